@@ -1,0 +1,107 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package protocol
+
+// ConfigEnv is the environment variable that holds the Config as JSON.
+const ConfigEnv = "QUEUEWORKER_CONFIG"
+
+// PodNameEnv and PodUIDEnv are the environment variables that tell the agent
+// which pod it is in.
+const (
+	PodNameEnv = "QUEUEWORKER_POD_NAME"
+	PodUIDEnv  = "QUEUEWORKER_POD_UID"
+)
+
+// Paths and the port of a worker pod. BinaryDir and StateDir are emptyDirs: the
+// init container copies the agent to BinaryPath, and the agent keeps the counts
+// of its pod in StateDir so that they survive a restart of its container.
+const (
+	BinaryDir  = "/queueworker/bin"
+	BinaryPath = BinaryDir + "/agent"
+	StateDir   = "/queueworker/state"
+	// Port is the port the agent serves StatusPath, MetricsPath, HealthPath and
+	// ReadyPath on, by plain HTTP; PortName is its name in the pod.
+	Port     = 9797
+	PortName = "queueworker"
+)
+
+// Runtimes that a Config may name.
+const (
+	RuntimeLaravel = "Laravel"
+	RuntimeCustom  = "Custom"
+)
+
+// Config is what an agent runs. Every number is final: the operator has applied
+// defaults and derived limits.
+type Config struct {
+	// Version is the protocol version.
+	Version int `json:"version"`
+
+	// Namespace and Name are the QueueWorker's, App is its QueueApp's name; they
+	// label metrics.
+	Namespace string `json:"namespace"`
+	Name      string `json:"name"`
+	App       string `json:"app"`
+
+	// Runtime is RuntimeLaravel or RuntimeCustom.
+	Runtime string `json:"runtime"`
+
+	// Command is, for Laravel, a wrapper to put in front of `php ... artisan`
+	// (usually empty), for Custom the whole command with its arguments.
+	Command []string `json:"command,omitempty"`
+
+	// Processes is how many processes this pod runs.
+	Processes int32 `json:"processes"`
+
+	// Jitter lets each process take up to 10 % off MaxTimeSeconds, so that those of a
+	// pool do not all end together; set in pools of more than one process.
+	Jitter bool `json:"jitter,omitempty"`
+
+	// Connection is the connection argument of queue:work; empty means none.
+	Connection string `json:"connection,omitempty"`
+	// Queue is the comma list of queues.
+	Queue string `json:"queue"`
+
+	// TimeoutSeconds is how long a job may run; 0 means without limit.
+	TimeoutSeconds int64 `json:"timeoutSeconds"`
+	// SleepMilliseconds is the pause of an idle worker before it asks again.
+	SleepMilliseconds int64 `json:"sleepMilliseconds"`
+	// RestMilliseconds is the pause after every job.
+	RestMilliseconds int64 `json:"restMilliseconds,omitempty"`
+	// Tries is the number of attempts; 0 means without limit.
+	Tries int32 `json:"tries"`
+	// BackoffSeconds are the waits before retries.
+	BackoffSeconds []int64 `json:"backoffSeconds,omitempty"`
+	// MaxJobs is after how many jobs a process is replaced; 0 means never.
+	MaxJobs int32 `json:"maxJobs,omitempty"`
+	// MaxTimeSeconds is after how long a process is replaced; 0 means never.
+	MaxTimeSeconds int64 `json:"maxTimeSeconds,omitempty"`
+	// Force lets workers run in maintenance mode.
+	Force bool `json:"force,omitempty"`
+	// Verbose adds -v.
+	Verbose bool `json:"verbose,omitempty"`
+
+	// MemoryBytes is the memory a process may use before it is replaced after its job.
+	MemoryBytes int64 `json:"memoryBytes"`
+	// HeapLimitBytes is PHP's memory_limit: 1.25 × MemoryBytes + 32Mi.
+	HeapLimitBytes int64 `json:"heapLimitBytes"`
+	// RetireBytes is the proportional set size above which the agent replaces a
+	// process after its job: HeapLimitBytes + 64Mi.
+	RetireBytes int64 `json:"retireBytes"`
+
+	// GraceSeconds is the pod's termination grace period. The agent kills what is
+	// left 3 seconds before it ends.
+	GraceSeconds int64 `json:"graceSeconds"`
+
+	// Patterns are a Custom worker's job events.
+	Patterns *Patterns `json:"patterns,omitempty"`
+}
+
+// Patterns are RE2 expressions with the named groups id, class and milliseconds.
+type Patterns struct {
+	Started  string `json:"started,omitempty"`
+	Done     string `json:"done,omitempty"`
+	Failed   string `json:"failed,omitempty"`
+	Released string `json:"released,omitempty"`
+}

@@ -1,0 +1,24 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package protocol is what the operator and the agents in worker pods say to
+// each other, as JSON documents:
+//
+//   - Config, from operator to agent, in the environment variable ConfigEnv of
+//     the worker container: what to run. A change replaces the pods.
+//   - Control, from operator to agent, in files: paused, restart. A change takes
+//     effect in the running pod.
+//   - Status, from agent to operator, by HTTP GET of StatusPath: what happens.
+//   - Final, from agent to operator, in the container's termination message: the
+//     last counts.
+//
+// Documents carry ages and remaining seconds, never instants, because the
+// clocks of nodes differ.
+package protocol
+
+// Version is the version of all documents of this package. An operator accepts
+// status documents of this version and of the two before it.
+const Version = 1
+
+// OldestVersion is the oldest version of a status document the operator accepts.
+const OldestVersion = 1

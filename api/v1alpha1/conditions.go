@@ -1,0 +1,102 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package v1alpha1
+
+// The types of a QueueWorker's conditions. They follow the kstatus conventions:
+// Reconciling and Stalled are present only while they are true.
+const (
+	// ConditionReady is true when the spec is accepted and the pool is as wanted,
+	// which includes being paused or stopped by intent.
+	ConditionReady = "Ready"
+	// ConditionReconciling is present while the pool is on its way to what is wanted.
+	ConditionReconciling = "Reconciling"
+	// ConditionStalled is present when the pool will not get there without help.
+	ConditionStalled = "Stalled"
+	// ConditionPaused is true while the pool takes no jobs because spec.paused is true.
+	ConditionPaused = "Paused"
+	// ConditionAgentsReporting is true when every running pod answers the operator.
+	ConditionAgentsReporting = "AgentsReporting"
+	// ConditionGracefulStop is false when a stop may cut a running job short.
+	ConditionGracefulStop = "GracefulStop"
+	// ConditionConflict is present while an object with a name the pool needs
+	// belongs to somebody else.
+	ConditionConflict = "Conflict"
+)
+
+// The reasons of conditions. They are part of the API: monitoring rules and
+// scripts may depend on them.
+const (
+	// ReasonAsWanted: the pool is as its spec wants it.
+	ReasonAsWanted = "AsWanted"
+	// ReasonPaused: spec.paused is true and every process has finished its job.
+	ReasonPaused = "Paused"
+	// ReasonPausing: spec.paused is true and some process still finishes its job.
+	ReasonPausing = "Pausing"
+	// ReasonNotPaused: spec.paused is false.
+	ReasonNotPaused = "NotPaused"
+	// ReasonStopped: spec.stopped is true or processes is 0, and no pod is left.
+	ReasonStopped = "Stopped"
+	// ReasonProgressing: pods are being created, replaced or removed.
+	ReasonProgressing = "Progressing"
+	// ReasonAppNotFound: the QueueApp that appName names does not exist.
+	ReasonAppNotFound = "AppNotFound"
+	// ReasonAppAmbiguous: appName is empty and the namespace has several QueueApps, none named default.
+	ReasonAppAmbiguous = "AppAmbiguous"
+	// ReasonAppInvalid: the QueueApp cannot be used as it is, for example args for Laravel.
+	ReasonAppInvalid = "AppInvalid"
+	// ReasonContainerNotFound: the template has no container of the name the QueueApp gives.
+	ReasonContainerNotFound = "ContainerNotFound"
+	// ReasonImagePull: an image cannot be pulled.
+	ReasonImagePull = "ImagePullFailed"
+	// ReasonRunsAsRoot: the image runs as root, which the pod's security context forbids.
+	ReasonRunsAsRoot = "ImageRunsAsRoot"
+	// ReasonPodFailed: a pod cannot start for a reason of its own, such as a missing Secret.
+	ReasonPodFailed = "PodFailed"
+	// ReasonUnschedulable: no node can take a pod.
+	ReasonUnschedulable = "Unschedulable"
+	// ReasonWorkersCrashing: all processes of a pod crash and wait for their next start.
+	ReasonWorkersCrashing = "WorkersCrashing"
+	// ReasonCommandNotFound: the worker's command does not exist in the image.
+	ReasonCommandNotFound = "CommandNotFound"
+	// ReasonRejected: the apiserver refused an object made for the pool.
+	ReasonRejected = "Rejected"
+	// ReasonForeignObject: an object with a name the pool needs belongs to somebody else.
+	ReasonForeignObject = "ForeignObject"
+	// ReasonReporting: every running pod answers the operator.
+	ReasonReporting = "Reporting"
+	// ReasonUnreachable: a running pod does not answer the operator.
+	ReasonUnreachable = "Unreachable"
+	// ReasonNoPods: there is no running pod to speak of.
+	ReasonNoPods = "NoPods"
+	// ReasonGraceful: a worker that is stopped finishes its job first.
+	ReasonGraceful = "Graceful"
+	// ReasonNoPcntl: PHP lacks the pcntl extension, so signals and timeouts do not work.
+	ReasonNoPcntl = "NoPcntl"
+	// ReasonShellWrapper: the worker's command is wrapped in a shell that swallows SIGTERM.
+	ReasonShellWrapper = "ShellWrapper"
+	// ReasonGraceBelowTimeout: the grace period is shorter than a job may run.
+	ReasonGraceBelowTimeout = "GraceBelowTimeout"
+	// ReasonNoTimeout: timeout is 0, so no grace period is certain to be long enough.
+	ReasonNoTimeout = "NoTimeout"
+	// ReasonMemoryLimitLow: the template's memory limit is below what the processes may use.
+	ReasonMemoryLimitLow = "MemoryLimitLow"
+)
+
+// The reasons of events about a QueueWorker. They are part of the API too.
+// A process that ended for a reason worth telling is an event of that reason:
+// Memory, JobTimeout, OOMKilled, Killed, Crashed, ConfigError, CommandNotFound.
+const (
+	// EventPaused: the pool was paused.
+	EventPaused = "Paused"
+	// EventResumed: the pool was resumed.
+	EventResumed = "Resumed"
+	// EventStopped: the pool was stopped.
+	EventStopped = "Stopped"
+	// EventScaled: the wanted number of processes changed.
+	EventScaled = "Scaled"
+	// EventRestartRequested: the pool's or a pod's restartedAt annotation changed.
+	EventRestartRequested = "RestartRequested"
+	// EventUnaccounted: pods ended without their last counts being seen.
+	EventUnaccounted = "Unaccounted"
+)

@@ -1,0 +1,32 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package v1alpha1
+
+// Labels and annotations of the objects made for a QueueWorker.
+const (
+	// LabelName is the QueueWorker an object belongs to.
+	LabelName = GroupName + "/name"
+	// LabelApp is the QueueApp a pod runs.
+	LabelApp = GroupName + "/app"
+	// LabelManagedBy is the standard label whose value here is ManagedBy.
+	LabelManagedBy = "app.kubernetes.io/managed-by"
+	// ManagedBy is the value of LabelManagedBy.
+	ManagedBy = "queueworker"
+
+	// AnnotationRestartedAt on a QueueWorker restarts all its processes, on a pod
+	// those of the pod: gracefully, once per new value. The value is opaque; a
+	// timestamp is customary.
+	AnnotationRestartedAt = GroupName + "/restartedAt"
+	// AnnotationControl on a pod carries the control document for its agent.
+	AnnotationControl = GroupName + "/control"
+	// AnnotationAppliedHash on a child is the hash of what the operator last
+	// applied, so that an unchanged child is not written again.
+	AnnotationAppliedHash = GroupName + "/applied-hash"
+	// AnnotationTemplateHash on a Deployment is the hash of its pod template
+	// without the agent's image.
+	AnnotationTemplateHash = GroupName + "/template-hash"
+)
+
+// FieldManager is the field manager of the operator's writes.
+const FieldManager = "queueworker-operator"

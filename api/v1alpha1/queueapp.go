@@ -1,0 +1,155 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package v1alpha1
+
+import (
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// DefaultAppName is the QueueApp a QueueWorker uses when it names none and the
+// namespace has one of this name.
+const DefaultAppName = "default"
+
+// Runtime is what kind of worker program the pods run. It decides the command
+// line, the log dialect and the meaning of exit codes.
+//
+// +kubebuilder:validation:Enum=Laravel;Custom
+type Runtime string
+
+const (
+	// RuntimeLaravel runs `php artisan queue:work`.
+	RuntimeLaravel Runtime = "Laravel"
+	// RuntimeCustom runs the template's own command and reads its output with
+	// the QueueApp's patterns.
+	RuntimeCustom Runtime = "Custom"
+)
+
+// AgentUpgrade says when a pool's pods move to the agent image of a newer operator.
+//
+// +kubebuilder:validation:Enum=WithTemplate;Now
+type AgentUpgrade string
+
+const (
+	// AgentUpgradeWithTemplate keeps a pool's agent image until its pods change
+	// for another reason, so that an operator upgrade replaces no worker pod.
+	AgentUpgradeWithTemplate AgentUpgrade = "WithTemplate"
+	// AgentUpgradeNow rolls the pods to the operator's own agent image at once.
+	AgentUpgradeNow AgentUpgrade = "Now"
+)
+
+// QueueAppSpec is what the workers of one application share.
+//
+// +kubebuilder:validation:XValidation:rule="self.runtime == 'Custom' || !has(self.patterns)",message="patterns may only be set when runtime is Custom; a Laravel worker's output is understood without them",fieldPath=".patterns"
+// +kubebuilder:validation:XValidation:rule="self.runtime == 'Laravel' || !has(self.connection)",message="connection may only be set when runtime is Laravel; a Custom worker gets its settings from its own command and env",fieldPath=".connection"
+type QueueAppSpec struct {
+	// runtime is the kind of worker program: Laravel (the default) or Custom.
+	// It decides the command, the log dialect and the exit-code table.
+	// +optional
+	// +kubebuilder:default=Laravel
+	Runtime Runtime `json:"runtime,omitempty"`
+
+	// template is the pod the workers run in: image, env, volumes, service account,
+	// and whatever else the application needs. What it sets explicitly wins over
+	// the operator's defaults; a condition of the QueueWorker says where that
+	// breaks a promise. For Laravel the worker container's command is kept as a
+	// wrapper in front of `php artisan queue:work`, and args are refused.
+	// +required
+	Template corev1.PodTemplateSpec `json:"template"`
+
+	// container is the name of the container in template that runs the worker.
+	// Default: the first container.
+	// +optional
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
+	Container string `json:"container,omitempty"`
+
+	// connection says which of the application's queue connections the workers use.
+	// Laravel only.
+	// +optional
+	Connection *Connection `json:"connection,omitempty"`
+
+	// patterns are the regular expressions that find job events in a Custom
+	// worker's output. Default: none; workers are then kept alive but jobs are not counted.
+	// +optional
+	Patterns *Patterns `json:"patterns,omitempty"`
+
+	// agentUpgrade says when the pods move to the agent image of a newer operator:
+	// WithTemplate (the default: a pool keeps its agent image until its pods change
+	// for another reason) or Now (the pods are rolled at once).
+	// +optional
+	// +kubebuilder:default=WithTemplate
+	AgentUpgrade AgentUpgrade `json:"agentUpgrade,omitempty"`
+}
+
+// Connection is one of the application's queue connections.
+type Connection struct {
+	// name is the connection argument of `artisan queue:work`, a key of the
+	// application's config/queue.php. Default: empty, the application's own default connection.
+	// +optional
+	// +kubebuilder:validation:MaxLength=63
+	// +kubebuilder:validation:Pattern=`^[A-Za-z0-9_][A-Za-z0-9_.:-]*$`
+	Name string `json:"name,omitempty"`
+}
+
+// Patterns are RE2 regular expressions, matched against each line of a Custom
+// worker's stdout and stderr. The named groups id and class are understood
+// everywhere; milliseconds (a number) in done and failed.
+type Patterns struct {
+	// started matches the line a worker prints when it begins a job.
+	// Default: empty, job starts are not seen and a worker never counts as busy.
+	// +optional
+	// +kubebuilder:validation:MaxLength=512
+	Started string `json:"started,omitempty"`
+
+	// done matches the line a worker prints when a job has succeeded.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=512
+	Done string `json:"done"`
+
+	// failed matches the line a worker prints when a job has failed for good.
+	// Default: empty, no line means failed.
+	// +optional
+	// +kubebuilder:validation:MaxLength=512
+	Failed string `json:"failed,omitempty"`
+
+	// released matches the line a worker prints when an attempt ended without
+	// success and the job goes back to its queue. Default: empty, no line means released.
+	// +optional
+	// +kubebuilder:validation:MaxLength=512
+	Released string `json:"released,omitempty"`
+}
+
+// QueueApp describes an application whose queue workers run in this namespace:
+// the pod they run in and how the worker program is spoken to. QueueWorkers
+// refer to it by name.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:resource:shortName=qapp,categories=queueworkers
+// +kubebuilder:printcolumn:name="Runtime",type=string,JSONPath=`.spec.runtime`
+// +kubebuilder:printcolumn:name="Image",type=string,JSONPath=`.spec.template.spec.containers[0].image`
+// +kubebuilder:printcolumn:name="Connection",type=string,JSONPath=`.spec.connection.name`,priority=1
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:validation:XValidation:rule="size(self.metadata.name) <= 50",message="name must be at most 50 characters, so that the names of objects made for it fit",fieldPath=".metadata.name"
+type QueueApp struct {
+	metav1.TypeMeta `json:",inline"`
+
+	// metadata is the standard object metadata. The name is at most 50 characters.
+	// +optional
+	metav1.ObjectMeta `json:"metadata,omitzero"`
+
+	// spec is what the workers of this application share.
+	// +required
+	Spec QueueAppSpec `json:"spec"`
+}
+
+// QueueAppList is a list of QueueApps.
+//
+// +kubebuilder:object:root=true
+type QueueAppList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitzero"`
+	Items           []QueueApp `json:"items"`
+}

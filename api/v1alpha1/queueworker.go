@@ -1,0 +1,237 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package v1alpha1
+
+import (
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// QueueWorkerSpec is one pool of worker processes. Options named like a flag of
+// `artisan queue:work` have its meaning.
+//
+// +kubebuilder:validation:XValidation:rule="duration(self.timeout) == duration('0s') || duration(self.sleep) < duration(self.timeout)",message="sleep must be shorter than timeout (or timeout 0s): an idle worker that sleeps as long as a job may run is killed by its own timeout",fieldPath=".sleep"
+type QueueWorkerSpec struct {
+	// appName is the QueueApp in this namespace whose pods the workers run in.
+	// Default: the QueueApp named default, else the only one of the namespace;
+	// if there are several, the condition Ready says that appName is needed.
+	// +optional
+	// +kubebuilder:validation:MaxLength=50
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$`
+	AppName string `json:"appName,omitempty"`
+
+	// queue is the queue the workers take jobs from, or a comma list in strict
+	// priority order such as high,default: a job is taken from a queue only while
+	// all queues before it are empty. At most 20 names.
+	// +required
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=512
+	// +kubebuilder:validation:Pattern=`^[A-Za-z0-9_.:/@{}-]+(,[A-Za-z0-9_.:/@{}-]+){0,19}$`
+	Queue string `json:"queue"`
+
+	// processes is how many worker processes run in all, 0 to 1000. Default: 1.
+	// 0 means none; unlike stopped it is what `kubectl scale` writes.
+	// +optional
+	// +kubebuilder:default=1
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=1000
+	Processes *int32 `json:"processes,omitempty"`
+
+	// processesPerPod is how many worker processes share one pod, 1 to 64. Default: 1.
+	// The pool has as many pods as it takes; the last one may run fewer processes.
+	// +optional
+	// +kubebuilder:default=1
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=64
+	ProcessesPerPod int32 `json:"processesPerPod,omitempty"`
+
+	// stopped removes all pods of the pool; a running job is finished first, within
+	// the grace period. processes is remembered. Default: false. It wins over everything else.
+	// +optional
+	Stopped bool `json:"stopped,omitempty"`
+
+	// paused lets every worker finish its current job and take no more; the pods
+	// stay. Default: false.
+	// +optional
+	Paused bool `json:"paused,omitempty"`
+
+	// timeout is how long one job may run, in whole seconds such as 60s or 1h30m, at
+	// most 24h. Default: 60s. 0s means no limit. A job's own timeout, where the
+	// application sets one, wins.
+	// +optional
+	// +kubebuilder:default="60s"
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=16
+	// +kubebuilder:validation:Pattern=`^([0-9]{1,5}h)?([0-9]{1,5}m)?([0-9]{1,6}s)?$`
+	// +kubebuilder:validation:XValidation:rule="self != '' && duration(self) <= duration('24h')",message="timeout must be a duration in whole seconds such as 60s, from 0s (no limit) to 24h"
+	Timeout *metav1.Duration `json:"timeout,omitempty"`
+
+	// memory is how much memory one process may use before it is replaced after
+	// its current job, from 32Mi to 1Ti. Default: 128Mi. PHP's memory_limit and the
+	// container's limit are derived from it with room to spare, unless the template sets them.
+	// +optional
+	// +kubebuilder:default="128Mi"
+	// +kubebuilder:validation:XValidation:rule="quantity(string(self)).compareTo(quantity('32Mi')) >= 0 && quantity(string(self)).compareTo(quantity('1Ti')) <= 0",message="memory must be between 32Mi and 1Ti; write 256Mi for 256 mebibytes"
+	Memory *resource.Quantity `json:"memory,omitempty"`
+
+	// sleep is how long a worker waits before it asks again when its queues are
+	// empty, such as 3s or 500ms, at most 1h. Default: 3s. 0s asks without a pause
+	// and costs half a CPU core per idle process.
+	// +optional
+	// +kubebuilder:default="3s"
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=16
+	// +kubebuilder:validation:Pattern=`^([0-9]{1,5}h)?([0-9]{1,5}m)?([0-9]{1,6}(\.[0-9]{1,3})?s)?([0-9]{1,6}ms)?$`
+	// +kubebuilder:validation:XValidation:rule="self != '' && duration(self) <= duration('1h')",message="sleep must be a duration such as 3s or 500ms, from 0s to 1h"
+	Sleep *metav1.Duration `json:"sleep,omitempty"`
+
+	// rest is how long a worker pauses after every job, such as 1s or 250ms, at most
+	// 1h. Default: 0s, no pause.
+	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=16
+	// +kubebuilder:validation:Pattern=`^([0-9]{1,5}h)?([0-9]{1,5}m)?([0-9]{1,6}(\.[0-9]{1,3})?s)?([0-9]{1,6}ms)?$`
+	// +kubebuilder:validation:XValidation:rule="self != '' && duration(self) <= duration('1h')",message="rest must be a duration such as 1s or 250ms, from 0s (no pause) to 1h"
+	Rest *metav1.Duration `json:"rest,omitempty"`
+
+	// tries is how often a job is attempted before it has failed for good, 0 to
+	// 10000. Default: 1. 0 means without limit. A job's own tries win.
+	// +optional
+	// +kubebuilder:default=1
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=10000
+	Tries *int32 `json:"tries,omitempty"`
+
+	// backoff is how long a job that threw waits before its next attempt, in whole
+	// seconds: one entry per attempt, the last one repeats. At most 20 entries of at
+	// most 24h each. Default: empty, no wait. A job's own backoff wins.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=20
+	// +kubebuilder:validation:items:Type=string
+	// +kubebuilder:validation:items:MaxLength=16
+	// +kubebuilder:validation:items:Pattern=`^([0-9]{1,5}h)?([0-9]{1,5}m)?([0-9]{1,6}s)?$`
+	// +kubebuilder:validation:XValidation:rule="self.all(d, d != '' && duration(d) <= duration('24h'))",message="backoff entries must be durations in whole seconds such as 10s, from 0s to 24h"
+	Backoff []metav1.Duration `json:"backoff,omitempty"`
+
+	// maxJobs is after how many jobs a process ends and is replaced at once, 0 to
+	// 10000000. Default: 0, never for this reason.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=10000000
+	MaxJobs int32 `json:"maxJobs,omitempty"`
+
+	// maxTime is after how long a process ends (after its current job) and is
+	// replaced at once, in whole seconds such as 1h, at most 168h. Default: 0s, never
+	// for this reason. In pools of more than one process each gets up to 10 % less,
+	// so that they do not all end together.
+	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=16
+	// +kubebuilder:validation:Pattern=`^([0-9]{1,5}h)?([0-9]{1,5}m)?([0-9]{1,6}s)?$`
+	// +kubebuilder:validation:XValidation:rule="self != '' && duration(self) <= duration('168h')",message="maxTime must be a duration in whole seconds such as 1h, from 0s (no limit) to 168h"
+	MaxTime *metav1.Duration `json:"maxTime,omitempty"`
+
+	// force lets the workers run while the application is in maintenance mode.
+	// Default: false. Laravel only.
+	// +optional
+	Force bool `json:"force,omitempty"`
+
+	// verbose lets the workers print more, such as job ids. Default: false. Laravel only.
+	// +optional
+	Verbose bool `json:"verbose,omitempty"`
+
+	// priorityClassName is the PriorityClass of this pool's pods. Default: empty,
+	// the template's.
+	// +optional
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$`
+	PriorityClassName string `json:"priorityClassName,omitempty"`
+
+	// cpu is the CPU one process asks for, such as 250m, from 1m to 256. A pod
+	// requests it once per process. Default: empty, the template's request. There is
+	// no CPU limit unless the template sets one.
+	// +optional
+	// +kubebuilder:validation:XValidation:rule="quantity(string(self)).compareTo(quantity('1m')) >= 0 && quantity(string(self)).compareTo(quantity('256')) <= 0",message="cpu must be between 1m and 256; write 250m for a quarter of a core"
+	CPU *resource.Quantity `json:"cpu,omitempty"`
+
+	// env are environment variables of this pool's workers, over the template's.
+	// Default: empty, just the template's. At most 100.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	// +kubebuilder:validation:MaxItems=100
+	Env []corev1.EnvVar `json:"env,omitempty"`
+
+	// nodeSelector are labels a node must have to run this pool's pods, merged over
+	// the template's. Default: empty, any node. At most 20.
+	// +optional
+	// +kubebuilder:validation:MaxProperties=20
+	NodeSelector map[string]string `json:"nodeSelector,omitempty"`
+
+	// tolerations are node taints this pool's pods tolerate, in addition to the
+	// template's. Default: empty, none. At most 20.
+	// +optional
+	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=20
+	Tolerations []corev1.Toleration `json:"tolerations,omitempty"`
+
+	// gracePeriod is how long a pod that is removed may take to finish its current
+	// jobs before they are killed, in whole seconds from 1s to 48h. Default: the
+	// longest of timeout + rest + 15s and the template's terminationGracePeriodSeconds;
+	// with timeout 0s it is 1h.
+	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=16
+	// +kubebuilder:validation:Pattern=`^([0-9]{1,5}h)?([0-9]{1,5}m)?([0-9]{1,6}s)?$`
+	// +kubebuilder:validation:XValidation:rule="self != '' && duration(self) >= duration('1s') && duration(self) <= duration('48h')",message="gracePeriod must be a duration in whole seconds such as 90s, from 1s to 48h"
+	GracePeriod *metav1.Duration `json:"gracePeriod,omitempty"`
+}
+
+// QueueWorker is one pool of worker processes: which queues they work on, how
+// many there are and their limits. Its status tells what they get done.
+//
+// +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
+// +kubebuilder:subresource:scale:specpath=.spec.processes,statuspath=.status.processes,selectorpath=.status.selector
+// +kubebuilder:resource:shortName=qw,categories=queueworkers
+// +kubebuilder:printcolumn:name="Queue",type=string,JSONPath=`.spec.queue`
+// +kubebuilder:printcolumn:name="State",type=string,JSONPath=`.status.state`
+// +kubebuilder:printcolumn:name="Processes",type=integer,JSONPath=`.status.processes`
+// +kubebuilder:printcolumn:name="Ready",type=integer,JSONPath=`.status.ready`
+// +kubebuilder:printcolumn:name="Busy",type=integer,JSONPath=`.status.busy`
+// +kubebuilder:printcolumn:name="Jobs/min",type=string,JSONPath=`.status.throughput.jobsPerMinute`
+// +kubebuilder:printcolumn:name="Avg",type=string,JSONPath=`.status.throughput.averageTime`
+// +kubebuilder:printcolumn:name="Failed",type=string,JSONPath=`.status.throughput.failedShare`
+// +kubebuilder:printcolumn:name="Processed",type=integer,JSONPath=`.status.totals.processed`,priority=1
+// +kubebuilder:printcolumn:name="App",type=string,JSONPath=`.status.appName`,priority=1
+// +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`,priority=1
+// +kubebuilder:printcolumn:name="Message",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].message`,priority=1
+// +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:validation:XValidation:rule="size(self.metadata.name) <= 50",message="name must be at most 50 characters, so that the names of objects made for it fit",fieldPath=".metadata.name"
+type QueueWorker struct {
+	metav1.TypeMeta `json:",inline"`
+
+	// metadata is the standard object metadata. The name is at most 50 characters.
+	// +optional
+	metav1.ObjectMeta `json:"metadata,omitzero"`
+
+	// spec is the pool that is wanted.
+	// +required
+	Spec QueueWorkerSpec `json:"spec"`
+
+	// status is the pool as last seen.
+	// +optional
+	Status QueueWorkerStatus `json:"status,omitzero"`
+}
+
+// QueueWorkerList is a list of QueueWorkers.
+//
+// +kubebuilder:object:root=true
+type QueueWorkerList struct {
+	metav1.TypeMeta `json:",inline"`
+	metav1.ListMeta `json:"metadata,omitzero"`
+	Items           []QueueWorker `json:"items"`
+}
