@@ -3,7 +3,9 @@
 
 package protocol
 
-// ConfigEnv is the environment variable that holds the Config as JSON.
+// ConfigEnv is the environment variable that holds the Config as JSON. The
+// operator doubles every dollar sign in it, which the kubelet undoes, so that
+// nothing in it is taken for a variable.
 const ConfigEnv = "QUEUEWORKER_CONFIG"
 
 // PodNameEnv and PodUIDEnv are the environment variables that tell the agent
@@ -48,8 +50,10 @@ type Config struct {
 	Runtime string `json:"runtime"`
 
 	// Command is, for Laravel, a wrapper to put in front of `php ... artisan`
-	// (usually empty), for Custom the whole command with its arguments.
-	Command []string `json:"command,omitempty"`
+	// (usually empty), for Custom the whole command with its arguments. It is not
+	// part of the document: it stands behind `run --` in the agent's arguments,
+	// where the kubelet expands $(VARIABLES) as it does in any command.
+	Command []string `json:"-"`
 
 	// Processes is how many processes this pod runs.
 	Processes int32 `json:"processes"`

@@ -19,9 +19,9 @@ const (
 // document with the highest revision it has seen; of two with the same
 // revision the pod's own.
 //
-// Tokens are opaque. The first value an agent sees is its baseline; a value that
-// differs from the last one seen acts once. An empty token says nothing: it
-// neither acts nor replaces the last value.
+// Tokens are opaque. What the first document an agent reads says, a token or none,
+// is its baseline; after that a token that differs from the last one seen acts
+// once. An empty token says nothing: it neither acts nor replaces the last value.
 //
 // Unknown fields are ignored, so that an older agent understands the documents
 // of a newer operator.
