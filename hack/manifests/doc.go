@@ -1,0 +1,16 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Command manifests writes every manifest that follows from the Go sources, so
+// that the kustomize tree and the Helm chart cannot say different things:
+//
+//  1. controller-gen writes the deepcopy code, and reads the CRDs from api/ and
+//     the operator's rights from the markers above Reconcile.
+//  2. Descriptions below embedded Kubernetes types (a whole PodTemplateSpec) are
+//     removed from the CRDs. With them a CRD is larger than the annotation that
+//     client-side `kubectl apply` keeps on each object may be.
+//  3. The CRDs go to config/crd/bases and, as templates, to the chart. The rules
+//     of every role in config/rbac become named templates of the chart.
+//
+// Run it from the top of the checkout: go run ./hack/manifests
+package main
