@@ -51,6 +51,9 @@ const (
 	ReasonImagePull = "ImagePullFailed"
 	// ReasonRunsAsRoot: the image runs as root, which the pod's security context forbids.
 	ReasonRunsAsRoot = "ImageRunsAsRoot"
+	// ReasonConfigError: the worker ends at once because of its configuration, such
+	// as an unknown connection or a database that does not answer.
+	ReasonConfigError = "ConfigError"
 	// ReasonPodFailed: a pod cannot start for a reason of its own, such as a missing Secret.
 	ReasonPodFailed = "PodFailed"
 	// ReasonUnschedulable: no node can take a pod.

@@ -40,7 +40,8 @@ type QueueWorkerSpec struct {
 	Processes *int32 `json:"processes,omitempty"`
 
 	// processesPerPod is how many worker processes share one pod, 1 to 64. Default: 1.
-	// The pool has as many pods as it takes; the last one may run fewer processes.
+	// All pods of a pool are alike, so processes is rounded up to whole pods; status
+	// counts the real processes.
 	// +optional
 	// +kubebuilder:default=1
 	// +kubebuilder:validation:Minimum=1
@@ -125,8 +126,8 @@ type QueueWorkerSpec struct {
 
 	// maxTime is after how long a process ends (after its current job) and is
 	// replaced at once, in whole seconds such as 1h, at most 168h. Default: 0s, never
-	// for this reason. In pools of more than one process each gets up to 10 % less,
-	// so that they do not all end together.
+	// for this reason. Each process gets up to 10 % less, so that those of a pool do
+	// not all end together.
 	// +optional
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=16

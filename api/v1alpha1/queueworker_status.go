@@ -302,4 +302,8 @@ type AccountedPod struct {
 	// +listMapKey=reason
 	// +kubebuilder:validation:MaxItems=30
 	Restarts []RestartCount `json:"restarts,omitempty"`
+
+	// containerRestarts is how many restarts of the worker container restarts contain.
+	// +optional
+	ContainerRestarts int32 `json:"containerRestarts,omitempty"`
 }

@@ -1,0 +1,104 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package desired
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"queueworker.dev/queueworker/api/v1alpha1"
+)
+
+// Problem is why a pool cannot be built, or a promise it cannot keep: a reason of
+// the API and a sentence.
+type Problem struct {
+	Reason  string
+	Message string
+}
+
+// SelectApp finds the QueueApp of a pool among those of its namespace: the one it
+// names; else the one named default; else the only one.
+func SelectApp(worker *v1alpha1.QueueWorker, apps []v1alpha1.QueueApp) (*v1alpha1.QueueApp, *Problem) {
+	wanted := worker.Spec.AppName
+	if wanted == "" && len(apps) == 1 {
+		return &apps[0], nil
+	}
+	if wanted == "" {
+		wanted = v1alpha1.DefaultAppName
+	}
+	for i := range apps {
+		if apps[i].Name == wanted {
+			return &apps[i], nil
+		}
+	}
+	switch {
+	case worker.Spec.AppName != "":
+		return nil, &Problem{v1alpha1.ReasonAppNotFound, fmt.Sprintf(
+			"The QueueApp %q, which spec.appName names, does not exist in namespace %s; create it or name another.%s",
+			wanted, worker.Namespace, existing(apps))}
+	case len(apps) == 0:
+		return nil, &Problem{v1alpha1.ReasonAppNotFound, fmt.Sprintf(
+			"Namespace %s has no QueueApp; create one that says which image the workers run.", worker.Namespace)}
+	}
+	return nil, &Problem{v1alpha1.ReasonAppAmbiguous, fmt.Sprintf(
+		"Namespace %s has %d QueueApps and none is named %s; set spec.appName to the one to use.%s",
+		worker.Namespace, len(apps), v1alpha1.DefaultAppName, existing(apps))}
+}
+
+// existing names the QueueApps there are, a few of them.
+func existing(apps []v1alpha1.QueueApp) string {
+	if len(apps) == 0 {
+		return ""
+	}
+	names := make([]string, 0, len(apps))
+	for i := range apps {
+		names = append(names, apps[i].Name)
+	}
+	slices.Sort(names)
+	if len(names) > 5 {
+		names = append(names[:5], "...")
+	}
+	return " There is: " + strings.Join(names, ", ") + "."
+}
+
+// workerContainer is the index of the container that runs the worker, or why the
+// QueueApp cannot be used.
+func workerContainer(app *v1alpha1.QueueApp) (int, *Problem) {
+	containers := app.Spec.Template.Spec.Containers
+	if len(containers) == 0 {
+		return 0, &Problem{v1alpha1.ReasonAppInvalid, fmt.Sprintf(
+			"The QueueApp %q has no container in spec.template; add the one that runs the application.", app.Name)}
+	}
+	index := 0
+	if name := app.Spec.Container; name != "" {
+		index = slices.IndexFunc(containers, func(c corev1.Container) bool { return c.Name == name })
+		if index < 0 {
+			return 0, &Problem{v1alpha1.ReasonContainerNotFound, fmt.Sprintf(
+				"The QueueApp %q names the container %q, but spec.template has only: %s.", app.Name, name, containerNames(containers))}
+		}
+	}
+	container := &containers[index]
+	switch {
+	case app.Spec.Runtime != v1alpha1.RuntimeCustom && len(container.Args) > 0:
+		return 0, &Problem{v1alpha1.ReasonAppInvalid, fmt.Sprintf(
+			"The QueueApp %q sets args for the container %q, but the operator itself builds the arguments of a Laravel worker; remove args and use the fields of the QueueWorker.",
+			app.Name, container.Name)}
+	case app.Spec.Runtime == v1alpha1.RuntimeCustom && len(container.Command) == 0:
+		return 0, &Problem{v1alpha1.ReasonAppInvalid, fmt.Sprintf(
+			"The QueueApp %q has the runtime Custom but no command for the container %q; set command to the worker program, since an image's own entrypoint is not known here.",
+			app.Name, container.Name)}
+	}
+	return index, nil
+}
+
+func containerNames(containers []corev1.Container) string {
+	names := make([]string, 0, len(containers))
+	for i := range containers {
+		names = append(names, containers[i].Name)
+	}
+	return strings.Join(names, ", ")
+}

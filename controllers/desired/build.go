@@ -1,0 +1,63 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package desired
+
+import (
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	appsv1ac "k8s.io/client-go/applyconfigurations/apps/v1"
+	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
+	policyv1ac "k8s.io/client-go/applyconfigurations/policy/v1"
+
+	"queueworker.dev/queueworker/api/protocol"
+	"queueworker.dev/queueworker/api/v1alpha1"
+)
+
+// Input is all that decides the objects of a pool.
+type Input struct {
+	Worker *v1alpha1.QueueWorker
+	App    *v1alpha1.QueueApp
+	// Control is the pool's control document.
+	Control protocol.Control
+	// AgentImage is the agent image of this operator.
+	AgentImage string
+	// Live is the pool's Deployment as it is; nil if there is none.
+	Live *appsv1.Deployment
+}
+
+// Objects are what a pool should have.
+type Objects struct {
+	ConfigMap  *corev1ac.ConfigMapApplyConfiguration
+	Deployment *appsv1ac.DeploymentApplyConfiguration
+	// PodDisruptionBudget is nil where the pool should have none.
+	PodDisruptionBudget *policyv1ac.PodDisruptionBudgetApplyConfiguration
+
+	// Grace is the termination grace period of the pods.
+	Grace time.Duration
+	// Findings are promises the pool cannot keep as it is configured.
+	Findings []Problem
+}
+
+// Build builds the objects of a pool. Without a usable QueueApp there is only the
+// ConfigMap, and the Problem says why.
+func Build(in Input) (Objects, *Problem) {
+	objects := Objects{ConfigMap: controlConfigMap(in.Worker, in.Control)}
+	if in.App == nil {
+		return objects, nil
+	}
+	container, problem := workerContainer(in.App)
+	if problem != nil {
+		return objects, problem
+	}
+	template, findings := podTemplate(in, container)
+	objects.Findings = findings
+	objects.Grace = time.Duration(*template.Spec.TerminationGracePeriodSeconds) * time.Second
+	objects.Deployment = deployment(in, template)
+	if Pods(&in.Worker.Spec) > 1 {
+		objects.PodDisruptionBudget = podDisruptionBudget(in.Worker)
+	}
+	stamp(&objects)
+	return objects, nil
+}

@@ -1,0 +1,148 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package desired
+
+import (
+	"encoding/json"
+
+	corev1 "k8s.io/api/core/v1"
+	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
+
+	"queueworker.dev/queueworker/api/protocol"
+	"queueworker.dev/queueworker/api/v1alpha1"
+)
+
+// maxRestartSpread bounds the seconds over which the pods of a pool spread a restart.
+const maxRestartSpread = 30
+
+// ControlledPod is a pod as far as its control document is concerned.
+type ControlledPod struct {
+	// Name is the pod's name.
+	Name string
+	// RestartToken is the pod's own restartedAt annotation.
+	RestartToken string
+	// Document is the pod's control annotation as it is now; empty if there is none.
+	Document string
+	// Reported is the revision its agent obeys; 0 if it has not said.
+	Reported int64
+}
+
+// ControlInput is all that decides the control documents of a pool.
+type ControlInput struct {
+	Worker *v1alpha1.QueueWorker
+	// Live is the ConfigMap with the pool's document; nil if there is none.
+	Live *corev1.ConfigMap
+	// Pods are the pool's pods that are not being removed.
+	Pods []ControlledPod
+}
+
+// Controls are the control documents a pool should have.
+type Controls struct {
+	// Pool is the pool's document.
+	Pool protocol.Control
+	// Changed tells that the pool's document differs from the live one.
+	Changed bool
+	// Pods are the documents to be written to pods now, by pod name.
+	Pods map[string]string
+}
+
+// Control decides the control documents. A document's revision grows whenever
+// its content does, past every revision any agent may have seen, so that a lost
+// ConfigMap cannot make agents ignore its successor.
+//
+// The ConfigMap reaches a pod within a minute; writing the document to the pod
+// itself makes the kubelet deliver it at once. So every pod is written to when
+// the pool's document changes, and later those that report an older revision.
+func Control(in ControlInput) Controls {
+	live := parseControl(liveDocument(in.Live))
+	pods := make([]protocol.Control, len(in.Pods))
+	highest := live.Revision
+	for i, pod := range in.Pods {
+		pods[i] = parseControl(pod.Document)
+		highest = max(highest, pods[i].Revision, pod.Reported)
+	}
+
+	pool := poolControl(in.Worker)
+	pool.Revision = live.Revision
+	if pool.RestartToken == live.RestartToken {
+		// The spread belongs to the restart that was asked for, not to the pool's size since.
+		pool.RestartSpreadSeconds = live.RestartSpreadSeconds
+	}
+	changed := pool != live
+	if changed {
+		pool.Revision = highest + 1
+	}
+
+	out := Controls{Pool: pool, Changed: changed, Pods: map[string]string{}}
+	for i, pod := range in.Pods {
+		if document, write := podControl(pool, pods[i], pod, changed); write {
+			out.Pods[pod.Name] = document
+		}
+	}
+	return out
+}
+
+// podControl is the document of one pod, and whether to write it.
+func podControl(pool, own protocol.Control, pod ControlledPod, changed bool) (string, bool) {
+	want := pool
+	want.PodRestartToken = pod.RestartToken
+	want.Revision = own.Revision
+	if want == own && own.Revision >= pool.Revision {
+		return "", false
+	}
+	want.Revision = pool.Revision
+	if want.PodRestartToken != own.PodRestartToken && !changed {
+		want.Revision = max(pool.Revision, own.Revision, pod.Reported) + 1
+	}
+	behind := pod.Reported != 0 && pod.Reported < pool.Revision
+	if !changed && !behind && pod.Document == "" && pod.RestartToken == "" {
+		// The pod read the pool's document when it started.
+		return "", false
+	}
+	return encodeControl(want), true
+}
+
+// poolControl is the content of the pool's document, without its revision.
+func poolControl(worker *v1alpha1.QueueWorker) protocol.Control {
+	control := protocol.Control{
+		Paused:       worker.Spec.Paused,
+		RestartToken: worker.Annotations[v1alpha1.AnnotationRestartedAt],
+	}
+	if control.RestartToken != "" && Pods(&worker.Spec) > 1 {
+		control.RestartSpreadSeconds = min(maxRestartSpread, Processes(&worker.Spec))
+	}
+	return control
+}
+
+func controlConfigMap(worker *v1alpha1.QueueWorker, control protocol.Control) *corev1ac.ConfigMapApplyConfiguration {
+	return corev1ac.ConfigMap(ControlName(worker.Name), worker.Namespace).
+		WithLabels(childLabels(worker)).
+		WithOwnerReferences(owner(worker)).
+		WithData(map[string]string{protocol.ControlFile: encodeControl(control)})
+}
+
+func liveDocument(live *corev1.ConfigMap) string {
+	if live == nil {
+		return ""
+	}
+	return live.Data[protocol.ControlFile]
+}
+
+// parseControl reads a document; one that cannot be read counts as none, so that
+// it is written anew.
+func parseControl(document string) protocol.Control {
+	var control protocol.Control
+	if len(document) > protocol.MaxControlBytes || json.Unmarshal([]byte(document), &control) != nil {
+		return protocol.Control{}
+	}
+	return control
+}
+
+func encodeControl(control protocol.Control) string {
+	document, err := json.Marshal(control)
+	if err != nil {
+		panic(err) // a struct of strings, numbers and booleans always encodes
+	}
+	return string(document)
+}

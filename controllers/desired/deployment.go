@@ -1,0 +1,78 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package desired
+
+import (
+	"encoding/json"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	appsv1ac "k8s.io/client-go/applyconfigurations/apps/v1"
+	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
+	metav1ac "k8s.io/client-go/applyconfigurations/meta/v1"
+
+	"queueworker.dev/queueworker/api/v1alpha1"
+)
+
+// revisionHistory is how many old ReplicaSets are kept: enough to see what
+// changed; going back is done in the QueueApp, not in the Deployment.
+const revisionHistory = 3
+
+func deployment(in Input, template *corev1.PodTemplateSpec) *appsv1ac.DeploymentApplyConfiguration {
+	hash := hashOf(template)
+	image := in.AgentImage
+	if keepsAgent(in, hash) {
+		image = agentImage(in.Live)
+	}
+	template.Spec.InitContainers[0].Image = image
+
+	return appsv1ac.Deployment(WorkloadName(in.Worker.Name), in.Worker.Namespace).
+		WithLabels(childLabels(in.Worker)).
+		WithAnnotations(map[string]string{v1alpha1.AnnotationTemplateHash: hash}).
+		WithOwnerReferences(owner(in.Worker)).
+		WithSpec(appsv1ac.DeploymentSpec().
+			WithReplicas(Pods(&in.Worker.Spec)).
+			WithRevisionHistoryLimit(revisionHistory).
+			WithSelector(metav1ac.LabelSelector().WithMatchLabels(Selector(in.Worker.Name))).
+			WithStrategy(appsv1ac.DeploymentStrategy().
+				WithType(appsv1.RollingUpdateDeploymentStrategyType).
+				WithRollingUpdate(appsv1ac.RollingUpdateDeployment().
+					WithMaxSurge(intstr.FromString("25%")).
+					WithMaxUnavailable(intstr.FromInt32(0)))).
+			WithTemplate(applyTemplate(template)))
+}
+
+// keepsAgent tells whether the pool keeps the agent image it has: its template is
+// otherwise the one its pods already run.
+func keepsAgent(in Input, hash string) bool {
+	return in.App.Spec.AgentUpgrade != v1alpha1.AgentUpgradeNow &&
+		in.Live != nil &&
+		in.Live.Annotations[v1alpha1.AnnotationTemplateHash] == hash &&
+		agentImage(in.Live) != ""
+}
+
+// agentImage is the agent image of a pool's pods.
+func agentImage(live *appsv1.Deployment) string {
+	for i := range live.Spec.Template.Spec.InitContainers {
+		if container := &live.Spec.Template.Spec.InitContainers[i]; container.Name == installContainer {
+			return container.Image
+		}
+	}
+	return ""
+}
+
+// applyTemplate turns a template into an apply configuration. They have the same
+// JSON, in which unset fields are absent, so that none is claimed.
+func applyTemplate(template *corev1.PodTemplateSpec) *corev1ac.PodTemplateSpecApplyConfiguration {
+	document, err := json.Marshal(template)
+	if err != nil {
+		panic(err) // a decoded API object always encodes
+	}
+	configuration := corev1ac.PodTemplateSpec()
+	if err := json.Unmarshal(document, configuration); err != nil {
+		panic(err) // the two types have one schema
+	}
+	return configuration
+}

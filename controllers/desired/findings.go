@@ -1,0 +1,45 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package desired
+
+import (
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+
+	"queueworker.dev/queueworker/api/v1alpha1"
+)
+
+// findings are the promises that a pool cannot keep because of what its template
+// or its spec sets explicitly.
+func findings(in Input, container int, memory Memory, gracePeriod time.Duration) []Problem {
+	var out []Problem
+	spec := &in.Worker.Spec
+	timeout := durationOr(spec.Timeout, defaultTimeout)
+	switch {
+	case timeout == 0:
+		out = append(out, Problem{v1alpha1.ReasonNoTimeout, fmt.Sprintf(
+			"With timeout 0s a job may run for ever; when its pod is removed it is killed after the grace period of %s. Set timeout, or a gracePeriod longer than any job.",
+			gracePeriod)})
+	case gracePeriod <= timeout:
+		out = append(out, Problem{v1alpha1.ReasonGraceBelowTimeout, fmt.Sprintf(
+			"The grace period of %s is not longer than the timeout of %s, so a job may be killed when its pod is removed. Leave gracePeriod out, or set at least %s.",
+			gracePeriod, timeout, timeout+graceMargin)})
+	}
+	resources := in.App.Spec.Template.Spec.Containers[container].Resources
+	if limit, set := resources.Limits[corev1.ResourceMemory]; set && limit.Value() < memory.Request+32*mebibyte {
+		needed := resource.NewQuantity(memory.Limit, resource.BinarySI)
+		out = append(out, Problem{v1alpha1.ReasonMemoryLimitLow, fmt.Sprintf(
+			"The template limits the container to %s of memory, less than %d process(es) of %s and the agent need, so the kernel may kill jobs. Remove the limit, or set at least %s.",
+			limit.String(), ProcessesPerPod(spec), bytesString(memory.Process), needed.String())})
+	}
+	return out
+}
+
+func bytesString(n int64) string {
+	quantity := bytesQuantity(n)
+	return quantity.String()
+}

@@ -1,0 +1,122 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package desired
+
+import (
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"queueworker.dev/queueworker/api/v1alpha1"
+)
+
+const (
+	mebibyte = int64(1) << 20
+
+	// defaultMemory, defaultTimeout and defaultSleep repeat the defaults of the CRD
+	// for objects that were stored without them.
+	defaultMemory  = 128 * mebibyte
+	defaultTimeout = 60 * time.Second
+	defaultSleep   = 3 * time.Second
+
+	// graceMargin is what a pod gets on top of its longest job: 3 s of it are the
+	// agent's own, the rest is for a worker that wakes from its sleep or is starting.
+	graceMargin = 15 * time.Second
+	// graceWithoutTimeout is the grace period where a job may run without limit.
+	graceWithoutTimeout = time.Hour
+)
+
+// Memory are the memory limits derived from what one process may use, in bytes.
+//
+// For M = spec.memory: a worker checks M only between jobs and counts only PHP's
+// heap, so PHP's own memory_limit (Heap) leaves 25 % and 32 MiB of room above
+// it; the process as a whole (Retire) has its code and libraries on top, 64 MiB;
+// and the container (Limit) holds that for each process, and the agent.
+type Memory struct {
+	// Process is M.
+	Process int64
+	// Heap is PHP's memory_limit: 1.25 M + 32 MiB.
+	Heap int64
+	// Retire is the proportional set size at which the agent replaces a process after its job.
+	Retire int64
+	// Limit is the container's memory limit: processes × (Heap + 96 MiB) + 32 MiB.
+	Limit int64
+	// Request is the container's memory request: processes × M.
+	Request int64
+}
+
+// memoryOf derives the limits of a pod with so many processes.
+func memoryOf(spec *v1alpha1.QueueWorkerSpec, runtime v1alpha1.Runtime) Memory {
+	process := defaultMemory
+	if spec.Memory != nil {
+		process = spec.Memory.Value()
+	}
+	processes := int64(ProcessesPerPod(spec))
+	// Whole mebibytes, rounded up: a quantity of 0.1Gi would make limits that differ
+	// from their own printed form.
+	heap := (process/4*5 + 32*mebibyte + mebibyte - 1) / mebibyte * mebibyte
+	m := Memory{
+		Process: process,
+		Heap:    heap,
+		Retire:  heap + 64*mebibyte,
+		Limit:   processes*(heap+96*mebibyte) + 32*mebibyte,
+		Request: processes * process,
+	}
+	if runtime == v1alpha1.RuntimeCustom {
+		// A custom worker has no limit of its own to reach first.
+		m.Heap, m.Retire = 0, process
+	}
+	return m
+}
+
+// ProcessesPerPod is how many processes each pod of the pool runs.
+func ProcessesPerPod(spec *v1alpha1.QueueWorkerSpec) int32 {
+	return max(spec.ProcessesPerPod, 1)
+}
+
+// Processes is how many processes the spec asks for: none while it is stopped.
+func Processes(spec *v1alpha1.QueueWorkerSpec) int32 {
+	switch {
+	case spec.Stopped:
+		return 0
+	case spec.Processes == nil:
+		return 1
+	}
+	return max(*spec.Processes, 0)
+}
+
+// Pods is how many pods it takes for the processes the spec asks for.
+func Pods(spec *v1alpha1.QueueWorkerSpec) int32 {
+	perPod := ProcessesPerPod(spec)
+	return (Processes(spec) + perPod - 1) / perPod
+}
+
+// grace is the termination grace period of the pods: what the QueueWorker or the
+// template says, else long enough for the longest job.
+func grace(spec *v1alpha1.QueueWorkerSpec, template *corev1.PodSpec) time.Duration {
+	if spec.GracePeriod != nil {
+		return spec.GracePeriod.Duration
+	}
+	wanted := graceWithoutTimeout
+	if timeout := durationOr(spec.Timeout, defaultTimeout); timeout > 0 {
+		wanted = timeout + durationOr(spec.Rest, 0) + graceMargin
+	}
+	if own := template.TerminationGracePeriodSeconds; own != nil {
+		wanted = max(wanted, time.Duration(*own)*time.Second)
+	}
+	return wanted.Round(time.Second)
+}
+
+func durationOr(d *metav1.Duration, otherwise time.Duration) time.Duration {
+	if d == nil {
+		return otherwise
+	}
+	return d.Duration
+}
+
+func bytesQuantity(n int64) resource.Quantity {
+	return *resource.NewQuantity(n, resource.BinarySI)
+}

@@ -1,0 +1,166 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package desired
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"queueworker.dev/queueworker/api/protocol"
+	"queueworker.dev/queueworker/api/v1alpha1"
+)
+
+// queueEnv tells a Custom worker its queues, for use as $(QUEUEWORKER_QUEUE) in its command.
+const queueEnv = "QUEUEWORKER_QUEUE"
+
+// wrapWorker makes the agent the first process of the worker's container. The
+// container's own command and arguments become the agent's to run.
+func wrapWorker(container *corev1.Container, in Input, memory Memory, gracePeriod time.Duration) {
+	command := slices.Concat(container.Command, container.Args)
+	container.Command = []string{protocol.BinaryPath}
+	container.Args = []string{"run"}
+	if path := container.TerminationMessagePath; path != "" {
+		container.Args = append(container.Args, "--termination-log="+path)
+	}
+	if len(command) > 0 {
+		container.Args = append(append(container.Args, "--"), command...)
+	}
+
+	container.Env = workerEnv(container.Env, in, agentConfig(in, memory, gracePeriod))
+	container.Ports = append(container.Ports, corev1.ContainerPort{
+		Name: protocol.PortName, ContainerPort: protocol.Port, Protocol: corev1.ProtocolTCP,
+	})
+	container.VolumeMounts = append(container.VolumeMounts,
+		corev1.VolumeMount{Name: binaryVolume, MountPath: protocol.BinaryDir, ReadOnly: true},
+		corev1.VolumeMount{Name: stateVolume, MountPath: protocol.StateDir},
+		corev1.VolumeMount{Name: controlVolume, MountPath: protocol.ControlDir, ReadOnly: true},
+	)
+	setResources(&container.Resources, &in.Worker.Spec, memory)
+	if container.ReadinessProbe == nil {
+		container.ReadinessProbe = readinessProbe()
+	}
+}
+
+// readinessProbe asks the agent. There is no liveness probe on purpose: on a
+// throttled node it would kill jobs.
+func readinessProbe() *corev1.Probe {
+	return &corev1.Probe{
+		ProbeHandler: corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{
+			Path: protocol.ReadyPath, Port: intstr.FromString(protocol.PortName),
+		}},
+		PeriodSeconds:    5,
+		TimeoutSeconds:   2,
+		FailureThreshold: 3,
+	}
+}
+
+// setResources fills in what the template leaves open.
+func setResources(resources *corev1.ResourceRequirements, spec *v1alpha1.QueueWorkerSpec, memory Memory) {
+	if resources.Requests == nil {
+		resources.Requests = corev1.ResourceList{}
+	}
+	if resources.Limits == nil {
+		resources.Limits = corev1.ResourceList{}
+	}
+	if _, set := resources.Limits[corev1.ResourceMemory]; !set {
+		resources.Limits[corev1.ResourceMemory] = bytesQuantity(memory.Limit)
+	}
+	if _, set := resources.Requests[corev1.ResourceMemory]; !set {
+		limit := resources.Limits[corev1.ResourceMemory]
+		resources.Requests[corev1.ResourceMemory] = bytesQuantity(min(memory.Request, limit.Value()))
+	}
+	if spec.CPU != nil {
+		resources.Requests[corev1.ResourceCPU] = *milliCPU(spec.CPU.MilliValue() * int64(ProcessesPerPod(spec)))
+	}
+}
+
+func milliCPU(n int64) *resource.Quantity {
+	return resource.NewMilliQuantity(n, resource.DecimalSI)
+}
+
+// workerEnv is the template's environment, the pool's own over it, and the agent's
+// over both. The queue stands first, so that the others may refer to it.
+func workerEnv(template []corev1.EnvVar, in Input, config protocol.Config) []corev1.EnvVar {
+	field := func(name, path string) corev1.EnvVar {
+		return corev1.EnvVar{Name: name, ValueFrom: &corev1.EnvVarSource{FieldRef: &corev1.ObjectFieldSelector{FieldPath: path}}}
+	}
+	agent := []corev1.EnvVar{
+		{Name: protocol.ConfigEnv, Value: encodeConfig(config)},
+		field(protocol.PodNameEnv, "metadata.name"),
+		field(protocol.PodUIDEnv, "metadata.uid"),
+	}
+	env := []corev1.EnvVar{{Name: queueEnv, Value: in.Worker.Spec.Queue}}
+	for _, layer := range [][]corev1.EnvVar{template, in.Worker.Spec.Env, agent} {
+		for _, variable := range layer {
+			env = slices.DeleteFunc(env, func(e corev1.EnvVar) bool { return e.Name == variable.Name })
+			env = append(env, variable)
+		}
+	}
+	return env
+}
+
+// encodeConfig encodes the agent's configuration for an environment variable, in
+// which the kubelet takes $(NAME) for a variable and $$ for a dollar sign.
+func encodeConfig(config protocol.Config) string {
+	document, err := json.Marshal(config)
+	if err != nil {
+		panic(err) // a struct of strings and numbers always encodes
+	}
+	return strings.ReplaceAll(string(document), "$", "$$")
+}
+
+func agentConfig(in Input, memory Memory, gracePeriod time.Duration) protocol.Config {
+	spec := &in.Worker.Spec
+	config := protocol.Config{
+		Version:           protocol.Version,
+		Namespace:         in.Worker.Namespace,
+		Name:              in.Worker.Name,
+		App:               in.App.Name,
+		Runtime:           string(in.App.Spec.Runtime),
+		Processes:         ProcessesPerPod(spec),
+		Jitter:            true,
+		Queue:             spec.Queue,
+		TimeoutSeconds:    seconds(spec.Timeout, defaultTimeout),
+		SleepMilliseconds: durationOr(spec.Sleep, defaultSleep).Milliseconds(),
+		RestMilliseconds:  durationOr(spec.Rest, 0).Milliseconds(),
+		Tries:             1,
+		MaxJobs:           spec.MaxJobs,
+		MaxTimeSeconds:    seconds(spec.MaxTime, 0),
+		Force:             spec.Force,
+		Verbose:           spec.Verbose,
+		MemoryBytes:       memory.Process,
+		HeapLimitBytes:    memory.Heap,
+		RetireBytes:       memory.Retire,
+		GraceSeconds:      int64(gracePeriod / time.Second),
+	}
+	if config.Runtime == "" {
+		config.Runtime = protocol.RuntimeLaravel
+	}
+	if spec.Tries != nil {
+		config.Tries = *spec.Tries
+	}
+	for _, wait := range spec.Backoff {
+		config.BackoffSeconds = append(config.BackoffSeconds, int64(wait.Duration/time.Second))
+	}
+	if connection := in.App.Spec.Connection; connection != nil {
+		config.Connection = connection.Name
+	}
+	if patterns := in.App.Spec.Patterns; patterns != nil {
+		config.Patterns = &protocol.Patterns{
+			Started: patterns.Started, Done: patterns.Done, Failed: patterns.Failed, Released: patterns.Released,
+		}
+	}
+	return config
+}
+
+func seconds(d *metav1.Duration, otherwise time.Duration) int64 {
+	return int64(durationOr(d, otherwise) / time.Second)
+}
