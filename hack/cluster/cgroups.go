@@ -1,0 +1,143 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+const cgroupMount = "/sys/fs/cgroup"
+
+// cgroupRoots returns the directory of this cluster's group in every
+// hierarchy: one on cgroup v2, one per controller on v1.
+func cgroupRoots() ([]string, error) {
+	if _, err := os.Stat(filepath.Join(cgroupMount, "cgroup.controllers")); err == nil {
+		return []string{filepath.Join(cgroupMount, cgroupName)}, nil
+	}
+	hierarchies, err := filepath.Glob(filepath.Join(cgroupMount, "*", "cgroup.procs"))
+	if err != nil || len(hierarchies) == 0 {
+		return nil, fmt.Errorf("no control groups are mounted below %s", cgroupMount)
+	}
+	roots := make([]string, 0, len(hierarchies))
+	for _, procs := range hierarchies {
+		if info, err := os.Lstat(filepath.Dir(procs)); err != nil || info.Mode()&fs.ModeSymlink != 0 {
+			continue // "cpu" is often a link to "cpu,cpuacct"
+		}
+		roots = append(roots, filepath.Join(filepath.Dir(procs), cgroupName))
+	}
+	return roots, nil
+}
+
+// createCgroups makes the group; the kubelet refuses to start without it.
+func createCgroups() error {
+	roots, err := cgroupRoots()
+	if err != nil {
+		return err
+	}
+	for _, root := range roots {
+		delegateControllers(filepath.Dir(root))
+		if err := os.MkdirAll(root, 0o755); err != nil {
+			return fmt.Errorf("create the control group of the cluster: %w", err)
+		}
+		inheritCPUSet(root)
+	}
+	return nil
+}
+
+// delegateControllers lets children of a cgroup v2 directory use what the
+// kubelet limits. Controllers that cannot be enabled are reported by the
+// kubelet in its own words.
+func delegateControllers(directory string) {
+	control := filepath.Join(directory, "cgroup.subtree_control")
+	for _, controller := range []string{"+cpuset", "+cpu", "+io", "+memory", "+hugetlb", "+pids"} {
+		_ = os.WriteFile(control, []byte(controller), 0o644)
+	}
+}
+
+// inheritCPUSet copies the parent's processors: on cgroup v1 a new cpuset has
+// none, and no process may enter it.
+func inheritCPUSet(root string) {
+	for _, file := range []string{"cpuset.cpus", "cpuset.mems"} {
+		if value, err := os.ReadFile(filepath.Join(filepath.Dir(root), file)); err == nil {
+			_ = os.WriteFile(filepath.Join(root, file), value, 0o644) // absent on v2
+		}
+	}
+}
+
+// killCgroups kills every process of the cluster's pods and removes the
+// groups.
+func killCgroups() error {
+	roots, err := cgroupRoots()
+	if err != nil {
+		return nil // without control groups no pod ever ran
+	}
+	deadline := time.Now().Add(10 * time.Second)
+	for {
+		for _, root := range roots {
+			for _, pid := range cgroupProcesses(root) {
+				_ = syscall.Kill(pid, syscall.SIGKILL) // gone is as good
+			}
+		}
+		var failures []error
+		for _, root := range roots {
+			failures = append(failures, removeCgroup(root))
+		}
+		if err = errors.Join(failures...); err == nil || time.Now().After(deadline) {
+			return err
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+}
+
+// cgroupProcesses lists the processes of a group and of all groups below it.
+func cgroupProcesses(root string) []int {
+	var pids []int
+	_ = filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.Name() != "cgroup.procs" {
+			return nil // groups vanish while we walk
+		}
+		content, err := os.ReadFile(path)
+		if err != nil {
+			return nil
+		}
+		for field := range strings.FieldsSeq(string(content)) {
+			if pid, err := strconv.Atoi(field); err == nil && pid > 1 {
+				pids = append(pids, pid)
+			}
+		}
+		return nil
+	})
+	return pids
+}
+
+// removeCgroup removes a group and those below it, the deepest first. Only
+// directories can be removed there; the kernel's files go with them.
+func removeCgroup(root string) error {
+	entries, err := os.ReadDir(root)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, entry := range entries {
+		if entry.IsDir() {
+			if err := removeCgroup(filepath.Join(root, entry.Name())); err != nil {
+				return err
+			}
+		}
+	}
+	if err := os.Remove(root); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return nil
+}

@@ -1,0 +1,96 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// Folders outside the state directory in which programs we run write.
+const (
+	cniResults    = "/var/lib/cni/results" // libcni's cache of what it set up
+	shimSockets   = "/run/containerd/s"    // containerd's, whatever its state directory
+	containerLogs = "/var/log/containers"  // the kubelet's links to pod logs
+)
+
+// clean removes every trace of a cluster, however its run ended: processes
+// first, then what they held.
+func clean(l layout) error {
+	var failures []error
+	for _, c := range components(l, "") {
+		if id, err := recorded(l, c.name); err == nil {
+			failures = append(failures, terminate(id, c.name, killPatience(c.name)))
+		}
+	}
+	for _, id := range strays(l) {
+		failures = append(failures, terminate(id, "a process left by an earlier run", 0))
+	}
+	failures = append(failures, killCgroups(), unmountBelow(l.state), removeRules(), bridgeDown(l))
+	removeDeadSockets(shimSockets)
+	removeLinksInto(containerLogs, l.state)
+	results, _ := filepath.Glob(filepath.Join(cniResults, networkName+"-*"))
+	for _, result := range results {
+		failures = append(failures, os.Remove(result))
+	}
+	if err := errors.Join(failures...); err != nil {
+		return fmt.Errorf("clean up: %w", err) // the state directory stays, for another try
+	}
+	return removeState(l.state)
+}
+
+// killPatience is zero for what has no state worth a graceful end.
+func killPatience(component string) time.Duration {
+	if component == "containerd" {
+		return 5 * time.Second
+	}
+	return 0
+}
+
+// removeState deletes the directory; a mount that was detached while busy can
+// hold a folder for a moment.
+func removeState(directory string) error {
+	deadline := time.Now().Add(5 * time.Second)
+	for {
+		err := os.RemoveAll(directory)
+		if err == nil || !errors.Is(err, syscall.EBUSY) || time.Now().After(deadline) {
+			return err
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+}
+
+// removeDeadSockets removes the sockets that nobody listens on any more.
+func removeDeadSockets(folder string) {
+	entries, _ := os.ReadDir(folder)
+	for _, entry := range entries {
+		path := filepath.Join(folder, entry.Name())
+		connection, err := net.Dial("unix", path)
+		if err == nil {
+			connection.Close()
+			continue
+		}
+		if errors.Is(err, syscall.ECONNREFUSED) {
+			os.Remove(path)
+		}
+	}
+}
+
+// removeLinksInto removes the symbolic links of a folder that point below a
+// directory.
+func removeLinksInto(folder, directory string) {
+	entries, _ := os.ReadDir(folder)
+	for _, entry := range entries {
+		path := filepath.Join(folder, entry.Name())
+		if target, err := os.Readlink(path); err == nil && strings.HasPrefix(target, directory+"/") {
+			os.Remove(path)
+		}
+	}
+}

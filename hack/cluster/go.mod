@@ -1,0 +1,3 @@
+module queueworker.dev/queueworker/hack/cluster
+
+go 1.26.0

@@ -1,0 +1,82 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+)
+
+// A processID names one process for ever: a pid is used again, but not with
+// the same start time in the same boot.
+type processID struct {
+	pid   int
+	start uint64 // clock ticks between the boot and the start, proc_pid_stat(5)
+	boot  string // random identifier of the boot
+}
+
+func (p processID) String() string {
+	return fmt.Sprintf("%d %d %s\n", p.pid, p.start, p.boot)
+}
+
+// parsePidFile is the reverse of String. A half-written file is an error.
+func parsePidFile(text string) (processID, error) {
+	fields := strings.Fields(text)
+	if len(fields) != 3 || !strings.HasSuffix(text, "\n") {
+		return processID{}, fmt.Errorf("a pid file holds pid, start time and boot id on one line, not %q", text)
+	}
+	pid, err := strconv.Atoi(fields[0])
+	if err != nil || pid <= 1 {
+		return processID{}, fmt.Errorf("%q is no pid of a component", fields[0])
+	}
+	start, err := strconv.ParseUint(fields[1], 10, 64)
+	if err != nil {
+		return processID{}, fmt.Errorf("%q is no start time", fields[1])
+	}
+	return processID{pid: pid, start: start, boot: fields[2]}, nil
+}
+
+// parseStat reads state and start time from /proc/PID/stat. The name in
+// parentheses may itself hold blanks and parentheses.
+func parseStat(text string) (state byte, start uint64, err error) {
+	end := strings.LastIndexByte(text, ')')
+	if end < 0 {
+		return 0, 0, fmt.Errorf("no process name in %q", text)
+	}
+	fields := strings.Fields(text[end+1:])
+	const startField = 22 - 3 // field 22 of the whole line; field 3 is the first here
+	if len(fields) <= startField || len(fields[0]) != 1 {
+		return 0, 0, fmt.Errorf("too few fields in %q", text)
+	}
+	start, err = strconv.ParseUint(fields[startField], 10, 64)
+	return fields[0][0], start, err
+}
+
+// identify returns who runs under a pid now.
+func identify(pid int) (processID, error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return processID{}, err
+	}
+	state, start, err := parseStat(string(text))
+	if err != nil {
+		return processID{}, err
+	}
+	if state == 'Z' || state == 'X' {
+		return processID{}, fmt.Errorf("process %d has ended: %w", pid, os.ErrNotExist)
+	}
+	boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	if err != nil {
+		return processID{}, err
+	}
+	return processID{pid: pid, start: start, boot: strings.TrimSpace(string(boot))}, nil
+}
+
+// alive is false for a zombie, and for another process under the same pid.
+func (p processID) alive() bool {
+	now, err := identify(p.pid)
+	return err == nil && now == p
+}
