@@ -1,0 +1,101 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package collector
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"queueworker.dev/queueworker/api/protocol"
+)
+
+// maxElements bounds the members and elements of a document, counted by the commas
+// outside its strings. The largest honest status, of 64 workers, has less than half.
+// Without the bound, 256 KiB of "{},{},..." would become many megabytes of Worker.
+const maxElements = 4096
+
+// ParseFinal reads an agent's last word from a container's termination message. It
+// is as strict as the reading of a status document.
+func ParseFinal(message string) (*protocol.Final, error) {
+	message = strings.TrimSpace(message)
+	if message == "" {
+		return nil, errors.New("the termination message is empty")
+	}
+	if len(message) > protocol.MaxFinalBytes {
+		return nil, fmt.Errorf("the termination message is longer than %d bytes", protocol.MaxFinalBytes)
+	}
+	final := &protocol.Final{}
+	if err := decodeStrictly([]byte(message), final, &final.Version); err != nil {
+		return nil, fmt.Errorf("the termination message %w", err)
+	}
+	if err := cleanCounters(&final.Counters); err != nil {
+		return nil, fmt.Errorf("the termination message %w", err)
+	}
+	final.Message = cleanText(final.Message, maxMessage)
+	return final, nil
+}
+
+// decodeStrictly reads the single JSON document data into out, whose Version field
+// version points to. Unknown fields are errors; of a version that is not understood,
+// only the version is read, because everything else may have changed.
+func decodeStrictly(data []byte, out any, version *int) error {
+	if countElements(data) > maxElements {
+		return fmt.Errorf("has more than %d elements", maxElements)
+	}
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.DisallowUnknownFields()
+	err := decoder.Decode(out)
+	if err != nil {
+		var probe struct {
+			Version int `json:"version"`
+		}
+		if json.Unmarshal(data, &probe) == nil && !understood(probe.Version) {
+			return versionError(probe.Version)
+		}
+		return fmt.Errorf("cannot be read: %s", cleanText(err.Error(), maxMessage))
+	}
+	if !understood(*version) {
+		return versionError(*version)
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return errors.New("cannot be read: something follows the JSON document")
+	}
+	return nil
+}
+
+func understood(version int) bool {
+	return version >= protocol.OldestVersion && version <= protocol.Version
+}
+
+// versionError says which side is to be replaced.
+func versionError(version int) error {
+	switch {
+	case version > protocol.Version:
+		return fmt.Errorf("has version %d, this operator understands up to %d: upgrade the operator", version, protocol.Version)
+	case version > 0:
+		return fmt.Errorf("has version %d, this operator understands from %d on: replace the pod so that it gets a current agent",
+			version, protocol.OldestVersion)
+	}
+	return errors.New("names no version: this is not a QueueWorker agent")
+}
+
+// countElements returns the number of commas outside strings.
+func countElements(data []byte) int {
+	count, quoted := 0, false
+	for i := 0; i < len(data); i++ {
+		switch c := data[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case c == ',' && !quoted:
+			count++
+		}
+	}
+	return count
+}

@@ -1,0 +1,113 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package throughput turns counts of ended jobs into the figures of
+// status.throughput: jobs per minute, mean time and share of failures.
+//
+// Jobs per minute are over the 60 seconds before Now:
+//
+//	jobsPerMinute = 60 s / w × (jobs that ended within the last w)
+//	w             = 60 s, or as long as the pool has been watched if that is shorter,
+//	                but at least 10 s
+//
+// So a pool watched for 30 s shows twice what was seen, not half of the truth, and
+// the lower bound keeps the first job seen from being shown as 60 a minute: in the
+// first 10 s the figure is too low rather than too high. Of a bucket that lies
+// partly within the window the same part of its jobs counts.
+//
+// Mean time and failure share are ratios, which need no such scaling: they are over
+// whatever is known of the last 5 minutes.
+package throughput
+
+import "time"
+
+const (
+	// RateWindow is the time jobs per minute are measured over.
+	RateWindow = time.Minute
+	// ShareWindow is the time the mean and the failure share are measured over.
+	ShareWindow = 5 * time.Minute
+	// BucketWidth is the time one Bucket covers.
+	BucketWidth = 5 * time.Second
+
+	// minWatched is the shortest time a rate is extrapolated from.
+	minWatched = 10 * time.Second
+)
+
+// Bucket is what ended within BucketWidth from Start on.
+type Bucket struct {
+	// Start is the beginning of the bucket, a multiple of BucketWidth.
+	Start time.Time
+	// Processed, Failed and Released are the attempts that ended, by outcome.
+	Processed int64
+	Failed    int64
+	Released  int64
+	// Milliseconds is the time those attempts took together.
+	Milliseconds int64
+}
+
+// Input is what Compute decides from.
+type Input struct {
+	// Now is the moment the buckets are complete up to.
+	Now time.Time
+	// Buckets are in any order; those outside the windows are ignored.
+	Buckets []Bucket
+	// Since is when the pool's jobs began to be counted.
+	Since time.Time
+}
+
+// Output are the figures.
+type Output struct {
+	// JobsPerMinute is the rate of jobs ended for good, processed or failed.
+	JobsPerMinute float64
+	// AverageSeconds is the mean time of an attempt; 0 if none ended.
+	AverageSeconds float64
+	// FailedShare is the share, from 0 to 1, of failed jobs among those that ended
+	// for good; 0 if none did.
+	FailedShare float64
+	// Ended is the number of jobs that ended for good within ShareWindow.
+	Ended int64
+}
+
+// Compute returns the figures at in.Now.
+func Compute(in Input) Output {
+	watched := min(in.Now.Sub(in.Since), RateWindow)
+	var rated float64
+	var sum Bucket
+	for _, b := range in.Buckets {
+		if overlap(b, in.Now, ShareWindow) == 0 {
+			continue
+		}
+		sum.Processed += b.Processed
+		sum.Failed += b.Failed
+		sum.Released += b.Released
+		sum.Milliseconds += b.Milliseconds
+		rated += float64(b.Processed+b.Failed) * overlap(b, in.Now, watched)
+	}
+	ended := sum.Processed + sum.Failed
+	out := Output{
+		JobsPerMinute: rated * float64(time.Minute) / float64(max(watched, minWatched)),
+		Ended:         ended,
+	}
+	if ended > 0 {
+		out.FailedShare = float64(sum.Failed) / float64(ended)
+	}
+	if attempts := ended + sum.Released; attempts > 0 {
+		out.AverageSeconds = float64(sum.Milliseconds) / 1000 / float64(attempts)
+	}
+	return out
+}
+
+// overlap returns which part of the known stretch of b, which ends at now if b does
+// not before, lies within the given time before now.
+func overlap(b Bucket, now time.Time, window time.Duration) float64 {
+	end := b.Start.Add(BucketWidth)
+	if end.After(now) {
+		end = now
+	}
+	known := end.Sub(b.Start)
+	if known <= 0 || window <= 0 {
+		return 0
+	}
+	within := end.Sub(now.Add(-window))
+	return float64(max(0, min(within, known))) / float64(known)
+}
