@@ -1,0 +1,60 @@
+{{- define "queueworker.name" -}}
+{{- .Values.nameOverride | default .Chart.Name | trunc 40 | trimSuffix "-" }}
+{{- end }}
+
+{{- /* The prefix of every object's name: the release's name, with the chart's where
+       it is not part of it. Short enough for "-leader-election" behind it. */ -}}
+{{- define "queueworker.fullname" -}}
+{{- if .Values.fullnameOverride }}
+{{- .Values.fullnameOverride | trunc 40 | trimSuffix "-" }}
+{{- else if contains (include "queueworker.name" .) .Release.Name }}
+{{- .Release.Name | trunc 40 | trimSuffix "-" }}
+{{- else }}
+{{- printf "%s-%s" .Release.Name (include "queueworker.name" .) | trunc 40 | trimSuffix "-" }}
+{{- end }}
+{{- end }}
+
+{{- define "queueworker.manager" -}}
+{{ include "queueworker.fullname" . }}-manager
+{{- end }}
+
+{{- define "queueworker.serviceAccount" -}}
+{{- if .Values.serviceAccount.create }}
+{{- .Values.serviceAccount.name | default (include "queueworker.manager" .) }}
+{{- else }}
+{{- required "serviceAccount.name is needed while serviceAccount.create is false" .Values.serviceAccount.name }}
+{{- end }}
+{{- end }}
+
+{{- define "queueworker.selectorLabels" -}}
+app.kubernetes.io/name: {{ include "queueworker.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{- define "queueworker.labels" -}}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+{{ include "queueworker.selectorLabels" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{- end }}
+
+{{- /* The labels that tell the operator's pods from others of the release. */ -}}
+{{- define "queueworker.managerLabels" -}}
+{{ include "queueworker.selectorLabels" . }}
+app.kubernetes.io/component: manager
+{{- end }}
+
+{{- /* repository:tag or repository@digest; called with a dict of image and root. */ -}}
+{{- define "queueworker.image" -}}
+{{- if .image.digest -}}
+{{ .image.repository }}@{{ .image.digest }}
+{{- else -}}
+{{ .image.repository }}:{{ .image.tag | default .root.Chart.AppVersion }}
+{{- end }}
+{{- end }}
+
+{{- define "queueworker.subject" -}}
+- kind: ServiceAccount
+  name: {{ include "queueworker.serviceAccount" . }}
+  namespace: {{ .Release.Namespace }}
+{{- end }}
