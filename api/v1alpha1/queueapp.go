@@ -132,7 +132,7 @@ type Patterns struct {
 // +kubebuilder:printcolumn:name="Image",type=string,JSONPath=`.spec.template.spec.containers[0].image`
 // +kubebuilder:printcolumn:name="Connection",type=string,JSONPath=`.spec.connection.name`,priority=1
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
-// +kubebuilder:validation:XValidation:rule="size(self.metadata.name) <= 50",message="name must be at most 50 characters, so that the names of objects made for it fit",fieldPath=".metadata.name"
+// +kubebuilder:validation:XValidation:rule="size(self.metadata.name) <= 50",message="metadata.name must be at most 50 characters, so that the names of objects made for it fit",fieldPath=".metadata"
 type QueueApp struct {
 	metav1.TypeMeta `json:",inline"`
 

@@ -284,6 +284,10 @@ type AccountedPod struct {
 	// +kubebuilder:validation:MaxLength=253
 	Name string `json:"name"`
 
+	// reported tells that the pod's agent has ever answered the operator.
+	// +optional
+	Reported bool `json:"reported,omitempty"`
+
 	// processed is how many of the pod's succeeded jobs totals contain.
 	// +optional
 	Processed int64 `json:"processed,omitempty"`

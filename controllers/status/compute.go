@@ -1,0 +1,42 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package status
+
+import (
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"queueworker.dev/queueworker/api/v1alpha1"
+	"queueworker.dev/queueworker/controllers/desired"
+)
+
+// Output is a pool's status.
+type Output struct {
+	Status v1alpha1.QueueWorkerStatus
+	// Recheck is after how long the status may change by the passing of time alone;
+	// zero if it does not.
+	Recheck time.Duration
+}
+
+// Compute computes the status of a pool from its last one and what is observed.
+func Compute(in Input) Output {
+	c := count(in)
+	v := judge(in, c)
+
+	status := *in.Worker.Status.DeepCopy()
+	status.ObservedGeneration = in.Worker.Generation
+	status.AppName = in.AppName
+	status.Selector = metav1.FormatLabelSelector(&metav1.LabelSelector{MatchLabels: desired.Selector(in.Worker.Name)})
+	status.State = stateOf(in, c, v)
+	status.Desired, status.Processes, status.Ready = c.desired, c.processes, c.ready
+	status.Busy, status.Idle, status.Failing = c.busy, c.idle, c.failing
+	setConditions(in, c, v, &status)
+	account(in, &status)
+	if status.Totals.Processed+status.Totals.Failed+status.Totals.Released > 0 {
+		status.Throughput = new(in.Throughput)
+	}
+	status.Workers = rows(in)
+	return Output{Status: status, Recheck: v.recheck}
+}

@@ -1,0 +1,133 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package status
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"queueworker.dev/queueworker/api/v1alpha1"
+	"queueworker.dev/queueworker/controllers/desired"
+)
+
+// silentAfter is how long a running pod may leave the operator's calls unanswered
+// before a condition says so.
+const silentAfter = 15 * time.Second
+
+// setConditions brings the conditions to what was found.
+func setConditions(in Input, c counts, v verdict, status *v1alpha1.QueueWorkerStatus) {
+	set := func(conditionType string, is metav1.ConditionStatus, reason, message string) {
+		meta.SetStatusCondition(&status.Conditions, metav1.Condition{
+			Type: conditionType, Status: is, Reason: reason, Message: message,
+			ObservedGeneration: in.Worker.Generation,
+			LastTransitionTime: metav1.NewTime(in.Now),
+		})
+	}
+	onlyWhen := func(conditionType string, present bool, reason, message string) {
+		if present {
+			restartClock(status, conditionType, reason)
+			set(conditionType, metav1.ConditionTrue, reason, message)
+		} else {
+			meta.RemoveStatusCondition(&status.Conditions, conditionType)
+		}
+	}
+
+	ready := metav1.ConditionFalse
+	if v.ready {
+		ready = metav1.ConditionTrue
+	}
+	set(v1alpha1.ConditionReady, ready, v.reason, v.message)
+	onlyWhen(v1alpha1.ConditionReconciling, !v.ready && !v.stalled, v.reason, v.message)
+	onlyWhen(v1alpha1.ConditionStalled, v.stalled, v.reason, v.message)
+	onlyWhen(v1alpha1.ConditionConflict, in.Conflict != "", v1alpha1.ReasonForeignObject, in.Conflict)
+
+	for _, judgement := range []standing{pausedCondition(in, c), reportingCondition(in), gracefulCondition(in)} {
+		set(judgement.conditionType, judgement.is, judgement.reason, judgement.message)
+	}
+	slices.SortFunc(status.Conditions, func(a, b metav1.Condition) int { return strings.Compare(a.Type, b.Type) })
+}
+
+// restartClock removes a condition that is true for another reason, so that its
+// time of transition says since when this one has been true.
+func restartClock(status *v1alpha1.QueueWorkerStatus, conditionType, reason string) {
+	if condition := meta.FindStatusCondition(status.Conditions, conditionType); condition != nil && condition.Reason != reason {
+		meta.RemoveStatusCondition(&status.Conditions, conditionType)
+	}
+}
+
+// standing is a condition that is always present.
+type standing struct {
+	conditionType string
+	is            metav1.ConditionStatus
+	reason        string
+	message       string
+}
+
+func pausedCondition(in Input, c counts) standing {
+	out := standing{v1alpha1.ConditionPaused, metav1.ConditionFalse, v1alpha1.ReasonNotPaused, "The workers take jobs."}
+	switch {
+	case in.Worker.Spec.Paused && pausingDone(c):
+		out.is, out.reason, out.message = metav1.ConditionTrue, v1alpha1.ReasonPaused, "No worker takes jobs, because spec.paused is true."
+	case in.Worker.Spec.Paused:
+		out.reason, out.message = v1alpha1.ReasonPausing, "The workers finish their current jobs, because spec.paused is true."
+	case desired.Pods(&in.Worker.Spec) == 0:
+		out.message = "The pool is stopped, not paused."
+	}
+	return out
+}
+
+func reportingCondition(in Input) standing {
+	running, silent := 0, []Pod{}
+	for _, pod := range in.Pods {
+		if pod.leaving() || !pod.running() {
+			continue
+		}
+		running++
+		if !pod.FailingSince.IsZero() && in.Now.Sub(pod.FailingSince) >= silentAfter {
+			silent = append(silent, pod)
+		}
+	}
+	out := standing{conditionType: v1alpha1.ConditionAgentsReporting}
+	switch {
+	case running == 0:
+		out.is, out.reason, out.message = metav1.ConditionUnknown, v1alpha1.ReasonNoPods, "No pod runs that could report."
+	case len(silent) > 0:
+		out.is, out.reason = metav1.ConditionFalse, v1alpha1.ReasonUnreachable
+		out.message = fmt.Sprintf("%d of %d running pods do not answer the operator, first %s: %s Check that network policies let the operator reach the pods' port queueworker.",
+			len(silent), running, silent[0].Name, sentence(silent[0].Error))
+	default:
+		out.is, out.reason, out.message = metav1.ConditionTrue, v1alpha1.ReasonReporting, "Every running pod answers the operator."
+	}
+	return out
+}
+
+func gracefulCondition(in Input) standing {
+	out := standing{conditionType: v1alpha1.ConditionGracefulStop, is: metav1.ConditionFalse}
+	for _, pod := range in.Pods {
+		if pod.leaving() || pod.Report == nil || pod.Report.Runtime == nil || pod.Report.Runtime.GracefulStop {
+			continue
+		}
+		if pod.Report.Runtime.GracefulStopReason == v1alpha1.ReasonShellWrapper {
+			out.reason = v1alpha1.ReasonShellWrapper
+			out.message = "The worker runs behind a shell that keeps SIGTERM from it, so its job is killed when its pod is removed. Use the exec form of the command, or put exec in front of the last command."
+		} else {
+			out.reason = v1alpha1.ReasonNoPcntl
+			out.message = "PHP in this image lacks the pcntl extension, so workers cannot stop after their job and timeouts do not work. Add it to the image, for example with docker-php-ext-install pcntl."
+		}
+		return out
+	}
+	for _, reason := range []string{v1alpha1.ReasonGraceBelowTimeout, v1alpha1.ReasonNoTimeout} {
+		if found := finding(in, reason); found != nil {
+			out.reason, out.message = found.Reason, found.Message
+			return out
+		}
+	}
+	out.is, out.reason, out.message = metav1.ConditionTrue, v1alpha1.ReasonGraceful, "A worker that is stopped finishes its job first."
+	return out
+}

@@ -1,0 +1,77 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package status
+
+import (
+	"queueworker.dev/queueworker/api/protocol"
+	"queueworker.dev/queueworker/controllers/desired"
+)
+
+// counts are a pool's processes by what they do.
+type counts struct {
+	// perPod is how many processes a pod has.
+	perPod int32
+	// desired is how many processes there should be, in whole pods.
+	desired int32
+	// processes are those of pods that stay, ready those able to take jobs.
+	processes, ready int32
+	busy, idle       int32
+	failing          int32
+	// finishing are processes that were asked to end and still work.
+	finishing int32
+	// leaving are pods that are being removed and whose worker still runs.
+	leaving int32
+	// obeying are pods whose agent obeys the newest control document.
+	obeying, running int32
+}
+
+func count(in Input) counts {
+	c := counts{perPod: desired.ProcessesPerPod(&in.Worker.Spec)}
+	c.desired = desired.Pods(&in.Worker.Spec) * c.perPod
+	for _, pod := range in.Pods {
+		if pod.terminal() {
+			continue
+		}
+		if pod.leaving() {
+			if pod.running() {
+				c.leaving++
+			}
+			continue
+		}
+		c.addPod(pod, in.Revision)
+	}
+	return c
+}
+
+// addPod counts a pod that stays.
+func (c *counts) addPod(pod Pod, revision int64) {
+	c.processes += c.perPod
+	if pod.running() {
+		c.running++
+		if pod.Report != nil && pod.Report.ControlRevision >= revision {
+			c.obeying++
+		}
+	}
+	var failing int32
+	for _, worker := range pod.workers() {
+		switch worker.State {
+		case protocol.WorkerBusy:
+			c.busy++
+		case protocol.WorkerIdle:
+			c.idle++
+		case protocol.WorkerRetiring:
+			c.finishing++
+			if worker.Job != nil {
+				c.busy++
+			}
+		case protocol.WorkerBackingOff:
+			failing++
+		case protocol.WorkerStarting, protocol.WorkerPaused, protocol.WorkerStopped:
+		}
+	}
+	c.failing += failing
+	if pod.ready() {
+		c.ready += max(c.perPod-failing, 0)
+	}
+}

@@ -1,0 +1,78 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package status
+
+import (
+	"slices"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"queueworker.dev/queueworker/api/v1alpha1"
+)
+
+// ReportInterval is the shortest time between two writes of what changes with
+// every job: rates, rows, totals and busy counts.
+const ReportInterval = time.Minute
+
+// Due tells whether a computed status is to be written now, and if not, after how
+// long it will be; zero means not until something changes.
+//
+// What a user waits for is written at once: conditions, the generation, the
+// state, the numbers of wanted, existing, ready and failing processes, and the
+// end of a pod. What changes with every job rides along, or is written when
+// ReportInterval has passed since the last write. Memory, CPU and ages alone are
+// never a reason.
+func Due(before, after *v1alpha1.QueueWorkerStatus, now, written time.Time) (write bool, wait time.Duration) {
+	if !equality.Semantic.DeepEqual(urgent(before), urgent(after)) {
+		return true, 0
+	}
+	if equality.Semantic.DeepEqual(riding(before), riding(after)) {
+		return false, 0
+	}
+	if since := now.Sub(written); since < ReportInterval {
+		return false, ReportInterval - since
+	}
+	return true, 0
+}
+
+// urgent is the part of a status whose change is written at once.
+func urgent(status *v1alpha1.QueueWorkerStatus) v1alpha1.QueueWorkerStatus {
+	out := v1alpha1.QueueWorkerStatus{
+		ObservedGeneration: status.ObservedGeneration,
+		State:              status.State,
+		AppName:            status.AppName,
+		Selector:           status.Selector,
+		Desired:            status.Desired,
+		Processes:          status.Processes,
+		Ready:              status.Ready,
+		Failing:            status.Failing,
+	}
+	if out.State == v1alpha1.StateIdle {
+		// A pool of quick jobs goes back and forth between the two.
+		out.State = v1alpha1.StateActive
+	}
+	out.Totals.UnaccountedWorkers = status.Totals.UnaccountedWorkers
+	for _, condition := range status.Conditions {
+		condition.LastTransitionTime = metav1.Time{}
+		out.Conditions = append(out.Conditions, condition)
+	}
+	for _, pod := range status.Accounted {
+		out.Accounted = append(out.Accounted, v1alpha1.AccountedPod{UID: pod.UID, Name: pod.Name, Reported: pod.Reported})
+	}
+	return out
+}
+
+// riding is the part of a status that is written when time allows.
+func riding(status *v1alpha1.QueueWorkerStatus) v1alpha1.QueueWorkerStatus {
+	return v1alpha1.QueueWorkerStatus{
+		State:      status.State,
+		Busy:       status.Busy,
+		Idle:       status.Idle,
+		Throughput: status.Throughput,
+		Totals:     status.Totals,
+		Restarts:   slices.Clone(status.Restarts),
+	}
+}

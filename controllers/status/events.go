@@ -1,0 +1,135 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package status
+
+import (
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"queueworker.dev/queueworker/api/protocol"
+	"queueworker.dev/queueworker/api/v1alpha1"
+	"queueworker.dev/queueworker/controllers/desired"
+)
+
+// Event is something that happened to a pool.
+type Event struct {
+	// Type is corev1.EventTypeNormal or corev1.EventTypeWarning.
+	Type string
+	// Reason is a reason of the API.
+	Reason string
+	// Action is what was done, in one word.
+	Action string
+	// Note is a sentence.
+	Note string
+}
+
+// Changes are the events of a status that was written over another.
+func Changes(in Input, after *v1alpha1.QueueWorkerStatus) []Event {
+	before := &in.Worker.Status
+	var out []Event
+	normal := func(reason, action, note string, args ...any) {
+		out = append(out, Event{corev1.EventTypeNormal, reason, action, fmt.Sprintf(note, args...)})
+	}
+	if before.ObservedGeneration != 0 && before.Desired != after.Desired {
+		if after.Desired == 0 {
+			normal(v1alpha1.EventStopped, "Stop", "Stopped a pool of %d process(es)", before.Desired)
+		} else {
+			normal(v1alpha1.EventScaled, "Scale", "Scaled from %d to %d process(es)", before.Desired, after.Desired)
+		}
+	}
+	if was, is := pauseReason(before), pauseReason(after); was != is {
+		switch {
+		case is == v1alpha1.ReasonPaused:
+			normal(v1alpha1.EventPaused, "Pause", "Paused: every worker has finished its job")
+		case is == v1alpha1.ReasonNotPaused && was != "":
+			normal(v1alpha1.EventResumed, "Resume", "Resumed")
+		}
+	}
+	if lost := after.Totals.UnaccountedWorkers - before.Totals.UnaccountedWorkers; lost > 0 {
+		out = append(out, Event{corev1.EventTypeWarning, v1alpha1.EventUnaccounted, "Count", fmt.Sprintf(
+			"%d pod(s) ended without their last counts being seen; totals contain what was last seen of them", lost)})
+	}
+	if was, is := standingReason(before, v1alpha1.ConditionStalled), standingReason(after, v1alpha1.ConditionStalled); is != "" && was != is {
+		out = append(out, Event{corev1.EventTypeWarning, is, "Reconcile", standingMessage(after, v1alpha1.ConditionStalled)})
+	}
+	return out
+}
+
+func pauseReason(status *v1alpha1.QueueWorkerStatus) string {
+	return standingReason(status, v1alpha1.ConditionPaused)
+}
+
+func standingReason(status *v1alpha1.QueueWorkerStatus, conditionType string) string {
+	for i := range status.Conditions {
+		if status.Conditions[i].Type == conditionType {
+			return status.Conditions[i].Reason
+		}
+	}
+	return ""
+}
+
+func standingMessage(status *v1alpha1.QueueWorkerStatus, conditionType string) string {
+	for i := range status.Conditions {
+		if status.Conditions[i].Type == conditionType {
+			return status.Conditions[i].Message
+		}
+	}
+	return ""
+}
+
+// freshExit is how recent an ended process of a pod not seen before must be for
+// an event: older ones were told of by the operator that ran then.
+const freshExit = time.Minute
+
+// Exits are the events of processes that ended since the sequence numbers in
+// told, by pod, and the numbers up to which they tell. Ends by Drained and Paused
+// were asked for and are not told.
+func Exits(pods []Pod, told map[types.UID]int64) ([]Event, map[types.UID]int64) {
+	var out []Event
+	upTo := make(map[types.UID]int64, len(pods))
+	for _, pod := range pods {
+		last, known := told[pod.UID]
+		upTo[pod.UID] = last
+		if pod.Report == nil {
+			continue
+		}
+		for i := len(pod.Report.RecentExits) - 1; i >= 0; i-- {
+			exit := &pod.Report.RecentExits[i]
+			upTo[pod.UID] = max(upTo[pod.UID], exit.Sequence)
+			if exit.Sequence <= last || !known && exit.AgeSeconds > freshExit.Seconds() {
+				continue
+			}
+			if event, tell := exitEvent(pod, exit); tell {
+				out = append(out, event)
+			}
+		}
+	}
+	return out, upTo
+}
+
+func exitEvent(pod Pod, exit *protocol.Exit) (Event, bool) {
+	event := Event{Type: corev1.EventTypeWarning, Reason: string(exit.Reason), Action: "Restart"}
+	switch exit.Reason {
+	case protocol.ExitDrained, protocol.ExitPaused:
+		return Event{}, false
+	case protocol.ExitMaxJobs, protocol.ExitMaxTime, protocol.ExitRestartRequested:
+		event.Type = corev1.EventTypeNormal
+	case protocol.ExitMemory, protocol.ExitJobTimeout, protocol.ExitOOMKilled, protocol.ExitGraceExceeded,
+		protocol.ExitKilled, protocol.ExitCrashed, protocol.ExitConfigError, protocol.ExitCommandNotFound:
+	}
+	event.Note = fmt.Sprintf("Worker %s/%d ended: %s", pod.Name, exit.Slot, sentence(exit.Message))
+	return event, true
+}
+
+// RestartRequested is the event of a restart that was asked for.
+func RestartRequested(worker *v1alpha1.QueueWorker, spreadSeconds int32) Event {
+	note := fmt.Sprintf("Restarting %d process(es), each after its current job", desired.Processes(&worker.Spec))
+	if spreadSeconds > 0 {
+		note += fmt.Sprintf(", spread over %d s", spreadSeconds)
+	}
+	return Event{corev1.EventTypeNormal, v1alpha1.EventRestartRequested, "Restart", note}
+}

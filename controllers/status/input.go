@@ -1,0 +1,126 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package status
+
+import (
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"queueworker.dev/queueworker/api/protocol"
+	"queueworker.dev/queueworker/api/v1alpha1"
+	"queueworker.dev/queueworker/controllers/desired"
+)
+
+// StallAfter is how long something that may mend itself, such as an image that
+// cannot be pulled, is waited for before the pool counts as stalled.
+const StallAfter = 2 * time.Minute
+
+// Input is all that decides a pool's status.
+type Input struct {
+	Now    time.Time
+	Worker *v1alpha1.QueueWorker
+	// AppName is the QueueApp in use; empty if there is none.
+	AppName string
+	// Deployment is the pool's Deployment; nil if there is none.
+	Deployment *appsv1.Deployment
+	// Pods are the pool's pods with what their agents report.
+	Pods []Pod
+	// Ended are the pods that have ended since the last write of the status.
+	Ended []EndedPod
+
+	// Problem is why the pool could not be built; nil if it could.
+	Problem *desired.Problem
+	// Findings are promises the pool cannot keep.
+	Findings []desired.Problem
+	// Conflict says which object is somebody else's; empty if none is.
+	Conflict string
+	// Rejected is the API server's refusal of an object made for the pool; empty if
+	// there was none.
+	Rejected string
+
+	// Revision is the revision of the pool's control document.
+	Revision int64
+	// Throughput is what the pool gets done.
+	Throughput v1alpha1.Throughput
+}
+
+// Pod is a pod of the pool and what its agent reports.
+type Pod struct {
+	*corev1.Pod
+	// Report is the last report; nil if there was none.
+	Report *protocol.Status
+	// Error says why the last call failed; empty if it did not.
+	Error string
+	// FailingSince is when calls began to fail; zero if they do not.
+	FailingSince time.Time
+}
+
+// EndedPod is a pod that is gone, or will run no more.
+type EndedPod struct {
+	UID  types.UID
+	Name string
+	// Counters are its last counts; nil if none were ever seen.
+	Counters *protocol.Counters
+	// Complete tells that Counters are its last word, not just what was last pulled.
+	Complete bool
+	// Started tells that its worker ever ran.
+	Started bool
+}
+
+// container is the status of the pod's worker container; nil before there is one.
+func (p Pod) container() *corev1.ContainerStatus {
+	for i := range p.Status.ContainerStatuses {
+		if p.Status.ContainerStatuses[i].Name == p.workerName() {
+			return &p.Status.ContainerStatuses[i]
+		}
+	}
+	return nil
+}
+
+// workerName is the name of the container that runs the agent: the one with its port.
+func (p Pod) workerName() string {
+	for i := range p.Spec.Containers {
+		for _, port := range p.Spec.Containers[i].Ports {
+			if port.Name == protocol.PortName {
+				return p.Spec.Containers[i].Name
+			}
+		}
+	}
+	return ""
+}
+
+// running tells whether the worker container runs.
+func (p Pod) running() bool {
+	container := p.container()
+	return container != nil && container.State.Running != nil
+}
+
+// terminal tells whether the pod will never run again.
+func (p Pod) terminal() bool {
+	return p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed
+}
+
+// leaving tells whether the pod is being removed or has ended.
+func (p Pod) leaving() bool { return p.DeletionTimestamp != nil || p.terminal() }
+
+// ready tells whether the pod's Ready condition is true.
+func (p Pod) ready() bool {
+	for _, condition := range p.Status.Conditions {
+		if condition.Type == corev1.PodReady {
+			return condition.Status == corev1.ConditionTrue
+		}
+	}
+	return false
+}
+
+// workers are the slots its agent reports.
+func (p Pod) workers() []protocol.Worker {
+	if p.Report == nil {
+		return nil
+	}
+	return p.Report.Workers
+}

@@ -1,0 +1,75 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package status
+
+import (
+	"fmt"
+
+	"queueworker.dev/queueworker/api/v1alpha1"
+	"queueworker.dev/queueworker/controllers/desired"
+)
+
+// progress says how far a pool is that nothing stands in the way of.
+func progress(in Input, c counts) verdict {
+	moving := func(message string) verdict {
+		return verdict{reason: v1alpha1.ReasonProgressing, message: message}
+	}
+	pods := desired.Pods(&in.Worker.Spec)
+	deployment := in.Deployment
+	switch {
+	case deployment == nil:
+		return moving("The Deployment is being created.")
+	case deployment.Status.ObservedGeneration < deployment.Generation:
+		return moving("The Deployment has changed and its pods follow.")
+	case c.leaving > 0 && pods == 0:
+		return moving(fmt.Sprintf("%d pod(s) finish their jobs before they go.", c.leaving))
+	case deployment.Status.UpdatedReplicas < pods:
+		return moving(fmt.Sprintf("%d of %d pods have the newest template.", deployment.Status.UpdatedReplicas, pods))
+	case deployment.Status.Replicas > pods:
+		return moving(fmt.Sprintf("%d old pod(s) are being removed.", deployment.Status.Replicas-pods))
+	case deployment.Status.AvailableReplicas < pods:
+		return moving(fmt.Sprintf("%d of %d pods are ready.", deployment.Status.AvailableReplicas, pods))
+	case in.Worker.Spec.Paused && pods > 0 && !pausingDone(c):
+		return verdict{reason: v1alpha1.ReasonPausing, message: fmt.Sprintf(
+			"Pausing: %d process(es) finish their jobs, %d of %d pods obey.", c.busy, c.obeying, c.running)}
+	}
+	return verdict{ready: true, reason: settledReason(in), message: settledMessage(in, c)}
+}
+
+func settledReason(in Input) string {
+	switch {
+	case desired.Pods(&in.Worker.Spec) == 0:
+		return v1alpha1.ReasonStopped
+	case in.Worker.Spec.Paused:
+		return v1alpha1.ReasonPaused
+	case finding(in, v1alpha1.ReasonMemoryLimitLow) != nil:
+		return v1alpha1.ReasonMemoryLimitLow
+	}
+	return v1alpha1.ReasonAsWanted
+}
+
+func settledMessage(in Input, c counts) string {
+	switch settledReason(in) {
+	case v1alpha1.ReasonStopped:
+		if in.Worker.Spec.Stopped {
+			return "Stopped, because spec.stopped is true."
+		}
+		return "Stopped, because spec.processes is 0."
+	case v1alpha1.ReasonPaused:
+		return "Paused, because spec.paused is true: the pods stay and take no jobs."
+	case v1alpha1.ReasonMemoryLimitLow:
+		return finding(in, v1alpha1.ReasonMemoryLimitLow).Message
+	}
+	return fmt.Sprintf("%d process(es) run in %d pod(s).", c.desired, desired.Pods(&in.Worker.Spec))
+}
+
+// finding is the finding of a reason; nil if there is none.
+func finding(in Input, reason string) *desired.Problem {
+	for i := range in.Findings {
+		if in.Findings[i].Reason == reason {
+			return &in.Findings[i]
+		}
+	}
+	return nil
+}

@@ -1,0 +1,97 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package status
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"queueworker.dev/queueworker/api/protocol"
+	"queueworker.dev/queueworker/api/v1alpha1"
+)
+
+const (
+	// maxRows bounds status.workers.
+	maxRows = 100
+	// sameInstant is how far two readings of one instant may lie apart: ages are
+	// reported with the delay of a call.
+	sameInstant = 3 * time.Second
+	mebibyte    = 1 << 20
+)
+
+// rows are the worker table.
+func rows(in Input) []v1alpha1.Worker {
+	before := map[string]v1alpha1.Worker{}
+	for _, row := range in.Worker.Status.Workers {
+		before[row.Name] = row
+	}
+	var out []v1alpha1.Worker
+	for _, pod := range in.Pods {
+		if pod.terminal() {
+			continue
+		}
+		for _, worker := range pod.workers() {
+			name := fmt.Sprintf("%s/%d", pod.Name, worker.Slot)
+			out = append(out, row(in, name, worker, before[name]))
+		}
+	}
+	slices.SortFunc(out, func(a, b v1alpha1.Worker) int { return cmp.Compare(a.Name, b.Name) })
+	return out[:min(len(out), maxRows)]
+}
+
+func row(in Input, name string, worker protocol.Worker, before v1alpha1.Worker) v1alpha1.Worker {
+	out := v1alpha1.Worker{
+		Name:      name,
+		PID:       worker.PID,
+		State:     v1alpha1.WorkerState(worker.State),
+		Queue:     in.Worker.Spec.Queue,
+		Processed: worker.Processed,
+		Failed:    worker.Failed,
+	}
+	if worker.PID != 0 {
+		out.StartedTime = instant(in.Now, worker.AgeSeconds, before.StartedTime)
+	}
+	if worker.MemoryBytes > 0 {
+		out.Memory = resource.NewQuantity(max(worker.MemoryBytes/mebibyte, 1)*mebibyte, resource.BinarySI)
+	}
+	if worker.CPUCores > 0 {
+		out.CPU = resource.NewMilliQuantity(int64(worker.CPUCores*1000), resource.DecimalSI)
+	}
+	if job := worker.Job; job != nil {
+		out.CurrentJob = &v1alpha1.CurrentJob{Class: job.Class, ID: job.ID}
+		var jobBefore *metav1.Time
+		if before.CurrentJob != nil && before.CurrentJob.ID == job.ID {
+			jobBefore = before.CurrentJob.StartedTime
+		}
+		out.CurrentJob.StartedTime = instant(in.Now, job.AgeSeconds, jobBefore)
+		if job.Queue != "" {
+			out.Queue = job.Queue
+		}
+	}
+	if exit := worker.LastExit; exit != nil {
+		out.LastExit = &v1alpha1.Exit{Reason: string(exit.Reason), Code: exit.Code, Message: bounded(exit.Message, 512)}
+	}
+	return out
+}
+
+// instant is when something so old began; the same as before if it is about the same.
+func instant(now time.Time, ageSeconds float64, before *metav1.Time) *metav1.Time {
+	began := now.Add(-time.Duration(ageSeconds * float64(time.Second)))
+	if before != nil && began.Sub(before.Time).Abs() <= sameInstant {
+		return before
+	}
+	return new(metav1.NewTime(began.Truncate(time.Second)))
+}
+
+func bounded(text string, most int) string {
+	if runes := []rune(text); len(runes) > most {
+		return string(runes[:most])
+	}
+	return text
+}

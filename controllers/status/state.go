@@ -1,0 +1,36 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package status
+
+import (
+	"queueworker.dev/queueworker/api/v1alpha1"
+)
+
+// stateOf sums the pool up in one word.
+func stateOf(in Input, c counts, verdict verdict) v1alpha1.State {
+	switch {
+	case c.desired == 0:
+		if c.leaving > 0 || c.busy > 0 {
+			return v1alpha1.StateDraining
+		}
+		return v1alpha1.StateStopped
+	case verdict.stalled || c.failing > 0 && c.failing == c.processes:
+		return v1alpha1.StateFailing
+	case in.Worker.Spec.Paused:
+		if !pausingDone(c) {
+			return v1alpha1.StateDraining
+		}
+		return v1alpha1.StatePaused
+	case c.busy > 0:
+		return v1alpha1.StateActive
+	case c.ready > 0:
+		return v1alpha1.StateIdle
+	}
+	return v1alpha1.StateStarting
+}
+
+// pausingDone tells whether every pod obeys the pause and no process works any more.
+func pausingDone(c counts) bool {
+	return c.finishing == 0 && c.busy == 0 && c.idle == 0 && c.obeying == c.running
+}

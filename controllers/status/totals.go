@@ -1,0 +1,184 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package status
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"queueworker.dev/queueworker/api/protocol"
+	"queueworker.dev/queueworker/api/v1alpha1"
+)
+
+// maxAccounted bounds status.accounted; it is twice what a pool's largest size
+// and a full surge can have.
+const maxAccounted = 2000
+
+// account adds what the pods have done since the last write to the totals.
+func account(in Input, status *v1alpha1.QueueWorkerStatus) {
+	ledger := ledgerOf(status.Accounted)
+	restarts := countsOf(status.Restarts)
+	present := map[types.UID]bool{}
+
+	for _, ended := range in.Ended {
+		entry := ledger[ended.UID]
+		if ended.Counters != nil {
+			add(status, restarts, &entry, *ended.Counters)
+		}
+		_, known := ledger[ended.UID]
+		if !ended.Complete && (ended.Started || known && entry.seen) {
+			status.Totals.UnaccountedWorkers++
+		}
+		delete(ledger, ended.UID)
+		present[ended.UID] = true
+	}
+	for _, pod := range in.Pods {
+		if present[pod.UID] {
+			continue
+		}
+		present[pod.UID] = true
+		entry := ledger[pod.UID]
+		entry.name = pod.Name
+		if pod.Report != nil {
+			add(status, restarts, &entry, pod.Report.Counters)
+			entry.seen = true
+		}
+		countContainerRestarts(pod, restarts, &entry)
+		ledger[pod.UID] = entry
+	}
+	// A pod that is in the list and nowhere else ended while nobody watched.
+	for uid, entry := range ledger {
+		if present[uid] {
+			continue
+		}
+		if entry.seen {
+			status.Totals.UnaccountedWorkers++
+		}
+		delete(ledger, uid)
+	}
+
+	status.Accounted = accountedOf(ledger)
+	status.Restarts = restartsOf(restarts)
+}
+
+// entry is what totals contain of one pod.
+type entry struct {
+	name              string
+	counters          protocol.Counters
+	containerRestarts int32
+	// seen tells that the pod's agent has ever reported.
+	seen bool
+}
+
+// add moves an entry to the counts seen now, and the totals with it. Counts never
+// go down: less than before is taken as no news.
+func add(status *v1alpha1.QueueWorkerStatus, restarts map[string]int64, entry *entry, seen protocol.Counters) {
+	status.Totals.Processed += raise(&entry.counters.Processed, seen.Processed)
+	status.Totals.Failed += raise(&entry.counters.Failed, seen.Failed)
+	status.Totals.Released += raise(&entry.counters.Released, seen.Released)
+	exits := maps.Clone(entry.counters.Exits)
+	if exits == nil {
+		exits = map[protocol.ExitReason]int64{}
+	}
+	for reason, count := range seen.Exits {
+		known := exits[reason]
+		restarts[string(reason)] += raise(&known, count)
+		exits[reason] = known
+	}
+	entry.counters.Exits = exits
+}
+
+// raise lifts a count to what is seen now and returns by how much.
+func raise(known *int64, seen int64) int64 {
+	difference := max(seen-*known, 0)
+	*known += difference
+	return difference
+}
+
+// countContainerRestarts counts the ends of the whole container. On cgroup v2 the
+// kernel kills all processes of a container that reaches its memory limit, the
+// agent included, which therefore cannot tell of it.
+func countContainerRestarts(pod Pod, restarts map[string]int64, entry *entry) {
+	container := pod.container()
+	if container == nil || container.RestartCount <= entry.containerRestarts {
+		return
+	}
+	difference := int64(container.RestartCount - entry.containerRestarts)
+	entry.containerRestarts = container.RestartCount
+	reason := protocol.ExitCrashed
+	if last := container.LastTerminationState.Terminated; last != nil {
+		switch {
+		case last.Reason == string(protocol.ExitOOMKilled):
+			reason = protocol.ExitOOMKilled
+		case last.ExitCode == 0:
+			return
+		}
+	}
+	restarts[string(reason)] += difference
+}
+
+func ledgerOf(accounted []v1alpha1.AccountedPod) map[types.UID]entry {
+	ledger := make(map[types.UID]entry, len(accounted))
+	for _, pod := range accounted {
+		e := entry{
+			name:              pod.Name,
+			containerRestarts: pod.ContainerRestarts,
+			seen:              pod.Reported,
+			counters:          protocol.Counters{Processed: pod.Processed, Failed: pod.Failed, Released: pod.Released},
+		}
+		if len(pod.Restarts) > 0 {
+			e.counters.Exits = map[protocol.ExitReason]int64{}
+			for _, restart := range pod.Restarts {
+				e.counters.Exits[protocol.ExitReason(restart.Reason)] = restart.Count
+			}
+		}
+		ledger[pod.UID] = e
+	}
+	return ledger
+}
+
+func accountedOf(ledger map[types.UID]entry) []v1alpha1.AccountedPod {
+	out := make([]v1alpha1.AccountedPod, 0, len(ledger))
+	for uid, entry := range ledger {
+		exits := map[string]int64{}
+		for reason, count := range entry.counters.Exits {
+			exits[string(reason)] = count
+		}
+		out = append(out, v1alpha1.AccountedPod{
+			UID:               uid,
+			Name:              entry.name,
+			Reported:          entry.seen,
+			Processed:         entry.counters.Processed,
+			Failed:            entry.counters.Failed,
+			Released:          entry.counters.Released,
+			Restarts:          restartsOf(exits),
+			ContainerRestarts: entry.containerRestarts,
+		})
+	}
+	slices.SortFunc(out, func(a, b v1alpha1.AccountedPod) int {
+		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.UID, b.UID))
+	})
+	return out[:min(len(out), maxAccounted)]
+}
+
+func countsOf(restarts []v1alpha1.RestartCount) map[string]int64 {
+	counts := map[string]int64{}
+	for _, restart := range restarts {
+		counts[restart.Reason] = restart.Count
+	}
+	return counts
+}
+
+func restartsOf(counts map[string]int64) []v1alpha1.RestartCount {
+	var out []v1alpha1.RestartCount
+	for _, reason := range slices.Sorted(maps.Keys(counts)) {
+		if counts[reason] > 0 {
+			out = append(out, v1alpha1.RestartCount{Reason: reason, Count: counts[reason]})
+		}
+	}
+	return out
+}

@@ -1,0 +1,221 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package status
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+
+	"queueworker.dev/queueworker/api/protocol"
+	"queueworker.dev/queueworker/api/v1alpha1"
+)
+
+// verdict is what Ready, Reconciling and Stalled say together.
+type verdict struct {
+	reason  string
+	message string
+	// ready tells that the pool is as wanted.
+	ready bool
+	// stalled tells that it will not get there without help.
+	stalled bool
+	// recheck is when the verdict may change by the passing of time alone; zero if never.
+	recheck time.Duration
+}
+
+// obstacle is something that keeps a pool from being as wanted.
+type obstacle struct {
+	reason  string
+	message string
+	// final tells that waiting will not help.
+	final bool
+}
+
+// judge finds the first thing that is wrong, in the order in which a user would
+// have to mend them; if nothing is, it says how far the pool is.
+func judge(in Input, c counts) verdict {
+	for _, find := range []func(Input, counts) *obstacle{
+		conflict,        // somebody else's object stands in the way
+		buildProblem,    // no usable QueueApp
+		rejection,       // the API server refused an object
+		podProblem,      // a pod cannot start
+		crashingWorkers, // the worker program does not run
+	} {
+		if found := find(in, c); found != nil {
+			return blocked(in, *found)
+		}
+	}
+	return progress(in, c)
+}
+
+// blocked turns an obstacle into a verdict: stalled at once where waiting will not
+// help, else after StallAfter.
+func blocked(in Input, found obstacle) verdict {
+	v := verdict{reason: found.reason, message: found.message, stalled: found.final}
+	if v.stalled {
+		return v
+	}
+	since := obstructedSince(in, found.reason)
+	if waited := in.Now.Sub(since); waited < StallAfter {
+		v.recheck = StallAfter - waited
+	} else {
+		v.stalled = true
+	}
+	return v
+}
+
+// obstructedSince is since when the conditions have said that the pool is not
+// ready for this reason.
+func obstructedSince(in Input, reason string) time.Time {
+	for _, conditionType := range []string{v1alpha1.ConditionStalled, v1alpha1.ConditionReconciling} {
+		condition := meta.FindStatusCondition(in.Worker.Status.Conditions, conditionType)
+		if condition == nil || condition.Reason != reason {
+			continue
+		}
+		if conditionType == v1alpha1.ConditionStalled {
+			return condition.LastTransitionTime.Add(-StallAfter)
+		}
+		return condition.LastTransitionTime.Time
+	}
+	return in.Now
+}
+
+func conflict(in Input, _ counts) *obstacle {
+	if in.Conflict == "" {
+		return nil
+	}
+	return &obstacle{reason: v1alpha1.ReasonForeignObject, message: in.Conflict, final: true}
+}
+
+func buildProblem(in Input, _ counts) *obstacle {
+	if in.Problem == nil {
+		return nil
+	}
+	waits := in.Problem.Reason == v1alpha1.ReasonAppNotFound
+	return &obstacle{reason: in.Problem.Reason, message: in.Problem.Message, final: !waits}
+}
+
+func rejection(in Input, _ counts) *obstacle {
+	if in.Rejected == "" {
+		return nil
+	}
+	return &obstacle{reason: v1alpha1.ReasonRejected, message: in.Rejected, final: true}
+}
+
+// podProblem is the first pod, by name, that cannot start. While enough others
+// are ready, as during the rollout of a broken image, it is still told: the pool
+// is not as wanted.
+func podProblem(in Input, _ counts) *obstacle {
+	for _, pod := range in.Pods {
+		if pod.leaving() || pod.running() {
+			continue
+		}
+		if found := startProblem(pod); found != nil {
+			return found
+		}
+	}
+	return nil
+}
+
+func startProblem(pod Pod) *obstacle {
+	for _, condition := range pod.Status.Conditions {
+		if condition.Type == corev1.PodScheduled && condition.Status == corev1.ConditionFalse && condition.Reason == corev1.PodReasonUnschedulable {
+			return &obstacle{reason: v1alpha1.ReasonUnschedulable, message: fmt.Sprintf("Pod %s cannot be placed on a node: %s", pod.Name, sentence(condition.Message))}
+		}
+	}
+	for _, container := range slices.Concat(pod.Status.InitContainerStatuses, pod.Status.ContainerStatuses) {
+		if waiting := container.State.Waiting; waiting != nil {
+			if found := waitingProblem(pod, container, waiting); found != nil {
+				return found
+			}
+		}
+	}
+	return nil
+}
+
+func waitingProblem(pod Pod, container corev1.ContainerStatus, waiting *corev1.ContainerStateWaiting) *obstacle {
+	where := fmt.Sprintf("container %s of pod %s", container.Name, pod.Name)
+	switch waiting.Reason {
+	case "ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "RegistryUnavailable":
+		return &obstacle{reason: v1alpha1.ReasonImagePull, message: fmt.Sprintf(
+			"The image %s of %s cannot be pulled: %s", container.Image, where, sentence(waiting.Message))}
+	case "CreateContainerConfigError", "CreateContainerError", "RunContainerError":
+		if strings.Contains(waiting.Message, "runAsNonRoot") {
+			return &obstacle{reason: v1alpha1.ReasonRunsAsRoot, final: true, message: fmt.Sprintf(
+				"The image %s of %s runs as root, which its security context forbids: build it with another USER, or set runAsUser in the template.", container.Image, where)}
+		}
+		return &obstacle{reason: v1alpha1.ReasonPodFailed, message: fmt.Sprintf("The %s cannot be created: %s", where, sentence(waiting.Message))}
+	case "CrashLoopBackOff":
+		return &obstacle{reason: v1alpha1.ReasonPodFailed, message: fmt.Sprintf(
+			"The %s ends as soon as it starts: %s", where, lastWords(container))}
+	}
+	return nil
+}
+
+// lastWords is what a container said when it ended last.
+func lastWords(container corev1.ContainerStatus) string {
+	last := container.LastTerminationState.Terminated
+	if last == nil {
+		return "see its log."
+	}
+	if last.Message != "" {
+		return sentence(last.Message)
+	}
+	return fmt.Sprintf("%s, exit code %d; see its log.", last.Reason, last.ExitCode)
+}
+
+// crashingWorkers is when every process of the pool has crashed and waits.
+func crashingWorkers(in Input, c counts) *obstacle {
+	if c.failing == 0 || c.failing < c.processes {
+		return nil
+	}
+	exit := newestExit(in)
+	if exit == nil {
+		return &obstacle{reason: v1alpha1.ReasonWorkersCrashing, message: "Every worker process crashes; see the pods' logs."}
+	}
+	switch exit.Reason {
+	case protocol.ExitCommandNotFound:
+		return &obstacle{reason: v1alpha1.ReasonCommandNotFound, final: true, message: "The worker's command cannot be run: " + sentence(exit.Message)}
+	case protocol.ExitConfigError:
+		return &obstacle{reason: v1alpha1.ReasonConfigError, message: "Every worker process ends as soon as it starts: " + sentence(exit.Message)}
+	}
+	return &obstacle{reason: v1alpha1.ReasonWorkersCrashing, message: fmt.Sprintf(
+		"Every worker process crashes (last %s, exit code %d): %s", exit.Reason, exit.Code, sentence(exit.Message))}
+}
+
+// newestExit is the last end of a process that waits for its successor.
+func newestExit(in Input) *protocol.Exit {
+	var newest *protocol.Exit
+	for _, pod := range in.Pods {
+		for _, worker := range pod.workers() {
+			if worker.State != protocol.WorkerBackingOff || worker.LastExit == nil {
+				continue
+			}
+			if newest == nil || worker.LastExit.AgeSeconds < newest.AgeSeconds {
+				newest = worker.LastExit
+			}
+		}
+	}
+	return newest
+}
+
+// sentence bounds what came from elsewhere and ends it with a full stop.
+func sentence(text string) string {
+	const most = 600
+	text = strings.TrimSpace(text)
+	if len(text) > most {
+		text = strings.ToValidUTF8(text[:most], "") + " ..."
+	}
+	if text == "" {
+		return "no reason was given."
+	}
+	if !strings.HasSuffix(text, ".") {
+		text += "."
+	}
+	return text
+}
