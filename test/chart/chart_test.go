@@ -1,0 +1,316 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package chart
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	apiextensionsv1 "k8s.io/apiextensions-apiserver/pkg/apis/apiextensions/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
+)
+
+func TestLint(t *testing.T) {
+	if out, err := helm(t, "lint", "--strict", chartDir); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// toggles are values that change what is rendered, and what a rendering with
+// each must then show.
+var toggles = map[string]struct {
+	values string
+	check  func(*testing.T, rendering)
+}{
+	"without CRDs": {"crds: {install: false}", func(t *testing.T, r rendering) {
+		r.wantCount(t, count[*apiextensionsv1.CustomResourceDefinition](r.objects), 0, "CRDs")
+	}},
+	"CRDs that go with the release": {"crds: {keep: false}", func(t *testing.T, r rendering) {
+		for _, object := range r.objects {
+			if _, ok := object.GetAnnotations()["helm.sh/resource-policy"]; ok {
+				t.Errorf("%s would be kept", object.GetName())
+			}
+		}
+	}},
+	"a service account of somebody else": {"serviceAccount: {create: false, name: theirs}", func(t *testing.T, r rendering) {
+		r.wantCount(t, count[*corev1.ServiceAccount](r.objects), 0, "ServiceAccounts")
+		if got := r.pod(t).ServiceAccountName; got != "theirs" {
+			t.Errorf("the pod runs as %s, want theirs", got)
+		}
+	}},
+	"rights granted by somebody else": {"rbac: {create: false}", func(t *testing.T, r rendering) {
+		r.wantCount(t, count[*rbacv1.ClusterRoleBinding](r.objects)+count[*rbacv1.RoleBinding](r.objects), 0, "bindings")
+	}},
+	"no rights for people": {"rbac: {aggregate: false}", func(t *testing.T, r rendering) {
+		for _, object := range r.objects {
+			for label := range object.GetLabels() {
+				if strings.HasPrefix(label, "rbac.authorization.k8s.io/aggregate-to-") {
+					t.Errorf("%s is aggregated", object.GetName())
+				}
+			}
+		}
+	}},
+	"no metrics": {"metrics: {enabled: false}", func(t *testing.T, r rendering) {
+		r.wantArg(t, "--metrics-bind-address=0")
+		r.wantCount(t, count[*corev1.Service](r.objects), 0, "Services")
+	}},
+	"metrics for all": {"metrics: {secure: false}", func(t *testing.T, r rendering) {
+		for _, object := range r.objects {
+			if strings.Contains(object.GetName(), "metrics-auth") {
+				t.Errorf("%T %s is there, but nobody's token is checked", object, object.GetName())
+			}
+		}
+	}},
+	"another metrics port": {"metrics: {port: 9443}", func(t *testing.T, r rendering) {
+		if r.values != r.alone {
+			return // metrics may be off
+		}
+		r.wantArg(t, "--metrics-bind-address=:9443")
+		policy := only[*networkingv1.NetworkPolicy](t, r.objects, "")
+		if got := policy.Spec.Ingress[0].Ports[0].Port.IntValue(); got != 9443 {
+			t.Errorf("the NetworkPolicy lets port %d through, want 9443", got)
+		}
+	}},
+	"a ServiceMonitor": {"metrics: {serviceMonitor: {enabled: true, labels: {prometheus: main}}}", func(t *testing.T, r rendering) {
+		if r.values != r.alone {
+			return // metrics may be off
+		}
+		monitor := only[*unstructured.Unstructured](t, r.objects, "")
+		service := only[*corev1.Service](t, r.objects, "")
+		selector, _, err := unstructured.NestedStringMap(monitor.Object, "spec", "selector", "matchLabels")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for key, value := range selector {
+			if service.Labels[key] != value {
+				t.Errorf("the ServiceMonitor selects %s=%s, which the Service lacks", key, value)
+			}
+		}
+		if monitor.GetLabels()["prometheus"] != "main" {
+			t.Errorf("the ServiceMonitor has labels %v, want prometheus=main among them", monitor.GetLabels())
+		}
+	}},
+	"no NetworkPolicy": {"networkPolicy: {enabled: false}", func(t *testing.T, r rendering) {
+		r.wantCount(t, count[*networkingv1.NetworkPolicy](r.objects), 0, "NetworkPolicies")
+	}},
+	"three operators": {"replicas: 3", func(t *testing.T, r rendering) {
+		budget := only[*policyv1.PodDisruptionBudget](t, r.objects, "")
+		deployment := r.deployment(t)
+		if diff := cmp.Diff(deployment.Spec.Selector, budget.Spec.Selector); diff != "" {
+			t.Errorf("the budget is not for the operator's pods (-deployment +budget):\n%s", diff)
+		}
+		if len(r.pod(t).TopologySpreadConstraints) != 1 {
+			t.Error("three operator pods are not spread over nodes")
+		}
+	}},
+	"two namespaces": {"watchNamespaces: [shop, blog]", func(t *testing.T, r rendering) {
+		r.wantArg(t, "--watch-namespaces=shop,blog")
+		for _, object := range r.objects {
+			if role, ok := object.(*rbacv1.ClusterRole); ok && role.Name == "queueworker-manager" {
+				t.Error("the operator has a ClusterRole, want a Role in each namespace")
+			}
+		}
+	}},
+	"images by digest": {"image: {digest: sha256:" + strings.Repeat("a", 64) + "}\nagent: {image: {repository: mirror.example.com/agent, tag: v2}}", func(t *testing.T, r rendering) {
+		if got, want := r.pod(t).Containers[0].Image, "docker.io/queueworker/operator@sha256:"+strings.Repeat("a", 64); got != want {
+			t.Errorf("operator image %s, want %s", got, want)
+		}
+		r.wantArg(t, "--agent-image=mirror.example.com/agent:v2")
+	}},
+	"where and how the operator runs": {
+		"nodeSelector: {disk: fast}\ntolerations: [{key: dedicated, operator: Exists}]\naffinity: {nodeAffinity: {}}\npriorityClassName: system-cluster-critical\n" +
+			"podLabels: {team: queues}\npodAnnotations: {note: hello}\nimagePullSecrets: [{name: mirror}]\nlogLevel: debug\nmaxConcurrentReconciles: 2",
+		func(t *testing.T, r rendering) {
+			pod, meta := r.pod(t), r.deployment(t).Spec.Template.ObjectMeta
+			if pod.NodeSelector["disk"] != "fast" || len(pod.Tolerations) != 1 || pod.Affinity == nil || pod.PriorityClassName != "system-cluster-critical" || len(pod.ImagePullSecrets) != 1 {
+				t.Errorf("a value did not reach the pod:\n%+v", pod)
+			}
+			if meta.Labels["team"] != "queues" || meta.Annotations["note"] != "hello" {
+				t.Errorf("the pod has labels %v and annotations %v", meta.Labels, meta.Annotations)
+			}
+			r.wantArg(t, "--zap-log-level=debug")
+			r.wantArg(t, "--max-concurrent-reconciles=2")
+		}},
+}
+
+// A rendering is what the chart made of values.
+type rendering struct {
+	objects []client.Object
+	// values are what was given; alone is the toggle that is looked at. They
+	// differ when another toggle was given with it.
+	values, alone string
+}
+
+func (r rendering) deployment(t *testing.T) *appsv1.Deployment {
+	t.Helper()
+	return only[*appsv1.Deployment](t, r.objects, "queueworker-manager")
+}
+
+func (r rendering) pod(t *testing.T) corev1.PodSpec {
+	t.Helper()
+	return r.deployment(t).Spec.Template.Spec
+}
+
+func (r rendering) wantArg(t *testing.T, want string) {
+	t.Helper()
+	if args := r.pod(t).Containers[0].Args; !slices.Contains(args, want) {
+		t.Errorf("the operator's arguments %q lack %q", args, want)
+	}
+}
+
+func (r rendering) wantCount(t *testing.T, got, want int, what string) {
+	t.Helper()
+	if got != want {
+		t.Errorf("%d %s, want %d", got, what, want)
+	}
+}
+
+// TestTogglesAloneAndInPairs renders each toggle, and each pair of them.
+func TestTogglesAloneAndInPairs(t *testing.T) {
+	names := make([]string, 0, len(toggles))
+	for name := range toggles {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for i, first := range names {
+		for _, second := range names[i:] {
+			name := first
+			if second != first {
+				name += " and " + second
+			}
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				values := merge(t, toggles[first].values, toggles[second].values)
+				objects := render(t, values)
+				for _, toggle := range []string{first, second} {
+					alone := merge(t, toggles[toggle].values, "{}")
+					toggles[toggle].check(t, rendering{objects: objects, values: values, alone: alone})
+				}
+				checkCoherent(t, objects)
+			})
+		}
+	}
+}
+
+// merge lays one set of values over another.
+func merge(t *testing.T, first, second string) string {
+	t.Helper()
+	var merged, over map[string]any
+	if err := yaml.Unmarshal([]byte(first), &merged); err != nil {
+		t.Fatal(err)
+	}
+	if err := yaml.Unmarshal([]byte(second), &over); err != nil {
+		t.Fatal(err)
+	}
+	out, err := yaml.Marshal(overlay(merged, over))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(out)
+}
+
+func overlay(under, over map[string]any) map[string]any {
+	for key, value := range over {
+		below, isMap := value.(map[string]any)
+		old, wasMap := under[key].(map[string]any)
+		if isMap && wasMap {
+			under[key] = overlay(old, below)
+		} else {
+			under[key] = value
+		}
+	}
+	return under
+}
+
+// checkCoherent checks what must hold whatever the values are: every namespaced
+// object says where it lives, every binding binds a role that is there, and to
+// the account the pod runs as.
+func checkCoherent(t *testing.T, objects []client.Object) {
+	t.Helper()
+	roles := map[string]bool{}
+	for _, object := range objects {
+		switch object.(type) {
+		case *rbacv1.ClusterRole, *rbacv1.Role:
+			roles[fmt.Sprintf("%T %s/%s", object, object.GetNamespace(), object.GetName())] = true
+		case *apiextensionsv1.CustomResourceDefinition, *rbacv1.ClusterRoleBinding:
+		default:
+			if object.GetNamespace() == "" {
+				t.Errorf("%T %s does not say its namespace", object, object.GetName())
+			}
+		}
+	}
+	account := only[*appsv1.Deployment](t, objects, "").Spec.Template.Spec.ServiceAccountName
+	for _, object := range objects {
+		var subjects []rbacv1.Subject
+		var role string
+		switch binding := object.(type) {
+		case *rbacv1.ClusterRoleBinding:
+			subjects, role = binding.Subjects, "*v1.ClusterRole /"+binding.RoleRef.Name
+		case *rbacv1.RoleBinding:
+			subjects, role = binding.Subjects, "*v1.Role "+binding.Namespace+"/"+binding.RoleRef.Name
+		default:
+			continue
+		}
+		if !roles[role] {
+			t.Errorf("%s binds %s, which is not rendered", object.GetName(), role)
+		}
+		want := []rbacv1.Subject{{Kind: "ServiceAccount", Name: account, Namespace: namespace}}
+		if diff := cmp.Diff(want, subjects); diff != "" {
+			t.Errorf("%s binds somebody else (-want +got):\n%s", object.GetName(), diff)
+		}
+	}
+}
+
+func TestCRDsAreInstalledAndKeptByDefault(t *testing.T) {
+	objects := render(t, "{}")
+	if got := count[*apiextensionsv1.CustomResourceDefinition](objects); got != 2 {
+		t.Fatalf("%d CRDs, want 2", got)
+	}
+	for _, name := range []string{"queueapps.queueworker.dev", "queueworkers.queueworker.dev"} {
+		crd := only[*apiextensionsv1.CustomResourceDefinition](t, objects, name)
+		if crd.Annotations["helm.sh/resource-policy"] != "keep" {
+			t.Errorf("uninstalling the chart would remove %s and everything of its kind", name)
+		}
+		var plain apiextensionsv1.CustomResourceDefinition
+		file := filepath.Join(top, "config", "crd", "bases", "queueworker.dev_"+strings.TrimSuffix(name, ".queueworker.dev")+".yaml")
+		raw, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := yaml.UnmarshalStrict(raw, &plain); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(plain.Spec, crd.Spec); diff != "" {
+			t.Errorf("%s differs from the chart's (-config +chart):\n%s", file, diff)
+		}
+	}
+}
+
+func TestReleaseNameStandsInEveryName(t *testing.T) {
+	out, err := helm(t, "template", "blue", chartDir, "--namespace", "elsewhere", "--set", "crds.install=false")
+	if err != nil {
+		t.Fatal(err)
+	}
+	objects, err := decode([]byte(out))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, object := range objects {
+		if !strings.HasPrefix(object.GetName(), "blue-queueworker-") {
+			t.Errorf("%T %s would collide with another release's", object, object.GetName())
+		}
+	}
+}

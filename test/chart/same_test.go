@@ -1,0 +1,140 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package chart
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// kustomize reads the objects of one folder of config/.
+func kustomize(t *testing.T, folder string) []client.Object {
+	t.Helper()
+	paths, err := filepath.Glob(filepath.Join(top, "config", folder, "*.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var objects []client.Object
+	for _, path := range paths {
+		if filepath.Base(path) == "kustomization.yaml" {
+			continue
+		}
+		raw, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		read, err := decode(raw)
+		if err != nil {
+			t.Fatalf("%s: %v", path, err)
+		}
+		objects = append(objects, read...)
+	}
+	return objects
+}
+
+// rules are what each role permits, by kind and name.
+func rules(objects []client.Object) map[string][]rbacv1.PolicyRule {
+	permits := map[string][]rbacv1.PolicyRule{}
+	for _, object := range objects {
+		switch role := object.(type) {
+		case *rbacv1.ClusterRole:
+			permits["ClusterRole "+role.Name] = role.Rules
+		case *rbacv1.Role:
+			permits["Role "+role.Namespace+"/"+role.Name] = role.Rules
+		}
+	}
+	return permits
+}
+
+func TestRightsAreThoseOfTheKustomizeTree(t *testing.T) {
+	want := rules(kustomize(t, "rbac"))
+	if len(want) < 7 {
+		t.Fatalf("config/rbac has %d roles, want at least 7", len(want))
+	}
+	if diff := cmp.Diff(want, rules(render(t, "{}"))); diff != "" {
+		t.Errorf("the chart grants other rights than config/rbac (-config +chart):\n%s", diff)
+	}
+}
+
+func TestWatchedNamespacesGetTheSameRights(t *testing.T) {
+	want := rules(kustomize(t, "rbac"))
+	for _, ns := range []string{"shop", "blog"} {
+		want["Role "+ns+"/queueworker-manager"] = want["ClusterRole queueworker-manager"]
+	}
+	delete(want, "ClusterRole queueworker-manager")
+	if diff := cmp.Diff(want, rules(render(t, "watchNamespaces: [shop, blog]"))); diff != "" {
+		t.Errorf("rights with watchNamespaces (-want +got):\n%s", diff)
+	}
+}
+
+func TestPeoplesRightsAreAggregatedAlike(t *testing.T) {
+	labels := func(objects []client.Object) map[string]string {
+		found := map[string]string{}
+		for _, object := range objects {
+			for label, value := range object.GetLabels() {
+				if target, ok := strings.CutPrefix(label, "rbac.authorization.k8s.io/aggregate-to-"); ok && value == "true" {
+					found[object.GetName()] = target
+				}
+			}
+		}
+		return found
+	}
+	want := map[string]string{"queueworker-viewer": "view", "queueworker-editor": "edit", "queueworker-admin": "admin"}
+	if diff := cmp.Diff(want, labels(render(t, "{}"))); diff != "" {
+		t.Errorf("the chart's aggregated roles (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(want, labels(kustomize(t, "rbac"))); diff != "" {
+		t.Errorf("config/rbac's aggregated roles (-want +got):\n%s", diff)
+	}
+}
+
+// TestNoRightIsBroad holds the line that no later marker may cross unseen.
+func TestNoRightIsBroad(t *testing.T) {
+	for role, rules := range rules(render(t, "{}")) {
+		for _, rule := range rules {
+			all := slices.Concat(rule.APIGroups, rule.Resources, rule.Verbs, rule.NonResourceURLs)
+			if slices.Contains(all, "*") {
+				t.Errorf("%s has a wildcard: %v", role, rule)
+			}
+			for _, resource := range []string{"secrets", "pods/exec", "pods/attach", "pods/ephemeralcontainers", "serviceaccounts/token", "roles", "rolebindings", "clusterroles", "clusterrolebindings"} {
+				if slices.Contains(rule.Resources, resource) {
+					t.Errorf("%s may %v %s", role, rule.Verbs, resource)
+				}
+			}
+			for _, verb := range []string{"escalate", "bind", "impersonate"} {
+				if slices.Contains(rule.Verbs, verb) {
+					t.Errorf("%s may %s %v", role, verb, rule.Resources)
+				}
+			}
+		}
+	}
+}
+
+func TestOperatorPodIsThatOfTheKustomizeTree(t *testing.T) {
+	want := only[*appsv1.Deployment](t, kustomize(t, "manager"), "").Spec.Template.Spec
+	got := only[*appsv1.Deployment](t, render(t, "{}"), "").Spec.Template.Spec
+	// The kustomize tree leaves to the program's own defaults what the chart has a
+	// value for; both are the same, as test/integration shows by starting it.
+	plain := func(spec corev1.PodSpec) corev1.PodSpec {
+		container := &spec.Containers[0]
+		container.Image, container.ImagePullPolicy = "", ""
+		container.Args = slices.DeleteFunc(container.Args, func(arg string) bool {
+			return strings.HasPrefix(arg, "--agent-image=") || arg == "--metrics-secure=true" ||
+				arg == "--max-concurrent-reconciles=8" || arg == "--zap-log-level=info"
+		})
+		return spec
+	}
+	if diff := cmp.Diff(plain(want), plain(got)); diff != "" {
+		t.Errorf("the operator's pod (-config +chart):\n%s", diff)
+	}
+}
