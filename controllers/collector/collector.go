@@ -4,17 +4,22 @@
 package collector
 
 import (
+	"cmp"
 	"context"
+	"errors"
+	"math/rand/v2"
 	"net/http"
 	"sync"
 	"time"
 
 	"github.com/go-logr/logr"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 
-	"queueworker.dev/queueworker/controllers/throughput"
+	"queueworker.dev/queueworker/api/protocol"
+	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
 // Options configure a Collector. The zero value of each field means its default.
@@ -30,76 +35,193 @@ type Options struct {
 	// ReportInterval is the shortest time between two wakes of a pool for started
 	// and ended jobs alone. Default: 60 s.
 	ReportInterval time.Duration
-	// Clock is the clock. Default: the real one.
+	// Clock is the clock of everything but Timeout. Default: the real one.
 	Clock clock.WithTicker
-	// Transport carries the requests. Default: one made for the purpose, which
-	// follows no redirect, uses no proxy and keeps no cookies.
+	// Transport carries the requests. Default: one made for the purpose, which uses
+	// no proxy. Redirects are not followed and cookies not kept with any.
 	Transport http.RoundTripper
 	// Log is where the collector logs. Default: nowhere.
 	Log logr.Logger
 }
 
-// Collector pulls the status documents of worker pods.
+// Collector pulls the status documents of worker pods. Its methods may be called
+// from any goroutine, also before Start; none of them waits for a pod or a reader.
 type Collector struct {
-	options Options
-	wakes   chan event.GenericEvent
+	clock  clock.WithTicker
+	log    logr.Logger
+	puller *puller
+	wakes  chan event.GenericEvent
+	// kick tells Start's loop that something else than time has passed.
+	kick chan struct{}
 
-	mu    sync.Mutex
-	ended map[types.NamespacedName][]Ended
+	mu   sync.Mutex
+	core *core
+	used bool
 }
 
 // New returns a Collector that pulls nothing until Start runs.
-func New(options Options) *Collector {
-	return &Collector{
-		options: options,
-		wakes:   make(chan event.GenericEvent),
-		ended:   map[types.NamespacedName][]Ended{},
+func New(o Options) *Collector {
+	timeout := cmp.Or(o.Timeout, 2*time.Second)
+	c := &Collector{
+		clock:  o.Clock,
+		log:    o.Log,
+		puller: &puller{transport: o.Transport, timeout: timeout},
+		wakes:  make(chan event.GenericEvent),
+		kick:   make(chan struct{}, 1),
+		core: newCore(cmp.Or(o.Interval, 5*time.Second), cmp.Or(o.ReportInterval, time.Minute),
+			cmp.Or(o.Concurrency, 16), rand.Float64),
 	}
-}
-
-// Start pulls until ctx ends.
-func (c *Collector) Start(ctx context.Context) error {
-	<-ctx.Done()
-	return nil
+	if c.clock == nil {
+		c.clock = clock.RealClock{}
+	}
+	if c.puller.transport == nil {
+		c.puller.transport = newTransport(timeout)
+	}
+	return c
 }
 
 // NeedLeaderElection tells the manager to run the collector on the leader alone.
 func (c *Collector) NeedLeaderElection() bool { return true }
 
 // Wakes are the pools to reconcile: each event's object is a QueueWorker that
-// carries only a namespace and a name.
+// carries only a namespace and a name. The channel is never closed.
 func (c *Collector) Wakes() <-chan event.GenericEvent { return c.wakes }
 
-// Track sets the pods of a pool. New ones are pulled at once, others no longer.
-func (c *Collector) Track(pool types.NamespacedName, pods []Pod) {}
+// Track makes pods the pods of a pool that are pulled from now on. New ones are
+// pulled at once; a pod whose end was recorded is left out.
+func (c *Collector) Track(pool types.NamespacedName, pods []Pod) {
+	c.do(func(now time.Time) { c.core.track(now, pool, pods) })
+}
 
-// Forget drops all that is known of a pool.
+// Forget drops all that is known of a pool, which was deleted.
 func (c *Collector) Forget(pool types.NamespacedName) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	delete(c.ended, pool)
+	c.do(func(time.Time) { c.core.forget(pool) })
 }
 
-// Nudge pulls all pods of a pool now, and some times more in quick succession.
-func (c *Collector) Nudge(pool types.NamespacedName) {}
+// Nudge pulls all pods of a pool now and a few times more within 2 s, because a
+// control document was just written for them.
+func (c *Collector) Nudge(pool types.NamespacedName) {
+	c.do(func(now time.Time) { c.core.nudge(now, pool) })
+}
 
-// RecordEnd notes that a pod was deleted or reached a terminal phase.
+// RecordEnd notes that a pod was deleted or reached a terminal phase; the pod is no
+// longer pulled. Telling the same end again changes nothing, telling more of it
+// (that it had started, a later last word) adds to it. LastPulled is filled in.
 func (c *Collector) RecordEnd(pool types.NamespacedName, end Ended) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.ended[pool] = append(c.ended[pool], end)
+	c.do(func(now time.Time) { c.core.recordEnd(now, pool, end) })
 }
 
-// Settle drops the ends of pods that have been persisted.
-func (c *Collector) Settle(pool types.NamespacedName, uids []types.UID) {}
+// Settle drops the ends of pods that have been persisted. Such a pod stays ended:
+// recording its end again does nothing.
+func (c *Collector) Settle(pool types.NamespacedName, uids []types.UID) {
+	c.do(func(time.Time) { c.core.settle(pool, uids) })
+}
 
 // Snapshot returns what is known of a pool.
 func (c *Collector) Snapshot(pool types.NamespacedName) Snapshot {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return Snapshot{
-		Pods:    map[types.UID]PodReport{},
-		Ended:   append([]Ended(nil), c.ended[pool]...),
-		Samples: throughput.Input{Now: time.Now()},
+	return c.core.snapshot(c.clock.Now(), pool)
+}
+
+// do changes the core and has Start's loop look at it.
+func (c *Collector) do(change func(now time.Time)) {
+	c.mu.Lock()
+	change(c.clock.Now())
+	c.mu.Unlock()
+	select {
+	case c.kick <- struct{}{}:
+	default:
+	}
+}
+
+// Start pulls until ctx ends, and returns when no pull is left. It can run once.
+func (c *Collector) Start(ctx context.Context) error {
+	c.mu.Lock()
+	again := c.used
+	c.used = true
+	c.mu.Unlock()
+	if again {
+		return errors.New("the collector was started a second time")
+	}
+	var flights sync.WaitGroup
+	defer func() {
+		flights.Wait()
+		if t, ok := c.puller.transport.(interface{ CloseIdleConnections() }); ok {
+			t.CloseIdleConnections()
+		}
+	}()
+	c.run(ctx, func(t *target, q question) {
+		flights.Go(func() {
+			status, failure := c.puller.pull(ctx, q)
+			if ctx.Err() == nil {
+				c.finish(t, q, status, failure)
+			}
+		})
+	})
+	return nil
+}
+
+// run is the loop that launches pulls and hands out wakes.
+func (c *Collector) run(ctx context.Context, launch func(*target, question)) {
+	timer := c.clock.NewTimer(time.Hour)
+	defer timer.Stop()
+	var held event.GenericEvent
+	for ctx.Err() == nil {
+		wait := c.advance(&held, launch)
+		timer.Reset(wait)
+		var wakes chan<- event.GenericEvent
+		if held.Object != nil {
+			wakes = c.wakes
+		}
+		select {
+		case <-ctx.Done():
+		case <-c.kick:
+		case <-timer.C():
+		case wakes <- held:
+			held = event.GenericEvent{}
+		}
+	}
+}
+
+// advance launches the pulls that are due, takes the next wake into held if it is
+// free, and returns how long nothing else is due.
+func (c *Collector) advance(held *event.GenericEvent, launch func(*target, question)) time.Duration {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := c.clock.Now()
+	for _, t := range c.core.tick(now) {
+		launch(t, question{uid: t.pod.UID, address: t.pod.Address, once: !t.kept})
+	}
+	// A wake is taken out of the queue before it is handed out: what happens to the
+	// pool from now on queues it anew instead of counting as told already.
+	if held.Object == nil {
+		if pool, ok := c.core.wakes.pop(); ok {
+			held.Object = &v1alpha1.QueueWorker{ObjectMeta: metav1.ObjectMeta{Namespace: pool.Namespace, Name: pool.Name}}
+		}
+	}
+	next := c.core.next()
+	if next.IsZero() {
+		return time.Hour
+	}
+	return max(0, next.Sub(now))
+}
+
+// finish takes the outcome of a pull and logs when it changes whether the pod can
+// be reached.
+func (c *Collector) finish(t *target, q question, status *protocol.Status, failure string) {
+	var before, after bool
+	c.do(func(now time.Time) {
+		before = t.unreachable
+		c.core.finished(now, t, status, failure)
+		after = t.unreachable
+	})
+	if before != after {
+		log := c.log.WithValues("namespace", t.pool.key.Namespace, "queueWorker", t.pool.key.Name, "pod", t.pod.Name, "address", q.address)
+		if after {
+			log.Info("Lost contact with the agent of a Pod", "error", failure)
+		} else {
+			log.Info("Regained contact with the agent of a Pod")
+		}
 	}
 }

@@ -1,0 +1,322 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package collector
+
+import (
+	"slices"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"queueworker.dev/queueworker/api/protocol"
+	"queueworker.dev/queueworker/controllers/throughput"
+)
+
+const (
+	// maxSettled bounds the memory of settled ends. A pod that ended stays visible in
+	// its terminal phase; each of its events would otherwise record its end again.
+	maxSettled = 1024
+	// departedFor is how long a pod that is neither tracked nor known to have ended
+	// is remembered: the reconciler can miss it in its list before the informer's
+	// handlers tell of its end.
+	departedFor = 5 * time.Minute
+)
+
+// pool is what is known of one QueueWorker.
+type pool struct {
+	key   types.NamespacedName
+	since time.Time
+	// pods are pulled; departed ones are not, but have not been recorded as ended.
+	pods     map[types.UID]*target
+	departed map[types.UID]departure
+	// ended are not yet settled, in order; endings are the same by UID; settled holds
+	// the UIDs of the last that were.
+	ended        []*ending
+	endings      map[types.UID]*ending
+	settled      map[types.UID]struct{}
+	settledOrder fifo[types.UID]
+
+	samples  samples
+	alarm    alarm
+	timer    timer
+	nudgedAt time.Time
+	// waiting are the targets due in each lane.
+	waiting [lanes]fifo[*target]
+}
+
+// ending is the end of a pod and what of it samples already contain.
+type ending struct {
+	Ended
+	from    time.Time
+	counted *protocol.Counters
+}
+
+type departure struct {
+	target *target
+	at     time.Time
+}
+
+// target is a pod being pulled.
+type target struct {
+	pod   Pod
+	pool  *pool
+	timer timer
+	stage stage
+	// gone tells that the pod is no longer pulled; a queue or a flight may still
+	// hold it.
+	gone bool
+	// proven tells that the last pull, of this address, was good.
+	proven bool
+	// hurried tells that the flight is on the fast budget, kept that its connection
+	// may be kept open.
+	hurried bool
+	kept    bool
+	// startedAt is when the last pull began.
+	startedAt time.Time
+
+	status       *protocol.Status
+	pulledAt     time.Time
+	failures     int
+	failure      string
+	failingSince time.Time
+	unreachable  bool
+}
+
+func (c *core) pool(now time.Time, key types.NamespacedName) *pool {
+	if p, ok := c.pools[key]; ok {
+		return p
+	}
+	p := &pool{
+		key: key, since: now,
+		pods:     map[types.UID]*target{},
+		departed: map[types.UID]departure{},
+		endings:  map[types.UID]*ending{},
+		settled:  map[types.UID]struct{}{},
+		samples:  newSamples(now, c.lag()),
+	}
+	p.timer.owner = p
+	c.pools[key] = p
+	return p
+}
+
+// track makes pods the pods of the pool that are pulled.
+func (c *core) track(now time.Time, key types.NamespacedName, pods []Pod) {
+	p := c.pool(now, key)
+	for uid, d := range p.departed {
+		if now.Sub(d.at) > departedFor {
+			delete(p.departed, uid)
+		}
+	}
+	listed := make(map[types.UID]struct{}, len(pods))
+	for _, pod := range pods {
+		if pod.UID == "" || p.hasEnded(pod.UID) {
+			continue
+		}
+		listed[pod.UID] = struct{}{}
+		c.trackPod(now, p, pod)
+	}
+	for uid, t := range p.pods {
+		if _, ok := listed[uid]; !ok {
+			c.drop(t)
+			p.departed[uid] = departure{target: t, at: now}
+		}
+	}
+}
+
+// trackPod adds a pod, or moves one to its new address, keeping what is known of it.
+func (c *core) trackPod(now time.Time, p *pool, pod Pod) {
+	old := p.pods[pod.UID]
+	if old != nil && (pod.Address == "" || pod.Address == old.pod.Address) {
+		return
+	}
+	if old == nil && pod.Address == "" {
+		return
+	}
+	t := &target{pod: pod, pool: p}
+	t.timer.owner = t
+	if old != nil {
+		c.drop(old)
+	} else if d, ok := p.departed[pod.UID]; ok {
+		old = d.target
+		delete(p.departed, pod.UID)
+	}
+	if old != nil {
+		t.status, t.pulledAt, t.unreachable = old.status, old.pulledAt, old.unreachable
+		t.failures, t.failure, t.failingSince = old.failures, old.failure, old.failingSince
+	}
+	p.pods[pod.UID] = t
+	c.timers.set(&t.timer, now)
+}
+
+// drop stops pulling a pod.
+func (c *core) drop(t *target) {
+	t.gone = true
+	c.timers.unset(&t.timer)
+	c.release(t)
+	delete(t.pool.pods, t.pod.UID)
+}
+
+func (c *core) forget(key types.NamespacedName) {
+	p, ok := c.pools[key]
+	if !ok {
+		return
+	}
+	for _, t := range p.pods {
+		c.drop(t)
+	}
+	c.timers.unset(&p.timer)
+	delete(c.pools, key)
+}
+
+// recordEnd notes an end and wakes the pool, unless nothing new is told.
+func (c *core) recordEnd(now time.Time, key types.NamespacedName, end Ended) {
+	p := c.pool(now, key)
+	if _, ok := p.settled[end.UID]; ok {
+		return
+	}
+	known := p.endings[end.UID]
+	if known == nil {
+		known = p.newEnding(now, end)
+		if t := p.pods[end.UID]; t != nil {
+			c.drop(t)
+		}
+		delete(p.departed, end.UID)
+		p.ended = append(p.ended, known)
+		p.endings[end.UID] = known
+		c.wakes.push(key)
+	}
+	before := known.Ended
+	known.Started = known.Started || end.Started
+	c.takeFinal(now, p, known, end.Final)
+	if known.Ended != before {
+		c.wakes.push(key)
+	}
+}
+
+// newEnding returns the end of a pod with the counts of its last good pull.
+func (p *pool) newEnding(now time.Time, end Ended) *ending {
+	e := &ending{Ended: Ended{UID: end.UID, Name: end.Name}, from: now}
+	t := p.pods[end.UID]
+	if t == nil {
+		t = p.departed[end.UID].target
+	}
+	if t == nil {
+		return e
+	}
+	if t.status != nil {
+		e.LastPulled, e.counted, e.from = &t.status.Counters, &t.status.Counters, t.pulledAt
+	} else if born, young := t.born(now, 0); young {
+		e.counted, e.from = &protocol.Counters{}, born
+	}
+	return e
+}
+
+// takeFinal adds an agent's last word to an end, unless it is older than what is
+// known already: then it is the word of an earlier container of the pod.
+func (c *core) takeFinal(now time.Time, p *pool, e *ending, final *protocol.Final) {
+	if final == nil || (e.LastPulled != nil && decreased(*e.LastPulled, final.Counters) != "") {
+		return
+	}
+	if old := e.Final; old != nil && (decreased(old.Counters, final.Counters) != "" ||
+		sameCounters(&old.Counters, &final.Counters) && old.Complete == final.Complete) {
+		return
+	}
+	e.Final = final
+	if e.counted == nil {
+		return
+	}
+	c.sampled(now, p, e.from, endedBetween(*e.counted, final.Counters))
+	e.counted, e.from = &final.Counters, now
+}
+
+// sampled takes the jobs that ended between from and now into the samples and sets
+// the wakes that must follow.
+func (c *core) sampled(now time.Time, p *pool, from time.Time, ended protocol.Counters) {
+	if attempts(ended) == 0 {
+		return
+	}
+	p.samples.spread(from, now, ended)
+	p.alarm.move(now, c.report)
+	p.alarm.trails[0] = now.Add(max(c.report, throughput.RateWindow) + c.lag())
+	p.alarm.trails[1] = now.Add(throughput.ShareWindow + c.lag())
+	c.setAlarm(p)
+}
+
+func (c *core) setAlarm(p *pool) {
+	if at := p.alarm.next(); !at.IsZero() {
+		c.timers.set(&p.timer, at)
+	}
+}
+
+// expire wakes the pool for its jobs.
+func (p *pool) expire(c *core, now time.Time) {
+	if p.alarm.ring(now) {
+		c.wakes.push(p.key)
+	}
+	c.setAlarm(p)
+}
+
+func (c *core) settle(key types.NamespacedName, uids []types.UID) {
+	p, ok := c.pools[key]
+	if !ok {
+		return
+	}
+	for _, uid := range uids {
+		if p.endings[uid] == nil {
+			continue
+		}
+		delete(p.endings, uid)
+		p.settled[uid] = struct{}{}
+		p.settledOrder.push(uid)
+		if len(p.settled) > maxSettled {
+			delete(p.settled, p.settledOrder.pop())
+		}
+	}
+	p.ended = slices.DeleteFunc(p.ended, func(e *ending) bool { return p.endings[e.UID] == nil })
+}
+
+func (c *core) snapshot(now time.Time, key types.NamespacedName) Snapshot {
+	p, ok := c.pools[key]
+	if !ok {
+		return Snapshot{Pods: map[types.UID]PodReport{}, Samples: throughput.Input{Now: now, Since: now}}
+	}
+	s := Snapshot{Pods: make(map[types.UID]PodReport, len(p.pods))}
+	until := now
+	for uid, t := range p.pods {
+		s.Pods[uid] = PodReport{
+			Status: t.status, PulledAt: t.pulledAt,
+			Error: t.failure, FailingSince: t.failingSince, Unreachable: t.unreachable,
+		}
+		if t.status != nil && t.pulledAt.Before(until) {
+			until = t.pulledAt
+		}
+	}
+	if earliest := now.Add(-2 * c.interval); until.Before(earliest) {
+		until = earliest
+	}
+	until = p.samples.start(p.samples.number(until))
+	s.Samples = throughput.Input{Now: until, Since: p.since, Buckets: p.samples.buckets(until)}
+	for _, e := range p.ended {
+		s.Ended = append(s.Ended, e.Ended)
+	}
+	return s
+}
+
+func (p *pool) hasEnded(uid types.UID) bool {
+	_, settled := p.settled[uid]
+	return settled || p.endings[uid] != nil
+}
+
+// born returns when the pod began to count, as far as is known, and whether that is
+// recent enough for all its counts to belong into the samples. The agent's uptime
+// alone does not tell: counts survive a restart of the container.
+func (t *target) born(now time.Time, uptime time.Duration) (time.Time, bool) {
+	age := uptime
+	if !t.pod.Created.IsZero() {
+		age = max(age, now.Sub(t.pod.Created))
+	} else if uptime == 0 {
+		return time.Time{}, false
+	}
+	return now.Add(-age), age < throughput.ShareWindow
+}

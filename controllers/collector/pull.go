@@ -1,0 +1,160 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package collector
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net"
+	"net/http"
+	"net/url"
+	"sync"
+	"syscall"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"queueworker.dev/queueworker/api/protocol"
+)
+
+// idleTimeout is how long an unused connection stays open: a few intervals.
+const idleTimeout = 20 * time.Second
+
+// maxPooledBytes is the largest buffer kept for the next answer.
+const maxPooledBytes = 32 << 10
+
+// puller asks one agent for its status.
+type puller struct {
+	transport http.RoundTripper
+	timeout   time.Duration
+	buffers   sync.Pool
+}
+
+// question is one pull.
+type question struct {
+	uid     types.UID
+	address string
+	// once tells that the connection is not kept open.
+	once bool
+}
+
+// newTransport returns a transport for requests to pods. Requests go through its
+// RoundTrip, so nothing follows redirects or keeps cookies.
+func newTransport(timeout time.Duration) *http.Transport {
+	dialer := &net.Dialer{Timeout: timeout, KeepAlive: -1}
+	return &http.Transport{
+		Proxy:                  nil,
+		DialContext:            dialer.DialContext,
+		DisableCompression:     true, // a small answer could unpack to a large one
+		MaxIdleConns:           maxKept + maxKept/10,
+		MaxIdleConnsPerHost:    1,
+		IdleConnTimeout:        idleTimeout,
+		MaxResponseHeaderBytes: 16 << 10,
+		WriteBufferSize:        1 << 10,
+		ReadBufferSize:         4 << 10,
+	}
+}
+
+var header = http.Header{"Accept": {"application/json"}, "User-Agent": {"queueworker-operator"}}
+
+// pull returns the checked status of a pod, or in a sentence why there is none.
+// Sentences hold nothing that changes from one try to the next, such as the
+// operator's own port, because they end in the status.
+func (p *puller) pull(ctx context.Context, q question) (*protocol.Status, string) {
+	ctx, cancel := context.WithTimeout(ctx, p.timeout)
+	defer cancel()
+	buffer, _ := p.buffers.Get().(*bytes.Buffer)
+	if buffer == nil {
+		buffer = new(bytes.Buffer)
+	}
+	defer func() {
+		if buffer.Cap() <= maxPooledBytes {
+			buffer.Reset()
+			p.buffers.Put(buffer)
+		}
+	}()
+	if err := p.ask(ctx, q, buffer); err != nil {
+		return nil, p.explain(err, q.address)
+	}
+	status := &protocol.Status{}
+	err := decodeStrictly(buffer.Bytes(), status, &status.Version)
+	if err == nil && status.PodUID != string(q.uid) {
+		return nil, fmt.Sprintf("Another pod answers at %s: the address has passed to it, or the agent does not know its own UID.", q.address)
+	}
+	if err == nil {
+		err = cleanStatus(status)
+	}
+	if err != nil {
+		return nil, fmt.Sprintf("The status document of the agent at %s %s.", q.address, err)
+	}
+	return status, ""
+}
+
+// refusal is an answer that is not a status document.
+type refusal string
+
+func (r refusal) Error() string { return string(r) }
+
+// ask reads the body of the agent's answer into buffer.
+func (p *puller) ask(ctx context.Context, q question, buffer *bytes.Buffer) error {
+	request := (&http.Request{
+		Method: http.MethodGet,
+		URL:    &url.URL{Scheme: "http", Host: q.address, Path: protocol.StatusPath},
+		Host:   q.address,
+		Header: header,
+		Close:  q.once,
+	}).WithContext(ctx)
+	response, err := p.transport.RoundTrip(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	if response.StatusCode != http.StatusOK {
+		return refusal(fmt.Sprintf("answered with HTTP status %d instead of 200", response.StatusCode))
+	}
+	if !isJSON(response.Header.Get("Content-Type")) {
+		return refusal("answered with something that is not JSON")
+	}
+	n, err := buffer.ReadFrom(io.LimitReader(response.Body, protocol.MaxStatusBytes+1))
+	if n > protocol.MaxStatusBytes {
+		return refusal(fmt.Sprintf("answered with more than %d KiB", protocol.MaxStatusBytes>>10))
+	}
+	return err
+}
+
+func isJSON(contentType string) bool {
+	if contentType == "application/json" {
+		return true
+	}
+	media, _, err := mime.ParseMediaType(contentType)
+	return err == nil && media == "application/json"
+}
+
+// explain says in a sentence why there was no answer, and what helps.
+func (p *puller) explain(err error, address string) string {
+	var refused refusal
+	var network net.Error
+	switch {
+	case errors.As(err, &refused):
+		return fmt.Sprintf("The agent at %s %s.", address, refused)
+	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &network) && network.Timeout():
+		return fmt.Sprintf("The agent at %s gave no answer within %s; if that lasts, see whether a NetworkPolicy keeps the operator from port %d of the pods.",
+			address, p.timeout, protocol.Port)
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return fmt.Sprintf("Nothing listens at %s: the agent is starting or has died; if that lasts, see the pod's log.", address)
+	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
+		return fmt.Sprintf("There is no route to %s; see whether the pod's node is up.", address)
+	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return fmt.Sprintf("The agent at %s broke the connection off.", address)
+	}
+	var operation *net.OpError
+	if errors.As(err, &operation) {
+		err = operation.Err
+	}
+	return fmt.Sprintf("The agent at %s could not be asked: %s.", address, cleanText(err.Error(), maxMessage/2))
+}

@@ -1,0 +1,157 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package collector
+
+import (
+	"maps"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"queueworker.dev/queueworker/api/protocol"
+)
+
+// notable tells whether a report says something that changes a condition, an event
+// or the state of the pool, compared with the one before it (nil if it is the first).
+func notable(prev, next *protocol.Status) bool {
+	return prev == nil ||
+		prev.ControlRevision != next.ControlRevision ||
+		prev.ControlError != next.ControlError ||
+		prev.Phase != next.Phase ||
+		prev.Ready != next.Ready ||
+		!sameRuntime(prev.Runtime, next.Runtime) ||
+		inState(prev, protocol.WorkerBackingOff) != inState(next, protocol.WorkerBackingOff) ||
+		(inState(prev, protocol.WorkerRetiring) > 0) != (inState(next, protocol.WorkerRetiring) > 0) ||
+		failedAnew(prev, next)
+}
+
+// moved tells whether a process or a job began or ended between two reports. Ages,
+// memory and CPU do not count.
+func moved(prev, next *protocol.Status) bool {
+	if !sameCounters(&prev.Counters, &next.Counters) || len(prev.Workers) != len(next.Workers) {
+		return true
+	}
+	for i := range next.Workers {
+		a, b := &prev.Workers[i], &next.Workers[i]
+		if a.Slot != b.Slot || a.State != b.State || a.PID != b.PID || !sameJob(a.Job, b.Job) {
+			return true
+		}
+	}
+	return false
+}
+
+// failedAnew tells whether a process ended since prev for a reason that is not
+// intended. Counts tell it where more ended than RecentExits holds.
+func failedAnew(prev, next *protocol.Status) bool {
+	seen := int64(0)
+	if len(prev.RecentExits) > 0 {
+		seen = prev.RecentExits[0].Sequence
+	}
+	for _, exit := range next.RecentExits {
+		if exit.Sequence > seen && !exit.Reason.Intended() {
+			return true
+		}
+	}
+	for reason, count := range next.Counters.Exits {
+		if count > prev.Counters.Exits[reason] && !reason.Intended() {
+			return true
+		}
+	}
+	return false
+}
+
+func inState(s *protocol.Status, state protocol.WorkerState) int {
+	n := 0
+	for i := range s.Workers {
+		if s.Workers[i].State == state {
+			n++
+		}
+	}
+	return n
+}
+
+func sameRuntime(a, b *protocol.RuntimeFacts) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return *a == *b
+}
+
+func sameJob(a, b *protocol.Job) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return a.ID == b.ID && a.Class == b.Class && a.Queue == b.Queue
+}
+
+func sameCounters(a, b *protocol.Counters) bool {
+	return a.Processed == b.Processed && a.Failed == b.Failed && a.Released == b.Released &&
+		a.JobMilliseconds == b.JobMilliseconds && maps.Equal(a.Exits, b.Exits)
+}
+
+// alarm says when a pool wakes for its jobs. Zero times are not set.
+type alarm struct {
+	due    time.Time    // for what moved since the last time
+	last   time.Time    // the last time due came
+	trails [2]time.Time // when the rates over one and five minutes are zero
+}
+
+// move sets due as soon as the interval since the last time allows.
+func (a *alarm) move(now time.Time, interval time.Duration) {
+	if !a.due.IsZero() {
+		return
+	}
+	a.due = a.last.Add(interval)
+	if a.due.Before(now) {
+		a.due = now
+	}
+}
+
+// next returns the earliest time that is set; zero if none is.
+func (a *alarm) next() time.Time {
+	earliest := a.due
+	for _, at := range a.trails {
+		if !at.IsZero() && (earliest.IsZero() || at.Before(earliest)) {
+			earliest = at
+		}
+	}
+	return earliest
+}
+
+// ring clears the times that have come and tells whether there was one.
+func (a *alarm) ring(now time.Time) bool {
+	rang := false
+	if !a.due.IsZero() && !a.due.After(now) {
+		a.due, a.last, rang = time.Time{}, now, true
+	}
+	for i, at := range a.trails {
+		if !at.IsZero() && !at.After(now) {
+			a.trails[i], rang = time.Time{}, true
+		}
+	}
+	return rang
+}
+
+// wakeQueue holds the pools to wake, each once, in the order they asked.
+type wakeQueue struct {
+	order fifo[types.NamespacedName]
+	held  map[types.NamespacedName]struct{}
+}
+
+func (q *wakeQueue) push(pool types.NamespacedName) {
+	if _, ok := q.held[pool]; ok {
+		return
+	}
+	q.held[pool] = struct{}{}
+	q.order.push(pool)
+}
+
+func (q *wakeQueue) pop() (types.NamespacedName, bool) {
+	if q.order.empty() {
+		return types.NamespacedName{}, false
+	}
+	pool := q.order.pop()
+	delete(q.held, pool)
+	return pool, true
+}
