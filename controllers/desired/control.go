@@ -43,6 +43,8 @@ type Controls struct {
 	Pool protocol.Control
 	// Changed tells that the pool's document differs from the live one.
 	Changed bool
+	// Restart tells that the change asks for a restart of all processes.
+	Restart bool
 	// Pods are the documents to be written to pods now, by pod name.
 	Pods map[string]string
 }
@@ -74,7 +76,12 @@ func Control(in ControlInput) Controls {
 		pool.Revision = highest + 1
 	}
 
-	out := Controls{Pool: pool, Changed: changed, Pods: map[string]string{}}
+	out := Controls{
+		Pool:    pool,
+		Changed: changed,
+		Restart: in.Live != nil && pool.RestartToken != "" && pool.RestartToken != live.RestartToken,
+		Pods:    map[string]string{},
+	}
 	for i, pod := range in.Pods {
 		if document, write := podControl(pool, pods[i], pod, changed); write {
 			out.Pods[pod.Name] = document

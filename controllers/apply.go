@@ -1,0 +1,200 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"queueworker.dev/queueworker/api/v1alpha1"
+	"queueworker.dev/queueworker/controllers/desired"
+)
+
+// application is what came of applying a decision.
+type application struct {
+	// conflict says which object is somebody else's; empty if none is.
+	conflict string
+	// rejected is the API server's refusal of an object; empty if there was none.
+	rejected string
+}
+
+// child is an object of the pool: as it is, and as it should be.
+type child struct {
+	kind   schema.GroupVersionKind
+	name   string
+	live   client.Object
+	wanted runtime.ApplyConfiguration
+}
+
+// children are the objects of the pool in the order in which they are written:
+// the ConfigMap first, because pods wait for it.
+func children(o *observation, d decision) []child {
+	var out []child
+	add := func(kind schema.GroupVersionKind, name string, exists bool, live client.Object, wanted runtime.ApplyConfiguration) {
+		if !exists {
+			live = nil
+		}
+		out = append(out, child{kind, name, live, wanted})
+	}
+	add(corev1.SchemeGroupVersion.WithKind("ConfigMap"), desired.ControlName(o.worker.Name),
+		o.configMap != nil, o.configMap, d.objects.ConfigMap)
+	if d.objects.PodDisruptionBudget != nil {
+		add(policyv1.SchemeGroupVersion.WithKind("PodDisruptionBudget"), desired.WorkloadName(o.worker.Name),
+			o.budget != nil, o.budget, d.objects.PodDisruptionBudget)
+	}
+	if d.objects.Deployment != nil {
+		add(appsv1.SchemeGroupVersion.WithKind("Deployment"), desired.WorkloadName(o.worker.Name),
+			o.deployment != nil, o.deployment, d.objects.Deployment)
+	}
+	return out
+}
+
+// apply writes what differs from what there should be. An object of somebody else
+// stops it before anything is written for the pool: half a pool helps nobody.
+func (r *QueueWorkerReconciler) apply(ctx context.Context, o *observation, d decision) (application, error) {
+	pending, conflict, err := r.pending(ctx, o, d)
+	if err != nil || conflict != "" {
+		return application{conflict: conflict}, err
+	}
+	for _, c := range pending {
+		err := r.Client.Apply(ctx, c.wanted, client.ForceOwnership)
+		switch {
+		case apierrors.IsInvalid(err), apierrors.IsForbidden(err), apierrors.IsBadRequest(err):
+			return application{rejected: fmt.Sprintf("The API server refused the %s %s: %s", c.kind.Kind, c.name, refusal(err))}, nil
+		case err != nil:
+			return application{}, fmt.Errorf("apply %s %s: %w", c.kind.Kind, c.name, err)
+		}
+		ctrl.LoggerFrom(ctx).Info("Applied "+c.kind.Kind, "name", c.name)
+	}
+	return application{}, errors.Join(r.scaleOnly(ctx, o, d), r.prune(ctx, o, d), r.control(ctx, o, d))
+}
+
+// pending are the children that have to be written, or the sentence that says
+// which of them is somebody else's.
+func (r *QueueWorkerReconciler) pending(ctx context.Context, o *observation, d decision) ([]child, string, error) {
+	var out []child
+	for _, c := range children(o, d) {
+		if c.live == nil {
+			if err := r.readPastCache(ctx, o, &c); err != nil {
+				return nil, "", err
+			}
+			if c.live != nil && desired.OwnedBy(c.live, o.worker) && c.live.GetLabels()[v1alpha1.LabelName] == o.worker.Name {
+				// The cache has yet to learn of what was written a moment ago.
+				continue
+			}
+		}
+		if c.live != nil && !desired.OwnedBy(c.live, o.worker) {
+			return nil, foreign(c, o.worker), nil
+		}
+		covered := false
+		if c.live != nil {
+			var err error
+			if covered, err = desired.Covers(c.live, c.wanted); err != nil {
+				return nil, "", err
+			}
+		}
+		if !covered {
+			out = append(out, c)
+		}
+	}
+	return out, "", nil
+}
+
+// readPastCache looks for an object that the cache does not have.
+func (r *QueueWorkerReconciler) readPastCache(ctx context.Context, o *observation, c *child) error {
+	object := &metav1.PartialObjectMetadata{}
+	object.SetGroupVersionKind(c.kind)
+	err := r.Live.Get(ctx, types.NamespacedName{Namespace: o.worker.Namespace, Name: c.name}, object)
+	switch {
+	case apierrors.IsNotFound(err):
+		return nil
+	case err != nil:
+		return fmt.Errorf("look for %s %s: %w", c.kind.Kind, c.name, err)
+	}
+	c.live = object
+	return nil
+}
+
+func foreign(c child, worker *v1alpha1.QueueWorker) string {
+	whose := "belongs to nobody"
+	if controller := metav1.GetControllerOf(c.live); controller != nil {
+		whose = fmt.Sprintf("belongs to the %s %s", controller.Kind, controller.Name)
+	}
+	return fmt.Sprintf("The %s %s exists already and %s, so it is left alone and the QueueWorker %s cannot have its own; delete it or rename the QueueWorker.",
+		c.kind.Kind, c.name, whose, worker.Name)
+}
+
+// refusal is the API server's reason without its preamble.
+func refusal(err error) string {
+	message := err.Error()
+	if status, ok := errors.AsType[apierrors.APIStatus](err); ok {
+		message = status.Status().Message
+	}
+	return strings.TrimSpace(message)
+}
+
+// scaleOnly keeps the number of pods right while the QueueApp cannot be used and
+// the template is therefore left as it is: a pool can be stopped all the same.
+func (r *QueueWorkerReconciler) scaleOnly(ctx context.Context, o *observation, d decision) error {
+	pods := desired.Pods(&o.worker.Spec)
+	live := o.deployment
+	if d.objects.Deployment != nil || live == nil || !desired.OwnedBy(live, o.worker) || live.Spec.Replicas != nil && *live.Spec.Replicas == pods {
+		return nil
+	}
+	scaled := live.DeepCopy()
+	scaled.Spec.Replicas = &pods
+	if err := r.Client.Patch(ctx, scaled, client.MergeFrom(live)); err != nil {
+		return fmt.Errorf("scale Deployment %s: %w", live.Name, err)
+	}
+	return nil
+}
+
+// prune deletes the PodDisruptionBudget of a pool that needs none any more.
+func (r *QueueWorkerReconciler) prune(ctx context.Context, o *observation, d decision) error {
+	if d.objects.Deployment == nil || d.objects.PodDisruptionBudget != nil || o.budget == nil || !desired.OwnedBy(o.budget, o.worker) {
+		return nil
+	}
+	err := r.Client.Delete(ctx, o.budget, client.Preconditions{UID: &o.budget.UID})
+	if client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("delete PodDisruptionBudget %s: %w", o.budget.Name, err)
+	}
+	return nil
+}
+
+// control writes control documents to the pods that need them now.
+func (r *QueueWorkerReconciler) control(ctx context.Context, o *observation, d decision) error {
+	var failures []error
+	for _, name := range slices.Sorted(maps.Keys(d.controls.Pods)) {
+		patch, err := json.Marshal(map[string]any{"metadata": map[string]any{
+			"annotations": map[string]string{v1alpha1.AnnotationControl: d.controls.Pods[name]},
+		}})
+		if err != nil {
+			return fmt.Errorf("encode control of Pod %s: %w", name, err)
+		}
+		pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: o.worker.Namespace, Name: name}}
+		if err := r.Client.Patch(ctx, pod, client.RawPatch(types.MergePatchType, patch)); client.IgnoreNotFound(err) != nil {
+			failures = append(failures, fmt.Errorf("control Pod %s: %w", name, err))
+		}
+	}
+	if d.controls.Changed || len(d.controls.Pods) > 0 {
+		r.Collector.Nudge(client.ObjectKeyFromObject(o.worker))
+	}
+	return errors.Join(failures...)
+}

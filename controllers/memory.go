@@ -1,0 +1,45 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"sync"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// memory is what the operator remembers of a pool between reconciles. Nothing in
+// it is needed to be right: it only keeps writes rare and events single.
+type memory struct {
+	mu    sync.Mutex
+	pools map[types.NamespacedName]*poolMemory
+}
+
+type poolMemory struct {
+	// written is when the status was last written.
+	written time.Time
+	// told is, by pod, the sequence number of the last ended process told in an event.
+	told map[types.UID]int64
+}
+
+// of returns what is remembered of a pool. A pool is reconciled by one goroutine
+// at a time, so its memory needs no lock of its own.
+func (m *memory) of(name types.NamespacedName) *poolMemory {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.pools == nil {
+		m.pools = map[types.NamespacedName]*poolMemory{}
+	}
+	if m.pools[name] == nil {
+		m.pools[name] = &poolMemory{}
+	}
+	return m.pools[name]
+}
+
+func (m *memory) forget(name types.NamespacedName) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.pools, name)
+}

@@ -1,0 +1,140 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"queueworker.dev/queueworker/api/protocol"
+	"queueworker.dev/queueworker/api/v1alpha1"
+	"queueworker.dev/queueworker/controllers/collector"
+	"queueworker.dev/queueworker/controllers/desired"
+)
+
+// observation is all that one reconcile goes by.
+type observation struct {
+	now    time.Time
+	worker *v1alpha1.QueueWorker
+	apps   []v1alpha1.QueueApp
+
+	// The children by name, whoever they belong to; nil if there is none in the cache.
+	deployment *appsv1.Deployment
+	configMap  *corev1.ConfigMap
+	budget     *policyv1.PodDisruptionBudget
+
+	// pods are those of the pool's own ReplicaSets, by name.
+	pods    []*corev1.Pod
+	reports collector.Snapshot
+}
+
+// observe reads all that concerns a QueueWorker; nil if it is gone or going.
+func (r *QueueWorkerReconciler) observe(ctx context.Context, name types.NamespacedName) (*observation, error) {
+	worker := &v1alpha1.QueueWorker{}
+	if err := r.Client.Get(ctx, name, worker); err != nil {
+		return nil, client.IgnoreNotFound(err)
+	}
+	if worker.DeletionTimestamp != nil {
+		return nil, nil
+	}
+	o := &observation{now: r.Clock.Now(), worker: worker}
+	if err := r.observeChildren(ctx, o); err != nil {
+		return nil, err
+	}
+	apps := &v1alpha1.QueueAppList{}
+	if err := r.Client.List(ctx, apps, client.InNamespace(name.Namespace)); err != nil {
+		return nil, fmt.Errorf("list QueueApps: %w", err)
+	}
+	o.apps = apps.Items
+	if err := r.observePods(ctx, o); err != nil {
+		return nil, err
+	}
+	r.Collector.Track(name, trackedPods(o.pods))
+	o.reports = r.Collector.Snapshot(name)
+	return o, nil
+}
+
+func (r *QueueWorkerReconciler) observeChildren(ctx context.Context, o *observation) (err error) {
+	if o.deployment, err = get[appsv1.Deployment](ctx, r.Client, o.worker.Namespace, desired.WorkloadName(o.worker.Name)); err != nil {
+		return err
+	}
+	if o.configMap, err = get[corev1.ConfigMap](ctx, r.Client, o.worker.Namespace, desired.ControlName(o.worker.Name)); err != nil {
+		return err
+	}
+	o.budget, err = get[policyv1.PodDisruptionBudget](ctx, r.Client, o.worker.Namespace, desired.WorkloadName(o.worker.Name))
+	return err
+}
+
+// get reads one object; nil if there is none.
+func get[T any, P interface {
+	*T
+	client.Object
+}](ctx context.Context, reader client.Reader, namespace, name string) (P, error) {
+	object := P(new(T))
+	err := reader.Get(ctx, types.NamespacedName{Namespace: namespace, Name: name}, object)
+	switch {
+	case apierrors.IsNotFound(err):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("get %T %s: %w", object, name, err)
+	}
+	return object, nil
+}
+
+// observePods reads the pods of the pool: those with its label whose ReplicaSet
+// is controlled by its Deployment. A label alone is no proof, anybody may set it.
+func (r *QueueWorkerReconciler) observePods(ctx context.Context, o *observation) error {
+	if o.deployment == nil {
+		return nil
+	}
+	ours := []client.ListOption{client.InNamespace(o.worker.Namespace), client.MatchingLabels(desired.Selector(o.worker.Name))}
+	sets := &metav1.PartialObjectMetadataList{}
+	sets.SetGroupVersionKind(appsv1.SchemeGroupVersion.WithKind("ReplicaSetList"))
+	if err := r.Client.List(ctx, sets, ours...); err != nil {
+		return fmt.Errorf("list ReplicaSets: %w", err)
+	}
+	owners := map[types.UID]bool{}
+	for i := range sets.Items {
+		if metav1.IsControlledBy(&sets.Items[i], o.deployment) {
+			owners[sets.Items[i].UID] = true
+		}
+	}
+	pods := &corev1.PodList{}
+	if err := r.Client.List(ctx, pods, ours...); err != nil {
+		return fmt.Errorf("list Pods: %w", err)
+	}
+	for i := range pods.Items {
+		if set := metav1.GetControllerOf(&pods.Items[i]); set != nil && owners[set.UID] {
+			o.pods = append(o.pods, &pods.Items[i])
+		}
+	}
+	slices.SortFunc(o.pods, func(a, b *corev1.Pod) int { return strings.Compare(a.Name, b.Name) })
+	return nil
+}
+
+// trackedPods are the pods whose agents are asked.
+func trackedPods(pods []*corev1.Pod) []collector.Pod {
+	var out []collector.Pod
+	for _, pod := range pods {
+		tracked := collector.Pod{UID: pod.UID, Name: pod.Name, Created: pod.CreationTimestamp.Time}
+		if pod.Status.Phase == corev1.PodRunning && pod.Status.PodIP != "" {
+			tracked.Address = net.JoinHostPort(pod.Status.PodIP, strconv.Itoa(protocol.Port))
+		}
+		out = append(out, tracked)
+	}
+	return out
+}

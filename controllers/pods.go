@@ -1,0 +1,134 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"context"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/client-go/util/workqueue"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"queueworker.dev/queueworker/api/protocol"
+	"queueworker.dev/queueworker/api/v1alpha1"
+	"queueworker.dev/queueworker/controllers/collector"
+)
+
+type requests = workqueue.TypedRateLimitingInterface[reconcile.Request]
+
+func never(event.UpdateEvent) bool { return false }
+
+// podHandler wakes a pool for what matters in its pods, and keeps the last word of
+// each pod that is deleted: the event is the only place that has it.
+func (r *QueueWorkerReconciler) podHandler() handler.EventHandler {
+	enqueue := func(ctx context.Context, object client.Object, queue requests) {
+		for _, request := range workerByLabel(ctx, object) {
+			queue.Add(request)
+		}
+	}
+	return handler.Funcs{
+		CreateFunc: func(ctx context.Context, e event.CreateEvent, queue requests) {
+			enqueue(ctx, e.Object, queue)
+		},
+		UpdateFunc: func(ctx context.Context, e event.UpdateEvent, queue requests) {
+			before, beforeOK := e.ObjectOld.(*corev1.Pod)
+			after, afterOK := e.ObjectNew.(*corev1.Pod)
+			if !beforeOK || !afterOK || podChanged(before, after) {
+				enqueue(ctx, e.ObjectNew, queue)
+			}
+		},
+		DeleteFunc: func(ctx context.Context, e event.DeleteEvent, queue requests) {
+			if pod, ok := e.Object.(*corev1.Pod); ok {
+				r.recordEnd(ctx, pod)
+			}
+			enqueue(ctx, e.Object, queue)
+		},
+	}
+}
+
+// podChanged tells whether anything changed that a reconcile goes by. The control
+// annotation is the operator's own, so its change is none.
+func podChanged(before, after *corev1.Pod) bool {
+	return before.DeletionTimestamp.IsZero() != after.DeletionTimestamp.IsZero() ||
+		before.Annotations[v1alpha1.AnnotationRestartedAt] != after.Annotations[v1alpha1.AnnotationRestartedAt] ||
+		!equality.Semantic.DeepEqual(before.Status, after.Status)
+}
+
+// recordEnd keeps the last word of a pod.
+func (r *QueueWorkerReconciler) recordEnd(ctx context.Context, pod *corev1.Pod) {
+	ended := collector.Ended{UID: pod.UID, Name: pod.Name}
+	if status := workerStatus(pod); status != nil {
+		ended.Started = status.State.Running != nil || status.State.Terminated != nil || status.RestartCount > 0
+		ended.Final = finalOf(status)
+	}
+	for _, request := range workerByLabel(ctx, pod) {
+		r.Collector.RecordEnd(request.NamespacedName, ended)
+	}
+}
+
+// finalOf is the last word in the termination message of an ended container; nil
+// if there is none or it cannot be read.
+func finalOf(status *corev1.ContainerStatus) *protocol.Final {
+	terminated := status.State.Terminated
+	if terminated == nil {
+		return nil
+	}
+	final, err := collector.ParseFinal(terminated.Message)
+	if err != nil {
+		return nil
+	}
+	return final
+}
+
+// workerStatus is the status of the container that runs the agent, which is the
+// one with its port; nil if it has none yet.
+func workerStatus(pod *corev1.Pod) *corev1.ContainerStatus {
+	for i := range pod.Spec.Containers {
+		for _, port := range pod.Spec.Containers[i].Ports {
+			if port.Name != protocol.PortName {
+				continue
+			}
+			for j := range pod.Status.ContainerStatuses {
+				if pod.Status.ContainerStatuses[j].Name == pod.Spec.Containers[i].Name {
+					return &pod.Status.ContainerStatuses[j]
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// SlimPod drops from a pod what no reconcile goes by, before it is kept in the
+// cache: of ten thousand pods the rest is most of the operator's memory.
+func SlimPod(object any) (any, error) {
+	pod, ok := object.(*corev1.Pod)
+	if !ok {
+		return object, nil
+	}
+	pod.ManagedFields = nil
+	pod.Annotations = keep(pod.Annotations, v1alpha1.AnnotationControl, v1alpha1.AnnotationRestartedAt)
+	containers := make([]corev1.Container, 0, len(pod.Spec.Containers))
+	for i := range pod.Spec.Containers {
+		containers = append(containers, corev1.Container{Name: pod.Spec.Containers[i].Name, Ports: pod.Spec.Containers[i].Ports})
+	}
+	pod.Spec = corev1.PodSpec{NodeName: pod.Spec.NodeName, Containers: containers}
+	return pod, nil
+}
+
+func keep(all map[string]string, keys ...string) map[string]string {
+	var kept map[string]string
+	for _, key := range keys {
+		if value, ok := all[key]; ok {
+			if kept == nil {
+				kept = map[string]string{}
+			}
+			kept[key] = value
+		}
+	}
+	return kept
+}

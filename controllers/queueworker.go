@@ -1,0 +1,62 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"context"
+	"errors"
+
+	"k8s.io/client-go/tools/events"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"queueworker.dev/queueworker/controllers/collector"
+)
+
+// QueueWorkerReconciler makes the cluster what QueueWorkers ask for.
+type QueueWorkerReconciler struct {
+	// Client reads from the cache and writes as v1alpha1.FieldManager.
+	Client client.Client
+	// Live reads past the cache. It is asked before an object is created, because
+	// the cache holds only objects of ours and somebody else's may stand in the way.
+	Live client.Reader
+	// Collector knows what the agents report.
+	Collector *collector.Collector
+	// Recorder takes events.
+	Recorder events.EventRecorder
+	// Clock is the time.
+	Clock clock.PassiveClock
+	// AgentImage is the image the agent of new pods is copied from.
+	AgentImage string
+
+	memory memory
+}
+
+// +kubebuilder:rbac:groups=queueworker.dev,resources=queueworkers,verbs=get;list;watch
+// +kubebuilder:rbac:groups=queueworker.dev,resources=queueworkers/status,verbs=patch
+// +kubebuilder:rbac:groups=queueworker.dev,resources=queueapps,verbs=get;list;watch
+// +kubebuilder:rbac:groups=apps,resources=deployments,verbs=get;list;watch;create;patch
+// +kubebuilder:rbac:groups=apps,resources=replicasets,verbs=get;list;watch
+// +kubebuilder:rbac:groups=policy,resources=poddisruptionbudgets,verbs=get;list;watch;create;patch;delete
+// +kubebuilder:rbac:groups="",resources=configmaps,verbs=get;list;watch;create;patch
+// +kubebuilder:rbac:groups="",resources=pods,verbs=get;list;watch;patch
+// +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
+
+// Reconcile makes the cluster what one QueueWorker asks for.
+func (r *QueueWorkerReconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
+	observed, err := r.observe(ctx, request.NamespacedName)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	if observed == nil {
+		r.Collector.Forget(request.NamespacedName)
+		r.memory.forget(request.NamespacedName)
+		return ctrl.Result{}, nil
+	}
+	wanted := decide(observed, r.AgentImage)
+	applied, applyErr := r.apply(ctx, observed, wanted)
+	again, reportErr := r.report(ctx, observed, wanted, applied)
+	return ctrl.Result{RequeueAfter: again}, errors.Join(applyErr, reportErr)
+}

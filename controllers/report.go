@@ -1,0 +1,168 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"queueworker.dev/queueworker/api/v1alpha1"
+	"queueworker.dev/queueworker/controllers/collector"
+	"queueworker.dev/queueworker/controllers/status"
+	"queueworker.dev/queueworker/controllers/throughput"
+)
+
+const (
+	// retryRejected is after how long an object that was refused is tried again:
+	// what refused it, such as a quota, may change without our seeing it.
+	retryRejected = time.Minute
+	// retryConflict is after how long a name that was taken is looked at again.
+	retryConflict = 15 * time.Second
+)
+
+// report writes the status if something worth it has changed, and then the events
+// of the change. It returns after how long to look again; zero if not until
+// something happens.
+func (r *QueueWorkerReconciler) report(ctx context.Context, o *observation, d decision, a application) (time.Duration, error) {
+	name := client.ObjectKeyFromObject(o.worker)
+	memory := r.memory.of(name)
+	in := statusInput(o, d, a)
+	out := status.Compute(in)
+
+	write, wait := status.Due(&o.worker.Status, &out.Status, o.now, memory.written)
+	if len(in.Ended) > 0 && !equality.Semantic.DeepEqual(o.worker.Status.Totals, out.Status.Totals) {
+		// What a pod did last is known here and nowhere else.
+		write = true
+	}
+	if write {
+		changed := o.worker.DeepCopy()
+		changed.Status = out.Status
+		patch := client.MergeFromWithOptions(o.worker, client.MergeFromWithOptimisticLock{})
+		if err := r.Client.Status().Patch(ctx, changed, patch); err != nil {
+			if apierrors.IsConflict(err) || apierrors.IsNotFound(err) {
+				// The cache is behind: what it is yet to bring wakes this pool again.
+				return time.Second, nil
+			}
+			return 0, fmt.Errorf("write status of QueueWorker %s: %w", name.Name, err)
+		}
+		memory.written = o.now
+		r.emit(o.worker, status.Changes(in, &out.Status))
+	}
+	if write || wait == 0 {
+		r.Collector.Settle(name, endedUIDs(o.reports.Ended))
+	}
+	r.tellExits(o, d, in, memory)
+	return sooner(out.Recheck, wait, retryAfter(a)), nil
+}
+
+// tellExits emits the events of ended processes and of a restart that was asked for.
+func (r *QueueWorkerReconciler) tellExits(o *observation, d decision, in status.Input, memory *poolMemory) {
+	exits, told := status.Exits(in.Pods, memory.told)
+	memory.told = told
+	r.emit(o.worker, exits)
+	if d.controls.Restart {
+		r.emit(o.worker, []status.Event{status.RestartRequested(o.worker, d.controls.Pool.RestartSpreadSeconds)})
+	}
+}
+
+func (r *QueueWorkerReconciler) emit(worker *v1alpha1.QueueWorker, events []status.Event) {
+	for _, event := range events {
+		r.Recorder.Eventf(worker, nil, event.Type, event.Reason, event.Action, "%s", event.Note)
+	}
+}
+
+func statusInput(o *observation, d decision, a application) status.Input {
+	in := status.Input{
+		Now:        o.now,
+		Worker:     o.worker,
+		Deployment: o.deployment,
+		Problem:    d.problem,
+		Findings:   d.objects.Findings,
+		Conflict:   a.conflict,
+		Rejected:   a.rejected,
+		Revision:   d.controls.Pool.Revision,
+		Throughput: throughputOf(o),
+		Ended:      endedPods(o),
+	}
+	if d.app != nil {
+		in.AppName = d.app.Name
+	}
+	for _, pod := range o.pods {
+		report := o.reports.Pods[pod.UID]
+		in.Pods = append(in.Pods, status.Pod{
+			Pod: pod, Report: report.Status, ReportedAt: report.PulledAt, Error: report.Error, FailingSince: report.FailingSince,
+		})
+	}
+	return in
+}
+
+// endedPods are the ended pods that are known to have been the pool's: their
+// agent was asked, or the status accounts for them. Anybody can make a pod with
+// the pool's label and let it end with a message.
+func endedPods(o *observation) []status.EndedPod {
+	accounted := map[types.UID]bool{}
+	for i := range o.worker.Status.Accounted {
+		accounted[o.worker.Status.Accounted[i].UID] = true
+	}
+	var out []status.EndedPod
+	for _, ended := range o.reports.Ended {
+		if ended.LastPulled == nil && !accounted[ended.UID] {
+			continue
+		}
+		pod := status.EndedPod{UID: ended.UID, Name: ended.Name, Counters: ended.LastPulled, Started: ended.Started}
+		if ended.Final != nil {
+			pod.Counters, pod.Complete = &ended.Final.Counters, ended.Final.Complete
+		}
+		out = append(out, pod)
+	}
+	return out
+}
+
+func endedUIDs(ended []collector.Ended) []types.UID {
+	uids := make([]types.UID, 0, len(ended))
+	for _, e := range ended {
+		uids = append(uids, e.UID)
+	}
+	return uids
+}
+
+func throughputOf(o *observation) v1alpha1.Throughput {
+	samples := o.reports.Samples
+	samples.Now = o.now
+	figures := throughput.Compute(samples)
+	out := v1alpha1.Throughput{JobsPerMinute: throughput.FormatRate(figures.JobsPerMinute)}
+	if figures.Ended > 0 {
+		out.AverageTime = throughput.FormatTime(figures.AverageSeconds)
+		out.FailedShare = throughput.FormatShare(figures.FailedShare)
+	}
+	return out
+}
+
+func retryAfter(a application) time.Duration {
+	switch {
+	case a.conflict != "":
+		return retryConflict
+	case a.rejected != "":
+		return retryRejected
+	}
+	return 0
+}
+
+// sooner is the shortest of the waits that are not zero; zero if all are.
+func sooner(waits ...time.Duration) time.Duration {
+	var shortest time.Duration
+	for _, wait := range waits {
+		if wait > 0 && (shortest == 0 || wait < shortest) {
+			shortest = wait
+		}
+	}
+	return shortest
+}

@@ -1,0 +1,70 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"context"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	"k8s.io/apimachinery/pkg/types"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
+
+	"queueworker.dev/queueworker/api/v1alpha1"
+)
+
+// SetupWithManager registers what wakes a QueueWorker: itself, its QueueApp, its
+// children and pods, and what its agents report.
+func (r *QueueWorkerReconciler) SetupWithManager(mgr ctrl.Manager, options controller.Options) error {
+	return ctrl.NewControllerManagedBy(mgr).
+		Named("queueworker").
+		For(&v1alpha1.QueueWorker{}, builder.WithPredicates(predicate.Or(
+			predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}))).
+		Owns(&appsv1.Deployment{}).
+		Owns(&corev1.ConfigMap{}).
+		// A budget's status follows every pod; only its spec matters here.
+		Owns(&policyv1.PodDisruptionBudget{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&v1alpha1.QueueApp{}, handler.EnqueueRequestsFromMapFunc(r.workersOfApp),
+			builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		WatchesMetadata(&appsv1.ReplicaSet{}, handler.EnqueueRequestsFromMapFunc(workerByLabel),
+			builder.WithPredicates(predicate.Funcs{UpdateFunc: never})).
+		Watches(&corev1.Pod{}, r.podHandler()).
+		WatchesRawSource(source.Channel(r.Collector.Wakes(), &handler.EnqueueRequestForObject{})).
+		WithOptions(options).
+		Complete(r)
+}
+
+// workersOfApp are the QueueWorkers an app concerns: those that name it, and those
+// that name none, since which one they use depends on which there are.
+func (r *QueueWorkerReconciler) workersOfApp(ctx context.Context, app client.Object) []reconcile.Request {
+	workers := &v1alpha1.QueueWorkerList{}
+	if err := r.Client.List(ctx, workers, client.InNamespace(app.GetNamespace())); err != nil {
+		ctrl.LoggerFrom(ctx).Error(err, "Could not list the QueueWorkers of a QueueApp", "QueueApp", client.ObjectKeyFromObject(app))
+		return nil
+	}
+	var out []reconcile.Request
+	for i := range workers.Items {
+		if name := workers.Items[i].Spec.AppName; name == "" || name == app.GetName() {
+			out = append(out, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&workers.Items[i])})
+		}
+	}
+	return out
+}
+
+// workerByLabel is the QueueWorker whose label an object carries.
+func workerByLabel(_ context.Context, object client.Object) []reconcile.Request {
+	name := object.GetLabels()[v1alpha1.LabelName]
+	if name == "" {
+		return nil
+	}
+	return []reconcile.Request{{NamespacedName: types.NamespacedName{Namespace: object.GetNamespace(), Name: name}}}
+}
