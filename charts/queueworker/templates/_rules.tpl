@@ -125,7 +125,6 @@
   - configmaps
   verbs:
   - create
-  - delete
   - get
   - list
   - patch
@@ -145,10 +144,17 @@
   - deployments
   verbs:
   - create
-  - delete
   - get
   - list
   - patch
+  - watch
+- apiGroups:
+  - apps
+  resources:
+  - replicasets
+  verbs:
+  - get
+  - list
   - watch
 - apiGroups:
   - events.k8s.io
