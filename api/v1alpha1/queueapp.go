@@ -43,6 +43,7 @@ const (
 //
 // +kubebuilder:validation:XValidation:rule="self.runtime == 'Custom' || !has(self.patterns)",message="patterns may only be set when runtime is Custom; a Laravel worker's output is understood without them",fieldPath=".patterns"
 // +kubebuilder:validation:XValidation:rule="self.runtime == 'Laravel' || !has(self.connection)",message="connection may only be set when runtime is Laravel; a Custom worker gets its settings from its own command and env",fieldPath=".connection"
+// +kubebuilder:validation:XValidation:rule="size(self.template.spec.containers) > 0",message="template must have at least one container",fieldPath=".template.spec.containers"
 type QueueAppSpec struct {
 	// runtime is the kind of worker program: Laravel (the default) or Custom.
 	// It decides the command, the log dialect and the exit-code table.
@@ -62,7 +63,7 @@ type QueueAppSpec struct {
 	// Default: the first container.
 	// +optional
 	// +kubebuilder:validation:MaxLength=63
-	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`
+	// +kubebuilder:validation:XValidation:rule="self == '' || self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",message="container must be the name of a container in template: lower-case letters, digits and hyphens"
 	Container string `json:"container,omitempty"`
 
 	// connection says which of the application's queue connections the workers use.
@@ -89,7 +90,7 @@ type Connection struct {
 	// application's config/queue.php. Default: empty, the application's own default connection.
 	// +optional
 	// +kubebuilder:validation:MaxLength=63
-	// +kubebuilder:validation:Pattern=`^[A-Za-z0-9_][A-Za-z0-9_.:-]*$`
+	// +kubebuilder:validation:XValidation:rule="self == '' || self.matches('^[A-Za-z0-9_][A-Za-z0-9_.:-]*$')",message="connection name must be a key of config/queue.php: letters, digits and the characters _ . : -, beginning with a letter, digit or _"
 	Name string `json:"name,omitempty"`
 }
 
@@ -101,24 +102,28 @@ type Patterns struct {
 	// Default: empty, job starts are not seen and a worker never counts as busy.
 	// +optional
 	// +kubebuilder:validation:MaxLength=512
+	// +kubebuilder:validation:XValidation:rule="''.matches(self) || !''.matches(self)",message="started must be a regular expression in RE2 syntax"
 	Started string `json:"started,omitempty"`
 
 	// done matches the line a worker prints when a job has succeeded.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=512
+	// +kubebuilder:validation:XValidation:rule="''.matches(self) || !''.matches(self)",message="done must be a regular expression in RE2 syntax"
 	Done string `json:"done"`
 
 	// failed matches the line a worker prints when a job has failed for good.
 	// Default: empty, no line means failed.
 	// +optional
 	// +kubebuilder:validation:MaxLength=512
+	// +kubebuilder:validation:XValidation:rule="''.matches(self) || !''.matches(self)",message="failed must be a regular expression in RE2 syntax"
 	Failed string `json:"failed,omitempty"`
 
 	// released matches the line a worker prints when an attempt ended without
 	// success and the job goes back to its queue. Default: empty, no line means released.
 	// +optional
 	// +kubebuilder:validation:MaxLength=512
+	// +kubebuilder:validation:XValidation:rule="''.matches(self) || !''.matches(self)",message="released must be a regular expression in RE2 syntax"
 	Released string `json:"released,omitempty"`
 }
 

@@ -12,14 +12,14 @@ import (
 // QueueWorkerSpec is one pool of worker processes. Options named like a flag of
 // `artisan queue:work` have its meaning.
 //
-// +kubebuilder:validation:XValidation:rule="duration(self.timeout) == duration('0s') || duration(self.sleep) < duration(self.timeout)",message="sleep must be shorter than timeout (or timeout 0s): an idle worker that sleeps as long as a job may run is killed by its own timeout",fieldPath=".sleep"
+// +kubebuilder:validation:XValidation:rule="self.timeout == '' || self.sleep == '' || !self.timeout.matches('^([0-9]{1,5}h)?([0-9]{1,5}m)?([0-9]{1,6}s)?$') || !self.sleep.matches('^([0-9]{1,5}h)?([0-9]{1,5}m)?([0-9]{1,6}([.][0-9]{1,3})?s)?([0-9]{1,6}ms)?$') || duration(self.timeout) == duration('0s') || duration(self.sleep) < duration(self.timeout)",message="sleep must be shorter than timeout (or timeout 0s): an idle worker that sleeps as long as a job may run is killed by its own timeout",fieldPath=".sleep"
 type QueueWorkerSpec struct {
 	// appName is the QueueApp in this namespace whose pods the workers run in.
 	// Default: the QueueApp named default, else the only one of the namespace;
 	// if there are several, the condition Ready says that appName is needed.
 	// +optional
 	// +kubebuilder:validation:MaxLength=50
-	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$`
+	// +kubebuilder:validation:XValidation:rule="self == '' || self.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')",message="appName must be the name of a QueueApp: lower-case letters, digits, hyphens and dots"
 	AppName string `json:"appName,omitempty"`
 
 	// queue is the queue the workers take jobs from, or a comma list in strict
@@ -28,7 +28,8 @@ type QueueWorkerSpec struct {
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=512
-	// +kubebuilder:validation:Pattern=`^[A-Za-z0-9_.:/@{}-]+(,[A-Za-z0-9_.:/@{}-]+){0,19}$`
+	// +kubebuilder:validation:XValidation:rule="self == '' || self.matches('^[A-Za-z0-9_.:/@{}-]+(,[A-Za-z0-9_.:/@{}-]+)*$')",message="queue must be a queue's name or a comma list of names such as high,default, without spaces, each of letters, digits and the characters _ . : / @ { } -"
+	// +kubebuilder:validation:XValidation:rule="self.split(',').size() <= 20",message="queue must list at most 20 names"
 	Queue string `json:"queue"`
 
 	// processes is how many worker processes run in all, 0 to 1000. Default: 1.
@@ -65,8 +66,7 @@ type QueueWorkerSpec struct {
 	// +kubebuilder:default="60s"
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=16
-	// +kubebuilder:validation:Pattern=`^([0-9]{1,5}h)?([0-9]{1,5}m)?([0-9]{1,6}s)?$`
-	// +kubebuilder:validation:XValidation:rule="self != '' && duration(self) <= duration('24h')",message="timeout must be a duration in whole seconds such as 60s, from 0s (no limit) to 24h"
+	// +kubebuilder:validation:XValidation:rule="self != '' && self.matches('^([0-9]{1,5}h)?([0-9]{1,5}m)?([0-9]{1,6}s)?$') && duration(self) <= duration('24h')",message="timeout must be a duration in whole seconds such as 60s, from 0s (no limit) to 24h"
 	Timeout *metav1.Duration `json:"timeout,omitempty"`
 
 	// memory is how much memory one process may use before it is replaced after
@@ -84,8 +84,7 @@ type QueueWorkerSpec struct {
 	// +kubebuilder:default="3s"
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=16
-	// +kubebuilder:validation:Pattern=`^([0-9]{1,5}h)?([0-9]{1,5}m)?([0-9]{1,6}(\.[0-9]{1,3})?s)?([0-9]{1,6}ms)?$`
-	// +kubebuilder:validation:XValidation:rule="self != '' && duration(self) <= duration('1h')",message="sleep must be a duration such as 3s or 500ms, from 0s to 1h"
+	// +kubebuilder:validation:XValidation:rule="self != '' && self.matches('^([0-9]{1,5}h)?([0-9]{1,5}m)?([0-9]{1,6}([.][0-9]{1,3})?s)?([0-9]{1,6}ms)?$') && duration(self) <= duration('1h')",message="sleep must be a duration such as 3s or 500ms, from 0s to 1h"
 	Sleep *metav1.Duration `json:"sleep,omitempty"`
 
 	// rest is how long a worker pauses after every job, such as 1s or 250ms, at most
@@ -93,8 +92,7 @@ type QueueWorkerSpec struct {
 	// +optional
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=16
-	// +kubebuilder:validation:Pattern=`^([0-9]{1,5}h)?([0-9]{1,5}m)?([0-9]{1,6}(\.[0-9]{1,3})?s)?([0-9]{1,6}ms)?$`
-	// +kubebuilder:validation:XValidation:rule="self != '' && duration(self) <= duration('1h')",message="rest must be a duration such as 1s or 250ms, from 0s (no pause) to 1h"
+	// +kubebuilder:validation:XValidation:rule="self != '' && self.matches('^([0-9]{1,5}h)?([0-9]{1,5}m)?([0-9]{1,6}([.][0-9]{1,3})?s)?([0-9]{1,6}ms)?$') && duration(self) <= duration('1h')",message="rest must be a duration such as 1s or 250ms, from 0s (no pause) to 1h"
 	Rest *metav1.Duration `json:"rest,omitempty"`
 
 	// tries is how often a job is attempted before it has failed for good, 0 to
@@ -113,8 +111,7 @@ type QueueWorkerSpec struct {
 	// +kubebuilder:validation:MaxItems=20
 	// +kubebuilder:validation:items:Type=string
 	// +kubebuilder:validation:items:MaxLength=16
-	// +kubebuilder:validation:items:Pattern=`^([0-9]{1,5}h)?([0-9]{1,5}m)?([0-9]{1,6}s)?$`
-	// +kubebuilder:validation:XValidation:rule="self.all(d, d != '' && duration(d) <= duration('24h'))",message="backoff entries must be durations in whole seconds such as 10s, from 0s to 24h"
+	// +kubebuilder:validation:XValidation:rule="self.all(d, d != '' && d.matches('^([0-9]{1,5}h)?([0-9]{1,5}m)?([0-9]{1,6}s)?$') && duration(d) <= duration('24h'))",message="backoff entries must be durations in whole seconds such as 10s, from 0s to 24h"
 	Backoff []metav1.Duration `json:"backoff,omitempty"`
 
 	// maxJobs is after how many jobs a process ends and is replaced at once, 0 to
@@ -131,8 +128,7 @@ type QueueWorkerSpec struct {
 	// +optional
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=16
-	// +kubebuilder:validation:Pattern=`^([0-9]{1,5}h)?([0-9]{1,5}m)?([0-9]{1,6}s)?$`
-	// +kubebuilder:validation:XValidation:rule="self != '' && duration(self) <= duration('168h')",message="maxTime must be a duration in whole seconds such as 1h, from 0s (no limit) to 168h"
+	// +kubebuilder:validation:XValidation:rule="self != '' && self.matches('^([0-9]{1,5}h)?([0-9]{1,5}m)?([0-9]{1,6}s)?$') && duration(self) <= duration('168h')",message="maxTime must be a duration in whole seconds such as 1h, from 0s (no limit) to 168h"
 	MaxTime *metav1.Duration `json:"maxTime,omitempty"`
 
 	// force lets the workers run while the application is in maintenance mode.
@@ -148,7 +144,7 @@ type QueueWorkerSpec struct {
 	// the template's.
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
-	// +kubebuilder:validation:Pattern=`^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$`
+	// +kubebuilder:validation:XValidation:rule="self == '' || self.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')",message="priorityClassName must be the name of a PriorityClass: lower-case letters, digits, hyphens and dots"
 	PriorityClassName string `json:"priorityClassName,omitempty"`
 
 	// cpu is the CPU one process asks for, such as 250m, from 1m to 256. A pod
@@ -164,12 +160,15 @@ type QueueWorkerSpec struct {
 	// +listType=map
 	// +listMapKey=name
 	// +kubebuilder:validation:MaxItems=100
+	// +kubebuilder:validation:XValidation:rule="self.all(e, !e.name.startsWith('QUEUEWORKER_'))",message="env names must not begin with QUEUEWORKER_, which is how the agent in the pod gets its settings"
+	// +kubebuilder:validation:XValidation:rule="self.all(e, !has(e.valueFrom) || !has(e.value) || e.value == '')",message="env entries must have a value or a valueFrom, not both"
 	Env []corev1.EnvVar `json:"env,omitempty"`
 
 	// nodeSelector are labels a node must have to run this pool's pods, merged over
 	// the template's. Default: empty, any node. At most 20.
 	// +optional
 	// +kubebuilder:validation:MaxProperties=20
+	// +kubebuilder:validation:XValidation:rule="self.all(k, size(k) <= 317 && k.matches('^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$'))",message="nodeSelector keys must be label names such as topology.kubernetes.io/zone"
 	NodeSelector map[string]string `json:"nodeSelector,omitempty"`
 
 	// tolerations are node taints this pool's pods tolerate, in addition to the
@@ -177,6 +176,11 @@ type QueueWorkerSpec struct {
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=20
+	// +kubebuilder:validation:XValidation:rule="self.all(t, !has(t.operator) || t.operator in ['', 'Exists', 'Equal'])",message="a toleration's operator must be Exists or Equal"
+	// +kubebuilder:validation:XValidation:rule="self.all(t, !has(t.effect) || t.effect in ['', 'NoSchedule', 'PreferNoSchedule', 'NoExecute'])",message="a toleration's effect must be NoSchedule, PreferNoSchedule or NoExecute"
+	// +kubebuilder:validation:XValidation:rule="self.all(t, (has(t.key) && t.key != '') || (has(t.operator) && t.operator == 'Exists'))",message="a toleration's operator must be Exists when its key is empty"
+	// +kubebuilder:validation:XValidation:rule="self.all(t, !has(t.operator) || t.operator != 'Exists' || !has(t.value) || t.value == '')",message="a toleration must have no value when its operator is Exists"
+	// +kubebuilder:validation:XValidation:rule="self.all(t, !has(t.tolerationSeconds) || (has(t.effect) && t.effect == 'NoExecute'))",message="a toleration may have tolerationSeconds only when its effect is NoExecute"
 	Tolerations []corev1.Toleration `json:"tolerations,omitempty"`
 
 	// gracePeriod is how long a pod that is removed may take to finish its current
@@ -186,8 +190,7 @@ type QueueWorkerSpec struct {
 	// +optional
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=16
-	// +kubebuilder:validation:Pattern=`^([0-9]{1,5}h)?([0-9]{1,5}m)?([0-9]{1,6}s)?$`
-	// +kubebuilder:validation:XValidation:rule="self != '' && duration(self) >= duration('1s') && duration(self) <= duration('48h')",message="gracePeriod must be a duration in whole seconds such as 90s, from 1s to 48h"
+	// +kubebuilder:validation:XValidation:rule="self != '' && self.matches('^([0-9]{1,5}h)?([0-9]{1,5}m)?([0-9]{1,6}s)?$') && duration(self) >= duration('1s') && duration(self) <= duration('48h')",message="gracePeriod must be a duration in whole seconds such as 90s, from 1s to 48h"
 	GracePeriod *metav1.Duration `json:"gracePeriod,omitempty"`
 }
 

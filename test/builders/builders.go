@@ -1,0 +1,145 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package builders makes QueueApps and QueueWorkers for tests, one line each:
+//
+//	builders.QueueWorker("shop", "emails").Queue("emails,default").Processes(4).Obj()
+package builders
+
+import (
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"queueworker.dev/queueworker/api/v1alpha1"
+)
+
+// Image is the application image of QueueApps that name no other.
+const Image = "registry.example.com/shop:1.4.2"
+
+// App builds a QueueApp.
+type App struct{ obj v1alpha1.QueueApp }
+
+// QueueApp starts a QueueApp for Laravel whose template has one container, worker.
+func QueueApp(namespace, name string) *App {
+	return &App{v1alpha1.QueueApp{
+		TypeMeta:   metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "QueueApp"},
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
+		Spec: v1alpha1.QueueAppSpec{
+			Template: corev1.PodTemplateSpec{Spec: corev1.PodSpec{
+				Containers: []corev1.Container{{Name: "worker", Image: Image}},
+			}},
+		},
+	}}
+}
+
+// Obj returns the QueueApp built so far, as a copy.
+func (b *App) Obj() *v1alpha1.QueueApp { return b.obj.DeepCopy() }
+
+// Custom makes it an app of the runtime Custom that runs the given command.
+func (b *App) Custom(command ...string) *App {
+	b.obj.Spec.Runtime = v1alpha1.RuntimeCustom
+	b.obj.Spec.Template.Spec.Containers[0].Command = command
+	return b
+}
+
+// Connection names the queue connection.
+func (b *App) Connection(name string) *App {
+	b.obj.Spec.Connection = &v1alpha1.Connection{Name: name}
+	return b
+}
+
+// Container names the worker container.
+func (b *App) Container(name string) *App {
+	b.obj.Spec.Container = name
+	return b
+}
+
+// Image sets the image of the first container.
+func (b *App) Image(image string) *App {
+	b.obj.Spec.Template.Spec.Containers[0].Image = image
+	return b
+}
+
+// Args sets the args of the first container.
+func (b *App) Args(args ...string) *App {
+	b.obj.Spec.Template.Spec.Containers[0].Args = args
+	return b
+}
+
+// AgentUpgrade says when pods move to a newer agent.
+func (b *App) AgentUpgrade(when v1alpha1.AgentUpgrade) *App {
+	b.obj.Spec.AgentUpgrade = when
+	return b
+}
+
+// Template lets a function change the pod template.
+func (b *App) Template(change func(*corev1.PodTemplateSpec)) *App {
+	change(&b.obj.Spec.Template)
+	return b
+}
+
+// Worker builds a QueueWorker.
+type Worker struct{ obj v1alpha1.QueueWorker }
+
+// QueueWorker starts a QueueWorker on the queue "default" with the API's defaults.
+func QueueWorker(namespace, name string) *Worker {
+	return &Worker{v1alpha1.QueueWorker{
+		TypeMeta:   metav1.TypeMeta{APIVersion: v1alpha1.GroupVersion.String(), Kind: "QueueWorker"},
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
+		Spec:       v1alpha1.QueueWorkerSpec{Queue: "default"},
+	}}
+}
+
+// Obj returns the QueueWorker built so far, as a copy.
+func (b *Worker) Obj() *v1alpha1.QueueWorker { return b.obj.DeepCopy() }
+
+// App names the QueueApp.
+func (b *Worker) App(name string) *Worker { b.obj.Spec.AppName = name; return b }
+
+// Queue sets the comma list of queues.
+func (b *Worker) Queue(queue string) *Worker { b.obj.Spec.Queue = queue; return b }
+
+// Processes sets how many processes run.
+func (b *Worker) Processes(n int32) *Worker { b.obj.Spec.Processes = &n; return b }
+
+// PerPod sets how many processes share a pod.
+func (b *Worker) PerPod(n int32) *Worker { b.obj.Spec.ProcessesPerPod = n; return b }
+
+// Paused sets spec.paused.
+func (b *Worker) Paused(paused bool) *Worker { b.obj.Spec.Paused = paused; return b }
+
+// Stopped sets spec.stopped.
+func (b *Worker) Stopped(stopped bool) *Worker { b.obj.Spec.Stopped = stopped; return b }
+
+// Timeout sets how long a job may run.
+func (b *Worker) Timeout(d time.Duration) *Worker {
+	b.obj.Spec.Timeout = &metav1.Duration{Duration: d}
+	return b
+}
+
+// Sleep sets how long an idle worker waits.
+func (b *Worker) Sleep(d time.Duration) *Worker {
+	b.obj.Spec.Sleep = &metav1.Duration{Duration: d}
+	return b
+}
+
+// Memory sets the memory of one process, such as 256Mi.
+func (b *Worker) Memory(quantity string) *Worker {
+	b.obj.Spec.Memory = new(resource.MustParse(quantity))
+	return b
+}
+
+// Annotation sets an annotation.
+func (b *Worker) Annotation(key, value string) *Worker {
+	metav1.SetMetaDataAnnotation(&b.obj.ObjectMeta, key, value)
+	return b
+}
+
+// Spec lets a function change the spec.
+func (b *Worker) Spec(change func(*v1alpha1.QueueWorkerSpec)) *Worker {
+	change(&b.obj.Spec)
+	return b
+}

@@ -1,0 +1,145 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controlplane
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/envtest"
+)
+
+// ControlPlane is a running control plane.
+type ControlPlane struct {
+	// Config speaks to the apiserver as an administrator.
+	Config *rest.Config
+	// Audit reads the apiserver's audit log.
+	Audit *Audit
+
+	dir        string
+	assets     string
+	kubeconfig string
+	env        *envtest.Environment
+	components []*component
+}
+
+// Options say what to run.
+type Options struct {
+	// CRDs are files or directories given to `kubectl apply` before the controllers
+	// start, so that the garbage collector knows the kinds from its first moment.
+	CRDs []string
+}
+
+// Start starts the control plane and returns when it works. The caller stops it
+// with Stop, also if Start returns an error along with a control plane.
+func Start(ctx context.Context, options Options) (*ControlPlane, error) {
+	bin, err := assets()
+	if err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp("", "queueworker-controlplane-")
+	if err != nil {
+		return nil, fmt.Errorf("make a directory for the control plane: %w", err)
+	}
+	cp := &ControlPlane{dir: dir, assets: bin}
+	if err := cp.startAPIServer(); err != nil {
+		return cp, err
+	}
+	for _, path := range options.CRDs {
+		if _, err := cp.Kubectl(ctx, "", "apply", "-f", path); err != nil {
+			return cp, fmt.Errorf("install the CRDs: %w", err)
+		}
+	}
+	if len(options.CRDs) > 0 {
+		_, err := cp.Kubectl(ctx, "", "wait", "--for=condition=Established", "--timeout=30s", "crd", "--all")
+		if err != nil {
+			return cp, fmt.Errorf("wait for the CRDs: %w", err)
+		}
+	}
+	return cp, cp.startControllers()
+}
+
+func (cp *ControlPlane) startAPIServer() error {
+	audit, args, err := newAudit(cp.dir)
+	if err != nil {
+		return err
+	}
+	cp.Audit = audit
+	cp.env = &envtest.Environment{
+		BinaryAssetsDirectory:    cp.assets,
+		ControlPlaneStartTimeout: time.Minute,
+		ControlPlaneStopTimeout:  time.Minute,
+	}
+	apiserver := cp.env.ControlPlane.GetAPIServer()
+	for name, value := range args {
+		apiserver.Configure().Set(name, value)
+	}
+	config, err := cp.env.Start()
+	if err != nil {
+		return fmt.Errorf("start etcd and kube-apiserver: %w", err)
+	}
+	cp.Config = config
+	cp.kubeconfig = filepath.Join(cp.dir, "admin.kubeconfig")
+	if err := os.WriteFile(cp.kubeconfig, cp.env.KubeConfig, 0o600); err != nil {
+		return fmt.Errorf("write the kubeconfig: %w", err)
+	}
+	return nil
+}
+
+// controllers are those of kube-controller-manager that a pool's objects meet.
+const controllers = "deployment-controller,replicaset-controller,garbage-collector-controller," +
+	"disruption-controller,namespace-controller"
+
+func (cp *ControlPlane) startControllers() error {
+	manager := component{
+		name: "kube-controller-manager",
+		args: []string{
+			"--kubeconfig=" + cp.kubeconfig, "--leader-elect=false", "--secure-port=0",
+			"--controllers=" + controllers, "--kube-api-qps=500", "--kube-api-burst=1000",
+			"--concurrent-deployment-syncs=20", "--concurrent-replicaset-syncs=20",
+		},
+	}
+	scheduler := component{
+		name: "kube-scheduler",
+		args: []string{
+			"--kubeconfig=" + cp.kubeconfig, "--leader-elect=false", "--secure-port=0",
+			"--kube-api-qps=500", "--kube-api-burst=1000",
+		},
+	}
+	for _, c := range []component{manager, scheduler} {
+		if err := c.start(cp.assets, cp.dir); err != nil {
+			return err
+		}
+		cp.components = append(cp.components, &c)
+	}
+	return nil
+}
+
+// User returns a configuration that speaks to the apiserver as the named user.
+// Rights come from RBAC alone, unless one of groups is system:masters.
+func (cp *ControlPlane) User(name string, groups ...string) (*rest.Config, error) {
+	user, err := cp.env.AddUser(envtest.User{Name: name, Groups: groups}, &rest.Config{QPS: -1})
+	if err != nil {
+		return nil, fmt.Errorf("add the user %s: %w", name, err)
+	}
+	return user.Config(), nil
+}
+
+// Stop ends every process and removes their files.
+func (cp *ControlPlane) Stop() error {
+	var errs []error
+	for _, c := range cp.components {
+		errs = append(errs, c.stop())
+	}
+	if cp.env != nil {
+		errs = append(errs, cp.env.Stop())
+	}
+	errs = append(errs, os.RemoveAll(cp.dir))
+	return errors.Join(errs...)
+}

@@ -1,0 +1,156 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package integration tests the API and the operator against a real etcd,
+// kube-apiserver, kube-controller-manager and kube-scheduler. The kubelet and
+// the agents in the pods are fakes.
+package integration
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"runtime/pprof"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/kubernetes"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"queueworker.dev/queueworker/api/v1alpha1"
+	"queueworker.dev/queueworker/test/controlplane"
+)
+
+// crds is where the CRDs are that users apply.
+const crds = "../../config/crd/bases"
+
+// What all tests of this package share: one control plane, and clients that
+// speak to it as an administrator.
+var (
+	cluster *controlplane.ControlPlane
+	scheme  = newScheme()
+	kube    kubernetes.Interface
+	api     client.Client
+)
+
+func newScheme() *runtime.Scheme {
+	scheme := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, v1alpha1.AddToScheme} {
+		if err := add(scheme); err != nil {
+			panic(err)
+		}
+	}
+	return scheme
+}
+
+func TestMain(m *testing.M) {
+	flag.Parse()
+	os.Exit(run(m))
+}
+
+func run(m *testing.M) (code int) {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	var err error
+	cluster, err = controlplane.Start(ctx, controlplane.Options{CRDs: []string{crds}})
+	if cluster != nil {
+		defer func() {
+			if err := cluster.Stop(); err != nil {
+				fmt.Fprintf(os.Stderr, "Stopping the control plane failed: %v\n", err)
+				code = 1
+			}
+		}()
+	}
+	if err == nil {
+		kube, err = kubernetes.NewForConfig(cluster.Config)
+	}
+	if err == nil {
+		api, err = client.New(cluster.Config, client.Options{Scheme: scheme})
+	}
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "The integration tests cannot run: %v\n", err)
+		return 1
+	}
+	stopBeforeTheDeadline(ctx)
+	return m.Run()
+}
+
+// stopBeforeTheDeadline ends the control plane shortly before `go test` would
+// kill this process, and when it is interrupted: etcd and the apiserver would
+// stay behind otherwise.
+func stopBeforeTheDeadline(ctx context.Context) {
+	deadline := time.Duration(1<<63 - 1)
+	if timeout, ok := flag.Lookup("test.timeout").Value.(flag.Getter).Get().(time.Duration); ok && timeout > 30*time.Second {
+		deadline = timeout - 20*time.Second
+	}
+	timer := time.NewTimer(deadline)
+	go func() {
+		select {
+		case <-ctx.Done():
+			fmt.Fprintln(os.Stderr, "The integration tests were interrupted.")
+		case <-timer.C:
+			fmt.Fprintln(os.Stderr, "The integration tests did not end in time. This is what they were doing:")
+			_ = pprof.Lookup("goroutine").WriteTo(os.Stderr, 1)
+		}
+		_ = cluster.Stop()
+		os.Exit(1)
+	}()
+}
+
+// newNamespace makes a namespace for one test, removed with all it holds at the end.
+func newNamespace(t *testing.T) string {
+	t.Helper()
+	name := strings.ToLower(strings.NewReplacer("/", "-", "_", "-", "#", "-").Replace(t.Name()))
+	if len(name) > 40 {
+		name = name[:40]
+	}
+	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: strings.Trim(name, "-") + "-"}}
+	if err := api.Create(t.Context(), ns); err != nil {
+		t.Fatalf("create a namespace: %v", err)
+	}
+	t.Cleanup(func() {
+		// The test's own context is over by now.
+		if err := api.Delete(context.Background(), ns); err != nil {
+			t.Errorf("delete namespace %s: %v", ns.Name, err)
+		}
+	})
+	return ns.Name
+}
+
+// eventually polls until check returns no error, and fails the test with the
+// last error after a minute.
+func eventually(t *testing.T, what string, check func(context.Context) error) {
+	t.Helper()
+	within(t, time.Minute, what, check)
+}
+
+// within is eventually with a limit of its own.
+func within(t *testing.T, limit time.Duration, what string, check func(context.Context) error) {
+	t.Helper()
+	var last error
+	err := wait.PollUntilContextTimeout(t.Context(), 50*time.Millisecond, limit, true,
+		func(ctx context.Context) (bool, error) {
+			last = check(ctx)
+			return last == nil, nil
+		})
+	if err != nil {
+		t.Fatalf("%s: not within %s: %v", what, limit, last)
+	}
+}
+
+// requireContains fails the test if text lacks want.
+func requireContains(t *testing.T, text, want string) {
+	t.Helper()
+	if !strings.Contains(text, want) {
+		t.Fatalf("%q is missing in:\n%s", want, text)
+	}
+}

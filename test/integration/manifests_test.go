@@ -1,0 +1,99 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package integration
+
+import (
+	"errors"
+	"maps"
+	"strings"
+	"testing"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/yaml"
+
+	"queueworker.dev/queueworker/api/v1alpha1"
+)
+
+// manifest is a QueueWorker or QueueApp as a user would write it, which typed
+// objects cannot be: with wrong types, odd forms of numbers, unknown fields.
+func manifest(t *testing.T, kind, namespace, name, spec string) *unstructured.Unstructured {
+	t.Helper()
+	fields := map[string]any{}
+	if kind == "QueueWorker" {
+		fields["queue"] = "default"
+	} else {
+		fields["template"] = template(map[string]any{"name": "worker", "image": "registry.example.com/shop:1"})
+	}
+	var own map[string]any
+	if err := yaml.Unmarshal([]byte(spec), &own); err != nil {
+		t.Fatalf("the test's own YAML is wrong: %v", err)
+	}
+	maps.Copy(fields, own)
+	return &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": v1alpha1.GroupVersion.String(),
+		"kind":       kind,
+		"metadata":   map[string]any{"namespace": namespace, "name": name},
+		"spec":       fields,
+	}}
+}
+
+func template(container map[string]any) map[string]any {
+	return map[string]any{"spec": map[string]any{"containers": []any{container}}}
+}
+
+// yamlOf is the object as a file for kubectl.
+func yamlOf(t *testing.T, object *unstructured.Unstructured) string {
+	t.Helper()
+	out, err := yaml.Marshal(object.Object)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(out)
+}
+
+// causes are the reasons the apiserver gives for a refusal, one "field: message" each.
+func causes(err error) []string {
+	var status apierrors.APIStatus
+	if !errors.As(err, &status) || status.Status().Details == nil {
+		return nil
+	}
+	var lines []string
+	for _, cause := range status.Status().Details.Causes {
+		lines = append(lines, cause.Field+": "+cause.Message)
+	}
+	return lines
+}
+
+// quantityPattern is how the pattern begins that every quantity in a CRD has. A
+// schema of ours cannot do without it.
+const quantityPattern = `should match '^(\+|-)?(([0-9]+`
+
+// requireRefused fails the test unless err is a refusal of the spec with one
+// cause for the field that holds the phrase, and no cause that is an internal
+// complaint about a rule.
+func requireRefused(t *testing.T, err error, field, phrase string) {
+	t.Helper()
+	if err == nil {
+		t.Fatal("the apiserver accepted it")
+	}
+	if !apierrors.IsInvalid(err) {
+		t.Fatalf("refused with %q instead of Invalid: %v", apierrors.ReasonForError(err), err)
+	}
+	got := causes(err)
+	found := false
+	for _, cause := range got {
+		if strings.HasPrefix(cause, field+": ") && strings.Contains(cause, phrase) {
+			found = true
+		}
+		for _, internal := range []string{"rule evaluation", "no such overload", "no such key", "should match '"} {
+			if strings.Contains(cause, internal) && !strings.Contains(cause, quantityPattern) {
+				t.Errorf("a user cannot act on %q", cause)
+			}
+		}
+	}
+	if !found {
+		t.Fatalf("no cause names the field %s and says %q:\n%s", field, phrase, strings.Join(got, "\n"))
+	}
+}

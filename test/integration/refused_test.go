@@ -1,0 +1,200 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package integration
+
+import (
+	"strings"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// refusal is a spec that the apiserver must refuse, with the field that its
+// message names and a phrase of the rule it states.
+type refusal struct {
+	name   string // of the object; default: emails
+	spec   string
+	field  string
+	phrase string
+}
+
+var refusedQueueWorkers = map[string]refusal{
+	"queue is missing":                     {spec: `queue: null`, field: "spec.queue", phrase: "Required value"},
+	"queue is empty":                       {spec: `queue: ""`, field: "spec.queue", phrase: "at least 1 char"},
+	"queue has a space":                    {spec: `queue: "high, default"`, field: "spec.queue", phrase: "comma list"},
+	"queue begins with a comma":            {spec: `queue: ",default"`, field: "spec.queue", phrase: "comma list"},
+	"queue ends with a comma":              {spec: `queue: "high,"`, field: "spec.queue", phrase: "comma list"},
+	"queue has an empty name":              {spec: `queue: "high,,low"`, field: "spec.queue", phrase: "comma list"},
+	"queue has 21 names":                   {spec: `queue: "` + strings.Repeat("q,", 20) + `q"`, field: "spec.queue", phrase: "at most 20"},
+	"queue has a line break":               {spec: `queue: "high\nlow"`, field: "spec.queue", phrase: "comma list"},
+	"queue has a semicolon":                {spec: `queue: "a;rm"`, field: "spec.queue", phrase: "comma list"},
+	"queue is 513 characters":              {spec: `queue: "` + strings.Repeat("q", 513) + `"`, field: "spec.queue", phrase: "Too long"},
+	"queue is a list":                      {spec: `queue: [high, low]`, field: "spec.queue", phrase: "must be of type string"},
+	"queue is a number":                    {spec: `queue: 7`, field: "spec.queue", phrase: "must be of type string"},
+	"appName in capitals":                  {spec: `appName: Shop`, field: "spec.appName", phrase: "appName must be the name of a QueueApp"},
+	"appName with a slash":                 {spec: `appName: other/shop`, field: "spec.appName", phrase: "appName must be the name of a QueueApp"},
+	"appName too long":                     {spec: `appName: ` + strings.Repeat("a", 51), field: "spec.appName", phrase: "Too long"},
+	"processes below 0":                    {spec: `processes: -1`, field: "spec.processes", phrase: "greater than or equal to 0"},
+	"processes above 1000":                 {spec: `processes: 1001`, field: "spec.processes", phrase: "less than or equal to 1000"},
+	"processes a fraction":                 {spec: `processes: 1.5`, field: "spec.processes", phrase: "must be of type int"},
+	"processes in words":                   {spec: `processes: two`, field: "spec.processes", phrase: "must be of type integer"},
+	"processesPerPod is 0":                 {spec: `processesPerPod: 0`, field: "spec.processesPerPod", phrase: "greater than or equal to 1"},
+	"processesPerPod above 64":             {spec: `processesPerPod: 65`, field: "spec.processesPerPod", phrase: "less than or equal to 64"},
+	"stopped in words":                     {spec: `stopped: "yes"`, field: "spec.stopped", phrase: "must be of type boolean"},
+	"paused is 1":                          {spec: `paused: 1`, field: "spec.paused", phrase: "must be of type boolean"},
+	"timeout without a unit":               {spec: `timeout: "90"`, field: "spec.timeout", phrase: "whole seconds such as 60s"},
+	"timeout as a number":                  {spec: `timeout: 90`, field: "spec.timeout", phrase: "must be of type string"},
+	"timeout empty":                        {spec: `timeout: ""`, field: "spec.timeout", phrase: "whole seconds such as 60s"},
+	"timeout in fractions":                 {spec: `timeout: "1.5s"`, field: "spec.timeout", phrase: "whole seconds such as 60s"},
+	"timeout in milliseconds":              {spec: `timeout: "500ms"`, field: "spec.timeout", phrase: "whole seconds such as 60s"},
+	"timeout negative":                     {spec: `timeout: "-5s"`, field: "spec.timeout", phrase: "whole seconds such as 60s"},
+	"timeout in days":                      {spec: `timeout: "1d"`, field: "spec.timeout", phrase: "whole seconds such as 60s"},
+	"timeout above 24h":                    {spec: `timeout: 24h1s`, field: "spec.timeout", phrase: "from 0s (no limit) to 24h"},
+	"timeout of many hours":                {spec: `timeout: 99999h99999m`, field: "spec.timeout", phrase: "from 0s (no limit) to 24h"},
+	"timeout that overflows":               {spec: `timeout: 9999999999999h`, field: "spec.timeout", phrase: "whole seconds such as 60s"},
+	"timeout too long a text":              {spec: `timeout: "00000h00000m00060s"`, field: "spec.timeout", phrase: "Too long"},
+	"memory below 32Mi":                    {spec: `memory: 31Mi`, field: "spec.memory", phrase: "between 32Mi and 1Ti"},
+	"memory as Laravel's number":           {spec: `memory: 128`, field: "spec.memory", phrase: "write 256Mi"},
+	"memory as Laravel's number in quotes": {spec: `memory: "128"`, field: "spec.memory", phrase: "write 256Mi"},
+	"memory above 1Ti":                     {spec: `memory: 1Pi`, field: "spec.memory", phrase: "between 32Mi and 1Ti"},
+	"memory with a wrong unit":             {spec: `memory: 256MB`, field: "spec.memory", phrase: "write 256Mi"},
+	"memory in words":                      {spec: `memory: much`, field: "spec.memory", phrase: "write 256Mi"},
+	"memory empty":                         {spec: `memory: ""`, field: "spec.memory", phrase: "write 256Mi"},
+	"memory negative":                      {spec: `memory: "-256Mi"`, field: "spec.memory", phrase: "between 32Mi and 1Ti"},
+	"memory in millibytes":                 {spec: `memory: 256m`, field: "spec.memory", phrase: "between 32Mi and 1Ti"},
+	"memory a fraction of a number":        {spec: `memory: 0.5`, field: "spec.memory", phrase: "must be of type"},
+	"sleep as long as timeout":             {spec: "timeout: 30s\nsleep: 30s", field: "spec.sleep", phrase: "sleep must be shorter than timeout"},
+	"sleep longer than the default":        {spec: `sleep: 60s`, field: "spec.sleep", phrase: "sleep must be shorter than timeout"},
+	"timeout below the default sleep":      {spec: `timeout: 2s`, field: "spec.sleep", phrase: "sleep must be shorter than timeout"},
+	"sleep above 1h":                       {spec: "timeout: 0s\nsleep: 1h1ms", field: "spec.sleep", phrase: "from 0s to 1h"},
+	"sleep in microseconds":                {spec: `sleep: 100us`, field: "spec.sleep", phrase: "such as 3s or 500ms"},
+	"rest without a unit":                  {spec: `rest: "1"`, field: "spec.rest", phrase: "such as 1s or 250ms"},
+	"rest above 1h":                        {spec: `rest: 61m`, field: "spec.rest", phrase: "from 0s (no pause) to 1h"},
+	"tries below 0":                        {spec: `tries: -1`, field: "spec.tries", phrase: "greater than or equal to 0"},
+	"tries above 10000":                    {spec: `tries: 10001`, field: "spec.tries", phrase: "less than or equal to 10000"},
+	"backoff a single value":               {spec: `backoff: 10s`, field: "spec.backoff", phrase: "must be of type array"},
+	"backoff entry without a unit":         {spec: `backoff: ["10"]`, field: "spec.backoff", phrase: "whole seconds such as 10s"},
+	"backoff entry in milliseconds":        {spec: `backoff: [10s, 500ms]`, field: "spec.backoff", phrase: "whole seconds such as 10s"},
+	"backoff entry empty":                  {spec: `backoff: [""]`, field: "spec.backoff", phrase: "whole seconds such as 10s"},
+	"backoff entry a number":               {spec: `backoff: [10]`, field: "spec.backoff[0]", phrase: "must be of type string"},
+	"backoff entry above 24h":              {spec: `backoff: [25h]`, field: "spec.backoff", phrase: "from 0s to 24h"},
+	"backoff with 21 entries":              {spec: `backoff: [` + strings.Repeat("1s,", 21) + `]`, field: "spec.backoff", phrase: "Too many"},
+	"maxJobs below 0":                      {spec: `maxJobs: -1`, field: "spec.maxJobs", phrase: "greater than or equal to 0"},
+	"maxJobs above 10000000":               {spec: `maxJobs: 10000001`, field: "spec.maxJobs", phrase: "less than or equal to 10000000"},
+	"maxTime in fractions":                 {spec: `maxTime: 0.5h`, field: "spec.maxTime", phrase: "whole seconds such as 1h"},
+	"maxTime above a week":                 {spec: `maxTime: 169h`, field: "spec.maxTime", phrase: "from 0s (no limit) to 168h"},
+	"force in words":                       {spec: `force: always`, field: "spec.force", phrase: "must be of type boolean"},
+	"verbose a number":                     {spec: `verbose: 3`, field: "spec.verbose", phrase: "must be of type boolean"},
+	"priorityClassName in capitals":        {spec: `priorityClassName: High`, field: "spec.priorityClassName", phrase: "priorityClassName must be the name of a PriorityClass"},
+	"cpu is 0":                             {spec: `cpu: 0`, field: "spec.cpu", phrase: "between 1m and 256"},
+	"cpu above 256":                        {spec: `cpu: 257`, field: "spec.cpu", phrase: "between 1m and 256"},
+	"cpu in words":                         {spec: `cpu: one`, field: "spec.cpu", phrase: "write 250m"},
+	"env without a name":                   {spec: `env: [{value: x}]`, field: "spec.env[0].name", phrase: "Required value"},
+	"env twice the same name":              {spec: `env: [{name: A, value: x}, {name: A, value: y}]`, field: "spec.env[1]", phrase: "Duplicate value"},
+	"env value a number":                   {spec: `env: [{name: A, value: 1}]`, field: "spec.env[0].value", phrase: "must be of type string"},
+	"env of the agent":                     {spec: `env: [{name: QUEUEWORKER_CONFIG, value: "{}"}]`, field: "spec.env", phrase: "QUEUEWORKER_"},
+	"env with value and valueFrom":         {spec: `env: [{name: A, value: x, valueFrom: {fieldRef: {fieldPath: metadata.name}}}]`, field: "spec.env", phrase: "not both"},
+	"nodeSelector value a number":          {spec: `nodeSelector: {zone: 1}`, field: "spec.nodeSelector.zone", phrase: "must be of type string"},
+	"nodeSelector key with a space":        {spec: `nodeSelector: {"a b": x}`, field: "spec.nodeSelector", phrase: "label names such as"},
+	"nodeSelector with 21 labels":          {spec: manyLabels(21), field: "spec.nodeSelector", phrase: "must have at most 20"},
+	"toleration of no known effect":        {spec: `tolerations: [{key: a, effect: Never}]`, field: "spec.tolerations", phrase: "NoSchedule, PreferNoSchedule or NoExecute"},
+	"toleration of no known operator":      {spec: `tolerations: [{key: a, operator: In}]`, field: "spec.tolerations", phrase: "operator must be Exists or Equal"},
+	"toleration that exists with a value":  {spec: `tolerations: [{key: a, operator: Exists, value: b}]`, field: "spec.tolerations", phrase: "no value when its operator is Exists"},
+	"toleration without key or operator":   {spec: `tolerations: [{effect: NoSchedule}]`, field: "spec.tolerations", phrase: "operator must be Exists when its key is empty"},
+	"tolerationSeconds without NoExecute":  {spec: `tolerations: [{key: a, operator: Exists, effect: NoSchedule, tolerationSeconds: 5}]`, field: "spec.tolerations", phrase: "tolerationSeconds"},
+	"gracePeriod 0s":                       {spec: `gracePeriod: 0s`, field: "spec.gracePeriod", phrase: "from 1s to 48h"},
+	"gracePeriod above 48h":                {spec: `gracePeriod: 49h`, field: "spec.gracePeriod", phrase: "from 1s to 48h"},
+	"gracePeriod in milliseconds":          {spec: `gracePeriod: 1500ms`, field: "spec.gracePeriod", phrase: "whole seconds such as 90s"},
+	"name of 51 characters":                {name: strings.Repeat("n", 51), field: "metadata", phrase: "metadata.name must be at most 50 characters"},
+}
+
+var refusedQueueApps = map[string]refusal{
+	"runtime unknown":                  {spec: `runtime: Symfony`, field: "spec.runtime", phrase: `supported values: "Laravel", "Custom"`},
+	"runtime in lower case":            {spec: `runtime: laravel`, field: "spec.runtime", phrase: `supported values: "Laravel", "Custom"`},
+	"template is missing":              {spec: `template: null`, field: "spec.template", phrase: "Required value"},
+	"template without containers":      {spec: `template: {spec: {}}`, field: "spec.template.spec.containers", phrase: "Required value"},
+	"template with no container":       {spec: `template: {spec: {containers: []}}`, field: "spec.template.spec.containers", phrase: "at least one container"},
+	"container without a name":         {spec: `template: {spec: {containers: [{image: x}]}}`, field: "spec.template.spec.containers[0].name", phrase: "Required value"},
+	"two containers of one name":       {spec: `template: {spec: {containers: [{name: a, image: x}, {name: a, image: x}]}}`, field: "spec.template.spec.containers[1]", phrase: "Duplicate value"},
+	"container name in capitals":       {spec: `container: Worker`, field: "spec.container", phrase: "container must be the name of a container"},
+	"container name too long":          {spec: `container: ` + strings.Repeat("c", 64), field: "spec.container", phrase: "Too long"},
+	"connection name with a space":     {spec: `connection: {name: "my redis"}`, field: "spec.connection.name", phrase: "connection name must be"},
+	"connection name like a flag":      {spec: `connection: {name: "--once"}`, field: "spec.connection.name", phrase: "connection name must be"},
+	"connection name too long":         {spec: `connection: {name: ` + strings.Repeat("c", 64) + `}`, field: "spec.connection.name", phrase: "Too long"},
+	"connection a text":                {spec: `connection: redis`, field: "spec.connection", phrase: "must be of type object"},
+	"connection of a Custom app":       {spec: "runtime: Custom\nconnection: {name: redis}", field: "spec.connection", phrase: "only be set when runtime is Laravel"},
+	"patterns of a Laravel app":        {spec: `patterns: {done: "^done"}`, field: "spec.patterns", phrase: "only be set when runtime is Custom"},
+	"patterns without done":            {spec: "runtime: Custom\npatterns: {started: x}", field: "spec.patterns.done", phrase: "Required value"},
+	"pattern that is no expression":   {spec: "runtime: Custom\npatterns: {done: \"(\"}", field: "spec.patterns.done", phrase: "regular expression in RE2 syntax"},
+	"patterns with an empty done":      {spec: "runtime: Custom\npatterns: {done: \"\"}", field: "spec.patterns.done", phrase: "at least 1 char"},
+	"pattern too long":                 {spec: "runtime: Custom\npatterns: {done: " + strings.Repeat("x", 513) + "}", field: "spec.patterns.done", phrase: "Too long"},
+	"agentUpgrade unknown":             {spec: `agentUpgrade: Never`, field: "spec.agentUpgrade", phrase: `supported values: "WithTemplate", "Now"`},
+	"termination grace in words":       {spec: `template: {spec: {containers: [{name: a}], terminationGracePeriodSeconds: long}}`, field: "spec.template.spec.terminationGracePeriodSeconds", phrase: "must be of type integer"},
+	"memory limit that is no number":   {spec: `template: {spec: {containers: [{name: a, resources: {limits: {memory: lots}}}]}}`, field: "spec.template.spec.containers[0].resources.limits.memory", phrase: "should match"},
+	"name of a QueueApp of 51 letters": {name: strings.Repeat("n", 51), field: "metadata", phrase: "metadata.name must be at most 50 characters"},
+}
+
+func manyLabels(n int) string {
+	lines := []string{"nodeSelector:"}
+	for i := range n {
+		lines = append(lines, "  label-"+string(rune('a'+i))+": x")
+	}
+	return strings.Join(lines, "\n")
+}
+
+func TestWrongQueueWorkersAreRefused(t *testing.T) {
+	testRefusals(t, "QueueWorker", refusedQueueWorkers)
+}
+
+func TestWrongQueueAppsAreRefused(t *testing.T) {
+	testRefusals(t, "QueueApp", refusedQueueApps)
+}
+
+func testRefusals(t *testing.T, kind string, cases map[string]refusal) {
+	namespace := newNamespace(t)
+	for name, tc := range cases {
+		t.Run(name, func(t *testing.T) {
+			if tc.name == "" {
+				tc.name = "emails"
+			}
+			object := manifest(t, kind, namespace, tc.name, tc.spec)
+			requireRefused(t, api.Create(t.Context(), object), tc.field, tc.phrase)
+		})
+	}
+	list := &unstructured.UnstructuredList{}
+	list.SetAPIVersion("queueworker.dev/v1alpha1")
+	list.SetKind(kind + "List")
+	if err := api.List(t.Context(), list, client.InNamespace(namespace)); err != nil {
+		t.Fatal(err)
+	}
+	if len(list.Items) != 0 {
+		t.Errorf("%d objects exist though each was refused", len(list.Items))
+	}
+}
+
+func TestAWrongChangeLeavesTheObjectAsItWas(t *testing.T) {
+	namespace := newNamespace(t)
+	good := manifest(t, "QueueWorker", namespace, "emails", `{processes: 2}`)
+	if err := api.Create(t.Context(), good); err != nil {
+		t.Fatal(err)
+	}
+	for name, tc := range refusedQueueWorkers {
+		if tc.name != "" {
+			continue // A name cannot change.
+		}
+		t.Run(name, func(t *testing.T) {
+			wrong := manifest(t, "QueueWorker", namespace, "emails", tc.spec)
+			wrong.SetResourceVersion(good.GetResourceVersion())
+			requireRefused(t, api.Update(t.Context(), wrong), tc.field, tc.phrase)
+			now := good.DeepCopy()
+			if err := api.Get(t.Context(), client.ObjectKeyFromObject(good), now); err != nil {
+				t.Fatal(err)
+			}
+			if now.GetResourceVersion() != good.GetResourceVersion() {
+				t.Errorf("the object changed: %v", now.Object["spec"])
+			}
+		})
+	}
+}
