@@ -53,6 +53,8 @@ type Pod struct {
 	*corev1.Pod
 	// Report is the last report; nil if there was none.
 	Report *protocol.Status
+	// ReportedAt is when it was asked for; ages in it count from then.
+	ReportedAt time.Time
 	// Error says why the last call failed; empty if it did not.
 	Error string
 	// FailingSince is when calls began to fail; zero if they do not.

@@ -38,24 +38,24 @@ func rows(in Input) []v1alpha1.Worker {
 		}
 		for _, worker := range pod.workers() {
 			name := fmt.Sprintf("%s/%d", pod.Name, worker.Slot)
-			out = append(out, row(in, name, worker, before[name]))
+			out = append(out, row(in.Worker.Spec.Queue, pod.ReportedAt, name, worker, before[name]))
 		}
 	}
 	slices.SortFunc(out, func(a, b v1alpha1.Worker) int { return cmp.Compare(a.Name, b.Name) })
 	return out[:min(len(out), maxRows)]
 }
 
-func row(in Input, name string, worker protocol.Worker, before v1alpha1.Worker) v1alpha1.Worker {
+func row(queue string, reported time.Time, name string, worker protocol.Worker, before v1alpha1.Worker) v1alpha1.Worker {
 	out := v1alpha1.Worker{
 		Name:      name,
 		PID:       worker.PID,
 		State:     v1alpha1.WorkerState(worker.State),
-		Queue:     in.Worker.Spec.Queue,
+		Queue:     queue,
 		Processed: worker.Processed,
 		Failed:    worker.Failed,
 	}
 	if worker.PID != 0 {
-		out.StartedTime = instant(in.Now, worker.AgeSeconds, before.StartedTime)
+		out.StartedTime = instant(reported, worker.AgeSeconds, before.StartedTime)
 	}
 	if worker.MemoryBytes > 0 {
 		out.Memory = resource.NewQuantity(max(worker.MemoryBytes/mebibyte, 1)*mebibyte, resource.BinarySI)
@@ -69,7 +69,7 @@ func row(in Input, name string, worker protocol.Worker, before v1alpha1.Worker) 
 		if before.CurrentJob != nil && before.CurrentJob.ID == job.ID {
 			jobBefore = before.CurrentJob.StartedTime
 		}
-		out.CurrentJob.StartedTime = instant(in.Now, job.AgeSeconds, jobBefore)
+		out.CurrentJob.StartedTime = instant(reported, job.AgeSeconds, jobBefore)
 		if job.Queue != "" {
 			out.Queue = job.Queue
 		}
@@ -81,8 +81,8 @@ func row(in Input, name string, worker protocol.Worker, before v1alpha1.Worker) 
 }
 
 // instant is when something so old began; the same as before if it is about the same.
-func instant(now time.Time, ageSeconds float64, before *metav1.Time) *metav1.Time {
-	began := now.Add(-time.Duration(ageSeconds * float64(time.Second)))
+func instant(reported time.Time, ageSeconds float64, before *metav1.Time) *metav1.Time {
+	began := reported.Add(-time.Duration(ageSeconds * float64(time.Second)))
 	if before != nil && began.Sub(before.Time).Abs() <= sameInstant {
 		return before
 	}
