@@ -71,7 +71,7 @@ func Control(in ControlInput) Controls {
 		// The spread belongs to the restart that was asked for, not to the pool's size since.
 		pool.RestartSpreadSeconds = live.RestartSpreadSeconds
 	}
-	changed := pool != live
+	changed := pool != live || live.Revision == 0
 	if changed {
 		pool.Revision = highest + 1
 	}

@@ -1,0 +1,117 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package desired
+
+import (
+	"fmt"
+	"testing"
+
+	corev1 "k8s.io/api/core/v1"
+	"pgregory.net/rapid"
+
+	"queueworker.dev/queueworker/api/protocol"
+	"queueworker.dev/queueworker/api/v1alpha1"
+)
+
+// world is a pool with agents that obey as real ones do: the document with the
+// highest revision, of equals the pod's own.
+type world struct {
+	worker    *v1alpha1.QueueWorker
+	configMap *corev1.ConfigMap
+	pods      []ControlledPod
+	agents    []protocol.Control
+}
+
+// reconcile writes what Control asks for. The pods in deaf do not see their
+// annotation yet, and no agent sees the ConfigMap before deliver.
+func (w *world) reconcile() Controls {
+	controls := Control(ControlInput{Worker: w.worker, Live: w.configMap, Pods: w.pods})
+	w.configMap = &corev1.ConfigMap{Data: map[string]string{protocol.ControlFile: encodeControl(controls.Pool)}}
+	for i := range w.pods {
+		if document, write := controls.Pods[w.pods[i].Name]; write {
+			w.pods[i].Document = document
+		}
+	}
+	return controls
+}
+
+// highest is the highest revision any agent has seen.
+func (w *world) highest() int64 {
+	var out int64
+	for _, agent := range w.agents {
+		out = max(out, agent.Revision)
+	}
+	return out
+}
+
+// deliver lets one agent see its files.
+func (w *world) deliver(i int) {
+	for _, document := range []string{liveDocument(w.configMap), w.pods[i].Document} {
+		if seen := parseControl(document); seen.Revision >= w.agents[i].Revision && seen.Revision > 0 {
+			w.agents[i] = seen
+		}
+	}
+	w.pods[i].Reported = w.agents[i].Revision
+}
+
+func TestControlReachesEveryPod(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		w := &world{worker: &v1alpha1.QueueWorker{}}
+		w.worker.Spec.Processes = new(int32(3))
+		pods := rapid.IntRange(1, 4).Draw(t, "pods")
+		for i := range pods {
+			w.pods = append(w.pods, ControlledPod{Name: fmt.Sprint("pod-", i)})
+		}
+		w.agents = make([]protocol.Control, pods)
+		for range rapid.IntRange(1, 30).Draw(t, "steps") {
+			pod := rapid.IntRange(0, pods-1).Draw(t, "pod")
+			switch rapid.SampledFrom([]string{"pause", "restart", "restart pod", "deliver", "lose ConfigMap", "scale"}).Draw(t, "step") {
+			case "pause":
+				w.worker.Spec.Paused = !w.worker.Spec.Paused
+			case "restart":
+				w.worker.Annotations = map[string]string{v1alpha1.AnnotationRestartedAt: fmt.Sprint(rapid.Int().Draw(t, "token"))}
+			case "restart pod":
+				w.pods[pod].RestartToken = fmt.Sprint(rapid.Int().Draw(t, "token"))
+			case "deliver":
+				w.deliver(pod)
+			case "lose ConfigMap":
+				w.configMap = nil
+			case "scale":
+				w.worker.Spec.Processes = new(int32(rapid.IntRange(0, 50).Draw(t, "processes")))
+			}
+			before := w.highest()
+			if controls := w.reconcile(); controls.Changed && controls.Pool.Revision <= before {
+				t.Fatalf("a new document has revision %d, agents have seen %d", controls.Pool.Revision, before)
+			}
+		}
+		for i := range w.pods {
+			w.deliver(i)
+		}
+		w.reconcile()
+		for i := range w.pods {
+			w.deliver(i)
+			if got := w.agents[i]; got.Paused != w.worker.Spec.Paused ||
+				got.RestartToken != w.worker.Annotations[v1alpha1.AnnotationRestartedAt] ||
+				got.PodRestartToken != w.pods[i].RestartToken {
+				t.Fatalf("agent %d obeys %+v", i, got)
+			}
+		}
+		if again := w.reconcile(); again.Changed || len(again.Pods) > 0 {
+			t.Fatalf("an unchanged world is written to: %+v", again)
+		}
+	})
+}
+
+func TestControlWritesToPodsThatStayBehind(t *testing.T) {
+	w := &world{worker: &v1alpha1.QueueWorker{}, pods: []ControlledPod{{Name: "old"}}, agents: make([]protocol.Control, 1)}
+	w.reconcile()
+	w.deliver(0)
+	w.worker.Spec.Paused = true
+	w.reconcile()
+	// A pod that was created meanwhile may have been given the old ConfigMap.
+	w.pods = append(w.pods, ControlledPod{Name: "new", Reported: 1})
+	if _, written := w.reconcile().Pods["new"]; !written {
+		t.Error("a pod that reports an older revision is not written to")
+	}
+}
