@@ -144,8 +144,8 @@ func foreign(c child, worker *v1alpha1.QueueWorker) string {
 // refusal is the API server's reason without its preamble.
 func refusal(err error) string {
 	message := err.Error()
-	if status, ok := errors.AsType[apierrors.APIStatus](err); ok {
-		message = status.Status().Message
+	if status, ok := errors.AsType[*apierrors.StatusError](err); ok {
+		message = status.ErrStatus.Message
 	}
 	return strings.TrimSpace(message)
 }

@@ -127,18 +127,15 @@ func (c *core) track(now time.Time, key types.NamespacedName, pods []Pod) {
 // trackPod adds a pod, or moves one to its new address, keeping what is known of it.
 func (c *core) trackPod(now time.Time, p *pool, pod Pod) {
 	old := p.pods[pod.UID]
-	if old != nil && (pod.Address == "" || pod.Address == old.pod.Address) {
-		return
-	}
-	if old == nil && pod.Address == "" {
+	if old != nil && pod.Address == old.pod.Address {
 		return
 	}
 	t := &target{pod: pod, pool: p}
 	t.timer.owner = t
 	if old != nil {
 		c.drop(old)
-	} else if d, ok := p.departed[pod.UID]; ok {
-		old = d.target
+	} else {
+		old = p.departed[pod.UID].target
 		delete(p.departed, pod.UID)
 	}
 	if old != nil {
@@ -146,6 +143,10 @@ func (c *core) trackPod(now time.Time, p *pool, pod Pod) {
 		t.failures, t.failure, t.failingSince = old.failures, old.failure, old.failingSince
 	}
 	p.pods[pod.UID] = t
+	if pod.Address == "" {
+		t.failures, t.failure, t.failingSince, t.unreachable = 0, "", time.Time{}, false
+		return
+	}
 	c.timers.set(&t.timer, now)
 }
 
@@ -204,6 +205,7 @@ func (p *pool) newEnding(now time.Time, end Ended) *ending {
 	if t == nil {
 		return e
 	}
+	e.Tracked = true
 	if t.status != nil {
 		e.LastPulled, e.counted, e.from = &t.status.Counters, &t.status.Counters, t.pulledAt
 	} else if born, young := t.born(now, 0); young {
@@ -288,7 +290,7 @@ func (c *core) snapshot(now time.Time, key types.NamespacedName) Snapshot {
 			Status: t.status, PulledAt: t.pulledAt,
 			Error: t.failure, FailingSince: t.failingSince, Unreachable: t.unreachable,
 		}
-		if t.status != nil && t.pulledAt.Before(until) {
+		if t.pod.Address != "" && t.status != nil && t.pulledAt.Before(until) {
 			until = t.pulledAt
 		}
 	}
@@ -300,6 +302,12 @@ func (c *core) snapshot(now time.Time, key types.NamespacedName) Snapshot {
 	for _, e := range p.ended {
 		s.Ended = append(s.Ended, e.Ended)
 	}
+	for uid, d := range p.departed {
+		if now.Sub(d.at) <= departedFor {
+			s.Departed = append(s.Departed, uid)
+		}
+	}
+	slices.Sort(s.Departed)
 	return s
 }
 

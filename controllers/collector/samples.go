@@ -35,9 +35,14 @@ func newSamples(epoch time.Time, lag time.Duration) samples {
 	return samples{epoch: epoch, size: int((throughput.ShareWindow+lag)/throughput.BucketWidth) + 2}
 }
 
-// number returns the number of the bucket that at falls in.
+// number returns the number of the bucket that at falls in, negative before the epoch.
 func (s *samples) number(at time.Time) int64 {
-	return int64(math.Floor(float64(at.Sub(s.epoch)) / float64(throughput.BucketWidth)))
+	since := at.Sub(s.epoch)
+	n := int64(since / throughput.BucketWidth)
+	if since < 0 && since%throughput.BucketWidth != 0 {
+		n--
+	}
+	return n
 }
 
 // start returns the beginning of the bucket with the given number.
@@ -91,13 +96,13 @@ func (s *samples) add(number int64, before, after float64, ended protocol.Counte
 	slot.counts.Milliseconds += part(ended.JobMilliseconds)
 }
 
-// buckets returns a copy of the buckets that began before until and are no older
-// than the ring reaches back.
+// buckets returns a copy of the buckets that ended by until, as far back as the ring
+// reaches.
 func (s *samples) buckets(until time.Time) []throughput.Bucket {
 	var out []throughput.Bucket
 	end := s.number(until)
 	for _, b := range s.ring {
-		if !b.counts.Start.IsZero() && b.number <= end && b.number > end-int64(s.size) {
+		if !b.counts.Start.IsZero() && b.number < end && b.number >= end-int64(s.size) {
 			out = append(out, b.counts)
 		}
 	}

@@ -301,7 +301,7 @@ func (c *core) nudge(now time.Time, key types.NamespacedName) {
 	}
 	p.nudgedAt = now
 	for _, t := range p.pods {
-		if t.stage == stageIdle {
+		if t.stage == stageIdle && t.pod.Address != "" {
 			c.timers.set(&t.timer, t.earliest(now))
 		}
 	}

@@ -18,8 +18,8 @@ type Pod struct {
 	UID types.UID
 	// Name is the pod's name.
 	Name string
-	// Address is the agent's IP address and port, such as 10.1.2.3:9797. A pod
-	// without one is not pulled; one that had one keeps it.
+	// Address is the agent's IP address and port, such as 10.1.2.3:9797; empty while
+	// there is nobody to ask, before the pod runs or after. What was heard of it stays.
 	Address string
 	// Created is when the pod was created; zero if unknown. It tells a new pod, whose
 	// counts all belong to the last minutes, from an old one whose agent is new.
@@ -53,15 +53,22 @@ type Ended struct {
 	Final *protocol.Final
 	// Started tells whether the pod's worker container had ever started.
 	Started bool
-	// LastPulled are the counts of the last good pull; nil if there was none. They
-	// are shared and must not be changed.
+	// Tracked tells whether the pod was ever among those given to Track, which proves
+	// that it was the pool's even if its agent never answered. It is filled in.
+	Tracked bool
+	// LastPulled are the counts of the last good pull; nil if there was none. It is
+	// filled in, shared, and must not be changed.
 	LastPulled *protocol.Counters
 }
 
 // Snapshot is what is known of a pool at one moment.
 type Snapshot struct {
-	// Pods are the reports of the pods being pulled.
+	// Pods are the reports of the tracked pods.
 	Pods map[types.UID]PodReport
+	// Departed are pods that were tracked within the last 5 minutes, are so no longer,
+	// and whose end has not been recorded: the lister already knew what the handlers
+	// are still to be told. Their last word is yet to come.
+	Departed []types.UID
 	// Ended are the ends not yet settled, in the order they were recorded.
 	Ended []Ended
 	// Samples are the jobs ended of late, for throughput.Compute.
