@@ -9,7 +9,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 )
 
@@ -21,7 +20,7 @@ An IMAGE is one of
   operator, agent   the product's programs, as docker.io/queueworker/NAME:TAG
   pause             what holds a pod's namespaces in hack/cluster
   demo              a Laravel application on Debian, with redis-server; also built
-                    as TAG2, which differs in one file, for rollouts
+                    as TAG2 in the same file, which differs in one file, for rollouts
   NAME=PACKAGE      any Go package of the checkout (path from its root) as a
                     static binary in an image without a shell, run by user 65532;
                     NAME=PACKAGE@UID for another user
@@ -71,13 +70,11 @@ func run(arguments []string, out, notes io.Writer) error {
 		if err != nil {
 			return fmt.Errorf("build image %s: %w", target, err)
 		}
-		for _, image := range images {
-			file := filepath.Join(o.out, strings.NewReplacer("/", "_", ":", "_").Replace(image.short())+".tar")
-			if err := image.write(file); err != nil {
-				return fmt.Errorf("write %s: %w", file, err)
-			}
-			fmt.Fprintln(out, file)
+		file := filepath.Join(o.out, images[0].name+"_"+o.tag+".tar")
+		if err := write(file, images); err != nil {
+			return fmt.Errorf("write %s: %w", file, err)
 		}
+		fmt.Fprintln(out, file)
 		w.step("built %s in %s", target, time.Since(started).Round(10*time.Millisecond))
 	}
 	return nil

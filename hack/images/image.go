@@ -23,8 +23,6 @@ type image struct {
 	config    v1.Config
 }
 
-func (i image) short() string { return i.name + ":" + i.tag }
-
 // assemble stacks the layers under the configuration.
 func (i image) assemble() (v1.Image, error) {
 	stacked, err := mutate.AppendLayers(empty.Image, i.layers...)
@@ -42,18 +40,21 @@ func (i image) assemble() (v1.Image, error) {
 	return mutate.ConfigFile(stacked, file)
 }
 
-// write makes the archive under another name first, so that a killed run
-// leaves no half of one.
-func (i image) write(file string) error {
-	reference, err := name.NewTag(repository + i.short())
-	if err != nil {
-		return err
+// write makes one archive of all images, with the layers they share in it
+// once. It has another name until it is whole, so that a killed run leaves no
+// half of one.
+func write(file string, images []image) error {
+	references := make(map[name.Tag]v1.Image, len(images))
+	for _, i := range images {
+		reference, err := name.NewTag(repository + i.name + ":" + i.tag)
+		if err != nil {
+			return err
+		}
+		if references[reference], err = i.assemble(); err != nil {
+			return err
+		}
 	}
-	assembled, err := i.assemble()
-	if err != nil {
-		return err
-	}
-	if err := tarball.WriteToFile(file+".partial", reference, assembled); err != nil {
+	if err := tarball.MultiWriteToFile(file+".partial", references); err != nil {
 		return err
 	}
 	return os.Rename(file+".partial", file)

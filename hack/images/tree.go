@@ -1,0 +1,115 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+import (
+	"archive/tar"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// emptied are folders whose content a container does not need; they stay,
+// empty. The licences of Debian's packages remain in their source packages;
+// the image is for tests on this machine and is not handed on.
+var emptied = []string{
+	"dev", "proc", "sys", "run", "tmp",
+	"usr/share/doc", "usr/share/info", "usr/share/lintian", "usr/share/locale", "usr/share/man",
+	"var/cache/apt", "var/cache/debconf", "var/lib/apt/lists", "var/log",
+}
+
+// machineFiles are copies from the machine that made the tree.
+var machineFiles = []string{"etc/hostname", "etc/machine-id", "etc/resolv.conf"}
+
+// dropped is true for what does not go into the layer.
+func dropped(name string) bool {
+	for _, folder := range emptied {
+		if strings.HasPrefix(name, folder+"/") {
+			return true
+		}
+	}
+	for _, file := range machineFiles {
+		if name == file {
+			return true
+		}
+	}
+	return false
+}
+
+// packTree writes a directory as a tar with owners, links and modes, in the
+// order of names and without times.
+func packTree(out io.Writer, tree string) error {
+	archive := tar.NewWriter(out)
+	links := map[uint64]string{} // inode of a file with several names → its first name
+	err := filepath.WalkDir(tree, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		name, err := filepath.Rel(tree, path)
+		if err != nil || name == "." {
+			return err
+		}
+		if dropped(name) {
+			if d.IsDir() {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		return packFile(archive, path, name, links)
+	})
+	if err != nil {
+		return err
+	}
+	return archive.Close()
+}
+
+func packFile(archive *tar.Writer, path, name string, links map[uint64]string) error {
+	info, err := os.Lstat(path)
+	if err != nil {
+		return err
+	}
+	if info.Mode()&(fs.ModeSocket|fs.ModeNamedPipe|fs.ModeDevice) != 0 {
+		return nil // a container runtime makes its own
+	}
+	target := ""
+	if info.Mode()&fs.ModeSymlink != 0 {
+		if target, err = os.Readlink(path); err != nil {
+			return err
+		}
+	}
+	header, err := tar.FileInfoHeader(info, target)
+	if err != nil {
+		return err
+	}
+	stat, err := statOf(info)
+	if err != nil {
+		return err
+	}
+	header.Name, header.Format = name, tar.FormatPAX
+	header.Uid, header.Gid, header.Uname, header.Gname = int(stat.Uid), int(stat.Gid), "", ""
+	header.ModTime, header.AccessTime, header.ChangeTime = epoch, time.Time{}, time.Time{}
+	if info.IsDir() {
+		header.Name += "/"
+	}
+	if info.Mode().IsRegular() && stat.Nlink > 1 {
+		if first, seen := links[stat.Ino]; seen {
+			header.Typeflag, header.Linkname, header.Size = tar.TypeLink, first, 0
+			return archive.WriteHeader(header)
+		}
+		links[stat.Ino] = name
+	}
+	if err := archive.WriteHeader(header); err != nil || !info.Mode().IsRegular() {
+		return err
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	_, err = io.Copy(archive, file)
+	return err
+}

@@ -1,0 +1,58 @@
+<?php
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+namespace App;
+
+use App\Jobs\Job;
+use Illuminate\Contracts\Redis\Factory;
+
+/**
+ * What really happened to each job, kept apart from the queue's own keys so
+ * that a test can compare it with what anybody else counted.
+ *
+ * For a run R: demo:R:jobs holds the kind of every job dispatched, by its uid;
+ * demo:R:starts, :ends, :released and :failed hold how often each uid did that
+ * (failed: finally); demo:R:total holds the sums. All are hashes, without the
+ * prefix of the application's other keys.
+ */
+class Ledger
+{
+    private $redis;
+
+    public function __construct(Factory $redis)
+    {
+        $this->redis = $redis->connection('ledger');
+    }
+
+    /** Writes down jobs before they are pushed, so that none is ever unknown. */
+    public function dispatched(string $run, array $kinds): void
+    {
+        if ($run === '') {
+            return;
+        }
+        $this->redis->pipeline(static function ($pipe) use ($run, $kinds): void {
+            $pipe->hMSet("demo:{$run}:jobs", $kinds);
+            $pipe->hIncrBy("demo:{$run}:total", 'dispatched', count($kinds));
+        });
+    }
+
+    /** Counts one of starts, ends, released and failed; both keys or none. */
+    public function count(Job $job, string $event): void
+    {
+        if ($job->run === '') {
+            return;
+        }
+        $this->redis->transaction(static function ($transaction) use ($job, $event): void {
+            $transaction->hIncrBy("demo:{$job->run}:{$event}", $job->uid, 1);
+            $transaction->hIncrBy("demo:{$job->run}:total", $event, 1);
+        });
+    }
+
+    /** The sums of a run. */
+    public function total(string $run): array
+    {
+        return array_map('intval', $this->redis->hgetall("demo:{$run}:total"))
+            + ['dispatched' => 0, 'starts' => 0, 'ends' => 0, 'released' => 0, 'failed' => 0];
+    }
+}
