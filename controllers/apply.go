@@ -81,7 +81,7 @@ func (r *QueueWorkerReconciler) apply(ctx context.Context, o *observation, d dec
 		case err != nil:
 			return application{}, fmt.Errorf("apply %s %s: %w", c.kind.Kind, c.name, err)
 		}
-		ctrl.LoggerFrom(ctx).Info("Applied "+c.kind.Kind, "name", c.name)
+		ctrl.LoggerFrom(ctx).Info("Applied object", "kind", c.kind.Kind, "object", c.name)
 	}
 	return application{}, errors.Join(r.scaleOnly(ctx, o, d), r.prune(ctx, o, d), r.control(ctx, o, d))
 }

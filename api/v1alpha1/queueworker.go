@@ -212,7 +212,6 @@ type QueueWorkerSpec struct {
 // +kubebuilder:printcolumn:name="Processed",type=integer,JSONPath=`.status.totals.processed`,priority=1
 // +kubebuilder:printcolumn:name="App",type=string,JSONPath=`.status.appName`,priority=1
 // +kubebuilder:printcolumn:name="Reason",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].reason`,priority=1
-// +kubebuilder:printcolumn:name="Message",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].message`,priority=1
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:validation:XValidation:rule="size(self.metadata.name) <= 50",message="metadata.name must be at most 50 characters, so that the names of objects made for it fit",fieldPath=".metadata"
 type QueueWorker struct {

@@ -27,8 +27,8 @@ type Options struct {
 	// Interval is the time between two pulls of one pod, each time varied by up to
 	// 20 %. Default: 5 s.
 	Interval time.Duration
-	// Concurrency is how many quick pulls run at once; up to four times as many slow
-	// ones wait beside them. Default: 16.
+	// Concurrency is how many quick pulls run at once; up to 16 times as many slow ones
+	// wait beside them. Default: 16.
 	Concurrency int
 	// Timeout bounds one pull, from the dial to the last byte. Default: 2 s.
 	Timeout time.Duration

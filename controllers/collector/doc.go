@@ -14,17 +14,19 @@
 //
 // A dead or slow pod must not delay the others, though it may hold a pull for the
 // whole timeout. So pulls draw on two budgets. The fast one, Concurrency, is for
-// proven pods. The slow one, four times as much, is for everything that may hang: half of
-// it for fresh pods, then failed ones; and whatever a proven pod's pull does not
+// proven pods. The slow one, 16 times as much, is for everything that may hang: half
+// of it for fresh pods, then failed ones; and whatever a proven pod's pull does not
 // finish within its patience (250 ms) is moved over to it, which frees its place
-// in the fast one. Only while the slow budget is used up by pods that all began to
-// hang at the same time do proven pods wait, for at most
+// in the fast one. A slow pull waits and costs little: some 30 KB. Only while pods
+// that all began to hang at the same time have used the slow budget up do proven pods
+// wait, for at most
 //
-//	hanging pods × timeout / (2.5 × Concurrency)
+//	hanging pods × timeout / (8 × Concurrency)
 //
-// in all; after that the hanging ones are in the failed lane. A pod that failed is asked again
-// after 1, 2, 4 and then 6 intervals (5 s to 30 s), one that never answered sooner
-// at first, because its agent is just starting. A nudge overrides all that.
+// in all; after that the hanging ones are in the failed lane. A pod that failed is
+// asked again after 1, 2, 4 and then 6 intervals (5 s to 30 s), one that never
+// answered sooner at first, because its agent is just starting. A nudge overrides
+// all that.
 //
 // # Trust
 //

@@ -19,6 +19,8 @@ const (
 	minGap = 100 * time.Millisecond
 	// jitter is by how much an interval varies to either side.
 	jitter = 0.2
+	// slowShare is how many slow pulls may wait for each quick one.
+	slowShare = 16
 	// failuresToUnreachable is how many failures in a row make a pod unreachable.
 	failuresToUnreachable = 3
 	// maxBackOff is the longest back-off, in intervals.
@@ -69,7 +71,7 @@ type core struct {
 func newCore(interval, report time.Duration, concurrency int, random func() float64) *core {
 	return &core{
 		interval: interval, report: report,
-		fastBudget: concurrency, slowBudget: 4 * concurrency,
+		fastBudget: concurrency, slowBudget: slowShare * concurrency,
 		random: random,
 		pools:  map[types.NamespacedName]*pool{},
 		wakes:  wakeQueue{held: map[types.NamespacedName]struct{}{}},
