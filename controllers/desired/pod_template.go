@@ -46,6 +46,11 @@ func podTemplate(in Input, container int) (*corev1.PodTemplateSpec, []Problem) {
 	if pod.AutomountServiceAccountToken == nil {
 		pod.AutomountServiceAccountToken = new(false)
 	}
+	if pod.EnableServiceLinks == nil {
+		// A Service named redis would set REDIS_PORT=tcp://..., which Laravel takes for
+		// its own setting and fails on.
+		pod.EnableServiceLinks = new(false)
+	}
 	wrapWorker(&pod.Containers[container], in, memory, gracePeriod)
 	pod.InitContainers = append([]corev1.Container{installer()}, pod.InitContainers...)
 	pod.Volumes = append(pod.Volumes, volumes(in.Worker)...)
