@@ -85,12 +85,12 @@ func writeRoles() error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	if err := controllerGen("rbac:roleName=queueworker-manager", "paths=./...", "output:rbac:dir="+dir); err != nil {
+	if err := controllerGen("rbac:roleName=queueworker-manager", "paths=./controllers/...", "output:rbac:dir="+dir); err != nil {
 		return err
 	}
 	role, err := os.ReadFile(filepath.Join(dir, "role.yaml"))
 	if errors.Is(err, fs.ErrNotExist) {
-		return errors.New("no +kubebuilder:rbac marker was found in the Go sources; the operator's rights stand above Reconcile")
+		return errors.New("no +kubebuilder:rbac marker was found in controllers/; the operator's rights stand above Reconcile")
 	}
 	if err != nil {
 		return err

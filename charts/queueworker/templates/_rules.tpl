@@ -5,8 +5,15 @@
   resources:
   - leases
   verbs:
-  - get
   - create
+- apiGroups:
+  - coordination.k8s.io
+  resourceNames:
+  - queueworker-operator
+  resources:
+  - leases
+  verbs:
+  - get
   - update
 - apiGroups:
   - ""

@@ -1,0 +1,24 @@
+# The images of the operator and of the agent:
+#
+#   docker build --target operator --tag queueworker/operator:dev .
+#   docker build --target agent --tag queueworker/agent:dev .
+#
+# (hack/images builds the same without Docker, for tests and the demo.)
+
+FROM --platform=$BUILDPLATFORM golang:1.26 AS build
+WORKDIR /src
+COPY go.mod go.sum ./
+RUN go mod download
+COPY . .
+ARG TARGETOS=linux TARGETARCH
+RUN GOOS=$TARGETOS GOARCH=$TARGETARCH hack/build.sh /out manager agent
+
+FROM gcr.io/distroless/static:nonroot AS agent
+COPY --from=build /out/agent /agent
+USER 65532
+ENTRYPOINT ["/agent"]
+
+FROM gcr.io/distroless/static:nonroot AS operator
+COPY --from=build /out/manager /manager
+USER 65532
+ENTRYPOINT ["/manager"]

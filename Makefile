@@ -1,0 +1,121 @@
+# Copyright The QueueWorker Authors.
+# SPDX-License-Identifier: Apache-2.0
+
+SHELL := /usr/bin/env bash -o pipefail
+.SHELLFLAGS := -ec
+.DEFAULT_GOAL := help
+
+# Where built programs go.
+BIN ?= bin
+# How long each fuzz target runs.
+FUZZTIME ?= 20s
+# How often each benchmark runs.
+BENCHCOUNT ?= 5
+# The namespace of helm-install.
+NAMESPACE ?= queueworker-system
+# More arguments for helm-install, such as --set logLevel=debug.
+HELMFLAGS ?=
+
+##@ Two to begin with
+
+.PHONY: demo
+demo: ## Show the product: a real Kubernetes on this machine, Redis, Laravel workers, a live table.
+	hack/demo.sh
+
+.PHONY: test
+test: ## Run every suite, short: checks of the sources, unit, integration, and e2e on a real cluster.
+	hack/test.sh verify unit integration e2e
+
+.PHONY: help
+help: ## Print this list.
+	@awk 'BEGIN {FS = ":.*## "} \
+		/^##@/ {printf "\n\033[1m%s\033[0m\n", substr($$0, 5)} \
+		/^[a-z0-9-]+:.*## / {printf "  \033[36m%-18s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+##@ Build
+
+.PHONY: build
+build: ## Compile the product's programs into $(BIN), as static binaries.
+	hack/build.sh $(BIN) manager agent
+
+.PHONY: images
+images: ## Build the container images and load them into the cluster, which must be up.
+	hack/load-images.sh
+
+.PHONY: generate
+generate: manifests ## Write everything that is generated (the same as manifests).
+
+.PHONY: manifests
+manifests: ## Write deepcopy code, CRDs and roles, for the kustomize tree and the chart.
+	go run ./hack/manifests
+
+.PHONY: fmt
+fmt: ## Format the Go sources and sort their imports.
+	$$(hack/tool.sh golangci-lint) fmt
+
+.PHONY: clean
+clean: ## Remove what was built in this checkout (built tools stay in the cache).
+	rm -rf $(BIN) dist
+
+##@ Check
+
+.PHONY: verify
+verify: ## Check imports, headers, format, generated files, and lint.
+	hack/test.sh verify
+	$(MAKE) --no-print-directory lint
+
+.PHONY: lint
+lint: ## Run golangci-lint, built once from its module, and helm's lint.
+	hack/lint.sh
+
+.PHONY: test-unit
+test-unit: ## Run the unit tests of all modules.
+	hack/test.sh unit
+
+.PHONY: test-integration
+test-integration: ## Run the operator against a real etcd and apiserver.
+	hack/test.sh integration
+
+.PHONY: test-e2e
+test-e2e: ## Run the product on a real cluster with real Laravel workers (needs root, Debian).
+	hack/test.sh e2e
+
+.PHONY: test-long
+test-long: ## Run e2e with every figure in full; takes hours.
+	hack/test.sh long
+
+.PHONY: bench
+bench: ## Measure: Go benchmarks, and the ratios to bare workers on the real cluster.
+	hack/bench.sh $(BENCHCOUNT)
+
+.PHONY: fuzz
+fuzz: ## Run each fuzz target for FUZZTIME (20s).
+	hack/fuzz.sh $(FUZZTIME)
+
+##@ Run
+
+.PHONY: cluster-up
+cluster-up: ## Start a real single-node Kubernetes on this machine (needs root, Debian).
+	go -C hack/cluster run . up
+
+.PHONY: cluster-status
+cluster-status: ## Say what of the cluster runs.
+	go -C hack/cluster run . status
+
+.PHONY: cluster-down
+cluster-down: ## Stop the cluster and remove all it made.
+	go -C hack/cluster run . down
+
+.PHONY: helm-install
+helm-install: ## Install the chart with this checkout's images into the cluster KUBECONFIG names.
+	$$(hack/tool.sh helm) upgrade --install queueworker charts/queueworker \
+		--namespace $(NAMESPACE) --create-namespace --wait \
+		--set image.tag=dev,agent.image.tag=dev $(HELMFLAGS)
+
+.PHONY: helm-uninstall
+helm-uninstall: ## Remove the chart's release; CRDs, QueueApps and QueueWorkers stay.
+	$$(hack/tool.sh helm) uninstall queueworker --namespace $(NAMESPACE)
+
+.PHONY: demo-down
+demo-down: ## Remove the demo and its cluster.
+	go -C hack/cluster run . down

@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# Copyright The QueueWorker Authors.
+# SPDX-License-Identifier: Apache-2.0
+#
+# Builds programs of cmd/ as static binaries without paths of this machine in them:
+#
+#   hack/build.sh DIRECTORY PROGRAM...
+#
+# The Dockerfile and hack/images build with the same flags, so that an image holds
+# the same binary whoever made it.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+out=${1:?usage: hack/build.sh DIRECTORY PROGRAM...}
+shift
+for program in "$@"; do
+  CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags='-s -w' -o "$out/$program" "./cmd/$program"
+done

@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# Copyright The QueueWorker Authors.
+# SPDX-License-Identifier: Apache-2.0
+#
+# Runs golangci-lint on every module of ours, and helm's lint on the chart.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+. hack/progress.sh
+
+linter=$(hack/tool.sh golangci-lint)
+helm=$(hack/tool.sh helm)
+
+for module in . hack/cluster hack/images; do
+  step "golangci-lint in $module"
+  (cd "$module" && "$linter" run --config "$OLDPWD/.golangci.yml" ./...)
+done
+step "helm lint"
+"$helm" lint --strict charts/queueworker

@@ -1,0 +1,86 @@
+#!/usr/bin/env bash
+# Copyright The QueueWorker Authors.
+# SPDX-License-Identifier: Apache-2.0
+#
+# Runs test suites, one after the other, and says how long each took:
+#
+#   hack/test.sh verify unit integration e2e
+#
+# A suite that cannot run here fails with a sentence; it is never left out silently.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+. hack/progress.sh
+
+# The race detector needs a C compiler.
+race=()
+if [ "$(go env CGO_ENABLED)" = 1 ] && command -v "$(go env CC)" >/dev/null; then
+  race=(-race)
+fi
+
+# Fast checks of the sources; `make verify` adds the linter.
+verify() {
+  go run ./hack/verify-imports
+  hack/verify-headers.sh
+  hack/verify-format.sh
+  hack/verify-generated.sh
+}
+
+# All modules, without what needs a control plane or a cluster.
+unit() {
+  local packages
+  packages=$(go list ./... | grep -vE '/test/(integration|e2e|bench)(/|$)')
+  # shellcheck disable=SC2086 # one word per package
+  go vet $packages
+  # shellcheck disable=SC2086
+  go test ${race[@]+"${race[@]}"} -timeout 15m $packages
+  local module
+  for module in hack/cluster hack/images; do
+    (cd "$module" && go vet ./... && go test ./...)
+  done
+}
+
+# The operator and the API against a real etcd and apiserver.
+integration() {
+  KUBEBUILDER_ASSETS=$(go -C hack/cluster run . binaries)
+  export KUBEBUILDER_ASSETS
+  go test ${race[@]+"${race[@]}"} -count=1 -timeout 20m ./test/integration/...
+}
+
+# The whole product on a real cluster with real Laravel workers.
+e2e() {
+  hack/with-cluster.sh go test -count=1 -v -timeout 30m ./test/e2e/...
+}
+
+# The same with every figure in full.
+long() {
+  QUEUEWORKER_LONG=1 hack/with-cluster.sh go test -count=1 -v -timeout 3h ./test/e2e/...
+}
+
+if [ $# -eq 0 ]; then
+  echo "usage: hack/test.sh SUITE..., where SUITE is verify, unit, integration, e2e or long" >&2
+  exit 2
+fi
+number=0
+for suite in "$@"; do
+  case $suite in
+    verify | unit | integration | e2e | long) ;;
+    *)
+      echo "test.sh: there is no suite named $suite; choose from verify, unit, integration, e2e and long" >&2
+      exit 2
+      ;;
+  esac
+  number=$((number + 1))
+  started=$SECONDS
+  step "Suite $number of $#: $suite"
+  # A function whose result is asked for with || would run on after a failing
+  # command, so it runs in a shell of its own.
+  set +e
+  (set -e && "$suite")
+  result=$?
+  set -e
+  if [ $result -ne 0 ]; then
+    step "FAILED: $suite, after $((SECONDS - started)) s"
+    exit 1
+  fi
+  step "Passed: $suite, in $((SECONDS - started)) s"
+done

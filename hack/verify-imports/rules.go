@@ -1,0 +1,99 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package main
+
+// module is the path that every package of ours begins with.
+const module = "queueworker.dev/queueworker"
+
+// A rule says what a group of packages may import. Patterns are paths relative to
+// the module, or full import paths of libraries; "/..." at the end means "and below",
+// "..." alone means everything.
+type rule struct {
+	// packages the rule is for; the first rule that has a package counts.
+	packages []string
+	// ours are the packages of this module they may import. Tests of these
+	// packages may import test/... besides.
+	ours []string
+	// libraries they may import; tests may import any. The standard library is
+	// always allowed, but for pure packages.
+	libraries []string
+	// pure packages decide: the same input gives the same answer. They may not
+	// use what is in impure and clocks.
+	pure bool
+	// because ends the message of a violation.
+	because string
+}
+
+var purePackages = []string{
+	"controllers/scaling", "controllers/drain", "controllers/desired",
+	"controllers/throughput", "controllers/status",
+}
+
+var rules = []rule{
+	{
+		packages: []string{"api/protocol"},
+		because:  "operator and agent share it, so it needs nothing but the standard library",
+	},
+	{
+		packages:  []string{"api/v1alpha1"},
+		libraries: []string{"k8s.io/api/...", "k8s.io/apimachinery/..."},
+		because:   "users of the API import it, so it needs nothing but the API libraries of Kubernetes",
+	},
+	{
+		packages:  []string{"agent/..."},
+		ours:      []string{"api/protocol", "agent/..."},
+		libraries: []string{"github.com/fsnotify/fsnotify", "golang.org/x/sys/..."},
+		because:   "the agent is a small program of its own and meets the operator in api/protocol alone",
+	},
+	{
+		packages: []string{"backlog/..."},
+		ours:     []string{"api/protocol", "backlog/..."},
+		because:  "the backlog probe is a program of its own and meets the operator in api/protocol alone",
+	},
+	{
+		packages:  purePackages,
+		ours:      append([]string{"api/..."}, purePackages...),
+		libraries: []string{"k8s.io/api/...", "k8s.io/apimachinery/...", "k8s.io/client-go/applyconfigurations/..."},
+		pure:      true,
+		because:   "a package that decides is pure: the same input gives the same answer",
+	},
+	{
+		packages:  []string{"controllers/..."},
+		ours:      []string{"api/...", "controllers/..."},
+		libraries: []string{"..."},
+		because:   "the operator meets the other parts in api/ alone",
+	},
+	{
+		packages:  []string{"dashboard/..."},
+		ours:      []string{"api/...", "dashboard/..."},
+		libraries: []string{"..."},
+		because:   "the dashboard meets the other parts in api/ alone",
+	},
+	{
+		packages:  []string{"cmd/..."},
+		ours:      []string{"api/...", "agent/...", "backlog/...", "controllers/...", "dashboard/...", "cmd/..."},
+		libraries: []string{"..."},
+		because:   "programs wire the product's parts, not its tests or tools",
+	},
+	{
+		packages:  []string{"test/...", "hack/..."},
+		ours:      []string{"..."},
+		libraries: []string{"..."},
+	},
+}
+
+// impure are libraries that a pure package may not use, though a rule's libraries
+// or the standard library would allow them.
+var impure = []string{
+	"context", "crypto/rand", "database/...", "io/fs", "log/...", "math/rand/...", "net/...", "os/...", "syscall",
+	"k8s.io/apimachinery/pkg/util/net", "k8s.io/apimachinery/pkg/util/rand", "k8s.io/apimachinery/pkg/util/runtime",
+	"k8s.io/apimachinery/pkg/util/uuid", "k8s.io/apimachinery/pkg/util/wait", "k8s.io/apimachinery/pkg/watch",
+}
+
+// clocks are functions that a pure package may not use, by import path: time is a
+// field of its input.
+var clocks = map[string][]string{
+	"time":                                 {"After", "AfterFunc", "NewTicker", "NewTimer", "Now", "Since", "Sleep", "Tick", "Until"},
+	"k8s.io/apimachinery/pkg/apis/meta/v1": {"Now", "NowMicro"},
+}

@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# Copyright The QueueWorker Authors.
+# SPDX-License-Identifier: Apache-2.0
+#
+# Runs a command against the real cluster of hack/cluster with fresh images:
+#
+#   hack/with-cluster.sh go test ./test/e2e/...
+#
+# The cluster is started where it is not up, and then removed again at the end;
+# one that was up stays. The command finds KUBECONFIG, kubectl in PATH, and the
+# images operator, agent and demo with the tags dev (and dev2 of demo).
+# QUEUEWORKER_IMAGES names others instead of these three.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+. hack/progress.sh
+
+cluster() { go -C hack/cluster run . "$@"; }
+
+remove_cluster() {
+  step "Removing the cluster, which was not up before"
+  cluster down
+}
+if ! cluster status >/dev/null 2>&1; then
+  trap remove_cluster EXIT
+fi
+
+step "Starting a real Kubernetes on this machine (from an empty build cache its build takes about 10 minutes)"
+environment=$(cluster up)
+eval "$environment"
+PATH=$(cluster binaries):$PATH
+export PATH
+
+hack/load-images.sh
+
+if [ $# -gt 0 ]; then
+  step "Running: $*"
+  "$@"
+fi
