@@ -1,0 +1,70 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package lab
+
+import (
+	"net"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+)
+
+// StartRedis starts a real Redis in the lab's namespace, by the Service name redis.
+func (l *Lab) StartRedis() {
+	l.Helper()
+	labels := map[string]string{"app": "redis"}
+	pod := l.restrictedPod("redis", labels, []string{"redis-server", "--save", "", "--appendonly", "no", "--dir", "/tmp", "--protected-mode", "no"})
+	service := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Name: "redis"}, Spec: corev1.ServiceSpec{
+		Selector: labels,
+		Ports:    []corev1.ServicePort{{Port: 6379, TargetPort: intstr.FromInt32(6379)}},
+	}}
+	l.Create(pod, service)
+	l.Redis = redis.NewClient(&redis.Options{Addr: net.JoinHostPort(l.PodIP("redis"), "6379")})
+	l.Cleanup(func() {
+		if err := l.Redis.Close(); err != nil {
+			l.Logf("close the connection to Redis: %v", err)
+		}
+	})
+	l.Eventually("Redis answers", time.Minute, func() (bool, string) {
+		err := l.Redis.Ping(l.Ctx).Err()
+		return err == nil, errorText(err)
+	})
+}
+
+// PodIP waits for a pod's address.
+func (l *Lab) PodIP(name string) string {
+	l.Helper()
+	pod := &corev1.Pod{}
+	l.Eventually("pod "+name+" runs", time.Minute, func() (bool, string) {
+		l.Get(name, pod)
+		return pod.Status.Phase == corev1.PodRunning && pod.Status.PodIP != "", string(pod.Status.Phase)
+	})
+	return pod.Status.PodIP
+}
+
+// restrictedPod is a pod of the demo image that satisfies the restricted standard.
+func (l *Lab) restrictedPod(name string, labels map[string]string, command []string) *corev1.Pod {
+	return &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Name: name, Labels: labels},
+		Spec: corev1.PodSpec{
+			EnableServiceLinks:            new(false),
+			TerminationGracePeriodSeconds: new(int64(1)),
+			SecurityContext:               &corev1.PodSecurityContext{RunAsNonRoot: new(true), SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeRuntimeDefault}},
+			Containers: []corev1.Container{{
+				Name: "main", Image: DemoImage, Command: command, Env: DemoEnv(), ImagePullPolicy: corev1.PullNever,
+				SecurityContext: &corev1.SecurityContext{AllowPrivilegeEscalation: new(false), Capabilities: &corev1.Capabilities{Drop: []corev1.Capability{"ALL"}}},
+			}},
+		},
+	}
+}
+
+func errorText(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
