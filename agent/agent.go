@@ -1,0 +1,112 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package agent is the program that is PID 1 of every worker container. It wires
+// its parts together: control files say what is wanted, the supervisor decides
+// and starts processes, their output is read for job events, and reports tell
+// the operator.
+//
+// It has two commands. `agent install DIR` copies the program into a directory,
+// from the agent's image into a volume that the worker container shares. `agent
+// run -- COMMAND...` supervises workers until the pod ends.
+package agent
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"queueworker.dev/queueworker/api/protocol"
+)
+
+// Exit codes of the agent.
+const (
+	exitOK     = 0
+	exitFailed = 1
+	exitUsage  = 2 // also a configuration that cannot be used
+)
+
+const usage = `usage:
+  agent install DIR          copy this program into DIR
+  agent run [FLAGS] [-- COMMAND...]   supervise workers as PID 1 of a container
+  agent version              print the version
+`
+
+// Main is the program: it carries out the command in arguments (without the
+// program's name) and returns the exit code.
+func Main(arguments []string, version string) int {
+	if len(arguments) == 0 {
+		fmt.Fprint(os.Stderr, usage)
+		return exitUsage
+	}
+	switch command, rest := arguments[0], arguments[1:]; command {
+	case "install":
+		return install(rest)
+	case "run":
+		return runCommand(rest, version)
+	case "version":
+		fmt.Println(version)
+		return exitOK
+	}
+	fmt.Fprintf(os.Stderr, "agent: there is no command %q\n%s", arguments[0], usage)
+	return exitUsage
+}
+
+// paths are where the agent finds and leaves things; only tests and trials by
+// hand need others than the defaults.
+type paths struct {
+	control, state, cgroup, terminationMessage, address string
+}
+
+func runCommand(arguments []string, version string) int {
+	var p paths
+	flags := flag.NewFlagSet("agent run", flag.ContinueOnError)
+	flags.StringVar(&p.control, "control-dir", protocol.ControlDir, "directory of the control documents")
+	flags.StringVar(&p.state, "state-dir", protocol.StateDir, "directory in which counts are kept")
+	flags.StringVar(&p.cgroup, "cgroup", "/sys/fs/cgroup", "where the container's control group is mounted")
+	flags.StringVar(&p.terminationMessage, "termination-message", "/dev/termination-log", "the container's termination message; empty: none")
+	flags.StringVar(&p.address, "listen", fmt.Sprintf(":%d", protocol.Port), "address to serve status on")
+	if err := flags.Parse(arguments); err != nil {
+		return exitUsage
+	}
+	return run(p, flags.Args(), version)
+}
+
+func install(arguments []string) int {
+	if len(arguments) != 1 {
+		fmt.Fprint(os.Stderr, usage)
+		return exitUsage
+	}
+	if err := Install(arguments[0]); err != nil {
+		fmt.Fprintf(os.Stderr, "agent: %v\n", err)
+		return exitFailed
+	}
+	return exitOK
+}
+
+// Install copies the running program into dir as protocol.BinaryPath's name, mode
+// 0555. It appears whole or not at all.
+func Install(dir string) error {
+	source, err := os.Open("/proc/self/exe")
+	if err != nil {
+		return fmt.Errorf("install the agent: %w", err)
+	}
+	defer func() { _ = source.Close() }()
+	target, err := os.CreateTemp(dir, ".agent-*")
+	if err != nil {
+		return fmt.Errorf("install the agent: %w", err)
+	}
+	_, err = io.Copy(target, source)
+	err = errors.Join(err, target.Chmod(0o555), target.Close())
+	if err == nil {
+		err = os.Rename(target.Name(), filepath.Join(dir, filepath.Base(protocol.BinaryPath)))
+	}
+	if err != nil {
+		_ = os.Remove(target.Name())
+		return fmt.Errorf("install the agent in %s: %w", dir, err)
+	}
+	return nil
+}

@@ -1,0 +1,111 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package control reads what the operator wants of a pod from the two control
+// documents in its control directory.
+//
+// Choose is the rule: of all documents ever read the one with the highest
+// revision is obeyed, of two with the same revision the pod's own. A document
+// that cannot be read is an error to tell, and leaves the one obeyed in force.
+package control
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"queueworker.dev/queueworker/api/protocol"
+)
+
+// Found is one control document as it was read.
+type Found struct {
+	// Document is nil where there is none yet.
+	Document *protocol.Control
+	// Own tells that it is the pod's own.
+	Own bool
+}
+
+// Choose returns the document to obey: found where it supersedes held.
+func Choose(held, found Found) Found {
+	switch {
+	case found.Document == nil:
+		return held
+	case held.Document == nil, found.Document.Revision > held.Document.Revision:
+		return found
+	case found.Document.Revision < held.Document.Revision, held.Own && !found.Own:
+		return held
+	}
+	return found
+}
+
+// Decode reads a document. An empty one (the pod's own before it is needed) is
+// none, and no error.
+func Decode(content []byte) (*protocol.Control, error) {
+	if blank(content) {
+		return nil, nil
+	}
+	var document protocol.Control
+	if err := json.Unmarshal(content, &document); err != nil {
+		return nil, fmt.Errorf("is no control document: %w", err)
+	}
+	if document.Revision < 1 {
+		return nil, fmt.Errorf("has the revision %d; revisions begin at 1", document.Revision)
+	}
+	return &document, nil
+}
+
+func blank(content []byte) bool {
+	for _, c := range content {
+		if c != ' ' && c != '\n' && c != '\t' && c != '\r' {
+			return false
+		}
+	}
+	return true
+}
+
+// Reader reads the control directory and remembers what is obeyed.
+type Reader struct {
+	dir  string
+	held Found
+}
+
+// NewReader returns a reader of dir.
+func NewReader(dir string) *Reader { return &Reader{dir: dir} }
+
+// Read reads both documents and returns the one to obey, nil before the first,
+// with an error for each that could not be read.
+func (r *Reader) Read() (*protocol.Control, error) {
+	pool, poolErr := load(filepath.Join(r.dir, protocol.ControlFile))
+	own, ownErr := load(filepath.Join(r.dir, protocol.ControlPodFile))
+	r.held = Choose(r.held, Found{Document: pool})
+	r.held = Choose(r.held, Found{Document: own, Own: true})
+	return r.held.Document, errors.Join(poolErr, ownErr)
+}
+
+// load reads one file. A missing file is no document: the kubelet makes the
+// pod's own only where its volume names it.
+func load(path string) (*protocol.Control, error) {
+	file, err := os.Open(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the control document: %w", err)
+	}
+	defer func() { _ = file.Close() }()
+	content, err := io.ReadAll(io.LimitReader(file, protocol.MaxControlBytes+1))
+	if err != nil {
+		return nil, fmt.Errorf("read the control document: %w", err)
+	}
+	if len(content) > protocol.MaxControlBytes {
+		return nil, fmt.Errorf("%s is larger than %d bytes", path, protocol.MaxControlBytes)
+	}
+	document, err := Decode(content)
+	if err != nil {
+		return nil, fmt.Errorf("%s %w", path, err)
+	}
+	return document, nil
+}

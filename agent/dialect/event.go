@@ -1,0 +1,106 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package dialect
+
+import (
+	"bytes"
+	"time"
+)
+
+// Kind is what happened to a job.
+type Kind uint8
+
+// The kinds of job events.
+const (
+	Started Kind = iota + 1
+	Processed
+	Failed
+	Released
+)
+
+// String returns the name of the kind.
+func (k Kind) String() string {
+	switch k {
+	case Started:
+		return "Started"
+	case Processed:
+		return "Processed"
+	case Failed:
+		return "Failed"
+	case Released:
+		return "Released"
+	}
+	return "Unknown"
+}
+
+// Event is one job event. Its byte slices are valid until the next line is parsed.
+type Event struct {
+	Kind Kind
+	// ID is the job's, empty where the worker does not print it.
+	ID []byte
+	// Attempt tells attempts of one ID apart; 0 where the worker does not print it.
+	Attempt int
+	Class   []byte
+	Queue   []byte
+	// Duration is how long the attempt took by the worker's own figure; negative
+	// where it printed none.
+	Duration time.Duration
+}
+
+// Parser finds the job event in a line, which comes without its line end. It
+// fills the event and returns true, or returns false for any other line. A
+// parser is used by one goroutine at a time.
+type Parser interface {
+	Parse(line []byte, event *Event) bool
+}
+
+// Names of the dialects, as the status document tells them.
+const (
+	JSON     = "json"
+	Text     = "text"
+	Brackets = "brackets"
+	Pattern  = "patterns"
+)
+
+// plain removes ANSI colour sequences (ESC [ ... letter). A line without any is
+// returned as it is; otherwise scratch holds the result.
+func plain(line []byte, scratch *[]byte) []byte {
+	at := bytes.IndexByte(line, 0x1b)
+	if at < 0 {
+		return line
+	}
+	out := append((*scratch)[:0], line[:at]...)
+	for i := at; i < len(line); i++ {
+		if line[i] != 0x1b || i+1 >= len(line) || line[i+1] != '[' {
+			out = append(out, line[i])
+			continue
+		}
+		i += 2
+		for i < len(line) && (line[i] < '@' || line[i] > '~') {
+			i++
+		}
+	}
+	*scratch = out
+	return out
+}
+
+// isStamp tells whether b begins with a time such as 2026-11-23 09:50:02.
+func isStamp(b []byte) bool {
+	const shape = "0000-00-00 00:00:00"
+	if len(b) < len(shape) {
+		return false
+	}
+	for i := range len(shape) {
+		if shape[i] == '0' {
+			if b[i] < '0' || b[i] > '9' {
+				return false
+			}
+		} else if b[i] != shape[i] {
+			return false
+		}
+	}
+	return true
+}
+
+const stampLength = len("0000-00-00 00:00:00")

@@ -1,0 +1,222 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package dialect
+
+import (
+	"bytes"
+	"time"
+)
+
+// Bounds on what a worker can make a ledger remember.
+const (
+	maxOpen    = 1024 // jobs open at once; the oldest is forgotten beyond it
+	maxIDBytes = 128  // of an id
+	maxClass   = 256  // bytes of a class or queue name
+	maxNames   = 1000 // distinct class and queue names kept
+)
+
+// Job is a job that is worked on.
+type Job struct {
+	ID, Class, Queue string
+	Since            time.Time
+}
+
+// Ending is the last job that ended.
+type Ending struct {
+	Class    string
+	Failed   bool
+	Duration time.Duration
+	At       time.Time
+}
+
+// Tally is what a ledger counted since it was last asked.
+type Tally struct {
+	// Started counts the attempts begun; each of them ends in at most one of the
+	// other three.
+	Started, Processed, Failed, Released int64
+	// Spent is the time of the ended attempts.
+	Spent time.Duration
+	// Open is the job open for longest, nil if none is; OpenCount tells how many are.
+	Open      *Job
+	OpenCount int
+	// Last is the job that ended last, of the whole life of the ledger.
+	Last Ending
+}
+
+// Ledger pairs the job events of one process.
+type Ledger struct {
+	concurrent bool
+
+	opens     []open
+	names     map[string]string
+	tally     Tally
+	last      Ending
+	sawStart  bool
+	failed    bool // the event before this one was a failure ...
+	failedID  []byte
+	failedTry int
+	failedJob string
+}
+
+type open struct {
+	id           []byte
+	attempt      int
+	class, queue string
+	since        time.Time
+}
+
+// NewLedger returns an empty ledger. Concurrent workers have their jobs paired by id.
+func NewLedger(concurrent bool) *Ledger {
+	return &Ledger{concurrent: concurrent, names: map[string]string{}}
+}
+
+// Apply counts one event that was seen at now.
+func (l *Ledger) Apply(event *Event, now time.Time) {
+	if event.Kind == Started {
+		l.start(event, now)
+		return
+	}
+	if event.Kind == Processed && l.afterFailure(event) {
+		return
+	}
+	l.end(event, now)
+}
+
+// Take returns the counts since the last call, and what is open now.
+func (l *Ledger) Take() Tally {
+	tally := l.tally
+	tally.Last = l.last
+	tally.OpenCount = len(l.opens)
+	if len(l.opens) > 0 {
+		o := &l.opens[0]
+		tally.Open = &Job{ID: string(o.id), Class: o.class, Queue: o.queue, Since: o.since}
+	}
+	l.tally = Tally{}
+	return tally
+}
+
+func (l *Ledger) start(event *Event, now time.Time) {
+	l.sawStart = true
+	l.failed = false
+	switch at := l.find(event); {
+	case !l.concurrent && len(l.opens) > 0:
+		l.close(0, Released, -1, now)
+	case l.concurrent && at >= 0:
+		l.close(at, Released, -1, now)
+	case len(l.opens) >= maxOpen:
+		l.remove(0)
+	}
+	l.tally.Started++
+	l.push(event, now)
+}
+
+// afterFailure tells whether a success belongs to an attempt that has failed
+// already. Where lines carry no id, the class and the missing start tell.
+func (l *Ledger) afterFailure(event *Event) bool {
+	if !l.failed {
+		return false
+	}
+	if len(event.ID) > 0 || len(l.failedID) > 0 {
+		return event.Attempt == l.failedTry && bytes.Equal(cut(event.ID, maxIDBytes), l.failedID)
+	}
+	return l.sawStart && len(l.opens) == 0 && string(cut(event.Class, maxClass)) == l.failedJob
+}
+
+func (l *Ledger) end(event *Event, now time.Time) {
+	at := l.find(event)
+	if at < 0 {
+		// An end without its start: the worker prints no starts, or its line was
+		// lost. In a sequential worker whatever was open is over too.
+		if !l.concurrent && len(l.opens) > 0 {
+			l.close(0, Released, -1, now)
+		}
+		l.tally.Started++
+		l.push(event, now)
+		at = len(l.opens) - 1
+	}
+	if l.failed = event.Kind == Failed; l.failed {
+		l.failedID = append(l.failedID[:0], cut(event.ID, maxIDBytes)...)
+		l.failedTry = event.Attempt
+		l.failedJob = l.name(event.Class)
+	}
+	l.close(at, event.Kind, event.Duration, now)
+}
+
+// find returns the index of the open job an event belongs to, or -1.
+func (l *Ledger) find(event *Event) int {
+	for i := range l.opens {
+		o := &l.opens[i]
+		if len(event.ID) == 0 || len(o.id) == 0 {
+			if !l.concurrent {
+				return i
+			}
+			continue
+		}
+		if o.attempt == event.Attempt && bytes.Equal(o.id, cut(event.ID, maxIDBytes)) {
+			return i
+		}
+	}
+	if l.concurrent && len(event.ID) == 0 && len(l.opens) > 0 {
+		return 0
+	}
+	return -1
+}
+
+func (l *Ledger) push(event *Event, now time.Time) {
+	n := len(l.opens)
+	if n < cap(l.opens) {
+		l.opens = l.opens[:n+1] // takes over the id's memory of an earlier job
+	} else {
+		l.opens = append(l.opens, open{})
+	}
+	o := &l.opens[n]
+	*o = open{
+		id: append(o.id[:0], cut(event.ID, maxIDBytes)...), attempt: event.Attempt,
+		class: l.name(event.Class), queue: l.name(event.Queue), since: now,
+	}
+}
+
+func (l *Ledger) close(at int, kind Kind, own time.Duration, now time.Time) {
+	o := &l.opens[at]
+	spent := own
+	if spent < 0 || spent > unmeasured {
+		spent = max(now.Sub(o.since), 0)
+	}
+	switch kind {
+	case Processed:
+		l.tally.Processed++
+	case Failed:
+		l.tally.Failed++
+	default:
+		l.tally.Released++
+	}
+	l.tally.Spent += spent
+	l.last = Ending{Class: o.class, Failed: kind == Failed, Duration: spent, At: now}
+	l.remove(at)
+}
+
+// remove takes a job out and keeps its memory behind the end for the next one.
+func (l *Ledger) remove(at int) {
+	gone := l.opens[at]
+	n := copy(l.opens[at:], l.opens[at+1:])
+	l.opens[at+n] = gone
+	l.opens = l.opens[:at+n]
+}
+
+// name returns the string of a class or queue, made once for each.
+func (l *Ledger) name(b []byte) string {
+	b = cut(b, maxClass)
+	if s, ok := l.names[string(b)]; ok {
+		return s
+	}
+	s := string(bytes.ToValidUTF8(b, []byte("?")))
+	if len(l.names) < maxNames {
+		l.names[string(b)] = s
+	}
+	return s
+}
+
+func cut(b []byte, most int) []byte {
+	return b[:min(len(b), most)]
+}

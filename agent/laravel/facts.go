@@ -1,0 +1,136 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package laravel
+
+import (
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"queueworker.dev/queueworker/agent/dialect"
+)
+
+// Facts are what is known of the installed worker program.
+type Facts struct {
+	// Known tells that the questions were answered.
+	Known bool
+	// Pcntl tells that PHP has the extension, so that the worker handles SIGTERM
+	// and enforces its timeout.
+	Pcntl bool
+	// Options are the long options of queue:work, without dashes, sorted.
+	Options []string
+	// Version is the framework's, such as 8.83.26; empty if it could not be told.
+	Version string
+	// ShellWrapped tells that the wrapper is a shell that keeps signals to itself.
+	ShellWrapped bool
+}
+
+// Has tells whether queue:work has an option.
+func (f Facts) Has(option string) bool {
+	_, found := slices.BinarySearch(f.Options, option)
+	return found
+}
+
+// Dialect is how the worker prints.
+func (f Facts) Dialect() string {
+	switch {
+	case f.Has("json"):
+		return dialect.JSON
+	case newText(f.Version):
+		return dialect.Text
+	}
+	return dialect.Brackets
+}
+
+var versionParts = regexp.MustCompile(`^(\d+)\.(\d+)`)
+
+// newText tells whether a version prints the text lines that came with 9.21.
+func newText(version string) bool {
+	parts := versionParts.FindStringSubmatch(version)
+	if parts == nil {
+		return false
+	}
+	major, minor := number(parts[1]), number(parts[2])
+	return major > 9 || major == 9 && minor >= 21
+}
+
+func number(digits string) int {
+	n := 0
+	for _, d := range digits {
+		n = min(n*10+int(d-'0'), 1<<20)
+	}
+	return n
+}
+
+// Answer is what one question printed and how it ended.
+type Answer struct {
+	Output string
+	Code   int
+	// Err is why it could not be asked or gave no answer in time.
+	Err error
+}
+
+func (a Answer) good() bool { return a.Err == nil && a.Code == 0 }
+
+// Answers are the three questions' answers.
+type Answers struct {
+	Modules, Help, Version Answer
+}
+
+// Questions are the commands to ask, in the order modules, help, version.
+func Questions(wrapper []string) [3][]string {
+	ask := func(arguments ...string) []string { return slices.Concat(wrapper, arguments) }
+	return [3][]string{
+		ask("php", "-m"),
+		ask("php", "artisan", "queue:work", "--help", "--no-ansi", "--no-interaction"),
+		ask("php", "artisan", "--version", "--no-ansi", "--no-interaction"),
+	}
+}
+
+var (
+	helpOption  = regexp.MustCompile(`(?m)^\s+(?:-\w(?:\|\w+)*, )?\s*--([a-z][a-z-]*)`)
+	versionLine = regexp.MustCompile(`(?i)framework.*?\s+v?(\d+\.\d+[0-9A-Za-z.+-]*)`)
+)
+
+// Read makes facts of answers. Modules and help have to be answered; the version
+// may stay unknown.
+func Read(answers Answers, wrapper []string) Facts {
+	facts := Facts{
+		Known:        answers.Modules.good() && answers.Help.good(),
+		ShellWrapped: shellWrapped(wrapper),
+	}
+	for line := range strings.Lines(answers.Modules.Output) {
+		facts.Pcntl = facts.Pcntl || strings.TrimSpace(line) == "pcntl"
+	}
+	for _, match := range helpOption.FindAllStringSubmatch(answers.Help.Output, -1) {
+		facts.Options = append(facts.Options, match[1])
+	}
+	slices.Sort(facts.Options)
+	facts.Options = slices.Compact(facts.Options)
+	facts.Known = facts.Known && facts.Has("queue")
+	if match := versionLine.FindStringSubmatch(answers.Version.Output); match != nil && answers.Version.good() {
+		facts.Version = match[1]
+	}
+	return facts
+}
+
+// shells are programs that do not pass a signal on to what they run.
+var shells = []string{"sh", "dash", "bash", "ash", "zsh", "ksh", "busybox"}
+
+// shellWrapped tells whether a wrapper runs a script given in its arguments that
+// does not replace the shell by the worker.
+func shellWrapped(wrapper []string) bool {
+	for i, word := range wrapper {
+		if !slices.Contains(shells, path.Base(word)) {
+			continue
+		}
+		for j, flag := range wrapper[i+1:] {
+			if strings.HasPrefix(flag, "-") && strings.HasSuffix(flag, "c") && i+j+2 < len(wrapper) {
+				return !strings.Contains(wrapper[i+j+2], "exec ")
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,118 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package output
+
+import (
+	"bytes"
+	"time"
+)
+
+// bufferSize is the most that is read at once, and the most of a line that is
+// looked at for an event.
+const bufferSize = 64 << 10
+
+// Stream is one of the two streams of a process: bytes in, ranges to pass on out.
+type Stream struct {
+	worker *Worker
+	// events tells whether job events are looked for here; Laravel prints them on
+	// stdout only.
+	events bool
+
+	buffer []byte
+	held   int      // bytes in buffer
+	keep   [][2]int // ranges of buffer to pass on
+	done   int      // bytes of buffer that are dealt with
+
+	budget  budget
+	dropped int64
+
+	// State of a line whose beginning has been dealt with already.
+	begun  bool
+	carry  []byte
+	passed bool // some of the beginning was passed on
+	cut    bool // some of it was dropped
+}
+
+// NewStream returns a stream of the worker.
+func NewStream(worker *Worker, events bool) *Stream {
+	return &Stream{worker: worker, events: events, buffer: make([]byte, bufferSize)}
+}
+
+// scan looks at the lines that are complete in the buffer. With flush, or when
+// the buffer is full, the beginning of an incomplete one is dealt with too.
+func (s *Stream) scan(now time.Time, flush bool) {
+	s.worker.mu.Lock()
+	defer s.worker.mu.Unlock()
+	s.keep, s.done = s.keep[:0], 0
+	for s.done < s.held {
+		end := bytes.IndexByte(s.buffer[s.done:s.held], '\n')
+		if end < 0 {
+			break
+		}
+		s.line(s.done, s.done+end+1, now)
+	}
+	if s.done < s.held && (flush || s.held-s.done == len(s.buffer)) {
+		s.beginning(s.done, s.held, now)
+	}
+}
+
+// line deals with buffer[from:to], the end of a line with its line end.
+func (s *Stream) line(from, to int, now time.Time) {
+	content := s.buffer[from : to-1]
+	if s.begun {
+		s.carry = append(s.carry, content[:min(len(content), bufferSize-len(s.carry))]...)
+		content = s.carry
+	}
+	if n := len(content); n > 0 && content[n-1] == '\r' {
+		content = content[:n-1]
+	}
+	event := s.worker.line(content, s.events, now)
+	switch {
+	case s.cut:
+		s.dropped += int64(to - 1 - from)
+		if s.passed {
+			s.pass(to-1, to) // ends what was passed on of it
+		} else {
+			s.dropped++
+		}
+	case event || s.passed || s.budget.take(to-from, now):
+		s.pass(from, to)
+	default:
+		s.dropped += int64(to - from)
+	}
+	s.done = to
+	s.begun, s.passed, s.cut = false, false, false
+	if s.carry = s.carry[:0]; cap(s.carry) > 4096 {
+		s.carry = nil
+	}
+}
+
+// beginning deals with buffer[from:to], a part of a line without its end.
+func (s *Stream) beginning(from, to int, now time.Time) {
+	content := s.buffer[from:to]
+	s.carry = append(s.carry, content[:min(len(content), bufferSize-len(s.carry))]...)
+	s.begun = true
+	if !s.cut && s.budget.take(to-from, now) {
+		s.passed = true
+		s.pass(from, to)
+	} else {
+		s.cut = true
+		s.dropped += int64(to - from)
+	}
+	s.done = to
+}
+
+func (s *Stream) pass(from, to int) {
+	if n := len(s.keep); n > 0 && s.keep[n-1][1] == from {
+		s.keep[n-1][1] = to
+		return
+	}
+	s.keep = append(s.keep, [2]int{from, to})
+}
+
+// free makes room for what was dealt with. The ranges to pass on are gone then.
+func (s *Stream) free() {
+	s.held = copy(s.buffer, s.buffer[s.done:s.held])
+	s.keep, s.done = s.keep[:0], 0
+}

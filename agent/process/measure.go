@@ -1,0 +1,98 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package process
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// Usage is what a process and its descendants use.
+type Usage struct {
+	// Memory is the proportional set size in bytes: shared pages are counted in
+	// shares. Where it cannot be read, the resident set size.
+	Memory int64
+	// CPU is the time used so far.
+	CPU time.Duration
+}
+
+// Measure measures children and their descendants, those that are gone left out.
+func Measure(pids []int) map[int]Usage {
+	entries, self := list(), os.Getpid()
+	usage := make(map[int]Usage, len(pids))
+	for _, pid := range pids {
+		var sum Usage
+		for _, e := range tree(entries, pid, self) {
+			sum.Memory += memory(e.pid)
+			sum.CPU += e.cpu
+		}
+		if sum.Memory > 0 {
+			usage[pid] = sum
+		}
+	}
+	return usage
+}
+
+func memory(pid int) int64 {
+	dir := "/proc/" + strconv.Itoa(pid)
+	if rollup, err := os.ReadFile(dir + "/smaps_rollup"); err == nil {
+		if kilobytes, ok := member(rollup, "Pss:"); ok {
+			return kilobytes << 10
+		}
+	}
+	statm, err := os.ReadFile(dir + "/statm")
+	if err != nil {
+		return 0
+	}
+	fields := bytes.Fields(statm)
+	if len(fields) < 2 {
+		return 0
+	}
+	pages, _ := strconv.ParseInt(string(fields[1]), 10, 64)
+	return pages * int64(os.Getpagesize())
+}
+
+// member returns the number behind a name at the beginning of a line.
+func member(text []byte, name string) (int64, bool) {
+	for line := range bytes.Lines(text) {
+		fields := bytes.Fields(line)
+		if len(fields) >= 2 && string(fields[0]) == name {
+			n, err := strconv.ParseInt(string(fields[1]), 10, 64)
+			return n, err == nil
+		}
+	}
+	return 0, false
+}
+
+// shells are programs that keep a signal to themselves.
+var shells = []string{"sh", "dash", "bash", "ash", "busybox", "zsh", "ksh", "mksh"}
+
+// IsShell tells whether a program of this path or name is a shell.
+func IsShell(path string) bool { return slices.Contains(shells, filepath.Base(path)) }
+
+// Worker looks behind shells: it returns the process a shell has started and
+// waits for, or pid itself where pid is no shell, or waits for none or several.
+func Worker(pid int) (worker int, wrapped bool) {
+	for range 4 { // shells that start shells
+		exe, err := os.Readlink("/proc/" + strconv.Itoa(pid) + "/exe")
+		if err != nil || !IsShell(exe) {
+			break
+		}
+		var children []int
+		for _, e := range list() {
+			if e.parent == pid && e.state != 'Z' {
+				children = append(children, e.pid)
+			}
+		}
+		if len(children) != 1 {
+			break
+		}
+		pid, wrapped = children[0], true
+	}
+	return pid, wrapped
+}

@@ -1,0 +1,218 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package process
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"strconv"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// prSetChildSubreaper is PR_SET_CHILD_SUBREAPER of prctl(2).
+const prSetChildSubreaper = 36
+
+// oomScore makes the kernel kill workers before the agent.
+const oomScore = 1000
+
+// Command is what to start.
+type Command struct {
+	// Arguments are the program, looked up in PATH, and its arguments.
+	Arguments []string
+	// Env is the environment; nil is the agent's own.
+	Env []string
+}
+
+// Child is a started process.
+type Child struct {
+	// PID is its number, also that of its session and process group.
+	PID int
+	// Stdout and Stderr are the reading ends of its streams, not blocking.
+	Stdout, Stderr *os.File
+
+	done  chan struct{}
+	end   End
+	start time.Time
+}
+
+// End is how a process ended.
+type End struct {
+	// Code is the exit code, or 128 plus Signal.
+	Code int
+	// Signal ended the process, or is 0.
+	Signal syscall.Signal
+	// CPU is the time it and the descendants it waited for have used.
+	CPU time.Duration
+}
+
+// Done is closed when the process has been reaped.
+func (c *Child) Done() <-chan struct{} { return c.done }
+
+// End tells how the process ended; valid once Done is closed.
+func (c *Child) End() End { return c.end }
+
+// Reaper is the table of children.
+type Reaper struct {
+	mu       sync.Mutex
+	children map[int]*Child
+	signals  chan os.Signal
+	null     *os.File
+}
+
+// NewReaper makes this process the reaper of all its descendants and begins to reap.
+func NewReaper() (*Reaper, error) {
+	// Fails only where the kernel does not know it; PID 1 needs it not.
+	if _, _, errno := syscall.Syscall(syscall.SYS_PRCTL, prSetChildSubreaper, 1, 0); errno != 0 && os.Getpid() != 1 {
+		return nil, fmt.Errorf("become the reaper of orphaned processes: %w", errno)
+	}
+	null, err := os.Open(os.DevNull)
+	if err != nil {
+		return nil, fmt.Errorf("open the stdin of workers: %w", err)
+	}
+	r := &Reaper{children: map[int]*Child{}, signals: make(chan os.Signal, 1), null: null}
+	signal.Notify(r.signals, syscall.SIGCHLD)
+	go func() {
+		for range r.signals {
+			r.reap()
+		}
+	}()
+	return r, nil
+}
+
+// Start starts a process in its own session with oom_score_adj 1000. The caller
+// reads its streams and closes them.
+func (r *Reaper) Start(command Command) (*Child, error) {
+	path, err := exec.LookPath(command.Arguments[0])
+	if err != nil {
+		return nil, err
+	}
+	env := command.Env
+	if env == nil {
+		env = os.Environ()
+	}
+	stdout, stdoutEnd, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	stderr, stderrEnd, err := os.Pipe()
+	if err != nil {
+		return nil, closeAll(err, stdout, stdoutEnd)
+	}
+	child := &Child{Stdout: stdout, Stderr: stderr, done: make(chan struct{})}
+	attributes := &syscall.ProcAttr{
+		Env:   env,
+		Files: []uintptr{r.null.Fd(), rawFd(stdoutEnd), rawFd(stderrEnd)},
+		Sys:   &syscall.SysProcAttr{Setsid: true},
+	}
+	r.mu.Lock()
+	child.PID, err = syscall.ForkExec(path, command.Arguments, attributes)
+	if err == nil {
+		r.children[child.PID] = child
+	}
+	r.mu.Unlock()
+	if err != nil {
+		err = &os.PathError{Op: "start", Path: path, Err: err}
+		return nil, closeAll(err, stdout, stdoutEnd, stderr, stderrEnd)
+	}
+	_ = closeAll(nil, stdoutEnd, stderrEnd)
+	child.start = time.Now()
+	return child, sacrifice(child.PID)
+}
+
+// Signal sends a signal to a child that has not been reaped; false if it has.
+func (r *Reaper) Signal(pid int, sig syscall.Signal) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if _, alive := r.children[pid]; !alive {
+		return false
+	}
+	return syscall.Kill(pid, sig) == nil
+}
+
+// reap collects everything that has ended.
+func (r *Reaper) reap() {
+	for {
+		var status syscall.WaitStatus
+		var usage syscall.Rusage
+		r.mu.Lock()
+		pid, err := syscall.Wait4(-1, &status, syscall.WNOHANG, &usage)
+		child := r.children[pid]
+		if pid > 0 {
+			delete(r.children, pid)
+		}
+		r.mu.Unlock()
+		switch {
+		case err == syscall.EINTR: //nolint:errorlint // a plain errno
+			continue
+		case err != nil || pid <= 0:
+			return
+		case child != nil:
+			child.end = ending(status, usage)
+			close(child.done)
+		}
+	}
+}
+
+func ending(status syscall.WaitStatus, usage syscall.Rusage) End {
+	end := End{
+		Code: status.ExitStatus(),
+		CPU:  time.Duration(usage.Utime.Nano() + usage.Stime.Nano()),
+	}
+	if status.Signaled() {
+		end.Signal = status.Signal()
+		end.Code = 128 + int(end.Signal)
+	}
+	return end
+}
+
+// sacrifice offers a process to the kernel when memory runs out. It cannot fail
+// for lack of rights, since it raises the score, except where the score is that
+// high already. A process that has ended meanwhile is no error.
+func sacrifice(pid int) error {
+	path := "/proc/" + strconv.Itoa(pid) + "/oom_score_adj"
+	err := os.WriteFile(path, []byte(strconv.Itoa(oomScore)), 0)
+	if err == nil || os.IsNotExist(err) {
+		return nil
+	}
+	if score, readErr := os.ReadFile(path); readErr != nil || string(score) == strconv.Itoa(oomScore)+"\n" {
+		return nil
+	}
+	return &ScoreError{PID: pid, Err: err}
+}
+
+// ScoreError tells that a process was started, but that the kernel may kill the
+// agent before it when memory runs out.
+type ScoreError struct {
+	PID int
+	Err error
+}
+
+func (e *ScoreError) Error() string {
+	return fmt.Sprintf("set oom_score_adj of process %d: %v", e.PID, e.Err)
+}
+
+func (e *ScoreError) Unwrap() error { return e.Err }
+
+// rawFd returns the number of a file without making it blocking, as Fd would.
+func rawFd(file *os.File) (number uintptr) {
+	raw, err := file.SyscallConn()
+	if err == nil {
+		err = raw.Control(func(fd uintptr) { number = fd })
+	}
+	if err != nil {
+		panic("process: a new pipe has no descriptor: " + err.Error())
+	}
+	return number
+}
+
+func closeAll(err error, files ...*os.File) error {
+	for _, file := range files {
+		_ = file.Close()
+	}
+	return err
+}

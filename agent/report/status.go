@@ -1,0 +1,119 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package report
+
+import (
+	"math"
+	"time"
+
+	"queueworker.dev/queueworker/agent/supervisor"
+	"queueworker.dev/queueworker/api/protocol"
+)
+
+// Input is what a status document is made of.
+type Input struct {
+	State   *supervisor.State
+	Network protocol.Network
+	// Agent is the agent's version, PodUID the pod's.
+	Agent, PodUID string
+	Now           time.Time
+}
+
+// workerAlive is the age at which a process that prints nothing counts as idle.
+const workerAlive = 2 * time.Second
+
+// Status makes the status document.
+func Status(in Input) protocol.Status {
+	s := in.State
+	status := protocol.Status{
+		Version: protocol.Version, Agent: in.Agent, PodUID: in.PodUID,
+		ControlError: s.ControlError, Phase: s.Phase(), Ready: s.Ready(),
+		UptimeSeconds: seconds(in.Now.Sub(s.Begun)), Counters: s.Counters, Network: in.Network,
+		Workers: make([]protocol.Worker, len(s.Slots)),
+	}
+	if s.Control != nil {
+		status.ControlRevision = s.Control.Revision
+	}
+	if s.Facts.Final {
+		status.Runtime = runtimeFacts(s.Facts)
+	}
+	for i := range s.Slots {
+		status.Workers[i] = worker(s, i, in.Now)
+	}
+	for i := range s.RecentExits {
+		status.RecentExits = append(status.RecentExits, *exit(&s.RecentExits[i], in.Now))
+	}
+	return status
+}
+
+func runtimeFacts(facts supervisor.Facts) *protocol.RuntimeFacts {
+	out := &protocol.RuntimeFacts{
+		GracefulStop: facts.Signals && !facts.ShellWrapped,
+		Dialect:      facts.Dialect, Version: facts.Version,
+	}
+	switch {
+	case !facts.Signals:
+		out.GracefulStopReason = "NoPcntl"
+	case facts.ShellWrapped:
+		out.GracefulStopReason = "ShellWrapper"
+	}
+	return out
+}
+
+func worker(s *supervisor.State, number int, now time.Time) protocol.Worker {
+	slot := &s.Slots[number]
+	p := &slot.Process
+	out := protocol.Worker{
+		Slot: int32(number), PID: int32(p.PID), State: workerState(s, slot, now),
+		Processed: slot.Processed, Failed: slot.Failed,
+		MemoryBytes: p.Memory, CPUSeconds: seconds(slot.CPU + p.CPU), CPUCores: round(p.Cores),
+	}
+	if slot.Running() {
+		out.AgeSeconds = seconds(now.Sub(p.StartedAt))
+	} else if wait := slot.RetryAt.Sub(now); wait > 0 && s.Wanted() > 0 {
+		out.NextStartSeconds = seconds(wait)
+	}
+	if p.Open != nil {
+		out.Job = &protocol.Job{
+			ID: p.Open.ID, Class: p.Open.Class, Queue: p.Open.Queue, AgeSeconds: seconds(now.Sub(p.Open.Since)),
+		}
+	}
+	if slot.LastExit != nil {
+		out.LastExit = exit(slot.LastExit, now)
+	}
+	return out
+}
+
+func workerState(s *supervisor.State, slot *supervisor.Slot, now time.Time) protocol.WorkerState {
+	p := &slot.Process
+	switch {
+	case slot.Running() && p.Retiring != "":
+		return protocol.WorkerRetiring
+	case slot.Running() && p.Open != nil:
+		return protocol.WorkerBusy
+	case slot.Running() && !p.Printed && now.Sub(p.StartedAt) < workerAlive:
+		return protocol.WorkerStarting
+	case slot.Running():
+		return protocol.WorkerIdle
+	case s.Phase() == protocol.PhasePaused:
+		return protocol.WorkerPaused
+	case s.Terminating:
+		return protocol.WorkerStopped
+	case slot.RetryAt.After(now):
+		return protocol.WorkerBackingOff
+	}
+	return protocol.WorkerStarting
+}
+
+func exit(e *supervisor.Exit, now time.Time) *protocol.Exit {
+	out := e.Exit
+	out.AgeSeconds = seconds(now.Sub(e.At))
+	out.UptimeSeconds = round(out.UptimeSeconds)
+	return &out
+}
+
+// seconds rounds to milliseconds, which is as much as a reader can use.
+func seconds(d time.Duration) float64 { return round(d.Seconds()) }
+
+func round(x float64) float64 { return math.Round(x*1000) / 1000 }

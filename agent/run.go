@@ -1,0 +1,136 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"os/signal"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"syscall"
+	"time"
+
+	"queueworker.dev/queueworker/agent/control"
+	"queueworker.dev/queueworker/agent/output"
+	"queueworker.dev/queueworker/agent/process"
+	"queueworker.dev/queueworker/agent/report"
+	"queueworker.dev/queueworker/agent/supervisor"
+	"queueworker.dev/queueworker/api/protocol"
+)
+
+// The agent shares the container's memory with its workers, so it trades a little
+// CPU for a small heap, and never uses more threads than it needs.
+const (
+	memoryLimit  = 10 << 20 // bytes, of the Go runtime; a soft one
+	heapGrowth   = 50       // percent
+	mostParallel = 2
+)
+
+// logger writes the agent's own lines, each whole, past the budget of its workers.
+func logger(sink *output.Sink) func(format string, arguments ...any) {
+	return func(format string, arguments ...any) {
+		line := strings.ReplaceAll(fmt.Sprintf(format, arguments...), "\n", " ")
+		sink.WriteString("queueworker-agent: " + line + "\n")
+	}
+}
+
+// run supervises until the pod ends and returns the exit code.
+func run(p paths, command []string, version string) int {
+	debug.SetGCPercent(heapGrowth)
+	debug.SetMemoryLimit(memoryLimit)
+	runtime.GOMAXPROCS(min(runtime.NumCPU(), mostParallel))
+	// A closed stdout must not end the agent; handled, not ignored, because what is
+	// ignored stays so in the workers.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
+
+	stderr := output.NewSink(os.Stderr)
+	log := logger(stderr)
+	config, err := parseConfig(os.Getenv(protocol.ConfigEnv), command)
+	if err != nil {
+		log("%v", err)
+		refuse(p, err)
+		return exitUsage
+	}
+	_ = os.Unsetenv(protocol.ConfigEnv) // nothing to the workers
+	if err := supervise(p, config, version, stderr, log); err != nil {
+		log("%v", err)
+		refuse(p, err)
+		return exitFailed
+	}
+	return exitOK
+}
+
+// refuse leaves the last word of an agent that cannot work, with the counts of
+// the containers before it.
+func refuse(p paths, cause error) {
+	past, _ := report.Load(p.state)
+	_ = report.WriteFinal(p.terminationMessage, protocol.Final{
+		Version: protocol.Version, Counters: past.Counters, Complete: true, Message: cause.Error(),
+	})
+}
+
+func supervise(p paths, config protocol.Config, version string, stderr *output.Sink, log func(string, ...any)) error {
+	past, err := report.Load(p.state)
+	if err != nil {
+		log("%v; counts begin at zero", err)
+	}
+	listener, err := report.Listen(p.address)
+	if err != nil {
+		return fmt.Errorf("serve the status on %s: %w", p.address, err)
+	}
+	reaper, err := process.NewReaper()
+	if err != nil {
+		return err
+	}
+	var program supervisor.Program = &customProgram{config: config}
+	facts := customFacts
+	if config.Runtime == protocol.RuntimeLaravel {
+		program, facts = newLaravelProgram(config, log), supervisor.Facts{}
+	}
+	keeper := report.NewKeeper(p.state, p.terminationMessage, log)
+	executor := &supervisor.Executor{
+		Reaper: reaper, Cgroup: process.OpenCgroup(p.cgroup), Program: program,
+		Stdout: output.NewSink(os.Stdout), Stderr: stderr, Log: log, Changed: keeper.Changed,
+	}
+	executor.Begin(supervisor.New(settings(config, os.Getenv(protocol.PodNameEnv)), facts, past, time.Now()))
+	keeper.Changed(executor.State(), true)
+
+	server := report.NewServer(report.Source{
+		State: executor.State, Agent: version, PodUID: os.Getenv(protocol.PodUIDEnv),
+		Namespace: config.Namespace, Name: config.Name, App: config.App,
+	})
+	go func() {
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			log("stopped to serve the status: %v", err)
+		}
+	}()
+	listen(executor, p.control)
+	executor.Run()
+	keeper.Close(executor.State())
+	return nil
+}
+
+// listen turns what the agent hears from outside into events: the pod's end and
+// the control documents.
+func listen(executor *supervisor.Executor, dir string) {
+	ends := make(chan os.Signal, 1)
+	signal.Notify(ends, syscall.SIGTERM, syscall.SIGINT)
+	go func() {
+		for range ends {
+			executor.Tell(supervisor.Terminate{})
+		}
+	}()
+	go control.Watch(context.Background(), dir, func(change control.Change) {
+		event := supervisor.ControlRead{Document: change.Document}
+		if change.Err != nil {
+			event.Err = change.Err.Error()
+		}
+		executor.Tell(event)
+	})
+}

@@ -1,0 +1,58 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package supervisor
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"queueworker.dev/queueworker/agent/process"
+)
+
+// askLimit bounds how long one question may take, and answerBytes its answer.
+const (
+	askLimit    = 20 * time.Second
+	answerBytes = 256 << 10
+)
+
+// Runner runs a command to its end and returns what it printed and its exit code.
+type Runner func(arguments []string) (stdout string, code int, err error)
+
+// run is the executor's Runner.
+func (x *Executor) run(arguments []string) (string, int, error) {
+	child, err := x.Reaper.Start(process.Command{Arguments: arguments})
+	if child == nil {
+		return "", 0, err
+	}
+	printed := make(chan string, 1)
+	go func() { printed <- readAll(child.Stdout) }()
+	go readAll(child.Stderr)
+	select {
+	case <-child.Done():
+	case <-x.stopped:
+		x.Reaper.KillTree(child.PID)
+		<-child.Done()
+	case <-time.After(askLimit):
+		x.Reaper.KillTree(child.PID)
+		<-child.Done()
+		err = fmt.Errorf("it gave no answer in %s", askLimit)
+	}
+	if _, scoreless := err.(*process.ScoreError); scoreless { //nolint:errorlint // not wrapped
+		err = nil
+	}
+	// Something it started may still hold the pipes.
+	_ = child.Stdout.SetReadDeadline(time.Now().Add(time.Second))
+	_ = child.Stderr.SetReadDeadline(time.Now().Add(time.Second))
+	return <-printed, child.End().Code, err
+}
+
+// readAll reads a pipe to its end and closes it; beyond answerBytes it reads in vain.
+func readAll(pipe *os.File) string {
+	defer func() { _ = pipe.Close() }()
+	text, _ := io.ReadAll(io.LimitReader(pipe, answerBytes))
+	_, _ = io.Copy(io.Discard, pipe)
+	return string(text)
+}

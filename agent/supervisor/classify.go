@@ -1,0 +1,215 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package supervisor
+
+import (
+	"fmt"
+	"syscall"
+	"time"
+
+	"queueworker.dev/queueworker/agent/dialect"
+	"queueworker.dev/queueworker/api/protocol"
+)
+
+// Exit codes with a meaning.
+const (
+	exitMemory      = 12  // Laravel's worker used more than --memory
+	exitNotRunnable = 126 // of a shell: found but not executable
+	exitNotFound    = 127 // of a shell: not found
+	exitPHP         = 255 // PHP's fatal error
+)
+
+// timeoutSlack is how much earlier than its timeout a job may seem to have been
+// killed: Laravel starts its alarm before it prints the line of the job.
+const timeoutSlack = 500 * time.Millisecond
+
+// lastWord is how long after its last line a process that killed itself is gone.
+const lastWord = 2 * time.Second
+
+// Ending is all that is known of an end when it is classified.
+type Ending struct {
+	Settings Settings
+	Now      time.Time
+	Uptime   time.Duration
+
+	// StartError is why the process could not even be started.
+	StartError string
+	NotFound   bool
+
+	Code, Signal int
+	OutOfMemory  bool
+	Tail         string
+
+	// Asked is why the agent asked for the end, Killed why it killed the process.
+	Asked, Killed protocol.ExitReason
+	Pressure      Pressure
+
+	Open    *dialect.Job
+	Last    dialect.Ending
+	Jobs    int64
+	Memory  int64
+	MaxTime time.Duration
+}
+
+// Verdict is the reason of an end in the words of the status document.
+type Verdict struct {
+	Reason   protocol.ExitReason
+	Code     int
+	Message  string
+	JobClass string
+}
+
+// Classify names the reason of an end. The first rule that fits decides.
+func Classify(e Ending) Verdict {
+	v := Verdict{Code: e.Code}
+	if e.StartError != "" {
+		return notStarted(e)
+	}
+	if e.Open != nil {
+		v.JobClass = e.Open.Class
+	}
+	// A shell tells a signal that ended its child as an exit code.
+	if e.Signal == 0 && e.Code > 128 && e.Code <= 128+int(syscall.SIGSYS) {
+		e.Signal = e.Code - 128
+	}
+	switch {
+	case e.Signal != 0:
+		v.Reason, v.Message = bySignal(e)
+	case e.Code == 0:
+		v.Reason, v.Message = byItself(e)
+	case e.Code == exitMemory && e.Settings.Laravel:
+		v.Reason = protocol.ExitMemory
+		v.Message = fmt.Sprintf("It used more memory than its limit of %s and ended after its job.", mebibytes(e.Settings.MemoryBytes))
+	default:
+		v.Reason, v.Message = byFailure(e)
+	}
+	if v.Reason == protocol.ExitJobTimeout && v.JobClass == "" {
+		v.JobClass = e.Last.Class
+	}
+	return v
+}
+
+func notStarted(e Ending) Verdict {
+	if e.NotFound {
+		return Verdict{
+			Reason: protocol.ExitCommandNotFound, Code: exitNotFound,
+			Message: "Its command cannot be run: " + sentence(e.StartError),
+		}
+	}
+	return Verdict{
+		Reason: protocol.ExitCrashed, Code: exitNotRunnable,
+		Message: "It could not be started: " + sentence(e.StartError),
+	}
+}
+
+// bySignal classifies an end by a signal. SIGKILL comes from the agent, from
+// Laravel itself for a job over its timeout, from the kernel, or from elsewhere.
+func bySignal(e Ending) (protocol.ExitReason, string) {
+	sig := syscall.Signal(e.Signal)
+	if sig == syscall.SIGKILL {
+		switch {
+		case e.Killed != "":
+			return byAgent(e)
+		case timedOut(e):
+			return protocol.ExitJobTimeout, timeoutMessage(e)
+		case e.OutOfMemory:
+			return protocol.ExitOOMKilled, "The kernel killed it because the container reached its memory limit" + during(e) + "."
+		}
+		return protocol.ExitKilled, "Something outside the pod's agent killed it with " + signalName(sig) + during(e) + "."
+	}
+	switch sig {
+	case syscall.SIGSEGV, syscall.SIGABRT, syscall.SIGBUS, syscall.SIGILL, syscall.SIGFPE, syscall.SIGSYS, syscall.SIGTRAP:
+		return protocol.ExitCrashed, "It crashed with " + signalName(sig) + during(e) + withTail(e)
+	case syscall.SIGALRM:
+		if timedOut(e) {
+			return protocol.ExitJobTimeout, timeoutMessage(e)
+		}
+	}
+	if e.Asked != "" && sig == syscall.SIGTERM {
+		return e.Asked, asked(e)
+	}
+	return protocol.ExitKilled, "Something outside the pod's agent ended it with " + signalName(sig) + during(e) + "."
+}
+
+func byAgent(e Ending) (protocol.ExitReason, string) {
+	switch e.Killed {
+	case protocol.ExitJobTimeout:
+		return e.Killed, timeoutMessage(e)
+	case protocol.ExitOOMKilled:
+		return e.Killed, fmt.Sprintf("It was killed at %s of its own, because the container used %s of its memory limit of %s%s.",
+			mebibytes(e.Memory), mebibytes(e.Pressure.Used), mebibytes(e.Pressure.Limit), during(e))
+	}
+	return e.Killed, "The pod's grace period was over before it had ended" + during(e) + ", and it was killed."
+}
+
+// byItself classifies exit code 0. Laravel prints no reason.
+func byItself(e Ending) (protocol.ExitReason, string) {
+	most := e.Settings.MaxJobs
+	switch {
+	case e.Asked != "":
+		return e.Asked, asked(e)
+	case most > 0 && e.Jobs >= most:
+		return protocol.ExitMaxJobs, fmt.Sprintf("It ended after %d jobs, as maxJobs asks.", e.Jobs)
+	case e.MaxTime > 0 && e.Uptime >= e.MaxTime:
+		return protocol.ExitMaxTime, fmt.Sprintf("It ended after %s, as maxTime asks.", e.Uptime.Round(time.Second))
+	}
+	return protocol.ExitRestartRequested, fmt.Sprintf("It ended by itself with exit code 0 after %s: the application asked its "+
+		"workers to restart (queue:restart), or its connection was lost.", e.Uptime.Round(time.Millisecond))
+}
+
+func byFailure(e Ending) (protocol.ExitReason, string) {
+	jobless := e.Jobs == 0 && e.Open == nil
+	switch {
+	case e.Code == exitNotFound || e.Code == exitNotRunnable:
+		return protocol.ExitCommandNotFound, fmt.Sprintf("Its command cannot be run (exit code %d)", e.Code) + withTail(e)
+	case e.Code == 1 && timedOut(e):
+		return protocol.ExitJobTimeout, timeoutMessage(e)
+	case jobless && e.Uptime < healthyAfter && (e.Code == 1 || e.Code == exitPHP):
+		return protocol.ExitConfigError, fmt.Sprintf("It ended at once with exit code %d, before it took a job", e.Code) + withTail(e)
+	}
+	return protocol.ExitCrashed, fmt.Sprintf("It failed with exit code %d%s", e.Code, during(e)) + withTail(e)
+}
+
+// timedOut tells whether the job that was open, or the one whose failure was the
+// last line, had run for its timeout.
+func timedOut(e Ending) bool {
+	limit := e.Settings.Timeout
+	if limit <= 0 {
+		return false
+	}
+	limit = max(limit-timeoutSlack, limit/2)
+	if e.Open != nil {
+		return e.Now.Sub(e.Open.Since) >= limit
+	}
+	return e.Last.Failed && e.Last.Duration >= limit && e.Now.Sub(e.Last.At) < lastWord
+}
+
+func timeoutMessage(e Ending) string {
+	class, ran := e.Last.Class, e.Last.Duration
+	if e.Open != nil {
+		class, ran = e.Open.Class, e.Now.Sub(e.Open.Since)
+	}
+	return fmt.Sprintf("%s ran for %s, longer than the timeout of %s, and was killed.",
+		job(class), ran.Round(100*time.Millisecond), e.Settings.Timeout)
+}
+
+// asked says what the agent asked an end for.
+func asked(e Ending) string {
+	switch e.Asked {
+	case protocol.ExitPaused:
+		return "It was asked to end because the pool is paused."
+	case protocol.ExitDrained:
+		return "It was asked to end because its pod is being removed."
+	case protocol.ExitRestartRequested:
+		return "It was asked to end to be restarted."
+	case protocol.ExitMaxJobs:
+		return fmt.Sprintf("It was replaced after %d jobs, as maxJobs asks.", e.Jobs)
+	case protocol.ExitMaxTime:
+		return fmt.Sprintf("It was replaced after %s, as maxTime asks.", e.Uptime.Round(time.Second))
+	case protocol.ExitMemory:
+		return fmt.Sprintf("It used %s, more than the %s at which a process is replaced, and ended after its job.",
+			mebibytes(e.Memory), mebibytes(e.Settings.RetireBytes))
+	}
+	return "It was asked to end."
+}

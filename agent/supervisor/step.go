@@ -1,0 +1,429 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package supervisor
+
+import (
+	"hash/fnv"
+	"maps"
+	"math"
+	"slices"
+	"strconv"
+	"time"
+
+	"queueworker.dev/queueworker/api/protocol"
+)
+
+// killMargin is how long before the end of the pod's grace period everything left
+// is killed, so that the last counts can still be told.
+const killMargin = 3 * time.Second
+
+// step is one call of Step at work.
+type step struct {
+	*State
+	now     time.Time
+	actions []Action
+}
+
+// Step is the state machine.
+func Step(state State, event Event, now time.Time) (State, []Action) {
+	state.Slots = slices.Clone(state.Slots)
+	s := &step{State: &state, now: now}
+	event.apply(s)
+	s.settle()
+	return state, s.actions
+}
+
+func (s *step) do(action Action) { s.actions = append(s.actions, action) }
+
+// slot returns the slot in which a process runs, or nil if it does not any more.
+func (s *step) slot(number, pid int) *Slot {
+	if number < 0 || number >= len(s.Slots) || pid == 0 || s.Slots[number].Process.PID != pid {
+		return nil
+	}
+	return &s.Slots[number]
+}
+
+func (Begin) apply(*step) {}
+
+func (Tick) apply(*step) {}
+
+func (Terminate) apply(s *step) {
+	if s.Terminating {
+		return // a second signal changes nothing
+	}
+	s.Terminating = true
+	s.Deadline = s.now.Add(max(s.Settings.Grace-killMargin, 0))
+}
+
+func (e ControlRead) apply(s *step) {
+	s.ControlError = e.Err
+	if e.Document == nil {
+		return
+	}
+	first := s.Control == nil
+	s.Control = e.Document
+	pool := changed(&s.restartToken, e.Document.RestartToken)
+	own := changed(&s.podRestartToken, e.Document.PodRestartToken)
+	switch {
+	case first:
+	case own:
+		s.restartAsked, s.restartAt = s.now, s.now
+	case pool:
+		spread := time.Duration(e.Document.RestartSpreadSeconds) * time.Second
+		s.restartAsked, s.restartAt = s.now, s.now.Add(share(max(spread, 0), s.Settings.PodName, 0, 0))
+	}
+}
+
+// changed takes over a token and tells whether it differs from the last one. An
+// empty one says nothing.
+func changed(last *string, token string) bool {
+	if token == "" || token == *last {
+		return false
+	}
+	*last = token
+	return true
+}
+
+// share is a part of a duration that is fixed by a pod's name, a slot and a count.
+func share(of time.Duration, pod string, slot int, count uint64) time.Duration {
+	hash := fnv.New64a()
+	_, _ = hash.Write([]byte(pod + "/" + strconv.Itoa(slot) + "/" + strconv.FormatUint(count, 10)))
+	x := hash.Sum64()
+	// The last bytes hashed hardly reach the high bits by themselves.
+	x ^= x >> 32
+	x *= 0x9e3779b97f4a7c15
+	return time.Duration(float64(of) * (float64(x>>11) / (1 << 53)))
+}
+
+func (e FactsLearned) apply(s *step) {
+	s.asking, s.answered = false, true
+	s.Facts = e.Facts
+}
+
+func (Wrapped) apply(s *step) { s.Facts.ShellWrapped = true }
+
+func (e Started) apply(s *step) {
+	slot := &s.Slots[e.Slot]
+	slot.starting = false
+	slot.Process = Process{PID: e.PID, StartedAt: s.now, MaxTime: slot.Process.MaxTime}
+}
+
+func (e NotStarted) apply(s *step) {
+	slot := &s.Slots[e.Slot]
+	slot.starting = false
+	slot.Process.StartedAt = s.now
+	s.ended(e.Slot, Ending{StartError: e.Err, NotFound: e.NotFound}, 0)
+}
+
+func (e Printed) apply(s *step) {
+	slot := s.slot(e.Slot, e.PID)
+	if slot == nil {
+		return
+	}
+	p, t := &slot.Process, &e.Tally
+	p.Printed = true
+	p.Jobs += t.Started
+	p.Open, p.OpenCount, p.Last = t.Open, t.OpenCount, t.Last
+	finished := t.Processed + t.Failed + t.Released
+	if finished == 0 {
+		return
+	}
+	p.Finished += finished
+	slot.Processed += t.Processed
+	slot.Failed += t.Failed
+	slot.Crashes = 0
+	s.Counters.Processed += t.Processed
+	s.Counters.Failed += t.Failed
+	s.Counters.Released += t.Released
+	s.Counters.JobMilliseconds += s.milliseconds(t.Spent)
+	s.Changes++
+}
+
+// milliseconds rounds so that the parts add up: what is left over is carried on.
+func (s *step) milliseconds(spent time.Duration) int64 {
+	s.spentRest += spent
+	whole := s.spentRest / time.Millisecond
+	s.spentRest -= whole * time.Millisecond
+	return int64(whole)
+}
+
+func (e Measured) apply(s *step) {
+	slot := s.slot(e.Slot, e.PID)
+	if slot == nil {
+		return
+	}
+	p := &slot.Process
+	since, used := p.measured, e.CPU-p.CPU
+	if since.IsZero() {
+		since = p.StartedAt
+	}
+	if passed := s.now.Sub(since); passed > 0 {
+		p.Cores = max(used.Seconds()/passed.Seconds(), 0)
+	}
+	p.Memory, p.measured = e.Memory, s.now
+	p.CPU = max(p.CPU, e.CPU)
+}
+
+// apply kills the process that uses most, so that the kernel does not kill the
+// whole container.
+func (e Pressure) apply(s *step) {
+	var largest *Slot
+	for i := range s.Slots {
+		slot := &s.Slots[i]
+		if !slot.Running() {
+			continue
+		}
+		if slot.Process.Killed != "" {
+			return // one at a time: its memory comes back first
+		}
+		if largest == nil || slot.Process.Memory > largest.Process.Memory {
+			largest = slot
+		}
+	}
+	if largest != nil {
+		largest.Process.pressure = e
+		s.kill(largest, protocol.ExitOOMKilled)
+	}
+}
+
+func (e Exited) apply(s *step) {
+	slot := s.slot(e.Slot, e.PID)
+	if slot == nil {
+		return
+	}
+	p := &slot.Process
+	if e.Signal == 0 && (e.Code == 0 || s.Settings.Laravel && e.Code == exitMemory) && p.OpenCount > 0 {
+		// A worker that ends of itself has given back what it had open.
+		s.Counters.Released += int64(p.OpenCount)
+		s.Counters.JobMilliseconds += s.milliseconds(max(s.now.Sub(p.Open.Since), 0))
+		p.Finished += int64(p.OpenCount)
+		slot.Crashes = 0
+	}
+	s.ended(e.Slot, Ending{
+		Code: e.Code, Signal: e.Signal, OutOfMemory: e.OutOfMemory, Tail: e.Tail,
+		Asked: p.Retiring, Killed: p.Killed, Pressure: p.pressure,
+		Open: p.Open, Last: p.Last, Jobs: p.Jobs, Memory: p.Memory, MaxTime: p.MaxTime,
+	}, e.CPU)
+}
+
+// ended records an end and decides when the successor may start.
+func (s *step) ended(number int, ending Ending, cpu time.Duration) {
+	slot := &s.Slots[number]
+	p := &slot.Process
+	ending.Settings, ending.Uptime, ending.Now = s.Settings, s.now.Sub(p.StartedAt), s.now
+	verdict := Classify(ending)
+
+	s.Sequence++
+	s.Changes++
+	s.Counters.Exits = maps.Clone(s.Counters.Exits)
+	if s.Counters.Exits == nil {
+		s.Counters.Exits = map[protocol.ExitReason]int64{}
+	}
+	s.Counters.Exits[verdict.Reason]++
+	exit := Exit{At: s.now, Exit: protocol.Exit{
+		Sequence: s.Sequence, Slot: int32(number), Reason: verdict.Reason,
+		Code: int32(verdict.Code), Signal: int32(ending.Signal), Message: verdict.Message,
+		UptimeSeconds: ending.Uptime.Seconds(), JobClass: verdict.JobClass,
+	}}
+	slot.LastExit = &exit
+	s.RecentExits = slices.Concat([]Exit{exit}, s.RecentExits[:min(len(s.RecentExits), recentExits-1)])
+	slot.CPU += max(cpu, p.CPU)
+	s.backOff(slot, verdict, ending)
+	slot.Process = Process{}
+	if !s.Facts.Final {
+		s.answered = false // what was wrong may be mended: ask again
+	}
+}
+
+func (s *step) backOff(slot *Slot, verdict Verdict, ending Ending) {
+	// Ending at once without a job is no life, whatever the exit code.
+	early := ending.Asked == "" && slot.Process.Finished == 0 && ending.Uptime < healthyAfter
+	if verdict.Reason.Intended() && !early {
+		slot.RetryAt = time.Time{}
+		return
+	}
+	if !verdict.Reason.Intended() {
+		s.Trouble = verdict.Message
+	}
+	if ending.Uptime >= forgiveAfter {
+		slot.Crashes = 0
+	}
+	slot.Crashes++
+	slot.Healthy = false
+	slot.RetryAt = s.now.Add(wait(slot.Crashes))
+}
+
+// forgiveAfter is how long a process has to live to end the waiting where no
+// finished job can be seen.
+const forgiveAfter = 10 * time.Minute
+
+// longestWait bounds the wait after crashes; the supervisor never gives up.
+const longestWait = 60 * time.Second
+
+// wait is how long to wait after a number of crashes in a row: 1, 2, 4 ... 60 s.
+func wait(crashes int) time.Duration {
+	return min(time.Second<<min(max(crashes-1, 0), 10), longestWait)
+}
+
+// settle brings the processes nearer to what is wanted, after every event.
+func (s *step) settle() {
+	if !s.answered && !s.asking && !s.Terminating {
+		s.asking = true
+		s.do(Ask{})
+	}
+	wanted := s.Wanted() > 0
+	for i := range s.Slots {
+		slot := &s.Slots[i]
+		switch {
+		case slot.Running():
+			s.tend(slot, wanted)
+		case wanted && s.answered && !slot.starting && !s.now.Before(slot.RetryAt):
+			s.start(i)
+		}
+	}
+	if !s.restartAt.IsZero() && !s.now.Before(s.restartAt) {
+		s.restartAt = time.Time{} // every older process is retiring now
+	}
+	if !s.Terminating || s.finished {
+		return
+	}
+	if s.Left() == 0 {
+		s.finished = true
+		s.do(Finish{})
+	} else if !s.killedAll && !s.now.Before(s.Deadline) {
+		s.killRest()
+	}
+}
+
+// killRest kills everything at the end of the grace period.
+func (s *step) killRest() {
+	s.killedAll = true
+	for i := range s.Slots {
+		if p := &s.Slots[i].Process; p.PID != 0 && p.Killed == "" {
+			p.Killed = protocol.ExitGraceExceeded
+		}
+	}
+	s.do(KillAll{})
+}
+
+func (s *step) start(number int) {
+	slot := &s.Slots[number]
+	slot.starting = true
+	slot.starts++
+	limit := s.Settings.MaxTime
+	if s.Settings.Jitter && limit > 0 {
+		limit -= share(limit/10, s.Settings.PodName, number, slot.starts)
+		limit = max(limit.Truncate(time.Second), time.Second)
+	}
+	if most := s.Facts.LifeLimit; most > 0 && (limit == 0 || limit > most) {
+		limit = most
+	}
+	slot.Process = Process{MaxTime: limit}
+	s.do(Start{Slot: number, MaxTime: limit})
+}
+
+// tend looks after a running process.
+func (s *step) tend(slot *Slot, wanted bool) {
+	p := &slot.Process
+	if p.Finished > 0 || s.now.Sub(p.StartedAt) >= healthyAfter {
+		slot.Healthy = true
+	}
+	if p.Retiring != "" && !p.signalled && wanted && p.Retiring == protocol.ExitPaused {
+		p.Retiring = "" // resumed before it noticed
+	}
+	if p.Retiring == "" {
+		if reason := s.due(p, wanted); reason != "" {
+			s.retire(slot, reason)
+		}
+	}
+	if at := s.timeoutAt(p); !at.IsZero() && !s.now.Before(at) {
+		s.kill(slot, protocol.ExitJobTimeout)
+	}
+}
+
+// due tells why a process is to be retired now, empty if it is not.
+func (s *step) due(p *Process, wanted bool) protocol.ExitReason {
+	set := &s.Settings
+	switch {
+	case s.Terminating:
+		return protocol.ExitDrained
+	case !wanted:
+		return protocol.ExitPaused
+	case !s.restartAt.IsZero() && !s.now.Before(s.restartAt) && !p.StartedAt.After(s.restartAsked):
+		return protocol.ExitRestartRequested
+	case set.RetireBytes > 0 && p.Memory > set.RetireBytes:
+		return protocol.ExitMemory
+	case !s.Facts.OwnMaxJobs && set.MaxJobs > 0 && p.Jobs >= set.MaxJobs:
+		return protocol.ExitMaxJobs
+	case !s.Facts.OwnMaxTime && p.MaxTime > 0 && s.now.Sub(p.StartedAt) >= p.MaxTime:
+		return protocol.ExitMaxTime
+	}
+	return ""
+}
+
+func (s *step) retire(slot *Slot, reason protocol.ExitReason) {
+	slot.Process.Retiring = reason
+	if s.Facts.Signals && !slot.Process.signalled {
+		slot.Process.signalled = true
+		s.do(Term{Slot: s.number(slot), PID: slot.Process.PID})
+	}
+}
+
+func (s *step) kill(slot *Slot, reason protocol.ExitReason) {
+	slot.Process.Killed = reason
+	s.do(Kill{Slot: s.number(slot), PID: slot.Process.PID})
+}
+
+func (s *step) number(slot *Slot) int {
+	for i := range s.Slots {
+		if slot == &s.Slots[i] {
+			return i
+		}
+	}
+	return -1
+}
+
+// timeoutAt is when the agent kills a process for its job, zero for never.
+func (s *State) timeoutAt(p *Process) time.Time {
+	if s.Facts.OwnTimeout || s.Settings.Timeout <= 0 || p.Open == nil || p.Killed != "" {
+		return time.Time{}
+	}
+	return p.Open.Since.Add(s.Settings.Timeout)
+}
+
+// Wake is the next time at which Tick has something to do; false if there is none.
+func (s *State) Wake() (time.Time, bool) {
+	next := time.Unix(math.MaxInt32, 0)
+	found := false
+	at := func(t time.Time) {
+		if !t.IsZero() && t.Before(next) {
+			next, found = t, true
+		}
+	}
+	wanted := s.Wanted() > 0
+	if wanted {
+		at(s.restartAt)
+	}
+	if s.Terminating && !s.killedAll {
+		at(s.Deadline)
+	}
+	for i := range s.Slots {
+		slot := &s.Slots[i]
+		p := &slot.Process
+		switch {
+		case !slot.Running():
+			if wanted && s.answered && !slot.starting {
+				at(slot.RetryAt)
+			}
+			continue
+		case !slot.Healthy:
+			at(p.StartedAt.Add(healthyAfter))
+		}
+		at(s.timeoutAt(p))
+		if p.Retiring == "" && !s.Facts.OwnMaxTime && p.MaxTime > 0 {
+			at(p.StartedAt.Add(p.MaxTime))
+		}
+	}
+	return next, found
+}
