@@ -76,10 +76,7 @@ func inheritCPUSet(root string) {
 // killCgroups kills every process of the cluster's pods and removes the
 // groups.
 func killCgroups() error {
-	roots, err := cgroupRoots()
-	if err != nil {
-		return nil // without control groups no pod ever ran
-	}
+	roots, _ := cgroupRoots() // without control groups no pod ever ran
 	deadline := time.Now().Add(10 * time.Second)
 	for {
 		for _, root := range roots {
@@ -87,11 +84,11 @@ func killCgroups() error {
 				_ = syscall.Kill(pid, syscall.SIGKILL) // gone is as good
 			}
 		}
-		var failures []error
-		for _, root := range roots {
-			failures = append(failures, removeCgroup(root))
+		failures := make([]error, len(roots))
+		for i, root := range roots {
+			failures[i] = removeCgroup(root)
 		}
-		if err = errors.Join(failures...); err == nil || time.Now().After(deadline) {
+		if err := errors.Join(failures...); err == nil || time.Now().After(deadline) {
 			return err
 		}
 		time.Sleep(50 * time.Millisecond)
@@ -101,14 +98,11 @@ func killCgroups() error {
 // cgroupProcesses lists the processes of a group and of all groups below it.
 func cgroupProcesses(root string) []int {
 	var pids []int
-	_ = filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
-		if err != nil || entry.Name() != "cgroup.procs" {
+	_ = filepath.WalkDir(root, func(path string, entry fs.DirEntry, _ error) error {
+		if entry == nil || entry.Name() != "cgroup.procs" {
 			return nil // groups vanish while we walk
 		}
-		content, err := os.ReadFile(path)
-		if err != nil {
-			return nil
-		}
+		content, _ := os.ReadFile(path) // empty when it has vanished
 		for field := range strings.FieldsSeq(string(content)) {
 			if pid, err := strconv.Atoi(field); err == nil && pid > 1 {
 				pids = append(pids, pid)

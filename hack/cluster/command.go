@@ -4,7 +4,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 )
@@ -27,38 +26,51 @@ Environment:
 
 // run executes one command. Results for scripts go to out, progress to notes.
 func run(arguments []string, out, notes io.Writer) error {
-	if len(arguments) == 0 {
-		return errors.New("no command given\n" + usage)
+	command, files := "help", []string(nil)
+	if len(arguments) > 0 {
+		command, files = arguments[0], arguments[1:]
 	}
-	command, arguments := arguments[0], arguments[1:]
-	if command == "help" || command == "-h" || command == "--help" {
-		fmt.Fprint(out, usage)
-		return nil
+	do, known := commands[command]
+	if !known {
+		fmt.Fprint(notes, usage)
+		return fmt.Errorf("there is no command %q", command)
 	}
-	if command != "load-image" && len(arguments) > 0 {
-		return fmt.Errorf("%s takes no arguments, but %q was given", command, arguments)
+	if command != "load-image" && len(files) > 0 {
+		return fmt.Errorf("%s takes no arguments, but %q was given", command, files)
 	}
 	l, err := newLayout()
 	if err != nil {
 		return err
 	}
 	extendPath()
-	say := reporter{notes}
-	switch command {
-	case "up":
-		return up(l, out, say)
-	case "down":
-		return down(l, say)
-	case "status":
-		return status(l, out)
-	case "load-image":
-		return loadImages(l, arguments, say)
-	case "binaries":
-		bin, err := binaries(l, say)
+	return do(call{layout: l, files: files, out: out, say: reporter{notes}})
+}
+
+// A call is one command with all it needs.
+type call struct {
+	layout layout
+	files  []string // the images of load-image
+	out    io.Writer
+	say    reporter
+}
+
+func help(c call) error {
+	_, err := fmt.Fprint(c.out, usage)
+	return err
+}
+
+var commands = map[string]func(call) error{
+	"help":       help,
+	"--help":     help,
+	"up":         func(c call) error { return up(c.layout, c.out, c.say) },
+	"down":       func(c call) error { return down(c.layout, c.say) },
+	"status":     func(c call) error { return status(c.layout, c.out) },
+	"load-image": func(c call) error { return loadImages(c.layout, c.files, c.say) },
+	"binaries": func(c call) error {
+		bin, err := binaries(c.layout, c.say)
 		if err == nil {
-			fmt.Fprintln(out, bin)
+			fmt.Fprintln(c.out, bin)
 		}
 		return err
-	}
-	return fmt.Errorf("there is no command %q\n%s", command, usage)
+	},
 }

@@ -30,13 +30,12 @@ func down(l layout, say reporter) error {
 	stopPods(l, say)
 	say.step("stopping the cluster's components")
 	// The apiserver goes before etcd: one whose etcd is gone does not end.
-	stopped := []error{
+	err = errors.Join(
 		stop(l, "kubelet", 5*time.Second), stop(l, "kube-proxy", 5*time.Second),
 		stop(l, "coredns", 5*time.Second), stop(l, "kube-apiserver", 10*time.Second),
-		stop(l, "etcd", 5*time.Second),
-	}
+		stop(l, "etcd", 5*time.Second))
 	say.step("removing mounts, network and state")
-	if err := errors.Join(append(stopped, clean(l))...); err != nil {
+	if err := errors.Join(err, clean(l)); err != nil {
 		return err
 	}
 	say.step("the cluster is gone")

@@ -15,6 +15,9 @@ import (
 
 // loadImages imports tar files into the namespace that the kubelet uses.
 func loadImages(l layout, files []string, say reporter) error {
+	if err := checkMachine(); err != nil {
+		return err
+	}
 	if len(files) == 0 {
 		return errors.New("load-image needs at least one tar file")
 	}
@@ -75,7 +78,7 @@ func loadPause(l layout, say reporter) error {
 	if err != nil {
 		return fmt.Errorf("build the pause image: %w: %s", err, notes.String())
 	}
-	err = waitFor(l, "containerd answers", patience, []string{"containerd"}, func() error { return socketAnswers(l.socket()) })
+	err = waitFor(l, "containerd answers", []string{"containerd"}, func() error { return socketAnswers(l.socket()) })
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ package main
 import (
 	"fmt"
 	"os/exec"
+	"slices"
 	"strings"
 )
 
@@ -35,25 +36,30 @@ func removeRules() error {
 // delete the rules elsewhere that are ours or jump to one, delete the chains.
 func removalScript(saved string) string {
 	var script strings.Builder
-	var flushes, rules, chains []string
-	table := ""
+	var table removal
 	for line := range strings.Lines(saved) {
 		line = strings.TrimSpace(line)
 		switch {
 		case strings.HasPrefix(line, "*"):
-			table, flushes, rules, chains = line, nil, nil, nil
+			table = removal{name: line}
 		case strings.HasPrefix(line, ":KUBE-"):
-			name, _, _ := strings.Cut(line[1:], " ")
-			flushes = append(flushes, ":"+name+" - [0:0]")
-			chains = append(chains, "-X "+name)
+			chain, _, _ := strings.Cut(line[1:], " ")
+			table.empty = append(table.empty, ":"+chain+" - [0:0]")
+			table.chains = append(table.chains, "-X "+chain)
 		case isOurRule(line):
-			rules = append(rules, "-D"+strings.TrimPrefix(line, "-A"))
-		case line == "COMMIT" && len(flushes)+len(rules) > 0:
-			parts := append(append(append([]string{table}, flushes...), rules...), chains...)
-			script.WriteString(strings.Join(append(parts, "COMMIT"), "\n") + "\n")
+			table.rules = append(table.rules, "-D"+strings.TrimPrefix(line, "-A"))
+		case line == "COMMIT" && len(table.empty)+len(table.rules) > 0:
+			lines := slices.Concat([]string{table.name}, table.empty, table.rules, table.chains, []string{"COMMIT", ""})
+			script.WriteString(strings.Join(lines, "\n"))
 		}
 	}
 	return script.String()
+}
+
+// removal is what to restore into one table, in this order.
+type removal struct {
+	name                 string
+	empty, rules, chains []string
 }
 
 // isOurRule is true for a rule outside the KUBE chains, which are emptied

@@ -100,8 +100,8 @@ func newLayout() (layout, error) {
 // realPath resolves symbolic links as far as the path exists, because the
 // kernel lists mounts by their real names.
 func realPath(path string) string {
-	if real, err := filepath.EvalSymlinks(path); err == nil {
-		return real
+	if resolved, err := filepath.EvalSymlinks(path); err == nil {
+		return resolved
 	}
 	parent := filepath.Dir(path)
 	if parent == path {

@@ -96,6 +96,7 @@ func ensurePackages(say reporter) error {
 		return nil
 	}
 	say.step("updating the lists of Debian packages first")
+	_ = exec.Command("dpkg", "--configure", "-a").Run() // where an earlier run was killed
 	if err := aptGet("update"); err != nil {
 		return err
 	}

@@ -13,6 +13,9 @@ import (
 
 // status prints a table of the components and says what is wrong.
 func status(l layout, out io.Writer) error {
+	if err := checkMachine(); err != nil {
+		return err
+	}
 	table := tabwriter.NewWriter(out, 0, 4, 2, ' ', 0)
 	fmt.Fprintln(table, "COMPONENT\tPID\tSTATE\tMEMORY")
 	for _, c := range components(l, "") {

@@ -13,10 +13,6 @@ import (
 	"time"
 )
 
-// patience is how long one component may take to answer; a machine with two
-// busy cores needs a tenth of it.
-const patience = 2 * time.Minute
-
 // up starts the cluster unless it runs already.
 func up(l layout, out io.Writer, say reporter) error {
 	if err := checkMachine(); err != nil {
@@ -112,7 +108,7 @@ func bringUp(l layout, bin string, say reporter) error {
 	err = inParallel(
 		func() error { return loadPause(l, say) },
 		func() error {
-			return waitFor(l, "the apiserver is ready", patience, []string{"etcd", "kube-apiserver"}, client.ready)
+			return waitFor(l, "the apiserver is ready", []string{"etcd", "kube-apiserver"}, client.ready)
 		})
 	if err != nil {
 		return err
@@ -154,16 +150,16 @@ func settle(l layout, bin string, client apiClient, say reporter) error {
 	say.step("waiting until the node is ready, and names and Services answer")
 	err := inParallel(
 		func() error {
-			return waitFor(l, "the node is ready", patience, []string{"kube-apiserver", "containerd", "kubelet"}, client.nodeReady)
+			return waitFor(l, "the node is ready", []string{"kube-apiserver", "containerd", "kubelet"}, client.nodeReady)
 		},
 		func() error {
-			return waitFor(l, "CoreDNS answers", patience, []string{"kube-apiserver", "coredns"}, dnsAnswers)
+			return waitFor(l, "CoreDNS answers", []string{"kube-apiserver", "coredns"}, dnsAnswers)
 		},
 		func() error {
-			return waitFor(l, "Services answer", patience, []string{"kube-apiserver", "kube-proxy"}, serviceAnswers)
+			return waitFor(l, "Services answer", []string{"kube-apiserver", "kube-proxy"}, serviceAnswers)
 		},
 		func() error {
-			return waitFor(l, "service accounts exist", patience, []string{"kube-apiserver", "kube-controller-manager"}, func() error {
+			return waitFor(l, "service accounts exist", []string{"kube-apiserver", "kube-controller-manager"}, func() error {
 				return kubectl(l, bin, "get", "serviceaccount", "default", "--namespace=default").Run()
 			})
 		})

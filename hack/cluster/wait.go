@@ -14,9 +14,13 @@ import (
 	"time"
 )
 
+// patience is how long one component may take to answer; a machine with two
+// busy cores needs a tenth of it.
+const patience = 2 * time.Minute
+
 // waitFor polls until the condition holds. It gives up at the deadline, and at
 // once when a component that is needed has ended.
-func waitFor(l layout, what string, patience time.Duration, needs []string, condition func() error) error {
+func waitFor(l layout, what string, needs []string, condition func() error) error {
 	deadline := time.Now().Add(patience)
 	for {
 		err := condition()
@@ -87,9 +91,9 @@ func inParallel(functions ...func() error) error {
 	for _, f := range functions {
 		go func() { results <- f() }()
 	}
-	var failures []error
-	for range functions {
-		failures = append(failures, <-results)
+	failures := make([]error, len(functions))
+	for i := range failures {
+		failures[i] = <-results
 	}
 	return errors.Join(failures...)
 }

@@ -14,7 +14,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
-	"syscall"
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -132,13 +131,4 @@ func packLayer(file, tree string) (v1.Layer, error) {
 		return nil, err
 	}
 	return cachedLayer(file)
-}
-
-// statOf returns what the kernel says of a file beyond Go's portable part.
-func statOf(info os.FileInfo) (*syscall.Stat_t, error) {
-	stat, ok := info.Sys().(*syscall.Stat_t)
-	if !ok {
-		return nil, fmt.Errorf("%s: this platform does not tell owners", info.Name())
-	}
-	return stat, nil
 }

@@ -5,11 +5,14 @@ package main
 
 import (
 	"archive/tar"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -32,12 +35,7 @@ func dropped(name string) bool {
 			return true
 		}
 	}
-	for _, file := range machineFiles {
-		if name == file {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(machineFiles, name)
 }
 
 // packTree writes a directory as a tar with owners, links and modes, in the
@@ -67,42 +65,21 @@ func packTree(out io.Writer, tree string) error {
 	return archive.Close()
 }
 
+// packFile adds one file. A name of a file that is there already under another
+// name becomes a link to it.
 func packFile(archive *tar.Writer, path, name string, links map[uint64]string) error {
-	info, err := os.Lstat(path)
-	if err != nil {
+	header, inode, err := describe(path, name)
+	if err != nil || header == nil {
 		return err
 	}
-	if info.Mode()&(fs.ModeSocket|fs.ModeNamedPipe|fs.ModeDevice) != 0 {
-		return nil // a container runtime makes its own
-	}
-	target := ""
-	if info.Mode()&fs.ModeSymlink != 0 {
-		if target, err = os.Readlink(path); err != nil {
-			return err
-		}
-	}
-	header, err := tar.FileInfoHeader(info, target)
-	if err != nil {
-		return err
-	}
-	stat, err := statOf(info)
-	if err != nil {
-		return err
-	}
-	header.Name, header.Format = name, tar.FormatPAX
-	header.Uid, header.Gid, header.Uname, header.Gname = int(stat.Uid), int(stat.Gid), "", ""
-	header.ModTime, header.AccessTime, header.ChangeTime = epoch, time.Time{}, time.Time{}
-	if info.IsDir() {
-		header.Name += "/"
-	}
-	if info.Mode().IsRegular() && stat.Nlink > 1 {
-		if first, seen := links[stat.Ino]; seen {
+	if inode != 0 {
+		if first, seen := links[inode]; seen {
 			header.Typeflag, header.Linkname, header.Size = tar.TypeLink, first, 0
-			return archive.WriteHeader(header)
+		} else {
+			links[inode] = name
 		}
-		links[stat.Ino] = name
 	}
-	if err := archive.WriteHeader(header); err != nil || !info.Mode().IsRegular() {
+	if err := archive.WriteHeader(header); err != nil || header.Typeflag != tar.TypeReg {
 		return err
 	}
 	file, err := os.Open(path)
@@ -112,4 +89,37 @@ func packFile(archive *tar.Writer, path, name string, links map[uint64]string) e
 	defer file.Close()
 	_, err = io.Copy(archive, file)
 	return err
+}
+
+// describe makes the header of a file, and returns the inode of one that has
+// several names. There is no header for what a container runtime makes itself:
+// sockets, pipes and devices.
+func describe(path, name string) (header *tar.Header, inode uint64, err error) {
+	info, err := os.Lstat(path)
+	if err != nil || info.Mode()&(fs.ModeSocket|fs.ModeNamedPipe|fs.ModeDevice) != 0 {
+		return nil, 0, err
+	}
+	target := ""
+	if info.Mode()&fs.ModeSymlink != 0 {
+		if target, err = os.Readlink(path); err != nil {
+			return nil, 0, err
+		}
+	}
+	if header, err = tar.FileInfoHeader(info, target); err != nil {
+		return nil, 0, err
+	}
+	stat, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return nil, 0, fmt.Errorf("%s: this platform does not tell owners", path)
+	}
+	header.Name, header.Format = name, tar.FormatPAX
+	if info.IsDir() {
+		header.Name += "/"
+	}
+	header.Uid, header.Gid, header.Uname, header.Gname = int(stat.Uid), int(stat.Gid), "", ""
+	header.ModTime, header.AccessTime, header.ChangeTime = epoch, time.Time{}, time.Time{}
+	if info.Mode().IsRegular() && stat.Nlink > 1 {
+		inode = stat.Ino
+	}
+	return header, inode, nil
 }

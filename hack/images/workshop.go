@@ -4,6 +4,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -81,7 +82,7 @@ func cacheDirectory(getenv func(string) string) (string, error) {
 	if home := getenv("HOME"); home != "" {
 		return filepath.Join(home, ".cache", "queueworker"), nil
 	}
-	return "", fmt.Errorf("no directory for cached parts of images: set QUEUEWORKER_CACHE, XDG_CACHE_HOME or HOME")
+	return "", errors.New("no directory for cached parts of images: set QUEUEWORKER_CACHE, XDG_CACHE_HOME or HOME")
 }
 
 // findRoot walks up to the checkout's root, recognised by this folder.
