@@ -74,7 +74,7 @@ type QueueWorkerSpec struct {
 	// container's limit are derived from it with room to spare, unless the template sets them.
 	// +optional
 	// +kubebuilder:default="128Mi"
-	// +kubebuilder:validation:XValidation:rule="quantity(string(self)).compareTo(quantity('32Mi')) >= 0 && quantity(string(self)).compareTo(quantity('1Ti')) <= 0",message="memory must be between 32Mi and 1Ti; write 256Mi for 256 mebibytes"
+	// +kubebuilder:validation:XValidation:rule="string(self).matches('^[0-9]{1,20}([.][0-9]{1,9})?([KMGTPE]i|[mkMGTPE]|[eE][0-9]{1,2})?$') && quantity(string(self)).compareTo(quantity('32Mi')) >= 0 && quantity(string(self)).compareTo(quantity('1Ti')) <= 0",message="memory must be between 32Mi and 1Ti; write 256Mi for 256 mebibytes"
 	Memory *resource.Quantity `json:"memory,omitempty"`
 
 	// sleep is how long a worker waits before it asks again when its queues are
@@ -151,7 +151,7 @@ type QueueWorkerSpec struct {
 	// requests it once per process. Default: empty, the template's request. There is
 	// no CPU limit unless the template sets one.
 	// +optional
-	// +kubebuilder:validation:XValidation:rule="quantity(string(self)).compareTo(quantity('1m')) >= 0 && quantity(string(self)).compareTo(quantity('256')) <= 0",message="cpu must be between 1m and 256; write 250m for a quarter of a core"
+	// +kubebuilder:validation:XValidation:rule="string(self).matches('^[0-9]{1,20}([.][0-9]{1,9})?([KMGTPE]i|[mkMGTPE]|[eE][0-9]{1,2})?$') && quantity(string(self)).compareTo(quantity('1m')) >= 0 && quantity(string(self)).compareTo(quantity('256')) <= 0",message="cpu must be between 1m and 256; write 250m for a quarter of a core"
 	CPU *resource.Quantity `json:"cpu,omitempty"`
 
 	// env are environment variables of this pool's workers, over the template's.

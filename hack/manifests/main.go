@@ -71,6 +71,9 @@ func writeCRDs() error {
 		if err != nil {
 			return fmt.Errorf("strip %s: %w", name, err)
 		}
+		if stripped, err = tighten(stripped); err != nil {
+			return fmt.Errorf("tighten %s: %w", name, err)
+		}
 		plain[name] = withHeader("# ", stripped)
 		if templates[name], err = crdTemplate(stripped); err != nil {
 			return fmt.Errorf("make a chart template of %s: %w", name, err)

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 )
@@ -51,18 +52,33 @@ func Start(ctx context.Context, options Options) (*ControlPlane, error) {
 	if err := cp.startAPIServer(); err != nil {
 		return cp, err
 	}
-	for _, path := range options.CRDs {
-		if _, err := cp.Kubectl(ctx, "", "apply", "-f", path); err != nil {
-			return cp, fmt.Errorf("install the CRDs: %w", err)
-		}
-	}
-	if len(options.CRDs) > 0 {
-		_, err := cp.Kubectl(ctx, "", "wait", "--for=condition=Established", "--timeout=30s", "crd", "--all")
-		if err != nil {
-			return cp, fmt.Errorf("wait for the CRDs: %w", err)
-		}
+	if err := cp.install(ctx, options.CRDs); err != nil {
+		return cp, err
 	}
 	return cp, cp.startControllers()
+}
+
+// install applies CRDs and waits until the apiserver serves them.
+func (cp *ControlPlane) install(ctx context.Context, crds []string) error {
+	if len(crds) == 0 {
+		return nil
+	}
+	for _, path := range crds {
+		if _, err := cp.Kubectl(ctx, "", "apply", "-f", path); err != nil {
+			return fmt.Errorf("install the CRDs: %w", err)
+		}
+	}
+	// kubectl fails at once on a CRD so young that it has no conditions yet.
+	var last error
+	err := wait.PollUntilContextTimeout(ctx, 100*time.Millisecond, time.Minute, true,
+		func(ctx context.Context) (bool, error) {
+			_, last = cp.Kubectl(ctx, "", "wait", "--for=condition=Established", "--timeout=10s", "crd", "--all")
+			return last == nil, nil
+		})
+	if err != nil {
+		return fmt.Errorf("wait for the CRDs: %w", errors.Join(err, last))
+	}
+	return nil
 }
 
 func (cp *ControlPlane) startAPIServer() error {

@@ -80,30 +80,32 @@ func run(m *testing.M) (code int) {
 		fmt.Fprintf(os.Stderr, "The integration tests cannot run: %v\n", err)
 		return 1
 	}
-	stopBeforeTheDeadline(ctx)
+	done := make(chan struct{})
+	defer close(done)
+	go stopBeforeTheDeadline(ctx, done)
 	return m.Run()
 }
 
 // stopBeforeTheDeadline ends the control plane shortly before `go test` would
 // kill this process, and when it is interrupted: etcd and the apiserver would
 // stay behind otherwise.
-func stopBeforeTheDeadline(ctx context.Context) {
+func stopBeforeTheDeadline(ctx context.Context, done <-chan struct{}) {
 	deadline := time.Duration(1<<63 - 1)
 	if timeout, ok := flag.Lookup("test.timeout").Value.(flag.Getter).Get().(time.Duration); ok && timeout > 30*time.Second {
 		deadline = timeout - 20*time.Second
 	}
 	timer := time.NewTimer(deadline)
-	go func() {
-		select {
-		case <-ctx.Done():
-			fmt.Fprintln(os.Stderr, "The integration tests were interrupted.")
-		case <-timer.C:
-			fmt.Fprintln(os.Stderr, "The integration tests did not end in time. This is what they were doing:")
-			_ = pprof.Lookup("goroutine").WriteTo(os.Stderr, 1)
-		}
-		_ = cluster.Stop()
-		os.Exit(1)
-	}()
+	select {
+	case <-done:
+		return
+	case <-ctx.Done():
+		fmt.Fprintln(os.Stderr, "The integration tests were interrupted.")
+	case <-timer.C:
+		fmt.Fprintln(os.Stderr, "The integration tests did not end in time. This is what they were doing:")
+		_ = pprof.Lookup("goroutine").WriteTo(os.Stderr, 1)
+	}
+	_ = cluster.Stop()
+	os.Exit(1)
 }
 
 // newNamespace makes a namespace for one test, removed with all it holds at the end.

@@ -11,6 +11,7 @@ import (
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/yaml"
 
 	"queueworker.dev/queueworker/api/v1alpha1"
@@ -66,9 +67,9 @@ func causes(err error) []string {
 	return lines
 }
 
-// quantityPattern is how the pattern begins that every quantity in a CRD has. A
-// schema of ours cannot do without it.
-const quantityPattern = `should match '^(\+|-)?(([0-9]+`
+// quantityPattern is how the pattern begins that quantities in a template have:
+// Kubernetes' own fields carry no rule in words.
+const quantityPattern = `should match '^[+-]?([0-9]{1,30}`
 
 // requireRefused fails the test unless err is a refusal of the spec with one
 // cause for the field that holds the phrase, and no cause that is an internal
@@ -95,5 +96,13 @@ func requireRefused(t *testing.T, err error, field, phrase string) {
 	}
 	if !found {
 		t.Fatalf("no cause names the field %s and says %q:\n%s", field, phrase, strings.Join(got, "\n"))
+	}
+}
+
+// decode reads an object as the operator would.
+func decode(t *testing.T, object *unstructured.Unstructured, into any) {
+	t.Helper()
+	if err := runtime.DefaultUnstructuredConverter.FromUnstructured(object.Object, into); err != nil {
+		t.Fatalf("the operator cannot read what the apiserver accepted: %v", err)
 	}
 }

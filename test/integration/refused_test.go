@@ -127,7 +127,7 @@ var refusedQueueApps = map[string]refusal{
 	"connection of a Custom app":       {spec: "runtime: Custom\nconnection: {name: redis}", field: "spec.connection", phrase: "only be set when runtime is Laravel"},
 	"patterns of a Laravel app":        {spec: `patterns: {done: "^done"}`, field: "spec.patterns", phrase: "only be set when runtime is Custom"},
 	"patterns without done":            {spec: "runtime: Custom\npatterns: {started: x}", field: "spec.patterns.done", phrase: "Required value"},
-	"pattern that is no expression":   {spec: "runtime: Custom\npatterns: {done: \"(\"}", field: "spec.patterns.done", phrase: "regular expression in RE2 syntax"},
+	"pattern that is no expression":    {spec: "runtime: Custom\npatterns: {done: \"(\"}", field: "spec.patterns.done", phrase: "regular expression in RE2 syntax"},
 	"patterns with an empty done":      {spec: "runtime: Custom\npatterns: {done: \"\"}", field: "spec.patterns.done", phrase: "at least 1 char"},
 	"pattern too long":                 {spec: "runtime: Custom\npatterns: {done: " + strings.Repeat("x", 513) + "}", field: "spec.patterns.done", phrase: "Too long"},
 	"agentUpgrade unknown":             {spec: `agentUpgrade: Never`, field: "spec.agentUpgrade", phrase: `supported values: "WithTemplate", "Now"`},

@@ -1,0 +1,53 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package e2e runs the installed product on a real cluster: real kubelet, real
+// Redis, real Laravel workers.
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"testing"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"queueworker.dev/queueworker/test/lab"
+)
+
+func TestMain(m *testing.M) {
+	if err := operatorRuns(); err != nil {
+		fmt.Fprintln(os.Stderr, "e2e: "+err.Error())
+		os.Exit(1)
+	}
+	os.Exit(m.Run())
+}
+
+// operatorRuns waits until the installed operator is available.
+func operatorRuns() error {
+	_, c, err := lab.Connect()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	defer cancel()
+	for {
+		operators := &appsv1.DeploymentList{}
+		if err := c.List(ctx, operators, client.MatchingLabels{"app.kubernetes.io/name": "queueworker"}); err != nil {
+			return fmt.Errorf("look for the operator: %w", err)
+		}
+		for i := range operators.Items {
+			if operators.Items[i].Status.AvailableReplicas > 0 {
+				return nil
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("no operator is available among %d Deployments; make test-e2e installs it", len(operators.Items))
+		case <-time.After(time.Second):
+		}
+	}
+}

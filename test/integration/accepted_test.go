@@ -1,0 +1,186 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package integration
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"queueworker.dev/queueworker/api/v1alpha1"
+)
+
+func seconds(n int) *metav1.Duration {
+	return &metav1.Duration{Duration: time.Duration(n) * time.Second}
+}
+
+func quantity(text string) *resource.Quantity { return new(resource.MustParse(text)) }
+
+// acceptedSpecs are at the edge of what is accepted. want is what the operator
+// must read of them, over the defaults.
+var acceptedSpecs = map[string]struct {
+	spec string
+	want func(*v1alpha1.QueueWorkerSpec)
+}{
+	"only a queue":               {`{}`, func(*v1alpha1.QueueWorkerSpec) {}},
+	"a list of queues":           {`queue: high,default,low`, func(s *v1alpha1.QueueWorkerSpec) { s.Queue = "high,default,low" }},
+	"a queue for a cluster slot": {`queue: "{shop}:emails"`, func(s *v1alpha1.QueueWorkerSpec) { s.Queue = "{shop}:emails" }},
+	"a queue that is a URL":      {`queue: "https://sqs.example.com/1234/emails"`, func(s *v1alpha1.QueueWorkerSpec) { s.Queue = "https://sqs.example.com/1234/emails" }},
+	"a queue of every character": {`queue: "Az09_.:/@{}-"`, func(s *v1alpha1.QueueWorkerSpec) { s.Queue = "Az09_.:/@{}-" }},
+	"twenty queues": {`queue: ` + strings.Repeat("q,", 19) + "q", func(s *v1alpha1.QueueWorkerSpec) {
+		s.Queue = strings.Repeat("q,", 19) + "q"
+	}},
+	"a queue of 512 characters": {`queue: ` + strings.Repeat("q", 512), func(s *v1alpha1.QueueWorkerSpec) {
+		s.Queue = strings.Repeat("q", 512)
+	}},
+	"appName of 50 characters":  {`appName: ` + strings.Repeat("a", 50), func(s *v1alpha1.QueueWorkerSpec) { s.AppName = strings.Repeat("a", 50) }},
+	"appName with dots":         {`appName: shop.v2`, func(s *v1alpha1.QueueWorkerSpec) { s.AppName = "shop.v2" }},
+	"no processes":              {`processes: 0`, func(s *v1alpha1.QueueWorkerSpec) { s.Processes = new(int32(0)) }},
+	"a thousand processes":      {`processes: 1000`, func(s *v1alpha1.QueueWorkerSpec) { s.Processes = new(int32(1000)) }},
+	"64 processes a pod":        {`processesPerPod: 64`, func(s *v1alpha1.QueueWorkerSpec) { s.ProcessesPerPod = 64 }},
+	"stopped and paused":        {`{stopped: true, paused: true}`, func(s *v1alpha1.QueueWorkerSpec) { s.Stopped, s.Paused = true, true }},
+	"timeout 60s":               {`timeout: 60s`, func(*v1alpha1.QueueWorkerSpec) {}},
+	"timeout as Go writes it":   {`timeout: 1m0s`, func(*v1alpha1.QueueWorkerSpec) {}},
+	"timeout in minutes":        {`timeout: 90m`, func(s *v1alpha1.QueueWorkerSpec) { s.Timeout = seconds(5400) }},
+	"timeout in two units":      {`timeout: 1h30m`, func(s *v1alpha1.QueueWorkerSpec) { s.Timeout = seconds(5400) }},
+	"timeout of a day":          {`timeout: 24h`, func(s *v1alpha1.QueueWorkerSpec) { s.Timeout = seconds(86400) }},
+	"timeout of a day, seconds": {`timeout: 86400s`, func(s *v1alpha1.QueueWorkerSpec) { s.Timeout = seconds(86400) }},
+	"timeout off, long sleep": {"timeout: 0s\nsleep: 1h", func(s *v1alpha1.QueueWorkerSpec) {
+		s.Timeout, s.Sleep = seconds(0), seconds(3600)
+	}},
+	"sleep just below timeout": {"timeout: 4s\nsleep: 3999ms", func(s *v1alpha1.QueueWorkerSpec) {
+		s.Timeout, s.Sleep = seconds(4), &metav1.Duration{Duration: 3999 * time.Millisecond}
+	}},
+	"sleep 0s":             {`sleep: 0s`, func(s *v1alpha1.QueueWorkerSpec) { s.Sleep = seconds(0) }},
+	"sleep 500ms":          {`sleep: 500ms`, func(s *v1alpha1.QueueWorkerSpec) { s.Sleep = &metav1.Duration{Duration: 500 * time.Millisecond} }},
+	"sleep as Go writes":   {`sleep: 1.5s`, func(s *v1alpha1.QueueWorkerSpec) { s.Sleep = &metav1.Duration{Duration: 1500 * time.Millisecond} }},
+	"rest 250ms":           {`rest: 250ms`, func(s *v1alpha1.QueueWorkerSpec) { s.Rest = &metav1.Duration{Duration: 250 * time.Millisecond} }},
+	"rest 1h":              {`rest: 1h`, func(s *v1alpha1.QueueWorkerSpec) { s.Rest = seconds(3600) }},
+	"memory 32Mi":          {`memory: 32Mi`, func(s *v1alpha1.QueueWorkerSpec) { s.Memory = quantity("32Mi") }},
+	"memory in bytes":      {`memory: 33554432`, func(s *v1alpha1.QueueWorkerSpec) { s.Memory = quantity("33554432") }},
+	"memory in bytes text": {`memory: "33554432"`, func(s *v1alpha1.QueueWorkerSpec) { s.Memory = quantity("33554432") }},
+	"memory in half gibis": {`memory: "0.5Gi"`, func(s *v1alpha1.QueueWorkerSpec) { s.Memory = quantity("512Mi") }},
+	"memory in megabytes":  {`memory: 256M`, func(s *v1alpha1.QueueWorkerSpec) { s.Memory = quantity("256M") }},
+	"memory with exponent": {`memory: "1e9"`, func(s *v1alpha1.QueueWorkerSpec) { s.Memory = quantity("1e9") }},
+	"memory 1Ti":           {`memory: 1Ti`, func(s *v1alpha1.QueueWorkerSpec) { s.Memory = quantity("1Ti") }},
+	"tries without limit":  {`tries: 0`, func(s *v1alpha1.QueueWorkerSpec) { s.Tries = new(int32(0)) }},
+	"tries 10000":          {`tries: 10000`, func(s *v1alpha1.QueueWorkerSpec) { s.Tries = new(int32(10000)) }},
+	"backoff in steps": {`backoff: [0s, 10s, 1m30s, 24h]`, func(s *v1alpha1.QueueWorkerSpec) {
+		s.Backoff = []metav1.Duration{*seconds(0), *seconds(10), *seconds(90), *seconds(86400)}
+	}},
+	"backoff of 20 entries": {`backoff: [` + strings.Repeat("1s,", 20) + `]`, func(s *v1alpha1.QueueWorkerSpec) {
+		for range 20 {
+			s.Backoff = append(s.Backoff, *seconds(1))
+		}
+	}},
+	"maxJobs 10000000": {`maxJobs: 10000000`, func(s *v1alpha1.QueueWorkerSpec) { s.MaxJobs = 10000000 }},
+	"maxTime a week":   {`maxTime: 168h`, func(s *v1alpha1.QueueWorkerSpec) { s.MaxTime = seconds(7 * 86400) }},
+	"force, verbose":   {`{force: true, verbose: true}`, func(s *v1alpha1.QueueWorkerSpec) { s.Force, s.Verbose = true, true }},
+	"a priority class": {`priorityClassName: high.example`, func(s *v1alpha1.QueueWorkerSpec) { s.PriorityClassName = "high.example" }},
+	"cpu 1m":           {`cpu: 1m`, func(s *v1alpha1.QueueWorkerSpec) { s.CPU = quantity("1m") }},
+	"cpu 256":          {`cpu: 256`, func(s *v1alpha1.QueueWorkerSpec) { s.CPU = quantity("256") }},
+	"cpu half a core":  {`cpu: "0.5"`, func(s *v1alpha1.QueueWorkerSpec) { s.CPU = quantity("500m") }},
+	"env from a Secret": {`env: [{name: KEY, valueFrom: {secretKeyRef: {name: shop, key: key}}}]`, func(s *v1alpha1.QueueWorkerSpec) {
+		s.Env = []corev1.EnvVar{{Name: "KEY", ValueFrom: &corev1.EnvVarSource{SecretKeyRef: &corev1.SecretKeySelector{
+			LocalObjectReference: corev1.LocalObjectReference{Name: "shop"}, Key: "key",
+		}}}}
+	}},
+	"a node selector": {`nodeSelector: {topology.kubernetes.io/zone: a, Spot_1: ""}`, func(s *v1alpha1.QueueWorkerSpec) {
+		s.NodeSelector = map[string]string{"topology.kubernetes.io/zone": "a", "Spot_1": ""}
+	}},
+	"tolerations": {`tolerations: [{operator: Exists}, {key: spot, value: "yes", effect: NoExecute, tolerationSeconds: 60}]`, func(s *v1alpha1.QueueWorkerSpec) {
+		s.Tolerations = []corev1.Toleration{
+			{Operator: corev1.TolerationOpExists},
+			{Key: "spot", Value: "yes", Effect: corev1.TaintEffectNoExecute, TolerationSeconds: new(int64(60))},
+		}
+	}},
+	"gracePeriod 1s":  {`gracePeriod: 1s`, func(s *v1alpha1.QueueWorkerSpec) { s.GracePeriod = seconds(1) }},
+	"gracePeriod 48h": {`gracePeriod: 48h`, func(s *v1alpha1.QueueWorkerSpec) { s.GracePeriod = seconds(48 * 3600) }},
+}
+
+// defaultSpec is what the apiserver makes of a spec with nothing but a queue.
+func defaultSpec() v1alpha1.QueueWorkerSpec {
+	return v1alpha1.QueueWorkerSpec{
+		Queue: "default", Processes: new(int32(1)), ProcessesPerPod: 1, Timeout: seconds(60),
+		Memory: quantity("128Mi"), Sleep: seconds(3), Tries: new(int32(1)),
+	}
+}
+
+func TestEdgeValuesAreAcceptedAndReadBack(t *testing.T) {
+	namespace := newNamespace(t)
+	for name, tc := range acceptedSpecs {
+		t.Run(name, func(t *testing.T) {
+			want := defaultSpec()
+			tc.want(&want)
+			object := manifest(t, "QueueWorker", namespace, strings.Repeat("n", 50), tc.spec)
+			if err := api.Create(t.Context(), object, client.DryRunAll); err != nil {
+				t.Fatal(err)
+			}
+			var got v1alpha1.QueueWorker
+			decode(t, object, &got)
+			if diff := cmp.Diff(want, got.Spec); diff != "" {
+				t.Errorf("read back differs (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestAQueueAppHasItsDefaults(t *testing.T) {
+	object := manifest(t, "QueueApp", newNamespace(t), "shop.example", `{}`)
+	if err := api.Create(t.Context(), object); err != nil {
+		t.Fatal(err)
+	}
+	var got v1alpha1.QueueApp
+	decode(t, object, &got)
+	want := v1alpha1.QueueAppSpec{
+		Runtime: v1alpha1.RuntimeLaravel, AgentUpgrade: v1alpha1.AgentUpgradeWithTemplate,
+		Template: corev1.PodTemplateSpec{Spec: corev1.PodSpec{Containers: []corev1.Container{
+			{Name: "worker", Image: "registry.example.com/shop:1"},
+		}}},
+	}
+	if diff := cmp.Diff(want, got.Spec); diff != "" {
+		t.Errorf("read back differs (-want +got):\n%s", diff)
+	}
+}
+
+func TestACustomQueueAppIsAccepted(t *testing.T) {
+	object := manifest(t, "QueueApp", newNamespace(t), "mailer", `
+runtime: Custom
+agentUpgrade: Now
+patterns: {started: '^start (?P<id>\S+) (?P<class>\S+)$', done: '^done (?P<id>\S+) in (?P<milliseconds>\d+) ms$', failed: '^failed', released: ""}
+`)
+	if err := api.Create(t.Context(), object); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// What the template's metadata says is kept: without a schema for embedded
+// metadata the apiserver would prune it.
+func TestTemplateLabelsAndAnnotationsAreKept(t *testing.T) {
+	object := manifest(t, "QueueApp", newNamespace(t), "shop", `
+template:
+  metadata:
+    labels: {team: checkout}
+    annotations: {sidecar.example.com/inject: "true"}
+  spec: {containers: [{name: worker, image: "registry.example.com/shop:1"}]}
+`)
+	if err := api.Create(t.Context(), object); err != nil {
+		t.Fatal(err)
+	}
+	var got v1alpha1.QueueApp
+	decode(t, object, &got)
+	want := metav1.ObjectMeta{
+		Labels:      map[string]string{"team": "checkout"},
+		Annotations: map[string]string{"sidecar.example.com/inject": "true"},
+	}
+	if diff := cmp.Diff(want, got.Spec.Template.ObjectMeta); diff != "" {
+		t.Errorf("read back differs (-want +got):\n%s", diff)
+	}
+}
