@@ -28,14 +28,15 @@ test: ## Run every suite, short: checks of the sources, unit, integration, and e
 
 .PHONY: help
 help: ## Print this list.
-	@awk 'BEGIN {FS = ":.*## "} \
-		/^##@/ {printf "\n\033[1m%s\033[0m\n", substr($$0, 5)} \
-		/^[a-z0-9-]+:.*## / {printf "  \033[36m%-18s\033[0m %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -v bold="$$([ -t 1 ] && printf '\033[1m')" -v plain="$$([ -t 1 ] && printf '\033[0m')" \
+		'BEGIN {FS = ":.*## "} \
+		/^##@/ {printf "\n%s%s%s\n", bold, substr($$0, 5), plain} \
+		/^[a-z0-9-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 ##@ Build
 
 .PHONY: build
-build: ## Compile the product's programs into $(BIN), as static binaries.
+build: ## Compile the product's programs into bin, as static binaries.
 	hack/build.sh $(BIN) manager agent
 
 .PHONY: images
@@ -108,14 +109,11 @@ cluster-down: ## Stop the cluster and remove all it made.
 
 .PHONY: helm-install
 helm-install: ## Install the chart with this checkout's images into the cluster KUBECONFIG names.
-	$$(hack/tool.sh helm) upgrade --install queueworker charts/queueworker \
-		--namespace $(NAMESPACE) --create-namespace --wait \
-		--set image.tag=dev,agent.image.tag=dev $(HELMFLAGS)
+	NAMESPACE=$(NAMESPACE) hack/install.sh $(HELMFLAGS)
 
 .PHONY: helm-uninstall
 helm-uninstall: ## Remove the chart's release; CRDs, QueueApps and QueueWorkers stay.
 	$$(hack/tool.sh helm) uninstall queueworker --namespace $(NAMESPACE)
 
 .PHONY: demo-down
-demo-down: ## Remove the demo and its cluster.
-	go -C hack/cluster run . down
+demo-down: cluster-down ## Remove the demo and its cluster (what was built stays in ~/.cache/queueworker).

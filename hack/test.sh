@@ -53,7 +53,7 @@ e2e() {
 
 # The same with every figure in full.
 long() {
-  QUEUEWORKER_LONG=1 hack/with-cluster.sh go test -count=1 -v -timeout 3h ./test/e2e/...
+  LONG=1 hack/with-cluster.sh go test -count=1 -v -timeout 3h ./test/e2e/...
 }
 
 if [ $# -eq 0 ]; then

@@ -2,14 +2,14 @@
 # Copyright The QueueWorker Authors.
 # SPDX-License-Identifier: Apache-2.0
 #
-# Runs a command against the real cluster of hack/cluster with fresh images:
+# Runs a command against the real cluster of hack/cluster with this checkout's product installed:
 #
 #   hack/with-cluster.sh go test ./test/e2e/...
 #
 # The cluster is started where it is not up, and then removed again at the end;
-# one that was up stays. The command finds KUBECONFIG, kubectl in PATH, and the
-# images operator, agent and demo with the tags dev (and dev2 of demo).
-# QUEUEWORKER_IMAGES names others instead of these three.
+# one that was up stays. The command finds KUBECONFIG, kubectl in PATH, the operator
+# installed by Helm, and the images operator, agent and demo with the tag dev (and
+# dev2 of demo). QUEUEWORKER_IMAGES names others instead of these three.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . hack/progress.sh
@@ -31,6 +31,7 @@ PATH=$(cluster binaries):$PATH
 export PATH
 
 hack/load-images.sh
+hack/install.sh
 
 if [ $# -gt 0 ]; then
   step "Running: $*"
