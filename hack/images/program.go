@@ -4,7 +4,6 @@
 package main
 
 import (
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -36,8 +35,8 @@ func (w workshop) program(p program, tag string) ([]image, error) {
 	build := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", binary, p.pkg)
 	build.Dir = p.module
 	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOWORK=off")
-	if output, err := build.CombinedOutput(); err != nil {
-		return nil, fmt.Errorf("go build %s: %w\n%s", p.pkg, err, output)
+	if err := w.runPatiently("compiling "+p.pkg, build); err != nil {
+		return nil, err
 	}
 	content, err := os.ReadFile(binary)
 	if err != nil {

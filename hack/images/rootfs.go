@@ -14,7 +14,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
-	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
@@ -71,29 +70,10 @@ func (w workshop) debootstrap(tree string) error {
 		return err
 	}
 	w.step("installing Debian %s with PHP, Laravel and Redis for the demo image: about a minute, and only this once", suite)
-	started := time.Now()
 	install := exec.Command("unshare", "--mount", "--propagation", "private",
 		"debootstrap", "--variant=minbase", "--include="+strings.Join(demoPackages, ","), suite, tree, mirror)
 	install.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive")
-	ticker := time.NewTicker(30 * time.Second)
-	done := make(chan struct{})
-	go func() {
-		for {
-			select {
-			case <-done:
-				return
-			case <-ticker.C:
-				w.step("still installing Debian: %s", time.Since(started).Round(time.Second))
-			}
-		}
-	}()
-	output, err := install.CombinedOutput()
-	ticker.Stop()
-	close(done)
-	if err != nil {
-		return fmt.Errorf("debootstrap: %w\n%s", err, output[max(0, len(output)-2000):])
-	}
-	return nil
+	return w.runPatiently("installing Debian", install)
 }
 
 // cachedLayer opens a layer that was made before; its digest lies beside it
