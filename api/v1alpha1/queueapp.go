@@ -132,7 +132,7 @@ type Patterns struct {
 // refer to it by name.
 //
 // +kubebuilder:object:root=true
-// +kubebuilder:resource:shortName=qapp,categories=queueworkers
+// +kubebuilder:resource:shortName=qapp,categories=queueing
 // +kubebuilder:printcolumn:name="Runtime",type=string,JSONPath=`.spec.runtime`
 // +kubebuilder:printcolumn:name="Image",type=string,JSONPath=`.spec.template.spec.containers[0].image`
 // +kubebuilder:printcolumn:name="Connection",type=string,JSONPath=`.spec.connection.name`,priority=1

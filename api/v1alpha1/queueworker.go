@@ -200,7 +200,7 @@ type QueueWorkerSpec struct {
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
 // +kubebuilder:subresource:scale:specpath=.spec.processes,statuspath=.status.processes,selectorpath=.status.selector
-// +kubebuilder:resource:shortName=qw,categories=queueworkers
+// +kubebuilder:resource:shortName=qw,categories=queueing
 // +kubebuilder:printcolumn:name="Queue",type=string,JSONPath=`.spec.queue`
 // +kubebuilder:printcolumn:name="State",type=string,JSONPath=`.status.state`
 // +kubebuilder:printcolumn:name="Processes",type=integer,JSONPath=`.status.processes`
