@@ -28,15 +28,23 @@ var binaryNames = []string{
 // heartbeat is how often a long build says that it is still running.
 const heartbeat = 30 * time.Second
 
-// binaries returns the directory that holds one link per component, and builds
-// the binary first when the cache has none for these sources.
-func binaries(l layout, say reporter) (string, error) {
-	source := filepath.Join(l.source, "kube")
-	key, err := sourceKey(os.DirFS(source))
+// binariesHome is the directory of the build that the checkout's sources ask
+// for, whether it is there or not.
+func binariesHome(l layout) (string, error) {
+	key, err := sourceKey(os.DirFS(filepath.Join(l.source, "kube")))
 	if err != nil {
 		return "", fmt.Errorf("read the sources of the Kubernetes binaries: %w", err)
 	}
-	home := filepath.Join(l.cache, "kube-"+key)
+	return filepath.Join(l.cache, "kube-"+key), nil
+}
+
+// binaries returns the directory that holds one link per component, and builds
+// the binary first when the cache has none for these sources.
+func binaries(l layout, say reporter) (string, error) {
+	home, err := binariesHome(l)
+	if err != nil {
+		return "", err
+	}
 	bin := filepath.Join(home, "bin")
 	if haveBinaries(bin) {
 		return bin, nil
@@ -49,7 +57,7 @@ func binaries(l layout, say reporter) (string, error) {
 	if haveBinaries(bin) { // another run built them while we waited
 		return bin, nil
 	}
-	if err := buildKube(source, filepath.Join(home, "kube"), say); err != nil {
+	if err := buildKube(filepath.Join(l.source, "kube"), filepath.Join(home, "kube"), say); err != nil {
 		return "", err
 	}
 	return bin, linkBinaries(bin)
@@ -109,7 +117,7 @@ func buildKube(source, target string, say reporter) error {
 	started := time.Now()
 	say.step("building Kubernetes %s, etcd and CoreDNS from their Go modules: about 10 minutes on two cores from an empty build cache, and only this once", version)
 	partial := target + ".partial"
-	build := exec.Command("go", "build", "-v", "-trimpath",
+	build := exec.Command("go", "build", "-v", "-trimpath", "-buildvcs=false",
 		"-ldflags", "-s -w -X k8s.io/component-base/version.gitVersion="+version, "-o", partial, ".")
 	build.Dir = source
 	// Without cgo the result does not depend on whether a C compiler is there.

@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -49,8 +50,25 @@ func createCgroups() error {
 			return fmt.Errorf("create the control group of the cluster: %w", err)
 		}
 		inheritCPUSet(root)
+		if controllers, err := os.ReadFile(filepath.Join(root, "cgroup.controllers")); err == nil && len(roots) == 1 {
+			if absent := absentControllers(string(controllers)); len(absent) > 0 {
+				return fmt.Errorf("control groups below %s have no %s, so that pods cannot be limited; in a container this happens when its processes sit in the topmost group", cgroupMount, strings.Join(absent, ", "))
+			}
+		}
 	}
 	return nil
+}
+
+// absentControllers returns which of the controllers that the kubelet needs
+// on cgroup v2 are not in the text of cgroup.controllers.
+func absentControllers(text string) []string {
+	var absent []string
+	for _, controller := range []string{"cpuset", "cpu", "memory", "pids"} {
+		if !slices.Contains(strings.Fields(text), controller) {
+			absent = append(absent, controller)
+		}
+	}
+	return absent
 }
 
 // delegateControllers lets children of a cgroup v2 directory use what the

@@ -16,9 +16,10 @@ import (
 
 // Folders outside the state directory in which programs we run write.
 const (
-	cniResults    = "/var/lib/cni/results" // libcni's cache of what it set up
-	shimSockets   = "/run/containerd/s"    // containerd's, whatever its state directory
-	containerLogs = "/var/log/containers"  // the kubelet's links to pod logs
+	cniResults    = "/var/lib/cni/results"            // libcni's cache of what it set up
+	shimSockets   = "/run/containerd/s"               // containerd's, whatever its state directory
+	containerLogs = "/var/log/containers"             // the kubelet's links to pod logs
+	devicePlugins = "/var/lib/kubelet/device-plugins" // the kubelet's, whatever its root
 )
 
 // clean removes every trace of a cluster, however its run ended: processes
@@ -35,10 +36,15 @@ func clean(l layout) error {
 	}
 	failures = append(failures, killCgroups(), unmountBelow(l.state), removeRules(), bridgeDown(l))
 	removeDeadSockets(shimSockets)
+	removeDeadSockets(devicePlugins)
 	removeLinksInto(containerLogs, l.state)
 	results, _ := filepath.Glob(filepath.Join(cniResults, networkName+"-*"))
 	for _, result := range results {
 		failures = append(failures, os.Remove(result))
+	}
+	for _, folder := range []string{cniResults, shimSockets, containerLogs, devicePlugins} {
+		os.Remove(folder) // only an empty one goes: it is nobody else's
+		os.Remove(filepath.Dir(folder))
 	}
 	if err := errors.Join(failures...); err != nil {
 		return fmt.Errorf("clean up: %w", err) // the state directory stays, for another try

@@ -69,7 +69,7 @@ func importedNames(output string) string {
 // loadPause builds and loads the image whose one process holds a pod's
 // namespaces; the kubelet starts no pod without it.
 func loadPause(l layout, say reporter) error {
-	build := exec.Command("go", "run", ".", "--out="+filepath.Join(l.cache, "images"), "pause")
+	build := exec.Command("go", "run", "-buildvcs=false", ".", "--out="+filepath.Join(l.cache, "images"), "pause")
 	build.Dir = filepath.Join(filepath.Dir(l.source), "images")
 	build.Env = append(os.Environ(), "GOWORK=off")
 	var notes strings.Builder

@@ -4,6 +4,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -22,19 +23,22 @@ func (p processID) String() string {
 	return fmt.Sprintf("%d %d %s\n", p.pid, p.start, p.boot)
 }
 
-// parsePidFile is the reverse of String. A half-written file is an error.
+// errNoPidFile is what a file is that was not written to its end.
+var errNoPidFile = errors.New("no pid file of a component")
+
+// parsePidFile is the reverse of String. A half-written file is errNoPidFile.
 func parsePidFile(text string) (processID, error) {
 	fields := strings.Fields(text)
 	if len(fields) != 3 || !strings.HasSuffix(text, "\n") {
-		return processID{}, fmt.Errorf("a pid file holds pid, start time and boot id on one line, not %q", text)
+		return processID{}, fmt.Errorf("%w: %q is not pid, start time and boot id on one line", errNoPidFile, text)
 	}
 	pid, err := strconv.Atoi(fields[0])
 	if err != nil || pid <= 1 {
-		return processID{}, fmt.Errorf("%q is no pid of a component", fields[0])
+		return processID{}, fmt.Errorf("%w: %q cannot be its pid", errNoPidFile, fields[0])
 	}
 	start, err := strconv.ParseUint(fields[1], 10, 64)
 	if err != nil {
-		return processID{}, fmt.Errorf("%q is no start time", fields[1])
+		return processID{}, fmt.Errorf("%w: %q is no start time", errNoPidFile, fields[1])
 	}
 	return processID{pid: pid, start: start, boot: fields[2]}, nil
 }

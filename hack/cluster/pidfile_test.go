@@ -4,6 +4,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"testing"
@@ -35,8 +36,8 @@ func TestPidFileRefusesWhatCouldNameAnotherProcess(t *testing.T) {
 		"two processes":               "4711 99 abc\n4712 99 abc\n",
 	} {
 		t.Run(name, func(t *testing.T) {
-			if id, err := parsePidFile(text); err == nil {
-				t.Errorf("parsePidFile(%q) = %v; want an error", text, id)
+			if id, err := parsePidFile(text); !errors.Is(err, errNoPidFile) {
+				t.Errorf("parsePidFile(%q) = %v, %v; want errNoPidFile", text, id, err)
 			}
 		})
 	}

@@ -62,11 +62,11 @@ func running(l layout, name string) bool {
 // stop asks the component to end and insists after the deadline.
 func stop(l layout, name string, patience time.Duration) error {
 	id, err := recorded(l, name)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil
+	if errors.Is(err, os.ErrNotExist) || errors.Is(err, errNoPidFile) {
+		return nil // strays finds what such a file fails to name
 	}
 	if err != nil {
-		return fmt.Errorf("read the pid file of %s: %w", name, err)
+		return err
 	}
 	return terminate(id, name, patience)
 }

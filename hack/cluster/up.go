@@ -26,6 +26,7 @@ func up(l layout, out io.Writer, say reporter) error {
 	started := time.Now()
 	if whole(l) == nil {
 		say.step("the cluster is up already; its state is in %s", l.state)
+		sayIfOutdated(l, say)
 		printEnvironment(l, out)
 		return nil
 	}
@@ -56,6 +57,16 @@ func up(l layout, out io.Writer, say reporter) error {
 // printEnvironment prints what a shell needs: eval "$(cluster up)".
 func printEnvironment(l layout, out io.Writer) {
 	fmt.Fprintf(out, "export KUBECONFIG=%s\n", l.kubeconfig())
+}
+
+// sayIfOutdated tells a developer who changed the binaries' sources that the
+// running cluster does not know.
+func sayIfOutdated(l layout, say reporter) {
+	running, err := os.ReadFile(l.stamp())
+	home, homeErr := binariesHome(l)
+	if err == nil && homeErr == nil && !strings.HasPrefix(string(running), home+"/") {
+		say.step("it runs other binaries than this checkout builds; run down and then up to change to these")
+	}
 }
 
 // whole is nil when up has finished once and everything still runs.
