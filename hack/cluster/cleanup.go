@@ -35,6 +35,7 @@ func clean(l layout) error {
 		failures = append(failures, terminate(id, "a process left by an earlier run", 0))
 	}
 	failures = append(failures, killCgroups(), unmountBelow(l.state), removeRules(), bridgeDown(l))
+	allowServiceStarts(servicePolicy)
 	removeDeadSockets(shimSockets)
 	removeDeadSockets(devicePlugins)
 	removeLinksInto(containerLogs, l.state)

@@ -78,6 +78,7 @@ func missing(wanted []tool, have func(file string) bool) (files, packages []stri
 // ensurePackages installs what is missing, and updates apt's lists only when
 // they do not know the packages or point to files that are gone.
 func ensurePackages(say reporter) error {
+	allowServiceStarts(servicePolicy)
 	files, packages := missing(tools, haveTool)
 	if len(packages) == 0 {
 		return nil
@@ -87,7 +88,7 @@ func ensurePackages(say reporter) error {
 			strings.Join(files, ", "), strings.Join(packages, " "))
 	}
 	say.step("installing Debian packages: %s", strings.Join(packages, " "))
-	restore, err := forbidServiceStarts("/usr/sbin/policy-rc.d")
+	restore, err := forbidServiceStarts(servicePolicy)
 	if err != nil {
 		return err
 	}
@@ -114,9 +115,16 @@ func aptGet(arguments ...string) error {
 	return nil
 }
 
+// servicePolicy is where Debian's packages ask whether they may start services
+// (Debian Policy 9.3.3.1), and ownPolicy the answer that they may not.
+const (
+	servicePolicy = "/usr/sbin/policy-rc.d"
+	ownPolicy     = "#!/bin/sh\n# Written by hack/cluster for the time of an installation.\nexit 101\n"
+)
+
 // forbidServiceStarts makes Debian's packages install their services without
-// starting them (policy-rc.d answering 101, Debian Policy 9.3.3.1): the
-// cluster runs a containerd of its own. A policy that is already there stays.
+// starting them: the cluster runs a containerd of its own. A policy that is
+// already there stays.
 func forbidServiceStarts(path string) (restore func(), err error) {
 	policy, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o755)
 	if errors.Is(err, os.ErrExist) {
@@ -125,10 +133,17 @@ func forbidServiceStarts(path string) (restore func(), err error) {
 	if err != nil {
 		return nil, fmt.Errorf("keep Debian packages from starting services: %w", err)
 	}
-	_, err = policy.WriteString("#!/bin/sh\nexit 101\n")
+	_, err = policy.WriteString(ownPolicy)
 	if err = errors.Join(err, policy.Close()); err != nil {
 		os.Remove(path)
 		return nil, fmt.Errorf("keep Debian packages from starting services: %w", err)
 	}
-	return func() { os.Remove(path) }, nil
+	return func() { allowServiceStarts(path) }, nil
+}
+
+// allowServiceStarts removes our policy, also one that a killed run left.
+func allowServiceStarts(path string) {
+	if content, err := os.ReadFile(path); err == nil && string(content) == ownPolicy {
+		os.Remove(path)
+	}
 }

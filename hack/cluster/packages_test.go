@@ -50,3 +50,14 @@ func TestAPolicyOfTheMachineStays(t *testing.T) {
 		t.Errorf("the machine's policy is now %q, %v", content, err)
 	}
 }
+
+func TestAPolicyOfAKilledRunGoes(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "policy-rc.d")
+	if _, err := forbidServiceStarts(path); err != nil {
+		t.Fatal(err)
+	}
+	allowServiceStarts(path) // what the next run does first
+	if _, err := os.Stat(path); !os.IsNotExist(err) {
+		t.Errorf("the policy of the killed run stayed: %v", err)
+	}
+}
