@@ -20,11 +20,11 @@ HELMFLAGS ?=
 
 .PHONY: demo
 demo: ## Show the product: a real Kubernetes on this machine, Redis, Laravel workers, a live table.
-	hack/demo.sh
+	@hack/demo.sh
 
 .PHONY: test
 test: ## Run every suite, short: checks of the sources, unit, integration, and e2e on a real cluster.
-	hack/test.sh verify unit integration e2e
+	@hack/test.sh verify unit integration e2e
 
 .PHONY: help
 help: ## Print this list.

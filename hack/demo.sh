@@ -11,9 +11,37 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 # How long the table is shown, in seconds.
 watch_time=${WATCH_TIME:-100}
+# How often it is shown: less often where it cannot be redrawn in its place.
+pause=3
+[ -t 1 ] || pause=10
 
 cluster() { go -C hack/cluster run . "$@"; }
-shop() { kubectl -n demo exec deploy/shop -- php artisan demo:dispatch "$@" >/dev/null; }
+
+# push puts a little more onto the queues than the workers do until the next time.
+push() {
+  local seconds=$((pause + 3)) # with what pushing and showing take
+  kubectl -n demo exec deploy/shop -- sh -c "
+    php artisan demo:dispatch slow --count=$((seconds * 2)) --queue=high
+    php artisan demo:dispatch quick --count=$((seconds * 30)) --queue=default
+    php artisan demo:dispatch failing --count=1 --queue=default
+    php artisan demo:dispatch slow --count=$((seconds / 2 + 1)) --arg=2 --queue=low" >/dev/null
+}
+
+# waiting asks Redis how many jobs wait in a queue.
+waiting() { kubectl -n demo exec deploy/redis -- redis-cli llen "laravel_database_queues:$1"; }
+
+# show prints the table; on a terminal, in place of the one before.
+show() {
+  local table
+  table=$(
+    kubectl -n demo get queueworkers
+    echo
+    echo "Waiting in Redis:  high $(waiting high)   default $(waiting default)   low $(waiting low)"
+  )
+  if [ -t 1 ] && [ "$shown" -gt 0 ]; then printf '\033[%dA\033[J' "$shown"; fi
+  printf '%s\n\n' "$table"
+  shown=$(($(wc -l <<<"$table") + 1))
+}
 
 cat >&2 <<'TEXT'
 This brings up a real Kubernetes on this machine and runs real Laravel queue workers
@@ -32,39 +60,28 @@ step "2 of 6: container images of the operator, the agent and a Laravel applicat
 hack/load-images.sh
 
 step "3 of 6: the operator"
-hack/install.sh
+hack/install.sh --hide-notes
 
 step "4 of 6: Redis, the application, and three QueueWorkers: high, default, low"
 kubectl apply -f examples/demo/redis.yaml -f examples/demo/shop.yaml -f examples/demo/queueworkers.yaml >&2
 kubectl -n demo rollout status deployment/redis deployment/shop --timeout=2m >&2
 kubectl -n demo wait --for=condition=Ready queueworker --all --timeout=2m >&2
 
-step "5 of 6: jobs: quick, slow and failing ones on the three queues"
-shop slow --count=40 --arg=1 --queue=high
-shop quick --count=1500 --queue=default
-shop failing --count=6 --queue=default
-shop slow --count=10 --arg=2 --queue=low
+step "5 of 6: jobs onto the queues high, default and low: slow, quick and failing ones"
+push
 
-step "6 of 6: the table, for $watch_time seconds (rates are written once a minute)"
-lines=0
+step "6 of 6: the table, for $watch_time seconds, with more jobs all the time (rates are written once a minute)"
+shown=0
 end=$((SECONDS + watch_time))
-wave=0
 while [ $SECONDS -lt $end ]; do
-  table=$(kubectl -n demo get queueworkers)
-  # On a terminal the table stays in its place.
-  if [ -t 1 ] && [ $lines -gt 0 ]; then printf '\033[%dA\033[J' "$lines"; fi
-  printf '%s\n\n' "$table"
-  lines=$(($(wc -l <<<"$table") + 1))
-  wave=$((wave + 1))
-  if [ $((wave % 3)) -eq 0 ]; then
-    shop slow --count=8 --arg=1 --queue=high
-    shop quick --count=200 --queue=default
-  fi
-  sleep 5
+  show
+  push
+  sleep "$pause"
 done
 
-step "What happened: processes of the pool default were replaced after 100 jobs each, and no container restarted"
-kubectl -n demo get queueworker default -o jsonpath='{range .status.restarts[*]}  {.reason}: {.count}{"\n"}{end}'
+step "What happened: each process of the pool default was replaced after 100 jobs, and no container was restarted for it"
+kubectl -n demo get queueworkers -o jsonpath='{range .items[*]}  {.metadata.name}: {.status.totals.processed} jobs done, {.status.totals.failed} failed; processes replaced:{range .status.restarts[*]} {.count} for {.reason}{end}{"\n"}{end}'
+echo
 kubectl -n demo get pods
 
 cat <<TEXT

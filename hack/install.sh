@@ -14,7 +14,7 @@ helm=$(hack/tool.sh helm)
 images=${QUEUEWORKER_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/queueworker}/images
 
 step "Installing the chart with helm, into the namespace $namespace"
-kubectl apply -f - >&2 <<YAML
+kubectl apply --server-side -f - >&2 <<YAML
 apiVersion: v1
 kind: Namespace
 metadata:

@@ -31,7 +31,7 @@ PATH=$(cluster binaries):$PATH
 export PATH
 
 hack/load-images.sh
-hack/install.sh
+hack/install.sh --hide-notes
 
 if [ $# -gt 0 ]; then
   step "Running: $*"
