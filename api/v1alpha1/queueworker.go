@@ -12,7 +12,7 @@ import (
 // QueueWorkerSpec is one pool of worker processes. Options named like a flag of
 // `artisan queue:work` have its meaning.
 //
-// +kubebuilder:validation:XValidation:rule="self.timeout == '' || self.sleep == '' || !self.timeout.matches('^([0-9]{1,5}h)?([0-9]{1,5}m)?([0-9]{1,6}s)?$') || !self.sleep.matches('^([0-9]{1,5}h)?([0-9]{1,5}m)?([0-9]{1,6}([.][0-9]{1,3})?s)?([0-9]{1,6}ms)?$') || duration(self.timeout) == duration('0s') || duration(self.sleep) < duration(self.timeout)",message="sleep must be shorter than timeout (or timeout 0s): an idle worker that sleeps as long as a job may run is killed by its own timeout",fieldPath=".sleep"
+// +kubebuilder:validation:XValidation:rule="size(self.timeout) == 0 || size(self.sleep) == 0 || !self.timeout.matches('^([0-9]{1,5}h)?([0-9]{1,5}m)?([0-9]{1,6}s)?$') || !self.sleep.matches('^([0-9]{1,5}h)?([0-9]{1,5}m)?([0-9]{1,6}([.][0-9]{1,3})?s)?([0-9]{1,6}ms)?$') || duration(self.timeout) == duration('0s') || duration(self.sleep) < duration(self.timeout)",message="sleep must be shorter than timeout (or timeout 0s): an idle worker that sleeps as long as a job may run is killed by its own timeout",fieldPath=".sleep"
 type QueueWorkerSpec struct {
 	// appName is the QueueApp in this namespace whose pods the workers run in.
 	// Default: the QueueApp named default, else the only one of the namespace;
