@@ -143,3 +143,12 @@ func (b *Worker) Spec(change func(*v1alpha1.QueueWorkerSpec)) *Worker {
 	change(&b.obj.Spec)
 	return b
 }
+
+// MaxJobs sets after how many jobs a process is replaced.
+func (b *Worker) MaxJobs(n int32) *Worker { b.obj.Spec.MaxJobs = n; return b }
+
+// MaxTime sets after how long a process is replaced.
+func (b *Worker) MaxTime(d time.Duration) *Worker {
+	b.obj.Spec.MaxTime = &metav1.Duration{Duration: d}
+	return b
+}

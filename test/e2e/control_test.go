@@ -45,6 +45,7 @@ func TestControlIsQuick(t *testing.T) {
 	took := make([][]time.Duration, len(acts))
 	for round := range rounds {
 		for i, act := range acts {
+			settled(l, pod)
 			took[i] = append(took[i], obeyed(l, pod, act.wantPhase, func() { act.act(fmt.Sprint(act.name, round)) }))
 		}
 	}
@@ -133,6 +134,26 @@ func setPaused(l *lab.Lab, paused bool) {
 
 func restartedAt(meta *metav1.ObjectMeta, token string) {
 	metav1.SetMetaDataAnnotation(meta, v1alpha1.AnnotationRestartedAt, token)
+}
+
+// settled waits until the pod has been left alone for two seconds: the kubelet
+// takes up the changes of one pod no faster than about one a second, and that
+// queue is not what is measured here.
+func settled(l *lab.Lab, name string) {
+	l.Helper()
+	pod := &corev1.Pod{}
+	l.Get(name, pod)
+	first, err := l.Agent(pod)
+	if err != nil {
+		l.Fatal(err)
+	}
+	l.Eventually("the pod is left alone", 30*time.Second, func() (bool, string) {
+		status, err := l.Agent(pod)
+		if err != nil || status.ControlRevision != first.ControlRevision {
+			return false, fmt.Sprintf("%+v %v", status, err)
+		}
+		return status.UptimeSeconds > first.UptimeSeconds+2, fmt.Sprintf("%+v", status)
+	})
 }
 
 // obeyed makes a change and returns how long it took until the pod's agent had a

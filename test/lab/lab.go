@@ -234,3 +234,10 @@ func describe(status v1alpha1.QueueWorkerStatus) string {
 	}
 	return out
 }
+
+// In is the same lab for a subtest.
+func (l *Lab) In(t testing.TB) *Lab {
+	inside := *l
+	inside.TB, inside.Ctx = t, t.Context()
+	return &inside
+}
