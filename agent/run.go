@@ -25,11 +25,12 @@ import (
 )
 
 // The agent shares the container's memory with its workers, so it trades a little
-// CPU for a small heap, and never uses more threads than it needs.
+// CPU for a small heap, and runs one thread of Go code at a time: reading output in
+// batches keeps it far from busy, and a second thread costs more than it does.
 const (
 	memoryLimit  = 10 << 20 // bytes, of the Go runtime; a soft one
 	heapGrowth   = 50       // percent
-	mostParallel = 2
+	mostParallel = 1
 )
 
 // logger writes the agent's own lines, each whole, past the budget of its workers.

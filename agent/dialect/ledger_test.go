@@ -1,0 +1,151 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package dialect_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"queueworker.dev/queueworker/agent/dialect"
+)
+
+func event(kind dialect.Kind, id, class string) *dialect.Event {
+	return &dialect.Event{Kind: kind, ID: []byte(id), Class: []byte(class), Duration: -1}
+}
+
+func TestLedgerPairsEvents(t *testing.T) {
+	start := time.Unix(1000, 0)
+	tests := map[string]struct {
+		concurrent bool
+		events     []*dialect.Event
+		want       dialect.Tally
+	}{
+		"a start closes the job before it as released": {
+			events: []*dialect.Event{event(dialect.Started, "1", "A"), event(dialect.Started, "2", "B")},
+			want: dialect.Tally{
+				Started: 2, Released: 1, Spent: time.Second, OpenCount: 1,
+				Open: &dialect.Job{ID: "2", Class: "B", Since: start.Add(2 * time.Second)},
+				Last: dialect.Ending{Class: "A", Duration: time.Second, At: start.Add(2 * time.Second)},
+			},
+		},
+		"a success after a failure of the same id is not counted": {
+			events: []*dialect.Event{
+				event(dialect.Started, "1", "A"), event(dialect.Failed, "1", "A"), event(dialect.Processed, "1", "A"),
+			},
+			want: dialect.Tally{
+				Started: 1, Failed: 1, Spent: time.Second,
+				Last: dialect.Ending{Class: "A", Failed: true, Duration: time.Second, At: start.Add(2 * time.Second)},
+			},
+		},
+		"a later attempt of a failed id counts again": {
+			events: []*dialect.Event{
+				event(dialect.Failed, "1", "A"), event(dialect.Started, "1", "A"), event(dialect.Processed, "1", "A"),
+			},
+			want: dialect.Tally{
+				Started: 2, Failed: 1, Processed: 1, Spent: time.Second,
+				Last: dialect.Ending{Class: "A", Duration: time.Second, At: start.Add(3 * time.Second)},
+			},
+		},
+		"ends alone count where a worker prints no starts": {
+			events: []*dialect.Event{event(dialect.Processed, "", "A"), event(dialect.Failed, "", "A"), event(dialect.Processed, "", "A")},
+			want: dialect.Tally{
+				Started: 3, Processed: 2, Failed: 1,
+				Last: dialect.Ending{Class: "A", At: start.Add(3 * time.Second)},
+			},
+		},
+		"an end of another id closes the open job as released": {
+			events: []*dialect.Event{event(dialect.Started, "1", "A"), event(dialect.Processed, "2", "B")},
+			want: dialect.Tally{
+				Started: 2, Processed: 1, Released: 1, Spent: time.Second,
+				Last: dialect.Ending{Class: "B", At: start.Add(2 * time.Second)},
+			},
+		},
+		"jobs of a concurrent worker are paired by id": {
+			concurrent: true,
+			events: []*dialect.Event{
+				event(dialect.Started, "1", "A"), event(dialect.Started, "2", "B"), event(dialect.Processed, "1", "A"),
+			},
+			want: dialect.Tally{
+				Started: 2, Processed: 1, Spent: 2 * time.Second, OpenCount: 1,
+				Open: &dialect.Job{ID: "2", Class: "B", Since: start.Add(2 * time.Second)},
+				Last: dialect.Ending{Class: "A", Duration: 2 * time.Second, At: start.Add(3 * time.Second)},
+			},
+		},
+		"a concurrent worker's end without id ends the oldest": {
+			concurrent: true,
+			events: []*dialect.Event{
+				event(dialect.Started, "1", "A"), event(dialect.Started, "2", "B"), event(dialect.Failed, "", ""),
+			},
+			want: dialect.Tally{
+				Started: 2, Failed: 1, Spent: 2 * time.Second, OpenCount: 1,
+				Open: &dialect.Job{ID: "2", Class: "B", Since: start.Add(2 * time.Second)},
+				Last: dialect.Ending{Class: "A", Failed: true, Duration: 2 * time.Second, At: start.Add(3 * time.Second)},
+			},
+		},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			ledger := dialect.NewLedger(tc.concurrent)
+			now := start
+			for _, e := range tc.events {
+				now = now.Add(time.Second)
+				ledger.Apply(e, now)
+			}
+			if diff := cmp.Diff(tc.want, ledger.Take()); diff != "" {
+				t.Errorf("tally differs (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestLedgerAddsUp: whatever a worker prints, every attempt begun is ended, open,
+// or (of more than 1024 open at once) forgotten, and none is counted twice.
+func TestLedgerAddsUp(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		concurrent := rapid.Bool().Draw(t, "concurrent")
+		ledger := dialect.NewLedger(concurrent)
+		now := time.Unix(1000, 0)
+		var sum dialect.Tally
+		for range rapid.IntRange(0, 60).Draw(t, "events") {
+			e := event(dialect.Kind(rapid.IntRange(1, 4).Draw(t, "kind")),
+				rapid.SampledFrom([]string{"", "1", "2", "3"}).Draw(t, "id"), "A")
+			e.Attempt = rapid.IntRange(0, 2).Draw(t, "attempt")
+			now = now.Add(time.Duration(rapid.IntRange(0, 1000).Draw(t, "passed")) * time.Millisecond)
+			ledger.Apply(e, now)
+			if rapid.Bool().Draw(t, "taken") {
+				sum = add(sum, ledger.Take())
+			}
+		}
+		sum = add(sum, ledger.Take())
+		if ended := sum.Processed + sum.Failed + sum.Released; sum.Started != ended+int64(sum.OpenCount) {
+			t.Fatalf("%d attempts started, %d ended, %d open", sum.Started, ended, sum.OpenCount)
+		}
+		if !concurrent && sum.OpenCount > 1 {
+			t.Fatalf("a sequential worker has %d jobs open", sum.OpenCount)
+		}
+	})
+}
+
+func add(sum, t dialect.Tally) dialect.Tally {
+	t.Started += sum.Started
+	t.Processed += sum.Processed
+	t.Failed += sum.Failed
+	t.Released += sum.Released
+	return t
+}
+
+// TestLedgerIsBounded starts more jobs than it may remember.
+func TestLedgerIsBounded(t *testing.T) {
+	ledger := dialect.NewLedger(true)
+	for i := range 100_000 {
+		ledger.Apply(event(dialect.Started, fmt.Sprint(i), fmt.Sprint("Class", i)), time.Unix(0, int64(i)))
+	}
+	if tally := ledger.Take(); tally.OpenCount != 1024 || tally.Open.ID != "98976" {
+		t.Errorf("%d jobs are open, the oldest %q; want 1024 and 98976", tally.OpenCount, tally.Open.ID)
+	}
+}
