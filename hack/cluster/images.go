@@ -78,7 +78,7 @@ func loadPause(l layout, say reporter) error {
 	if err != nil {
 		return fmt.Errorf("build the pause image: %w: %s", err, notes.String())
 	}
-	err = waitFor(l, "containerd answers", []string{"containerd"}, func() error { return socketAnswers(l.socket()) })
+	err = waitFor(l, "containerd answers", startPatience, []string{"containerd"}, func() error { return socketAnswers(l.socket()) })
 	if err != nil {
 		return err
 	}

@@ -32,7 +32,7 @@ func status(l layout, out io.Writer) error {
 	if err := table.Flush(); err != nil {
 		return err
 	}
-	if err := whole(l); err != nil {
+	if err := whole(l, statusPatience); err != nil {
 		return err
 	}
 	fmt.Fprintf(out, "The node is ready. KUBECONFIG=%s\n", l.kubeconfig())

@@ -24,7 +24,7 @@ func up(l layout, out io.Writer, say reporter) error {
 	}
 	defer unlock()
 	started := time.Now()
-	if whole(l) == nil {
+	if whole(l, startPatience) == nil {
 		say.step("the cluster is up already; its state is in %s", l.state)
 		sayIfOutdated(l, say)
 		printEnvironment(l, out)
@@ -69,8 +69,10 @@ func sayIfOutdated(l layout, say reporter) {
 	}
 }
 
-// whole is nil when up has finished once and everything still runs.
-func whole(l layout) error {
+// whole is nil when up has finished once and everything still runs. A machine
+// that is busy with tests may answer late, and must not lose its cluster for
+// it, so the node has some time to say that it is ready.
+func whole(l layout, patience time.Duration) error {
 	if _, err := os.Stat(l.stamp()); err != nil {
 		return errors.New("the cluster is not up")
 	}
@@ -87,7 +89,7 @@ func whole(l layout) error {
 	if err != nil {
 		return err
 	}
-	return client.nodeReady()
+	return waitFor(l, "the node is ready", patience, []string{"kube-apiserver", "kubelet"}, client.nodeReady)
 }
 
 // bringUp starts everything on a clean machine, in an order in which nobody
@@ -119,7 +121,7 @@ func bringUp(l layout, bin string, say reporter) error {
 	err = inParallel(
 		func() error { return loadPause(l, say) },
 		func() error {
-			return waitFor(l, "the apiserver is ready", []string{"etcd", "kube-apiserver"}, client.ready)
+			return waitFor(l, "the apiserver is ready", startPatience, []string{"etcd", "kube-apiserver"}, client.ready)
 		})
 	if err != nil {
 		return err
@@ -161,16 +163,16 @@ func settle(l layout, bin string, client apiClient, say reporter) error {
 	say.step("waiting until the node is ready, and names and Services answer")
 	err := inParallel(
 		func() error {
-			return waitFor(l, "the node is ready", []string{"kube-apiserver", "containerd", "kubelet"}, client.nodeReady)
+			return waitFor(l, "the node is ready", startPatience, []string{"kube-apiserver", "containerd", "kubelet"}, client.nodeReady)
 		},
 		func() error {
-			return waitFor(l, "CoreDNS answers", []string{"kube-apiserver", "coredns"}, dnsAnswers)
+			return waitFor(l, "CoreDNS answers", startPatience, []string{"kube-apiserver", "coredns"}, dnsAnswers)
 		},
 		func() error {
-			return waitFor(l, "Services answer", []string{"kube-apiserver", "kube-proxy"}, serviceAnswers)
+			return waitFor(l, "Services answer", startPatience, []string{"kube-apiserver", "kube-proxy"}, serviceAnswers)
 		},
 		func() error {
-			return waitFor(l, "service accounts exist", []string{"kube-apiserver", "kube-controller-manager"}, func() error {
+			return waitFor(l, "service accounts exist", startPatience, []string{"kube-apiserver", "kube-controller-manager"}, func() error {
 				return kubectl(l, bin, "get", "serviceaccount", "default", "--namespace=default").Run()
 			})
 		})

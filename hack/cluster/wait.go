@@ -14,13 +14,17 @@ import (
 	"time"
 )
 
-// patience is how long one component may take to answer; a machine with two
-// busy cores needs a tenth of it.
-const patience = 2 * time.Minute
+// startPatience is how long one component may take to answer; a machine with
+// two busy cores needs a tenth of it. statusPatience is for a question whose
+// answer a person waits for.
+const (
+	startPatience  = 2 * time.Minute
+	statusPatience = 15 * time.Second
+)
 
 // waitFor polls until the condition holds. It gives up at the deadline, and at
 // once when a component that is needed has ended.
-func waitFor(l layout, what string, needs []string, condition func() error) error {
+func waitFor(l layout, what string, patience time.Duration, needs []string, condition func() error) error {
 	deadline := time.Now().Add(patience)
 	for {
 		err := condition()
