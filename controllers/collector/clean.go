@@ -100,8 +100,11 @@ func cleanWorkers(workers []protocol.Worker) error {
 	var seen [maxSlots]bool
 	for i := range workers {
 		w := &workers[i]
-		if w.Slot < 0 || w.Slot >= maxSlots || seen[w.Slot] {
-			return fmt.Errorf("has the slot %d twice, or out of the range 0 to %d", w.Slot, maxSlots-1)
+		if w.Slot < 0 || w.Slot >= maxSlots {
+			return fmt.Errorf("has the slot %d, slots are 0 to %d", w.Slot, maxSlots-1)
+		}
+		if seen[w.Slot] {
+			return fmt.Errorf("has the slot %d twice", w.Slot)
 		}
 		seen[w.Slot] = true
 		if err := cleanWorker(w); err != nil {

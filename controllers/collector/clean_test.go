@@ -1,0 +1,245 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package collector
+
+import (
+	"encoding/json"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"math"
+	"strconv"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+
+	"queueworker.dev/queueworker/api/protocol"
+)
+
+func encode(t testing.TB, document any) []byte {
+	t.Helper()
+	data, err := json.Marshal(document)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+// largest is a status with everything in it that an honest agent can report.
+func largest(uid string) *protocol.Status {
+	exit := func(sequence int64, slot int32) protocol.Exit {
+		return protocol.Exit{
+			Sequence: sequence, Slot: slot, Reason: protocol.ExitCrashed, Code: 255, Signal: 9, Message: strings.Repeat("m", maxMessage),
+			AgeSeconds: 5, UptimeSeconds: 6, JobClass: strings.Repeat("c", maxClass),
+		}
+	}
+	s := &protocol.Status{
+		Version: 1, Agent: "v1.2.3", PodUID: uid, ControlRevision: 42, ControlError: strings.Repeat("e", maxMessage),
+		Phase: protocol.PhaseRunning, Ready: true, UptimeSeconds: 1000,
+		Counters: protocol.Counters{Processed: 1e9, Failed: 1e6, Released: 1e5, JobMilliseconds: 1e12, Exits: map[protocol.ExitReason]int64{
+			protocol.ExitMaxJobs: 1, protocol.ExitMaxTime: 2, protocol.ExitMemory: 3, protocol.ExitJobTimeout: 4, protocol.ExitOOMKilled: 5,
+			protocol.ExitRestartRequested: 6, protocol.ExitPaused: 7, protocol.ExitDrained: 8, protocol.ExitGraceExceeded: 9,
+			protocol.ExitKilled: 10, protocol.ExitCrashed: 11, protocol.ExitConfigError: 12, protocol.ExitCommandNotFound: 13,
+		}},
+		Runtime: &protocol.RuntimeFacts{GracefulStop: false, GracefulStopReason: "NoPcntl", Dialect: "brackets", Version: "8.83.26"},
+		Network: protocol.Network{ReceivedBytes: 1e15, TransmittedBytes: 1e15},
+	}
+	for slot := range int32(maxSlots) {
+		last := exit(int64(slot)+1, slot)
+		s.Workers = append(s.Workers, protocol.Worker{
+			Slot: slot, PID: slot + 10, State: protocol.WorkerBusy, AgeSeconds: 1.5, Processed: 7, Failed: 8, MemoryBytes: 1 << 40,
+			CPUSeconds: 100, CPUCores: 0.5, NextStartSeconds: 3, LastExit: &last,
+			Job: &protocol.Job{ID: strings.Repeat("i", maxJobID), Class: strings.Repeat("c", maxClass), Queue: strings.Repeat("q", maxQueue), AgeSeconds: 1},
+		})
+	}
+	for sequence := range int64(maxExits) {
+		s.RecentExits = append(s.RecentExits, exit(100-sequence, int32(sequence)))
+	}
+	return s
+}
+
+func TestStatusesThatAreRefused(t *testing.T) {
+	tests := map[string]struct {
+		change func(s *protocol.Status)
+		want   string
+	}{
+		"no phase":                       {func(s *protocol.Status) { s.Phase = "" }, `has the unknown phase ""`},
+		"a phase that paints":            {func(s *protocol.Status) { s.Phase = "\x1b[2J" }, `has the unknown phase "[2J"`},
+		"a long phase":                   {func(s *protocol.Status) { s.Phase = protocol.Phase(strings.Repeat("x", 1e5)) }, `has the unknown phase "` + strings.Repeat("x", 60) + `…"`},
+		"a negative revision":            {func(s *protocol.Status) { s.ControlRevision = -1 }, "has the impossible control revision -1"},
+		"a huge revision":                {func(s *protocol.Status) { s.ControlRevision = math.MaxInt64 }, "has the impossible control revision 9223372036854775807"},
+		"a negative count":               {func(s *protocol.Status) { s.Counters.Released = -5 }, "has the impossible count released -5"},
+		"a huge time":                    {func(s *protocol.Status) { s.Counters.JobMilliseconds = 1e17 }, "has the impossible count jobMilliseconds 100000000000000000"},
+		"a huge count of exits":          {func(s *protocol.Status) { s.Counters.Exits[protocol.ExitKilled] = 1e13 }, "has the impossible count of Killed exits 10000000000000"},
+		"more workers than a pod can":    {func(s *protocol.Status) { s.Workers = append(s.Workers, s.Workers[0]) }, "has 65 workers, a pod can have 64"},
+		"a slot twice":                   {func(s *protocol.Status) { s.Workers[5].Slot = 4 }, "has the slot 4 twice"},
+		"a slot beyond the last":         {func(s *protocol.Status) { s.Workers[5].Slot = 64 }, "has the slot 64, slots are 0 to 63"},
+		"a negative slot":                {func(s *protocol.Status) { s.Workers[5].Slot = -1 }, "has the slot -1, slots are 0 to 63"},
+		"an unknown state":               {func(s *protocol.Status) { s.Workers[5].State = "Bored" }, `has in slot 5 the unknown state "Bored"`},
+		"a negative process id":          {func(s *protocol.Status) { s.Workers[5].PID = -2 }, "has in slot 5 a negative process id"},
+		"a negative count of a worker":   {func(s *protocol.Status) { s.Workers[5].Processed = -2 }, "has in slot 5 an impossible count of jobs"},
+		"a huge count of failed of one":  {func(s *protocol.Status) { s.Workers[5].Failed = 1e15 }, "has in slot 5 an impossible count of jobs"},
+		"a negative exit beside unknown": {func(s *protocol.Status) { s.Counters.Exits["New"], s.Counters.Exits[protocol.ExitPaused] = 1, -1 }, "has the impossible count of Paused exits -1"},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			s := largest("uid")
+			tc.change(s)
+			if got := errorText(cleanStatus(s)); got != tc.want {
+				t.Errorf("error %q, want %q", got, tc.want)
+			}
+		})
+	}
+}
+
+func TestStatusesThatAreMended(t *testing.T) {
+	tests := map[string]struct {
+		change, want func(s *protocol.Status)
+	}{
+		"measurements out of their range": {
+			func(s *protocol.Status) {
+				s.UptimeSeconds, s.Network.ReceivedBytes, s.Network.TransmittedBytes = -1, -1, math.MaxInt64
+				w := &s.Workers[0]
+				w.AgeSeconds, w.MemoryBytes, w.CPUSeconds, w.CPUCores, w.NextStartSeconds = 1e300, -1, -1, 1e9, -0.001
+				w.Job.AgeSeconds = -1
+				w.LastExit.Code, w.LastExit.Signal, w.LastExit.AgeSeconds, w.LastExit.UptimeSeconds = -1, 1000, -1, 1e100
+			},
+			func(s *protocol.Status) {
+				s.UptimeSeconds, s.Network.ReceivedBytes, s.Network.TransmittedBytes = 0, 0, maxBytes
+				w := &s.Workers[0]
+				w.AgeSeconds, w.MemoryBytes, w.CPUSeconds, w.CPUCores, w.NextStartSeconds = maxSeconds, 0, 0, maxCores, 0
+				w.Job.AgeSeconds = 0
+				w.LastExit.Code, w.LastExit.Signal, w.LastExit.AgeSeconds, w.LastExit.UptimeSeconds = 0, 127, 0, maxSeconds
+			},
+		},
+		"long texts": {
+			func(s *protocol.Status) {
+				s.Agent, s.ControlError, s.Runtime.Version = strings.Repeat("a", 1000), strings.Repeat("b", 1000), strings.Repeat("c", 1000)
+				s.Workers[0].Job = &protocol.Job{ID: strings.Repeat("i", 1000), Class: strings.Repeat("ä", 1000), Queue: strings.Repeat("q", 1000)}
+			},
+			func(s *protocol.Status) {
+				s.Agent, s.ControlError, s.Runtime.Version = strings.Repeat("a", 61)+"…", strings.Repeat("b", 509)+"…", strings.Repeat("c", 61)+"…"
+				s.Workers[0].Job = &protocol.Job{ID: strings.Repeat("i", 125) + "…", Class: strings.Repeat("ä", 126) + "…", Queue: strings.Repeat("q", 509) + "…"}
+			},
+		},
+		"words that are none": {
+			func(s *protocol.Status) { s.Runtime.GracefulStopReason, s.Runtime.Dialect = "No pcntl", "json\n" },
+			func(s *protocol.Status) { s.Runtime.GracefulStopReason, s.Runtime.Dialect = "", "" },
+		},
+		"exits that cannot be": {
+			func(s *protocol.Status) {
+				s.RecentExits[1].Sequence, s.RecentExits[2].Reason, s.RecentExits[3].Slot = 0, "Bored", 64
+				s.Workers[0].LastExit.Reason = "Bored"
+			},
+			func(s *protocol.Status) {
+				s.RecentExits = append(s.RecentExits[:1], s.RecentExits[4:]...)
+				s.Workers[0].LastExit = nil
+			},
+		},
+		"exits in disorder, twice, and too many": {
+			func(s *protocol.Status) {
+				e := s.RecentExits
+				s.RecentExits = append([]protocol.Exit{e[9], e[3], e[3], {Sequence: 1, Reason: protocol.ExitMaxJobs}}, e...)
+			},
+			func(*protocol.Status) {},
+		},
+		"workers in disorder": {
+			func(s *protocol.Status) { s.Workers[0], s.Workers[63] = s.Workers[63], s.Workers[0] },
+			func(*protocol.Status) {},
+		},
+		"reasons of a newer agent": {
+			func(s *protocol.Status) { s.Counters.Exits["Bored"] = 3 },
+			func(*protocol.Status) {},
+		},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			got, want := largest("uid"), largest("uid")
+			tc.change(got)
+			tc.want(want)
+			if err := cleanStatus(got); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("status (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestCleanText(t *testing.T) {
+	tests := map[string]struct {
+		text  string
+		limit int
+		want  string
+	}{
+		"plain":                      {"SendMail failed.", 100, "SendMail failed."},
+		"umlauts and signs":          {"Größe 5 € → 日本", 100, "Größe 5 € → 日本"},
+		"line breaks":                {"one\r\ntwo\tthree", 100, "one  two three"},
+		"space around what is cut":   {"\x00 one \x7f", 100, "one"},
+		"escape sequences":           {"\x1b[31mred\x1b]0;title\x07", 100, "[31mred]0;title"},
+		"a control byte of C1":       {"a\u009bb", 100, "ab"},
+		"marks that turn the text":   {"a\u202eb\u2066c\u200bd", 100, "abcd"},
+		"separators of lines":        {"a\u2028b\u0085c", 100, "a b c"},
+		"bytes that are no text":     {"a\xffb", 100, "a\ufffdb"},
+		"exactly as long as may be":  {"12345", 5, "12345"},
+		"one too long":               {"123456", 5, "12…"},
+		"not within a letter":        {"äöüß", 6, "ä…"},
+		"to nothing but control":     {"\x00\x01", 5, ""},
+		"private signs and the rest": {"a\ue000\U000f0000b", 100, "ab"},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			got := cleanText(tc.text, tc.limit)
+			if got != tc.want || len(got) > tc.limit || !utf8.ValidString(got) {
+				t.Errorf("cleanText(%q, %d) = %q, want %q", tc.text, tc.limit, got, tc.want)
+			}
+			if again := cleanText(got, tc.limit); again != got {
+				t.Errorf("cleaned twice: %q, then %q", got, again)
+			}
+		})
+	}
+}
+
+// TestAllValuesOfTheProtocolAreKnown reads the protocol's source, so that a constant
+// added there cannot be forgotten here.
+func TestAllValuesOfTheProtocolAreKnown(t *testing.T) {
+	known := map[string]func(string) bool{
+		"Phase":       func(v string) bool { return knownPhase(protocol.Phase(v)) },
+		"WorkerState": func(v string) bool { return knownState(protocol.WorkerState(v)) },
+		"ExitReason":  func(v string) bool { return knownReason(protocol.ExitReason(v)) },
+	}
+	file, err := parser.ParseFile(token.NewFileSet(), "../../api/protocol/status.go", nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]int{}
+	ast.Inspect(file, func(node ast.Node) bool {
+		spec, ok := node.(*ast.ValueSpec)
+		if !ok || spec.Type == nil {
+			return true
+		}
+		kind := fmt.Sprint(spec.Type)
+		check, ok := known[kind]
+		if !ok {
+			return true
+		}
+		for _, value := range spec.Values {
+			text, err := strconv.Unquote(value.(*ast.BasicLit).Value)
+			if err != nil || !check(text) {
+				t.Errorf("%s %q of the protocol is not known to the collector", kind, text)
+			}
+			seen[kind]++
+		}
+		return true
+	})
+	for kind, check := range known {
+		if seen[kind] < 3 || check("Bored") {
+			t.Errorf("%d constants of type %s were found, and Bored is known: %v", seen[kind], kind, check("Bored"))
+		}
+	}
+}

@@ -1,0 +1,132 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package collector
+
+import (
+	"encoding/json"
+	"reflect"
+	"testing"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"queueworker.dev/queueworker/api/protocol"
+)
+
+// FuzzStatus feeds arbitrary documents to what a pod's answer goes through. What is
+// accepted must be harmless and must be accepted unchanged when it is read again.
+func FuzzStatus(f *testing.F) {
+	f.Add(encode(f, typical("uid")))
+	f.Add(encode(f, idle("uid")))
+	f.Add([]byte(`{"version":2,"counters":[]}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		status := &protocol.Status{}
+		if decodeStrictly(data, status, &status.Version) != nil || cleanStatus(status) != nil {
+			return
+		}
+		checkHarmless(t, reflect.ValueOf(status).Elem())
+		if len(status.Workers) > maxSlots || len(status.RecentExits) > maxExits {
+			t.Fatalf("%d workers, %d exits", len(status.Workers), len(status.RecentExits))
+		}
+		for i := 1; i < len(status.Workers); i++ {
+			if status.Workers[i-1].Slot >= status.Workers[i].Slot {
+				t.Fatalf("slots %d and %d are not in order", status.Workers[i-1].Slot, status.Workers[i].Slot)
+			}
+		}
+		again := &protocol.Status{}
+		if err := decodeStrictly(encode(t, status), again, &again.Version); err != nil {
+			t.Fatalf("read again: %v", err)
+		}
+		if err := cleanStatus(again); err != nil {
+			t.Fatalf("cleaned again: %v", err)
+		}
+		if diff := cmp.Diff(status, again, cmpopts.EquateEmpty()); diff != "" {
+			t.Fatalf("changed when read again (-first +second):\n%s", diff)
+		}
+		// No pair of accepted reports may upset what compares them.
+		notable(idle("uid"), status)
+		moved(idle("uid"), status)
+		decreased(idle("uid").Counters, status.Counters)
+	})
+}
+
+// FuzzFinal does the same for termination messages.
+func FuzzFinal(f *testing.F) {
+	f.Add(string(encode(f, finalOf(3))))
+	f.Add(`{"version":1,"message":"\u001b[31m"}`)
+	f.Fuzz(func(t *testing.T, message string) {
+		final, err := ParseFinal(message)
+		if err != nil {
+			if final != nil || !utf8.ValidString(err.Error()) || len(err.Error()) > 2*maxMessage {
+				t.Fatalf("final %v with the error %q", final, err)
+			}
+			return
+		}
+		checkHarmless(t, reflect.ValueOf(final).Elem())
+		document, err := json.Marshal(final)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(document) > protocol.MaxFinalBytes {
+			// Signs that JSON writes as escapes grew.
+			return
+		}
+		again, err := ParseFinal(string(document))
+		if err != nil {
+			t.Fatalf("read again: %v", err)
+		}
+		if diff := cmp.Diff(final, again, cmpopts.EquateEmpty()); diff != "" {
+			t.Fatalf("changed when read again (-first +second):\n%s", diff)
+		}
+	})
+}
+
+// checkHarmless walks through a document: no number is negative, no text is long or
+// holds what does not print. The pod's UID was compared before, Agent is text.
+func checkHarmless(t *testing.T, v reflect.Value) {
+	t.Helper()
+	switch v.Kind() {
+	case reflect.Struct:
+		for i := range v.NumField() {
+			if v.Type().Field(i).Name != "PodUID" {
+				checkHarmless(t, v.Field(i))
+			}
+		}
+	case reflect.Slice:
+		for i := range v.Len() {
+			checkHarmless(t, v.Index(i))
+		}
+	case reflect.Map:
+		for _, key := range v.MapKeys() {
+			checkHarmless(t, key)
+			checkHarmless(t, v.MapIndex(key))
+		}
+	case reflect.Pointer:
+		if !v.IsNil() {
+			checkHarmless(t, v.Elem())
+		}
+	case reflect.Int, reflect.Int32, reflect.Int64:
+		if v.Int() < 0 {
+			t.Fatalf("a number is %d", v.Int())
+		}
+	case reflect.Float64:
+		if !(v.Float() >= 0 && v.Float() <= maxSeconds*maxCores) {
+			t.Fatalf("a number is %v", v.Float())
+		}
+	case reflect.String:
+		if len(v.String()) > maxMessage || !utf8.ValidString(v.String()) {
+			t.Fatalf("a text is %q", v.String())
+		}
+		for _, r := range v.String() {
+			if !unicode.IsPrint(r) {
+				t.Fatalf("a text holds %U: %q", r, v.String())
+			}
+		}
+	case reflect.Bool:
+	default:
+		t.Fatalf("the document has a field of kind %s, which is not checked", v.Kind())
+	}
+}
