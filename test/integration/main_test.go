@@ -19,6 +19,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/wait"
@@ -28,10 +29,14 @@ import (
 
 	"queueworker.dev/queueworker/api/v1alpha1"
 	"queueworker.dev/queueworker/test/controlplane"
+	"queueworker.dev/queueworker/test/fakes"
 )
 
 // crds is where the CRDs are that users apply.
 const crds = "../../config/crd/bases"
+
+// operatorRole is the role the operator is installed with.
+const operatorRole = "../../config/rbac/role.yaml"
 
 // What all tests of this package share: one control plane, and clients that
 // speak to it as an administrator.
@@ -40,6 +45,7 @@ var (
 	scheme  = newScheme()
 	kube    kubernetes.Interface
 	api     client.Client
+	kubelet *fakes.Kubelet
 )
 
 func newScheme() *runtime.Scheme {
@@ -76,6 +82,17 @@ func run(m *testing.M) (code int) {
 	if err == nil {
 		api, err = client.New(cluster.Config, client.Options{Scheme: scheme})
 	}
+	if err == nil {
+		err = grantOperators(ctx)
+	}
+	if err == nil {
+		// The apiserver ends only when nobody watches any more.
+		kubeletCtx, stopKubelet := context.WithCancel(ctx)
+		if kubelet, err = fakes.StartKubelet(kubeletCtx, cluster.Config, fakes.Options{}); err == nil {
+			defer kubelet.Wait()
+		}
+		defer stopKubelet()
+	}
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "The integration tests cannot run: %v\n", err)
 		return 1
@@ -84,6 +101,19 @@ func run(m *testing.M) (code int) {
 	defer close(done)
 	go stopBeforeTheDeadline(ctx, done)
 	return m.Run()
+}
+
+// grantOperators gives the operators of the tests the rights of the shipped role.
+func grantOperators(ctx context.Context) error {
+	if _, err := cluster.Kubectl(ctx, "", "apply", "-f", operatorRole); err != nil {
+		return err
+	}
+	binding := &rbacv1.ClusterRoleBinding{
+		ObjectMeta: metav1.ObjectMeta{Name: "queueworker-test-operators"},
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "queueworker-manager"},
+		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: "Group", Name: controlplane.OperatorGroup}},
+	}
+	return api.Create(ctx, binding)
 }
 
 // stopBeforeTheDeadline ends the control plane shortly before `go test` would

@@ -1,0 +1,198 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package fakes
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"queueworker.dev/queueworker/api/protocol"
+)
+
+// Agent plays the agent of one pod: it obeys the control documents and serves a
+// status. A test makes it work with Start, Finish and Exit.
+type Agent struct {
+	// Namespace, Pod and UID are the pod's.
+	Namespace, Pod, UID string
+
+	config  protocol.Config
+	changed func()
+	server  *http.Server
+	ip      string
+	started time.Time
+
+	mu       sync.Mutex
+	status   protocol.Status
+	lastPID  int32
+	exits    int64
+	token    string
+	podToken string
+	muted    bool
+	closed   bool
+	restart  *containerEnd
+	ended    chan struct{}
+}
+
+// containerEnd is how the agent's whole container ended.
+type containerEnd struct {
+	reason string
+	code   int32
+}
+
+// Outcome is how a job ends.
+type Outcome int
+
+// The ways a job ends.
+const (
+	Processed Outcome = iota
+	Failed
+	Released
+)
+
+// addresses numbers loopback addresses. It begins somewhere, so that several test
+// processes on one machine seldom meet, and goes on where one is taken.
+var addresses = func() *atomic.Uint32 {
+	var n atomic.Uint32
+	n.Store(rand.Uint32N(200 << 16))
+	return &n
+}()
+
+// listen opens protocol.Port on a loopback address nobody uses.
+func listen() (net.Listener, string, error) {
+	for range 100 {
+		n := addresses.Add(1)
+		ip := net.IPv4(127, byte(20+(n>>16)%200), byte(n>>8), byte(n)).String()
+		listener, err := net.Listen("tcp", net.JoinHostPort(ip, strconv.Itoa(protocol.Port)))
+		if err == nil {
+			return listener, ip, nil
+		}
+		if !errors.Is(err, syscall.EADDRINUSE) {
+			return nil, "", fmt.Errorf("listen for a fake agent: %w", err)
+		}
+	}
+	return nil, "", errors.New("no loopback address is free for a fake agent")
+}
+
+// startAgent starts the agent of a pod that sees the given control files. changed
+// is called when its readiness or its container may have changed.
+func startAgent(pod *corev1.Pod, files map[string]string, changed func()) (*Agent, error) {
+	a := &Agent{Namespace: pod.Namespace, Pod: pod.Name, UID: string(pod.UID), changed: changed, started: time.Now(), ended: make(chan struct{})}
+	for _, variable := range workerContainer(pod).Env {
+		if variable.Name == protocol.ConfigEnv {
+			// The kubelet takes $$ for a dollar sign.
+			if err := json.Unmarshal([]byte(strings.ReplaceAll(variable.Value, "$$", "$")), &a.config); err != nil {
+				return nil, fmt.Errorf("read %s: %w", protocol.ConfigEnv, err)
+			}
+		}
+	}
+	if a.config.Processes == 0 {
+		return nil, fmt.Errorf("%s is not set or asks for no processes", protocol.ConfigEnv)
+	}
+	listener, ip, err := listen()
+	if err != nil {
+		return nil, err
+	}
+	a.ip = ip
+	a.status = protocol.Status{
+		Version: protocol.Version, Agent: "fake", PodUID: a.UID, Phase: protocol.PhaseRunning, Ready: true,
+		Runtime: &protocol.RuntimeFacts{GracefulStop: true, Dialect: "brackets", Version: "8.83.27"},
+	}
+	for slot := range a.config.Processes {
+		a.status.Workers = append(a.status.Workers, protocol.Worker{Slot: slot, PID: a.nextPID(), State: protocol.WorkerIdle})
+	}
+	a.read(files)
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET "+protocol.StatusPath, a.serveStatus)
+	a.server = &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
+	go func() { _ = a.server.Serve(listener) }()
+	return a, nil
+}
+
+func (a *Agent) nextPID() int32 {
+	a.lastPID++
+	return 6 + a.lastPID
+}
+
+func (a *Agent) serveStatus(response http.ResponseWriter, request *http.Request) {
+	a.mu.Lock()
+	muted := a.muted
+	a.status.UptimeSeconds = time.Since(a.started).Seconds()
+	document, err := json.Marshal(a.status)
+	a.mu.Unlock()
+	if muted {
+		// Says nothing until the caller gives up.
+		<-request.Context().Done()
+		return
+	}
+	if err != nil {
+		http.Error(response, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	response.Header().Set("Content-Type", "application/json")
+	_, _ = response.Write(document)
+}
+
+// IP is the pod's address.
+func (a *Agent) IP() string { return a.ip }
+
+// Config is what the operator told the agent to run.
+func (a *Agent) Config() protocol.Config { return a.config }
+
+// Status is what the agent would answer now.
+func (a *Agent) Status() protocol.Status {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	status := a.status
+	status.Workers = append([]protocol.Worker(nil), a.status.Workers...)
+	return status
+}
+
+// Ready is what /readyz would answer.
+func (a *Agent) Ready() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.status.Ready
+}
+
+// Update changes the status by hand.
+func (a *Agent) Update(change func(*protocol.Status)) {
+	a.mu.Lock()
+	change(&a.status)
+	a.mu.Unlock()
+	a.changed()
+}
+
+// Mute makes the agent leave calls unanswered, or answer them again.
+func (a *Agent) Mute(muted bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.muted = muted
+}
+
+// stop ends the server; the pod is gone.
+func (a *Agent) stop() { _ = a.server.Close() }
+
+// lastWord is the termination message.
+func (a *Agent) lastWord() string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	final := protocol.Final{Version: protocol.Version, Counters: a.status.Counters, Complete: a.allEnded()}
+	document, err := json.Marshal(final)
+	if err != nil {
+		panic(err) // a struct of numbers always encodes
+	}
+	return string(document)
+}

@@ -1,0 +1,197 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package fakes
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+)
+
+const (
+	// retryStart is how soon a pod that cannot start is tried again.
+	retryStart = 250 * time.Millisecond
+	// agentReserve is the end of the grace period in which the agent kills what is left.
+	agentReserve = 3 * time.Second
+)
+
+// podWorker lives one pod's life.
+type podWorker struct {
+	kubelet         *Kubelet
+	namespace, name string
+	uid             types.UID
+	wake            chan struct{}
+	killed          chan struct{}
+	killOnce        sync.Once
+
+	mu    sync.Mutex
+	pod   *corev1.Pod
+	agent *Agent
+
+	// Only run's goroutine uses these.
+	restarts    int32
+	lastState   corev1.ContainerState
+	started     metav1.Time
+	lastWritten *corev1.PodStatus
+}
+
+func newPodWorker(k *Kubelet, pod *corev1.Pod) *podWorker {
+	return &podWorker{
+		kubelet: k, namespace: pod.Namespace, name: pod.Name, uid: pod.UID,
+		wake: make(chan struct{}, 1), killed: make(chan struct{}),
+	}
+}
+
+// update gives the worker what the kubelet has learnt of its pod.
+func (w *podWorker) update(pod *corev1.Pod) {
+	w.mu.Lock()
+	if w.pod == nil || newer(pod.ResourceVersion, w.pod.ResourceVersion) {
+		w.pod = pod
+	}
+	w.mu.Unlock()
+	w.poke()
+}
+
+// poke has the worker sync its pod now.
+func (w *podWorker) poke() {
+	select {
+	case w.wake <- struct{}{}:
+	default:
+	}
+}
+
+// kill ends the pod at once, without a last word.
+func (w *podWorker) kill() { w.killOnce.Do(func() { close(w.killed) }) }
+
+func (w *podWorker) currentAgent() *Agent {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.agent
+}
+
+func (w *podWorker) setAgent(agent *Agent) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.agent = agent
+}
+
+func (w *podWorker) run(ctx context.Context) {
+	defer func() {
+		if agent := w.currentAgent(); agent != nil {
+			agent.stop()
+		}
+	}()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-w.killed:
+			return
+		case <-w.wake:
+		}
+		w.mu.Lock()
+		pod := w.pod
+		w.mu.Unlock()
+		if pod == nil {
+			continue
+		}
+		if pod.DeletionTimestamp != nil {
+			w.terminate(ctx, pod)
+			return
+		}
+		if again := w.sync(ctx, pod); again > 0 {
+			time.AfterFunc(again, w.poke)
+		}
+	}
+}
+
+// sync brings the pod as far as it will go and returns when to look again.
+func (w *podWorker) sync(ctx context.Context, pod *corev1.Pod) time.Duration {
+	agent := w.currentAgent()
+	if agent == nil {
+		if waiting, why := w.waitsFor(ctx, pod); waiting {
+			w.write(ctx, w.pendingStatus(pod, why))
+			return retryStart
+		}
+		var err error
+		agent, err = startAgent(pod, w.volumeOf(pod), w.poke)
+		if err != nil {
+			w.write(ctx, w.pendingStatus(pod, map[string]Trouble{workerContainer(pod).Name: {"RunContainerError", err.Error()}}))
+			return retryStart
+		}
+		w.setAgent(agent)
+		w.started = metav1.Now()
+	}
+	if end := agent.takeRestart(); end != nil {
+		w.restarts++
+		w.lastState = corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{
+			ExitCode: end.code, Reason: end.reason, Message: agent.lastWord(), StartedAt: w.started, FinishedAt: metav1.Now(),
+		}}
+		w.started = metav1.Now()
+	}
+	agent.read(w.volumeOf(pod))
+	w.write(ctx, w.runningStatus(pod, agent))
+	return w.kubelet.options.SyncPeriod
+}
+
+// terminate asks the agent to end, waits for its jobs as long as the grace period
+// allows, reports its last word and removes the pod.
+func (w *podWorker) terminate(ctx context.Context, pod *corev1.Pod) {
+	if agent := w.currentAgent(); agent != nil {
+		grace := time.Duration(0)
+		if seconds := pod.DeletionGracePeriodSeconds; seconds != nil {
+			grace = max(time.Duration(*seconds)*time.Second-agentReserve, 0)
+		}
+		select {
+		case <-agent.terminate():
+		case <-time.After(grace):
+		case <-w.killed:
+			return
+		case <-ctx.Done():
+			return
+		}
+		w.write(ctx, w.endedStatus(pod, agent))
+		agent.stop()
+	}
+	err := w.kubelet.client.CoreV1().Pods(w.namespace).Delete(ctx, w.name, metav1.DeleteOptions{
+		GracePeriodSeconds: new(int64(0)), Preconditions: &metav1.Preconditions{UID: &w.uid},
+	})
+	if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) && ctx.Err() == nil {
+		time.AfterFunc(retryStart, func() { w.kubelet.observe(pod) })
+	}
+}
+
+// write writes the status if it differs from the last one written.
+func (w *podWorker) write(ctx context.Context, status corev1.PodStatus) {
+	if w.lastWritten != nil && sameStatus(w.lastWritten, &status) {
+		return
+	}
+	pods := w.kubelet.client.CoreV1().Pods(w.namespace)
+	for ctx.Err() == nil {
+		live, err := pods.Get(ctx, w.name, metav1.GetOptions{})
+		if err != nil || live.UID != w.uid {
+			return
+		}
+		next := status.DeepCopy()
+		next.Conditions = append(keepScheduled(live.Status.Conditions), next.Conditions...)
+		next.QOSClass, next.StartTime = live.Status.QOSClass, live.Status.StartTime
+		if next.StartTime == nil {
+			next.StartTime = new(metav1.Now())
+		}
+		live.Status = *next
+		if _, err = pods.UpdateStatus(ctx, live, metav1.UpdateOptions{}); err == nil {
+			w.lastWritten = &status
+			return
+		}
+		if !apierrors.IsConflict(err) {
+			time.AfterFunc(retryStart, w.poke)
+			return
+		}
+	}
+}

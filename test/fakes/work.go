@@ -1,0 +1,257 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package fakes
+
+import (
+	"encoding/json"
+	"maps"
+
+	"queueworker.dev/queueworker/api/protocol"
+)
+
+// read obeys the control document with the highest revision, of two with the
+// same the pod's own, unless it has obeyed a newer one before.
+func (a *Agent) read(files map[string]string) {
+	var newest protocol.Control
+	for _, name := range []string{protocol.ControlFile, protocol.ControlPodFile} {
+		var document protocol.Control
+		if json.Unmarshal([]byte(files[name]), &document) == nil && document.Revision >= newest.Revision {
+			newest = document
+		}
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if newest.Revision > a.status.ControlRevision {
+		a.status.ControlRevision = newest.Revision
+		a.obey(newest)
+	}
+}
+
+// obey brings the slots to what the document asks for.
+func (a *Agent) obey(control protocol.Control) {
+	if a.tokenChanged(&a.token, control.RestartToken) || a.tokenChanged(&a.podToken, control.PodRestartToken) {
+		for i := range a.status.Workers {
+			a.retire(&a.status.Workers[i], protocol.ExitRestartRequested)
+		}
+	}
+	if a.status.Phase == protocol.PhaseTerminating {
+		return
+	}
+	a.status.Phase = protocol.PhaseRunning
+	if control.Paused {
+		a.status.Phase = protocol.PhasePaused
+	}
+	for i := range a.status.Workers {
+		worker := &a.status.Workers[i]
+		switch {
+		case control.Paused && worker.State != protocol.WorkerPaused:
+			a.retire(worker, protocol.ExitPaused)
+		case !control.Paused && worker.State == protocol.WorkerPaused:
+			worker.State, worker.PID = protocol.WorkerIdle, a.nextPID()
+		}
+	}
+}
+
+// tokenChanged remembers a token and tells whether it asks for a restart: the
+// first one seen does not, nor does an empty one.
+func (a *Agent) tokenChanged(last *string, token string) bool {
+	if token == "" || token == *last {
+		return false
+	}
+	before := *last
+	*last = token
+	return before != ""
+}
+
+// retire ends a slot's process after its job: at once if it has none.
+func (a *Agent) retire(worker *protocol.Worker, why protocol.ExitReason) {
+	switch worker.State {
+	case protocol.WorkerBusy:
+		worker.State = protocol.WorkerRetiring
+	case protocol.WorkerRetiring:
+	default:
+		a.end(worker, why)
+	}
+}
+
+// end ends a slot's process and starts the next one if one is wanted.
+func (a *Agent) end(worker *protocol.Worker, why protocol.ExitReason) {
+	if worker.PID != 0 {
+		a.count(worker.Slot, why, "")
+	}
+	worker.PID, worker.Job = 0, nil
+	switch a.status.Phase {
+	case protocol.PhaseTerminating:
+		worker.State = protocol.WorkerStopped
+		a.checkEnded()
+	case protocol.PhasePaused:
+		worker.State = protocol.WorkerPaused
+	case protocol.PhaseRunning:
+		worker.State, worker.PID = protocol.WorkerIdle, a.nextPID()
+	}
+}
+
+// count counts the end of a process.
+func (a *Agent) count(slot int32, why protocol.ExitReason, message string) {
+	a.exits++
+	exits := maps.Clone(a.status.Counters.Exits)
+	if exits == nil {
+		exits = map[protocol.ExitReason]int64{}
+	}
+	exits[why]++
+	a.status.Counters.Exits = exits
+	exit := protocol.Exit{Sequence: a.exits, Slot: slot, Reason: why, Message: message}
+	a.status.RecentExits = append([]protocol.Exit{exit}, a.status.RecentExits[:min(len(a.status.RecentExits), 9)]...)
+	for i := range a.status.Workers {
+		if a.status.Workers[i].Slot == slot {
+			a.status.Workers[i].LastExit = &exit
+		}
+	}
+}
+
+// Start begins a job in a slot; it tells whether the slot was free.
+func (a *Agent) Start(slot int, class string) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	worker := &a.status.Workers[slot]
+	if worker.State != protocol.WorkerIdle {
+		return false
+	}
+	worker.State, worker.Job = protocol.WorkerBusy, &protocol.Job{ID: "1", Class: class}
+	return true
+}
+
+// Finish ends the job of a slot.
+func (a *Agent) Finish(slot int, outcome Outcome) {
+	a.mu.Lock()
+	worker := &a.status.Workers[slot]
+	a.countJob(worker, outcome)
+	worker.Job = nil
+	if worker.State == protocol.WorkerBusy {
+		worker.State = protocol.WorkerIdle
+	} else {
+		why := protocol.ExitRestartRequested
+		switch a.status.Phase {
+		case protocol.PhasePaused:
+			why = protocol.ExitPaused
+		case protocol.PhaseTerminating:
+			why = protocol.ExitDrained
+		case protocol.PhaseRunning:
+		}
+		a.end(worker, why)
+	}
+	a.mu.Unlock()
+	a.changed()
+}
+
+// Work counts jobs that began and ended unseen between two calls.
+func (a *Agent) Work(slot int, jobs int, outcome Outcome) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for range jobs {
+		a.countJob(&a.status.Workers[slot], outcome)
+	}
+}
+
+func (a *Agent) countJob(worker *protocol.Worker, outcome Outcome) {
+	counters := &a.status.Counters
+	counters.JobMilliseconds += 10
+	switch outcome {
+	case Processed:
+		counters.Processed++
+		worker.Processed++
+	case Failed:
+		counters.Failed++
+		worker.Failed++
+	case Released:
+		counters.Released++
+	}
+}
+
+// Exit ends a slot's process for a reason; an intended one is replaced at once,
+// any other waits.
+func (a *Agent) Exit(slot int, why protocol.ExitReason, message string) {
+	a.mu.Lock()
+	worker := &a.status.Workers[slot]
+	a.count(worker.Slot, why, message)
+	worker.Job = nil
+	if why.Intended() {
+		worker.State, worker.PID = protocol.WorkerIdle, a.nextPID()
+	} else {
+		worker.State, worker.PID = protocol.WorkerBackingOff, 0
+	}
+	a.status.Ready = a.anyAlive()
+	a.mu.Unlock()
+	a.changed()
+}
+
+// Recover starts the successors that wait after Exit.
+func (a *Agent) Recover() {
+	a.mu.Lock()
+	for i := range a.status.Workers {
+		if worker := &a.status.Workers[i]; worker.State == protocol.WorkerBackingOff {
+			worker.State, worker.PID = protocol.WorkerIdle, a.nextPID()
+		}
+	}
+	a.status.Ready = true
+	a.mu.Unlock()
+	a.changed()
+}
+
+// KillContainer ends the whole container, agent and all, as the kernel does on
+// cgroup v2 when it reaches its memory limit; the kubelet starts it anew.
+func (a *Agent) KillContainer(reason string, code int32) {
+	a.mu.Lock()
+	a.restart = &containerEnd{reason, code}
+	for i := range a.status.Workers {
+		a.status.Workers[i].Job, a.status.Workers[i].State, a.status.Workers[i].PID = nil, protocol.WorkerIdle, a.nextPID()
+	}
+	a.mu.Unlock()
+	a.changed()
+}
+
+func (a *Agent) takeRestart() *containerEnd {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	end := a.restart
+	a.restart = nil
+	return end
+}
+
+// terminate asks the agent to end. The channel is closed when no process is left.
+func (a *Agent) terminate() <-chan struct{} {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.status.Phase, a.status.Ready = protocol.PhaseTerminating, false
+	for i := range a.status.Workers {
+		a.retire(&a.status.Workers[i], protocol.ExitDrained)
+	}
+	a.checkEnded()
+	return a.ended
+}
+
+func (a *Agent) checkEnded() {
+	if !a.closed && a.allEnded() {
+		a.closed = true
+		close(a.ended)
+	}
+}
+
+func (a *Agent) allEnded() bool {
+	for i := range a.status.Workers {
+		if a.status.Workers[i].State != protocol.WorkerStopped {
+			return false
+		}
+	}
+	return true
+}
+
+func (a *Agent) anyAlive() bool {
+	for i := range a.status.Workers {
+		if a.status.Workers[i].State != protocol.WorkerBackingOff {
+			return true
+		}
+	}
+	return false
+}

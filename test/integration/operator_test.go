@@ -1,0 +1,183 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package integration
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/go-logr/logr"
+	"github.com/go-logr/logr/funcr"
+	"k8s.io/client-go/rest"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	"queueworker.dev/queueworker/api/v1alpha1"
+	"queueworker.dev/queueworker/controllers"
+	"queueworker.dev/queueworker/controllers/collector"
+	"queueworker.dev/queueworker/test/controlplane"
+)
+
+// agentImage is the agent image of operators that are not told another.
+const agentImage = "registry.example.com/queueworker/agent:1"
+
+// pullInterval is how often the operators of the tests ask the agents, so that
+// tests need not wait for the real interval.
+const pullInterval = 300 * time.Millisecond
+
+// operatorOptions say how an operator of a test differs from the usual one.
+type operatorOptions struct {
+	// namespaces it works in; empty means all.
+	namespaces []string
+	agentImage string
+	// clock is the real one if nil.
+	clock *offsetClock
+	// interval of the collector; pullInterval if zero.
+	interval time.Duration
+	// transport stands between the operator and the apiserver.
+	transport func(http.RoundTripper) http.RoundTripper
+}
+
+// operator is a running operator, wired as cmd/manager wires it, with the rights of
+// the shipped ClusterRole and nothing else.
+type operator struct {
+	user   string
+	cancel context.CancelFunc
+	done   chan struct{}
+	once   sync.Once
+	err    error
+}
+
+var operators atomic.Int64
+
+// startOperator starts an operator and stops it at the end of the test.
+func startOperator(t *testing.T, options operatorOptions) *operator {
+	t.Helper()
+	// A user of its own tells the writes of this operator from those of the others.
+	o := &operator{user: fmt.Sprintf("operator-%d", operators.Add(1)), done: make(chan struct{})}
+	config, err := cluster.User(o.user, controlplane.OperatorGroup)
+	if err != nil {
+		t.Fatal(err)
+	}
+	config.UserAgent = o.user
+	if options.transport != nil {
+		config.Wrap(options.transport)
+	}
+	mgr, err := newManager(config, options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Not the test's context: it ends before the cleanups that need the operator.
+	ctx, cancel := context.WithCancel(context.Background())
+	o.cancel = cancel
+	go func() {
+		defer close(o.done)
+		o.err = mgr.Start(ctx)
+	}()
+	t.Cleanup(func() {
+		o.stop()
+		if o.err != nil && options.transport == nil {
+			t.Errorf("the operator ended with an error: %v", o.err)
+		}
+	})
+	if !mgr.GetCache().WaitForCacheSync(t.Context()) {
+		t.Fatal("the operator's cache was not filled")
+	}
+	return o
+}
+
+// stop ends the operator gracefully and waits until it is gone.
+func (o *operator) stop() {
+	o.once.Do(o.cancel)
+	<-o.done
+}
+
+func newManager(config *rest.Config, options operatorOptions) (ctrl.Manager, error) {
+	cacheOptions, err := controllers.CacheOptions(options.namespaces)
+	if err != nil {
+		return nil, err
+	}
+	mgr, err := ctrl.NewManager(config, ctrl.Options{
+		Scheme:  scheme,
+		Cache:   cacheOptions,
+		Client:  client.Options{FieldOwner: v1alpha1.FieldManager, FieldValidation: "Strict"},
+		Metrics: metricsserver.Options{BindAddress: "0"},
+		Logger:  operatorLog,
+	})
+	if err != nil {
+		return nil, err
+	}
+	interval := options.interval
+	if interval == 0 {
+		interval = pullInterval
+	}
+	setup := controllers.Options{
+		AgentImage:         options.agentImage,
+		Concurrency:        8,
+		Collector:          collector.New(collector.Options{Interval: interval, ReportInterval: time.Second, Log: operatorLog.WithName("collector")}),
+		SkipNameValidation: true,
+	}
+	if setup.AgentImage == "" {
+		setup.AgentImage = agentImage
+	}
+	if options.clock != nil {
+		setup.Clock = options.clock
+	}
+	return mgr, controllers.Setup(mgr, setup)
+}
+
+// operatorLog keeps what the operators log, for a test that fails.
+var operatorLog = newOperatorLog()
+
+func newOperatorLog() logr.Logger {
+	return funcr.New(func(prefix, args string) { logLines.add(prefix + " " + args) },
+		funcr.Options{LogTimestamp: true, TimestampFormat: "15:04:05.000"})
+}
+
+// lines are the last lines of a log.
+type lines struct {
+	mu   sync.Mutex
+	last []string
+}
+
+var logLines lines
+
+func (l *lines) add(line string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.last = append(l.last, line)
+	if len(l.last) > 4000 {
+		l.last = append([]string(nil), l.last[2000:]...)
+	}
+}
+
+// tail returns the last lines of the operators' log that mention a word.
+func (l *lines) tail(word string, n int) []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var found []string
+	for i := len(l.last) - 1; i >= 0 && len(found) < n; i-- {
+		if strings.Contains(l.last[i], word) {
+			found = append([]string{l.last[i]}, found...)
+		}
+	}
+	return found
+}
+
+// offsetClock is the real clock, set forward by a test.
+type offsetClock struct{ offset atomic.Int64 }
+
+func (c *offsetClock) Now() time.Time { return time.Now().Add(time.Duration(c.offset.Load())) }
+
+func (c *offsetClock) Since(at time.Time) time.Duration { return c.Now().Sub(at) }
+
+// forward sets the clock forward.
+func (c *offsetClock) forward(d time.Duration) { c.offset.Add(int64(d)) }
