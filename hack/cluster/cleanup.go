@@ -50,7 +50,13 @@ func clean(l layout) error {
 	if err := errors.Join(failures...); err != nil {
 		return fmt.Errorf("clean up: %w", err) // the state directory stays, for another try
 	}
-	return removeState(l.state)
+	if err := removeState(l.state); err != nil {
+		return err
+	}
+	if err := os.Remove(ownerFile); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return nil
 }
 
 // killPatience is zero for what has no state worth a graceful end.

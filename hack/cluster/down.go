@@ -22,6 +22,9 @@ func down(l layout, say reporter) error {
 		return err
 	}
 	defer unlock()
+	if err := checkOwner(l); err != nil {
+		return err
+	}
 	if !hasLeftovers(l) {
 		say.step("there is no cluster to stop")
 		return nil

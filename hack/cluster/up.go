@@ -23,6 +23,9 @@ func up(l layout, out io.Writer, say reporter) error {
 		return err
 	}
 	defer unlock()
+	if err := checkOwner(l); err != nil {
+		return err
+	}
 	started := time.Now()
 	if whole(l, startPatience) == nil {
 		say.step("the cluster is up already; its state is in %s", l.state)
@@ -46,7 +49,7 @@ func up(l layout, out io.Writer, say reporter) error {
 	if err := checkPorts(); err != nil {
 		return err
 	}
-	if err := bringUp(l, bin, say); err != nil {
+	if err := errors.Join(setOwner(l, ownerFile), bringUp(l, bin, say)); err != nil {
 		return fmt.Errorf("%w\nThe cluster is half up: \"up\" tries again from the start, \"down\" removes it", err)
 	}
 	say.step("the cluster is up after %s; kubectl is in %s", seconds(time.Since(started)), bin)
