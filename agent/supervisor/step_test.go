@@ -1,0 +1,379 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package supervisor
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"queueworker.dev/queueworker/agent/dialect"
+	"queueworker.dev/queueworker/api/protocol"
+)
+
+// laravelFacts are those of a Laravel worker with pcntl.
+var laravelFacts = Facts{Final: true, Signals: true, OwnTimeout: true, OwnMaxJobs: true, OwnMaxTime: true}
+
+// story drives a state machine whose processes start at once.
+type story struct {
+	t       *testing.T
+	state   State
+	now     time.Time
+	pid     int
+	actions []Action
+}
+
+func begin(t *testing.T, settings Settings, facts Facts) *story {
+	t.Helper()
+	if settings.Processes == 0 {
+		settings.Processes = 1
+	}
+	if settings.PodName == "" {
+		settings.PodName = "pod"
+	}
+	s := &story{t: t, now: time.Unix(1000, 0), pid: 100}
+	s.state = New(settings, facts, Past{}, s.now)
+	s.hear(Begin{})
+	return s
+}
+
+// hear steps and returns the actions; a Start is answered by the next process id.
+func (s *story) hear(event Event) []Action {
+	s.t.Helper()
+	s.actions = nil
+	for queue := []Event{event}; len(queue) > 0; queue = queue[1:] {
+		var actions []Action
+		s.state, actions = Step(s.state, queue[0], s.now)
+		s.actions = append(s.actions, actions...)
+		for _, action := range actions {
+			if start, ok := action.(Start); ok {
+				queue = append(queue, Started{Slot: start.Slot, PID: s.pid})
+				s.pid++
+			}
+		}
+	}
+	return s.actions
+}
+
+func (s *story) after(d time.Duration) *story {
+	s.now = s.now.Add(d)
+	return s
+}
+
+func (s *story) expect(what string, want ...Action) {
+	s.t.Helper()
+	if diff := cmp.Diff(want, s.actions); diff != "" {
+		s.t.Fatalf("%s: actions differ (-want +got):\n%s", what, diff)
+	}
+}
+
+func run(revision int64) ControlRead {
+	return ControlRead{Document: &protocol.Control{Revision: revision}}
+}
+
+func jobs(pid int, n int64) Printed {
+	return Printed{PID: pid, Tally: dialect.Tally{Started: n, Processed: n, Spent: time.Duration(n) * time.Millisecond}}
+}
+
+func working(pid int, since time.Time) Printed {
+	return Printed{PID: pid, Tally: dialect.Tally{Started: 1, Open: &dialect.Job{Class: "A", Since: since}, OpenCount: 1}}
+}
+
+func TestNothingStartsBeforeControlWasRead(t *testing.T) {
+	s := begin(t, Settings{}, laravelFacts)
+	s.hear(Tick{})
+	s.expect("without control")
+	if s.state.Ready() {
+		t.Error("ready without control")
+	}
+	s.hear(run(1))
+	s.expect("with control", Start{})
+	s.after(2 * time.Second).hear(Tick{})
+	if !s.state.Ready() {
+		t.Error("not ready though a process has lived 2 s")
+	}
+}
+
+func TestTheWorkerIsAskedFirst(t *testing.T) {
+	s := begin(t, Settings{}, Facts{})
+	s.expect("at the beginning", Ask{})
+	s.hear(run(1))
+	s.expect("before the answer")
+	s.hear(FactsLearned{Facts: laravelFacts})
+	s.expect("after the answer", Start{})
+}
+
+func TestAnUnansweredQuestionIsAskedAgainAfterAnExit(t *testing.T) {
+	s := begin(t, Settings{}, Facts{})
+	s.hear(run(1))
+	s.hear(FactsLearned{Facts: Facts{Signals: true, OwnTimeout: true}})
+	s.expect("without an answer the worker is tried", Start{})
+	s.hear(Exited{PID: 100, Code: 1})
+	s.expect("after it failed", Ask{})
+	s.after(time.Second).hear(Tick{})
+	s.expect("while it is asked")
+	s.hear(FactsLearned{Facts: laravelFacts})
+	s.expect("after the answer", Start{})
+}
+
+func TestAnIntendedEndIsFollowedAtOnce(t *testing.T) {
+	s := begin(t, Settings{MaxJobs: 500}, laravelFacts)
+	s.hear(run(1))
+	s.hear(jobs(100, 500))
+	s.after(10 * time.Millisecond).hear(Exited{PID: 100})
+	s.expect("after 500 jobs", Start{})
+	want := protocol.Counters{Processed: 500, JobMilliseconds: 500, Exits: map[protocol.ExitReason]int64{protocol.ExitMaxJobs: 1}}
+	if diff := cmp.Diff(want, s.state.Counters); diff != "" {
+		t.Errorf("counters differ (-want +got):\n%s", diff)
+	}
+}
+
+func TestCrashesBackOffAndAFinishedJobEndsIt(t *testing.T) {
+	s := begin(t, Settings{}, laravelFacts)
+	s.hear(run(1))
+	crash := func() time.Duration {
+		pid := s.pid - 1
+		s.hear(Exited{PID: pid, Code: 255})
+		s.expect("after the crash")
+		at, ok := s.state.Wake()
+		if !ok {
+			t.Fatal("nothing will start it again")
+		}
+		wait := at.Sub(s.now)
+		s.after(wait).hear(Tick{})
+		s.expect("after the wait", Start{})
+		return wait
+	}
+	var waits []time.Duration
+	for range 9 {
+		waits = append(waits, crash()/time.Second)
+	}
+	if diff := cmp.Diff([]time.Duration{1, 2, 4, 8, 16, 32, 60, 60, 60}, waits); diff != "" {
+		t.Errorf("waits in seconds differ (-want +got):\n%s", diff)
+	}
+	if s.state.Ready() {
+		t.Error("ready though every process crashed at once")
+	}
+	s.hear(jobs(s.pid-1, 1))
+	if got := crash(); got != time.Second {
+		t.Errorf("waited %s after a finished job; want 1s", got)
+	}
+}
+
+func TestEndingAtOnceWithoutAJobIsBackedOffWhateverTheCode(t *testing.T) {
+	s := begin(t, Settings{}, laravelFacts)
+	s.hear(run(1))
+	s.after(100 * time.Millisecond).hear(Exited{PID: 100})
+	s.expect("after exit code 0 in 100 ms")
+	if got := s.state.Slots[0].LastExit.Reason; got != protocol.ExitRestartRequested {
+		t.Errorf("the reason is %s", got)
+	}
+}
+
+func TestPauseRetiresOnceAndResumeStartsAfterTheEnd(t *testing.T) {
+	s := begin(t, Settings{}, laravelFacts)
+	s.hear(run(1))
+	s.hear(working(100, s.now))
+	pause := ControlRead{Document: &protocol.Control{Revision: 2, Paused: true}}
+	s.hear(pause)
+	s.expect("when paused", Term{PID: 100})
+	s.after(time.Hour).hear(pause)
+	s.expect("however long the job takes")
+	s.hear(run(3))
+	s.expect("resumed before the job has ended")
+	s.hear(Exited{PID: 100})
+	s.expect("after the end", Start{})
+	if got := s.state.Slots[0].LastExit.Reason; got != protocol.ExitPaused {
+		t.Errorf("the reason is %s", got)
+	}
+	if s.state.Counters.Released != 1 {
+		t.Errorf("%d attempts count as released; the open one ended with exit code 0", s.state.Counters.Released)
+	}
+}
+
+func TestWithoutPcntlNothingIsSignalled(t *testing.T) {
+	facts := Facts{Final: true, LifeLimit: 30 * time.Second, OwnMaxTime: true, OwnMaxJobs: true}
+	s := begin(t, Settings{Timeout: 10 * time.Second}, facts)
+	s.hear(run(1))
+	s.expect("started with a life of 30 s", Start{MaxTime: 30 * time.Second})
+	s.hear(ControlRead{Document: &protocol.Control{Revision: 2, Paused: true}})
+	s.expect("when paused")
+	s.hear(run(3))
+	if got := s.state.Slots[0].Process.Retiring; got != "" {
+		t.Errorf("resumed in time, it is still retiring: %s", got)
+	}
+	s.hear(working(100, s.now))
+	s.after(9 * time.Second).hear(Tick{})
+	s.expect("before the timeout")
+	if at, _ := s.state.Wake(); !at.Equal(s.now.Add(time.Second)) {
+		t.Errorf("wakes at %s", at)
+	}
+	s.after(time.Second).hear(Tick{})
+	s.expect("the agent keeps the timeout", Kill{PID: 100})
+	s.after(time.Millisecond).hear(Exited{PID: 100, Code: 137, Signal: 9})
+	if got := s.state.Slots[0].LastExit; got.Reason != protocol.ExitJobTimeout || got.JobClass != "A" {
+		t.Errorf("the exit is %+v", got.Exit)
+	}
+}
+
+func TestTheAgentKeepsTheLimitsTheWorkerHasNot(t *testing.T) {
+	s := begin(t, Settings{MaxJobs: 2, MaxTime: time.Minute, RetireBytes: 1 << 20}, Facts{Final: true, Signals: true})
+	s.hear(run(1))
+	s.hear(jobs(100, 1))
+	s.expect("after one job")
+	s.hear(working(100, s.now))
+	s.expect("when its last job has begun", Term{PID: 100})
+	s.hear(Exited{PID: 100})
+	s.expect("its successor", Start{MaxTime: time.Minute})
+	s.after(time.Minute).hear(Tick{})
+	s.expect("after maxTime", Term{PID: 101})
+	s.hear(Exited{PID: 101})
+	s.hear(Measured{PID: 102, Memory: 2 << 20})
+	s.expect("with too much memory", Term{PID: 102})
+	s.hear(Exited{PID: 102})
+	want := map[protocol.ExitReason]int64{protocol.ExitMaxJobs: 1, protocol.ExitMaxTime: 1, protocol.ExitMemory: 1}
+	if diff := cmp.Diff(want, s.state.Counters.Exits); diff != "" {
+		t.Errorf("exits differ (-want +got):\n%s", diff)
+	}
+}
+
+func TestTokensActOnceAndTheFirstDocumentIsTheBaseline(t *testing.T) {
+	tests := map[string]struct {
+		documents []protocol.Control
+		want      int // restarts
+	}{
+		"the first document's token":         {documents: []protocol.Control{{RestartToken: "a"}, {RestartToken: "a"}}},
+		"none, then a token":                 {documents: []protocol.Control{{}, {RestartToken: "a"}}, want: 1},
+		"a token, then another":              {documents: []protocol.Control{{RestartToken: "a"}, {RestartToken: "b"}, {RestartToken: "b"}}, want: 1},
+		"an empty one between":               {documents: []protocol.Control{{RestartToken: "a"}, {}, {RestartToken: "a"}}},
+		"the pod's own":                      {documents: []protocol.Control{{}, {PodRestartToken: "x"}, {PodRestartToken: "x"}, {PodRestartToken: "y"}}, want: 2},
+		"both at once restart once":          {documents: []protocol.Control{{}, {RestartToken: "a", PodRestartToken: "x"}}, want: 1},
+		"a token while paused is not stored": {documents: []protocol.Control{{}, {Paused: true, RestartToken: "a"}, {RestartToken: "a"}}},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			s := begin(t, Settings{}, laravelFacts)
+			for i := range tc.documents {
+				tc.documents[i].Revision = int64(i + 1)
+				s.after(10 * time.Second).hear(ControlRead{Document: &tc.documents[i]})
+				s.after(time.Second).hear(Tick{})
+				if p := s.state.Slots[0].Process; p.Retiring != "" {
+					s.hear(Exited{PID: p.PID})
+				}
+			}
+			if got := s.state.Counters.Exits[protocol.ExitRestartRequested]; got != int64(tc.want) {
+				t.Errorf("restarted %d times; want %d", got, tc.want)
+			}
+		})
+	}
+}
+
+func TestARestartOfThePoolIsSpreadByThePodsName(t *testing.T) {
+	delays := map[time.Duration]bool{}
+	for _, pod := range []string{"emails-worker-7d9f-abcde", "emails-worker-7d9f-fghij", "emails-worker-7d9f-klmno", "emails-worker-7d9f-pqrst"} {
+		s := begin(t, Settings{PodName: pod, Processes: 2}, laravelFacts)
+		s.hear(run(1))
+		s.after(time.Minute).hear(ControlRead{Document: &protocol.Control{Revision: 2, RestartToken: "a", RestartSpreadSeconds: 30}})
+		at, ok := s.state.Wake()
+		delay := at.Sub(s.now)
+		if !ok || delay < 0 || delay >= 30*time.Second {
+			t.Fatalf("%s restarts after %s", pod, delay)
+		}
+		delays[delay] = true
+		s.after(delay).hear(Tick{})
+		s.expect(pod, Term{Slot: 0, PID: 100}, Term{Slot: 1, PID: 101})
+	}
+	if len(delays) != 4 {
+		t.Errorf("four pods restart at %d moments", len(delays))
+	}
+}
+
+func TestJitterTakesUpToTenPercentOff(t *testing.T) {
+	s := begin(t, Settings{MaxTime: time.Hour, Jitter: true, Processes: 50}, laravelFacts)
+	seen := map[time.Duration]bool{}
+	for _, action := range s.hear(run(1)) {
+		limit := action.(Start).MaxTime
+		if limit > time.Hour || limit < 54*time.Minute || limit%time.Second != 0 {
+			t.Errorf("a process may live %s", limit)
+		}
+		seen[limit] = true
+	}
+	if len(seen) < 40 {
+		t.Errorf("50 processes have %d different lives", len(seen))
+	}
+}
+
+func TestThePodsEndHasADeadline(t *testing.T) {
+	s := begin(t, Settings{Grace: 30 * time.Second, Processes: 2}, laravelFacts)
+	s.hear(run(1))
+	s.hear(working(100, s.now))
+	s.hear(Terminate{})
+	s.expect("asked to end", Term{Slot: 0, PID: 100}, Term{Slot: 1, PID: 101})
+	s.hear(Terminate{})
+	s.expect("asked again")
+	s.hear(Exited{Slot: 1, PID: 101})
+	s.expect("one has ended")
+	s.after(26 * time.Second).hear(Tick{})
+	s.expect("before the deadline")
+	s.after(time.Second).hear(Tick{})
+	s.expect("three seconds before the end of the grace period", KillAll{})
+	s.hear(Exited{PID: 100, Code: 137, Signal: 9})
+	s.expect("nothing is left", Finish{})
+	want := map[protocol.ExitReason]int64{protocol.ExitDrained: 1, protocol.ExitGraceExceeded: 1}
+	if diff := cmp.Diff(want, s.state.Counters.Exits); diff != "" {
+		t.Errorf("exits differ (-want +got):\n%s", diff)
+	}
+}
+
+func TestTheLargestProcessIsKilledUnderPressure(t *testing.T) {
+	s := begin(t, Settings{Processes: 2}, laravelFacts)
+	s.hear(run(1))
+	s.hear(Measured{Slot: 0, PID: 100, Memory: 10})
+	s.hear(Measured{Slot: 1, PID: 101, Memory: 20})
+	s.hear(Pressure{Used: 98, Limit: 100})
+	s.expect("under pressure", Kill{Slot: 1, PID: 101})
+	s.hear(Pressure{Used: 99, Limit: 100})
+	s.expect("before its memory has come back")
+	s.hear(Exited{Slot: 1, PID: 101, Code: 137, Signal: 9})
+	if got := s.state.Slots[1].LastExit.Reason; got != protocol.ExitOOMKilled {
+		t.Errorf("the reason is %s", got)
+	}
+}
+
+func TestCountsGoOnFromTheContainerBefore(t *testing.T) {
+	first := begin(t, Settings{Processes: 2}, laravelFacts)
+	first.hear(run(1))
+	first.hear(jobs(100, 3))
+	first.hear(Exited{PID: 100, Code: 12, CPU: 2 * time.Second})
+	second := New(first.state.Settings, laravelFacts, first.state.Past(), first.now)
+	if diff := cmp.Diff(first.state.Counters, second.Counters); diff != "" {
+		t.Errorf("counters differ (-want +got):\n%s", diff)
+	}
+	if second.Sequence != 1 || second.Slots[0].Processed != 3 || second.Slots[0].CPU != 2*time.Second {
+		t.Errorf("the next container begins with sequence %d, %d jobs, %s", second.Sequence, second.Slots[0].Processed, second.Slots[0].CPU)
+	}
+}
+
+func TestCPUOfLate(t *testing.T) {
+	s := begin(t, Settings{}, laravelFacts)
+	s.hear(run(1))
+	s.after(10 * time.Second).hear(Measured{PID: 100, CPU: 5 * time.Second})
+	s.after(4 * time.Second).hear(Measured{PID: 100, CPU: 6 * time.Second})
+	if p := s.state.Slots[0].Process; p.Cores != 0.25 || p.CPU != 6*time.Second {
+		t.Errorf("used %v cores, %s in all", p.Cores, p.CPU)
+	}
+}
+
+func BenchmarkStep(b *testing.B) {
+	state := New(Settings{Processes: 4, PodName: "pod"}, laravelFacts, Past{}, time.Unix(0, 0))
+	state, _ = Step(state, run(1), time.Unix(1, 0))
+	for i := range 4 {
+		state, _ = Step(state, Started{Slot: i, PID: 100 + i}, time.Unix(1, 0))
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		state, _ = Step(state, jobs(100, 10), time.Unix(2, 0))
+	}
+}
