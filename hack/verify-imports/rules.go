@@ -43,7 +43,7 @@ var rules = []rule{
 	{
 		packages:  []string{"agent/..."},
 		ours:      []string{"api/protocol", "agent/..."},
-		libraries: []string{"github.com/fsnotify/fsnotify", "golang.org/x/sys/..."},
+		libraries: []string{"github.com/fsnotify/fsnotify", "github.com/prometheus/client_golang/...", "golang.org/x/sys/..."},
 		because:   "the agent is a small program of its own and meets the operator in api/protocol alone",
 	},
 	{

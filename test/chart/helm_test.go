@@ -103,7 +103,7 @@ func decode(stream []byte) ([]client.Object, error) {
 		if err != nil {
 			return nil, err
 		}
-		object, err := decodeOne(buffer[:n])
+		object, err := decodeOnce(buffer[:n])
 		if err != nil {
 			return nil, fmt.Errorf("%w in:\n%s", err, buffer[:n])
 		}
@@ -111,6 +111,24 @@ func decode(stream []byte) ([]client.Object, error) {
 			objects = append(objects, object)
 		}
 	}
+}
+
+// large are the documents worth decoding only once: the CRDs, which take most of
+// the time and are the same in most renderings. Nobody changes these objects.
+var large sync.Map
+
+func decodeOnce(document []byte) (client.Object, error) {
+	if len(document) < 10_000 {
+		return decodeOne(document)
+	}
+	if known, ok := large.Load(string(document)); ok {
+		return known.(client.Object), nil
+	}
+	object, err := decodeOne(document)
+	if err == nil {
+		large.Store(string(document), object)
+	}
+	return object, err
 }
 
 func decodeOne(document []byte) (client.Object, error) {
