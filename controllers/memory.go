@@ -18,10 +18,14 @@ type memory struct {
 }
 
 type poolMemory struct {
+	// since is when this operator first looked at the pool.
+	since time.Time
 	// written is when the status was last written.
 	written time.Time
 	// told is, by pod, the sequence number of the last ended process told in an event.
 	told map[types.UID]int64
+	// seen are the pods whose deletion the informer has yet to tell of.
+	seen map[types.UID]bool
 }
 
 // of returns what is remembered of a pool. A pool is reconciled by one goroutine
@@ -33,7 +37,7 @@ func (m *memory) of(name types.NamespacedName) *poolMemory {
 		m.pools = map[types.NamespacedName]*poolMemory{}
 	}
 	if m.pools[name] == nil {
-		m.pools[name] = &poolMemory{}
+		m.pools[name] = &poolMemory{seen: map[types.UID]bool{}}
 	}
 	return m.pools[name]
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"time"
 
+	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
@@ -25,6 +26,11 @@ const (
 	retryRejected = time.Minute
 	// retryConflict is after how long a name that was taken is looked at again.
 	retryConflict = 15 * time.Second
+	// hearingTime is how long an operator that has just started waits for the first
+	// reports of pods whose reports its predecessor had.
+	hearingTime = 15 * time.Second
+	// hearAgain is how soon it looks again while it waits.
+	hearAgain = time.Second
 )
 
 // report writes the status if something worth it has changed, and then the events
@@ -33,7 +39,20 @@ const (
 func (r *QueueWorkerReconciler) report(ctx context.Context, o *observation, d decision, a application) (time.Duration, error) {
 	name := client.ObjectKeyFromObject(o.worker)
 	memory := r.memory.of(name)
+	for _, pod := range o.pods {
+		memory.seen[pod.UID] = true
+	}
 	in := statusInput(o, d, a)
+	in.Expected = memory.seen
+	if memory.since.IsZero() {
+		memory.since = o.now
+	}
+	if o.now.Sub(memory.since) < hearingTime && awaitsReports(in) {
+		// What the status says of these pods is truer than what could be said without
+		// having heard of them; to write that would only have it written back at once.
+		r.tellExits(o, d, in, memory)
+		return hearAgain, nil
+	}
 	out := status.Compute(in)
 
 	write, wait := status.Due(&o.worker.Status, &out.Status, o.now, memory.written)
@@ -56,10 +75,29 @@ func (r *QueueWorkerReconciler) report(ctx context.Context, o *observation, d de
 		r.emit(o.worker, status.Changes(in, &out.Status))
 	}
 	if write || wait == 0 {
-		r.Collector.Settle(name, endedUIDs(o.reports.Ended))
+		settled := endedUIDs(o.reports.Ended)
+		r.Collector.Settle(name, settled)
+		for _, uid := range settled {
+			delete(memory.seen, uid)
+		}
 	}
 	r.tellExits(o, d, in, memory)
 	return sooner(out.Recheck, wait, retryAfter(a)), nil
+}
+
+// awaitsReports tells whether a running pod is yet to answer this operator which
+// has answered the one before.
+func awaitsReports(in status.Input) bool {
+	answered := map[types.UID]bool{}
+	for i := range in.Worker.Status.Accounted {
+		answered[in.Worker.Status.Accounted[i].UID] = in.Worker.Status.Accounted[i].Reported
+	}
+	for _, pod := range in.Pods {
+		if pod.Report == nil && answered[pod.UID] && pod.DeletionTimestamp == nil && pod.Status.Phase == corev1.PodRunning {
+			return true
+		}
+	}
+	return false
 }
 
 // tellExits emits the events of ended processes and of a restart that was asked for.

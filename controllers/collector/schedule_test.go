@@ -113,6 +113,29 @@ func TestPodsThatBeginToHangTogetherDelayOthersOnlyOnce(t *testing.T) {
 	}
 }
 
+func TestNewPodsThatHangLeaveRoomForTheSlowOnesAmongTheProven(t *testing.T) {
+	s := simulate(t)
+	healthy, agents := s.add(shop, 500, time.Millisecond)
+	dying := types.NamespacedName{Namespace: "other", Name: "dying"}
+	pods, dead := s.add(dying, 100, time.Millisecond)
+	s.core.track(s.now, dying, pods)
+	s.track(healthy...)
+	s.run(30 * time.Second)
+	for _, a := range dead {
+		a.latency, a.answer = 2*time.Second, silent
+	}
+	fresh := types.NamespacedName{Namespace: "other", Name: "fresh"}
+	s.core.track(s.now, fresh, s.addHanging(fresh, 1000))
+	s.core.nudge(s.now, dying)
+	s.run(20 * time.Second)
+	for _, a := range agents {
+		// 100 slow pulls leave the 16 fast places every 250 ms.
+		if worst := slices.Max(a.gaps()); worst > 6*time.Second+100*patience/16 {
+			t.Fatalf("a healthy pod waited %s beside 100 that began to hang and 1000 new ones that hang", worst)
+		}
+	}
+}
+
 func TestALargePoolDoesNotDelayASmallOne(t *testing.T) {
 	s := simulate(t)
 	large := types.NamespacedName{Namespace: "other", Name: "large"}

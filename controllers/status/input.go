@@ -31,6 +31,9 @@ type Input struct {
 	Pods []Pod
 	// Ended are the pods that have ended since the last write of the status.
 	Ended []EndedPod
+	// Expected are pods this operator has seen whose end it has not been told of yet:
+	// the cache drops a pod a moment before the event with its last word arrives.
+	Expected map[types.UID]bool
 
 	// Problem is why the pool could not be built; nil if it could.
 	Problem *desired.Problem

@@ -50,9 +50,10 @@ func account(in Input, status *v1alpha1.QueueWorkerStatus) {
 		countContainerRestarts(pod, restarts, &entry)
 		ledger[pod.UID] = entry
 	}
-	// A pod that is in the list and nowhere else ended while nobody watched.
+	// A pod that is in the list and nowhere else ended while nobody watched, unless
+	// word of its end is on its way.
 	for uid, entry := range ledger {
-		if present[uid] {
+		if present[uid] || in.Expected[uid] {
 			continue
 		}
 		if entry.seen {

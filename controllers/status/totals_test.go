@@ -23,7 +23,10 @@ type fleet struct {
 	// done is what each living pod has done, reported what the operator pulled of it.
 	done, reported map[types.UID]*protocol.Counters
 	ended          []EndedPod
-	next           int
+	// late are ends of which the event is yet to come, seen the pods to expect it for.
+	late []EndedPod
+	seen map[types.UID]bool
+	next int
 	// truth is what all pods have done; unseen is the jobs of pods that ended while
 	// the operator was away, and lost the number of those pods it had heard of.
 	truth, unseen, lost int64
@@ -41,14 +44,25 @@ func (f *fleet) input() Input {
 		}
 		in.Pods = append(in.Pods, p)
 	}
-	in.Ended = f.ended
+	for _, p := range in.Pods {
+		f.seen[p.UID] = true
+	}
+	in.Ended, in.Expected = f.ended, f.seen
 	return in
 }
 
 // write is a reconcile that gets its status written.
 func (f *fleet) write() {
 	f.status = Compute(f.input()).Status
+	for _, ended := range f.ended {
+		delete(f.seen, ended.UID)
+	}
 	f.ended = nil
+}
+
+// hear brings the events that are on their way.
+func (f *fleet) hear() {
+	f.ended, f.late = append(f.ended, f.late...), nil
 }
 
 func (f *fleet) start() {
@@ -83,7 +97,7 @@ func (f *fleet) end(uid types.UID, seen bool) {
 
 func TestTotalsAreExact(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		f := &fleet{done: map[types.UID]*protocol.Counters{}, reported: map[types.UID]*protocol.Counters{}}
+		f := &fleet{done: map[types.UID]*protocol.Counters{}, reported: map[types.UID]*protocol.Counters{}, seen: map[types.UID]bool{}}
 		anyPod := func() types.UID {
 			for uid := range f.done {
 				return uid
@@ -92,7 +106,7 @@ func TestTotalsAreExact(t *testing.T) {
 			return types.UID(fmt.Sprint("pod-", f.next-1))
 		}
 		for range rapid.IntRange(1, 60).Draw(t, "steps") {
-			switch rapid.SampledFrom([]string{"start", "work", "pull", "write", "end seen", "compute without write", "operator killed"}).Draw(t, "step") {
+			switch rapid.SampledFrom([]string{"start", "work", "pull", "write", "end seen", "event late", "hear", "compute without write", "operator killed"}).Draw(t, "step") {
 			case "start":
 				f.start()
 			case "work":
@@ -105,11 +119,20 @@ func TestTotalsAreExact(t *testing.T) {
 				f.write()
 			case "end seen":
 				f.end(anyPod(), true)
+			case "event late":
+				uid := anyPod()
+				Compute(f.input())
+				f.late = append(f.late, EndedPod{UID: uid, Counters: f.done[uid], Complete: true, Started: true})
+				delete(f.done, uid)
+			case "hear":
+				f.hear()
 			case "compute without write":
 				Compute(f.input())
 			case "operator killed":
 				// What it had heard and not written is gone with it, and pods may end before
 				// the next one runs.
+				f.hear()
+				f.seen = map[types.UID]bool{}
 				for _, ended := range f.ended {
 					f.done[ended.UID] = ended.Counters
 					f.end(ended.UID, false)
@@ -120,6 +143,7 @@ func TestTotalsAreExact(t *testing.T) {
 				}
 			}
 		}
+		f.hear()
 		f.pull()
 		f.write()
 		if got := f.status.Totals.Processed; got != f.truth-f.unseen {
