@@ -10,9 +10,11 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 linter=$(hack/tool.sh golangci-lint)
 helm=$(hack/tool.sh helm)
 
+failed=0
 for module in . hack/cluster hack/images; do
   step "golangci-lint in $module"
-  (cd "$module" && "$linter" run --config "$OLDPWD/.golangci.yml" ./...)
+  (cd "$module" && "$linter" run --config "$OLDPWD/.golangci.yml" ./...) || failed=1
 done
 step "helm lint"
-"$helm" lint --strict charts/queueworker
+"$helm" lint --strict charts/queueworker || failed=1
+exit "$failed"
