@@ -122,6 +122,7 @@ func (r *Reaper) KillTree(pid int) {
 		return
 	}
 	killAll(func() []entry { return tree(list(), pid, self) })
+	_ = syscall.Kill(pid, syscall.SIGKILL) // where /proc cannot be read
 }
 
 // KillAll kills every descendant of the agent.
