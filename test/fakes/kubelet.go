@@ -107,7 +107,7 @@ func StartKubelet(ctx context.Context, config *rest.Config, options Options) (*K
 // registerNode makes a node that the scheduler takes for ready.
 func (k *Kubelet) registerNode(name string) error {
 	capacity := corev1.ResourceList{
-		corev1.ResourceCPU: resource.MustParse("10000"), corev1.ResourceMemory: resource.MustParse("100Ti"),
+		corev1.ResourceCPU: resource.MustParse("1000000"), corev1.ResourceMemory: resource.MustParse("1Ei"),
 		corev1.ResourcePods: resource.MustParse("100000"), corev1.ResourceEphemeralStorage: resource.MustParse("100Ti"),
 	}
 	node := &corev1.Node{ObjectMeta: metav1.ObjectMeta{Name: name, Labels: map[string]string{

@@ -75,6 +75,7 @@ func startOperator(t *testing.T, options operatorOptions) *operator {
 	if err != nil {
 		t.Fatal(err)
 	}
+	startedAt = reconciles(t)
 	// Not the test's context: it ends before the cleanups that need the operator.
 	ctx, cancel := context.WithCancel(context.Background())
 	o.cancel = cancel

@@ -1,0 +1,239 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package integration
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strconv"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
+
+	"queueworker.dev/queueworker/api/v1alpha1"
+	"queueworker.dev/queueworker/test/builders"
+)
+
+// worldSize is how many QueueWorkers there are in the tests of a world at rest.
+const worldSize = 200
+
+// long tells that the figures are wanted in full.
+func long() bool { return os.Getenv("LONG") != "" }
+
+// A world at rest costs nothing: no pass of the operator over unchanged objects
+// writes anything, neither of the operator that made them, nor over time, nor of
+// its successor after a restart or an upgrade.
+func TestAWorldAtRestIsNotWrittenTo(t *testing.T) {
+	namespace := newNamespace(t)
+	g := newGenerator(t)
+	var apps []string
+	for i := range 12 {
+		apps = append(apps, fmt.Sprintf("app-%d", i))
+		create(t, g.app(namespace, apps[i]))
+	}
+	for i := range worldSize {
+		create(t, g.worker(namespace, fmt.Sprintf("w%d", i), apps))
+	}
+	clock := &offsetClock{}
+	options := operatorOptions{namespaces: []string{namespace}, clock: clock, interval: 5 * time.Second}
+	first := startOperator(t, options)
+	settle(t, namespace, clock, first)
+
+	t.Run("a second reconcile", func(t *testing.T) {
+		from := mark(t)
+		reconcileAll(t, namespace)
+		requireNoWrites(t, writesBetween(t, first, from, mark(t)))
+	})
+	t.Run("time that passes", func(t *testing.T) {
+		wait := 30 * time.Second
+		if long() {
+			wait = 2 * time.Minute
+		}
+		from := mark(t)
+		before := uids(t, namespace)
+		<-time.After(wait)
+		requireNoWrites(t, writesBetween(t, first, from, mark(t)))
+		requireSamePods(t, before, uids(t, namespace))
+	})
+	t.Run("a restart of the operator", func(t *testing.T) {
+		before := uids(t, namespace)
+		first.stop()
+		from := mark(t)
+		second := startOperator(t, options)
+		waitReconciled(t, worldSize)
+		reconcileAll(t, namespace)
+		requireNoWrites(t, writesBetween(t, second, from, mark(t)))
+		requireSamePods(t, before, uids(t, namespace))
+		second.stop()
+	})
+	t.Run("an operator with another agent", func(t *testing.T) {
+		before := uids(t, namespace)
+		upgraded := options
+		upgraded.agentImage = "registry.example.com/queueworker/agent:2"
+		from := mark(t)
+		third := startOperator(t, upgraded)
+		waitReconciled(t, worldSize)
+		reconcileAll(t, namespace)
+		requireNoWrites(t, writesBetween(t, third, from, mark(t)))
+		requireSamePods(t, before, uids(t, namespace))
+	})
+}
+
+// settle waits until every pool is as wanted and what rides along with later
+// writes has been written.
+func settle(t *testing.T, namespace string, clock *offsetClock, o *operator) {
+	t.Helper()
+	within(t, 3*time.Minute, "every pool is as wanted", func(ctx context.Context) error {
+		workers := &v1alpha1.QueueWorkerList{}
+		if err := api.List(ctx, workers, client.InNamespace(namespace)); err != nil {
+			return err
+		}
+		for i := range workers.Items {
+			worker := &workers.Items[i]
+			ready := meta.FindStatusCondition(worker.Status.Conditions, v1alpha1.ConditionReady)
+			if worker.Status.ObservedGeneration != worker.Generation || ready == nil || ready.Status != "True" {
+				return fmt.Errorf("%s is not: %s", worker.Name, describe(worker))
+			}
+		}
+		return nil
+	})
+	for range 5 {
+		clock.forward(2 * v1alphaReportInterval)
+		from := mark(t)
+		reconcileAll(t, namespace)
+		if writes := writesBetween(t, o, from, mark(t)); len(writes) == 0 {
+			return
+		}
+	}
+	t.Fatal("the operator still writes after five passes over an unchanged world")
+}
+
+// v1alphaReportInterval is within which time changing figures are written.
+const v1alphaReportInterval = time.Minute
+
+// reconcileAll makes the operator reconcile every QueueWorker of a namespace once
+// more, by an annotation that means nothing, and waits until it has.
+func reconcileAll(t *testing.T, namespace string) {
+	t.Helper()
+	workers := &v1alpha1.QueueWorkerList{}
+	if err := api.List(t.Context(), workers, client.InNamespace(namespace)); err != nil {
+		t.Fatal(err)
+	}
+	before := reconciles(t)
+	stamp := strconv.FormatInt(time.Now().UnixNano(), 36)
+	for i := range workers.Items {
+		patch := client.RawPatch(types.MergePatchType, fmt.Appendf(nil, `{"metadata":{"annotations":{"example.com/poke":%q}}}`, stamp))
+		if err := api.Patch(t.Context(), &workers.Items[i], patch); err != nil {
+			t.Fatal(err)
+		}
+	}
+	waitReconciledSince(t, before, len(workers.Items))
+}
+
+// waitReconciled waits until the operator, which has just been started, has
+// reconciled n QueueWorkers and nothing is left to do.
+func waitReconciled(t *testing.T, n int) {
+	t.Helper()
+	waitReconciledSince(t, startedAt, n)
+}
+
+// startedAt is how many reconciles there were when the last operator was started.
+var startedAt float64
+
+func waitReconciledSince(t *testing.T, before float64, n int) {
+	t.Helper()
+	last, since := 0.0, time.Now()
+	within(t, 2*time.Minute, "the reconciles", func(context.Context) error {
+		now := reconciles(t)
+		if now != last {
+			last, since = now, time.Now()
+		}
+		if now-before < float64(n) || time.Since(since) < time.Second || gauge(t, "workqueue_depth") > 0 {
+			return fmt.Errorf("%g of %d are done", now-before, n)
+		}
+		return nil
+	})
+}
+
+// reconciles is how often QueueWorkers have been reconciled by this process.
+func reconciles(t *testing.T) float64 { return gauge(t, "controller_runtime_reconcile_total") }
+
+// gauge sums a metric of controller-runtime over its labels.
+func gauge(t *testing.T, name string) float64 {
+	t.Helper()
+	families, err := metrics.Registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	sum := 0.0
+	for _, family := range families {
+		if family.GetName() != name {
+			continue
+		}
+		for _, metric := range family.GetMetric() {
+			sum += metric.GetCounter().GetValue() + metric.GetGauge().GetValue()
+		}
+	}
+	return sum
+}
+
+// uids are the pods of a namespace, by UID.
+func uids(t *testing.T, namespace string) map[types.UID]string {
+	t.Helper()
+	pods := &corev1.PodList{}
+	if err := api.List(t.Context(), pods, client.InNamespace(namespace)); err != nil {
+		t.Fatal(err)
+	}
+	found := map[types.UID]string{}
+	for i := range pods.Items {
+		found[pods.Items[i].UID] = pods.Items[i].Name
+	}
+	return found
+}
+
+func requireSamePods(t *testing.T, before, after map[types.UID]string) {
+	t.Helper()
+	for uid, name := range before {
+		if _, still := after[uid]; !still {
+			t.Errorf("pod %s is gone", name)
+		}
+	}
+	if len(before) != len(after) {
+		t.Errorf("%d pods became %d", len(before), len(after))
+	}
+}
+
+func TestAgentUpgradeNowRollsThePods(t *testing.T) {
+	namespace := newNamespace(t)
+	create(t, builders.QueueApp(namespace, "shop").AgentUpgrade(v1alpha1.AgentUpgradeNow).Obj(),
+		builders.QueueWorker(namespace, "emails").Processes(3).Obj())
+	options := operatorOptions{namespaces: []string{namespace}}
+	first := startOperator(t, options)
+	waitReady(t, namespace, "emails")
+	before := uids(t, namespace)
+	first.stop()
+
+	options.agentImage = "registry.example.com/queueworker/agent:2"
+	startOperator(t, options)
+	eventually(t, "all pods have the new agent", func(context.Context) error {
+		for uid, name := range uids(t, namespace) {
+			if _, old := before[uid]; old {
+				return fmt.Errorf("pod %s is still there", name)
+			}
+		}
+		for _, pod := range podsOf(t, namespace, "emails") {
+			if image := pod.Spec.InitContainers[0].Image; image != options.agentImage {
+				return fmt.Errorf("pod %s has the agent %s", pod.Name, image)
+			}
+		}
+		return nil
+	})
+	waitReady(t, namespace, "emails")
+}
