@@ -298,7 +298,7 @@ func (c *core) snapshot(now time.Time, key types.NamespacedName) Snapshot {
 		until = earliest
 	}
 	until = p.samples.start(p.samples.number(until))
-	s.Samples = throughput.Input{Now: until, Since: p.since, Buckets: p.samples.buckets(until)}
+	s.Samples = throughput.Input{Now: now, Until: until, Since: p.since, Buckets: p.samples.buckets(until)}
 	for _, e := range p.ended {
 		s.Ended = append(s.Ended, e.Ended)
 	}

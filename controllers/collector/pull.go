@@ -152,8 +152,7 @@ func (p *puller) explain(err error, address string) string {
 	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return fmt.Sprintf("The agent at %s broke the connection off.", address)
 	}
-	var operation *net.OpError
-	if errors.As(err, &operation) {
+	if operation, ok := errors.AsType[*net.OpError](err); ok {
 		err = operation.Err
 	}
 	return fmt.Sprintf("The agent at %s could not be asked: %s.", address, cleanText(err.Error(), maxMessage/2))

@@ -113,7 +113,7 @@ func TestSamplesEndWhereEveryPodHasBeenHeardOf(t *testing.T) {
 	agents[0].answer = silent
 	s.run(5 * time.Minute)
 	samples := s.snapshot().Samples
-	if lag := s.now.Sub(samples.Now); lag > s.core.lag() {
+	if lag := s.now.Sub(samples.Until); lag > s.core.lag() {
 		t.Errorf("a dead pod makes the samples end %s ago, want at most %s", lag, s.core.lag())
 	}
 	if got := throughput.Compute(samples); got.JobsPerMinute < 2390 || got.JobsPerMinute > 2410 {

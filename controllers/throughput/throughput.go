@@ -4,7 +4,7 @@
 // Package throughput turns counts of ended jobs into the figures of
 // status.throughput: jobs per minute, mean time and share of failures.
 //
-// Jobs per minute are over the 60 seconds before Now:
+// Jobs per minute are over the 60 seconds before Until, which is some seconds ago:
 //
 //	jobsPerMinute = 60 s / w × (jobs that ended within the last w)
 //	w             = 60 s, or as long as the pool has been watched if that is shorter,
@@ -47,8 +47,12 @@ type Bucket struct {
 
 // Input is what Compute decides from.
 type Input struct {
-	// Now is the moment the buckets are complete up to.
+	// Now is the present.
 	Now time.Time
+	// Until is the moment up to which the buckets are complete, and where the windows
+	// end; zero means Now. Pods tell what they did a few seconds late: a window up to
+	// the present would show a pool as slower than it is.
+	Until time.Time
 	// Buckets are in any order; those outside the windows are ignored.
 	Buckets []Bucket
 	// Since is when the pool's jobs began to be counted.
@@ -68,20 +72,24 @@ type Output struct {
 	Ended int64
 }
 
-// Compute returns the figures at in.Now.
+// Compute returns the figures.
 func Compute(in Input) Output {
-	watched := min(in.Now.Sub(in.Since), RateWindow)
+	until := in.Now
+	if !in.Until.IsZero() && in.Until.Before(until) {
+		until = in.Until
+	}
+	watched := min(until.Sub(in.Since), RateWindow)
 	var rated float64
 	var sum Bucket
 	for _, b := range in.Buckets {
-		if overlap(b, in.Now, ShareWindow) == 0 {
+		if overlap(b, until, ShareWindow) == 0 {
 			continue
 		}
 		sum.Processed += b.Processed
 		sum.Failed += b.Failed
 		sum.Released += b.Released
 		sum.Milliseconds += b.Milliseconds
-		rated += float64(b.Processed+b.Failed) * overlap(b, in.Now, watched)
+		rated += float64(b.Processed+b.Failed) * overlap(b, until, watched)
 	}
 	ended := sum.Processed + sum.Failed
 	out := Output{
@@ -97,17 +105,17 @@ func Compute(in Input) Output {
 	return out
 }
 
-// overlap returns which part of the known stretch of b, which ends at now if b does
-// not before, lies within the given time before now.
-func overlap(b Bucket, now time.Time, window time.Duration) float64 {
+// overlap returns which part of the known stretch of b, which ends at until if b does
+// not before, lies within the given time before until.
+func overlap(b Bucket, until time.Time, window time.Duration) float64 {
 	end := b.Start.Add(BucketWidth)
-	if end.After(now) {
-		end = now
+	if end.After(until) {
+		end = until
 	}
 	known := end.Sub(b.Start)
 	if known <= 0 || window <= 0 {
 		return 0
 	}
-	within := end.Sub(now.Add(-window))
+	within := end.Sub(until.Add(-window))
 	return float64(max(0, min(within, known))) / float64(known)
 }

@@ -67,6 +67,14 @@ func TestCompute(t *testing.T) {
 			Input{Now: now, Since: ages, Buckets: []Bucket{{Start: now, Processed: 10}, {Start: now.Add(time.Hour), Processed: 10}}},
 			Output{},
 		},
+		"known up to some seconds ago": {
+			Input{Now: now.Add(12 * time.Second), Until: now, Since: ages, Buckets: every(6*time.Minute, Bucket{Processed: 10})},
+			Output{JobsPerMinute: 120, Ended: 600},
+		},
+		"known up to the future means up to now": {
+			Input{Now: now, Until: now.Add(time.Minute), Since: ages, Buckets: every(6*time.Minute, Bucket{Processed: 10})},
+			Output{JobsPerMinute: 120, Ended: 600},
+		},
 		"only released attempts": {
 			Input{Now: now, Since: ages, Buckets: []Bucket{{Start: now.Add(-10 * time.Second), Released: 4, Milliseconds: 1000}}},
 			Output{AverageSeconds: 0.25},
@@ -79,16 +87,16 @@ func TestCompute(t *testing.T) {
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
 			got := Compute(tc.in)
-			if got.Ended != tc.want.Ended || !close(got.JobsPerMinute, tc.want.JobsPerMinute) ||
-				!close(got.AverageSeconds, tc.want.AverageSeconds) || !close(got.FailedShare, tc.want.FailedShare) {
+			if got.Ended != tc.want.Ended || !near(got.JobsPerMinute, tc.want.JobsPerMinute) ||
+				!near(got.AverageSeconds, tc.want.AverageSeconds) || !near(got.FailedShare, tc.want.FailedShare) {
 				t.Errorf("Compute = %+v, want %+v", got, tc.want)
 			}
 		})
 	}
 }
 
-// close compares figures that were added up in floating point.
-func close(a, b float64) bool { return math.Abs(a-b) < 1e-9 }
+// near compares figures that were added up in floating point.
+func near(a, b float64) bool { return math.Abs(a-b) < 1e-9 }
 
 // TestASteadyPoolShowsASteadyRate moves Now through a bucket: the rate of a pool that
 // works evenly must not depend on where in a bucket Now is.
