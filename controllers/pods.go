@@ -9,6 +9,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/client-go/util/workqueue"
+	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
@@ -63,12 +64,22 @@ func podChanged(before, after *corev1.Pod) bool {
 func (r *QueueWorkerReconciler) recordEnd(ctx context.Context, pod *corev1.Pod) {
 	ended := collector.Ended{UID: pod.UID, Name: pod.Name}
 	if status := workerStatus(pod); status != nil {
-		ended.Started = status.State.Running != nil || status.State.Terminated != nil || status.RestartCount > 0
+		ended.Started = hasStarted(status)
 		ended.Final = finalOf(status)
+		if ended.Started && (ended.Final == nil || !ended.Final.Complete) {
+			ctrl.LoggerFrom(ctx).Info("Pod ended without its last word", "Pod", client.ObjectKeyFromObject(pod), "container", status.State)
+		}
 	}
 	for _, request := range workerByLabel(ctx, pod) {
 		r.Collector.RecordEnd(request.NamespacedName, ended)
 	}
+}
+
+// hasStarted tells whether a container ever ran. The kubelet also calls those
+// terminated that it never started, and gives them no time of start.
+func hasStarted(status *corev1.ContainerStatus) bool {
+	terminated := status.State.Terminated
+	return status.State.Running != nil || status.RestartCount > 0 || terminated != nil && !terminated.StartedAt.IsZero()
 }
 
 // finalOf is the last word in the termination message of an ended container; nil
