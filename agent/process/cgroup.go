@@ -24,10 +24,6 @@ func OpenCgroup(root string) *Cgroup {
 	return &Cgroup{root: root, unified: err == nil}
 }
 
-// KillsWhole tells whether the kernel may kill the whole container when it
-// reaches its limit (version 2), agent and all, instead of one process.
-func (c *Cgroup) KillsWhole() bool { return c.unified }
-
 // Kills returns how many processes of the container the kernel has killed because
 // it reached its memory limit; 0 where that cannot be read.
 func (c *Cgroup) Kills() int64 {

@@ -1,0 +1,154 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package control_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"queueworker.dev/queueworker/agent/control"
+	"queueworker.dev/queueworker/api/protocol"
+)
+
+func document(revision int64, token string) *protocol.Control {
+	return &protocol.Control{Revision: revision, RestartToken: token}
+}
+
+func TestChoose(t *testing.T) {
+	pool, own := document(5, "pool"), document(5, "own")
+	tests := map[string]struct {
+		held, found control.Found
+		want        *protocol.Control
+	}{
+		"nothing yet":                           {},
+		"the first":                             {found: control.Found{Document: pool}, want: pool},
+		"an empty one supersedes nothing":       {held: control.Found{Document: pool}, want: pool},
+		"a higher revision":                     {held: control.Found{Document: document(4, "")}, found: control.Found{Document: pool}, want: pool},
+		"a lower revision":                      {held: control.Found{Document: pool}, found: control.Found{Document: document(4, ""), Own: true}, want: pool},
+		"the pod's own of the same revision":    {held: control.Found{Document: pool}, found: control.Found{Document: own, Own: true}, want: own},
+		"the pool's after the pod's own":        {held: control.Found{Document: own, Own: true}, found: control.Found{Document: pool}, want: own},
+		"the pool's of a higher one":            {held: control.Found{Document: document(4, ""), Own: true}, found: control.Found{Document: pool}, want: pool},
+		"the pool's again, with other content":  {held: control.Found{Document: document(5, "x")}, found: control.Found{Document: pool}, want: pool},
+		"the pod's own again, changed in place": {held: control.Found{Document: document(5, "x"), Own: true}, found: control.Found{Document: own, Own: true}, want: own},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			if diff := cmp.Diff(tc.want, control.Choose(tc.held, tc.found).Document); diff != "" {
+				t.Errorf("obeyed is another document (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestReaderBoundsAndReportsWhatItReads(t *testing.T) {
+	tests := map[string]struct {
+		pool, own string // "-" is no file
+		revision  int64
+		wantError string
+	}{
+		"no files":                               {pool: "-", own: "-"},
+		"the pool's alone":                       {pool: `{"revision":3}`, own: "-", revision: 3},
+		"the pod's own is empty":                 {pool: `{"revision":3}`, own: "", revision: 3},
+		"the pod's own is ahead":                 {pool: `{"revision":3}`, own: `{"revision":4,"paused":true}`, revision: 4},
+		"fields of a newer operator":             {pool: `{"revision":3,"surprise":{"a":[1]}}`, own: "\n", revision: 3},
+		"half a document":                        {pool: `{"revi`, own: "-", wantError: "pool.json is no control document"},
+		"a bad own leaves the pool's in force":   {pool: `{"revision":3}`, own: `[]`, revision: 3, wantError: "pod.json is no control document"},
+		"revision zero":                          {pool: `{"paused":true}`, own: "-", wantError: "revisions begin at 1"},
+		"a document that is too large":           {pool: `{"revision":3,"x":"` + strings.Repeat("x", protocol.MaxControlBytes) + `"}`, own: "-", wantError: "is larger than 16384 bytes"},
+		"an own one of the same revision counts": {pool: `{"revision":3}`, own: `{"revision":3}`, revision: 3},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			for file, content := range map[string]string{protocol.ControlFile: tc.pool, protocol.ControlPodFile: tc.own} {
+				if content == "-" {
+					continue
+				}
+				if err := os.WriteFile(filepath.Join(dir, file), []byte(content), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			got, err := control.NewReader(dir).Read()
+			if (err != nil) != (tc.wantError != "") || err != nil && !strings.Contains(err.Error(), tc.wantError) {
+				t.Errorf("the error is %v; want %q", err, tc.wantError)
+			}
+			if (got != nil) != (tc.revision != 0) || got != nil && got.Revision != tc.revision {
+				t.Errorf("obeyed is %+v; want revision %d", got, tc.revision)
+			}
+		})
+	}
+}
+
+// TestWatchHearsTheKubeletsSwap: the kubelet renames a link to a new directory.
+func TestWatchHearsTheKubeletsSwap(t *testing.T) {
+	dir := t.TempDir()
+	swap := func(revision int) {
+		t.Helper()
+		folder := fmt.Sprintf("..%d", revision)
+		content := fmt.Appendf(nil, `{"revision":%d}`, revision)
+		for _, err := range []error{
+			os.Mkdir(filepath.Join(dir, folder), 0o755),
+			os.WriteFile(filepath.Join(dir, folder, protocol.ControlFile), content, 0o644),
+			os.Symlink(folder, filepath.Join(dir, "..data_tmp")),
+			os.Rename(filepath.Join(dir, "..data_tmp"), filepath.Join(dir, "..data")),
+		} {
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	swap(1)
+	if err := os.Symlink("..data/"+protocol.ControlFile, filepath.Join(dir, protocol.ControlFile)); err != nil {
+		t.Fatal(err)
+	}
+	changes := make(chan control.Change, 100)
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second) // less than the poll, so that only inotify can tell
+	defer cancel()
+	go control.Watch(ctx, dir, func(change control.Change) { changes <- change })
+	for revision := 1; revision <= 5; revision++ {
+		if revision > 1 {
+			swap(revision)
+		}
+		for seen := int64(0); seen < int64(revision); {
+			select {
+			case change := <-changes:
+				if change.Err != nil {
+					t.Fatal(change.Err)
+				}
+				seen = change.Document.Revision
+			case <-ctx.Done():
+				t.Fatalf("revision %d was not heard of", revision)
+			}
+		}
+	}
+}
+
+func TestWatchSaysWhyNothingMayEverCome(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	changes := make(chan control.Change, 1)
+	go control.Watch(ctx, filepath.Join(t.TempDir(), "missing"), func(change control.Change) { changes <- change })
+	if change := <-changes; change.Err == nil || !strings.Contains(change.Err.Error(), "watch the control directory") {
+		t.Errorf("the error is %v", change.Err)
+	}
+}
+
+func FuzzDecode(f *testing.F) {
+	for _, text := range []string{"", " \n", `{"revision":1}`, `{"revision":9223372036854775808}`, `{"revision":1,"restartToken":"a","restartSpreadSeconds":-5}`, "[]", "null", `{"revision":1e3}`} {
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, content []byte) {
+		document, err := control.Decode(content)
+		if document != nil && (err != nil || document.Revision < 1) {
+			t.Fatalf("%q gave %+v, %v", content, document, err)
+		}
+	})
+}
