@@ -32,6 +32,8 @@ func bridgeUp(l layout) error {
 		{"link", "add", bridgeName, "type", "bridge"},
 		{"addr", "add", nodeAddress + "/24", "dev", bridgeName},
 		{"link", "set", bridgeName, "up"},
+		// Without it a machine that has no default route could not reach Services.
+		{"route", "add", serviceCIDR, "dev", bridgeName, "src", nodeAddress},
 	} {
 		if err := runTool("ip", arguments...); err != nil {
 			return err
