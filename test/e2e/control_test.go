@@ -61,6 +61,7 @@ func TestControlIsQuick(t *testing.T) {
 
 // TestControlLetsTheJobFinish pauses, restarts and deletes under a running job.
 func TestControlLetsTheJobFinish(t *testing.T) {
+	t.Parallel()
 	tests := map[string]func(l *lab.Lab, pod string){
 		"pause": func(l *lab.Lab, _ string) { setPaused(l, true) },
 		"restart all": func(l *lab.Lab, _ string) {
@@ -80,6 +81,7 @@ func TestControlLetsTheJobFinish(t *testing.T) {
 	}
 	for name, act := range tests {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			l := lab.New(t)
 			l.Demo()
 			l.Create(builders.QueueWorker(l.Namespace, "emails").Obj())

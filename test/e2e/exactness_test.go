@@ -42,6 +42,7 @@ var mix = []struct {
 // deleted at random and its image is rolled twice, and then compares what the
 // status says with what each job counted of itself.
 func TestCountsAreExact(t *testing.T) {
+	t.Parallel()
 	tests := map[string]struct {
 		json bool
 		// released is what the dialect can tell of attempts that put their job back.
@@ -60,6 +61,7 @@ func TestCountsAreExact(t *testing.T) {
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			l := lab.New(t)
 			l.Demo()
 			lab.Update(l, "demo", &v1alpha1.QueueApp{}, func(app *v1alpha1.QueueApp) {
@@ -202,12 +204,6 @@ func endUnseen(l *lab.Lab) int64 {
 			unseen -= accounted.Processed
 		}
 	}
-	if err := l.Client.Delete(l.Ctx, &victim); err != nil {
-		l.Fatalf("delete pod %s: %v", victim.Name, err)
-	}
-	l.Eventually("the pod is gone", time.Minute, func() (bool, string) {
-		err := l.Client.Get(l.Ctx, client.ObjectKeyFromObject(&victim), &corev1.Pod{})
-		return client.IgnoreNotFound(err) == nil && err != nil, fmt.Sprint(err)
-	})
+	l.Delete(&victim, time.Minute)
 	return unseen
 }

@@ -23,6 +23,7 @@ import (
 // TestEveryExitIsNamed makes workers end for each reason there is, for real, and
 // looks for the reason in the status and in an event.
 func TestEveryExitIsNamed(t *testing.T) {
+	t.Parallel()
 	l := lab.New(t)
 	l.Demo()
 	l.Create(

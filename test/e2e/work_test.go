@@ -16,6 +16,7 @@ import (
 // TestWorkersDoJobs is the main promise: from a QueueApp and a QueueWorker come
 // workers that do jobs, and the status tells what they got done.
 func TestWorkersDoJobs(t *testing.T) {
+	t.Parallel()
 	l := lab.New(t)
 	l.Demo()
 	l.Create(builders.QueueWorker(l.Namespace, "emails").Queue("emails,default").Processes(2).Obj())

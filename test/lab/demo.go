@@ -47,7 +47,7 @@ func (l *Lab) DemoApp() *v1alpha1.QueueApp {
 func (l *Lab) Demo() {
 	l.Helper()
 	l.StartRedis()
-	l.Create(l.DemoApp(), l.restrictedPod(producer, nil, []string{"sleep", "86400"}))
+	l.Create(l.DemoApp(), l.DemoPod(producer, nil, []string{"sleep", "86400"}))
 	l.PodIP(producer)
 }
 

@@ -139,6 +139,19 @@ func (l *Lab) Get(name string, object client.Object) {
 	}
 }
 
+// Delete deletes an object of the lab's namespace and waits until it is gone.
+func (l *Lab) Delete(object client.Object, within time.Duration) {
+	l.Helper()
+	object.SetNamespace(l.Namespace)
+	if err := l.Client.Delete(l.Ctx, object); client.IgnoreNotFound(err) != nil {
+		l.Fatalf("delete %T %s: %v", object, object.GetName(), err)
+	}
+	l.Eventually(fmt.Sprintf("%T %s is gone", object, object.GetName()), within, func() (bool, string) {
+		err := l.Client.Get(l.Ctx, client.ObjectKeyFromObject(object), object)
+		return err != nil && client.IgnoreNotFound(err) == nil, fmt.Sprint(err)
+	})
+}
+
 // Worker reads a QueueWorker anew.
 func (l *Lab) Worker(name string) *v1alpha1.QueueWorker {
 	l.Helper()

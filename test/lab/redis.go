@@ -17,7 +17,7 @@ import (
 func (l *Lab) StartRedis() {
 	l.Helper()
 	labels := map[string]string{"app": "redis"}
-	pod := l.restrictedPod("redis", labels, []string{"redis-server", "--save", "", "--appendonly", "no", "--dir", "/tmp", "--protected-mode", "no"})
+	pod := l.DemoPod("redis", labels, []string{"redis-server", "--save", "", "--appendonly", "no", "--dir", "/tmp", "--protected-mode", "no"})
 	service := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Name: "redis"}, Spec: corev1.ServiceSpec{
 		Selector: labels,
 		Ports:    []corev1.ServicePort{{Port: 6379, TargetPort: intstr.FromInt32(6379)}},
@@ -46,8 +46,8 @@ func (l *Lab) PodIP(name string) string {
 	return pod.Status.PodIP
 }
 
-// restrictedPod is a pod of the demo image that satisfies the restricted standard.
-func (l *Lab) restrictedPod(name string, labels map[string]string, command []string) *corev1.Pod {
+// DemoPod is a pod of the demo image that satisfies the restricted standard.
+func (l *Lab) DemoPod(name string, labels map[string]string, command []string) *corev1.Pod {
 	return &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{Name: name, Labels: labels},
 		Spec: corev1.PodSpec{
