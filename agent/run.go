@@ -12,7 +12,6 @@ import (
 	"os/signal"
 	"runtime"
 	"runtime/debug"
-	"strings"
 	"syscall"
 	"time"
 
@@ -28,36 +27,32 @@ import (
 // CPU for a small heap, and runs one thread of Go code at a time: reading output in
 // batches keeps it far from busy, and a second thread costs more than it does.
 const (
-	memoryLimit  = 10 << 20 // bytes, of the Go runtime; a soft one
-	heapGrowth   = 50       // percent
-	mostParallel = 1
+	memoryLimit   = 10 << 20  // bytes, of the Go runtime; a soft one
+	perProcess    = 512 << 10 // bytes more, for the buffers of each process
+	heapGrowth    = 50        // percent
+	mostParallel  = 1
+	lastLinesTime = time.Second // for the agent's own last lines to be read
 )
-
-// logger writes the agent's own lines, each whole, past the budget of its workers.
-func logger(sink *output.Sink) func(format string, arguments ...any) {
-	return func(format string, arguments ...any) {
-		line := strings.ReplaceAll(fmt.Sprintf(format, arguments...), "\n", " ")
-		sink.WriteString("queueworker-agent: " + line + "\n")
-	}
-}
 
 // run supervises until the pod ends and returns the exit code.
 func run(p paths, command []string, version string) int {
 	debug.SetGCPercent(heapGrowth)
-	debug.SetMemoryLimit(memoryLimit)
 	runtime.GOMAXPROCS(min(runtime.NumCPU(), mostParallel))
 	// A closed stdout must not end the agent; handled, not ignored, because what is
 	// ignored stays so in the workers.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 
 	stderr := output.NewSink(os.Stderr)
-	log := logger(stderr)
+	lines := newLog(stderr)
+	defer lines.close(lastLinesTime)
+	log := lines.printf
 	config, err := parseConfig(os.Getenv(protocol.ConfigEnv), command)
 	if err != nil {
 		log("%v", err)
 		refuse(p, err)
 		return exitUsage
 	}
+	debug.SetMemoryLimit(memoryLimit + int64(config.Processes)*perProcess)
 	_ = os.Unsetenv(protocol.ConfigEnv) // nothing to the workers
 	if err := supervise(p, config, version, stderr, log); err != nil {
 		log("%v", err)

@@ -247,7 +247,7 @@ func FuzzParseStat(f *testing.F) {
 	f.Add([]byte("17 (x) S 4 17 9 0 -1 4194560 1 2 3 4 100 50 25 5 20"))
 	f.Add([]byte(")"))
 	f.Fuzz(func(t *testing.T, stat []byte) {
-		if e, ok := parseStat(1, stat); ok && e.state == 0 {
+		if e, ok := parseStat(1, stat); ok && e.pid != 1 {
 			t.Fatalf("%q gave %+v", stat, e)
 		}
 	})

@@ -190,8 +190,8 @@ func timeoutMessage(e Ending) string {
 	if e.Open != nil {
 		class, ran = e.Open.Class, e.Now.Sub(e.Open.Since)
 	}
-	return fmt.Sprintf("%s ran for %s, longer than the timeout of %s, and was killed.",
-		job(class), ran.Round(100*time.Millisecond), e.Settings.Timeout)
+	return fmt.Sprintf("Its job%s ran for %s, longer than the timeout of %s, and was killed.",
+		called(class), ran.Round(100*time.Millisecond), e.Settings.Timeout)
 }
 
 // asked says what the agent asked an end for.

@@ -67,7 +67,7 @@ func TestClassify(t *testing.T) {
 		},
 		"job timeout with tries left, no line at all": {
 			ending: Ending{Code: 137, Signal: kill, Open: running("App\\Jobs\\Slow", 61*time.Second)},
-			want:   protocol.ExitJobTimeout, wantCode: 137, wantClass: "App\\Jobs\\Slow", message: "App\\Jobs\\Slow ran for 1m1s, longer than the timeout of 1m0s",
+			want:   protocol.ExitJobTimeout, wantCode: 137, wantClass: "App\\Jobs\\Slow", message: "Its job App\\Jobs\\Slow ran for 1m1s, longer than the timeout of 1m0s",
 		},
 		"job timeout, the alarm older than the line": {
 			ending: Ending{Code: 137, Signal: kill, Open: running("A", 59900*time.Millisecond)},
@@ -75,19 +75,19 @@ func TestClassify(t *testing.T) {
 		},
 		"job timeout with tries exhausted: the failure is the last line": {
 			ending: Ending{Code: 137, Signal: kill, Last: dialect.Ending{Class: "B", Failed: true, Duration: 60 * time.Second, At: now}},
-			want:   protocol.ExitJobTimeout, wantCode: 137, wantClass: "B", message: "the job B ran for 1m0s",
+			want:   protocol.ExitJobTimeout, wantCode: 137, wantClass: "B", message: "Its job B ran for 1m0s",
 		},
 		"job timeout of PHP as PID 1 behind a wrapper": {
 			ending: Ending{Code: 1, Open: running("C", 60*time.Second), Uptime: time.Hour},
-			want:   protocol.ExitJobTimeout, wantCode: 1, wantClass: "C", message: "the job C",
+			want:   protocol.ExitJobTimeout, wantCode: 1, wantClass: "C", message: "Its job C ran",
 		},
 		"job timeout by the agent": {
 			ending: Ending{Code: 137, Signal: kill, Killed: protocol.ExitJobTimeout, Open: running("", 60*time.Second)},
-			want:   protocol.ExitJobTimeout, wantCode: 137, message: "a job ran for 1m0s",
+			want:   protocol.ExitJobTimeout, wantCode: 137, message: "Its job ran for 1m0s",
 		},
 		"killed by the kernel": {
 			ending: Ending{Code: 137, Signal: kill, OutOfMemory: true, Open: running("D", time.Second)},
-			want:   protocol.ExitOOMKilled, wantCode: 137, wantClass: "D", message: "while it worked on the job D",
+			want:   protocol.ExitOOMKilled, wantCode: 137, wantClass: "D", message: "while it worked on its job D",
 		},
 		"killed by the agent below the container's limit": {
 			ending: Ending{Code: 137, Signal: kill, Killed: protocol.ExitOOMKilled, Memory: 300 << 20, Pressure: Pressure{Used: 499 << 20, Limit: 512 << 20}},
@@ -99,7 +99,7 @@ func TestClassify(t *testing.T) {
 		},
 		"SIGKILL from elsewhere": {
 			ending: Ending{Code: 137, Signal: kill, Open: running("F", time.Second)},
-			want:   protocol.ExitKilled, wantCode: 137, wantClass: "F", message: "SIGKILL while it worked on the job F",
+			want:   protocol.ExitKilled, wantCode: 137, wantClass: "F", message: "SIGKILL while it worked on its job F",
 		},
 		"SIGKILL from elsewhere of a worker a shell waits for": {
 			ending: Ending{Code: 137}, want: protocol.ExitKilled, wantCode: 137, message: "SIGKILL",
@@ -123,7 +123,7 @@ func TestClassify(t *testing.T) {
 				Tail: "PHP Fatal error:  Allowed memory size of 134217728 bytes exhausted in /app/H.php on line 3\n",
 			},
 			want: protocol.ExitCrashed, wantCode: 255, wantClass: "H",
-			message: "It failed with exit code 255 while it worked on the job H: PHP Fatal error:  Allowed memory size of 134217728 bytes exhausted in /app/H.php on line 3.",
+			message: "It failed with exit code 255 while it worked on its job H: PHP Fatal error:  Allowed memory size of 134217728 bytes exhausted in /app/H.php on line 3.",
 		},
 		"an early crash with a job is no configuration error": {
 			ending: Ending{Code: 255, Uptime: time.Second, Jobs: 1}, want: protocol.ExitCrashed, wantCode: 255, message: "printed nothing that tells why",

@@ -18,14 +18,15 @@ func during(e Ending) string {
 	if e.Open == nil {
 		return ""
 	}
-	return " while it worked on " + job(e.Open.Class)
+	return " while it worked on its job" + called(e.Open.Class)
 }
 
-func job(class string) string {
+// called is the class of a job behind the word.
+func called(class string) string {
 	if class == "" {
-		return "a job"
+		return ""
 	}
-	return "the job " + class
+	return " " + class
 }
 
 // withTail ends a sentence with what the worker printed last.
