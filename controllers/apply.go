@@ -76,7 +76,7 @@ func (r *QueueWorkerReconciler) apply(ctx context.Context, o *observation, d dec
 	for _, c := range pending {
 		err := r.Client.Apply(ctx, c.wanted, client.ForceOwnership)
 		switch {
-		case apierrors.IsInvalid(err), apierrors.IsForbidden(err), apierrors.IsBadRequest(err):
+		case refused(err):
 			return application{rejected: fmt.Sprintf("The API server refused the %s %s: %s", c.kind.Kind, c.name, refusal(err))}, nil
 		case err != nil:
 			return application{}, fmt.Errorf("apply %s %s: %w", c.kind.Kind, c.name, err)
@@ -141,13 +141,21 @@ func foreign(c child, worker *v1alpha1.QueueWorker) string {
 		c.kind.Kind, c.name, whose, worker.Name)
 }
 
-// refusal is the API server's reason without its preamble.
+// refused tells whether the API server will not take an object as it is. What
+// server-side apply cannot merge, such as a mount path that the template and the
+// agent both use, is answered with an error of no reason.
+func refused(err error) bool {
+	return apierrors.IsInvalid(err) || apierrors.IsForbidden(err) || apierrors.IsBadRequest(err) ||
+		err != nil && strings.Contains(err.Error(), "failed to create typed patch object")
+}
+
+// refusal is the API server's reason without its preamble, as a sentence.
 func refusal(err error) string {
 	message := err.Error()
 	if status, ok := errors.AsType[*apierrors.StatusError](err); ok {
 		message = status.ErrStatus.Message
 	}
-	return strings.TrimSpace(message)
+	return strings.TrimRight(strings.TrimSpace(message), ".") + "."
 }
 
 // scaleOnly keeps the number of pods right while the QueueApp cannot be used and

@@ -135,7 +135,7 @@ func statusInput(o *observation, d decision, a application) status.Input {
 	for _, pod := range o.pods {
 		report := o.reports.Pods[pod.UID]
 		in.Pods = append(in.Pods, status.Pod{
-			Pod: pod, Report: report.Status, ReportedAt: report.PulledAt, Error: report.Error, FailingSince: report.FailingSince,
+			Pod: pod, Report: report.Status, ReportedAt: report.PulledAt, Error: report.Error, Unreachable: report.Unreachable,
 		})
 	}
 	return in
@@ -151,7 +151,7 @@ func endedPods(o *observation) []status.EndedPod {
 	}
 	var out []status.EndedPod
 	for _, ended := range o.reports.Ended {
-		if ended.LastPulled == nil && !accounted[ended.UID] {
+		if !ended.Tracked && ended.LastPulled == nil && !accounted[ended.UID] {
 			continue
 		}
 		pod := status.EndedPod{UID: ended.UID, Name: ended.Name, Counters: ended.LastPulled, Started: ended.Started}

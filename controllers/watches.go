@@ -27,8 +27,9 @@ import (
 func (r *QueueWorkerReconciler) SetupWithManager(mgr ctrl.Manager, options controller.Options) error {
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("queueworker").
-		For(&v1alpha1.QueueWorker{}, builder.WithPredicates(predicate.Or(
-			predicate.GenerationChangedPredicate{}, predicate.AnnotationChangedPredicate{}))).
+		// Its status too: a pass over a cache that has yet to learn of the last write
+		// may find nothing to do, and nothing else would wake the pool again.
+		For(&v1alpha1.QueueWorker{}).
 		Owns(&appsv1.Deployment{}).
 		Owns(&corev1.ConfigMap{}).
 		// A budget's status follows every pod; only its spec matters here.

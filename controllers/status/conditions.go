@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -15,10 +14,6 @@ import (
 	"queueworker.dev/queueworker/api/v1alpha1"
 	"queueworker.dev/queueworker/controllers/desired"
 )
-
-// silentAfter is how long a running pod may leave the operator's calls unanswered
-// before a condition says so.
-const silentAfter = 15 * time.Second
 
 // setConditions brings the conditions to what was found.
 func setConditions(in Input, c counts, v verdict, status *v1alpha1.QueueWorkerStatus) {
@@ -89,7 +84,7 @@ func reportingCondition(in Input) standing {
 			continue
 		}
 		running++
-		if !pod.FailingSince.IsZero() && in.Now.Sub(pod.FailingSince) >= silentAfter {
+		if pod.Unreachable {
 			silent = append(silent, pod)
 		}
 	}

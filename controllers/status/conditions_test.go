@@ -222,12 +222,12 @@ func TestStandingConditions(t *testing.T) {
 		},
 		"one is silent": {
 			func(in *Input) {
-				in.Pods[0].FailingSince, in.Pods[0].Error = noon.Add(-time.Minute), "connection refused"
+				in.Pods[0].Unreachable, in.Pods[0].Error = true, "connection refused"
 			},
 			v1alpha1.ConditionAgentsReporting, metav1.ConditionFalse, v1alpha1.ReasonUnreachable,
 		},
 		"one missed a call": {
-			func(in *Input) { in.Pods[0].FailingSince = noon.Add(-2 * time.Second) },
+			func(in *Input) { in.Pods[0].Error = "connection refused" },
 			v1alpha1.ConditionAgentsReporting, metav1.ConditionTrue, v1alpha1.ReasonReporting,
 		},
 		"no pods": {

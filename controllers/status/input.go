@@ -60,8 +60,8 @@ type Pod struct {
 	ReportedAt time.Time
 	// Error says why the last call failed; empty if it did not.
 	Error string
-	// FailingSince is when calls began to fail; zero if they do not.
-	FailingSince time.Time
+	// Unreachable tells that so many calls in a row failed that the pod counts as silent.
+	Unreachable bool
 }
 
 // EndedPod is a pod that is gone, or will run no more.
