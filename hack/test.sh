@@ -48,7 +48,7 @@ integration() {
 
 # The whole product on a real cluster with real Laravel workers.
 e2e() {
-  hack/with-cluster.sh go test -count=1 -v -timeout 30m ./test/e2e/...
+  QUEUEWORKER_IMAGES="operator agent demo rootful=./cmd/agent@0" hack/with-cluster.sh go test -count=1 -v -parallel 4 -timeout 30m ./test/e2e/...
 }
 
 # The same with every figure in full.
