@@ -6,6 +6,7 @@ package chart
 import (
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -124,7 +125,7 @@ func TestOperatorPodIsThatOfTheKustomizeTree(t *testing.T) {
 	want := only[*appsv1.Deployment](t, kustomize(t, "manager"), "").Spec.Template.Spec
 	got := only[*appsv1.Deployment](t, render(t, "{}"), "").Spec.Template.Spec
 	// The kustomize tree leaves to the program's own defaults what the chart has a
-	// value for; both are the same, as test/integration shows by starting it.
+	// value for; TestArgumentsAreTheManagersOwn shows that both are the same.
 	plain := func(spec corev1.PodSpec) corev1.PodSpec {
 		container := &spec.Containers[0]
 		container.Image, container.ImagePullPolicy = "", ""
@@ -136,5 +137,34 @@ func TestOperatorPodIsThatOfTheKustomizeTree(t *testing.T) {
 	}
 	if diff := cmp.Diff(plain(want), plain(got)); diff != "" {
 		t.Errorf("the operator's pod (-config +chart):\n%s", diff)
+	}
+}
+
+// flagLine finds a flag of cmd/manager with its default.
+var flagLine = regexp.MustCompile(`flags\.\w+Var\(&[\w.]+, "([a-z-]+)", ([^,]+),`)
+
+// TestArgumentsAreTheManagersOwn compares the arguments the chart gives with the
+// flags of cmd/manager: each must be there, and those that the kustomize tree leaves
+// out must have the chart's value as default.
+func TestArgumentsAreTheManagersOwn(t *testing.T) {
+	source, err := os.ReadFile(filepath.Join(top, "cmd", "manager", "options.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defaults := map[string]string{"zap-log-level": "info"} // controller-runtime's flag
+	for _, found := range flagLine.FindAllStringSubmatch(string(source), -1) {
+		defaults[found[1]] = strings.Trim(found[2], `"`)
+	}
+	for name, values := range map[string]string{"as it comes": "{}", "with all arguments": "watchNamespaces: [shop]"} {
+		for _, arg := range only[*appsv1.Deployment](t, render(t, values), "").Spec.Template.Spec.Containers[0].Args {
+			flag, value, _ := strings.Cut(strings.TrimPrefix(arg, "--"), "=")
+			preset, ok := defaults[flag]
+			if !ok {
+				t.Errorf("%s: cmd/manager has no flag --%s", name, flag)
+			}
+			if slices.Contains([]string{"metrics-secure", "max-concurrent-reconciles", "zap-log-level"}, flag) && value != preset {
+				t.Errorf("the chart's default of --%s is %s, the manager's own is %s", flag, value, preset)
+			}
+		}
 	}
 }
