@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
+	"syscall"
 	"time"
 )
 
@@ -76,11 +78,13 @@ var shells = []string{"sh", "dash", "bash", "ash", "busybox", "zsh", "ksh", "mks
 func IsShell(path string) bool { return slices.Contains(shells, filepath.Base(path)) }
 
 // Worker looks behind shells: it returns the process a shell has started and
-// waits for, or pid itself where pid is no shell, or waits for none or several.
+// waits for, or pid itself where pid is no shell, or waits for none or several. A
+// shell that catches SIGTERM, as by trap, is the worker itself: it passes the
+// signal on as it sees fit.
 func Worker(pid int) (worker int, wrapped bool) {
 	for range 4 { // shells that start shells
 		exe, err := os.Readlink("/proc/" + strconv.Itoa(pid) + "/exe")
-		if err != nil || !IsShell(exe) {
+		if err != nil || !IsShell(exe) || catchesTerm(pid) {
 			break
 		}
 		var children []int
@@ -95,4 +99,20 @@ func Worker(pid int) (worker int, wrapped bool) {
 		pid, wrapped = children[0], true
 	}
 	return pid, wrapped
+}
+
+// catchesTerm tells whether a process has a handler for SIGTERM, from the mask
+// SigCgt of its status (proc(5)), whose bit n-1 stands for signal n.
+func catchesTerm(pid int) bool {
+	status, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/status")
+	if err != nil {
+		return false
+	}
+	_, rest, found := strings.Cut(string(status), "\nSigCgt:")
+	if !found {
+		return false
+	}
+	mask, _, _ := strings.Cut(rest, "\n")
+	caught, err := strconv.ParseUint(strings.TrimSpace(mask), 16, 64)
+	return err == nil && caught&(1<<(syscall.SIGTERM-1)) != 0
 }

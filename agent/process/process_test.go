@@ -302,3 +302,20 @@ func TestWorkerLooksBehindShells(t *testing.T) {
 		})
 	}
 }
+
+func TestShellThatCatchesTermIsTheWorker(t *testing.T) {
+	c, err := reaper().Start(Command{Arguments: []string{"/bin/sh", "-c", "trap exit TERM; while :; do sleep 60 & wait; done"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		reaper().KillTree(c.PID)
+		<-c.Done()
+	}()
+	eventually(t, "the shell waits for its child", func() bool {
+		return len(tree(list(), c.PID, os.Getpid())) == 2 && catchesTerm(c.PID)
+	})
+	if worker, wrapped := Worker(c.PID); wrapped || worker != c.PID {
+		t.Errorf("Worker() = %d, %t; want the shell %d itself", worker, wrapped, c.PID)
+	}
+}

@@ -147,7 +147,7 @@ func (r *Reaper) reap() {
 		}
 		r.mu.Unlock()
 		switch {
-		case err == syscall.EINTR: //nolint:errorlint // a plain errno
+		case err == syscall.EINTR:
 			continue
 		case err != nil || pid <= 0:
 			return
@@ -179,10 +179,11 @@ func sacrifice(pid int) error {
 	if err == nil || os.IsNotExist(err) {
 		return nil
 	}
-	if score, readErr := os.ReadFile(path); readErr != nil || string(score) == strconv.Itoa(oomScore)+"\n" {
-		return nil
+	score, _ := os.ReadFile(path)
+	if len(score) > 0 && string(score) != strconv.Itoa(oomScore)+"\n" {
+		return &ScoreError{PID: pid, Err: err}
 	}
-	return &ScoreError{PID: pid, Err: err}
+	return nil
 }
 
 // ScoreError tells that a process was started, but that the kernel may kill the
