@@ -55,8 +55,7 @@ func withCluster(t *testing.T, wasUp bool, command ...string) ([]string, int) {
 	}
 	out, err := cmd.CombinedOutput()
 	code := 0
-	var exit *exec.ExitError
-	if errors.As(err, &exit) {
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok {
 		code = exit.ExitCode()
 	} else if err != nil {
 		t.Fatalf("%v\n%s", err, out)
