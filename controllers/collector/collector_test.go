@@ -39,14 +39,20 @@ type server struct {
 func newServer(t testing.TB, uid string) *server {
 	s := &server{}
 	s.document.Store(idle(types.UID(uid)))
+	ended := make(chan struct{})
 	s.pod = Pod{UID: types.UID(uid), Name: uid, Address: serve(t, func(w http.ResponseWriter, r *http.Request) {
 		s.pulls.Add(1)
 		if document := s.document.Load(); document != nil {
 			answerJSON(w, encode(t, document))
 			return
 		}
-		<-r.Context().Done()
+		select {
+		case <-r.Context().Done():
+		case <-ended:
+		}
 	})}
+	// Runs before the server is closed, which waits for its handlers.
+	t.Cleanup(func() { close(ended) })
 	return s
 }
 
