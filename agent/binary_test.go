@@ -33,6 +33,7 @@ func binary(t *testing.T) string {
 	t.Helper()
 	built.once.Do(func() {
 		var dir string
+		//nolint:usetesting // it outlives the test that builds it first; TestMain removes it
 		if dir, built.err = os.MkdirTemp("", "agent"); built.err != nil {
 			return
 		}

@@ -5,6 +5,7 @@ package agent
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -30,30 +31,49 @@ func parseConfig(document string, command []string) (protocol.Config, error) {
 	return config, check(config)
 }
 
+// check returns the first thing that makes a configuration unusable.
 func check(config protocol.Config) error {
-	wrong := func(format string, arguments ...any) error {
-		return fmt.Errorf("the configuration in %s cannot be used: "+format, append([]any{protocol.ConfigEnv}, arguments...)...)
-	}
-	switch {
-	case config.Version != protocol.Version:
-		return wrong("its version is %d and this agent understands %d", config.Version, protocol.Version)
-	case config.Runtime != protocol.RuntimeLaravel && config.Runtime != protocol.RuntimeCustom:
-		return wrong("the runtime %q is neither %s nor %s", config.Runtime, protocol.RuntimeLaravel, protocol.RuntimeCustom)
-	case config.Runtime == protocol.RuntimeCustom && len(config.Command) == 0:
-		return wrong("a %s worker needs a command behind `run --`", protocol.RuntimeCustom)
-	case config.Processes < 1 || config.Processes > maxProcesses:
-		return wrong("processes is %d and must be between 1 and %d", config.Processes, maxProcesses)
-	case config.Runtime == protocol.RuntimeLaravel && (config.MemoryBytes < 1 || config.HeapLimitBytes < 1):
-		return wrong("memoryBytes and heapLimitBytes must be positive")
-	case config.TimeoutSeconds < 0 || config.MaxTimeSeconds < 0 || config.MaxJobs < 0 || config.GraceSeconds < 0 || config.RetireBytes < 0:
-		return wrong("timeoutSeconds, maxTimeSeconds, maxJobs, graceSeconds and retireBytes must not be negative")
+	laravel := config.Runtime == protocol.RuntimeLaravel
+	for _, rule := range []struct {
+		broken  bool
+		problem string
+	}{
+		{
+			config.Version != protocol.Version,
+			fmt.Sprintf("its version is %d and this agent understands %d", config.Version, protocol.Version),
+		},
+		{
+			!laravel && config.Runtime != protocol.RuntimeCustom,
+			fmt.Sprintf("the runtime %q is neither %s nor %s", config.Runtime, protocol.RuntimeLaravel, protocol.RuntimeCustom),
+		},
+		{
+			!laravel && len(config.Command) == 0,
+			fmt.Sprintf("a %s worker needs a command behind `run --`", config.Runtime),
+		},
+		{
+			config.Processes < 1 || config.Processes > maxProcesses,
+			fmt.Sprintf("processes is %d and must be between 1 and %d", config.Processes, maxProcesses),
+		},
+		{laravel && min(config.MemoryBytes, config.HeapLimitBytes) < 1, "memoryBytes and heapLimitBytes must be positive"},
+		{
+			min(config.TimeoutSeconds, config.MaxTimeSeconds, int64(config.MaxJobs), config.GraceSeconds, config.RetireBytes) < 0,
+			"timeoutSeconds, maxTimeSeconds, maxJobs, graceSeconds and retireBytes must not be negative",
+		},
+	} {
+		if rule.broken {
+			return unusable(errors.New(rule.problem))
+		}
 	}
 	if config.Patterns != nil {
 		if _, err := dialect.NewPatternParser(dialect.Expressions(*config.Patterns)); err != nil {
-			return wrong("%w", err)
+			return unusable(err)
 		}
 	}
 	return nil
+}
+
+func unusable(problem error) error {
+	return fmt.Errorf("the configuration in %s cannot be used: %w", protocol.ConfigEnv, problem)
 }
 
 // settings are what the supervisor needs of the configuration.

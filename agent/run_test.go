@@ -77,6 +77,20 @@ func TestPauseFinishesTheJobAndResumeGoesOn(t *testing.T) {
 	}
 }
 
+// TestAShellThatLoopsIsEndedToo: SIGTERM for the command it waits for is not enough.
+func TestAShellThatLoopsIsEndedToo(t *testing.T) {
+	p := newPod(t, protocol.Config{})
+	p.command = []string{"/bin/sh", "-c", "while :; do sleep 0.1; done"}
+	p.control(protocol.Control{Revision: 1})
+	p.start()
+	p.await("the wrapper", func(s protocol.Status) bool {
+		return s.Runtime != nil && !s.Runtime.GracefulStop && s.Runtime.GracefulStopReason == "ShellWrapper"
+	})
+	p.control(protocol.Control{Revision: 2, Paused: true})
+	p.await("the pause", func(s protocol.Status) bool { return s.Counters.Exits[protocol.ExitPaused] == 1 })
+	p.end()
+}
+
 func TestATimeoutKillsTheJobsWholeTree(t *testing.T) {
 	p := newPod(t, protocol.Config{TimeoutSeconds: 1}, "hang")
 	p.control(protocol.Control{Revision: 1})

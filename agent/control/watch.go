@@ -62,7 +62,8 @@ func poll(ctx context.Context, reader *Reader, watcher *fsnotify.Watcher, watchE
 			return
 		case <-changes:
 			settle(changes)
-		case <-troubles: // events were lost: read
+		case lost := <-troubles: // of events: read
+			watchErr = fmt.Errorf("watch the control directory: %w", lost)
 		case <-every.C:
 		}
 	}

@@ -70,7 +70,8 @@ func plain(line []byte, scratch *[]byte) []byte {
 	if at < 0 {
 		return line
 	}
-	out := append((*scratch)[:0], line[:at]...)
+	out := (*scratch)[:0]
+	out = append(out, line[:at]...)
 	for i := at; i < len(line); i++ {
 		if line[i] != 0x1b || i+1 >= len(line) || line[i+1] != '[' {
 			out = append(out, line[i])

@@ -178,11 +178,11 @@ func (p *Pump) read(wait bool) (n int, err error) {
 	waitErr := p.raw.Read(func(fd uintptr) bool {
 		for {
 			n, err = syscall.Read(int(fd), s.buffer[s.held:])
-			if err != syscall.EINTR { //nolint:errorlint // a plain errno
+			if err != syscall.EINTR {
 				break
 			}
 		}
-		if err == syscall.EAGAIN { //nolint:errorlint // a plain errno
+		if err == syscall.EAGAIN {
 			n, err = 0, nil
 			return !wait
 		}

@@ -86,16 +86,9 @@ func worker(s *supervisor.State, number int, now time.Time) protocol.Worker {
 }
 
 func workerState(s *supervisor.State, slot *supervisor.Slot, now time.Time) protocol.WorkerState {
-	p := &slot.Process
 	switch {
-	case slot.Running() && p.Retiring != "":
-		return protocol.WorkerRetiring
-	case slot.Running() && p.Open != nil:
-		return protocol.WorkerBusy
-	case slot.Running() && !p.Printed && now.Sub(p.StartedAt) < workerAlive:
-		return protocol.WorkerStarting
 	case slot.Running():
-		return protocol.WorkerIdle
+		return runningState(&slot.Process, now)
 	case s.Phase() == protocol.PhasePaused:
 		return protocol.WorkerPaused
 	case s.Terminating:
@@ -104,6 +97,18 @@ func workerState(s *supervisor.State, slot *supervisor.Slot, now time.Time) prot
 		return protocol.WorkerBackingOff
 	}
 	return protocol.WorkerStarting
+}
+
+func runningState(p *supervisor.Process, now time.Time) protocol.WorkerState {
+	switch {
+	case p.Retiring != "":
+		return protocol.WorkerRetiring
+	case p.Open != nil:
+		return protocol.WorkerBusy
+	case !p.Printed && now.Sub(p.StartedAt) < workerAlive:
+		return protocol.WorkerStarting
+	}
+	return protocol.WorkerIdle
 }
 
 func exit(e *supervisor.Exit, now time.Time) *protocol.Exit {

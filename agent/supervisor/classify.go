@@ -62,17 +62,14 @@ type Verdict struct {
 
 // Classify names the reason of an end. The first rule that fits decides.
 func Classify(e Ending) Verdict {
-	v := Verdict{Code: e.Code}
 	if e.StartError != "" {
 		return notStarted(e)
 	}
+	v := Verdict{Code: e.Code}
 	if e.Open != nil {
 		v.JobClass = e.Open.Class
 	}
-	// A shell tells a signal that ended its child as an exit code.
-	if e.Signal == 0 && e.Code > 128 && e.Code <= 128+int(syscall.SIGSYS) {
-		e.Signal = e.Code - 128
-	}
+	e.Signal = signalOf(e)
 	switch {
 	case e.Signal != 0:
 		v.Reason, v.Message = bySignal(e)
@@ -88,6 +85,15 @@ func Classify(e Ending) Verdict {
 		v.JobClass = e.Last.Class
 	}
 	return v
+}
+
+// signalOf is the signal that ended a process. A shell tells one that ended its
+// child as an exit code.
+func signalOf(e Ending) int {
+	if e.Signal == 0 && e.Code > 128 && e.Code <= 128+int(syscall.SIGSYS) {
+		return e.Code - 128
+	}
+	return e.Signal
 }
 
 func notStarted(e Ending) Verdict {
@@ -133,10 +139,10 @@ func bySignal(e Ending) (protocol.ExitReason, string) {
 }
 
 func byAgent(e Ending) (protocol.ExitReason, string) {
-	switch e.Killed {
-	case protocol.ExitJobTimeout:
+	if e.Killed == protocol.ExitJobTimeout {
 		return e.Killed, timeoutMessage(e)
-	case protocol.ExitOOMKilled:
+	}
+	if e.Killed == protocol.ExitOOMKilled {
 		return e.Killed, fmt.Sprintf("It was killed at %s of its own, because the container used %s of its memory limit of %s%s.",
 			mebibytes(e.Memory), mebibytes(e.Pressure.Used), mebibytes(e.Pressure.Limit), during(e))
 	}
@@ -196,20 +202,14 @@ func timeoutMessage(e Ending) string {
 
 // asked says what the agent asked an end for.
 func asked(e Ending) string {
-	switch e.Asked {
-	case protocol.ExitPaused:
-		return "It was asked to end because the pool is paused."
-	case protocol.ExitDrained:
-		return "It was asked to end because its pod is being removed."
-	case protocol.ExitRestartRequested:
-		return "It was asked to end to be restarted."
-	case protocol.ExitMaxJobs:
-		return fmt.Sprintf("It was replaced after %d jobs, as maxJobs asks.", e.Jobs)
-	case protocol.ExitMaxTime:
-		return fmt.Sprintf("It was replaced after %s, as maxTime asks.", e.Uptime.Round(time.Second))
-	case protocol.ExitMemory:
-		return fmt.Sprintf("It used %s, more than the %s at which a process is replaced, and ended after its job.",
-			mebibytes(e.Memory), mebibytes(e.Settings.RetireBytes))
+	messages := map[protocol.ExitReason]string{
+		protocol.ExitPaused:           "It was asked to end because the pool is paused.",
+		protocol.ExitDrained:          "It was asked to end because its pod is being removed.",
+		protocol.ExitRestartRequested: "It was asked to end to be restarted.",
+		protocol.ExitMaxJobs:          fmt.Sprintf("It was replaced after %d jobs, as maxJobs asks.", e.Jobs),
+		protocol.ExitMaxTime:          fmt.Sprintf("It was replaced after %s, as maxTime asks.", e.Uptime.Round(time.Second)),
+		protocol.ExitMemory: fmt.Sprintf("It used %s, more than the %s at which a process is replaced, and ended after its job.",
+			mebibytes(e.Memory), mebibytes(e.Settings.RetireBytes)),
 	}
-	return "It was asked to end."
+	return messages[e.Asked]
 }

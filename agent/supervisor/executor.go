@@ -157,13 +157,25 @@ func (x *Executor) act(action Action) Event {
 	return nil
 }
 
-// term sends SIGTERM to the worker, past a shell that would keep it to itself.
+// shellLeeway is how long a shell may live after the worker it waited for has ended.
+const shellLeeway = 2 * time.Second
+
+// term sends SIGTERM to the worker, past a shell that would keep it to itself. A
+// shell that goes on after that, a script that loops, gets one of its own.
 func (x *Executor) term(pid int) {
-	if worker, wrapped := process.Worker(pid); wrapped {
-		_ = syscall.Kill(worker, syscall.SIGTERM)
+	worker, wrapped := process.Worker(pid)
+	if !wrapped {
+		x.Reaper.Signal(pid, syscall.SIGTERM)
 		return
 	}
-	x.Reaper.Signal(pid, syscall.SIGTERM)
+	_ = syscall.Kill(worker, syscall.SIGTERM)
+	go func() {
+		for syscall.Kill(worker, 0) == nil {
+			time.Sleep(shellLeeway / 4)
+		}
+		time.Sleep(shellLeeway)
+		x.Reaper.Signal(pid, syscall.SIGTERM)
+	}()
 }
 
 func (x *Executor) start(a Start) Event {

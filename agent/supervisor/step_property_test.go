@@ -26,7 +26,6 @@ type world struct {
 	terms    map[int]int // SIGTERMs by pid
 	asking   bool
 	ended    int64
-	starts   int
 	finished int
 	killed   bool
 	missing  bool // the command does not exist

@@ -1,0 +1,204 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package supervisor
+
+import (
+	"time"
+
+	"queueworker.dev/queueworker/api/protocol"
+)
+
+// settle brings the processes nearer to what is wanted, after every event.
+func (s *step) settle() {
+	s.ask()
+	wanted := s.Wanted() > 0
+	for i := range s.Slots {
+		slot := &s.Slots[i]
+		if slot.Running() {
+			s.tend(slot, wanted)
+		} else if wanted && s.startable(slot) && !s.now.Before(slot.RetryAt) {
+			s.start(i)
+		}
+	}
+	if !s.restartAt.IsZero() && !s.now.Before(s.restartAt) {
+		s.restartAt = time.Time{} // every older process is retiring now
+	}
+	if s.Terminating {
+		s.finish()
+	}
+}
+
+// ask asks what the worker program can do, once after each end of a process until
+// it has answered.
+func (s *step) ask() {
+	if !s.answered && !s.asking && !s.Terminating {
+		s.asking = true
+		s.do(Ask{})
+	}
+}
+
+// startable tells whether an empty slot may get a process once its wait is over.
+func (s *State) startable(slot *Slot) bool { return s.answered && !slot.starting }
+
+// finish ends the agent when nothing is left, and sees to it at the deadline.
+func (s *step) finish() {
+	switch {
+	case s.finished:
+	case s.Left() == 0:
+		s.finished = true
+		s.do(Finish{})
+	case !s.killedAll && !s.now.Before(s.Deadline):
+		s.killRest()
+	}
+}
+
+// killRest kills everything at the end of the grace period.
+func (s *step) killRest() {
+	s.killedAll = true
+	for i := range s.Slots {
+		if p := &s.Slots[i].Process; p.PID != 0 && p.Killed == "" {
+			p.Killed = protocol.ExitGraceExceeded
+		}
+	}
+	s.do(KillAll{})
+}
+
+func (s *step) start(number int) {
+	slot := &s.Slots[number]
+	slot.starting = true
+	slot.starts++
+	limit := s.Settings.MaxTime
+	if s.Settings.Jitter && limit > 0 {
+		limit -= share(limit/10, s.Settings.PodName, number, slot.starts)
+		limit = max(limit.Truncate(time.Second), time.Second)
+	}
+	if most := s.Facts.LifeLimit; most > 0 && (limit == 0 || limit > most) {
+		limit = most
+	}
+	slot.Process = Process{MaxTime: limit}
+	s.do(Start{Slot: number, MaxTime: limit})
+}
+
+// tend looks after a running process.
+func (s *step) tend(slot *Slot, wanted bool) {
+	p := &slot.Process
+	if p.Finished > 0 || s.now.Sub(p.StartedAt) >= healthyAfter {
+		slot.Healthy = true
+	}
+	if p.Retiring != "" && !p.signalled && wanted && p.Retiring == protocol.ExitPaused {
+		p.Retiring = "" // resumed before it noticed
+	}
+	if p.Retiring == "" {
+		if reason := s.due(p, wanted); reason != "" {
+			s.retire(slot, reason)
+		}
+	}
+	if at := s.timeoutAt(p); !at.IsZero() && !s.now.Before(at) {
+		s.kill(slot, protocol.ExitJobTimeout)
+	}
+}
+
+// due tells why a process is to be retired now, empty if it is not.
+func (s *step) due(p *Process, wanted bool) protocol.ExitReason {
+	switch {
+	case s.Terminating:
+		return protocol.ExitDrained
+	case !wanted:
+		return protocol.ExitPaused
+	case s.restartDue(p):
+		return protocol.ExitRestartRequested
+	}
+	return s.outgrown(p)
+}
+
+// restartDue tells whether a token asks for the end of a process of this age.
+func (s *step) restartDue(p *Process) bool {
+	return !s.restartAt.IsZero() && !s.now.Before(s.restartAt) && !p.StartedAt.After(s.restartAsked)
+}
+
+// outgrown tells which limit a process has reached of those the agent keeps.
+func (s *step) outgrown(p *Process) protocol.ExitReason {
+	set := &s.Settings
+	switch {
+	case set.RetireBytes > 0 && p.Memory > set.RetireBytes:
+		return protocol.ExitMemory
+	case !s.Facts.OwnMaxJobs && set.MaxJobs > 0 && p.Jobs >= set.MaxJobs:
+		return protocol.ExitMaxJobs
+	case !s.Facts.OwnMaxTime && p.MaxTime > 0 && s.now.Sub(p.StartedAt) >= p.MaxTime:
+		return protocol.ExitMaxTime
+	}
+	return ""
+}
+
+func (s *step) retire(slot *Slot, reason protocol.ExitReason) {
+	slot.Process.Retiring = reason
+	if s.Facts.Signals && !slot.Process.signalled {
+		slot.Process.signalled = true
+		s.do(Term{Slot: s.number(slot), PID: slot.Process.PID})
+	}
+}
+
+func (s *step) kill(slot *Slot, reason protocol.ExitReason) {
+	slot.Process.Killed = reason
+	s.do(Kill{Slot: s.number(slot), PID: slot.Process.PID})
+}
+
+func (s *step) number(slot *Slot) int {
+	for i := range s.Slots {
+		if slot == &s.Slots[i] {
+			return i
+		}
+	}
+	return -1
+}
+
+// timeoutAt is when the agent kills a process for its job, zero for never.
+func (s *State) timeoutAt(p *Process) time.Time {
+	if s.Facts.OwnTimeout || s.Settings.Timeout <= 0 || p.Open == nil || p.Killed != "" {
+		return time.Time{}
+	}
+	return p.Open.Since.Add(s.Settings.Timeout)
+}
+
+// Wake is the next time at which Tick has something to do; false if there is none.
+func (s *State) Wake() (time.Time, bool) {
+	var next earliest
+	wanted := s.Wanted() > 0
+	if wanted {
+		next.consider(s.restartAt)
+	}
+	if s.Terminating && !s.killedAll {
+		next.consider(s.Deadline)
+	}
+	for i := range s.Slots {
+		slot := &s.Slots[i]
+		if slot.Running() {
+			s.wakeFor(slot, &next)
+		} else if wanted && s.startable(slot) {
+			next.consider(slot.RetryAt)
+		}
+	}
+	return next.at, !next.at.IsZero()
+}
+
+// wakeFor considers what a running process has ahead of it.
+func (s *State) wakeFor(slot *Slot, next *earliest) {
+	p := &slot.Process
+	if !slot.Healthy {
+		next.consider(p.StartedAt.Add(healthyAfter))
+	}
+	next.consider(s.timeoutAt(p))
+	if p.Retiring == "" && !s.Facts.OwnMaxTime && p.MaxTime > 0 {
+		next.consider(p.StartedAt.Add(p.MaxTime))
+	}
+}
+
+// earliest is the first of the times considered; zero times do not count.
+type earliest struct{ at time.Time }
+
+func (e *earliest) consider(t time.Time) {
+	if !t.IsZero() && (e.at.IsZero() || t.Before(e.at)) {
+		e.at = t
+	}
+}
