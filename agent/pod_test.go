@@ -27,7 +27,8 @@ type pod struct {
 	address string
 	config  protocol.Config
 	command []string
-	version int // of the control directory
+	version int    // of the control directory
+	cgroup  string // a fake control group; empty: the machine's
 
 	agent  *exec.Cmd
 	binary string
@@ -113,7 +114,11 @@ func (p *pod) start() {
 	}
 	arguments := append(append([]string{}, p.prefix...), "run",
 		"-control-dir", filepath.Join(p.dir, "control"), "-state-dir", filepath.Join(p.dir, "state"),
-		"-termination-message", p.file("final"), "-listen", p.address, "--")
+		"-termination-message", p.file("final"), "-listen", p.address)
+	if p.cgroup != "" {
+		arguments = append(arguments, "-cgroup", p.cgroup)
+	}
+	arguments = append(arguments, "--")
 	p.agent = exec.Command(p.binary, append(arguments, p.command...)...)
 	p.agent.SysProcAttr = p.attr
 	p.agent.Env = append(os.Environ(), protocol.ConfigEnv+"="+string(config), protocol.PodNameEnv+"=pod", protocol.PodUIDEnv+"=uid",
