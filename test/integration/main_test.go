@@ -25,6 +25,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/wait"
 	"k8s.io/client-go/kubernetes"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"queueworker.dev/queueworker/api/v1alpha1"
@@ -60,6 +61,7 @@ func newScheme() *runtime.Scheme {
 
 func TestMain(m *testing.M) {
 	flag.Parse()
+	ctrl.SetLogger(operatorLog)
 	os.Exit(run(m))
 }
 
@@ -171,8 +173,11 @@ func within(t *testing.T, limit time.Duration, what string, check func(context.C
 	var last error
 	err := wait.PollUntilContextTimeout(t.Context(), 50*time.Millisecond, limit, true,
 		func(ctx context.Context) (bool, error) {
-			last = check(ctx)
-			return last == nil, nil
+			err := check(ctx)
+			if err != nil && ctx.Err() == nil {
+				last = err
+			}
+			return err == nil, nil
 		})
 	if err != nil {
 		t.Fatalf("%s: not within %s: %v", what, limit, last)

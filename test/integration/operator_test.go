@@ -167,7 +167,7 @@ func (l *lines) tail(word string, n int) []string {
 	var found []string
 	for i := len(l.last) - 1; i >= 0 && len(found) < n; i-- {
 		if strings.Contains(l.last[i], word) {
-			found = append([]string{l.last[i]}, found...)
+			found = append([]string{l.last[i][:min(len(l.last[i]), 400)]}, found...)
 		}
 	}
 	return found
