@@ -5,6 +5,7 @@ package integration
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -61,11 +62,28 @@ var operators atomic.Int64
 // startOperator starts an operator and stops it at the end of the test.
 func startOperator(t *testing.T, options operatorOptions) *operator {
 	t.Helper()
+	startedAt = reconciles(t)
+	o, err := launchOperator(t.Context(), options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		o.stop()
+		if o.err != nil {
+			t.Errorf("the operator ended with an error: %v", o.err)
+		}
+	})
+	return o
+}
+
+// launchOperator starts an operator, which runs until it is stopped, and returns
+// when its cache is filled.
+func launchOperator(ctx context.Context, options operatorOptions) (*operator, error) {
 	// A user of its own tells the writes of this operator from those of the others.
 	o := &operator{user: fmt.Sprintf("operator-%d", operators.Add(1)), done: make(chan struct{})}
 	config, err := cluster.User(o.user, controlplane.OperatorGroup)
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	config.UserAgent = o.user
 	if options.transport != nil {
@@ -73,26 +91,20 @@ func startOperator(t *testing.T, options operatorOptions) *operator {
 	}
 	mgr, err := newManager(config, options)
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
-	startedAt = reconciles(t)
 	// Not the test's context: it ends before the cleanups that need the operator.
-	ctx, cancel := context.WithCancel(context.Background())
+	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	o.cancel = cancel
 	go func() {
 		defer close(o.done)
-		o.err = mgr.Start(ctx)
+		o.err = mgr.Start(running)
 	}()
-	t.Cleanup(func() {
+	if !mgr.GetCache().WaitForCacheSync(ctx) {
 		o.stop()
-		if o.err != nil && options.transport == nil {
-			t.Errorf("the operator ended with an error: %v", o.err)
-		}
-	})
-	if !mgr.GetCache().WaitForCacheSync(t.Context()) {
-		t.Fatal("the operator's cache was not filled")
+		return nil, errors.New("the operator's cache was not filled")
 	}
-	return o
+	return o, nil
 }
 
 // stop ends the operator gracefully and waits until it is gone.

@@ -1,0 +1,235 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package integration
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"queueworker.dev/queueworker/api/protocol"
+	"queueworker.dev/queueworker/api/v1alpha1"
+	"queueworker.dev/queueworker/test/builders"
+	"queueworker.dev/queueworker/test/fakes"
+)
+
+// truth sums what agents have done, those of pods that are gone too.
+func truth(agents []*fakes.Agent) v1alpha1.Totals {
+	var totals v1alpha1.Totals
+	for _, agent := range agents {
+		counters := agent.Status().Counters
+		totals.Processed += counters.Processed
+		totals.Failed += counters.Failed
+		totals.Released += counters.Released
+	}
+	return totals
+}
+
+// hasTotals checks the totals.
+func hasTotals(want v1alpha1.Totals) func(*v1alpha1.QueueWorker) error {
+	return func(worker *v1alpha1.QueueWorker) error {
+		if diff := cmp.Diff(want, worker.Status.Totals); diff != "" {
+			return fmt.Errorf("totals differ (-want +got):\n%s", diff)
+		}
+		return nil
+	}
+}
+
+// waitTotals waits for totals. They are written at most once a minute, so the
+// operator's clock is set forward.
+func waitTotals(t *testing.T, namespace string, clock *offsetClock, want v1alpha1.Totals) {
+	t.Helper()
+	waitFor(t, namespace, "emails", "has its totals", func(worker *v1alpha1.QueueWorker) error {
+		err := hasTotals(want)(worker)
+		if err != nil {
+			clock.forward(10 * time.Second)
+			poke(t, namespace, "emails")
+		}
+		return err
+	})
+}
+
+// countedPool is a pool of pods with an operator whose clock can be set.
+func countedPool(t *testing.T, processes int32) (string, operatorOptions, *operator) {
+	t.Helper()
+	namespace := newNamespace(t)
+	options := operatorOptions{namespaces: []string{namespace}, clock: &offsetClock{}}
+	o := startOperator(t, options)
+	create(t, builders.QueueApp(namespace, "shop").Obj(), builders.QueueWorker(namespace, "emails").Processes(processes).Obj())
+	waitReady(t, namespace, "emails")
+	return namespace, options, o
+}
+
+func TestEveryJobOfAPodThatGoesIsCountedOnce(t *testing.T) {
+	namespace, options, _ := countedPool(t, 3)
+	agents := agentsOf(t, namespace, "emails", 3)
+	for i, agent := range agents {
+		agent.Work(0, 10*(i+1), fakes.Processed)
+		agent.Work(0, i, fakes.Failed)
+		agent.Work(0, 2*i, fakes.Released)
+	}
+	waitTotals(t, namespace, options.clock, truth(agents))
+
+	// Each works on a job when its pod is asked to go, and does more before it goes.
+	for _, agent := range agents {
+		agent.Start(0, `App\Jobs\SendMail`)
+	}
+	changeWorker(t, namespace, "emails", func(w *v1alpha1.QueueWorker) { w.Spec.Processes = new(int32(1)) })
+	terminating := agentsThatTerminate(t, agents, 2)
+	waitFor(t, namespace, "emails", "tells that pods finish their jobs",
+		hasCondition(v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonProgressing))
+	for _, agent := range terminating {
+		agent.Finish(0, fakes.Processed)
+	}
+	agentsOf(t, namespace, "emails", 1)[0].Finish(0, fakes.Failed)
+	waitTotals(t, namespace, options.clock, truth(agents))
+	waitReady(t, namespace, "emails")
+
+	// A rollout replaces the last one.
+	change(t, &v1alpha1.QueueApp{}, namespace, "shop", func(app *v1alpha1.QueueApp) {
+		app.Spec.Template.Spec.Containers[0].Image = "registry.example.com/shop:2"
+	})
+	old := agentsOf(t, namespace, "emails", 1)[0]
+	within(t, time.Minute, "the old pod goes", gone(namespace, old.Pod))
+	newest := agentsOf(t, namespace, "emails", 1)
+	newest[0].Work(0, 5, fakes.Processed)
+	waitTotals(t, namespace, options.clock, truth(append(agents, newest...)))
+}
+
+// agentsThatTerminate waits until n of the agents' pods are asked to go.
+func agentsThatTerminate(t *testing.T, agents []*fakes.Agent, n int) []*fakes.Agent {
+	t.Helper()
+	var terminating []*fakes.Agent
+	eventually(t, "pods are asked to go", func(ctx context.Context) error {
+		terminating = nil
+		for _, agent := range agents {
+			if agent.Status().Phase == protocol.PhaseTerminating {
+				terminating = append(terminating, agent)
+			}
+		}
+		if len(terminating) != n {
+			return fmt.Errorf("%d are, want %d", len(terminating), n)
+		}
+		return nil
+	})
+	return terminating
+}
+
+func TestTotalsAreExactAcrossAnOperatorsRestart(t *testing.T) {
+	namespace, options, first := countedPool(t, 2)
+	agents := agentsOf(t, namespace, "emails", 2)
+	agents[0].Work(0, 7, fakes.Processed)
+	agents[1].Work(0, 3, fakes.Failed)
+	waitTotals(t, namespace, options.clock, truth(agents))
+	agents[0].Work(0, 100, fakes.Processed)
+	agents[1].KillContainer("OOMKilled", 137)
+	waitFor(t, namespace, "emails", "has counted the OOM kill", func(worker *v1alpha1.QueueWorker) error {
+		options.clock.forward(10 * time.Second)
+		poke(t, namespace, "emails")
+		return hasRestarts(v1alpha1.RestartCount{Reason: "OOMKilled", Count: 1})(worker)
+	})
+	first.stop()
+	agents[0].Work(0, 20, fakes.Processed)
+	agents[1].Work(0, 4, fakes.Released)
+	startOperator(t, options)
+	waitTotals(t, namespace, options.clock, truth(agents))
+	waitFor(t, namespace, "emails", "has not counted the OOM kill twice", hasRestarts(v1alpha1.RestartCount{Reason: "OOMKilled", Count: 1}))
+}
+
+func hasRestarts(want ...v1alpha1.RestartCount) func(*v1alpha1.QueueWorker) error {
+	return func(worker *v1alpha1.QueueWorker) error {
+		if diff := cmp.Diff(want, worker.Status.Restarts); diff != "" {
+			return fmt.Errorf("restarts differ (-want +got):\n%s", diff)
+		}
+		return nil
+	}
+}
+
+func TestPodsThatGoUnseenAreUnaccounted(t *testing.T) {
+	namespace, options, first := countedPool(t, 3)
+	agents := agentsOf(t, namespace, "emails", 3)
+	for _, agent := range agents {
+		agent.Work(0, 10, fakes.Processed)
+	}
+	seen := truth(agents)
+	waitTotals(t, namespace, options.clock, seen)
+	first.stop()
+	for _, agent := range agents[:2] {
+		agent.Work(0, 5, fakes.Processed)
+		deletePod(t, namespace, agent.Pod)
+		within(t, time.Minute, "the pod goes", gone(namespace, agent.Pod))
+	}
+	successors := agentsOf(t, namespace, "emails", 3)
+	startOperator(t, options)
+	seen.UnaccountedWorkers = 2
+	waitTotals(t, namespace, options.clock, seen)
+	requireContains(t, requireEvent(t, namespace, "emails", v1alpha1.EventUnaccounted), "2 pod(s) ended")
+
+	// The operator is there, but a force deletion leaves no last word: what was last
+	// pulled counts.
+	victim := successors[0]
+	for _, agent := range successors {
+		if agent.Pod != agents[2].Pod {
+			victim = agent
+		}
+	}
+	victim.Work(0, 1, fakes.Processed)
+	seen.Processed++
+	waitTotals(t, namespace, options.clock, seen)
+	deletePod(t, namespace, victim.Pod, client.GracePeriodSeconds(0))
+	seen.UnaccountedWorkers++
+	waitTotals(t, namespace, options.clock, seen)
+}
+
+func deletePod(t *testing.T, namespace, name string, options ...client.DeleteOption) {
+	t.Helper()
+	pod := podsOf(t, namespace, "emails")
+	for i := range pod {
+		if pod[i].Name == name {
+			if err := api.Delete(t.Context(), &pod[i], options...); err != nil {
+				t.Fatal(err)
+			}
+			return
+		}
+	}
+	t.Fatalf("pod %s is not there", name)
+}
+
+// gone checks that a pod is gone.
+func gone(namespace, name string) func(context.Context) error {
+	return func(ctx context.Context) error {
+		_, err := kube.CoreV1().Pods(namespace).Get(ctx, name, metav1.GetOptions{})
+		if err == nil {
+			return fmt.Errorf("pod %s is still there", name)
+		}
+		return client.IgnoreNotFound(err)
+	}
+}
+
+// A pod with the pool's label that is not the pool's counts for nothing.
+func TestAStrangersPodCountsForNothing(t *testing.T) {
+	namespace, options, _ := countedPool(t, 1)
+	agents := agentsOf(t, namespace, "emails", 1)
+	stranger := podsOf(t, namespace, "emails")[0].DeepCopy()
+	stranger.ObjectMeta = metav1.ObjectMeta{Namespace: namespace, Name: "emails-worker-stranger", Labels: map[string]string{v1alpha1.LabelName: "emails"}}
+	stranger.Spec.NodeName = ""
+	create(t, stranger)
+	both := agentsOf(t, namespace, "emails", 2)
+	for _, agent := range both {
+		agent.Work(0, 50, fakes.Processed)
+	}
+	waitTotals(t, namespace, options.clock, truth(agents))
+	deletePod(t, namespace, stranger.Name)
+	within(t, time.Minute, "the stranger goes", gone(namespace, stranger.Name))
+	agents[0].Work(0, 1, fakes.Processed)
+	waitTotals(t, namespace, options.clock, truth(agents))
+	if worker := getWorker(t, namespace, "emails"); worker.Status.Processes != 1 || len(worker.Status.Workers) != 1 {
+		t.Errorf("the stranger is among %d processes and %d rows", worker.Status.Processes, len(worker.Status.Workers))
+	}
+}
