@@ -44,6 +44,7 @@ type Kubelet struct {
 	mu       sync.Mutex
 	workers  map[types.UID]*podWorker
 	troubles map[string]Trouble
+	history  []*Agent
 	running  sync.WaitGroup
 	ctx      context.Context
 }
@@ -175,6 +176,25 @@ func (k *Kubelet) Agents(namespace, prefix string) []*Agent {
 		agents = append(agents, byName[name])
 	}
 	return agents
+}
+
+// History are all agents a namespace has ever had, in the order they started.
+func (k *Kubelet) History(namespace string) []*Agent {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	var agents []*Agent
+	for _, agent := range k.history {
+		if agent.Namespace == namespace {
+			agents = append(agents, agent)
+		}
+	}
+	return agents
+}
+
+func (k *Kubelet) remember(agent *Agent) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.history = append(k.history, agent)
 }
 
 // Wait returns when the kubelet's work is over, after its context has ended.

@@ -126,6 +126,7 @@ func (w *podWorker) sync(ctx context.Context, pod *corev1.Pod) time.Duration {
 			return retryStart
 		}
 		w.setAgent(agent)
+		w.kubelet.remember(agent)
 		w.started = metav1.Now()
 	}
 	if end := agent.takeRestart(); end != nil {

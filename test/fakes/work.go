@@ -145,10 +145,14 @@ func (a *Agent) Finish(slot int, outcome Outcome) {
 	a.changed()
 }
 
-// Work counts jobs that began and ended unseen between two calls.
+// Work counts jobs that began and ended unseen between two calls. It does nothing
+// once the pod was asked to end.
 func (a *Agent) Work(slot int, jobs int, outcome Outcome) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if a.status.Phase == protocol.PhaseTerminating {
+		return
+	}
 	for range jobs {
 		a.countJob(&a.status.Workers[slot], outcome)
 	}

@@ -295,6 +295,12 @@ func TestDeletionLeavesNothingBehind(t *testing.T) {
 	if err := api.Delete(t.Context(), worker); err != nil {
 		t.Fatal(err)
 	}
+	requireNothingLeft(t, namespace, worker.Name)
+}
+
+// requireNothingLeft waits until no object of a QueueWorker is left.
+func requireNothingLeft(t *testing.T, namespace, worker string) {
+	t.Helper()
 	eventually(t, "nothing is left", func(ctx context.Context) error {
 		lists := []client.ObjectList{
 			&v1alpha1.QueueWorkerList{}, &appsv1.DeploymentList{}, &appsv1.ReplicaSetList{}, &corev1.PodList{},
@@ -309,7 +315,7 @@ func TestDeletionLeavesNothingBehind(t *testing.T) {
 				return err
 			}
 			for _, item := range items {
-				if _, ours := item.GetLabels()[v1alpha1.LabelName]; ours || item.GetName() == worker.Name {
+				if _, ours := item.GetLabels()[v1alpha1.LabelName]; ours || item.GetName() == worker {
 					return fmt.Errorf("%T %s is left", item, item.GetName())
 				}
 			}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -232,4 +233,38 @@ func TestAStrangersPodCountsForNothing(t *testing.T) {
 	if worker := getWorker(t, namespace, "emails"); worker.Status.Processes != 1 || len(worker.Status.Workers) != 1 {
 		t.Errorf("the stranger is among %d processes and %d rows", worker.Status.Processes, len(worker.Status.Workers))
 	}
+}
+
+// Pods are deleted at random and the image is changed while all of them work, so
+// that pods end at every moment of their lives.
+func TestTotalsStayExactWhilePodsComeAndGo(t *testing.T) {
+	namespace, options, _ := countedPool(t, 4)
+	g := newGenerator(t)
+	for i := range 60 {
+		agents := kubelet.Agents(namespace, "emails-worker-")
+		for _, agent := range agents {
+			agent.Work(0, 1+g.IntN(20), pick(g, fakes.Processed, fakes.Failed, fakes.Released))
+		}
+		if victim := pick(g, agents...); g.chance(4) && victim.Status().Phase == protocol.PhaseRunning {
+			pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: victim.Pod}}
+			if err := client.IgnoreNotFound(api.Delete(t.Context(), pod)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if i%25 == 10 {
+			change(t, &v1alpha1.QueueApp{}, namespace, "shop", func(app *v1alpha1.QueueApp) {
+				app.Spec.Template.Spec.Containers[0].Image = fmt.Sprintf("registry.example.com/shop:%d", i)
+			})
+		}
+		eventually(t, "there are pods", func(context.Context) error {
+			if n := len(kubelet.Agents(namespace, "emails-worker-")); n < 2 {
+				return fmt.Errorf("%d", n)
+			}
+			return nil
+		})
+	}
+	waitReady(t, namespace, "emails")
+	all := kubelet.History(namespace)
+	t.Logf("%d pods worked: %+v", len(all), truth(all))
+	waitTotals(t, namespace, options.clock, truth(all))
 }
