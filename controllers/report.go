@@ -39,19 +39,10 @@ const (
 func (r *QueueWorkerReconciler) report(ctx context.Context, o *observation, d decision, a application) (time.Duration, error) {
 	name := client.ObjectKeyFromObject(o.worker)
 	memory := r.memory.of(name)
-	for _, pod := range o.pods {
-		memory.seen[pod.UID] = true
-	}
-	in := statusInput(o, d, a)
-	in.Expected = memory.seen
-	if memory.since.IsZero() {
-		memory.since = o.now
-	}
-	if o.now.Sub(memory.since) < hearingTime && awaitsReports(in) {
-		// What the status says of these pods is truer than what could be said without
-		// having heard of them; to write that would only have it written back at once.
+	in := memory.add(o, statusInput(o, d, a))
+	if again, early := tooEarly(in, memory); early {
 		r.tellExits(o, d, in, memory)
-		return hearAgain, nil
+		return again, nil
 	}
 	out := status.Compute(in)
 
@@ -61,18 +52,10 @@ func (r *QueueWorkerReconciler) report(ctx context.Context, o *observation, d de
 		write = true
 	}
 	if write {
-		changed := o.worker.DeepCopy()
-		changed.Status = out.Status
-		patch := client.MergeFromWithOptions(o.worker, client.MergeFromWithOptimisticLock{})
-		if err := r.Client.Status().Patch(ctx, changed, patch); err != nil {
-			if apierrors.IsConflict(err) || apierrors.IsNotFound(err) {
-				// The cache is behind: what it is yet to bring wakes this pool again.
-				return time.Second, nil
-			}
-			return 0, fmt.Errorf("write status of QueueWorker %s: %w", name.Name, err)
+		if written, err := r.write(ctx, in, out, memory); !written {
+			// The cache is behind: what it is yet to bring wakes this pool again.
+			return time.Second, err
 		}
-		memory.written = o.now
-		r.emit(o.worker, status.Changes(in, &out.Status))
 	}
 	if write || wait == 0 {
 		settled := endedUIDs(o.reports.Ended)
@@ -83,6 +66,39 @@ func (r *QueueWorkerReconciler) report(ctx context.Context, o *observation, d de
 	}
 	r.tellExits(o, d, in, memory)
 	return sooner(out.Recheck, wait, retryAfter(a)), nil
+}
+
+// write writes the status and the events of its change. It is not written where
+// the QueueWorker has changed since it was read.
+func (r *QueueWorkerReconciler) write(ctx context.Context, in status.Input, out status.Output, memory *poolMemory) (bool, error) {
+	changed := in.Worker.DeepCopy()
+	changed.Status = out.Status
+	patch := client.MergeFromWithOptions(in.Worker, client.MergeFromWithOptimisticLock{})
+	err := r.Client.Status().Patch(ctx, changed, patch)
+	switch {
+	case apierrors.IsConflict(err), apierrors.IsNotFound(err):
+		return false, nil
+	case err != nil:
+		return false, fmt.Errorf("write status of QueueWorker %s: %w", in.Worker.Name, err)
+	}
+	memory.written, memory.version = in.Now, changed.ResourceVersion
+	r.emit(in.Worker, status.Changes(in, &out.Status))
+	return true, nil
+}
+
+// tooEarly tells whether a status would be computed from less than is known
+// elsewhere, and when to look again.
+func tooEarly(in status.Input, memory *poolMemory) (time.Duration, bool) {
+	switch {
+	case memory.ahead(in.Worker):
+		// A write over an old status would be refused; the new one wakes this pool.
+		return 0, true
+	case in.Now.Sub(memory.since) < hearingTime && awaitsReports(in):
+		// What the status says of these pods is truer than what could be said without
+		// having heard of them; to write that would only have it written back at once.
+		return hearAgain, true
+	}
+	return 0, false
 }
 
 // awaitsReports tells whether a running pod is yet to answer this operator which

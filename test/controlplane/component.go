@@ -17,7 +17,7 @@ type component struct {
 	name string
 	args []string
 	cmd  *exec.Cmd
-	done chan error
+	done chan struct{}
 }
 
 // start starts the component from the directory bin with its log in dir.
@@ -34,9 +34,10 @@ func (c *component) start(bin, dir string) error {
 		_ = log.Close()
 		return fmt.Errorf("start %s: %w", c.name, err)
 	}
-	c.done = make(chan error, 1)
+	c.done = make(chan struct{})
 	go func() {
-		c.done <- c.cmd.Wait()
+		defer close(c.done)
+		_ = c.cmd.Wait()
 		_ = log.Close()
 	}()
 	return nil

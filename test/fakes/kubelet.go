@@ -171,7 +171,7 @@ func (k *Kubelet) Agents(namespace, prefix string) []*Agent {
 			byName[worker.name] = agent
 		}
 	}
-	var agents []*Agent
+	agents := make([]*Agent, 0, len(byName))
 	for _, name := range slices.Sorted(maps.Keys(byName)) {
 		agents = append(agents, byName[name])
 	}

@@ -123,7 +123,7 @@ func (w *podWorker) project(pod *corev1.Pod, sources []corev1.VolumeProjection, 
 // pendingStatus is that of a pod none of whose containers runs.
 func (w *podWorker) pendingStatus(pod *corev1.Pod, troubles map[string]Trouble) corev1.PodStatus {
 	waiting := func(containers []corev1.Container, otherwise string) []corev1.ContainerStatus {
-		var statuses []corev1.ContainerStatus
+		statuses := make([]corev1.ContainerStatus, 0, len(containers))
 		for _, container := range containers {
 			state := corev1.ContainerStateWaiting{Reason: otherwise}
 			if trouble, ok := troubles[container.Name]; ok {

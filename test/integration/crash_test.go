@@ -189,7 +189,7 @@ func runScenario(t *testing.T, c crash) (endState, *life) {
 	change(t, &v1alpha1.QueueApp{}, namespace, "shop", func(app *v1alpha1.QueueApp) {
 		app.Spec.Template.Spec.Containers[0].Image = "registry.example.com/shop:2"
 	})
-	eventually(t, "the new image is out", func(ctx context.Context) error {
+	eventually(t, "the new image is out", func(context.Context) error {
 		for _, pod := range podsOf(t, namespace, "emails") {
 			if image := pod.Spec.Containers[0].Image; image != "registry.example.com/shop:2" {
 				return fmt.Errorf("pod %s has the image %s", pod.Name, image)

@@ -38,7 +38,7 @@ func TestCRDsApplyTwiceWithPlainKubectl(t *testing.T) {
 }
 
 func TestExplainDescribesEveryFieldOfOurs(t *testing.T) {
-	for resource, fields := range map[string][]string{
+	for kind, fields := range map[string][]string{
 		"queueworkers.spec": {
 			"appName", "queue", "processes", "processesPerPod", "stopped", "paused", "timeout", "memory", "sleep",
 			"rest", "tries", "backoff", "maxJobs", "maxTime", "force", "verbose", "priorityClassName", "cpu", "env",
@@ -50,12 +50,12 @@ func TestExplainDescribesEveryFieldOfOurs(t *testing.T) {
 		},
 		"queueapps.spec": {"runtime", "template", "container", "connection", "patterns", "agentUpgrade"},
 	} {
-		recursive := kubectl(t, "explain", resource, "--recursive")
+		recursive := kubectl(t, "explain", kind, "--recursive")
 		for _, field := range fields {
 			requireContains(t, recursive, "\n  "+field+"\t")
-			out := strings.Join(strings.Fields(kubectl(t, "explain", resource+"."+field)), " ")
+			out := strings.Join(strings.Fields(kubectl(t, "explain", kind+"."+field)), " ")
 			if !regexp.MustCompile(`DESCRIPTION: ` + field + ` (is|are|says|sums|tells|lets|removes) `).MatchString(out) {
-				t.Errorf("kubectl explain %s.%s has no description that begins with the field's name:\n%s", resource, field, out)
+				t.Errorf("kubectl explain %s.%s has no description that begins with the field's name:\n%s", kind, field, out)
 			}
 		}
 	}

@@ -329,7 +329,7 @@ func TestAgentsThatDoNotAnswerAreTold(t *testing.T) {
 	waitReady(t, namespace, "emails")
 	agents := agentsOf(t, namespace, "emails", 2)
 	agents[0].Mute(true)
-	eventually(t, "it is told", func(ctx context.Context) error {
+	eventually(t, "it is told", func(context.Context) error {
 		clock.forward(time.Second)
 		poke(t, namespace, "emails")
 		worker := getWorker(t, namespace, "emails")

@@ -107,7 +107,7 @@ func TestEveryJobOfAPodThatGoesIsCountedOnce(t *testing.T) {
 func agentsThatTerminate(t *testing.T, agents []*fakes.Agent, n int) []*fakes.Agent {
 	t.Helper()
 	var terminating []*fakes.Agent
-	eventually(t, "pods are asked to go", func(ctx context.Context) error {
+	eventually(t, "pods are asked to go", func(context.Context) error {
 		terminating = nil
 		for _, agent := range agents {
 			if agent.Status().Phase == protocol.PhaseTerminating {
