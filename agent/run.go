@@ -36,6 +36,9 @@ const (
 
 // run supervises until the pod ends and returns the exit code.
 func run(p paths, command []string, version string) int {
+	// First of all: until then SIGTERM ends the agent without a last word.
+	ends := make(chan os.Signal, 1)
+	signal.Notify(ends, syscall.SIGTERM, syscall.SIGINT)
 	debug.SetGCPercent(heapGrowth)
 	runtime.GOMAXPROCS(min(runtime.NumCPU(), mostParallel))
 	// A closed stdout must not end the agent; handled, not ignored, because what is
@@ -54,7 +57,7 @@ func run(p paths, command []string, version string) int {
 	}
 	debug.SetMemoryLimit(memoryLimit + int64(config.Processes)*perProcess)
 	_ = os.Unsetenv(protocol.ConfigEnv) // nothing to the workers
-	if err := supervise(p, config, version, stderr, log); err != nil {
+	if err := supervise(p, config, version, ends, stderr, log); err != nil {
 		log("%v", err)
 		refuse(p, err)
 		return exitFailed
@@ -71,7 +74,7 @@ func refuse(p paths, cause error) {
 	})
 }
 
-func supervise(p paths, config protocol.Config, version string, stderr *output.Sink, log func(string, ...any)) error {
+func supervise(p paths, config protocol.Config, version string, ends <-chan os.Signal, stderr *output.Sink, log func(string, ...any)) error {
 	past, err := report.Load(p.state)
 	if err != nil {
 		log("%v; counts begin at zero", err)
@@ -106,7 +109,7 @@ func supervise(p paths, config protocol.Config, version string, stderr *output.S
 			log("stopped to serve the status: %v", err)
 		}
 	}()
-	listen(executor, p.control)
+	listen(executor, ends, p.control)
 	executor.Run()
 	keeper.Close(executor.State())
 	return nil
@@ -114,9 +117,7 @@ func supervise(p paths, config protocol.Config, version string, stderr *output.S
 
 // listen turns what the agent hears from outside into events: the pod's end and
 // the control documents.
-func listen(executor *supervisor.Executor, dir string) {
-	ends := make(chan os.Signal, 1)
-	signal.Notify(ends, syscall.SIGTERM, syscall.SIGINT)
+func listen(executor *supervisor.Executor, ends <-chan os.Signal, dir string) {
 	go func() {
 		for range ends {
 			executor.Tell(supervisor.Terminate{})

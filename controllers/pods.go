@@ -75,11 +75,16 @@ func (r *QueueWorkerReconciler) recordEnd(ctx context.Context, pod *corev1.Pod) 
 	}
 }
 
-// hasStarted tells whether a container ever ran. The kubelet also calls those
-// terminated that it never started, and gives them no time of start.
+// hasStarted tells whether a container ever ran a worker. The kubelet also calls
+// those terminated that it never started, and gives them no time of start. And an
+// agent that is asked to end before it listens to signals ends without a word, by
+// code 2 of the Go runtime, and has started nothing.
 func hasStarted(status *corev1.ContainerStatus) bool {
 	terminated := status.State.Terminated
-	return status.State.Running != nil || status.RestartCount > 0 || terminated != nil && !terminated.StartedAt.IsZero()
+	if status.RestartCount > 0 || terminated == nil {
+		return status.RestartCount > 0 || status.State.Running != nil
+	}
+	return !terminated.StartedAt.IsZero() && (terminated.ExitCode != 2 || terminated.Message != "")
 }
 
 // finalOf is the last word in the termination message of an ended container; nil
