@@ -91,30 +91,37 @@ func (r *QueueWorkerReconciler) apply(ctx context.Context, o *observation, d dec
 func (r *QueueWorkerReconciler) pending(ctx context.Context, o *observation, d decision) ([]child, string, error) {
 	var out []child
 	for _, c := range children(o, d) {
-		if c.live == nil {
+		cached := c.live != nil
+		if !cached {
 			if err := r.readPastCache(ctx, o, &c); err != nil {
 				return nil, "", err
-			}
-			if c.live != nil && desired.OwnedBy(c.live, o.worker) && c.live.GetLabels()[v1alpha1.LabelName] == o.worker.Name {
-				// The cache has yet to learn of what was written a moment ago.
-				continue
 			}
 		}
 		if c.live != nil && !desired.OwnedBy(c.live, o.worker) {
 			return nil, foreign(c, o.worker), nil
 		}
-		covered := false
-		if c.live != nil {
-			var err error
-			if covered, err = desired.Covers(c.live, c.wanted); err != nil {
-				return nil, "", err
-			}
+		settled, err := c.settled(cached)
+		if err != nil {
+			return nil, "", err
 		}
-		if !covered {
+		if !settled {
 			out = append(out, c)
 		}
 	}
 	return out, "", nil
+}
+
+// settled tells whether a child of ours needs no write.
+func (c child) settled(cached bool) (bool, error) {
+	switch {
+	case c.live == nil:
+		return false, nil
+	case !cached:
+		// Either the cache has yet to learn of what was written a moment ago, or the
+		// object has lost the label by which the cache would know it.
+		return c.live.GetLabels()[v1alpha1.LabelName] != "", nil
+	}
+	return desired.Covers(c.live, c.wanted)
 }
 
 // readPastCache looks for an object that the cache does not have.

@@ -128,7 +128,7 @@ func (r *QueueWorkerReconciler) observePods(ctx context.Context, o *observation)
 
 // trackedPods are the pods whose agents are asked.
 func trackedPods(pods []*corev1.Pod) []collector.Pod {
-	var out []collector.Pod
+	out := make([]collector.Pod, 0, len(pods))
 	for _, pod := range pods {
 		tracked := collector.Pod{UID: pod.UID, Name: pod.Name, Created: pod.CreationTimestamp.Time}
 		if pod.Status.Phase == corev1.PodRunning && pod.Status.PodIP != "" {

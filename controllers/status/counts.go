@@ -53,25 +53,28 @@ func (c *counts) addPod(pod Pod, revision int64) {
 			c.obeying++
 		}
 	}
-	var failing int32
+	failingBefore := c.failing
 	for _, worker := range pod.workers() {
-		switch worker.State {
-		case protocol.WorkerBusy:
-			c.busy++
-		case protocol.WorkerIdle:
-			c.idle++
-		case protocol.WorkerRetiring:
-			c.finishing++
-			if worker.Job != nil {
-				c.busy++
-			}
-		case protocol.WorkerBackingOff:
-			failing++
-		case protocol.WorkerStarting, protocol.WorkerPaused, protocol.WorkerStopped:
-		}
+		c.addWorker(worker)
 	}
-	c.failing += failing
 	if pod.ready() {
-		c.ready += max(c.perPod-failing, 0)
+		c.ready += max(c.perPod-(c.failing-failingBefore), 0)
+	}
+}
+
+func (c *counts) addWorker(worker protocol.Worker) {
+	switch worker.State {
+	case protocol.WorkerBusy:
+		c.busy++
+	case protocol.WorkerIdle:
+		c.idle++
+	case protocol.WorkerRetiring:
+		c.finishing++
+		if worker.Job != nil {
+			c.busy++
+		}
+	case protocol.WorkerBackingOff:
+		c.failing++
+	case protocol.WorkerStarting, protocol.WorkerPaused, protocol.WorkerStopped:
 	}
 }

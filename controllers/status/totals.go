@@ -20,50 +20,90 @@ const maxAccounted = 2000
 
 // account adds what the pods have done since the last write to the totals.
 func account(in Input, status *v1alpha1.QueueWorkerStatus) {
-	ledger := ledgerOf(status.Accounted)
-	restarts := countsOf(status.Restarts)
-	present := map[types.UID]bool{}
-
+	books := books{
+		totals:   &status.Totals,
+		restarts: countsOf(status.Restarts),
+		ledger:   ledgerOf(status.Accounted),
+		present:  map[types.UID]bool{},
+	}
 	for _, ended := range in.Ended {
-		entry := ledger[ended.UID]
-		if ended.Counters != nil {
-			add(status, restarts, &entry, *ended.Counters)
-		}
-		_, known := ledger[ended.UID]
-		if !ended.Complete && (ended.Started || known && entry.seen) {
-			status.Totals.UnaccountedWorkers++
-		}
-		delete(ledger, ended.UID)
-		present[ended.UID] = true
+		books.close(ended)
 	}
 	for _, pod := range in.Pods {
-		if present[pod.UID] {
-			continue
+		if !books.present[pod.UID] {
+			books.update(pod)
 		}
-		present[pod.UID] = true
-		entry := ledger[pod.UID]
-		entry.name = pod.Name
-		if pod.Report != nil {
-			add(status, restarts, &entry, pod.Report.Counters)
-			entry.seen = true
-		}
-		countContainerRestarts(pod, restarts, &entry)
-		ledger[pod.UID] = entry
 	}
-	// A pod that is in the list and nowhere else ended while nobody watched, unless
-	// word of its end is on its way.
-	for uid, entry := range ledger {
-		if present[uid] || in.Expected[uid] {
+	books.giveUp(in.Expected)
+	status.Accounted = accountedOf(books.ledger)
+	status.Restarts = restartsOf(books.restarts)
+}
+
+// books are the totals, and what they contain of each pod.
+type books struct {
+	totals   *v1alpha1.Totals
+	restarts map[string]int64
+	ledger   map[types.UID]entry
+	// present are the pods dealt with.
+	present map[types.UID]bool
+}
+
+// close takes in the last counts of a pod that has ended.
+func (b *books) close(ended EndedPod) {
+	entry, known := b.ledger[ended.UID]
+	if ended.Counters != nil {
+		b.add(&entry, *ended.Counters)
+	}
+	if !ended.Complete && (ended.Started || known && entry.seen) {
+		b.totals.UnaccountedWorkers++
+	}
+	delete(b.ledger, ended.UID)
+	b.present[ended.UID] = true
+}
+
+// update takes in what a pod has done.
+func (b *books) update(pod Pod) {
+	b.present[pod.UID] = true
+	entry := b.ledger[pod.UID]
+	entry.name = pod.Name
+	if pod.Report != nil {
+		b.add(&entry, pod.Report.Counters)
+		entry.seen = true
+	}
+	countContainerRestarts(pod, b.restarts, &entry)
+	b.ledger[pod.UID] = entry
+}
+
+// giveUp drops the pods that are in the ledger and nowhere else: they ended while
+// nobody watched, unless word of their end is on its way.
+func (b *books) giveUp(expected map[types.UID]bool) {
+	for uid, entry := range b.ledger {
+		if b.present[uid] || expected[uid] {
 			continue
 		}
 		if entry.seen {
-			status.Totals.UnaccountedWorkers++
+			b.totals.UnaccountedWorkers++
 		}
-		delete(ledger, uid)
+		delete(b.ledger, uid)
 	}
+}
 
-	status.Accounted = accountedOf(ledger)
-	status.Restarts = restartsOf(restarts)
+// add moves an entry to the counts seen now, and the totals with it. Counts never
+// go down: less than before is taken as no news.
+func (b *books) add(entry *entry, seen protocol.Counters) {
+	b.totals.Processed += raise(&entry.counters.Processed, seen.Processed)
+	b.totals.Failed += raise(&entry.counters.Failed, seen.Failed)
+	b.totals.Released += raise(&entry.counters.Released, seen.Released)
+	exits := maps.Clone(entry.counters.Exits)
+	if exits == nil {
+		exits = map[protocol.ExitReason]int64{}
+	}
+	for reason, count := range seen.Exits {
+		known := exits[reason]
+		b.restarts[string(reason)] += raise(&known, count)
+		exits[reason] = known
+	}
+	entry.counters.Exits = exits
 }
 
 // entry is what totals contain of one pod.
@@ -73,24 +113,6 @@ type entry struct {
 	containerRestarts int32
 	// seen tells that the pod's agent has ever reported.
 	seen bool
-}
-
-// add moves an entry to the counts seen now, and the totals with it. Counts never
-// go down: less than before is taken as no news.
-func add(status *v1alpha1.QueueWorkerStatus, restarts map[string]int64, entry *entry, seen protocol.Counters) {
-	status.Totals.Processed += raise(&entry.counters.Processed, seen.Processed)
-	status.Totals.Failed += raise(&entry.counters.Failed, seen.Failed)
-	status.Totals.Released += raise(&entry.counters.Released, seen.Released)
-	exits := maps.Clone(entry.counters.Exits)
-	if exits == nil {
-		exits = map[protocol.ExitReason]int64{}
-	}
-	for reason, count := range seen.Exits {
-		known := exits[reason]
-		restarts[string(reason)] += raise(&known, count)
-		exits[reason] = known
-	}
-	entry.counters.Exits = exits
 }
 
 // raise lifts a count to what is seen now and returns by how much.

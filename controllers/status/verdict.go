@@ -178,10 +178,10 @@ func crashingWorkers(in Input, c counts) *obstacle {
 	if exit == nil {
 		return &obstacle{reason: v1alpha1.ReasonWorkersCrashing, message: "Every worker process crashes; see the pods' logs."}
 	}
-	switch exit.Reason {
-	case protocol.ExitCommandNotFound:
+	if exit.Reason == protocol.ExitCommandNotFound {
 		return &obstacle{reason: v1alpha1.ReasonCommandNotFound, final: true, message: "The worker's command cannot be run: " + sentence(exit.Message)}
-	case protocol.ExitConfigError:
+	}
+	if exit.Reason == protocol.ExitConfigError {
 		return &obstacle{reason: v1alpha1.ReasonConfigError, message: "Every worker process ends as soon as it starts: " + sentence(exit.Message)}
 	}
 	return &obstacle{reason: v1alpha1.ReasonWorkersCrashing, message: fmt.Sprintf(

@@ -50,14 +50,3 @@ func scaleOperator(l *lab.Lab, replicas int32) {
 		return int32(len(pods)) == replicas && operator(l).Status.AvailableReplicas == replicas, fmt.Sprintf("%d pods", len(pods))
 	})
 }
-
-// killOperator kills the operator without a word of warning; its Deployment
-// brings another.
-func killOperator(l *lab.Lab) {
-	l.Helper()
-	for _, pod := range operatorPods(l) {
-		if err := l.Client.Delete(l.Ctx, &pod, client.GracePeriodSeconds(0)); client.IgnoreNotFound(err) != nil {
-			l.Fatalf("kill the operator: %v", err)
-		}
-	}
-}

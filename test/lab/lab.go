@@ -9,8 +9,10 @@ package lab
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -52,7 +54,7 @@ type Lab struct {
 func Connect() (*rest.Config, client.Client, error) {
 	path := os.Getenv("KUBECONFIG")
 	if path == "" {
-		return nil, nil, fmt.Errorf("KUBECONFIG is not set; these tests need the real cluster that make test-e2e brings up")
+		return nil, nil, errors.New("KUBECONFIG is not set; these tests need the real cluster that make test-e2e brings up")
 	}
 	config, err := clientcmd.BuildConfigFromFlags("", path)
 	if err != nil {
@@ -241,11 +243,12 @@ func (l *Lab) Ready(name string, within time.Duration) {
 }
 
 func describe(status v1alpha1.QueueWorkerStatus) string {
-	out := fmt.Sprintf("state %s, %d processes, %d ready, totals %+v", status.State, status.Processes, status.Ready, status.Totals)
+	var out strings.Builder
+	fmt.Fprintf(&out, "state %s, %d processes, %d ready, totals %+v", status.State, status.Processes, status.Ready, status.Totals)
 	for _, condition := range status.Conditions {
-		out += fmt.Sprintf("; %s=%s %s: %s", condition.Type, condition.Status, condition.Reason, condition.Message)
+		fmt.Fprintf(&out, "; %s=%s %s: %s", condition.Type, condition.Status, condition.Reason, condition.Message)
 	}
-	return out
+	return out.String()
 }
 
 // In is the same lab for a subtest.
