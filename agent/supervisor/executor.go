@@ -209,9 +209,13 @@ func (x *Executor) start(a Start) Event {
 	return Started{Slot: a.Slot, PID: child.PID}
 }
 
-// drainLimit is how long the last output of a process may take to be looked at,
-// should the agent's own stdout be blocked.
-const drainLimit = 5 * time.Second
+// The last output of a process may take so many ticks to be looked at, should the
+// agent's own stdout be blocked. They are ticks because a machine that stands
+// still for longer than all of them together takes up just one.
+const (
+	drainTicks = 5
+	drainTick  = time.Second
+)
 
 // await tells of the end of a process, after all that it printed.
 func (x *Executor) await(slot int, child *process.Child, worker *output.Worker, pumps ...*output.Pump) {
@@ -219,13 +223,7 @@ func (x *Executor) await(slot int, child *process.Child, worker *output.Worker, 
 	for _, pump := range pumps {
 		pump.Exited()
 	}
-	limit := time.After(drainLimit)
-	for _, pump := range pumps {
-		select {
-		case <-pump.Drained():
-		case <-limit:
-		}
-	}
+	drain(pumps)
 	end := child.End()
 	event := Exited{
 		Slot: slot, PID: child.PID, Code: end.Code, Signal: int(end.Signal), CPU: end.CPU, Tail: worker.Tail(),
@@ -235,6 +233,23 @@ func (x *Executor) await(slot int, child *process.Child, worker *output.Worker, 
 		event.OutOfMemory = kills > x.oom.Swap(kills)
 	}
 	x.Tell(event)
+}
+
+// drain waits until the pumps have looked at everything, within limits.
+func drain(pumps []*output.Pump) {
+	ticker := time.NewTicker(drainTick)
+	defer ticker.Stop()
+	ticks := 0
+	for _, pump := range pumps {
+		for drained := false; !drained && ticks < drainTicks; {
+			select {
+			case <-pump.Drained():
+				drained = true
+			case <-ticker.C:
+				ticks++
+			}
+		}
+	}
 }
 
 // notFound tells whether a process could not be started because its command is

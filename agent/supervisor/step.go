@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"time"
 
+	"queueworker.dev/queueworker/agent/dialect"
 	"queueworker.dev/queueworker/api/protocol"
 )
 
@@ -116,9 +117,10 @@ func (e NotStarted) apply(s *step) {
 }
 
 func (e Printed) apply(s *step) {
+	s.count(&e.Tally)
 	slot := s.slot(e.Slot, e.PID)
 	if slot == nil {
-		return
+		return // read after its process had ended: counted, and nothing else
 	}
 	p, t := &slot.Process, &e.Tally
 	p.Printed = true
@@ -132,6 +134,13 @@ func (e Printed) apply(s *step) {
 	slot.Processed += t.Processed
 	slot.Failed += t.Failed
 	slot.Crashes = 0
+}
+
+// count adds what was printed to the pod's counts.
+func (s *step) count(t *dialect.Tally) {
+	if t.Processed+t.Failed+t.Released == 0 {
+		return
+	}
 	s.Counters.Processed += t.Processed
 	s.Counters.Failed += t.Failed
 	s.Counters.Released += t.Released
