@@ -66,12 +66,12 @@ func TestCountsAreExact(t *testing.T) {
 			l.Demo()
 			lab.Update(l, "demo", &v1alpha1.QueueApp{}, func(app *v1alpha1.QueueApp) {
 				container := &app.Spec.Template.Spec.Containers[0]
-				container.Env = append(container.Env, corev1.EnvVar{Name: "REDIS_QUEUE_RETRY_AFTER", Value: "15"})
+				container.Env = append(container.Env, corev1.EnvVar{Name: "REDIS_QUEUE_RETRY_AFTER", Value: "60"})
 				if tc.json {
 					container.Env = append(container.Env, corev1.EnvVar{Name: "DEMO_JSON", Value: "1"})
 				}
 			})
-			l.Create(builders.QueueWorker(l.Namespace, "all").Processes(4).MaxJobs(100).Timeout(10 * time.Second).Sleep(time.Second).Obj())
+			l.Create(builders.QueueWorker(l.Namespace, "all").Processes(4).MaxJobs(100).Timeout(45 * time.Second).Sleep(time.Second).Obj())
 			l.Ready("all", 2*time.Minute)
 
 			jobs := lab.Either(3000, 1000)
