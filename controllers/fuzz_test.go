@@ -173,7 +173,7 @@ func passOver(t *testing.T, o *observation) {
 	in := memory.add(o, statusInput(o, d, application{}))
 	tooEarly(in, memory)
 	out := status.Compute(in)
-	status.Due(&o.worker.Status, &out.Status, o.now, memory.written)
+	status.Due(&o.worker.Status, &out.Status, o.now, memory.reported)
 	status.Changes(in, &out.Status)
 	status.Exits(in.Pods, nil)
 	if len(out.Status.Workers) > 100 || len(out.Status.Conditions) > 20 {

@@ -24,8 +24,9 @@ type memory struct {
 type poolMemory struct {
 	// since is when this operator first looked at the pool.
 	since time.Time
-	// written is when the status was last written, and version what it was then.
-	written time.Time
+	// reported is when a status was last written that told of jobs.
+	reported time.Time
+	// version is the QueueWorker's resource version after the last write.
 	version string
 	// told is, by pod, the sequence number of the last ended process told in an event.
 	told map[types.UID]int64

@@ -46,7 +46,7 @@ func (r *QueueWorkerReconciler) report(ctx context.Context, o *observation, d de
 	}
 	out := status.Compute(in)
 
-	write, wait := status.Due(&o.worker.Status, &out.Status, o.now, memory.written)
+	write, wait := status.Due(&o.worker.Status, &out.Status, o.now, memory.reported)
 	if len(in.Ended) > 0 && !equality.Semantic.DeepEqual(o.worker.Status.Totals, out.Status.Totals) {
 		// What a pod did last is known here and nowhere else.
 		write = true
@@ -81,7 +81,10 @@ func (r *QueueWorkerReconciler) write(ctx context.Context, in status.Input, out 
 	case err != nil:
 		return false, fmt.Errorf("write status of QueueWorker %s: %w", in.Worker.Name, err)
 	}
-	memory.written, memory.version = in.Now, changed.ResourceVersion
+	memory.version = changed.ResourceVersion
+	if status.TellsOfJobs(&in.Worker.Status, &out.Status) {
+		memory.reported = in.Now
+	}
 	r.emit(in.Worker, status.Changes(in, &out.Status))
 	return true, nil
 }

@@ -13,8 +13,9 @@ import (
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
-// ReportInterval is the shortest time between two writes of what changes with
-// every job: rates, rows, totals and busy counts.
+// ReportInterval is the shortest time between two writes for what changes with
+// every job: rates, rows, totals and busy counts. It counts from the last write
+// that told of jobs, so that the first job after a rest is told at once.
 const ReportInterval = time.Minute
 
 // Due tells whether a computed status is to be written now, and if not, after how
@@ -23,19 +24,24 @@ const ReportInterval = time.Minute
 // What a user waits for is written at once: conditions, the generation, the
 // state, the numbers of wanted, existing, ready and failing processes, and the
 // end of a pod. What changes with every job rides along, or is written when
-// ReportInterval has passed since the last write. Memory, CPU and ages alone are
-// never a reason.
-func Due(before, after *v1alpha1.QueueWorkerStatus, now, written time.Time) (write bool, wait time.Duration) {
+// ReportInterval has passed since reported, the last write that told of jobs.
+// Memory, CPU and ages alone are never a reason.
+func Due(before, after *v1alpha1.QueueWorkerStatus, now, reported time.Time) (write bool, wait time.Duration) {
 	if !equality.Semantic.DeepEqual(urgent(before), urgent(after)) {
 		return true, 0
 	}
 	if equality.Semantic.DeepEqual(riding(before), riding(after)) {
 		return false, 0
 	}
-	if since := now.Sub(written); since < ReportInterval {
+	if since := now.Sub(reported); since < ReportInterval {
 		return false, ReportInterval - since
 	}
 	return true, 0
+}
+
+// TellsOfJobs tells whether a write says anything new about jobs.
+func TellsOfJobs(before, after *v1alpha1.QueueWorkerStatus) bool {
+	return before.Totals != after.Totals || before.Busy != after.Busy
 }
 
 // urgent is the part of a status whose change is written at once.
