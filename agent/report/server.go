@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"net"
 	"net/http"
+	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
@@ -91,16 +92,14 @@ func (b *bounded) Accept() (net.Conn, error) {
 
 type boundedConnection struct {
 	net.Conn
-	free   chan struct{}
-	closed bool
+	free  chan struct{}
+	given sync.Once
 }
 
-// Close is called once or more by one goroutine of net/http.
+// Close gives the room back once. It is called by the connection's own goroutine
+// and by the server's Close, which may come at the same moment.
 func (c *boundedConnection) Close() error {
 	err := c.Conn.Close()
-	if !c.closed {
-		c.closed = true
-		<-c.free
-	}
+	c.given.Do(func() { <-c.free })
 	return err
 }
