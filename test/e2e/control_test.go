@@ -53,7 +53,8 @@ func TestControlIsQuick(t *testing.T) {
 		slices.Sort(took[i])
 		median, p95 := took[i][rounds/2], took[i][(rounds*95+99)/100-1]
 		t.Logf("%s: %d times, median %s, p95 %s", act.name, rounds, median.Round(time.Millisecond), p95.Round(time.Millisecond))
-		if median > time.Second || p95 > 2*time.Second {
+		// Of a few rounds the p95 is the slowest, which says more of the machine.
+		if median > time.Second || lab.Long() && p95 > 2*time.Second {
 			t.Errorf("%s took a median of %s and a p95 of %s, want under 1 s and 2 s", act.name, median, p95)
 		}
 	}
