@@ -122,11 +122,10 @@ func TestThePodsEndKillsWhatIsLeftAtItsDeadline(t *testing.T) {
 	if !strings.Contains(final.Message, "grace period") {
 		t.Errorf("its message is %q", final.Message)
 	}
-	for _, pid := range tree {
-		if err := syscall.Kill(pid, 0); err == nil {
-			t.Errorf("process %d is left", pid)
-		}
-	}
+	// Killed before the agent ended, but perhaps not yet reaped by the machine's init.
+	p.eventually("the end of the whole tree", func() bool {
+		return !slices.ContainsFunc(tree, func(pid int) bool { return syscall.Kill(pid, 0) == nil })
+	})
 }
 
 func TestCountsSurviveTheContainer(t *testing.T) {
@@ -137,7 +136,7 @@ func TestCountsSurviveTheContainer(t *testing.T) {
 	p.kill()
 	p.start()
 	after := p.await("more exits", func(s protocol.Status) bool {
-		return s.Counters.Exits[protocol.ExitMaxJobs] >= before.Counters.Exits[protocol.ExitMaxJobs]+2
+		return len(s.RecentExits) > 0 && s.Counters.Exits[protocol.ExitMaxJobs] >= before.Counters.Exits[protocol.ExitMaxJobs]+2
 	})
 	if after.UptimeSeconds > 50 || after.Counters.Processed <= before.Counters.Processed {
 		t.Errorf("before %+v, after %+v", before.Counters, after.Counters)

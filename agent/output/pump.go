@@ -8,18 +8,21 @@ import (
 	"io"
 	"os"
 	"sync"
-	"syscall"
 	"time"
 )
 
 const (
-	gather   = 5 * time.Millisecond   // between two reads that do not fill the buffer
+	gather   = 5 * time.Millisecond   // between two reads that do not fill the buffer ...
+	gatherUp = 20 * time.Millisecond  // ... and where lines come thick: busyLines in each gather
 	holdBack = 100 * time.Millisecond // for the rest of a line
 	tellDrop = 5 * time.Second        // between two notices of dropped output
 
-	// pipeSize lets a worker run ahead while the agent gathers: 50 MB/s.
-	pipeSize   = 256 << 10
-	setPipeLen = 1031 // F_SETPIPE_SZ of fcntl(2)
+	// lookAgain bounds what a wake that was lost in the kernel could cost.
+	lookAgain = 5 * time.Second
+
+	// busyLines in 5 ms are jobs of about 2 ms; more than busyBytes would fill the pipe.
+	busyLines = 4
+	busyBytes = 16 << 10
 )
 
 // Sink is a stream of the agent itself, shared by its processes.
@@ -53,28 +56,22 @@ type Pump struct {
 	// Dropped is told how many bytes were dropped since it was last called.
 	Dropped func(bytes int64)
 
-	pipe    *os.File
-	raw     syscall.RawConn
+	pipe    *pipe
 	exited  chan struct{}
 	drained chan struct{}
 	told    time.Time
 	last    time.Time
 	timer   *time.Timer
+	wait    time.Duration // of the last pause
 }
 
 // Start begins to read from the pipe, which it closes at its end.
-func (p *Pump) Start(pipe *os.File) error {
-	raw, err := pipe.SyscallConn()
-	if err != nil {
+func (p *Pump) Start(file *os.File) (err error) {
+	if p.pipe, err = openPipe(file); err != nil {
 		return err
 	}
-	_ = raw.Control(func(fd uintptr) {
-		// Refused above the user's limit; a smaller pipe works too.
-		_, _, _ = syscall.Syscall(syscall.SYS_FCNTL, fd, setPipeLen, pipeSize)
-	})
-	p.pipe, p.raw = pipe, raw
 	p.exited, p.drained = make(chan struct{}), make(chan struct{})
-	p.timer = time.NewTimer(gather)
+	p.timer, p.wait = time.NewTimer(gather), gather
 	go p.run()
 	return nil
 }
@@ -84,7 +81,7 @@ func (p *Pump) Start(pipe *os.File) error {
 // print later, but reads no events from it.
 func (p *Pump) Exited() {
 	close(p.exited)
-	_ = p.pipe.SetReadDeadline(time.Unix(1, 0))
+	p.pipe.deadline(time.Unix(1, 0))
 }
 
 // Drained is closed when everything the process printed has been looked at.
@@ -93,7 +90,7 @@ func (p *Pump) Drained() <-chan struct{} { return p.drained }
 func (p *Pump) run() {
 	ended := p.live()
 	if !ended {
-		_ = p.pipe.SetReadDeadline(time.Time{})
+		p.pipe.deadline(time.Time{})
 		for !ended {
 			n, err := p.read(false)
 			if n == 0 {
@@ -112,16 +109,17 @@ func (p *Pump) run() {
 		p.deal(true)
 		ended = n == 0 || err != nil
 	}
-	_ = p.pipe.Close()
+	p.pipe.close()
 }
 
 // live reads until the pipe ends, which it tells, or the process does.
 func (p *Pump) live() (ended bool) {
-	for holding := false; ; {
-		if held := p.Stream.held > 0; held || holding {
-			holding = held
-			p.limit(held)
+	for {
+		limit := lookAgain
+		if p.Stream.held > 0 {
+			limit = holdBack
 		}
+		p.pipe.deadline(time.Now().Add(limit))
 		// After the deadline was set: Exited closes the channel before it sets its own.
 		if p.over() {
 			return false
@@ -129,6 +127,8 @@ func (p *Pump) live() (ended bool) {
 		room := len(p.Stream.buffer) - p.Stream.held
 		n, err := p.read(true)
 		switch {
+		case errors.Is(err, os.ErrDeadlineExceeded) && p.Stream.held == 0:
+			continue
 		case errors.Is(err, os.ErrDeadlineExceeded):
 			p.deal(true)
 			continue
@@ -136,19 +136,10 @@ func (p *Pump) live() (ended bool) {
 			return true
 		}
 		p.deal(false)
-		if n < room && !p.pause() {
+		if n < room && !p.pause(n) {
 			return false
 		}
 	}
-}
-
-// limit lets a read wait for the rest of a line for a while, or for ever.
-func (p *Pump) limit(on bool) {
-	deadline := time.Time{}
-	if on {
-		deadline = time.Now().Add(holdBack)
-	}
-	_ = p.pipe.SetReadDeadline(deadline)
 }
 
 func (p *Pump) over() bool {
@@ -160,9 +151,15 @@ func (p *Pump) over() bool {
 	}
 }
 
-// pause lets output gather; it returns false at once when the process ends.
-func (p *Pump) pause() bool {
-	p.timer.Reset(gather)
+// pause lets output gather after a read of n bytes; it returns false at once when
+// the process ends.
+func (p *Pump) pause(n int) bool {
+	thick := p.Stream.lines*int(gather/time.Millisecond) >= busyLines*int(p.wait/time.Millisecond)
+	p.wait = gather
+	if thick && n < busyBytes {
+		p.wait = gatherUp
+	}
+	p.timer.Reset(p.wait)
 	select {
 	case <-p.timer.C:
 		return true
@@ -171,31 +168,10 @@ func (p *Pump) pause() bool {
 	}
 }
 
-// read reads once, and without wait returns 0 and no error if nothing is there.
-// At the end of the pipe it returns io.EOF.
+// read reads once into the room left in the buffer.
 func (p *Pump) read(wait bool) (n int, err error) {
-	s := p.Stream
-	waitErr := p.raw.Read(func(fd uintptr) bool {
-		for {
-			n, err = syscall.Read(int(fd), s.buffer[s.held:])
-			if err != syscall.EINTR {
-				break
-			}
-		}
-		if err == syscall.EAGAIN {
-			n, err = 0, nil
-			return !wait
-		}
-		if n == 0 && err == nil {
-			err = io.EOF
-		}
-		return true
-	})
-	if waitErr != nil {
-		return 0, waitErr
-	}
-	n = max(n, 0)
-	s.held += n
+	n, err = p.pipe.read(p.Stream.buffer[p.Stream.held:], wait)
+	p.Stream.held += n
 	return n, err
 }
 

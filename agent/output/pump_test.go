@@ -192,3 +192,40 @@ func BenchmarkPump(b *testing.B) {
 		b.Fatalf("%d jobs were counted of %d", processed, rounds*500)
 	}
 }
+
+// TestNoWakeIsLost writes from the other end at every possible moment of the
+// reader's: each write must be read though none follows it.
+func TestNoWakeIsLost(t *testing.T) {
+	reader, writer, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = writer.Close() }()
+	p, err := openPipe(reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.close()
+	const rounds = 200_000
+	read := make(chan int)
+	go func() {
+		buffer := make([]byte, 64)
+		for range rounds {
+			n, err := p.read(buffer, true)
+			if err != nil {
+				break
+			}
+			read <- n
+		}
+		close(read)
+	}()
+	p.deadline(time.Now().Add(2 * time.Minute))
+	for round := range rounds {
+		if _, err := writer.Write([]byte("x")); err != nil {
+			t.Fatal(err)
+		}
+		if n, ok := <-read; !ok || n != 1 {
+			t.Fatalf("round %d: read %d bytes (%t)", round, n, ok)
+		}
+	}
+}

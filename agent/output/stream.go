@@ -23,6 +23,7 @@ type Stream struct {
 	held   int      // bytes in buffer
 	keep   [][2]int // ranges of buffer to pass on
 	done   int      // bytes of buffer that are dealt with
+	lines  int      // complete ones in the last scan
 
 	budget  budget
 	dropped int64
@@ -44,13 +45,14 @@ func NewStream(worker *Worker, events bool) *Stream {
 func (s *Stream) scan(now time.Time, flush bool) {
 	s.worker.mu.Lock()
 	defer s.worker.mu.Unlock()
-	s.keep, s.done = s.keep[:0], 0
+	s.keep, s.done, s.lines = s.keep[:0], 0, 0
 	for s.done < s.held {
 		end := bytes.IndexByte(s.buffer[s.done:s.held], '\n')
 		if end < 0 {
 			break
 		}
 		s.line(s.done, s.done+end+1, now)
+		s.lines++
 	}
 	if s.done < s.held && (flush || s.held-s.done == len(s.buffer)) {
 		s.beginning(s.done, s.held, now)

@@ -32,7 +32,8 @@ type Command struct {
 type Child struct {
 	// PID is its number, also that of its session and process group.
 	PID int
-	// Stdout and Stderr are the reading ends of its streams, not blocking.
+	// Stdout and Stderr are the reading ends of its streams, blocking, and so
+	// unknown to Go's poller.
 	Stdout, Stderr *os.File
 
 	done  chan struct{}
@@ -95,18 +96,18 @@ func (r *Reaper) Start(command Command) (*Child, error) {
 	if env == nil {
 		env = os.Environ()
 	}
-	stdout, stdoutEnd, err := os.Pipe()
+	stdout, stdoutEnd, err := blockingPipe()
 	if err != nil {
 		return nil, err
 	}
-	stderr, stderrEnd, err := os.Pipe()
+	stderr, stderrEnd, err := blockingPipe()
 	if err != nil {
 		return nil, closeAll(err, stdout, stdoutEnd)
 	}
 	child := &Child{Stdout: stdout, Stderr: stderr, done: make(chan struct{})}
 	attributes := &syscall.ProcAttr{
 		Env:   env,
-		Files: []uintptr{r.null.Fd(), rawFd(stdoutEnd), rawFd(stderrEnd)},
+		Files: []uintptr{r.null.Fd(), stdoutEnd.Fd(), stderrEnd.Fd()},
 		Sys:   &syscall.SysProcAttr{Setsid: true},
 	}
 	r.mu.Lock()
@@ -199,16 +200,13 @@ func (e *ScoreError) Error() string {
 
 func (e *ScoreError) Unwrap() error { return e.Err }
 
-// rawFd returns the number of a file without making it blocking, as Fd would.
-func rawFd(file *os.File) (number uintptr) {
-	raw, err := file.SyscallConn()
-	if err == nil {
-		err = raw.Control(func(fd uintptr) { number = fd })
+// blockingPipe is os.Pipe without Go's poller.
+func blockingPipe() (reader, writer *os.File, err error) {
+	var ends [2]int
+	if err := syscall.Pipe2(ends[:], syscall.O_CLOEXEC); err != nil {
+		return nil, nil, os.NewSyscallError("pipe2", err)
 	}
-	if err != nil {
-		panic("process: a new pipe has no descriptor: " + err.Error())
-	}
-	return number
+	return os.NewFile(uintptr(ends[0]), "|0"), os.NewFile(uintptr(ends[1]), "|1"), nil
 }
 
 func closeAll(err error, files ...*os.File) error {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"syscall"
 	"time"
 
 	"queueworker.dev/queueworker/agent/process"
@@ -27,9 +28,10 @@ func (x *Executor) run(arguments []string) (string, int, error) {
 	if child == nil {
 		return "", 0, err
 	}
+	stdout, stderr := pollable(child.Stdout), pollable(child.Stderr)
 	printed := make(chan string, 1)
-	go func() { printed <- readAll(child.Stdout) }()
-	go readAll(child.Stderr)
+	go func() { printed <- readAll(stdout) }()
+	go readAll(stderr)
 	select {
 	case <-child.Done():
 	case <-x.stopped:
@@ -44,9 +46,21 @@ func (x *Executor) run(arguments []string) (string, int, error) {
 		err = nil
 	}
 	// Something it started may still hold the pipes.
-	_ = child.Stdout.SetReadDeadline(time.Now().Add(time.Second))
-	_ = child.Stderr.SetReadDeadline(time.Now().Add(time.Second))
+	_ = stdout.SetReadDeadline(time.Now().Add(time.Second))
+	_ = stderr.SetReadDeadline(time.Now().Add(time.Second))
 	return <-printed, child.End().Code, err
+}
+
+// pollable returns the pipe as a file whose reads can be given a deadline, in
+// exchange for the one it gets.
+func pollable(pipe *os.File) *os.File {
+	defer func() { _ = pipe.Close() }()
+	fd, _, errno := syscall.Syscall(syscall.SYS_FCNTL, pipe.Fd(), syscall.F_DUPFD_CLOEXEC, 0)
+	if errno != 0 {
+		return pipe // closed: it reads as empty
+	}
+	_ = syscall.SetNonblock(int(fd), true)
+	return os.NewFile(fd, pipe.Name())
 }
 
 // readAll reads a pipe to its end and closes it; beyond answerBytes it reads in vain.
