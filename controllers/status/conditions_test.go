@@ -72,6 +72,20 @@ func TestStateAndReady(t *testing.T) {
 			},
 			wantState: v1alpha1.StatePaused, wantReason: v1alpha1.ReasonPaused, wantReady: true,
 		},
+		"resuming while an agent has not heard of it": {
+			change: func(in *Input) {
+				in.Pods[0] = in.Pods[0].worker(protocol.WorkerPaused, nil)
+				in.Pods[0].Report.Phase = protocol.PhasePaused
+			},
+			wantState: v1alpha1.StateIdle, wantReason: v1alpha1.ReasonProgressing, wantPhrase: "1 of 2 pods are still paused",
+		},
+		"resumed, but an agent that was paused is silent": {
+			change: func(in *Input) {
+				in.Pods[0] = in.Pods[0].worker(protocol.WorkerPaused, nil)
+				in.Pods[0].Report.Phase, in.Pods[0].Unreachable = protocol.PhasePaused, true
+			},
+			wantState: v1alpha1.StateIdle, wantReason: v1alpha1.ReasonAsWanted, wantReady: true,
+		},
 		"stopping": {
 			change: func(in *Input) {
 				in.Worker.Spec.Stopped = true

@@ -24,6 +24,8 @@ type counts struct {
 	leaving int32
 	// obeying are pods whose agent obeys the newest control document.
 	obeying, running int32
+	// paused are pods whose agent says that it is paused.
+	paused int32
 }
 
 func count(in Input) counts {
@@ -51,6 +53,9 @@ func (c *counts) addPod(pod Pod, revision int64) {
 		c.running++
 		if pod.Report != nil && pod.Report.ControlRevision >= revision {
 			c.obeying++
+		}
+		if pod.Report != nil && pod.Report.Phase == protocol.PhasePaused && !pod.Unreachable {
+			c.paused++
 		}
 	}
 	failingBefore := c.failing

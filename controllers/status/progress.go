@@ -30,11 +30,24 @@ func progress(in Input, c counts) verdict {
 		return moving(fmt.Sprintf("%d old pod(s) are being removed.", deployment.Status.Replicas-pods))
 	case deployment.Status.AvailableReplicas < pods:
 		return moving(fmt.Sprintf("%d of %d pods are ready.", deployment.Status.AvailableReplicas, pods))
-	case in.Worker.Spec.Paused && pods > 0 && !pausingDone(c):
-		return verdict{reason: v1alpha1.ReasonPausing, message: fmt.Sprintf(
-			"Pausing: %d process(es) finish their jobs, %d of %d pods obey.", c.busy, c.obeying, c.running)}
+	}
+	if v, under := changingPause(in, c); under {
+		return v
 	}
 	return verdict{ready: true, reason: settledReason(in), message: settledMessage(in, c)}
+}
+
+// changingPause tells whether some pod has yet to pause or to resume.
+func changingPause(in Input, c counts) (verdict, bool) {
+	switch {
+	case in.Worker.Spec.Paused && c.desired > 0 && !pausingDone(c):
+		return verdict{reason: v1alpha1.ReasonPausing, message: fmt.Sprintf(
+			"Pausing: %d process(es) finish their jobs, %d of %d pods obey.", c.busy, c.obeying, c.running)}, true
+	case !in.Worker.Spec.Paused && c.paused > 0:
+		return verdict{reason: v1alpha1.ReasonProgressing, message: fmt.Sprintf(
+			"Resuming: %d of %d pods are still paused.", c.paused, c.running)}, true
+	}
+	return verdict{}, false
 }
 
 func settledReason(in Input) string {

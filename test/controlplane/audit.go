@@ -69,7 +69,8 @@ type Request struct {
 	} `json:"objectRef"`
 	RequestURI     string `json:"requestURI"`
 	ResponseStatus struct {
-		Code int32 `json:"code"`
+		Code    int32  `json:"code"`
+		Message string `json:"message"`
 	} `json:"responseStatus"`
 	RequestObject json.RawMessage `json:"requestObject,omitempty"`
 }

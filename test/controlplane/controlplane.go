@@ -100,6 +100,7 @@ func (cp *ControlPlane) startAPIServer() error {
 	if err != nil {
 		return fmt.Errorf("start etcd and kube-apiserver: %w", err)
 	}
+	config.QPS = -1
 	cp.Config = config
 	cp.kubeconfig = filepath.Join(cp.dir, "admin.kubeconfig")
 	if err := os.WriteFile(cp.kubeconfig, cp.env.KubeConfig, 0o600); err != nil {

@@ -27,6 +27,7 @@ import (
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
 
 	"queueworker.dev/queueworker/api/v1alpha1"
 	"queueworker.dev/queueworker/test/controlplane"
@@ -38,6 +39,9 @@ const crds = "../../config/crd/bases"
 
 // operatorRole is the role the operator is installed with.
 const operatorRole = "../../config/rbac/role.yaml"
+
+// testRole is that role as the operators of the tests have it.
+const testRole = "queueworker-test-operator"
 
 // What all tests of this package share: one control plane, and clients that
 // speak to it as an administrator.
@@ -102,17 +106,34 @@ func run(m *testing.M) (code int) {
 	done := make(chan struct{})
 	defer close(done)
 	go stopBeforeTheDeadline(ctx, done)
-	return m.Run()
+	if code = m.Run(); code != 0 || flag.Lookup("test.run").Value.String() != "" {
+		return code
+	}
+	if err := checkRights(ctx); err != nil {
+		fmt.Fprintf(os.Stderr, "FAIL: rights of the operator: %v\n", err)
+		return 1
+	}
+	return 0
 }
 
-// grantOperators gives the operators of the tests the rights of the shipped role.
+// grantOperators gives the operators of the tests the rights of the shipped role,
+// under another name: the tests of the installation remove what they install.
 func grantOperators(ctx context.Context) error {
-	if _, err := cluster.Kubectl(ctx, "", "apply", "-f", operatorRole); err != nil {
+	raw, err := os.ReadFile(operatorRole)
+	if err != nil {
+		return err
+	}
+	role := &rbacv1.ClusterRole{}
+	if err := yaml.UnmarshalStrict(raw, role); err != nil {
+		return fmt.Errorf("read %s: %w", operatorRole, err)
+	}
+	role.Name = testRole
+	if err := api.Create(ctx, role); err != nil {
 		return err
 	}
 	binding := &rbacv1.ClusterRoleBinding{
-		ObjectMeta: metav1.ObjectMeta{Name: "queueworker-test-operators"},
-		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: "queueworker-manager"},
+		ObjectMeta: metav1.ObjectMeta{Name: testRole},
+		RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: testRole},
 		Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: "Group", Name: controlplane.OperatorGroup}},
 	}
 	return api.Create(ctx, binding)

@@ -6,8 +6,8 @@ package integration
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -59,6 +59,9 @@ type operator struct {
 
 var operators atomic.Int64
 
+// operatorPrefix begins the name of every operator's user.
+const operatorPrefix = "operator-"
+
 // startOperator starts an operator and stops it at the end of the test.
 func startOperator(t *testing.T, options operatorOptions) *operator {
 	t.Helper()
@@ -80,7 +83,7 @@ func startOperator(t *testing.T, options operatorOptions) *operator {
 // when its cache is filled.
 func launchOperator(ctx context.Context, options operatorOptions) (*operator, error) {
 	// A user of its own tells the writes of this operator from those of the others.
-	o := &operator{user: fmt.Sprintf("operator-%d", operators.Add(1)), done: make(chan struct{})}
+	o := &operator{user: operatorPrefix + strconv.FormatInt(operators.Add(1), 10), done: make(chan struct{})}
 	config, err := cluster.User(o.user, controlplane.OperatorGroup)
 	if err != nil {
 		return nil, err

@@ -25,7 +25,7 @@ import (
 const worldSize = 200
 
 // long tells that the figures are wanted in full.
-func long() bool { return os.Getenv("LONG") != "" }
+func long() bool { return os.Getenv("QUEUEWORKER_LONG") == "1" }
 
 // A world at rest costs nothing: no pass of the operator over unchanged objects
 // writes anything, neither of the operator that made them, nor over time, nor of

@@ -83,8 +83,6 @@ func TestEveryJobOfAPodThatGoesIsCountedOnce(t *testing.T) {
 	}
 	changeWorker(t, namespace, "emails", func(w *v1alpha1.QueueWorker) { w.Spec.Processes = new(int32(1)) })
 	terminating := agentsThatTerminate(t, agents, 2)
-	waitFor(t, namespace, "emails", "tells that pods finish their jobs",
-		hasCondition(v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonProgressing))
 	for _, agent := range terminating {
 		agent.Finish(0, fakes.Processed)
 	}
