@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"k8s.io/apimachinery/pkg/util/wait"
@@ -28,6 +29,9 @@ type ControlPlane struct {
 	kubeconfig string
 	env        *envtest.Environment
 	components []*component
+
+	// users guards env.AddUser, which is not made for several at once.
+	users sync.Mutex
 }
 
 // Options say what to run.
@@ -141,6 +145,8 @@ func (cp *ControlPlane) startControllers() error {
 // User returns a configuration that speaks to the apiserver as the named user.
 // Rights come from RBAC alone, unless one of groups is system:masters.
 func (cp *ControlPlane) User(name string, groups ...string) (*rest.Config, error) {
+	cp.users.Lock()
+	defer cp.users.Unlock()
 	user, err := cp.env.AddUser(envtest.User{Name: name, Groups: groups}, &rest.Config{QPS: -1})
 	if err != nil {
 		return nil, fmt.Errorf("add the user %s: %w", name, err)
