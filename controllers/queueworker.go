@@ -58,5 +58,8 @@ func (r *QueueWorkerReconciler) Reconcile(ctx context.Context, request ctrl.Requ
 	wanted := decide(observed, r.AgentImage)
 	applied, applyErr := r.apply(ctx, observed, wanted)
 	again, reportErr := r.report(ctx, observed, wanted, applied)
-	return ctrl.Result{RequeueAfter: again}, errors.Join(applyErr, reportErr)
+	if err := errors.Join(applyErr, reportErr); err != nil {
+		return ctrl.Result{}, err
+	}
+	return ctrl.Result{RequeueAfter: again}, nil
 }

@@ -115,13 +115,14 @@ func TestFailingRequestsChangeNothing(t *testing.T) {
 	t.Run("sweep", func(t *testing.T) {
 		for name, fault := range faults {
 			t.Run(name, func(t *testing.T) {
-				t.Parallel()
 				transport := &faulty{fault: fault, random: newGenerator(t)}
 				state := runScenario(t, func(namespace string) {
 					startOperator(t, operatorOptions{namespaces: []string{namespace}, transport: transport.wrap})
 					transport.arm()
 				})
 				requireSameEnd(t, reference, state)
+				transport.mu.Lock()
+				defer transport.mu.Unlock()
 				if transport.injected < 10 {
 					t.Errorf("only %d requests failed", transport.injected)
 				}
