@@ -50,7 +50,9 @@ type operatorOptions struct {
 // operator is a running operator, wired as cmd/manager wires it, with the rights of
 // the shipped ClusterRole and nothing else.
 type operator struct {
-	user   string
+	user string
+	// before is how many reconciles this process had done when it was started.
+	before float64
 	cancel context.CancelFunc
 	done   chan struct{}
 	once   sync.Once
@@ -65,11 +67,12 @@ const operatorPrefix = "operator-"
 // startOperator starts an operator and stops it at the end of the test.
 func startOperator(t *testing.T, options operatorOptions) *operator {
 	t.Helper()
-	startedAt = reconciles(t)
+	before := reconciles(t)
 	o, err := launchOperator(t.Context(), options)
 	if err != nil {
 		t.Fatal(err)
 	}
+	o.before = before
 	t.Cleanup(func() {
 		o.stop()
 		if o.err != nil {

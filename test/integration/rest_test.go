@@ -67,7 +67,7 @@ func TestAWorldAtRestIsNotWrittenTo(t *testing.T) {
 		first.stop()
 		from := mark(t)
 		second := startOperator(t, options)
-		waitReconciled(t, worldSize)
+		waitReconciled(t, second, worldSize)
 		reconcileAll(t, namespace)
 		requireNoWrites(t, writesBetween(t, second, from, mark(t)))
 		requireSamePods(t, before, uids(t, namespace))
@@ -79,7 +79,7 @@ func TestAWorldAtRestIsNotWrittenTo(t *testing.T) {
 		upgraded.agentImage = "registry.example.com/queueworker/agent:2"
 		from := mark(t)
 		third := startOperator(t, upgraded)
-		waitReconciled(t, worldSize)
+		waitReconciled(t, third, worldSize)
 		reconcileAll(t, namespace)
 		requireNoWrites(t, writesBetween(t, third, from, mark(t)))
 		requireSamePods(t, before, uids(t, namespace))
@@ -139,13 +139,10 @@ func reconcileAll(t *testing.T, namespace string) {
 
 // waitReconciled waits until the operator, which has just been started, has
 // reconciled n QueueWorkers and nothing is left to do.
-func waitReconciled(t *testing.T, n int) {
+func waitReconciled(t *testing.T, o *operator, n int) {
 	t.Helper()
-	waitReconciledSince(t, startedAt, n)
+	waitReconciledSince(t, o.before, n)
 }
-
-// startedAt is how many reconciles there were when the last operator was started.
-var startedAt float64
 
 // waitReconciledSince waits until n reconciles have been done and no more follow.
 func waitReconciledSince(t *testing.T, before float64, n int) {
