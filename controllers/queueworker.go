@@ -34,14 +34,14 @@ type QueueWorkerReconciler struct {
 	memory memory
 }
 
-// +kubebuilder:rbac:groups=queueworker.dev,resources=queueworkers,verbs=get;list;watch
+// +kubebuilder:rbac:groups=queueworker.dev,resources=queueworkers,verbs=list;watch
 // +kubebuilder:rbac:groups=queueworker.dev,resources=queueworkers/status,verbs=patch
-// +kubebuilder:rbac:groups=queueworker.dev,resources=queueapps,verbs=get;list;watch
+// +kubebuilder:rbac:groups=queueworker.dev,resources=queueapps,verbs=list;watch
 // +kubebuilder:rbac:groups=apps,resources=deployments,verbs=get;list;watch;create;patch
-// +kubebuilder:rbac:groups=apps,resources=replicasets,verbs=get;list;watch
+// +kubebuilder:rbac:groups=apps,resources=replicasets,verbs=list;watch
 // +kubebuilder:rbac:groups=policy,resources=poddisruptionbudgets,verbs=get;list;watch;create;patch;delete
 // +kubebuilder:rbac:groups="",resources=configmaps,verbs=get;list;watch;create;patch
-// +kubebuilder:rbac:groups="",resources=pods,verbs=get;list;watch;patch
+// +kubebuilder:rbac:groups="",resources=pods,verbs=list;watch;patch
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 
 // Reconcile makes the cluster what one QueueWorker asks for.

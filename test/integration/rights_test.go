@@ -74,7 +74,7 @@ func unusedGrants(ctx context.Context, used map[string]bool) ([]string, error) {
 		for _, group := range rule.APIGroups {
 			for _, resource := range rule.Resources {
 				for _, verb := range rule.Verbs {
-					if g := grant(group, resource, verb); !used[g] && !neededOtherwise[g] {
+					if g := grant(group, resource, verb); !used[g] && !neededOtherwise(verb) {
 						unused = append(unused, g)
 					}
 				}
@@ -85,5 +85,7 @@ func unusedGrants(ctx context.Context, used map[string]bool) ([]string, error) {
 	return unused, nil
 }
 
-// neededOtherwise are rights that are used, but not seen under their own verb.
-var neededOtherwise = map[string]bool{}
+// neededOtherwise tells whether a right is used without being seen under its own
+// verb: to create by server-side apply is a patch that needs the right to create
+// too, and apiservers that cannot stream lists are asked for them.
+func neededOtherwise(verb string) bool { return verb == "create" || verb == "list" }

@@ -141,7 +141,6 @@
   resources:
   - pods
   verbs:
-  - get
   - list
   - patch
   - watch
@@ -160,7 +159,6 @@
   resources:
   - replicasets
   verbs:
-  - get
   - list
   - watch
 - apiGroups:
@@ -187,7 +185,6 @@
   - queueapps
   - queueworkers
   verbs:
-  - get
   - list
   - watch
 - apiGroups:
