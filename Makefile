@@ -82,7 +82,7 @@ test-e2e: ## Run the product on a real cluster with real Laravel workers (needs 
 	hack/test.sh e2e
 
 .PHONY: test-long
-test-long: ## Run e2e with every figure in full; takes hours.
+test-long: ## Run integration and e2e with every figure in full; takes hours.
 	hack/test.sh long
 
 .PHONY: bench

@@ -53,7 +53,9 @@ e2e() {
 
 # The same with every figure in full.
 long() {
-  LONG=1 hack/with-cluster.sh go test -count=1 -v -timeout 3h ./test/e2e/...
+  export QUEUEWORKER_LONG=1
+  integration
+  hack/with-cluster.sh go test -count=1 -v -timeout 3h ./test/e2e/...
 }
 
 if [ $# -eq 0 ]; then
