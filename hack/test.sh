@@ -46,16 +46,21 @@ integration() {
   go test ${race[@]+"${race[@]}"} -count=1 -timeout 20m ./test/integration/...
 }
 
+# Runs the e2e tests; one of them wants an image that runs as root.
+on_cluster() {
+  QUEUEWORKER_IMAGES="operator agent demo rootful=./cmd/agent@0" hack/with-cluster.sh go test -count=1 -v "$@" ./test/e2e/...
+}
+
 # The whole product on a real cluster with real Laravel workers.
 e2e() {
-  QUEUEWORKER_IMAGES="operator agent demo rootful=./cmd/agent@0" hack/with-cluster.sh go test -count=1 -v -parallel 4 -timeout 30m ./test/e2e/...
+  on_cluster -parallel 4 -timeout 30m
 }
 
 # The same with every figure in full.
 long() {
   export QUEUEWORKER_LONG=1
   integration
-  hack/with-cluster.sh go test -count=1 -v -timeout 3h ./test/e2e/...
+  on_cluster -timeout 3h
 }
 
 if [ $# -eq 0 ]; then
