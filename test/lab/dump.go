@@ -5,6 +5,7 @@ package lab
 
 import (
 	"context"
+	"strings"
 
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
@@ -33,9 +34,30 @@ func (l *Lab) dump(ctx context.Context) {
 	if err != nil {
 		return
 	}
+	l.dumpOperator(ctx, clients)
 	for i := range pods.Items {
 		pod := &pods.Items[i]
 		tail, err := clients.CoreV1().Pods(l.Namespace).GetLogs(pod.Name, &corev1.PodLogOptions{TailLines: new(int64(15))}).DoRaw(ctx)
 		l.Logf("pod %s is %s, its log ends: %s %v", pod.Name, pod.Status.Phase, tail, err)
+	}
+}
+
+// dumpOperator logs what the operator said of the namespace.
+func (l *Lab) dumpOperator(ctx context.Context, clients kubernetes.Interface) {
+	pods := &corev1.PodList{}
+	if err := l.Client.List(ctx, pods, client.MatchingLabels{"app.kubernetes.io/name": "queueworker"}); err != nil {
+		l.Logf("list the operator's pods: %v", err)
+		return
+	}
+	for i := range pods.Items {
+		log, err := clients.CoreV1().Pods(pods.Items[i].Namespace).GetLogs(pods.Items[i].Name, &corev1.PodLogOptions{}).DoRaw(ctx)
+		if err != nil {
+			l.Logf("read the log of %s: %v", pods.Items[i].Name, err)
+		}
+		for line := range strings.Lines(string(log)) {
+			if strings.Contains(line, l.Namespace) && !strings.Contains(line, "Applied object") {
+				l.Logf("operator: %s", strings.TrimSpace(line))
+			}
+		}
 	}
 }
