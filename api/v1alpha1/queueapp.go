@@ -42,7 +42,8 @@ const (
 // QueueAppSpec is what the workers of one application share.
 //
 // +kubebuilder:validation:XValidation:rule="self.runtime == 'Custom' || !has(self.patterns)",message="patterns may only be set when runtime is Custom; a Laravel worker's output is understood without them",fieldPath=".patterns"
-// +kubebuilder:validation:XValidation:rule="self.runtime == 'Laravel' || !has(self.connection)",message="connection may only be set when runtime is Laravel; a Custom worker gets its settings from its own command and env",fieldPath=".connection"
+// +kubebuilder:validation:XValidation:rule="self.runtime == 'Laravel' || !has(self.connection) || !has(self.connection.name) || self.connection.name == ”",message="connection.name may only be set when runtime is Laravel; a Custom worker gets its settings from its own command and env",fieldPath=".connection.name"
+// +kubebuilder:validation:XValidation:rule="self.runtime == 'Laravel' || !has(self.connection) || self.connection.driver in ['HTTP', 'None']",message="connection.driver must be HTTP or None when runtime is Custom; Redis and Database are read the way Laravel writes them",fieldPath=".connection.driver"
 // +kubebuilder:validation:XValidation:rule="size(self.template.spec.containers) > 0",message="template must have at least one container",fieldPath=".template.spec.containers"
 type QueueAppSpec struct {
 	// runtime is the kind of worker program: Laravel (the default) or Custom.
@@ -66,8 +67,9 @@ type QueueAppSpec struct {
 	// +kubebuilder:validation:XValidation:rule="self == '' || self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",message="container must be the name of a container in template: lower-case letters, digits and hyphens"
 	Container string `json:"container,omitempty"`
 
-	// connection says which of the application's queue connections the workers use.
-	// Laravel only.
+	// connection says which of the application's queue connections the workers use,
+	// and how its backend is asked how many jobs wait. Default: the application's own
+	// default connection, and nobody asks.
 	// +optional
 	Connection *Connection `json:"connection,omitempty"`
 
@@ -76,22 +78,21 @@ type QueueAppSpec struct {
 	// +optional
 	Patterns *Patterns `json:"patterns,omitempty"`
 
+	// maxProcesses is how many processes all QueueWorkers of this QueueApp may have
+	// together, 1 to 100000, for example as many as the database has connections for.
+	// Default: absent, no such limit. Where they want more, their minimums come first,
+	// then higher priority, then need.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=100000
+	MaxProcesses *int32 `json:"maxProcesses,omitempty"`
+
 	// agentUpgrade says when the pods move to the agent image of a newer operator:
 	// WithTemplate (the default: a pool keeps its agent image until its pods change
 	// for another reason) or Now (the pods are rolled at once).
 	// +optional
 	// +kubebuilder:default=WithTemplate
 	AgentUpgrade AgentUpgrade `json:"agentUpgrade,omitempty"`
-}
-
-// Connection is one of the application's queue connections.
-type Connection struct {
-	// name is the connection argument of `artisan queue:work`, a key of the
-	// application's config/queue.php. Default: empty, the application's own default connection.
-	// +optional
-	// +kubebuilder:validation:MaxLength=63
-	// +kubebuilder:validation:XValidation:rule="self == '' || self.matches('^[A-Za-z0-9_][A-Za-z0-9_.:-]*$')",message="connection name must be a key of config/queue.php: letters, digits and the characters _ . : -, beginning with a letter, digit or _"
-	Name string `json:"name,omitempty"`
 }
 
 // Patterns are RE2 regular expressions, matched against each line of a Custom

@@ -33,7 +33,8 @@ type QueueWorkerSpec struct {
 	Queue string `json:"queue"`
 
 	// processes is how many worker processes run in all, 0 to 1000. Default: 1.
-	// 0 means none; unlike stopped it is what `kubectl scale` writes.
+	// 0 means none; unlike stopped it is what `kubectl scale` writes. Ignored while
+	// autoscaling is set.
 	// +optional
 	// +kubebuilder:default=1
 	// +kubebuilder:validation:Minimum=0
@@ -48,6 +49,18 @@ type QueueWorkerSpec struct {
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=64
 	ProcessesPerPod int32 `json:"processesPerPod,omitempty"`
+
+	// autoscaling sizes the pool by what waits on its queues, instead of processes.
+	// Default: absent, the size is processes.
+	// +optional
+	Autoscaling *Autoscaling `json:"autoscaling,omitempty"`
+
+	// priority says which pools come first where the QueueApp's maxProcesses is not
+	// enough for all: higher before lower, -1000 to 1000. Default: 0.
+	// +optional
+	// +kubebuilder:validation:Minimum=-1000
+	// +kubebuilder:validation:Maximum=1000
+	Priority int32 `json:"priority,omitempty"`
 
 	// stopped removes all pods of the pool; a running job is finished first, within
 	// the grace period. processes is remembered. Default: false. It wins over everything else.
@@ -206,6 +219,8 @@ type QueueWorkerSpec struct {
 // +kubebuilder:printcolumn:name="Processes",type=integer,JSONPath=`.status.processes`
 // +kubebuilder:printcolumn:name="Ready",type=integer,JSONPath=`.status.ready`
 // +kubebuilder:printcolumn:name="Busy",type=integer,JSONPath=`.status.busy`
+// +kubebuilder:printcolumn:name="Backlog",type=integer,JSONPath=`.status.backlog.ready`
+// +kubebuilder:printcolumn:name="Wait",type=date,JSONPath=`.status.backlog.oldestTime`
 // +kubebuilder:printcolumn:name="Jobs/min",type=string,JSONPath=`.status.throughput.jobsPerMinute`
 // +kubebuilder:printcolumn:name="Avg",type=string,JSONPath=`.status.throughput.averageTime`
 // +kubebuilder:printcolumn:name="Failed",type=string,JSONPath=`.status.throughput.failedShare`

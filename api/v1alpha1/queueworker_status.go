@@ -62,7 +62,8 @@ const (
 // every 60 seconds, and only when a job has ended since.
 type QueueWorkerStatus struct {
 	// conditions are the standing findings about the pool: Ready, Reconciling,
-	// Stalled, Paused, AgentsReporting, GracefulStop and Conflict.
+	// Stalled, Paused, AgentsReporting, GracefulStop, BacklogKnown, TimeoutChain,
+	// ScalingActive, ScalingLimited and Conflict.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -109,6 +110,16 @@ type QueueWorkerStatus struct {
 	// failing is how many processes crashed and wait for their next start.
 	// +optional
 	Failing int32 `json:"failing"`
+
+	// backlog is what waits on the pool's queues, as last measured. Absent until it
+	// has been measured, or where the QueueApp's connection has no driver.
+	// +optional
+	Backlog *BacklogStatus `json:"backlog,omitempty"`
+
+	// autoscaling is the last decision about the pool's size. Absent without
+	// spec.autoscaling.
+	// +optional
+	Autoscaling *AutoscalingStatus `json:"autoscaling,omitempty"`
 
 	// throughput is what the pool gets done. Absent until a job has ended.
 	// +optional
