@@ -91,7 +91,7 @@ func workerState(s *supervisor.State, slot *supervisor.Slot, now time.Time) prot
 		return runningState(&slot.Process, now)
 	case s.Phase() == protocol.PhasePaused:
 		return protocol.WorkerPaused
-	case s.Terminating:
+	case s.Terminating, s.Phase() == protocol.PhaseCordoned:
 		return protocol.WorkerStopped
 	case slot.RetryAt.After(now):
 		return protocol.WorkerBackingOff

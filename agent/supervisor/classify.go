@@ -204,7 +204,7 @@ func timeoutMessage(e Ending) string {
 func asked(e Ending) string {
 	messages := map[protocol.ExitReason]string{
 		protocol.ExitPaused:           "It was asked to end because the pool is paused.",
-		protocol.ExitDrained:          "It was asked to end because its pod is being removed.",
+		protocol.ExitDrained:          "It was asked to end because its pod is to be removed.",
 		protocol.ExitRestartRequested: "It was asked to end to be restarted.",
 		protocol.ExitMaxJobs:          fmt.Sprintf("It was replaced after %d jobs, as maxJobs asks.", e.Jobs),
 		protocol.ExitMaxTime:          fmt.Sprintf("It was replaced after %s, as maxTime asks.", e.Uptime.Round(time.Second)),

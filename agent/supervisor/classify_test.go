@@ -56,7 +56,7 @@ func TestClassify(t *testing.T) {
 			ending: Ending{Asked: protocol.ExitPaused, Jobs: 500}, want: protocol.ExitPaused, message: "paused",
 		},
 		"drained": {
-			ending: Ending{Asked: protocol.ExitDrained}, want: protocol.ExitDrained, message: "pod is being removed",
+			ending: Ending{Asked: protocol.ExitDrained}, want: protocol.ExitDrained, message: "pod is to be removed",
 		},
 		"asked to end, by a worker that does not handle SIGTERM": {
 			ending: Ending{Asked: protocol.ExitDrained, Code: 143, Signal: 15}, want: protocol.ExitDrained, wantCode: 143, message: "pod",

@@ -6,7 +6,7 @@
 // Step is the whole of its decisions: a pure function from a state, one event and
 // the time to the next state and what is to be done. One number rules, how many
 // processes there should be: none before the first control document was read,
-// while paused and while the pod ends, else one for each slot. Too few: a process
+// while paused or cordoned and while the pod ends, else one for each slot. Too few: a process
 // is started, at once after an intended end and after a growing wait (1, 2, 4 ...
 // 60 s) after any other; a finished job ends the waiting. Too many, or one that
 // is due to be replaced: it is retired, which is one SIGTERM and then patience. A

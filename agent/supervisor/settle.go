@@ -86,8 +86,8 @@ func (s *step) tend(slot *Slot, wanted bool) {
 	if p.Finished > 0 || s.now.Sub(p.StartedAt) >= healthyAfter {
 		slot.Healthy = true
 	}
-	if p.Retiring != "" && !p.signalled && wanted && p.Retiring == protocol.ExitPaused {
-		p.Retiring = "" // resumed before it noticed
+	if wanted && !p.signalled && (p.Retiring == protocol.ExitPaused || p.Retiring == protocol.ExitDrained) {
+		p.Retiring = "" // resumed or un-cordoned before it noticed
 	}
 	if p.Retiring == "" {
 		if reason := s.due(p, wanted); reason != "" {
@@ -102,10 +102,10 @@ func (s *step) tend(slot *Slot, wanted bool) {
 // due tells why a process is to be retired now, empty if it is not.
 func (s *step) due(p *Process, wanted bool) protocol.ExitReason {
 	switch {
-	case s.Terminating:
-		return protocol.ExitDrained
-	case !wanted:
+	case !wanted && s.Phase() == protocol.PhasePaused:
 		return protocol.ExitPaused
+	case !wanted:
+		return protocol.ExitDrained
 	case s.restartDue(p):
 		return protocol.ExitRestartRequested
 	}

@@ -188,6 +188,8 @@ func (s *State) Phase() protocol.Phase {
 	switch {
 	case s.Terminating:
 		return protocol.PhaseTerminating
+	case s.Control != nil && s.Control.Cordoned:
+		return protocol.PhaseCordoned
 	case s.Control != nil && s.Control.Paused:
 		return protocol.PhasePaused
 	}
@@ -196,7 +198,7 @@ func (s *State) Phase() protocol.Phase {
 
 // Wanted is how many processes there should be.
 func (s *State) Wanted() int {
-	if s.Terminating || s.Control == nil || s.Control.Paused {
+	if s.Control == nil || s.Phase() != protocol.PhaseRunning {
 		return 0
 	}
 	return len(s.Slots)

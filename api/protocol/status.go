@@ -23,6 +23,9 @@ const (
 	PhaseRunning Phase = "Running"
 	// PhasePaused means that no process is wanted because of Control.Paused.
 	PhasePaused Phase = "Paused"
+	// PhaseCordoned means that no process is wanted because of Control.Cordoned. An
+	// agent that does not know that field never reports it.
+	PhaseCordoned Phase = "Cordoned"
 	// PhaseTerminating means that the pod was asked to end.
 	PhaseTerminating Phase = "Terminating"
 )
@@ -61,7 +64,8 @@ const (
 	ExitRestartRequested ExitReason = "RestartRequested"
 	// ExitPaused: it was asked to end because the pool was paused.
 	ExitPaused ExitReason = "Paused"
-	// ExitDrained: it was asked to end because its pod was being removed, and finished its job.
+	// ExitDrained: it was asked to end because its pod was cordoned or being removed, and
+	// finished its job.
 	ExitDrained ExitReason = "Drained"
 	// ExitGraceExceeded: its pod's grace period was over before its job was, and it was killed.
 	ExitGraceExceeded ExitReason = "GraceExceeded"
@@ -131,6 +135,22 @@ type Status struct {
 	Network Network `json:"network"`
 	// RecentExits are the last ended processes of the pod, newest first, at most 10.
 	RecentExits []Exit `json:"recentExits,omitempty"`
+}
+
+// Drained tells whether the pod takes no more jobs and works on none: it obeys
+// Control.Cordoned and none of its slots has a process. It stays so until a document
+// with a higher revision un-cordons it, so it proves something only of the document
+// that ControlRevision names: compare it with the revision that was written.
+func (s *Status) Drained() bool {
+	if s.Phase != PhaseCordoned {
+		return false
+	}
+	for i := range s.Workers {
+		if s.Workers[i].PID != 0 {
+			return false
+		}
+	}
+	return true
 }
 
 // Worker is one slot of the pod.

@@ -20,6 +20,9 @@ const (
 	AnnotationRestartedAt = GroupName + "/restartedAt"
 	// AnnotationControl on a pod carries the control document for its agent.
 	AnnotationControl = GroupName + "/control"
+	// AnnotationCordonedAt on a pod is when it was cordoned, as RFC 3339: a pod that is
+	// still silent long after that is removed all the same.
+	AnnotationCordonedAt = GroupName + "/cordonedAt"
 	// AnnotationAppliedHash on a child is the hash of what the operator last
 	// applied, so that an unchanged child is not written again.
 	AnnotationAppliedHash = GroupName + "/applied-hash"

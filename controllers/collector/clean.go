@@ -176,7 +176,7 @@ func within[N int32 | int64 | float64](value, most N) N {
 
 func knownPhase(p protocol.Phase) bool {
 	switch p {
-	case protocol.PhaseRunning, protocol.PhasePaused, protocol.PhaseTerminating:
+	case protocol.PhaseRunning, protocol.PhasePaused, protocol.PhaseCordoned, protocol.PhaseTerminating:
 		return true
 	}
 	return false

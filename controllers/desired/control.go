@@ -22,6 +22,8 @@ type ControlledPod struct {
 	Name string
 	// RestartToken is the pod's own restartedAt annotation.
 	RestartToken string
+	// Cordoned is whether the pod shall take no more jobs.
+	Cordoned bool
 	// Document is the pod's control annotation as it is now; empty if there is none.
 	Document string
 	// Reported is the revision its agent obeys; 0 if it has not said.
@@ -57,11 +59,11 @@ type Controls struct {
 // itself makes the kubelet deliver it at once. So every pod is written to when
 // the pool's document changes, and later those that report an older revision.
 func Control(in ControlInput) Controls {
-	live := parseControl(liveDocument(in.Live))
+	live := ReadControl(liveDocument(in.Live))
 	pods := make([]protocol.Control, len(in.Pods))
 	highest := live.Revision
 	for i, pod := range in.Pods {
-		pods[i] = parseControl(pod.Document)
+		pods[i] = ReadControl(pod.Document)
 		highest = max(highest, pods[i].Revision, pod.Reported)
 	}
 
@@ -93,17 +95,17 @@ func Control(in ControlInput) Controls {
 // podControl is the document of one pod, and whether to write it.
 func podControl(pool, own protocol.Control, pod ControlledPod, changed bool) (string, bool) {
 	want := pool
-	want.PodRestartToken = pod.RestartToken
+	want.PodRestartToken, want.Cordoned = pod.RestartToken, pod.Cordoned
 	want.Revision = own.Revision
 	if want == own && own.Revision >= pool.Revision {
 		return "", false
 	}
 	want.Revision = pool.Revision
-	if want.PodRestartToken != own.PodRestartToken && !changed {
+	if (want.PodRestartToken != own.PodRestartToken || want.Cordoned != own.Cordoned) && !changed {
 		want.Revision = max(pool.Revision, own.Revision, pod.Reported) + 1
 	}
 	behind := pod.Reported != 0 && pod.Reported < pool.Revision
-	if !changed && !behind && pod.Document == "" && pod.RestartToken == "" {
+	if !changed && !behind && pod.Document == "" && pod.RestartToken == "" && !pod.Cordoned {
 		// The pod read the pool's document when it started.
 		return "", false
 	}
@@ -136,9 +138,9 @@ func liveDocument(live *corev1.ConfigMap) string {
 	return live.Data[protocol.ControlFile]
 }
 
-// parseControl reads a document; one that cannot be read counts as none, so that
-// it is written anew.
-func parseControl(document string) protocol.Control {
+// ReadControl reads a document; one that cannot be read counts as none, so that it
+// is written anew.
+func ReadControl(document string) protocol.Control {
 	var control protocol.Control
 	if len(document) > protocol.MaxControlBytes || json.Unmarshal([]byte(document), &control) != nil {
 		return protocol.Control{}

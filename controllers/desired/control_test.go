@@ -48,7 +48,7 @@ func (w *world) highest() int64 {
 // deliver lets one agent see its files.
 func (w *world) deliver(i int) {
 	for _, document := range []string{liveDocument(w.configMap), w.pods[i].Document} {
-		if seen := parseControl(document); seen.Revision >= w.agents[i].Revision && seen.Revision > 0 {
+		if seen := ReadControl(document); seen.Revision >= w.agents[i].Revision && seen.Revision > 0 {
 			w.agents[i] = seen
 		}
 	}
