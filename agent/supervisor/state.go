@@ -205,12 +205,15 @@ func (s *State) Wanted() int {
 }
 
 // Ready tells whether the pod does what is wanted of it: control has been read,
-// and one of its processes has started well, or none is wanted.
+// and one of its processes has started well, or none is wanted. To be cordoned
+// changes nothing about it: a ReplicaSet removes pods that are not ready first, so
+// one that became less ready would go while it works, and one that became more ready
+// would stay in place of another.
 func (s *State) Ready() bool {
 	if s.Control == nil {
 		return false
 	}
-	if s.Wanted() == 0 {
+	if s.Terminating || s.Control.Paused {
 		return true
 	}
 	for i := range s.Slots {

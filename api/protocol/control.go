@@ -34,8 +34,8 @@ type Control struct {
 
 	// Cordoned lets every process of this pod finish its job, as Paused does, because
 	// the pod is about to be removed; none is started until it is false. It wins over
-	// Paused, and only a pod's own document ever says it. The pod stays ready: a
-	// ReplicaSet removes pods that are not ready first, and the busy among them too.
+	// Paused, and only a pod's own document ever says it. The pod stays as
+	// ready as it was: a ReplicaSet removes pods that are not ready first, busy or not.
 	Cordoned bool `json:"cordoned,omitempty"`
 
 	// RestartToken restarts the processes of every pod of the pool, gracefully.

@@ -1,0 +1,302 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package drain
+
+import (
+	"slices"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// decision is one call of Decide at work.
+type decision struct {
+	Input
+	// pods are in the order in which they become victims.
+	pods []*Pod
+	// sets are the same pods by ReplicaSet, in the same order.
+	sets map[types.UID][]*Pod
+	// rolling tells that pods of two templates stand side by side, or will.
+	rolling bool
+	victims map[*Pod]bool
+	plan    Plan
+}
+
+// Decide plans the next step from what there is to what is wanted.
+func Decide(in Input) Plan {
+	d := newDecision(in)
+	switch {
+	case in.Wanted > in.Replicas:
+		d.plan.Replicas = in.Wanted
+		d.plan.Reason = ScaledUp
+		d.release()
+	case in.Wanted == in.Replicas:
+		d.plan.Reason = Settled
+		d.release()
+	case d.rolling && !in.DeadlinePassed && in.Wanted > 0:
+		d.plan.Reason = AwaitingRollout
+		d.release()
+	case d.removing() && in.Wanted > 0:
+		d.plan.Reason = AwaitingRemoval
+	default:
+		d.shrink()
+	}
+	d.plan.Message = d.message()
+	return d.plan
+}
+
+func newDecision(in Input) *decision {
+	if in.Silence <= 0 {
+		in.Silence = DefaultSilence
+	}
+	d := &decision{
+		Input: in, sets: map[types.UID][]*Pod{}, victims: map[*Pod]bool{},
+		plan: Plan{Replicas: in.Replicas, Costs: map[string]int32{}},
+	}
+	for i := range in.Pods {
+		d.pods = append(d.pods, &in.Pods[i])
+	}
+	rank(d.pods, in.Now, in.Silence)
+	for _, pod := range d.pods {
+		d.sets[pod.ReplicaSet] = append(d.sets[pod.ReplicaSet], pod)
+	}
+	d.rolling = in.RollingOut || len(d.sets) > 1
+	return d
+}
+
+// removing tells that there are more pods than the Deployment asks for: some are
+// about to be deleted, and which cannot be influenced any more.
+func (d *decision) removing() bool {
+	most := d.Replicas
+	if d.rolling {
+		most += d.MaxSurge
+	}
+	return int32(len(d.pods)) > most
+}
+
+// release takes back what was done to pods that are needed again.
+func (d *decision) release() {
+	if d.removing() {
+		if d.plan.Reason == Settled {
+			d.plan.Reason = AwaitingRemoval
+		}
+		return
+	}
+	needed := len(d.pods)
+	if d.rolling {
+		// The rollout removes idle pods as well as any other, so those stay cordoned
+		// that the pool can do without.
+		needed = int(d.Wanted) - d.serving()
+	}
+	for _, pod := range slices.Backward(d.pods) {
+		if pod.Cordoned && needed > 0 {
+			needed--
+			d.uncordon(pod)
+		}
+	}
+	d.takeBackCosts()
+}
+
+// serving counts the pods that take jobs.
+func (d *decision) serving() int {
+	n := 0
+	for _, pod := range d.pods {
+		if pod.Ready && !pod.Cordoned {
+			n++
+		}
+	}
+	return n
+}
+
+func (d *decision) uncordon(pod *Pod) {
+	d.plan.Uncordon = append(d.plan.Uncordon, pod.Name)
+	slices.Sort(d.plan.Uncordon)
+	if pod.DeletionCost == MinimumCost {
+		d.plan.Costs[pod.Name] = 0
+	}
+}
+
+// takeBackCosts takes the lowest cost from pods that are not cordoned: a pod may have
+// been un-cordoned by hand. Any other cost is somebody else's.
+func (d *decision) takeBackCosts() {
+	for _, pod := range d.pods {
+		if !pod.Cordoned && pod.DeletionCost == MinimumCost {
+			d.plan.Costs[pod.Name] = 0
+		}
+	}
+}
+
+// shrink brings the pool nearer to fewer pods.
+func (d *decision) shrink() {
+	excess := int(d.Replicas - d.Wanted)
+	unborn := 0
+	if !d.rolling {
+		// A ReplicaSet gives up what it has not created before it removes a pod.
+		unborn = min(max(int(d.Replicas)-len(d.pods), 0), excess)
+	}
+	going := excess - unborn
+	if d.rolling {
+		going = d.affordable(excess)
+	}
+	d.choose(going)
+	for _, pod := range d.pods {
+		if pod.Cordoned && !d.victims[pod] {
+			d.uncordon(pod)
+		}
+	}
+	d.takeBackCosts()
+	d.cordon()
+	d.lower(unborn, going)
+}
+
+// affordable is how many pods of each ReplicaSet are made ready to go while a rollout
+// is stuck. The Deployment controller divides the loss over its ReplicaSets, so each
+// needs as many. No more are cordoned than there are too many, or one of each.
+func (d *decision) affordable(excess int) int {
+	for n := excess; n > 1; n-- {
+		cordoned := 0
+		for _, set := range d.sets {
+			for _, pod := range set[:min(n, len(set))] {
+				if !pod.neverStarted() {
+					cordoned++
+				}
+			}
+		}
+		if cordoned <= excess {
+			return n
+		}
+	}
+	return min(excess, 1)
+}
+
+// choose makes the first pods of each ReplicaSet victims, or all where none is wanted.
+func (d *decision) choose(going int) {
+	for _, set := range d.sets {
+		n := min(going, len(set))
+		if d.Wanted == 0 {
+			n = len(set)
+		}
+		for _, pod := range set[:n] {
+			d.victims[pod] = true
+		}
+	}
+}
+
+// cordon cordons the victims that may have a job, and says when the silence of those
+// that say nothing will have lasted long enough.
+func (d *decision) cordon() {
+	for _, pod := range d.pods {
+		if !d.victims[pod] || d.removable(pod) {
+			continue
+		}
+		from := pod.silentFrom(d.Now)
+		if from.IsZero() {
+			d.plan.Cordon = append(d.plan.Cordon, pod.Name)
+			from = d.Now
+		}
+		d.recheck(from.Add(d.Silence).Sub(d.Now))
+	}
+	slices.Sort(d.plan.Cordon)
+}
+
+func (d *decision) recheck(after time.Duration) {
+	if d.plan.Recheck == 0 || after < d.plan.Recheck {
+		d.plan.Recheck = after
+	}
+}
+
+// removable tells whether no job is lost with a pod.
+func (d *decision) removable(pod *Pod) bool {
+	return pod.neverStarted() || d.victims[pod] && pod.drained(d.Now, d.Silence)
+}
+
+// lower lowers replicas by as many pods as are sure to be the right ones.
+func (d *decision) lower(unborn, going int) {
+	sure := d.sure()
+	switch {
+	case d.Wanted == 0 && d.allRemovable():
+		d.plan.Replicas = 0
+	case d.removing(), d.rolling && !d.DeadlinePassed:
+		// Only all pods at once can go.
+	case !d.rolling:
+		d.plan.Replicas -= int32(unborn + min(sure, going))
+	case sure >= going:
+		// In parts it could not be seen which part the controllers have done.
+		d.plan.Replicas -= int32(going)
+	}
+	d.plan.Reason = Draining
+	if d.plan.Replicas != d.Replicas {
+		d.plan.Reason = ScaledDown
+	}
+	if d.plan.Replicas > d.Wanted && !(d.rolling && !d.DeadlinePassed) {
+		d.markDrained()
+	}
+}
+
+// sure is how many pods may be removed, from any ReplicaSet, so that only removable
+// ones can be hit.
+func (d *decision) sure() int {
+	sure := len(d.pods)
+	for _, set := range d.sets {
+		if n := d.sureOf(set); n < len(set) {
+			sure = min(sure, n)
+		}
+	}
+	return sure
+}
+
+// sureOf counts the pods in the lowest classes of a ReplicaSet, up to the first class
+// that has one that is not removable.
+func (d *decision) sureOf(set []*Pod) int {
+	blocked := d.blockedClasses(set)
+	n := 0
+	for _, pod := range set {
+		below := !slices.ContainsFunc(blocked, func(c class) bool { return compareClasses(c, pod.class()) <= 0 })
+		if below {
+			n++
+		}
+	}
+	return n
+}
+
+// blockedClasses are the classes of a ReplicaSet's pods that are not removable.
+func (d *decision) blockedClasses(set []*Pod) []class {
+	var blocked []class
+	for _, pod := range set {
+		if !d.removable(pod) && !slices.Contains(blocked, pod.class()) {
+			blocked = append(blocked, pod.class())
+		}
+	}
+	return blocked
+}
+
+func (d *decision) allRemovable() bool {
+	return !slices.ContainsFunc(d.pods, func(pod *Pod) bool { return !d.removable(pod) })
+}
+
+// markDrained gives drained victims the lowest cost where a ReplicaSet could not tell
+// them from pods that have to stay.
+func (d *decision) markDrained() {
+	for _, set := range d.sets {
+		blocked := d.blockedClasses(set)
+		for _, pod := range set {
+			if d.victims[pod] && d.removable(pod) && pod.DeletionCost != MinimumCost && slices.Contains(blocked, pod.class()) {
+				d.plan.Costs[pod.Name] = MinimumCost
+			}
+		}
+	}
+	if len(d.plan.Costs) > 0 && d.plan.Reason == Draining && !d.waiting() {
+		d.plan.Reason = Ranking
+	}
+}
+
+// waiting tells whether a victim still has to finish its job.
+func (d *decision) waiting() bool {
+	for pod := range d.victims {
+		if !d.removable(pod) {
+			return true
+		}
+	}
+	return false
+}
