@@ -1,0 +1,149 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package scaling
+
+import (
+	"math"
+	"slices"
+	"time"
+)
+
+const (
+	// rateTime is the time constant of the arrival rate.
+	rateTime = 30 * time.Second
+	// serviceTime and serviceJobs are what the service time remembers: an attempt is
+	// forgotten when both are past.
+	serviceTime = time.Minute
+	serviceJobs = 100
+	// assumedService is the service time that is assumed of unknown jobs.
+	assumedService = 5 * time.Second
+	// How many measured attempts a service time weighs that was remembered, told by
+	// the user, or assumed.
+	rememberedWeight, toldWeight, assumedWeight = 20, 5, 1
+	// surpriseRate and surpriseJobs are by how much a measurement may differ from what
+	// the rate lets expect, besides as much again: jobs a second, and jobs.
+	surpriseRate, surpriseJobs = 1, 1
+	// slots is how finely the scale-down window and the target wait are divided.
+	slots = 24
+)
+
+// begin gives a memory that remembers nothing what the status kept. The size it
+// finds counts as asked for: no pool shrinks before a window has been seen.
+func (m Memory) begin(in Input) Memory {
+	if !m.Since.IsZero() {
+		return m
+	}
+	m = Memory{Since: in.Now, Rate: in.Remembered.ArrivalRate}
+	assumed := assumedService
+	if in.Spec.Timeout > 0 {
+		assumed = min(assumed, in.Spec.Timeout)
+	}
+	switch {
+	case in.Remembered.ServiceTime > 0:
+		m.Attempts, m.Seconds = rememberedWeight, in.Remembered.ServiceTime.Seconds()
+	case in.Spec.ExpectedJob > 0:
+		m.Attempts, m.Seconds = toldWeight, in.Spec.ExpectedJob.Seconds()
+	default:
+		m.Attempts, m.Seconds = assumedWeight, assumed.Seconds()
+	}
+	m.Seconds *= m.Attempts
+	m.Shown.ArrivalRate, m.Shown.Service = m.Rate, m.Seconds/m.Attempts
+	m.Asked = []Asked{{At: in.Now, Processes: in.Current}}
+	return m
+}
+
+// observe takes a measurement into the rates, once.
+func (m Memory) observe(in Input) Memory {
+	last, b := m.Measured, in.Backlog
+	if !in.AgentsReadable || !b.MeasuredAt.After(last.At) {
+		return m
+	}
+	now := Measurement{At: b.MeasuredAt, Inside: float64(b.Ready) + float64(b.Reserved), Completed: in.Completed}
+	if last.At.IsZero() {
+		m.Measured = now
+		m.Arrived = m.arrived(in)
+		return m
+	}
+	ended := float64(max(0, now.Completed.Attempts-last.Completed.Attempts))
+	arrived := ended + now.Inside - last.Inside
+	now.Moved = ended > 0 || arrived > 0
+	passed := now.At.Sub(last.At)
+	m.Rate = nextRate(m.Rate, arrived, passed.Seconds())
+	m.Attempts, m.Seconds = m.nextService(ended, now.Completed.Seconds-last.Completed.Seconds, passed)
+	m.Measured = now
+	m.Arrived = m.arrived(in)
+	return m
+}
+
+// nextRate is the EWMA of the arrival rate after so many jobs in so many seconds.
+func nextRate(rate, arrived, passed float64) float64 {
+	expected := max(0, rate) * passed
+	surprise := expected + surpriseRate*passed + surpriseJobs
+	arrived = min(max(arrived, expected-surprise), expected+surprise)
+	weight := -math.Expm1(-passed / rateTime.Seconds())
+	return min(rate+weight*(arrived/passed-rate), 1e15)
+}
+
+// nextService forgets by time where many attempts end, by number where few do.
+func (m Memory) nextService(ended, took float64, passed time.Duration) (attempts, sum float64) {
+	if ended <= 0 {
+		return m.Attempts, m.Seconds
+	}
+	keep := max(math.Exp(-passed.Seconds()/serviceTime.Seconds()), math.Exp(-ended/serviceJobs))
+	return min(keep*m.Attempts+ended, 1e15), min(keep*m.Seconds+finite(took), 1e15)
+}
+
+// service is what a process spends on a job, in seconds: the mean, or what it would
+// be if the jobs at work ended now, which is less than it will be.
+func (m Memory) service(in Input) float64 {
+	mean := m.Seconds / max(m.Attempts, 1e-9)
+	if in.AgentsReadable && in.Busy > 0 {
+		atWork := finite(in.BusyTime.Seconds())
+		mean = max(mean, (m.Seconds+atWork)/(m.Attempts+float64(in.Busy)))
+	}
+	return min(max(finite(mean), 1e-6)+finite(in.Spec.Rest.Seconds()), 1e9)
+}
+
+// arrived adds to the record of arrivals. It goes back as far as ages matter.
+func (m Memory) arrived(in Input) []Arrival {
+	at, ever := in.Backlog.MeasuredAt, m.Measured.Inside+float64(m.Measured.Completed.Attempts)
+	out := slices.DeleteFunc(slices.Clone(m.Arrived), func(a Arrival) bool {
+		// More than ever arrived: jobs were removed, or others took them.
+		return a.Jobs > ever
+	})
+	width := max(Tick, in.targetWait()/slots)
+	if n := len(out); n > 0 && (out[n-1].Jobs == ever || n > 1 && at.Sub(out[n-2].At) < width) {
+		// Of the jobs of one slot the last time counts, which makes none look older
+		// than it is; while nothing arrives, the first.
+		if out[n-1].Jobs != ever {
+			out[n-1] = Arrival{At: at, Jobs: ever}
+		}
+	} else {
+		out = append(out, Arrival{At: at, Jobs: ever})
+	}
+	horizon := at.Add(-in.targetWait())
+	for len(out) > 2*slots || len(out) > 1 && out[1].At.Before(horizon) {
+		out = out[1:]
+	}
+	return out
+}
+
+// age is how long the oldest ready job has been ready: what the backend says, or the
+// time since as many jobs had arrived as have been taken by now.
+func (m Memory) age(in Input) time.Duration {
+	b := in.Backlog
+	if b.Ready == 0 {
+		return 0
+	}
+	if b.Oldest != nil {
+		return max(0, *b.Oldest)
+	}
+	taken := m.Measured.Inside - float64(b.Ready) + float64(m.Measured.Completed.Attempts)
+	for _, a := range m.Arrived {
+		if a.Jobs > taken {
+			return max(0, b.MeasuredAt.Sub(a.At))
+		}
+	}
+	return 0
+}

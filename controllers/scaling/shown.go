@@ -1,0 +1,151 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package scaling
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"time"
+
+	"queueworker.dev/queueworker/controllers/throughput"
+)
+
+const (
+	// stays is by how much of itself a figure may be off before another one is shown.
+	stays = 0.15
+	// slowest is the arrival rate below which none is shown, in jobs a second.
+	slowest = 0.001
+	// clears is how much of a size must be left for the backlog to be called shrinking.
+	clears = 0.02
+)
+
+// update takes over what differs visibly.
+func (s Shown) update(wanted demand, n int32) Shown {
+	rate := wanted.rate
+	if rate < slowest {
+		rate = 0
+	}
+	load, size := wanted.rate*wanted.service, float64(n)
+	clear := 0.0
+	switch free := size - load; {
+	case wanted.ready == 0:
+	case free < clears*size || n == 0:
+		clear = -1
+	default:
+		clear = wanted.ready * wanted.service / free
+	}
+	return Shown{
+		ArrivalRate: sticky(s.ArrivalRate, rate),
+		Service:     sticky(s.Service, wanted.service),
+		Ready:       sticky(s.Ready, wanted.ready+wanted.soon),
+		Left:        sticky(s.Left, wanted.left),
+		Clear:       sticky(s.Clear, clear),
+		Enough:      sticky(s.Enough, float64(wanted.processes)),
+		Utilisation: sticky(s.Utilisation, finite(load/max(1, size))),
+	}
+}
+
+// sticky returns the old figure if the new one is about the same, else the new one
+// in two digits.
+func sticky(old, now float64) float64 {
+	if old > 0 && math.Abs(now-old) <= stays*old {
+		return old
+	}
+	if now <= 0 {
+		return now
+	}
+	digits := math.Pow(10, math.Floor(math.Log10(now))-1)
+	if rounded := math.Round(now/digits) * digits; rounded > 0 {
+		// Through text, for 3.1000000000000001 is not worth a write.
+		if parsed, err := strconv.ParseFloat(fmt.Sprintf("%.2g", rounded), 64); err == nil {
+			return parsed
+		}
+	}
+	return 0
+}
+
+func clearTime(s float64) time.Duration {
+	if s < 0 {
+		return Never
+	}
+	return seconds(s)
+}
+
+// sentence tells a decision with its numbers.
+func sentence(in Input, d Decision, shown Shown) string {
+	size := processes(d.Processes)
+	switch d.Reason {
+	case ReasonNothingToDo:
+		return size + ": nothing waits, is about to be due or is being worked on" + d.limits(in, shown) + "."
+	case ReasonDelayedJobs:
+		return fmt.Sprintf("%s: %s delayed jobs are due before a pod could start%s.", size, count(shown.Ready), d.limits(in, shown))
+	case ReasonAgentsUnreadable:
+		return size + ": what the workers do cannot be read, and the pool does not shrink."
+	case ReasonScaleDownPending:
+		return fmt.Sprintf("%s: %s would do%s.", size, count(shown.Enough), d.limits(in, shown))
+	default:
+		return fmt.Sprintf("%s: %s arrive and take %s each (%s), %s%s.", size, rateOf(shown.ArrivalRate),
+			throughput.FormatTime(shown.Service), parts(shown.ArrivalRate*shown.Service/busyShare), waiting(shown), d.limits(in, shown))
+	}
+}
+
+func waiting(shown Shown) string {
+	if shown.Ready == 0 {
+		return "none waits"
+	}
+	return fmt.Sprintf("%s wait and shall be cleared in %s (%s)", count(shown.Ready),
+		throughput.FormatTime(shown.Left), parts(shown.Ready*shown.Service/max(shown.Left, 1e-3)))
+}
+
+// limits ends a sentence with what kept the size from being what was asked for.
+func (d Decision) limits(in Input, shown Shown) string {
+	switch d.LimitedBy {
+	case LimitMinimum:
+		return fmt.Sprintf("; the minimum is %d", in.Spec.Min)
+	case LimitMaximum:
+		return fmt.Sprintf("; that asks for %s, and the maximum is %d", count(shown.Enough), in.Spec.Max)
+	case LimitJobs:
+		return "; more would find no job"
+	case LimitWindow:
+		return fmt.Sprintf("; the pool shrinks when that has been so for %s", throughput.FormatTime(in.Spec.ScaleDownWindow.Seconds()))
+	case LimitStep:
+		return fmt.Sprintf("; the pool shrinks by %d at a time", max(in.Spec.ScaleDownStep, in.Spec.ProcessesPerPod))
+	default:
+		return ""
+	}
+}
+
+func processes(n int32) string {
+	if n == 1 {
+		return "1 process"
+	}
+	return fmt.Sprintf("%d processes", n)
+}
+
+// parts writes a fraction of processes in two digits.
+func parts(x float64) string {
+	if x < 0.1 {
+		return "under 0.1 processes"
+	}
+	return count(x) + " processes"
+}
+
+func count(x float64) string {
+	if x >= 10 {
+		return strconv.FormatFloat(math.Round(x), 'f', 0, 64)
+	}
+	return strconv.FormatFloat(math.Round(x*10)/10, 'f', -1, 64)
+}
+
+func rateOf(perSecond float64) string {
+	switch {
+	case perSecond == 0:
+		return "hardly any jobs"
+	case perSecond < 0.5:
+		return count(60*perSecond) + " jobs a minute"
+	default:
+		return count(perSecond) + " jobs/s"
+	}
+}
