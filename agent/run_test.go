@@ -77,6 +77,30 @@ func TestPauseFinishesTheJobAndResumeGoesOn(t *testing.T) {
 	}
 }
 
+func TestCordonDrainsThePodAndCanBeTakenBack(t *testing.T) {
+	p := newPod(t, protocol.Config{}, "loop", "300")
+	p.command = append(p.command, p.file("journal"))
+	p.control(protocol.Control{Revision: 1})
+	p.start()
+	p.await("a job", func(s protocol.Status) bool { return s.Workers[0].State == protocol.WorkerBusy && s.Ready })
+	own := func(document string) {
+		if err := os.WriteFile(p.file("control/"+protocol.ControlPodFile), []byte(document), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	own(`{"revision":2,"cordoned":true}`)
+	s := p.await("the drain", func(s protocol.Status) bool { return s.Drained() })
+	if s.ControlRevision != 2 || s.Counters.Exits[protocol.ExitDrained] != 1 || !s.Ready {
+		t.Errorf("drained, the status is %+v", s)
+	}
+	if !strings.HasSuffix(p.read("stdout"), "done Job in 300 ms\n") {
+		t.Errorf("the job was not finished: %q", p.read("stdout"))
+	}
+	own(`{"revision":3}`)
+	p.await("a job again", func(s protocol.Status) bool { return s.Workers[0].State == protocol.WorkerBusy && !s.Drained() })
+	p.end()
+}
+
 // TestAShellThatLoopsIsEndedToo: SIGTERM for the command it waits for is not enough.
 func TestAShellThatLoopsIsEndedToo(t *testing.T) {
 	p := newPod(t, protocol.Config{})

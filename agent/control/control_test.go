@@ -52,11 +52,15 @@ func TestReaderBoundsAndReportsWhatItReads(t *testing.T) {
 	tests := map[string]struct {
 		pool, own string // "-" is no file
 		revision  int64
+		cordoned  bool
 		wantError string
 	}{
 		"no files":                               {pool: "-", own: "-"},
 		"the pool's alone":                       {pool: `{"revision":3}`, own: "-", revision: 3},
 		"the pod's own is empty":                 {pool: `{"revision":3}`, own: "", revision: 3},
+		"a cordon by a newer operator's rules":   {pool: `{"revision":3}`, own: `{"revision":4,"cordoned":true,"until":"never"}`, revision: 4, cordoned: true},
+		"a cordon that is no boolean":            {pool: `{"revision":3}`, own: `{"revision":4,"cordoned":"yes"}`, revision: 3, wantError: "pod.json is no control document"},
+		"un-cordoned by a higher revision":       {pool: `{"revision":3}`, own: `{"revision":5}`, revision: 5},
 		"the pod's own is ahead":                 {pool: `{"revision":3}`, own: `{"revision":4,"paused":true}`, revision: 4},
 		"fields of a newer operator":             {pool: `{"revision":3,"surprise":{"a":[1]}}`, own: "\n", revision: 3},
 		"half a document":                        {pool: `{"revi`, own: "-", wantError: "pool.json is no control document"},
@@ -80,7 +84,7 @@ func TestReaderBoundsAndReportsWhatItReads(t *testing.T) {
 			if (err != nil) != (tc.wantError != "") || err != nil && !strings.Contains(err.Error(), tc.wantError) {
 				t.Errorf("the error is %v; want %q", err, tc.wantError)
 			}
-			if (got != nil) != (tc.revision != 0) || got != nil && got.Revision != tc.revision {
+			if (got != nil) != (tc.revision != 0) || got != nil && (got.Revision != tc.revision || got.Cordoned != tc.cordoned) {
 				t.Errorf("obeyed is %+v; want revision %d", got, tc.revision)
 			}
 		})

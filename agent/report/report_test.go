@@ -74,6 +74,41 @@ func TestStatus(t *testing.T) {
 	}
 }
 
+// TestACordonedPodTellsWhenItIsDrained follows a pod of two from the cordon to the
+// last of its processes and back.
+func TestACordonedPodTellsWhenItIsDrained(t *testing.T) {
+	s := supervisor.New(supervisor.Settings{Processes: 2}, supervisor.Facts{Final: true, Signals: true}, supervisor.Past{}, now)
+	status := func(event supervisor.Event) protocol.Status {
+		s, _ = supervisor.Step(s, event, now)
+		return Status(Input{State: &s, Now: now})
+	}
+	states := func(got protocol.Status) []protocol.WorkerState {
+		return []protocol.WorkerState{got.Workers[0].State, got.Workers[1].State}
+	}
+	expect := func(what string, got protocol.Status, phase protocol.Phase, drained bool, want ...protocol.WorkerState) {
+		t.Helper()
+		if diff := cmp.Diff(want, states(got)); diff != "" || got.Phase != phase || got.Drained() != drained {
+			t.Errorf("%s: phase %s, drained: %t, states differ (-want +got):\n%s", what, got.Phase, got.Drained(), diff)
+		}
+	}
+	status(supervisor.ControlRead{Document: &protocol.Control{Revision: 1}})
+	status(supervisor.Started{Slot: 0, PID: 10})
+	status(supervisor.Started{Slot: 1, PID: 11})
+	got := status(supervisor.ControlRead{Document: &protocol.Control{Revision: 2, Cordoned: true}})
+	expect("cordoned", got, protocol.PhaseCordoned, false, protocol.WorkerRetiring, protocol.WorkerRetiring)
+	got = status(supervisor.Exited{Slot: 1, PID: 11})
+	expect("one is left", got, protocol.PhaseCordoned, false, protocol.WorkerRetiring, protocol.WorkerStopped)
+	got = status(supervisor.Exited{Slot: 0, PID: 10})
+	expect("none is left", got, protocol.PhaseCordoned, true, protocol.WorkerStopped, protocol.WorkerStopped)
+	if got.ControlRevision != 2 || got.Counters.Exits[protocol.ExitDrained] != 2 {
+		t.Errorf("drained, the pod obeys revision %d and counts %v", got.ControlRevision, got.Counters.Exits)
+	}
+	got = status(supervisor.ControlRead{Document: &protocol.Control{Revision: 3, Paused: true}})
+	expect("un-cordoned and paused", got, protocol.PhasePaused, false, protocol.WorkerPaused, protocol.WorkerPaused)
+	got = status(supervisor.ControlRead{Document: &protocol.Control{Revision: 4}})
+	expect("going on", got, protocol.PhaseRunning, false, protocol.WorkerStarting, protocol.WorkerStarting)
+}
+
 func TestGracefulStop(t *testing.T) {
 	tests := map[string]struct {
 		facts supervisor.Facts

@@ -80,6 +80,7 @@ func (w *world) happen(what int) {
 	case what == 0:
 		w.hear(ControlRead{Document: &protocol.Control{
 			Revision: 1, Paused: rapid.Bool().Draw(w.t, "paused"), RestartSpreadSeconds: 5,
+			Cordoned:        rapid.Bool().Draw(w.t, "cordoned"),
 			RestartToken:    rapid.SampledFrom([]string{"", "a", "b"}).Draw(w.t, "token"),
 			PodRestartToken: rapid.SampledFrom([]string{"", "a", "b"}).Draw(w.t, "own token"),
 		}})
@@ -211,7 +212,7 @@ func (w *world) start(a Start) Event {
 	switch {
 	case w.state.Control == nil:
 		w.t.Fatal("started before control was read")
-	case w.state.Control.Paused, w.state.Terminating:
+	case w.state.Control.Paused, w.state.Control.Cordoned, w.state.Terminating:
 		w.t.Fatal("started while none is wanted")
 	case w.asking:
 		w.t.Fatal("started before it is known what the worker can do")
@@ -235,6 +236,9 @@ func (w *world) wakesUp() {
 		w.hear(FactsLearned{Facts: Facts{Final: true, Signals: true}})
 	}
 	if w.state.Wanted() == 0 {
+		if w.state.Phase() == protocol.PhaseRunning && w.state.Control != nil {
+			w.t.Fatal("running, and no process is wanted")
+		}
 		return
 	}
 	at, ok := w.state.Wake()

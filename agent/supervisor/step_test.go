@@ -193,6 +193,118 @@ func TestPauseRetiresOnceAndResumeStartsAfterTheEnd(t *testing.T) {
 	}
 }
 
+func cordoned(revision int64) ControlRead {
+	return ControlRead{Document: &protocol.Control{Revision: revision, Cordoned: true}}
+}
+
+func TestACordonLetsTheJobFinishAndCanBeTakenBack(t *testing.T) {
+	s := begin(t, Settings{Processes: 2}, laravelFacts)
+	s.hear(run(1))
+	s.after(2 * time.Second).hear(Tick{})
+	s.hear(working(100, s.now))
+	s.hear(cordoned(2))
+	s.expect("when cordoned", Term{Slot: 0, PID: 100}, Term{Slot: 1, PID: 101})
+	s.hear(Exited{Slot: 1, PID: 101})
+	s.expect("the idle one has ended")
+	s.after(time.Hour).hear(Tick{})
+	s.expect("however long the job takes")
+	s.hear(Printed{PID: 100, Tally: dialect.Tally{Processed: 1}})
+	s.hear(Exited{PID: 100})
+	s.expect("the busy one has ended")
+	if !s.state.Ready() || s.state.Phase() != protocol.PhaseCordoned || s.state.Left() != 0 {
+		t.Errorf("drained, the pod is %s, ready: %t, with %d processes", s.state.Phase(), s.state.Ready(), s.state.Left())
+	}
+	want := protocol.Counters{Processed: 1, Exits: map[protocol.ExitReason]int64{protocol.ExitDrained: 2}}
+	if diff := cmp.Diff(want, s.state.Counters); diff != "" {
+		t.Errorf("counters differ (-want +got):\n%s", diff)
+	}
+	s.hear(run(3))
+	s.expect("un-cordoned", Start{Slot: 0}, Start{Slot: 1})
+}
+
+func TestACordonTakenBackEarlyIsForgotten(t *testing.T) {
+	s := begin(t, Settings{}, Facts{Final: true, LifeLimit: 30 * time.Second, OwnMaxTime: true, OwnMaxJobs: true})
+	s.hear(run(1))
+	s.hear(cordoned(2))
+	s.expect("a worker that cannot be signalled", []Action(nil)...)
+	s.hear(run(3))
+	if got := s.state.Slots[0].Process.Retiring; got != "" {
+		t.Errorf("un-cordoned in time, it is still retiring: %s", got)
+	}
+	s.hear(cordoned(4))
+	s.hear(Terminate{})
+	s.hear(run(5))
+	if got := s.state.Slots[0].Process.Retiring; got != protocol.ExitDrained {
+		t.Errorf("un-cordoned while the pod ends, it is retiring for %q", got)
+	}
+}
+
+func TestPhases(t *testing.T) {
+	tests := map[string]struct {
+		document  *protocol.Control
+		terminate bool
+		want      protocol.Phase
+		exit      protocol.ExitReason // of a process that ran before
+	}{
+		"nothing said":                         {document: &protocol.Control{}, want: protocol.PhaseRunning},
+		"paused":                               {document: &protocol.Control{Paused: true}, want: protocol.PhasePaused, exit: protocol.ExitPaused},
+		"cordoned":                             {document: &protocol.Control{Cordoned: true}, want: protocol.PhaseCordoned, exit: protocol.ExitDrained},
+		"cordoned wins over paused":            {document: &protocol.Control{Cordoned: true, Paused: true}, want: protocol.PhaseCordoned, exit: protocol.ExitDrained},
+		"terminating wins over paused":         {document: &protocol.Control{Paused: true}, terminate: true, want: protocol.PhaseTerminating, exit: protocol.ExitDrained},
+		"terminating wins over being cordoned": {document: &protocol.Control{Cordoned: true, Paused: true}, terminate: true, want: protocol.PhaseTerminating, exit: protocol.ExitDrained},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			s := begin(t, Settings{}, laravelFacts)
+			s.hear(run(1))
+			if tc.terminate {
+				s.hear(Terminate{})
+			}
+			tc.document.Revision = 2
+			s.hear(ControlRead{Document: tc.document})
+			if got := s.state.Phase(); got != tc.want {
+				t.Errorf("the phase is %s; want %s", got, tc.want)
+			}
+			if got := s.state.Slots[0].Process.Retiring; got != tc.exit {
+				t.Errorf("the process is retired for %q; want %q", got, tc.exit)
+			}
+		})
+	}
+}
+
+// TestACordonDoesNotChangeReadiness: pods would swap places in the order in which a
+// ReplicaSet removes them.
+func TestACordonDoesNotChangeReadiness(t *testing.T) {
+	tests := map[string]struct {
+		before func(*story)
+		paused bool
+	}{
+		"a process lives":    {before: func(s *story) { s.after(2 * time.Second).hear(Tick{}) }},
+		"none has lived yet": {before: func(*story) {}},
+		"all crash":          {before: func(s *story) { s.hear(Exited{PID: 100, Code: 255}) }},
+		"paused":             {before: func(s *story) { s.hear(Exited{PID: 100, Code: 255}) }, paused: true},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			s := begin(t, Settings{}, laravelFacts)
+			s.hear(run(1))
+			tc.before(s)
+			s.hear(ControlRead{Document: &protocol.Control{Revision: 2, Paused: tc.paused}})
+			before := s.state.Ready()
+			s.hear(ControlRead{Document: &protocol.Control{Revision: 3, Paused: tc.paused, Cordoned: true}})
+			if s.state.Ready() != before {
+				t.Errorf("ready: %t, and %t when cordoned", before, s.state.Ready())
+			}
+			if s.state.Slots[0].Running() {
+				s.hear(Exited{PID: 100})
+			}
+			if s.state.Ready() != before {
+				t.Errorf("ready: %t, and %t when drained", before, s.state.Ready())
+			}
+		})
+	}
+}
+
 func TestWithoutPcntlNothingIsSignalled(t *testing.T) {
 	facts := Facts{Final: true, LifeLimit: 30 * time.Second, OwnMaxTime: true, OwnMaxJobs: true}
 	s := begin(t, Settings{Timeout: 10 * time.Second}, facts)

@@ -66,13 +66,15 @@ func TestControlReachesEveryPod(t *testing.T) {
 		w.agents = make([]protocol.Control, pods)
 		for range rapid.IntRange(1, 30).Draw(t, "steps") {
 			pod := rapid.IntRange(0, pods-1).Draw(t, "pod")
-			switch rapid.SampledFrom([]string{"pause", "restart", "restart pod", "deliver", "lose ConfigMap", "scale"}).Draw(t, "step") {
+			switch rapid.SampledFrom([]string{"pause", "restart", "restart pod", "cordon", "deliver", "lose ConfigMap", "scale"}).Draw(t, "step") {
 			case "pause":
 				w.worker.Spec.Paused = !w.worker.Spec.Paused
 			case "restart":
 				w.worker.Annotations = map[string]string{v1alpha1.AnnotationRestartedAt: fmt.Sprint(rapid.Int().Draw(t, "token"))}
 			case "restart pod":
 				w.pods[pod].RestartToken = fmt.Sprint(rapid.Int().Draw(t, "token"))
+			case "cordon":
+				w.pods[pod].Cordoned = !w.pods[pod].Cordoned
 			case "deliver":
 				w.deliver(pod)
 			case "lose ConfigMap":
@@ -93,7 +95,7 @@ func TestControlReachesEveryPod(t *testing.T) {
 			w.deliver(i)
 			if got := w.agents[i]; got.Paused != w.worker.Spec.Paused ||
 				got.RestartToken != w.worker.Annotations[v1alpha1.AnnotationRestartedAt] ||
-				got.PodRestartToken != w.pods[i].RestartToken {
+				got.PodRestartToken != w.pods[i].RestartToken || got.Cordoned != w.pods[i].Cordoned {
 				t.Fatalf("agent %d obeys %+v", i, got)
 			}
 		}
@@ -101,6 +103,53 @@ func TestControlReachesEveryPod(t *testing.T) {
 			t.Fatalf("an unchanged world is written to: %+v", again)
 		}
 	})
+}
+
+func TestACordonIsThePodsOwn(t *testing.T) {
+	w := &world{
+		worker: &v1alpha1.QueueWorker{}, agents: make([]protocol.Control, 2),
+		pods: []ControlledPod{{Name: "stays"}, {Name: "goes"}},
+	}
+	step := func(what string, wantRevision int64, wantCordoned bool) {
+		t.Helper()
+		before := w.pods[0].Document
+		controls := w.reconcile()
+		if controls.Changed || controls.Pool.Cordoned || w.pods[0].Document != before {
+			t.Errorf("%s: the pool's document is %+v (changed: %t), the other pod's %s", what, controls.Pool, controls.Changed, w.pods[0].Document)
+		}
+		document := ReadControl(w.pods[1].Document)
+		if _, written := controls.Pods["goes"]; !written || document.Revision != wantRevision || document.Cordoned != wantCordoned {
+			t.Errorf("%s: the pod's document is %s (written: %t)", what, w.pods[1].Document, written)
+		}
+		if again := w.reconcile(); len(again.Pods) > 0 {
+			t.Errorf("%s: a second pass writes %v", what, again.Pods)
+		}
+	}
+	w.reconcile()
+	for i := range w.pods {
+		w.deliver(i)
+	}
+	w.pods[1].Cordoned = true
+	step("cordoned", 2, true)
+	w.pods[1].Cordoned = false
+	step("un-cordoned before its agent has told", 3, false)
+	w.pods[1].Cordoned = true
+	step("cordoned again", 4, true)
+	w.worker.Spec.Paused = true
+	if controls := w.reconcile(); controls.Pool.Revision != 5 || controls.Pool.Cordoned || !ReadControl(w.pods[1].Document).Cordoned {
+		t.Errorf("paused: the pool's document is %+v, the cordoned pod's %s", controls.Pool, w.pods[1].Document)
+	}
+}
+
+func TestACordonOfANewPodIsWritten(t *testing.T) {
+	w := &world{worker: &v1alpha1.QueueWorker{}, agents: make([]protocol.Control, 1)}
+	w.reconcile()
+	w.pods = []ControlledPod{{Name: "new", Cordoned: true}}
+	w.reconcile()
+	w.deliver(0)
+	if got := w.agents[0]; !got.Cordoned || got.Revision != 2 {
+		t.Errorf("its agent obeys %+v", got)
+	}
 }
 
 func TestControlWritesToPodsThatStayBehind(t *testing.T) {

@@ -39,15 +39,20 @@ func (a *Agent) obey(control protocol.Control) {
 		return
 	}
 	a.status.Phase = protocol.PhaseRunning
-	if control.Paused {
+	idle, why := protocol.WorkerPaused, protocol.ExitPaused
+	switch {
+	case control.Cordoned:
+		a.status.Phase = protocol.PhaseCordoned
+		idle, why = protocol.WorkerStopped, protocol.ExitDrained
+	case control.Paused:
 		a.status.Phase = protocol.PhasePaused
 	}
 	for i := range a.status.Workers {
 		worker := &a.status.Workers[i]
 		switch {
-		case control.Paused && worker.State != protocol.WorkerPaused:
-			a.retire(worker, protocol.ExitPaused)
-		case !control.Paused && worker.State == protocol.WorkerPaused:
+		case a.status.Phase != protocol.PhaseRunning && worker.State != idle:
+			a.retire(worker, why)
+		case a.status.Phase == protocol.PhaseRunning && (worker.State == protocol.WorkerPaused || worker.State == protocol.WorkerStopped):
 			worker.State, worker.PID = protocol.WorkerIdle, a.nextPID()
 		}
 	}
@@ -85,6 +90,8 @@ func (a *Agent) end(worker *protocol.Worker, why protocol.ExitReason) {
 	case protocol.PhaseTerminating:
 		worker.State = protocol.WorkerStopped
 		a.checkEnded()
+	case protocol.PhaseCordoned:
+		worker.State = protocol.WorkerStopped
 	case protocol.PhasePaused:
 		worker.State = protocol.WorkerPaused
 	case protocol.PhaseRunning:
@@ -135,7 +142,7 @@ func (a *Agent) Finish(slot int, outcome Outcome) {
 		switch a.status.Phase {
 		case protocol.PhasePaused:
 			why = protocol.ExitPaused
-		case protocol.PhaseTerminating:
+		case protocol.PhaseTerminating, protocol.PhaseCordoned:
 			why = protocol.ExitDrained
 		case protocol.PhaseRunning:
 		}
