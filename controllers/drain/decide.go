@@ -4,6 +4,7 @@
 package drain
 
 import (
+	"math"
 	"slices"
 	"time"
 
@@ -83,16 +84,16 @@ func (d *decision) release() {
 		}
 		return
 	}
-	needed := len(d.pods)
-	if d.rolling {
-		// The rollout removes idle pods as well as any other, so those stay cordoned
-		// that the pool can do without.
-		needed = int(d.Wanted) - d.serving()
-	}
+	missing := int(d.Wanted) - d.serving()
 	for _, pod := range slices.Backward(d.pods) {
-		if pod.Cordoned && needed > 0 {
-			needed--
-			d.uncordon(pod)
+		// A rollout removes drained pods as well as any other, so those stay cordoned
+		// that the pool can do without.
+		if !pod.Cordoned || d.rolling && missing <= 0 {
+			continue
+		}
+		d.uncordon(pod)
+		if pod.Ready {
+			missing--
 		}
 	}
 	d.takeBackCosts()
@@ -117,11 +118,11 @@ func (d *decision) uncordon(pod *Pod) {
 	}
 }
 
-// takeBackCosts takes the lowest cost from pods that are not cordoned: a pod may have
-// been un-cordoned by hand. Any other cost is somebody else's.
+// takeBackCosts takes the lowest cost from pods that are not on their way out: one may
+// have been un-cordoned by hand. Any other cost is somebody else's.
 func (d *decision) takeBackCosts() {
 	for _, pod := range d.pods {
-		if !pod.Cordoned && pod.DeletionCost == MinimumCost {
+		if !pod.Cordoned && pod.DeletionCost == MinimumCost && !(d.victims[pod] && d.removable(pod)) {
 			d.plan.Costs[pod.Name] = 0
 		}
 	}
@@ -221,8 +222,9 @@ func (d *decision) lower(unborn, going int) {
 		// Only all pods at once can go.
 	case !d.rolling:
 		d.plan.Replicas -= int32(unborn + min(sure, going))
-	case sure >= going:
-		// In parts it could not be seen which part the controllers have done.
+	case sure >= going && going < int(d.Replicas):
+		// In parts it could not be seen which part the controllers have done; and at
+		// zero the pods go that the rollout has besides.
 		d.plan.Replicas -= int32(going)
 	}
 	d.plan.Reason = Draining
@@ -235,9 +237,9 @@ func (d *decision) lower(unborn, going int) {
 }
 
 // sure is how many pods may be removed, from any ReplicaSet, so that only removable
-// ones can be hit.
+// ones can be hit; no number is too large if all pods are.
 func (d *decision) sure() int {
-	sure := len(d.pods)
+	sure := math.MaxInt
 	for _, set := range d.sets {
 		if n := d.sureOf(set); n < len(set) {
 			sure = min(sure, n)

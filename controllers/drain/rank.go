@@ -93,7 +93,7 @@ func rank(pods []*Pod, now time.Time, silence time.Duration) {
 // lastingClass is the class without a cost of ours that is about to be taken back.
 func (p *Pod) lastingClass() class {
 	c := p.class()
-	if !p.Cordoned && c.cost == MinimumCost {
+	if !p.Cordoned && !p.neverStarted() && c.cost == MinimumCost {
 		c.cost = 0
 	}
 	return c

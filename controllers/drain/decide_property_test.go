@@ -1,0 +1,288 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package drain
+
+import (
+	"reflect"
+	"slices"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/types"
+	"pgregory.net/rapid"
+)
+
+// cases is how many pools each property is tried on.
+const cases = 100_000
+
+// promise is what a plan must keep, tried on one pool.
+type promise struct {
+	*rapid.T
+	in    Input
+	plan  Plan
+	after Input
+	pods  map[string]Pod // before
+}
+
+func (p promise) rolling() bool {
+	return p.in.RollingOut || slices.ContainsFunc(p.in.Pods, func(pod Pod) bool { return pod.ReplicaSet != p.in.Pods[0].ReplicaSet })
+}
+
+func (p promise) sets() map[types.UID][]Pod {
+	sets := map[types.UID][]Pod{}
+	for _, pod := range p.after.Pods {
+		sets[pod.ReplicaSet] = append(sets[pod.ReplicaSet], pod)
+	}
+	return sets
+}
+
+// TestAPlanKeepsItsPromises tries every promise on any pool.
+func TestAPlanKeepsItsPromises(t *testing.T) {
+	check(t, cases, func(t *rapid.T) {
+		in := anyInput(t)
+		before := slices.Clone(in.Pods)
+		p := promise{T: t, in: in, plan: Decide(in), pods: map[string]Pod{}}
+		if !slices.Equal(before, in.Pods) {
+			t.Fatal("the input was changed")
+		}
+		for _, pod := range in.Pods {
+			p.pods[pod.Name] = pod
+		}
+		p.after = apply(in, p.plan)
+		p.replicas()
+		p.nothingIsLost()
+		p.idleFirst()
+		p.noMoreThanNeeded()
+		p.wellFormed()
+		p.frozenInARollout()
+		p.costs()
+		if p.plan.Message == "" || p.plan.Recheck < 0 {
+			t.Fatalf("the plan is %+v", p.plan)
+		}
+	})
+}
+
+// replicas stay between what there is and what is wanted.
+func (p promise) replicas() {
+	if p.plan.Replicas < p.in.Wanted {
+		p.Fatalf("%d replicas where %d are wanted", p.plan.Replicas, p.in.Wanted)
+	}
+	if p.plan.Replicas > max(p.in.Wanted, p.in.Replicas) {
+		p.Fatalf("%d replicas where there are %d and %d are wanted", p.plan.Replicas, p.in.Replicas, p.in.Wanted)
+	}
+}
+
+// nothingIsLost: whichever pods the controllers take for the lower replicas, they hit
+// no job.
+func (p promise) nothingIsLost() {
+	lowered := int(p.in.Replicas - p.plan.Replicas)
+	if lowered <= 0 {
+		return
+	}
+	for _, set := range p.sets() {
+		lost := lostTo(set, len(set)-int(p.plan.Replicas))
+		if p.rolling() {
+			lost = lostTo(set, lowered)
+		}
+		if p.plan.Replicas == 0 {
+			lost = set
+		}
+		for _, pod := range lost {
+			if !harmless(p.after, pod) {
+				p.Fatalf("lowered by %d, and %s may be hit: %+v", lowered, pod.Name, pod)
+			}
+		}
+	}
+}
+
+// idleFirst: a pod is not made a victim while it is busy, or nothing is known of it,
+// if an idle one that the ReplicaSet holds for equal stays.
+func (p promise) idleFirst() {
+	for _, name := range p.plan.Cordon {
+		victim := p.pods[name]
+		if victim.Cordoned || victim.Heard && victim.Busy == 0 {
+			continue
+		}
+		for _, other := range p.after.Pods {
+			before := p.pods[other.Name]
+			if other.ReplicaSet == victim.ReplicaSet && before.lastingClass() == victim.lastingClass() &&
+				!before.Cordoned && !other.Cordoned && other.Heard && other.Busy == 0 {
+				p.Fatalf("%s is cordoned (busy: %d, heard: %t) while %s is idle", name, victim.Busy, victim.Heard, other.Name)
+			}
+		}
+	}
+}
+
+// noMoreThanNeeded: no more pods are cordoned than there are too many.
+func (p promise) noMoreThanNeeded() {
+	most := int(max(p.in.Replicas-p.in.Wanted, 0))
+	switch {
+	case p.in.Wanted == 0 && p.in.Replicas > 0, !p.plan.Writes():
+		return // all go; or nothing can be decided yet
+	case p.rolling() && !p.in.DeadlinePassed, p.rolling() && most == 0:
+		most = len(p.in.Pods)
+	case p.rolling():
+		most = max(most, len(p.sets()))
+	}
+	cordoned := 0
+	for _, pod := range p.after.Pods {
+		if pod.Cordoned && (pod.Started || pod.Heard) {
+			cordoned++
+		}
+	}
+	if cordoned > most {
+		p.Fatalf("%d pods are cordoned, %d of %d are wanted", cordoned, p.in.Wanted, p.in.Replicas)
+	}
+}
+
+// wellFormed: names are sorted and none is cordoned and un-cordoned at once.
+func (p promise) wellFormed() {
+	for _, names := range [][]string{p.plan.Cordon, p.plan.Uncordon} {
+		if !slices.IsSorted(names) || len(slices.Compact(slices.Clone(names))) != len(names) {
+			p.Fatalf("the names are %v", names)
+		}
+	}
+	for _, name := range p.plan.Uncordon {
+		if slices.Contains(p.plan.Cordon, name) || !p.pods[name].Cordoned {
+			p.Fatalf("%s is un-cordoned: %+v", name, p.pods[name])
+		}
+	}
+}
+
+// frozenInARollout: nobody is made to go for a smaller size, and nobody is called
+// back whom the size does not need.
+func (p promise) frozenInARollout() {
+	if !p.rolling() || p.in.DeadlinePassed || p.in.Wanted == 0 {
+		return
+	}
+	if p.plan.Replicas < p.in.Replicas || len(p.plan.Cordon) > 0 {
+		p.Fatalf("a rollout is in progress, and the plan is %+v", p.plan)
+	}
+	serving := 0
+	for _, pod := range p.in.Pods {
+		if pod.Ready && !pod.Cordoned {
+			serving++
+		}
+	}
+	released := 0
+	for _, name := range p.plan.Uncordon {
+		if p.pods[name].Ready {
+			released++
+		}
+	}
+	if missing := max(int(p.in.Wanted)-serving, 0); released > missing || missing == 0 && len(p.plan.Uncordon) > 0 {
+		p.Fatalf("%d pods serve, %d are wanted, and %v are un-cordoned", serving, p.in.Wanted, p.plan.Uncordon)
+	}
+}
+
+// costs: the lowest one is given to victims that may go, and taken from pods that stay.
+func (p promise) costs() {
+	for name, cost := range p.plan.Costs {
+		i := slices.IndexFunc(p.after.Pods, func(pod Pod) bool { return pod.Name == name })
+		before, after := p.pods[name], p.after.Pods[i]
+		switch {
+		case cost == MinimumCost && before.DeletionCost != MinimumCost && (harmless(p.after, after) || !after.Started):
+		case cost == 0 && before.DeletionCost == MinimumCost && (!before.Cordoned || !after.Cordoned):
+		default:
+			p.Fatalf("%s gets the cost %d: before %+v, after %+v", name, cost, before, after)
+		}
+	}
+}
+
+// TestAPlanIsStable: carried out and made again, with nothing heard meanwhile, it
+// soon plans nothing; and it never calls back whom it has just sent away.
+func TestAPlanIsStable(t *testing.T) {
+	check(t, cases, func(t *rapid.T) {
+		in := anyInput(t)
+		cordoned := map[string]bool{}
+		for pass := 0; ; pass++ {
+			plan := Decide(in)
+			if again := Decide(in); !reflect.DeepEqual(plan, again) {
+				t.Fatalf("the same pool gave %+v and %+v", plan, again)
+			}
+			if !plan.Writes() && plan.Replicas == in.Replicas {
+				return
+			}
+			if pass == 4 {
+				t.Fatalf("pass %d still plans %+v", pass, plan)
+			}
+			for _, name := range plan.Uncordon {
+				if cordoned[name] {
+					t.Fatalf("pass %d un-cordons %s, which was cordoned before", pass, name)
+				}
+			}
+			for _, name := range plan.Cordon {
+				if cordoned[name] {
+					t.Fatalf("pass %d cordons %s again", pass, name)
+				}
+				cordoned[name] = true
+			}
+			in = apply(in, plan)
+		}
+	})
+}
+
+// TestAPoolReachesItsSize: victims drain, controllers act, and in a bounded number of
+// passes there are as many pods as wanted, none cordoned.
+func TestAPoolReachesItsSize(t *testing.T) {
+	check(t, cases, func(t *rapid.T) {
+		in := anyInput(t)
+		in.RollingOut = in.RollingOut && in.DeadlinePassed // else it ends by itself
+		if !in.RollingOut {
+			in.MaxSurge = 0
+			for i := range in.Pods {
+				in.Pods[i].ReplicaSet = "set"
+			}
+		}
+		most := 6 + 3*len(in.Pods)
+		for pass := 0; ; pass++ {
+			plan := Decide(in)
+			if !plan.Writes() && plan.Replicas == in.Replicas && in.Replicas == in.Wanted && len(in.Pods) <= int(in.Wanted+in.MaxSurge) {
+				break
+			}
+			if pass == most {
+				t.Fatalf("after %d passes there are %d pods, %d replicas, %d wanted, and the plan is %+v",
+					pass, len(in.Pods), in.Replicas, in.Wanted, plan)
+			}
+			in = drainVictims(removeSurplus(t, apply(in, plan)))
+			if in.Replicas == 0 {
+				in.Pods = nil
+			}
+		}
+		for _, pod := range in.Pods {
+			if pod.Cordoned && !in.RollingOut {
+				t.Fatalf("%s is still cordoned", pod.Name)
+			}
+		}
+	})
+}
+
+// removeSurplus does what the controllers do: each pod too many goes, from any
+// ReplicaSet, of those it holds for equal the last.
+func removeSurplus(t *rapid.T, in Input) Input {
+	for len(in.Pods) > int(in.Replicas+in.MaxSurge) {
+		sets := map[types.UID][]Pod{}
+		for _, pod := range in.Pods {
+			sets[pod.ReplicaSet] = append(sets[pod.ReplicaSet], pod)
+		}
+		from := in.Pods[0].ReplicaSet
+		if len(sets) > 1 {
+			from = in.Pods[rapid.IntRange(0, len(in.Pods)-1).Draw(t, "from the set of")].ReplicaSet
+		}
+		lost := lostTo(sets[from], 1)
+		name := lost[len(lost)-1].Name
+		in.Pods = slices.DeleteFunc(slices.Clone(in.Pods), func(pod Pod) bool { return pod.Name == name })
+	}
+	return in
+}
+
+// drainVictims lets every agent do what it was told.
+func drainVictims(in Input) Input {
+	for i := range in.Pods {
+		pod := &in.Pods[i]
+		if pod.Cordoned {
+			pod.Heard, pod.LastHeard, pod.Obeys, pod.Drained, pod.Busy = true, in.Now, true, true, 0
+		}
+	}
+	return in
+}
