@@ -145,7 +145,9 @@ type Backlog struct {
 	Queues []QueueDepth `json:"queues,omitempty"`
 }
 
-// QueueDepth is what one queue holds.
+// QueueDepth is what one queue holds. A driver that has to look at each job to count
+// them (Database) stops at 100,000 of a queue, or fewer where many queues are asked
+// for, and counts no more than it looked at.
 type QueueDepth struct {
 	// Queue is its name.
 	Queue string `json:"queue"`
@@ -161,16 +163,16 @@ type QueueDepth struct {
 	Reserved int64 `json:"reserved"`
 	// DueSoon is the number of delayed jobs that are due within SoonSeconds.
 	DueSoon int64 `json:"dueSoon,omitempty"`
-	// OldestSeconds is how long the oldest ready job has been ready; absent if there
-	// is none or the backend does not tell.
+	// OldestSeconds is how long the oldest ready job has been ready, or at least that;
+	// absent if there is none or the backend does not tell.
 	OldestSeconds *float64 `json:"oldestSeconds,omitempty"`
 	// NextDueSeconds is in how long the next job becomes ready by itself: a delayed one
 	// that is due, or a reserved one that counts as abandoned; absent if there is none.
 	NextDueSeconds *float64 `json:"nextDueSeconds,omitempty"`
-	// Failed is the number of jobs that failed for good and are kept; absent where the
-	// backend does not know.
+	// Failed is the number of jobs that failed for good and are kept, among the latest
+	// 10,000 of all queues; absent where the backend does not know.
 	Failed *int64 `json:"failed,omitempty"`
-	// MaxTimeoutSeconds is the longest timeout of their own among the sampled waiting
-	// jobs; absent if none has one.
+	// MaxTimeoutSeconds is the longest timeout of their own among the waiting jobs that
+	// were sampled, which happens once a minute; absent if none has one.
 	MaxTimeoutSeconds *int64 `json:"maxTimeoutSeconds,omitempty"`
 }

@@ -1,0 +1,174 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package database
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+
+	"queueworker.dev/queueworker/api/protocol"
+	"queueworker.dev/queueworker/backlog"
+	"queueworker.dev/queueworker/backlog/settings"
+)
+
+const (
+	// maxRows is how many rows of one queue are looked at, and allRows how many of all
+	// queues together, unless there are so many queues that each would get less than
+	// minRows.
+	maxRows = 100_000
+	allRows = 1_000_000
+	minRows = 2_000
+	// greetEvery is how often the server is asked again which it is.
+	greetEvery = 10 * time.Minute
+	// statementTime is after how long the server gives a query up.
+	statementTime = 2500 * time.Millisecond
+)
+
+// Driver measures queues in an SQL database; it implements backlog.Driver.
+type Driver struct {
+	settings settings.Database
+	dialect  dialect
+	db       *sql.DB
+	// server says which server it is; empty until it was asked.
+	server  string
+	greeted time.Time
+	failed  failedCounts
+	samples sampler
+}
+
+// A dialect is what differs between the servers.
+type dialect interface {
+	// open prepares connections; it makes none.
+	open(settings.Database) (*sql.DB, error)
+	// greet asks the server for its name and version, and learns of it what its
+	// queries need.
+	greet(ctx context.Context, db *sql.DB) (string, error)
+	// begin is run first in each transaction; empty: nothing.
+	begin() string
+	// counts makes the queries that count the jobs of the queues. The result has
+	// for each queue its index and the columns of type counted.
+	counts(queues []backlog.Queue, at moments, rows int) []query
+	// payloads makes the query for the payloads of the first few jobs of each queue:
+	// the index of the queue, and the payload or null if it is too long.
+	payloads(queues []backlog.Queue) query
+	// failed makes the query for the number of failed jobs of each queue, by name.
+	failed() query
+	// refusal says what an error of the server means, if it is one.
+	refusal(err error) (code string, text string, ok bool)
+}
+
+// query is SQL with its arguments.
+type query struct {
+	sql       string
+	arguments []any
+}
+
+// New returns a driver; it connects when it measures.
+func New(s settings.Database) (*Driver, error) {
+	d := &Driver{settings: s, dialect: newDialect(s)}
+	db, err := d.dialect.open(s)
+	if err != nil {
+		return nil, backlog.Errorf(protocol.BacklogMisconfigured, "The database settings cannot be used: %s. Correct the DB_ variables of the worker container, or connection.database of the QueueApp.", s.Secrets.Clean(err.Error()))
+	}
+	db.SetMaxOpenConns(1)
+	db.SetMaxIdleConns(1)
+	db.SetConnMaxLifetime(time.Hour)
+	d.db = db
+	return d, nil
+}
+
+func newDialect(s settings.Database) dialect {
+	if s.Kind == protocol.DatabasePostgreSQL {
+		return &postgreSQL{settings: s}
+	}
+	return &mySQL{settings: s}
+}
+
+// Close implements backlog.Driver.
+func (d *Driver) Close() error { return d.db.Close() }
+
+// Describe implements backlog.Driver.
+func (d *Driver) Describe() string {
+	server := d.server
+	if server == "" {
+		server = string(d.settings.Kind)
+	}
+	return fmt.Sprintf("%s at %s, database %s, table %s", server, d.settings.Address(), d.settings.Name, d.settings.Table)
+}
+
+// Measure implements backlog.Driver.
+func (d *Driver) Measure(ctx context.Context, request backlog.Request) ([]protocol.QueueDepth, error) {
+	if err := d.greet(ctx, request.Now); err != nil {
+		d.server = ""
+		return nil, d.explain(err)
+	}
+	rows := max(minRows, min(maxRows, allRows/max(1, len(request.Queues))))
+	found, err := d.count(ctx, request, rows)
+	if err != nil {
+		d.server = ""
+		return nil, d.explain(err)
+	}
+	failed := d.countFailed(ctx, request.Now)
+	timeouts := d.sample(ctx, request)
+	depths := make([]protocol.QueueDepth, len(request.Queues))
+	for i, queue := range request.Queues {
+		depths[i] = found[i].depth(request, queue, d.settings.RetryAfter, rows)
+		if depths[i].Reason != "" {
+			continue
+		}
+		depths[i].MaxTimeoutSeconds = timeouts[queue.Name]
+		if failed != nil {
+			depths[i].Failed = new(failed[queue.Name])
+		}
+	}
+	return depths, nil
+}
+
+func (d *Driver) greet(ctx context.Context, now time.Time) error {
+	if d.server != "" && now.Sub(d.greeted) < greetEvery {
+		return nil
+	}
+	server, err := d.dialect.greet(ctx, d.db)
+	if err != nil {
+		return err
+	}
+	d.server, d.greeted = d.settings.Secrets.Clean(server), now
+	return nil
+}
+
+// read runs queries in a read-only transaction, and hands each row to scan.
+func (d *Driver) read(ctx context.Context, queries []query, scan func(*sql.Rows) error) error {
+	transaction, err := d.db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
+	if err != nil {
+		return err
+	}
+	defer func() { _ = transaction.Rollback() }() // nothing was written
+	if begin := d.dialect.begin(); begin != "" {
+		if _, err := transaction.ExecContext(ctx, begin); err != nil {
+			return err
+		}
+	}
+	for _, q := range queries {
+		if err := readRows(ctx, transaction, q, scan); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func readRows(ctx context.Context, transaction *sql.Tx, q query, scan func(*sql.Rows) error) error {
+	rows, err := transaction.QueryContext(ctx, q.sql, q.arguments...)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = rows.Close() }()
+	for rows.Next() {
+		if err := scan(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}

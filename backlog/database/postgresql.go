@@ -1,0 +1,103 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package database
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib"
+
+	"queueworker.dev/queueworker/backlog"
+	"queueworker.dev/queueworker/backlog/settings"
+)
+
+// postgreSQL is PostgreSQL and what speaks its protocol.
+type postgreSQL struct{ settings settings.Database }
+
+func (p *postgreSQL) open(s settings.Database) (*sql.DB, error) {
+	// The password is not in this text, so that no error about it can show it.
+	text := fmt.Sprintf("host=%s port=%d user=%s dbname=%s sslmode=%s connect_timeout=2",
+		quoteSetting(s.Host), s.Port, quoteSetting(s.Username), quoteSetting(s.Name), s.SSLMode)
+	if s.CertificateFile != "" {
+		text += " sslrootcert=" + quoteSetting(s.CertificateFile)
+	}
+	config, err := pgx.ParseConfig(text)
+	if err != nil {
+		return nil, err
+	}
+	config.Password = s.Password
+	// A connection pool such as PgBouncer lends its connections for a transaction:
+	// nothing may be prepared or set for longer than that.
+	config.DefaultQueryExecMode = pgx.QueryExecModeExec
+	config.StatementCacheCapacity, config.DescriptionCacheCapacity = 0, 0
+	return stdlib.OpenDB(*config), nil
+}
+
+func quoteSetting(value string) string {
+	return "'" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(value) + "'"
+}
+
+func (p *postgreSQL) greet(ctx context.Context, db *sql.DB) (string, error) {
+	var version string
+	if err := db.QueryRowContext(ctx, "SHOW server_version").Scan(&version); err != nil {
+		return "", err
+	}
+	version, _, _ = strings.Cut(version, " ") // what follows is the distribution's
+	return "PostgreSQL " + version, nil
+}
+
+// begin makes the server read by the index: a scan of the whole table, or a bitmap of
+// all of a queue's rows, would not end after the rows that are wanted.
+func (p *postgreSQL) begin() string {
+	return fmt.Sprintf("SET LOCAL statement_timeout = %d; SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off;"+
+		" SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL jit = off", statementTime.Milliseconds())
+}
+
+func (p *postgreSQL) counts(queues []backlog.Queue, at moments, rows int) []query {
+	names, soon := make([]string, len(queues)), make([]int64, len(queues))
+	for i, queue := range queues {
+		names[i], soon[i] = queue.Name, at.now+int64(queue.Soon.Seconds())
+	}
+	text := fmt.Sprintf("SELECT q.n - 1, c.* FROM unnest($1::text[], $2::bigint[]) WITH ORDINALITY AS q(name, soon, n)"+
+		" CROSS JOIN LATERAL (SELECT %s FROM (SELECT reserved_at, available_at FROM %s WHERE queue = q.name LIMIT %d) AS w) AS c",
+		columns(at, "q.soon"), quoteName(p.settings.Table, `"`), rows)
+	return []query{{sql: text, arguments: []any{names, soon}}}
+}
+
+func (p *postgreSQL) payloads(queues []backlog.Queue) query {
+	names := make([]string, len(queues))
+	for i, queue := range queues {
+		names[i] = queue.Name
+	}
+	return query{sql: fmt.Sprintf("SELECT q.n - 1, p.payload FROM unnest($1::text[]) WITH ORDINALITY AS q(name, n)"+
+		" CROSS JOIN LATERAL (SELECT CASE WHEN octet_length(payload) <= %d THEN payload END AS payload FROM %s WHERE queue = q.name LIMIT %d) AS p",
+		longest, quoteName(p.settings.Table, `"`), samples), arguments: []any{names}}
+}
+
+func (p *postgreSQL) failed() query {
+	return query{sql: fmt.Sprintf("SELECT queue, COUNT(*) FROM (SELECT queue FROM %s ORDER BY id DESC LIMIT %d) AS f GROUP BY queue",
+		quoteName(p.settings.FailedTable, `"`), maxFailed)}
+}
+
+func (p *postgreSQL) refusal(err error) (code, text string, ok bool) {
+	if refused, found := errors.AsType[*pgconn.PgError](err); found {
+		return refused.Code, refused.Message, true
+	}
+	return "", "", false
+}
+
+// quoteName quotes a table's name with its schema in front.
+func quoteName(name, mark string) string {
+	parts := strings.Split(name, ".")
+	for i, part := range parts {
+		parts[i] = mark + strings.ReplaceAll(part, mark, mark+mark) + mark
+	}
+	return strings.Join(parts, ".")
+}

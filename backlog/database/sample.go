@@ -1,0 +1,101 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package database
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"math"
+	"time"
+
+	"queueworker.dev/queueworker/backlog"
+)
+
+const (
+	// samples is how many jobs of a queue are looked at for their timeout, sampleEvery
+	// how often, and maxSampled in how many queues at once.
+	samples     = 5
+	sampleEvery = time.Minute
+	maxSampled  = 20
+	// longest is the length in bytes of a payload above which it is not read.
+	longest = 16 << 10
+)
+
+// sampled is the longest timeout of a queue's jobs, as looked at last.
+type sampled struct {
+	at      time.Time
+	timeout *int64
+}
+
+// sampler remembers what was sampled, by queue.
+type sampler map[string]sampled
+
+// due returns the queues to be looked at now, and forgets those not asked for.
+func (s *sampler) due(request backlog.Request) []backlog.Queue {
+	kept := make(sampler, len(request.Queues))
+	var due []backlog.Queue
+	for _, queue := range request.Queues {
+		last := (*s)[queue.Name]
+		kept[queue.Name] = last
+		if len(due) < maxSampled && request.Now.Sub(last.at) >= sampleEvery {
+			due = append(due, queue)
+		}
+	}
+	*s = kept
+	return due
+}
+
+// sample returns the longest timeout of the jobs of each queue. What cannot be read
+// is left out: timeouts are advice, and counts are not to fail for them.
+func (d *Driver) sample(ctx context.Context, request backlog.Request) map[string]*int64 {
+	if due := d.samples.due(request); len(due) > 0 {
+		timeouts := make([]*int64, len(due))
+		err := d.read(ctx, []query{d.dialect.payloads(due)}, func(row *sql.Rows) error {
+			var index int
+			var payload []byte
+			if err := row.Scan(&index, &payload); err != nil {
+				return err
+			}
+			if timeout, ok := timeoutOf(payload); ok && index >= 0 && index < len(due) {
+				timeouts[index] = longer(timeouts[index], timeout)
+			}
+			return nil
+		})
+		for i, queue := range due {
+			if err != nil {
+				timeouts[i] = nil
+			}
+			d.samples[queue.Name] = sampled{at: request.Now, timeout: timeouts[i]}
+		}
+	}
+	all := make(map[string]*int64, len(d.samples))
+	for name, s := range d.samples {
+		all[name] = s.timeout
+	}
+	return all
+}
+
+func longer(a *int64, b int64) *int64 {
+	if a != nil && *a >= b {
+		return a
+	}
+	return &b
+}
+
+// timeoutOf reads the timeout in seconds that a job sets for itself. Of the payload
+// nothing else is kept.
+func timeoutOf(payload []byte) (int64, bool) {
+	var job struct {
+		Timeout *float64 `json:"timeout"`
+	}
+	if json.Unmarshal(payload, &job) != nil || job.Timeout == nil {
+		return 0, false
+	}
+	seconds := math.Floor(*job.Timeout)
+	if !(seconds >= 1 && seconds <= math.MaxInt32) {
+		return 0, false
+	}
+	return int64(seconds), true
+}

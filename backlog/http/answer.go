@@ -1,0 +1,157 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package http
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+
+	"queueworker.dev/queueworker/api/protocol"
+	"queueworker.dev/queueworker/backlog"
+)
+
+// answer is the document that is expected.
+type answer struct {
+	Queues []depth `json:"queues"`
+}
+
+// depth is what the endpoint says of one queue. Pointers tell what was left out.
+type depth struct {
+	Queue             string   `json:"queue"`
+	Error             string   `json:"error"`
+	Ready             *int64   `json:"ready"`
+	Delayed           int64    `json:"delayed"`
+	Reserved          int64    `json:"reserved"`
+	DueSoon           int64    `json:"dueSoon"`
+	OldestSeconds     *float64 `json:"oldestSeconds"`
+	NextDueSeconds    *float64 `json:"nextDueSeconds"`
+	Failed            *int64   `json:"failed"`
+	MaxTimeoutSeconds *int64   `json:"maxTimeoutSeconds"`
+}
+
+const (
+	// maxCount is more than any queue holds, and low enough for sums of counts.
+	maxCount = 1 << 50
+	// maxSeconds is about three thousand years.
+	maxSeconds = 1e11
+)
+
+// parse reads an answer strictly, and returns the depths of the queues asked for,
+// in that order. A queue the endpoint says nothing of could not be measured.
+func parse(body []byte, asked []backlog.Queue) ([]protocol.QueueDepth, error) {
+	decoder := json.NewDecoder(bytes.NewReader(body))
+	decoder.DisallowUnknownFields()
+	var a answer
+	if err := decoder.Decode(&a); err != nil {
+		return nil, notJSON(err)
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("something follows the JSON document")
+	}
+	if a.Queues == nil {
+		return nil, errors.New("the list queues is missing")
+	}
+	told := make(map[string]*depth, len(a.Queues))
+	for i := range a.Queues {
+		d := &a.Queues[i]
+		if told[d.Queue] != nil {
+			return nil, fmt.Errorf("a queue is named twice, the second time in queues[%d]", i)
+		}
+		if field := d.wrong(); field != "" {
+			return nil, fmt.Errorf("queues[%d].%s", i, field)
+		}
+		told[d.Queue] = d
+	}
+	depths := make([]protocol.QueueDepth, 0, len(asked))
+	for _, queue := range asked {
+		depths = append(depths, told[queue.Name].depth(queue))
+	}
+	return depths, nil
+}
+
+// notJSON says what is wrong with a document, without its content.
+func notJSON(err error) error {
+	if field, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+		return fmt.Errorf("the field %s must not be a %s", field.Field, kindOf(field.Value))
+	}
+	if _, ok := errors.AsType[*json.SyntaxError](err); ok {
+		return errors.New("it is not JSON")
+	}
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return errors.New("it is not JSON, or ends too early")
+	}
+	return errors.New("it has a field that is not documented")
+}
+
+// kindOf is the JSON kind in an error of encoding/json, which may have the value behind it.
+func kindOf(value string) string {
+	for i, r := range value {
+		if r == ' ' {
+			return value[:i]
+		}
+	}
+	return value
+}
+
+// wrong names the first field that makes no sense, and why.
+func (d *depth) wrong() string {
+	if d.Error == "" && d.Ready == nil {
+		return "ready is missing"
+	}
+	for _, count := range []struct {
+		name  string
+		value *int64
+	}{
+		{"ready", d.Ready}, {"delayed", &d.Delayed}, {"reserved", &d.Reserved}, {"dueSoon", &d.DueSoon},
+		{"failed", d.Failed}, {"maxTimeoutSeconds", d.MaxTimeoutSeconds},
+	} {
+		switch {
+		case count.value == nil:
+		case *count.value < 0:
+			return count.name + " is negative"
+		case *count.value > maxCount:
+			return count.name + " is too large"
+		}
+	}
+	if absurd(d.OldestSeconds) {
+		return "oldestSeconds is negative or too large"
+	}
+	if absurd(d.NextDueSeconds) {
+		return "nextDueSeconds is negative or too large"
+	}
+	return ""
+}
+
+func absurd(seconds *float64) bool {
+	return seconds != nil && (*seconds < 0 || *seconds > maxSeconds)
+}
+
+func (d *depth) depth(queue backlog.Queue) protocol.QueueDepth {
+	switch {
+	case d == nil:
+		return protocol.QueueDepth{
+			Queue: queue.Name, Reason: protocol.BacklogNotFound,
+			Message: "The endpoint said nothing of this queue: it must answer for each that is asked for.",
+		}
+	case d.Error != "":
+		return protocol.QueueDepth{
+			Queue: queue.Name, Reason: protocol.BacklogUnreadable,
+			Message: "The endpoint could not measure this queue; its own log says why.",
+		}
+	}
+	depth := protocol.QueueDepth{
+		Queue: queue.Name, Ready: *d.Ready, Delayed: d.Delayed, Reserved: d.Reserved,
+		NextDueSeconds: d.NextDueSeconds, Failed: d.Failed, MaxTimeoutSeconds: d.MaxTimeoutSeconds,
+	}
+	if queue.Soon > 0 {
+		depth.DueSoon = d.DueSoon
+	}
+	if depth.Ready > 0 {
+		depth.OldestSeconds = d.OldestSeconds
+	}
+	return depth
+}

@@ -1,0 +1,143 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package http
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"time"
+
+	"queueworker.dev/queueworker/api/protocol"
+	"queueworker.dev/queueworker/backlog"
+	"queueworker.dev/queueworker/backlog/settings"
+)
+
+// Driver asks an endpoint; it implements backlog.Driver.
+type Driver struct {
+	settings settings.HTTP
+	client   *http.Client
+}
+
+// New returns a driver; it connects when it measures.
+func New(s settings.HTTP) *Driver {
+	transport := &http.Transport{
+		// The endpoint is the application's own: no proxy of the environment is meant.
+		Proxy: nil,
+		TLSClientConfig: &tls.Config{
+			MinVersion:         tls.VersionTLS12,
+			InsecureSkipVerify: s.InsecureSkipVerify, //nolint:gosec // the user's own wish
+		},
+		MaxConnsPerHost: 1, MaxIdleConns: 1, IdleConnTimeout: time.Minute,
+		MaxResponseHeaderBytes: 16 << 10, DisableCompression: true,
+	}
+	return &Driver{settings: s, client: &http.Client{
+		Transport:     transport,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}
+}
+
+// Describe implements backlog.Driver.
+func (d *Driver) Describe() string { return "the HTTP endpoint " + d.settings.Shown }
+
+// Close implements backlog.Driver.
+func (d *Driver) Close() error {
+	d.client.CloseIdleConnections()
+	return nil
+}
+
+// question is the document that is sent.
+type question struct {
+	Queues []queue `json:"queues"`
+}
+
+type queue struct {
+	Queue       string  `json:"queue"`
+	SoonSeconds float64 `json:"soonSeconds"`
+}
+
+// Measure implements backlog.Driver.
+func (d *Driver) Measure(ctx context.Context, request backlog.Request) ([]protocol.QueueDepth, error) {
+	body, err := d.fetch(ctx, request)
+	if err != nil {
+		return nil, err
+	}
+	depths, err := parse(body, request.Queues)
+	if err != nil {
+		return nil, backlog.Errorf(protocol.BacklogUnreadable, "%s answered something else than docs/backlog-http.md says: %s.",
+			d.settings.Shown, d.settings.Secrets.Clean(err.Error()))
+	}
+	return depths, nil
+}
+
+// fetch sends the question and returns the body of a good answer.
+func (d *Driver) fetch(ctx context.Context, request backlog.Request) ([]byte, error) {
+	q := question{Queues: make([]queue, 0, len(request.Queues))}
+	for _, wanted := range request.Queues {
+		q.Queues = append(q.Queues, queue{Queue: wanted.Name, SoonSeconds: wanted.Soon.Seconds()})
+	}
+	document, err := json.Marshal(q)
+	if err != nil {
+		return nil, fmt.Errorf("write the question: %w", err)
+	}
+	post, err := http.NewRequestWithContext(ctx, http.MethodPost, d.settings.URL, bytes.NewReader(document))
+	if err != nil {
+		return nil, backlog.Errorf(protocol.BacklogMisconfigured, "connection.http.url of the QueueApp cannot be asked: write an address such as http://queue-depth:8080/backlog.")
+	}
+	post.Header.Set("Content-Type", "application/json")
+	post.Header.Set("Accept", "application/json")
+	post.Header.Set("User-Agent", "queueworker-backlog")
+	if d.settings.Token != "" {
+		post.Header.Set("Authorization", "Bearer "+d.settings.Token)
+	}
+	response, err := d.client.Do(post)
+	if err != nil {
+		return nil, d.explain(err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	if problem := d.refusal(response.StatusCode); problem != nil {
+		return nil, problem
+	}
+	body, err := io.ReadAll(io.LimitReader(response.Body, protocol.MaxBacklogBytes+1))
+	if err != nil {
+		return nil, d.explain(err)
+	}
+	if len(body) > protocol.MaxBacklogBytes {
+		return nil, backlog.Errorf(protocol.BacklogUnreadable, "%s answered with more than %d bytes: it must answer for the queues asked for alone.",
+			d.settings.Shown, protocol.MaxBacklogBytes)
+	}
+	return body, nil
+}
+
+func (d *Driver) explain(err error) error {
+	if problem, ok := backlog.Unreachable(err, "the endpoint "+d.settings.Shown, "connection.http.insecureSkipVerify of the QueueApp"); ok {
+		return problem
+	}
+	return backlog.Errorf(protocol.BacklogUnreadable, "%s does not answer as an HTTP server does: check connection.http.url of the QueueApp.", d.settings.Shown)
+}
+
+// refusal says what a status other than 200 means. The body is not shown: it may
+// hold anything.
+func (d *Driver) refusal(status int) error {
+	answered := func(reason protocol.BacklogError, advice string) error {
+		return backlog.Errorf(reason, "%s answered with the status %d (%s): %s.", d.settings.Shown, status, http.StatusText(status), advice)
+	}
+	switch {
+	case status == http.StatusOK:
+		return nil
+	case status >= 300 && status < 400:
+		return answered(protocol.BacklogMisconfigured, "redirects are not followed; set connection.http.url of the QueueApp to where it leads")
+	case status == http.StatusUnauthorized || status == http.StatusForbidden:
+		return answered(protocol.BacklogDenied, "check the token in BACKLOG_TOKEN, and what the endpoint allows")
+	case status == http.StatusNotFound || status == http.StatusGone || status == http.StatusMethodNotAllowed:
+		return answered(protocol.BacklogNotFound, "it must accept POST; check connection.http.url of the QueueApp")
+	case status >= 500 || status == http.StatusTooManyRequests || status == http.StatusRequestTimeout:
+		return answered(protocol.BacklogUnreachable, "see the endpoint's own log")
+	}
+	return answered(protocol.BacklogUnreadable, "it must answer with 200; see docs/backlog-http.md")
+}

@@ -1,0 +1,153 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package probe
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"net/http"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"strings"
+	"syscall"
+	"time"
+
+	"queueworker.dev/queueworker/api/protocol"
+	"queueworker.dev/queueworker/backlog"
+	"queueworker.dev/queueworker/backlog/database"
+	httpdriver "queueworker.dev/queueworker/backlog/http"
+	"queueworker.dev/queueworker/backlog/redis"
+	"queueworker.dev/queueworker/backlog/settings"
+)
+
+// Exit codes of the probe.
+const (
+	exitOK     = 0
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+// memory is what the Go runtime keeps to, in bytes: a pod that only asks now and
+// then shall not grow to what one large answer needed.
+const memory = 16 << 20
+
+// Main is the program: it serves until it is told to end, and returns the exit code.
+func Main(arguments []string, version string) int {
+	flags := flag.NewFlagSet("backlog", flag.ContinueOnError)
+	address := flags.String("listen", fmt.Sprintf(":%d", protocol.Port), "address to serve on")
+	if err := flags.Parse(arguments); err != nil {
+		return exitUsage
+	}
+	debug.SetMemoryLimit(memory)
+	debug.SetGCPercent(50)
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
+	defer stop()
+	if err := run(ctx, *address, version); err != nil {
+		tell("%v", err)
+		return exitFailed
+	}
+	return exitOK
+}
+
+// tell writes one line to the log.
+func tell(format string, arguments ...any) {
+	fmt.Fprintf(os.Stderr, "queueworker-backlog: %s\n", strings.ReplaceAll(fmt.Sprintf(format, arguments...), "\n", " "))
+}
+
+func run(ctx context.Context, address, version string) error {
+	config, driver, problem := configure(os.Environ())
+	if problem != nil {
+		tell("%s", problem.Message)
+	}
+	if driver != nil {
+		defer func() { _ = driver.Close() }()
+	}
+	listener, err := Listen(address)
+	if err != nil {
+		return fmt.Errorf("serve on %s: %w", address, err)
+	}
+	server := NewServer(New(driver, problem, tell), Identity{
+		Version: version, PodUID: os.Getenv(protocol.PodUIDEnv),
+		Namespace: config.Namespace, App: config.App, Driver: config.Driver,
+	})
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+	select {
+	case err = <-served:
+	case <-ctx.Done():
+		limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+		defer cancel()
+		err = server.Shutdown(limited)
+	}
+	if errors.Is(err, http.ErrServerClosed) || errors.Is(err, context.DeadlineExceeded) {
+		return nil
+	}
+	return err
+}
+
+// configure makes a driver of the environment, or says why it cannot.
+func configure(environ []string) (protocol.ProbeConfig, backlog.Driver, *backlog.Error) {
+	variables := make(map[string]string, len(environ))
+	for _, entry := range environ {
+		name, value, _ := strings.Cut(entry, "=")
+		variables[name] = value
+	}
+	config, err := parseConfig(variables[protocol.ProbeEnv])
+	if err != nil {
+		return config, nil, backlog.AsError(err, nil)
+	}
+	driver, err := newDriver(config, settings.NewEnvironment(variables, config.Variables))
+	if err != nil {
+		return config, nil, backlog.AsError(err, nil)
+	}
+	return config, driver, nil
+}
+
+func parseConfig(document string) (protocol.ProbeConfig, error) {
+	var config protocol.ProbeConfig
+	misconfigured := func(format string, arguments ...any) error {
+		return backlog.Errorf(protocol.BacklogMisconfigured, format, arguments...)
+	}
+	if document == "" {
+		return config, misconfigured("The environment variable %s is not set; it says what to ask, and the operator sets it.", protocol.ProbeEnv)
+	}
+	if json.Unmarshal([]byte(document), &config) != nil {
+		return config, misconfigured("The environment variable %s holds no configuration of a backlog probe; the operator sets it.", protocol.ProbeEnv)
+	}
+	if config.Version != protocol.Version {
+		return config, misconfigured("The configuration in %s has the version %d, and this probe understands %d: use the probe's image of the operator's own version.",
+			protocol.ProbeEnv, config.Version, protocol.Version)
+	}
+	return config, nil
+}
+
+// newDriver makes the driver that the configuration names.
+func newDriver(config protocol.ProbeConfig, environment settings.Environment) (backlog.Driver, error) {
+	switch config.Driver {
+	case protocol.DriverRedis:
+		s, err := settings.NewRedis(config, environment)
+		if err != nil {
+			return nil, err
+		}
+		return redis.New(s), nil
+	case protocol.DriverDatabase:
+		s, err := settings.NewDatabase(config, environment)
+		if err != nil {
+			return nil, err
+		}
+		return database.New(s)
+	case protocol.DriverHTTP:
+		s, err := settings.NewHTTP(config, environment)
+		if err != nil {
+			return nil, err
+		}
+		return httpdriver.New(s), nil
+	}
+	return nil, backlog.Errorf(protocol.BacklogMisconfigured, "The driver of the connection is none of %s, %s and %s: set connection.driver of the QueueApp.",
+		protocol.DriverRedis, protocol.DriverDatabase, protocol.DriverHTTP)
+}

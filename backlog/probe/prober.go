@@ -1,0 +1,203 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package probe
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"sync/atomic"
+	"time"
+
+	"queueworker.dev/queueworker/api/protocol"
+	"queueworker.dev/queueworker/backlog"
+)
+
+const (
+	// fresh is how old a measurement may be that answers a request.
+	fresh = time.Second
+	// apart is how soon after a measurement began the next may begin: one that lacks a
+	// queue is asked for again sooner than fresh, but not as often as anybody asks.
+	apart = 250 * time.Millisecond
+	// deadline is how long a measurement may take.
+	deadline = 3 * time.Second
+)
+
+// A Prober answers requests from measurements.
+type Prober struct {
+	driver backlog.Driver
+	// broken is what is wrong with the configuration; the driver is nil then.
+	broken *backlog.Error
+	now    func() time.Time
+	// tell is called with what changed about the backend, for the log.
+	tell func(format string, arguments ...any)
+
+	// turn is held by who measures, and guards wanted and what the driver holds.
+	turn   chan struct{}
+	wanted wanted
+	last   atomic.Pointer[measurement]
+	counts counters
+}
+
+// counters are how often the backend was asked.
+type counters struct {
+	measured, failed atomic.Int64
+}
+
+// measurement is what the backend said at a moment.
+type measurement struct {
+	began, ended time.Time
+	asked        map[string]time.Duration // soon, by queue
+	depths       map[string]protocol.QueueDepth
+	problem      *backlog.Error
+	backend      string
+}
+
+// New returns a prober of the driver; if that is nil, problem says why.
+func New(driver backlog.Driver, problem *backlog.Error, tell func(format string, arguments ...any)) *Prober {
+	p := &Prober{driver: driver, broken: problem, now: time.Now, tell: tell, turn: make(chan struct{}, 1), wanted: wanted{}}
+	if driver == nil && problem == nil {
+		p.broken = backlog.Errorf(protocol.BacklogMisconfigured, "There is no backend to ask.")
+	}
+	return p
+}
+
+// Answer answers a request, measuring if need be. It returns early if ctx ends.
+func (p *Prober) Answer(ctx context.Context, request protocol.BacklogRequest) protocol.Backlog {
+	if p.broken != nil {
+		return protocol.Backlog{Version: protocol.Version, Reason: p.broken.Reason, Message: p.broken.Message}
+	}
+	soon := time.Duration(request.SoonSeconds * float64(time.Second))
+	if m := p.last.Load(); m.serves(request.Queues, soon, p.now()) {
+		p.remember(request.Queues, soon)
+		return p.document(m, request.Queues)
+	}
+	select {
+	case p.turn <- struct{}{}:
+		defer func() { <-p.turn }()
+	case <-ctx.Done():
+		return protocol.Backlog{Version: protocol.Version, Reason: protocol.BacklogUnreachable, Message: "The backend has not answered yet."}
+	}
+	p.wanted.add(request.Queues, soon, p.now())
+	m := p.last.Load()
+	if !m.serves(request.Queues, soon, p.now()) {
+		m = p.measure(ctx, m)
+	}
+	return p.document(m, request.Queues)
+}
+
+// remember keeps queues wanted that a measurement had already; if somebody measures
+// at this moment, that is for the next to do.
+func (p *Prober) remember(queues []string, soon time.Duration) {
+	select {
+	case p.turn <- struct{}{}:
+		p.wanted.add(queues, soon, p.now())
+		<-p.turn
+	default:
+	}
+}
+
+// serves tells whether a measurement answers for the queues at a time.
+func (m *measurement) serves(queues []string, soon time.Duration, now time.Time) bool {
+	if m == nil || now.Sub(m.ended) > fresh {
+		return false
+	}
+	for _, name := range queues {
+		if asked, found := m.asked[name]; !found || asked != soon {
+			return false
+		}
+	}
+	return true
+}
+
+// measure asks the backend for all queues that are wanted. It goes on when the one
+// who asked leaves, for others wait for the same.
+func (p *Prober) measure(ctx context.Context, last *measurement) *measurement {
+	if last != nil {
+		pause(ctx, apart-p.now().Sub(last.began))
+	}
+	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), deadline)
+	defer cancel()
+	request := backlog.Request{Queues: p.wanted.list(p.now()), Now: p.now()}
+	m := &measurement{began: request.Now, asked: map[string]time.Duration{}}
+	for _, queue := range request.Queues {
+		m.asked[queue.Name] = queue.Soon
+	}
+	depths, err := p.ask(limited, request)
+	m.ended, m.backend = p.now(), p.driver.Describe()
+	p.counts.measured.Add(1)
+	if err != nil {
+		p.counts.failed.Add(1)
+		m.problem = backlog.AsError(err, nil)
+	} else {
+		m.depths = make(map[string]protocol.QueueDepth, len(depths))
+		for i := range depths {
+			m.depths[depths[i].Queue] = depths[i]
+		}
+	}
+	p.tellChange(last, m)
+	p.last.Store(m)
+	return m
+}
+
+// ask asks the driver. A fault of the driver's own costs one measurement.
+func (p *Prober) ask(ctx context.Context, request backlog.Request) (depths []protocol.QueueDepth, err error) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			err = backlog.Errorf(protocol.BacklogUnreadable, "The probe failed on what the backend answered (%T); please report this.", fault)
+		}
+	}()
+	depths, err = p.driver.Measure(ctx, request)
+	if err == nil && len(depths) != len(request.Queues) {
+		err = fmt.Errorf("%d queues were measured of %d", len(depths), len(request.Queues))
+	}
+	return depths, err
+}
+
+// pause waits, but not longer than ctx.
+func pause(ctx context.Context, length time.Duration) {
+	if length <= 0 {
+		return
+	}
+	select {
+	case <-time.After(length):
+	case <-ctx.Done():
+	}
+}
+
+func (p *Prober) tellChange(last, now *measurement) {
+	var before, after string
+	if last != nil && last.problem != nil {
+		before = last.problem.Message
+	}
+	if now.problem != nil {
+		after = now.problem.Message
+	}
+	switch {
+	case after != "" && after != before:
+		p.tell("%s", after)
+	case after == "" && (last == nil || before != ""):
+		p.tell("reading %s", now.backend)
+	}
+}
+
+// document makes the answer for the queues of a measurement.
+func (p *Prober) document(m *measurement, queues []string) protocol.Backlog {
+	document := protocol.Backlog{
+		Version: protocol.Version, Backend: m.backend,
+		AgeSeconds: math.Max(0, p.now().Sub(m.ended).Seconds()),
+	}
+	if m.problem != nil {
+		document.Reason, document.Message = m.problem.Reason, m.problem.Message
+		return document
+	}
+	for _, name := range queues {
+		depth, found := m.depths[name]
+		if !found {
+			depth = protocol.QueueDepth{Queue: name, Reason: protocol.BacklogUnreadable, Message: "The queue was left out of the measurement."}
+		}
+		document.Queues = append(document.Queues, depth)
+	}
+	return document
+}

@@ -1,0 +1,62 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package probe
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"queueworker.dev/queueworker/api/protocol"
+)
+
+const (
+	// maxRequestBytes bounds a request: as many queues as are allowed, with long names.
+	maxRequestBytes = 256 << 10
+	// maxNameBytes bounds a queue's name; a column of Laravel's jobs table holds 255 characters.
+	maxNameBytes = 255
+	// maxSoonSeconds bounds the time that "soon" may mean.
+	maxSoonSeconds = 7 * 24 * 3600
+)
+
+// parseRequest reads a request. Fields that are not known are of a newer operator,
+// and left alone. The error is a sentence.
+func parseRequest(body []byte) (protocol.BacklogRequest, error) {
+	var request protocol.BacklogRequest
+	decoder := json.NewDecoder(bytes.NewReader(body))
+	if err := decoder.Decode(&request); err != nil {
+		return request, errors.New("the request is no JSON document such as {\"queues\": [\"default\"]}")
+	}
+	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
+		return request, errors.New("something follows the JSON document")
+	}
+	return request, checkRequest(request)
+}
+
+func checkRequest(request protocol.BacklogRequest) error {
+	switch {
+	case len(request.Queues) == 0:
+		return errors.New("the list queues is empty; name at least one")
+	case len(request.Queues) > protocol.MaxBacklogQueues:
+		return fmt.Errorf("queues has %d names; at most %d are allowed", len(request.Queues), protocol.MaxBacklogQueues)
+	case !(request.SoonSeconds >= 0 && request.SoonSeconds <= maxSoonSeconds):
+		return fmt.Errorf("soonSeconds must be between 0 and %d", maxSoonSeconds)
+	}
+	seen := make(map[string]bool, len(request.Queues))
+	for i, name := range request.Queues {
+		switch {
+		case name == "" || len(name) > maxNameBytes:
+			return fmt.Errorf("queues[%d] has %d bytes; between 1 and %d are allowed", i, len(name), maxNameBytes)
+		case strings.ContainsRune(name, 0):
+			return fmt.Errorf("queues[%d] holds a zero byte", i)
+		case seen[name]:
+			return fmt.Errorf("queues[%d] was named before", i)
+		}
+		seen[name] = true
+	}
+	return nil
+}

@@ -1,0 +1,134 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package redis
+
+import (
+	"math"
+	"strconv"
+
+	"queueworker.dev/queueworker/api/protocol"
+	"queueworker.dev/queueworker/backlog"
+)
+
+// answer is what the script returns for one queue.
+type answer struct {
+	ready, due, delayed, abandoned, reserved, soon, timeout int64
+	head                                                    string
+	// Seconds since 1970; absent where there is none.
+	oldest, oldestDue, oldestAbandoned, nextDue, nextAbandoned *float64
+}
+
+func (a answer) jobs() int64 { return a.ready + a.due + a.delayed + a.abandoned + a.reserved }
+
+// parse reads the script's reply.
+func parse(reply any) (answer, bool) {
+	fields, _ := reply.([]any)
+	if len(fields) != 13 {
+		return answer{}, false
+	}
+	var numbers [7]int64
+	for i := range numbers {
+		number, ok := fields[i].(int64)
+		if !ok {
+			return answer{}, false
+		}
+		numbers[i] = number
+	}
+	var texts [6]string
+	for i := range texts {
+		text, ok := fields[len(numbers)+i].(string)
+		if !ok {
+			return answer{}, false
+		}
+		texts[i] = text
+	}
+	return answer{
+		ready: numbers[0], due: numbers[1], delayed: numbers[2], abandoned: numbers[3], reserved: numbers[4],
+		soon: numbers[5], timeout: numbers[6], head: texts[0],
+		oldest: second(texts[1]), oldestDue: second(texts[2]), oldestAbandoned: second(texts[3]),
+		nextDue: second(texts[4]), nextAbandoned: second(texts[5]),
+	}, true
+}
+
+// second reads a moment; what is no number of this age is absent.
+func second(text string) *float64 {
+	value, err := strconv.ParseFloat(text, 64)
+	if err != nil || math.IsNaN(value) || math.Abs(value) > 1e11 {
+		return nil
+	}
+	return &value
+}
+
+// earliest returns the lowest of the moments that are there.
+func earliest(moments ...*float64) *float64 {
+	var lowest *float64
+	for _, moment := range moments {
+		if moment != nil && (lowest == nil || *moment < *lowest) {
+			lowest = moment
+		}
+	}
+	return lowest
+}
+
+// depths makes depths of the answers behind the prefix that counts.
+func (d *Driver) depths(request backlog.Request, questions []question) ([]protocol.QueueDepth, error) {
+	jobs := make([]int64, len(d.prefix.candidates))
+	answers := make([]answer, len(questions))
+	for i := range questions {
+		q := &questions[i]
+		if q.command.Err() != nil {
+			continue
+		}
+		var ok bool
+		if answers[i], ok = parse(q.command.Val()); !ok {
+			return nil, backlog.Errorf(protocol.BacklogUnreadable,
+				"The server at %s answered a script with something that is not understood: check that it is Redis or compatible with it.", d.settings.Address)
+		}
+		jobs[q.candidate] += answers[i].jobs()
+	}
+	counting := d.prefix.learn(jobs)
+	depths := make([]protocol.QueueDepth, 0, len(request.Queues))
+	for i := range questions {
+		q := &questions[i]
+		if q.candidate != counting {
+			continue
+		}
+		if err := q.command.Err(); err != nil {
+			problem := d.ofQueue(err, q.keys[0])
+			depths = append(depths, protocol.QueueDepth{Queue: q.queue.Name, Reason: problem.Reason, Message: problem.Message})
+			continue
+		}
+		depths = append(depths, depth(request, q, answers[i], d.memory[q.queue.Name]))
+	}
+	return depths, nil
+}
+
+// depth makes a depth of an answer and of what is remembered of the queue.
+func depth(request backlog.Request, q *question, a answer, m *memory) protocol.QueueDepth {
+	if q.sampling {
+		m.sampled, m.timeout = request.Now, nil
+		if a.timeout > 0 {
+			m.timeout = new(a.timeout)
+		}
+	}
+	if a.head != m.head {
+		m.head, m.since = a.head, request.Now
+	}
+	if a.oldest == nil && a.head != "" && request.Now.After(m.since) {
+		// Before Laravel 12.11 a payload does not tell when it was dispatched. But a job
+		// that has stood at the head for a while has waited for so long at least.
+		a.oldest = new(float64(m.since.UnixMilli()) / 1000)
+	}
+	depth := protocol.QueueDepth{
+		Queue: q.queue.Name, Ready: a.ready + a.due + a.abandoned, Delayed: a.delayed, Reserved: a.reserved,
+		DueSoon: a.soon, MaxTimeoutSeconds: m.timeout,
+	}
+	if oldest := earliest(a.oldest, a.oldestDue, a.oldestAbandoned); oldest != nil && depth.Ready > 0 {
+		depth.OldestSeconds = request.Age(*oldest)
+	}
+	if next := earliest(a.nextDue, a.nextAbandoned); next != nil {
+		depth.NextDueSeconds = request.Until(*next)
+	}
+	return depth
+}

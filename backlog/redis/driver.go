@@ -1,0 +1,147 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package redis
+
+import (
+	"context"
+	"crypto/tls"
+	_ "embed"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/logging"
+	"github.com/redis/go-redis/v9/maintnotifications"
+
+	"queueworker.dev/queueworker/api/protocol"
+	"queueworker.dev/queueworker/backlog"
+	"queueworker.dev/queueworker/backlog/settings"
+)
+
+// maxBatch is how many scripts are sent in one round trip: it bounds what server
+// and probe hold in memory.
+const maxBatch = 1000
+
+// Driver measures queues in Redis; it implements backlog.Driver.
+type Driver struct {
+	settings settings.Redis
+	client   redis.UniversalClient
+	// server says which server it is, such as "Redis 7.0.15"; empty until it was asked
+	// on the present connection.
+	server  string
+	cluster bool
+	prefix  prefixChoice
+	// memory holds what is remembered of each queue from one measurement to the next.
+	memory map[string]*memory
+}
+
+// New returns a driver; it connects when it measures.
+func New(s settings.Redis) *Driver {
+	logging.Disable() // a failed connection is told by Measure, and nobody else
+	d := &Driver{settings: s, prefix: prefixChoice{candidates: s.Prefixes}, memory: map[string]*memory{}}
+	d.client = redis.NewClient(d.options())
+	return d
+}
+
+func (d *Driver) options() *redis.Options {
+	o := &redis.Options{
+		Network: d.settings.Network, Addr: d.settings.Address,
+		Username: d.settings.Username, Password: d.settings.Password, DB: d.settings.Database,
+		// What older servers and proxies understand too.
+		Protocol: 2, DisableIdentity: true, ClientName: "",
+		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
+		PoolSize:                 1, MaxRetries: 1, DialerRetries: 1,
+		DialTimeout: 2 * time.Second, ReadTimeout: 3 * time.Second, WriteTimeout: 3 * time.Second, ContextTimeoutEnabled: true,
+	}
+	if d.settings.TLS {
+		o.TLSConfig = &tls.Config{
+			ServerName: d.settings.ServerName, MinVersion: tls.VersionTLS12,
+			InsecureSkipVerify: d.settings.InsecureSkipVerify, //nolint:gosec // the user's own wish
+		}
+	}
+	return o
+}
+
+// clusterClient finds the other servers of a cluster from the one that is known.
+func (d *Driver) clusterClient() *redis.ClusterClient {
+	o := d.options()
+	return redis.NewClusterClient(&redis.ClusterOptions{
+		Addrs: []string{o.Addr}, Username: o.Username, Password: o.Password, TLSConfig: o.TLSConfig,
+		Protocol: o.Protocol, DisableIdentity: true, MaintNotificationsConfig: o.MaintNotificationsConfig,
+		PoolSize: o.PoolSize, MaxRetries: o.MaxRetries, DialerRetries: o.DialerRetries,
+		DialTimeout: o.DialTimeout, ReadTimeout: o.ReadTimeout, WriteTimeout: o.WriteTimeout, ContextTimeoutEnabled: true,
+	})
+}
+
+// Close implements backlog.Driver.
+func (d *Driver) Close() error { return d.client.Close() }
+
+// Describe implements backlog.Driver.
+func (d *Driver) Describe() string {
+	server := d.server
+	if server == "" {
+		server = "Redis"
+	}
+	return fmt.Sprintf("%s at %s, database %d, %s", server, d.settings.Address, d.settings.Database, d.prefix.describe())
+}
+
+// Measure implements backlog.Driver.
+func (d *Driver) Measure(ctx context.Context, request backlog.Request) ([]protocol.QueueDepth, error) {
+	if d.server == "" {
+		if err := d.greet(ctx); err != nil {
+			return nil, d.explain(ctx, err)
+		}
+	}
+	questions := d.questions(request)
+	for start := 0; start < len(questions); start += maxBatch {
+		if err := d.ask(ctx, questions[start:min(start+maxBatch, len(questions))]); err != nil {
+			d.server = "" // whatever answers next may be another one
+			return nil, d.explain(ctx, err)
+		}
+	}
+	return d.depths(request, questions)
+}
+
+// greet asks a server which it is, once for each connection that was lost.
+func (d *Driver) greet(ctx context.Context) error {
+	text, err := d.client.Info(ctx, "server").Result()
+	if forbidden(err) { // only what needs the right to ask
+		text, err = "", nil
+	}
+	if err != nil {
+		return err
+	}
+	facts := map[string]string{}
+	for line := range strings.Lines(text) {
+		if name, value, found := strings.Cut(strings.TrimSpace(line), ":"); found {
+			facts[name] = value
+		}
+	}
+	switch {
+	case facts["valkey_version"] != "":
+		d.server = "Valkey " + d.settings.Secrets.Clean(facts["valkey_version"])
+	case facts["redis_version"] != "":
+		d.server = "Redis " + d.settings.Secrets.Clean(facts["redis_version"])
+	default:
+		d.server = "Redis"
+	}
+	if cluster := facts["redis_mode"] == "cluster"; cluster != d.cluster {
+		return d.change(cluster)
+	}
+	return nil
+}
+
+// change takes the client for a cluster or for a single server.
+func (d *Driver) change(cluster bool) error {
+	var old io.Closer = d.client
+	d.cluster = cluster
+	if cluster {
+		d.client = d.clusterClient()
+	} else {
+		d.client = redis.NewClient(d.options())
+	}
+	return old.Close()
+}

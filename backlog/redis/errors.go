@@ -1,0 +1,114 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package redis
+
+import (
+	"context"
+	"errors"
+	"net"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+
+	"queueworker.dev/queueworker/api/protocol"
+	"queueworker.dev/queueworker/backlog"
+)
+
+// refusal is a sign in what a server answers, and what it means.
+type refusal struct {
+	sign   string
+	reason protocol.BacklogError
+	// message has the server's address in place of %s.
+	message string
+}
+
+// refusals by the words of Redis and of its relatives, the first that fits.
+var refusals = []refusal{
+	{"protected mode", protocol.BacklogDenied, "Redis at %s is in protected mode and answers its own machine alone: give it a password (requirepass) and set REDIS_PASSWORD, or turn protected-mode off."},
+	{"WRONGPASS", protocol.BacklogDenied, "Redis at %s refused the user or the password: correct REDIS_USERNAME and REDIS_PASSWORD."},
+	{"invalid password", protocol.BacklogDenied, "Redis at %s refused the password: correct REDIS_PASSWORD."},
+	{"without any password configured", protocol.BacklogDenied, "Redis at %s has no password, and the settings give one: clear REDIS_PASSWORD, or set the server's requirepass."},
+	{"NOAUTH", protocol.BacklogDenied, "Redis at %s wants a password, and none is set: set REDIS_PASSWORD in the env of the worker container."},
+	{"NOPERM", protocol.BacklogDenied, "Redis at %s does not let this user count jobs: allow it EVAL, EVALSHA and the reading of lists and sorted sets, which workers need too."},
+	{"can't run this command", protocol.BacklogDenied, "Redis at %s does not let this user count jobs: allow it the reading of lists and sorted sets, which workers need too."},
+	{"max number of clients", protocol.BacklogUnreachable, "Redis at %s has as many clients as it allows (maxclients): raise that, or run fewer workers."},
+	{"LOADING", protocol.BacklogUnreachable, "Redis at %s is still loading its data."},
+	{"MASTERDOWN", protocol.BacklogUnreachable, "Redis at %s is a replica that has lost its primary."},
+	{"CLUSTERDOWN", protocol.BacklogUnreachable, "The Redis cluster at %s is down: some of its servers are missing."},
+	{"BUSY", protocol.BacklogUnreachable, "Redis at %s is busy with a script that does not end."},
+	{"DB index is out of range", protocol.BacklogNotFound, "Redis at %s has no database of that number: correct REDIS_DB or connection.redis.database of the QueueApp."},
+	{"SELECT is not allowed", protocol.BacklogNotFound, "Redis at %s has only the database 0: correct REDIS_DB or connection.redis.database of the QueueApp."},
+	{"unknown command", protocol.BacklogUnreadable, "The server at %s does not know a command that Laravel's queues need: check that it is Redis or compatible with it."},
+}
+
+func (d *Driver) refusal(text string) (*backlog.Error, bool) {
+	for _, r := range refusals {
+		if strings.Contains(text, r.sign) {
+			return backlog.Errorf(r.reason, r.message, d.settings.Address), true
+		}
+	}
+	return nil, false
+}
+
+// explain says why nothing could be measured.
+func (d *Driver) explain(ctx context.Context, err error) error {
+	if problem, ok := d.refusal(err.Error()); ok {
+		return problem
+	}
+	if problem, ok := backlog.Unreachable(err, "Redis at "+d.settings.Address, "connection.redis.insecureSkipVerify of the QueueApp"); ok {
+		// A server that turns a client away says so before anything was asked, and
+		// closes; the library has asked by then and finds it closed.
+		if refused, found := d.refusal(d.greeting(ctx)); found && !d.settings.TLS {
+			return refused
+		}
+		return problem
+	}
+	return backlog.Errorf(protocol.BacklogUnreadable, "Redis at %s gave an answer that is not understood: %s.",
+		d.settings.Address, d.settings.Secrets.Clean(err.Error()))
+}
+
+// greeting is what the server says of itself to a new client: nothing, or why it
+// turns it away.
+func (d *Driver) greeting(ctx context.Context) string {
+	ctx, cancel := context.WithTimeout(ctx, 300*time.Millisecond)
+	defer cancel()
+	connection, err := new(net.Dialer).DialContext(ctx, d.settings.Network, d.settings.Address)
+	if err != nil {
+		return ""
+	}
+	defer func() { _ = connection.Close() }()
+	_ = connection.SetReadDeadline(time.Now().Add(300 * time.Millisecond))
+	text := make([]byte, 512)
+	n, _ := connection.Read(text) // the deadline is the usual end
+	return string(text[:n])
+}
+
+// ofOneQueue tells whether an error is about one queue's keys and leaves the others
+// be: a key of another type, or one that this user may not read.
+func ofOneQueue(err error) bool {
+	text := err.Error()
+	return serverSaid(err) && (strings.Contains(text, "WRONGTYPE") || strings.Contains(text, "NOSCRIPT") ||
+		strings.Contains(text, "NOPERM") && strings.Contains(text, "keys"))
+}
+
+// ofQueue says why one queue could not be measured.
+func (d *Driver) ofQueue(err error, key string) *backlog.Error {
+	key = d.settings.Secrets.Clean(key)
+	if strings.Contains(err.Error(), "WRONGTYPE") {
+		return backlog.Errorf(protocol.BacklogUnreadable, "One of the keys %s, %s:delayed and %s:reserved is no queue of Laravel's: something else is stored under its name.", key, key, key)
+	}
+	return backlog.Errorf(protocol.BacklogDenied, "Redis at %s does not let this user read the keys %s*, which workers need too: allow it (ACL).", d.settings.Address, key)
+}
+
+// forbidden tells whether a server knows who asks and does not let them.
+func forbidden(err error) bool {
+	return err != nil && serverSaid(err) && (strings.Contains(err.Error(), "NOPERM") || strings.Contains(err.Error(), "unknown command"))
+}
+
+// serverSaid tells an answer from a connection that failed.
+func serverSaid(err error) bool {
+	var said redis.Error
+	return errors.As(err, &said)
+}

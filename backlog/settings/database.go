@@ -1,0 +1,173 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package settings
+
+import (
+	"net"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"queueworker.dev/queueworker/api/protocol"
+	"queueworker.dev/queueworker/backlog"
+)
+
+// Database says where the jobs table is.
+type Database struct {
+	Kind protocol.DatabaseKind
+	// Network is tcp or unix. Host is a name, an address or the path of a socket
+	// (PostgreSQL: of its directory), Port the number of the port.
+	Network, Host string
+	Port          int
+	// Name is the name of the database.
+	Name               string
+	Username, Password string
+	// SSLMode is PostgreSQL's sslmode.
+	SSLMode string
+	// CertificateFile holds the authorities that may sign the server's certificate.
+	// MySQL is spoken to with TLS if it is set, as PHP does.
+	CertificateFile string
+	// Table and FailedTable may have a schema in front, with a dot.
+	Table, FailedTable string
+	// RetryAfter is after how long a reserved job is given out again.
+	RetryAfter time.Duration
+	// Secrets are what may not be told.
+	Secrets backlog.Secrets
+}
+
+const defaultRetryAfter = 90 * time.Second
+
+// NewDatabase finds where the jobs table is.
+func NewDatabase(config protocol.ProbeConfig, environment Environment) (Database, error) {
+	explicit := protocol.DatabaseBackend{}
+	if config.Database != nil {
+		explicit = *config.Database
+	}
+	address, err := environment.address("DB_URL", "DATABASE_URL")
+	if err != nil {
+		return Database{}, err
+	}
+	s := Database{
+		Name:     first(explicit.Name, strings.Trim(address.Path, "/"), environment.Get("DB_DATABASE")),
+		Username: first(address.User.Username(), environment.Get("DB_USERNAME")),
+		Password: first(password(address), environment.Get("DB_PASSWORD")),
+		Secrets:  environment.secrets("DB_URL", "DATABASE_URL", "DB_PASSWORD"),
+		SSLMode:  first(address.Query().Get("sslmode"), environment.Get("DB_SSLMODE"), "prefer"),
+	}
+	if s.Password != "" {
+		s.Secrets = append(s.Secrets, s.Password)
+	}
+	if s.RetryAfter = time.Duration(config.RetryAfterSeconds) * time.Second; s.RetryAfter <= 0 {
+		s.RetryAfter = defaultRetryAfter
+	}
+	if s.Kind, err = kind(explicit, address, environment); err != nil {
+		return Database{}, err
+	}
+	if s.Kind == protocol.DatabaseMySQL {
+		s.CertificateFile = environment.Get("MYSQL_ATTR_SSL_CA")
+	} else {
+		s.CertificateFile = first(address.Query().Get("sslrootcert"), environment.Get("DB_SSLROOTCERT"))
+	}
+	s.nameTables(explicit, environment)
+	if err := s.locate(explicit, address, environment); err != nil {
+		return Database{}, err
+	}
+	return s, s.check(environment)
+}
+
+func (s *Database) nameTables(explicit protocol.DatabaseBackend, environment Environment) {
+	s.Table = first(explicit.Table, environment.Get("DB_QUEUE_TABLE"), "jobs")
+	s.FailedTable = first(explicit.FailedTable, "failed_jobs")
+	schema := first(explicit.Schema, environment.Get("DB_SCHEMA"))
+	if s.Kind != protocol.DatabasePostgreSQL || schema == "" {
+		return
+	}
+	for _, table := range []*string{&s.Table, &s.FailedTable} {
+		if !strings.Contains(*table, ".") {
+			*table = schema + "." + *table
+		}
+	}
+}
+
+// kinds are Laravel's names of database connections and schemes of URLs.
+var kinds = map[string]protocol.DatabaseKind{
+	"pgsql": protocol.DatabasePostgreSQL, "postgres": protocol.DatabasePostgreSQL, "postgresql": protocol.DatabasePostgreSQL,
+	"mysql": protocol.DatabaseMySQL, "mysql2": protocol.DatabaseMySQL, "mariadb": protocol.DatabaseMySQL,
+}
+
+// kind says which server it is: a queue connection of its own names the database
+// connection, else the default one counts.
+func kind(explicit protocol.DatabaseBackend, address *url.URL, environment Environment) (protocol.DatabaseKind, error) {
+	switch explicit.Kind {
+	case protocol.DatabasePostgreSQL, protocol.DatabaseMySQL:
+		return explicit.Kind, nil
+	case "":
+	default:
+		return "", misconfigured("connection.database.kind of the QueueApp is neither PostgreSQL nor MySQL.")
+	}
+	for _, name := range []string{address.Scheme, environment.Get("DB_QUEUE_CONNECTION"), environment.Get("DB_CONNECTION")} {
+		if found, known := kinds[strings.ToLower(name)]; known {
+			return found, nil
+		}
+	}
+	if strings.HasPrefix(environment.Get("DB_CONNECTION"), "sqlite") {
+		return "", misconfigured("The jobs are in an SQLite file of a worker's pod, where nobody else can count them: use a database server, Redis, or the driver HTTP.")
+	}
+	return "", misconfigured("It is not known whether the jobs are in PostgreSQL or MySQL: set %s to pgsql, mysql or mariadb in the env of the worker container, or connection.database.kind of the QueueApp.",
+		environment.Name("DB_CONNECTION"))
+}
+
+// locate sets where the server is.
+func (s *Database) locate(explicit protocol.DatabaseBackend, address *url.URL, environment Environment) error {
+	s.Host = first(explicit.Host, address.Hostname(), environment.Get("DB_HOST"))
+	port := address.Port()
+	if explicit.Host != "" {
+		port = ""
+	}
+	if socket := environment.Get("DB_SOCKET"); socket != "" && s.Kind == protocol.DatabaseMySQL && explicit.Host == "" && address.Host == "" {
+		s.Host = socket
+	}
+	missing := 3306
+	if s.Kind == protocol.DatabasePostgreSQL {
+		missing = 5432
+	}
+	if name, own, err := net.SplitHostPort(s.Host); err == nil {
+		s.Host, port = name, own
+	}
+	s.Network, s.Host = "tcp", strings.Trim(s.Host, "[]")
+	if strings.HasPrefix(s.Host, "/") {
+		s.Network = "unix"
+	}
+	var err error
+	s.Port, err = number("port of the database", 65535, missing, decimal(explicit.Port), port, environment.Get("DB_PORT"))
+	return err
+}
+
+// check says what is missing.
+func (s *Database) check(environment Environment) error {
+	switch {
+	case s.Host == "":
+		return misconfigured("It is not known where the database is: set %s or %s in the env of the worker container, or connection.database.host of the QueueApp.",
+			environment.Name("DB_HOST"), environment.Name("DB_URL"))
+	case s.Name == "":
+		return misconfigured("It is not known which database the jobs are in: set %s in the env of the worker container, or connection.database.name of the QueueApp.",
+			environment.Name("DB_DATABASE"))
+	case s.Username == "":
+		return misconfigured("It is not known which user reads the jobs: set %s in the env of the worker container.", environment.Name("DB_USERNAME"))
+	case s.Kind == protocol.DatabasePostgreSQL && !sslModes[s.SSLMode]:
+		return misconfigured("%s is none of disable, allow, prefer, require, verify-ca and verify-full.", environment.Name("DB_SSLMODE"))
+	}
+	return nil
+}
+
+var sslModes = map[string]bool{"disable": true, "allow": true, "prefer": true, "require": true, "verify-ca": true, "verify-full": true}
+
+// Address is where the server is, for people.
+func (s *Database) Address() string {
+	if s.Network == "unix" {
+		return s.Host
+	}
+	return net.JoinHostPort(s.Host, strconv.Itoa(s.Port))
+}

@@ -1,0 +1,139 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package settings
+
+import (
+	"net"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"queueworker.dev/queueworker/api/protocol"
+	"queueworker.dev/queueworker/backlog"
+)
+
+// Redis says where the queues are in Redis.
+type Redis struct {
+	// Network is tcp or unix, Address a host with its port or the path of a socket.
+	Network, Address string
+	// TLS says whether to speak TLS, ServerName what the certificate must be for.
+	TLS                bool
+	ServerName         string
+	InsecureSkipVerify bool
+	Username, Password string
+	Database           int
+	// Prefixes are what the application may put in front of its keys: one if that is
+	// known, else those that Laravel's versions make of the application's name.
+	Prefixes []string
+	// Secrets are what may not be told.
+	Secrets backlog.Secrets
+}
+
+const defaultRedisPort = 6379
+
+// NewRedis finds where the queues are in Redis.
+func NewRedis(config protocol.ProbeConfig, environment Environment) (Redis, error) {
+	explicit := protocol.RedisBackend{}
+	if config.Redis != nil {
+		explicit = *config.Redis
+	}
+	address, err := environment.address("REDIS_URL")
+	if err != nil {
+		return Redis{}, err
+	}
+	s := Redis{
+		Username: first(address.User.Username(), environment.Get("REDIS_USERNAME")),
+		Password: first(password(address), environment.Get("REDIS_PASSWORD")),
+		Secrets:  environment.secrets("REDIS_URL", "REDIS_PASSWORD"),
+		Prefixes: prefixes(explicit, environment), InsecureSkipVerify: explicit.InsecureSkipVerify,
+	}
+	if s.Password != "" {
+		s.Secrets = append(s.Secrets, s.Password)
+	}
+	if s.Database, err = redisDatabase(explicit, address, environment); err != nil {
+		return Redis{}, err
+	}
+	return s, s.locate(explicit, address, environment)
+}
+
+func redisDatabase(explicit protocol.RedisBackend, address *url.URL, environment Environment) (int, error) {
+	if explicit.Database != nil {
+		return int(*explicit.Database), nil
+	}
+	fromURL := strings.Trim(address.Path, "/")
+	if address.Scheme == "unix" {
+		fromURL = ""
+	}
+	return number("number of the Redis database", 65535, 0, fromURL, environment.Get("REDIS_DB"))
+}
+
+// locate sets where the server is and how to speak to it.
+func (s *Redis) locate(explicit protocol.RedisBackend, address *url.URL, environment Environment) error {
+	scheme, host := address.Scheme, address.Hostname()
+	if scheme == "unix" {
+		host = address.Path
+	}
+	port := address.Port()
+	if host == "" {
+		scheme, host = splitScheme(environment.Get("REDIS_HOST"))
+		scheme = first(scheme, environment.Get("REDIS_SCHEME"))
+	}
+	if explicit.Host != "" {
+		scheme, host = splitScheme(explicit.Host)
+		port = ""
+	}
+	switch strings.ToLower(scheme) {
+	case "", "tcp", "redis", "unix":
+	case "tls", "rediss", "ssl":
+		s.TLS = true
+	default:
+		return misconfigured("The scheme of the Redis server's address is none of tcp, redis, tls, rediss and unix: correct %s or %s, or set connection.redis.host of the QueueApp.",
+			environment.Name("REDIS_URL"), environment.Name("REDIS_HOST"))
+	}
+	if strings.HasPrefix(host, "/") {
+		s.Network, s.Address = "unix", host
+		return nil
+	}
+	if host == "" {
+		return misconfigured("It is not known where Redis is: set %s or %s in the env of the worker container, or connection.redis.host of the QueueApp.",
+			environment.Name("REDIS_HOST"), environment.Name("REDIS_URL"))
+	}
+	// A port in the host wins over the variable, as the host is more particular.
+	if name, own, err := net.SplitHostPort(host); err == nil {
+		host, port = name, own
+	}
+	n, err := number("port of Redis", 65535, defaultRedisPort, decimal(explicit.Port), port, environment.Get("REDIS_PORT"))
+	if err != nil {
+		return err
+	}
+	s.Network, s.ServerName = "tcp", strings.Trim(host, "[]")
+	s.Address = net.JoinHostPort(s.ServerName, strconv.Itoa(n))
+	return nil
+}
+
+// splitScheme splits tls://host.
+func splitScheme(host string) (scheme, rest string) {
+	scheme, rest, found := strings.Cut(host, "://")
+	if !found {
+		return "", host
+	}
+	return scheme, rest
+}
+
+// prefixes returns what may be in front of the keys. Where REDIS_PREFIX is not set,
+// Laravel makes the prefix of APP_NAME, in a manner that changed in June 2025; the
+// environment does not tell which, so both are returned, the newer first.
+func prefixes(explicit protocol.RedisBackend, environment Environment) []string {
+	if explicit.Prefix != nil {
+		return []string{*explicit.Prefix}
+	}
+	if prefix, found := environment.Lookup("REDIS_PREFIX"); found {
+		return []string{prefix}
+	}
+	name := "Laravel"
+	if given, found := environment.Lookup("APP_NAME"); found {
+		name = given
+	}
+	return []string{Slug(name, "-") + "-database-", Slug(name, "_") + "_database_"}
+}
