@@ -6,9 +6,10 @@
 // and starts processes, their output is read for job events, and reports tell
 // the operator.
 //
-// It has two commands. `agent install DIR` copies the program into a directory,
+// It has three commands. `agent install DIR` copies the program into a directory,
 // from the agent's image into a volume that the worker container shares. `agent
-// run -- COMMAND...` supervises workers until the pod ends.
+// run -- COMMAND...` supervises workers until the pod ends. `agent await` is run in
+// the container before it is stopped, so that the agent does not miss the signal.
 package agent
 
 import (
@@ -32,6 +33,7 @@ const (
 const usage = `usage:
   agent install DIR          copy this program into DIR
   agent run [FLAGS] [-- COMMAND...]   supervise workers as PID 1 of a container
+  agent await                wait until PID 1 of this container catches SIGTERM
   agent version              print the version
 `
 
@@ -47,6 +49,8 @@ func Main(arguments []string, version string) int {
 		return install(rest)
 	case "run":
 		return runCommand(rest, version)
+	case "await":
+		return await("/proc/1/status")
 	case "version":
 		fmt.Println(version)
 		return exitOK
@@ -67,7 +71,7 @@ func runCommand(arguments []string, version string) int {
 	flags.StringVar(&p.control, "control-dir", protocol.ControlDir, "directory of the control documents")
 	flags.StringVar(&p.state, "state-dir", protocol.StateDir, "directory in which counts are kept")
 	flags.StringVar(&p.cgroup, "cgroup", "/sys/fs/cgroup", "where the container's control group is mounted")
-	flags.StringVar(&p.terminationMessage, "termination-message", "/dev/termination-log", "the container's termination message; empty: none")
+	flags.StringVar(&p.terminationMessage, protocol.TerminationMessageFlag, "/dev/termination-log", "the container's termination message; empty: none")
 	flags.StringVar(&p.address, "listen", fmt.Sprintf(":%d", protocol.Port), "address to serve status on")
 	if err := flags.Parse(arguments); err != nil {
 		return exitUsage

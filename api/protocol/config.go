@@ -26,6 +26,9 @@ const (
 	// ReadyPath on, by plain HTTP; PortName is its name in the pod.
 	Port     = 9797
 	PortName = "queueworker"
+	// TerminationMessageFlag is the flag of the agent that says where the container's
+	// termination message is, if not at the usual place.
+	TerminationMessageFlag = "termination-message"
 )
 
 // Runtimes that a Config may name.

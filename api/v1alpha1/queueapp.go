@@ -42,7 +42,7 @@ const (
 // QueueAppSpec is what the workers of one application share.
 //
 // +kubebuilder:validation:XValidation:rule="self.runtime == 'Custom' || !has(self.patterns)",message="patterns may only be set when runtime is Custom; a Laravel worker's output is understood without them",fieldPath=".patterns"
-// +kubebuilder:validation:XValidation:rule="self.runtime == 'Laravel' || !has(self.connection) || !has(self.connection.name) || self.connection.name == ”",message="connection.name may only be set when runtime is Laravel; a Custom worker gets its settings from its own command and env",fieldPath=".connection.name"
+// +kubebuilder:validation:XValidation:rule="self.runtime == 'Laravel' || !has(self.connection) || !has(self.connection.name) || size(self.connection.name) == 0",message="connection.name may only be set when runtime is Laravel; a Custom worker gets its settings from its own command and env",fieldPath=".connection.name"
 // +kubebuilder:validation:XValidation:rule="self.runtime == 'Laravel' || !has(self.connection) || self.connection.driver in ['HTTP', 'None']",message="connection.driver must be HTTP or None when runtime is Custom; Redis and Database are read the way Laravel writes them",fieldPath=".connection.driver"
 // +kubebuilder:validation:XValidation:rule="size(self.template.spec.containers) > 0",message="template must have at least one container",fieldPath=".template.spec.containers"
 type QueueAppSpec struct {

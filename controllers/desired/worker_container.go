@@ -28,7 +28,7 @@ func wrapWorker(container *corev1.Container, in Input, memory Memory, gracePerio
 	container.Command = []string{protocol.BinaryPath}
 	container.Args = []string{"run"}
 	if path := container.TerminationMessagePath; path != "" {
-		container.Args = append(container.Args, "--termination-log="+path)
+		container.Args = append(container.Args, "--"+protocol.TerminationMessageFlag+"="+path)
 	}
 	if len(command) > 0 {
 		container.Args = append(append(container.Args, "--"), command...)
@@ -46,6 +46,15 @@ func wrapWorker(container *corev1.Container, in Input, memory Memory, gracePerio
 	setResources(&container.Resources, &in.Worker.Spec, memory)
 	if container.ReadinessProbe == nil {
 		container.ReadinessProbe = readinessProbe()
+	}
+	if container.Lifecycle == nil {
+		container.Lifecycle = &corev1.Lifecycle{}
+	}
+	if container.Lifecycle.PreStop == nil {
+		// A pod that is removed the moment it starts: see `agent await`.
+		container.Lifecycle.PreStop = &corev1.LifecycleHandler{
+			Exec: &corev1.ExecAction{Command: []string{protocol.BinaryPath, "await"}},
+		}
 	}
 }
 
