@@ -1,0 +1,111 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package collector
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"slices"
+	"syscall"
+	"time"
+
+	"queueworker.dev/queueworker/api/protocol"
+)
+
+// asker asks backlog probes.
+type asker struct {
+	transport http.RoundTripper
+	timeout   time.Duration
+}
+
+// close lets go of the probes' connections.
+func (a *asker) close() {
+	if t, ok := a.transport.(interface{ CloseIdleConnections() }); ok {
+		t.CloseIdleConnections()
+	}
+}
+
+// askAll asks a probe for any number of queues. What keeps it from answering is
+// told like any other trouble, in the answer.
+func (a *asker) askAll(ctx context.Context, where Probe, request protocol.BacklogRequest) *protocol.Backlog {
+	if where.Address == "" {
+		return &protocol.Backlog{Reason: protocol.BacklogUnreachable, Message: "The backlog probe is not running yet."}
+	}
+	var whole *protocol.Backlog
+	for queues := range slices.Chunk(request.Queues, protocol.MaxBacklogQueues) {
+		part, err := a.ask(ctx, where, protocol.BacklogRequest{Queues: queues, SoonSeconds: request.SoonSeconds})
+		if err != nil {
+			return &protocol.Backlog{Reason: protocol.BacklogUnreachable, Message: a.explain(err, where.Address)}
+		}
+		if part.Reason != "" {
+			return part
+		}
+		if whole == nil {
+			whole = part
+			continue
+		}
+		whole.Queues = append(whole.Queues, part.Queues...)
+		whole.AgeSeconds = max(whole.AgeSeconds, part.AgeSeconds)
+	}
+	return whole
+}
+
+// ask asks for as many queues as one request may.
+func (a *asker) ask(ctx context.Context, where Probe, request protocol.BacklogRequest) (*protocol.Backlog, error) {
+	ctx, cancel := context.WithTimeout(ctx, a.timeout)
+	defer cancel()
+	question, err := json.Marshal(request)
+	if err != nil {
+		return nil, fmt.Errorf("encode the question: %w", err)
+	}
+	address := url.URL{Scheme: "http", Host: where.Address, Path: protocol.BacklogPath}
+	post, err := http.NewRequestWithContext(ctx, http.MethodPost, address.String(), bytes.NewReader(question))
+	if err != nil {
+		return nil, fmt.Errorf("form the question: %w", err)
+	}
+	post.Header.Set("Content-Type", "application/json")
+	post.Header.Set("User-Agent", header.Get("User-Agent"))
+	response, err := a.transport.RoundTrip(post)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = response.Body.Close() }() // nothing was written
+	if response.StatusCode != http.StatusOK {
+		return nil, refusal(fmt.Sprintf("answered with HTTP status %d instead of 200", response.StatusCode))
+	}
+	content, err := io.ReadAll(io.LimitReader(response.Body, protocol.MaxBacklogBytes+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(content) > protocol.MaxBacklogBytes {
+		return nil, refusal(fmt.Sprintf("answered with more than %d KiB", protocol.MaxBacklogBytes>>10))
+	}
+	return readBacklog(content, where, request.Queues)
+}
+
+// explain says in a sentence why there was no answer, and what helps.
+func (a *asker) explain(err error, address string) string {
+	var refused refusal
+	var network net.Error
+	switch {
+	case errors.As(err, &refused):
+		return fmt.Sprintf("The backlog probe at %s %s.", address, refused)
+	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &network) && network.Timeout():
+		return fmt.Sprintf("The backlog probe at %s gave no answer within %s; if that lasts, see whether a NetworkPolicy keeps the operator from port %d of the probe's pod.",
+			address, a.timeout, protocol.Port)
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return fmt.Sprintf("Nothing listens at %s: the backlog probe is starting or has died; if that lasts, see its pod's log.", address)
+	}
+	if operation, ok := errors.AsType[*net.OpError](err); ok {
+		err = operation.Err
+	}
+	return fmt.Sprintf("The backlog probe at %s could not be asked: %s.", address, cleanText(err.Error(), maxMessage/2))
+}

@@ -1,0 +1,65 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package collector
+
+import (
+	"slices"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"queueworker.dev/queueworker/api/protocol"
+)
+
+// toldBacklog is what a pool was last woken for.
+type toldBacklog struct {
+	known   bool
+	reason  protocol.BacklogError
+	message string
+	figures []int64
+}
+
+// standing is what a pool hears of at once: whether its backlog is known, and why not.
+func (t toldBacklog) standing() toldBacklog {
+	t.figures = nil
+	return t
+}
+
+func (t toldBacklog) equal(other toldBacklog) bool {
+	return t.known == other.known && t.reason == other.reason && t.message == other.message && slices.Equal(t.figures, other.figures)
+}
+
+// tell wakes the pools of an app for which the newest answer is news: at once for
+// what changes a condition and for the first job on empty queues; for changed
+// figures at once if the pool is Eager, else once a QuietInterval. Ages are no news.
+func (b *Backlogs) tell(app types.NamespacedName, p *probe, now time.Time) {
+	for key, pool := range b.pools {
+		if pool.use.App != app {
+			continue
+		}
+		news := newsOf(p.reportOf(pool.use.Queues))
+		if news.equal(pool.told) {
+			continue
+		}
+		urgent := pool.use.Eager || !news.standing().equal(pool.told.standing()) || empty(pool.told.figures) != empty(news.figures)
+		if urgent || now.Sub(pool.wokenAt) >= b.options.QuietInterval {
+			pool.told, pool.wokenAt = news, now
+			b.push(key)
+		}
+	}
+	poke(b.kick)
+}
+
+func newsOf(report BacklogReport) toldBacklog {
+	out := toldBacklog{known: !report.MeasuredAt.IsZero(), reason: report.Reason, message: report.Message}
+	for _, depth := range report.Queues {
+		out.figures = append(out.figures, depth.Ready, depth.Delayed, depth.Reserved, depth.DueSoon)
+	}
+	return out
+}
+
+// empty tells whether nothing waits or is delayed or worked on.
+func empty(figures []int64) bool {
+	return !slices.ContainsFunc(figures, func(n int64) bool { return n != 0 })
+}

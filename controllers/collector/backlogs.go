@@ -1,0 +1,352 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package collector
+
+import (
+	"cmp"
+	"context"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+
+	"queueworker.dev/queueworker/api/protocol"
+	"queueworker.dev/queueworker/api/v1alpha1"
+)
+
+// BacklogOptions configure Backlogs. The zero value of each field means its default.
+type BacklogOptions struct {
+	// Interval is the time between two questions to one probe, each time varied by up
+	// to 20 %. Default: 5 s.
+	Interval time.Duration
+	// Timeout bounds one question; a probe gives its backend 3 s. Default: 5 s.
+	Timeout time.Duration
+	// Concurrency is how many probes are asked at once. Default: 64.
+	Concurrency int
+	// QuietInterval is the shortest time between two wakes of a pool that is not Eager
+	// and whose figures alone have changed. Default: 60 s.
+	QuietInterval time.Duration
+}
+
+// Backlogs asks backlog probes how many jobs wait: each once an interval, for the
+// queues of all pools that use it. Its methods may be called from any goroutine,
+// also before Start; none of them waits for a probe or a reader.
+type Backlogs struct {
+	options BacklogOptions
+	asker   *asker
+	slots   chan struct{}
+	wakes   chan event.GenericEvent
+	kick    chan struct{}
+	// loops are the goroutines that follow one probe each.
+	loops sync.WaitGroup
+
+	mu      sync.Mutex
+	ctx     context.Context // nil before Start
+	probes  map[types.NamespacedName]*probe
+	pools   map[types.NamespacedName]*backlogPool
+	pending fifo[types.NamespacedName]
+	queued  map[types.NamespacedName]bool
+}
+
+// Probe is where a QueueApp's backlog probe is to be asked.
+type Probe struct {
+	// UID is the UID of the probe's pod; an answer that names another one is not taken.
+	UID types.UID
+	// Address is its IP address and port; empty while there is nobody to ask.
+	Address string
+}
+
+// BacklogUse is what a pool wants to know.
+type BacklogUse struct {
+	// App is the QueueApp whose probe knows it.
+	App types.NamespacedName
+	// Queues are the pool's queues in their order.
+	Queues []string
+	// Soon is the span of time of protocol.QueueDepth.DueSoon.
+	Soon time.Duration
+	// Eager has the pool woken for every change of its figures.
+	Eager bool
+}
+
+// BacklogReport is what is known of a pool's queues.
+type BacklogReport struct {
+	// MeasuredAt is when Queues were measured; zero if they never were.
+	MeasuredAt time.Time
+	// Queues are the last figures, in the order asked for.
+	Queues []protocol.QueueDepth
+	// Backend says in words what is asked.
+	Backend string
+	// Reason and Message say why the newest question got no figures; empty if it did.
+	Reason  protocol.BacklogError
+	Message string
+	// FailingSince is when the first of the present row of failures was.
+	FailingSince time.Time
+}
+
+// probe is one probe and its last answers.
+type probe struct {
+	where  Probe
+	cancel context.CancelFunc
+	// kick has it asked at once.
+	kick chan struct{}
+
+	report BacklogReport
+	depths map[string]protocol.QueueDepth
+}
+
+// backlogPool is one pool and what it was last woken for.
+type backlogPool struct {
+	use  BacklogUse
+	told toldBacklog
+	// wokenAt is when it was last woken.
+	wokenAt time.Time
+}
+
+// NewBacklogs returns Backlogs that ask nobody until Start runs.
+func NewBacklogs(o BacklogOptions) *Backlogs {
+	o.Interval = cmp.Or(o.Interval, 5*time.Second)
+	o.Timeout = cmp.Or(o.Timeout, 5*time.Second)
+	o.QuietInterval = cmp.Or(o.QuietInterval, time.Minute)
+	return &Backlogs{
+		options: o,
+		asker:   &asker{transport: newTransport(o.Timeout), timeout: o.Timeout},
+		slots:   make(chan struct{}, cmp.Or(o.Concurrency, 64)),
+		wakes:   make(chan event.GenericEvent),
+		kick:    make(chan struct{}, 1),
+		probes:  map[types.NamespacedName]*probe{},
+		pools:   map[types.NamespacedName]*backlogPool{},
+		queued:  map[types.NamespacedName]bool{},
+	}
+}
+
+// NeedLeaderElection tells the manager to ask on the leader alone.
+func (b *Backlogs) NeedLeaderElection() bool { return true }
+
+// Wakes are the pools to reconcile: each event's object is a QueueWorker that
+// carries only a namespace and a name. The channel is never closed.
+func (b *Backlogs) Wakes() <-chan event.GenericEvent { return b.wakes }
+
+// Track says where the probe of a QueueApp is, and has it asked at once if that is news.
+func (b *Backlogs) Track(app types.NamespacedName, where Probe) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	p := b.probes[app]
+	if p == nil {
+		p = &probe{kick: make(chan struct{}, 1)}
+		b.probes[app] = p
+		b.launch(app, p)
+	}
+	if p.where != where {
+		p.where = where
+		poke(p.kick)
+	}
+}
+
+// Drop forgets the probe of a QueueApp that needs none any more.
+func (b *Backlogs) Drop(app types.NamespacedName) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if p := b.probes[app]; p != nil {
+		if p.cancel != nil {
+			p.cancel()
+		}
+		delete(b.probes, app)
+	}
+}
+
+// Use says what a pool wants to know from now on, and returns what is known of it.
+// The second result is false where the QueueApp has no probe.
+func (b *Backlogs) Use(pool types.NamespacedName, use BacklogUse) (BacklogReport, bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	known := b.pools[pool]
+	if known == nil {
+		known = &backlogPool{}
+		b.pools[pool] = known
+	}
+	news := known.use.App != use.App || !slices.Equal(known.use.Queues, use.Queues)
+	known.use = use
+	p := b.probes[use.App]
+	if p == nil {
+		return BacklogReport{}, false
+	}
+	if news {
+		poke(p.kick)
+	}
+	return p.reportOf(use.Queues), true
+}
+
+// Forget drops a pool that was deleted or has no backlog to know.
+func (b *Backlogs) Forget(pool types.NamespacedName) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.pools, pool)
+}
+
+// reportOf is what is known of some queues. A measurement that lacks one of them is
+// none: part of a backlog would be taken for all of it.
+func (p *probe) reportOf(queues []string) BacklogReport {
+	out := p.report
+	out.Queues = make([]protocol.QueueDepth, 0, len(queues))
+	for _, queue := range queues {
+		depth, ok := p.depths[queue]
+		if !ok {
+			out.Queues, out.MeasuredAt = nil, time.Time{}
+			return out
+		}
+		if depth.Reason != "" && out.Reason == "" {
+			out.Reason, out.Message = depth.Reason, depth.Message
+		}
+		out.Queues = append(out.Queues, depth)
+	}
+	return out
+}
+
+// Start asks until ctx ends, and returns when no question is left.
+func (b *Backlogs) Start(ctx context.Context) error {
+	defer b.asker.close()
+	defer b.loops.Wait()
+	b.mu.Lock()
+	b.ctx = ctx
+	for app, p := range b.probes {
+		b.launch(app, p)
+	}
+	b.mu.Unlock()
+	for ctx.Err() == nil {
+		wakes, wake := b.next()
+		select {
+		case <-ctx.Done():
+		case <-b.kick:
+			b.putBack(wake)
+		case wakes <- wake:
+		}
+	}
+	return nil
+}
+
+// launch starts the loop of a probe, once Start has run.
+func (b *Backlogs) launch(app types.NamespacedName, p *probe) {
+	if b.ctx == nil || p.cancel != nil {
+		return
+	}
+	ctx, cancel := context.WithCancel(b.ctx)
+	p.cancel = cancel
+	b.loops.Go(func() { b.follow(ctx, app, p) })
+}
+
+// follow asks one probe until ctx ends.
+func (b *Backlogs) follow(ctx context.Context, app types.NamespacedName, p *probe) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-p.kick:
+		case <-timer.C:
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case b.slots <- struct{}{}:
+		}
+		b.ask(ctx, app, p)
+		<-b.slots
+		timer.Reset(time.Duration(float64(b.options.Interval) * (0.8 + 0.4*rand.Float64())))
+	}
+}
+
+// ask asks a probe once and takes its answer.
+func (b *Backlogs) ask(ctx context.Context, app types.NamespacedName, p *probe) {
+	b.mu.Lock()
+	where, request := p.where, b.requestOf(app)
+	b.mu.Unlock()
+	if len(request.Queues) == 0 {
+		return
+	}
+	answer := b.asker.askAll(ctx, where, request)
+	if ctx.Err() != nil {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	p.take(answer, time.Now())
+	b.tell(app, p, time.Now())
+}
+
+// requestOf asks for the queues of all pools of an app.
+func (b *Backlogs) requestOf(app types.NamespacedName) protocol.BacklogRequest {
+	var out protocol.BacklogRequest
+	for _, pool := range b.pools {
+		if pool.use.App == app {
+			out.Queues = append(out.Queues, pool.use.Queues...)
+			out.SoonSeconds = max(out.SoonSeconds, pool.use.Soon.Seconds())
+		}
+	}
+	slices.Sort(out.Queues)
+	out.Queues = slices.Compact(out.Queues)
+	return out
+}
+
+// take keeps an answer. Figures stay as they were while a backend cannot be read:
+// what was last known is still the best there is to show.
+func (p *probe) take(answer *protocol.Backlog, now time.Time) {
+	p.report.Reason, p.report.Message = answer.Reason, answer.Message
+	if answer.Backend != "" {
+		p.report.Backend = answer.Backend
+	}
+	if answer.Reason != "" {
+		if p.report.FailingSince.IsZero() {
+			p.report.FailingSince = now
+		}
+		return
+	}
+	p.report.FailingSince = time.Time{}
+	p.report.MeasuredAt = now.Add(-time.Duration(answer.AgeSeconds * float64(time.Second)))
+	p.depths = make(map[string]protocol.QueueDepth, len(answer.Queues))
+	for _, depth := range answer.Queues {
+		p.depths[depth.Queue] = depth
+	}
+}
+
+// next is the wake to hand out; the channel is nil while there is none.
+func (b *Backlogs) next() (chan<- event.GenericEvent, event.GenericEvent) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.pending.empty() {
+		return nil, event.GenericEvent{}
+	}
+	pool := b.pending.pop()
+	delete(b.queued, pool)
+	worker := &v1alpha1.QueueWorker{ObjectMeta: metav1.ObjectMeta{Namespace: pool.Namespace, Name: pool.Name}}
+	return b.wakes, event.GenericEvent{Object: worker}
+}
+
+// putBack queues a wake that was not handed out.
+func (b *Backlogs) putBack(wake event.GenericEvent) {
+	if wake.Object == nil {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.push(types.NamespacedName{Namespace: wake.Object.GetNamespace(), Name: wake.Object.GetName()})
+}
+
+func (b *Backlogs) push(pool types.NamespacedName) {
+	if !b.queued[pool] {
+		b.queued[pool] = true
+		b.pending.push(pool)
+	}
+}
+
+func poke(kick chan struct{}) {
+	select {
+	case kick <- struct{}{}:
+	default:
+	}
+}
