@@ -3,15 +3,13 @@
 
 package scaling
 
-import (
-	"math"
-	"time"
-)
+import "math"
 
 const (
-	// busyShare is the part of its time a process shall work at most, so that jobs
-	// that arrive unevenly are begun soon.
-	busyShare = 0.8
+	// keepUp is the part of the arriving work that processes are kept for by its rate.
+	// For the rest, jobs wait a few seconds and are seen in the backlog: it is counted,
+	// while a rate is an estimate whose highest moments would be paid for.
+	keepUp = 0.75
 	// aim is the part of the target wait that is aimed at.
 	aim = 0.8
 	// leastShare is the part of the target wait that a backlog is given at least: old
@@ -54,7 +52,7 @@ func demandOf(in Input, memory Memory) demand {
 		d.reason = ReasonNothingToDo
 		return d
 	}
-	need := d.need(in, memory.age(in))
+	need := d.need(in, memory.waiting(in, d.soon))
 	startup := (in.startLatency() + Tick).Seconds()
 	bound := d.ready + d.soon + inside + math.Ceil(d.rate*startup)
 	if bound < need {
@@ -72,21 +70,38 @@ func demandOf(in Input, memory Memory) demand {
 }
 
 // need is the law of the package comment, as a fraction of processes.
-func (d *demand) need(in Input, age time.Duration) float64 {
-	target := in.targetWait().Seconds()
-	least := leastShare * target
-	there := max(aim*target-age.Seconds(), least)
-	started := max(there-in.startLatency().Seconds(), least)
-	d.left = there
-
-	base := d.rate * d.service / busyShare
-	work := (d.ready + d.soon) * d.service
-	present := min(max(0, float64(in.Current)-base), work/there)
-	drain := present + (work-present*there)/started
-	if in.AgentsReadable {
-		base = max(base, float64(in.Busy)*min(1, d.service/there))
+func (d *demand) need(in Input, waiting []group) float64 {
+	steady := keepUp * d.rate * d.service
+	var oldest group
+	if len(waiting) > 0 {
+		oldest = waiting[0]
 	}
-	return base + drain
+	if in.AgentsReadable {
+		// Processes with long jobs are needed where they are, and not there for others.
+		steady = max(steady, float64(in.Busy)*min(1, d.service/oldest.left(in)))
+	}
+	var drain float64
+	for _, g := range waiting {
+		if n := g.drain(in, d.service, float64(in.Current)-steady); n >= drain {
+			drain, d.left = n, g.left(in)
+		}
+	}
+	return steady + drain
+}
+
+// left is the time in which a group is to be begun, in seconds.
+func (g group) left(in Input) float64 {
+	target := in.targetWait().Seconds()
+	return max(aim*target-g.age, leastShare*target)
+}
+
+// drain is how many processes begin a group in time if so many are there for it.
+func (g group) drain(in Input, service, there float64) float64 {
+	left := g.left(in)
+	started := max(left-in.startLatency().Seconds(), leastShare*in.targetWait().Seconds())
+	work := g.jobs * service
+	present := min(max(0, there), work/left)
+	return present + (work-present*left)/started
 }
 
 // whole rounds up, but for a negligible part.

@@ -8,26 +8,31 @@
 // wait. It asks for the processes that keep up with what arrives, plus those that
 // clear what waits in the time that is left:
 //
-//	processes = max(λ·S/0.8, busy·min(1, S/T)) + drain
-//	drain     = c + (W − c·T) / max(T − L, T₀/4)    W = (B + D)·S
-//	T         = max(0.8·T₀ − a, T₀/4)               c = min(present − λ·S/0.8, W/T), at least 0
+//	processes = max(0.75·λ·S, busy·min(1, S/T)) + drain
+//	drain     = max over the ages a of waiting jobs of
+//	            c + (W − c·T) / max(T − L, T₀/4)
+//	W         = S · (ready jobs of age a and older)
+//	T         = max(0.8·T₀ − a, T₀/4)
+//	c         = the processes that are present beyond the first term, at most W/T
 //	at most     B + D + R + ceil(λ·(L + tick))
 //
 // with λ the arrival rate, S the time a job takes, B the ready jobs, D those due
-// before a pod could start, R the reserved ones, a the age of the oldest ready job,
-// L what a pod takes to start, T₀ the target wait. A process that is present has the
-// whole of T to work on the backlog; one yet to be started has L less. Then come the
-// bounds of the pool. From zero the size goes straight to its target; down it goes
-// to the largest size asked for within the scale-down window.
+// before a pod could start, which count as the youngest, R the reserved ones, L what
+// a pod takes to start, T₀ the target wait. A process that is present has the whole
+// of T for the backlog; one yet to be started has L less. A process at work on a job
+// longer than T is needed where it is. Of what arrives the rate accounts for three
+// quarters and the backlog, which can be counted, for the rest. Then come the bounds
+// of the pool. From zero the size goes straight to its target; down it goes to the
+// largest size asked for within the scale-down window.
 //
-// λ is an EWMA over 30 s of the flow balance
+// λ is an EWMA, over the time of 100 jobs but 30 s to 120 s, of the flow balance
 //
 //	arrivals = attempts ended + Δ(ready + reserved)
 //
 // in which one measurement counts no more than what was expected, doubled, and a few
-// jobs: a thousand jobs put at once are a backlog, which the drain term sees, and not
-// a rate. S is the mean over the attempts of about the last minute, or the last
-// hundred where fewer end, and no less than the jobs at work show by their age.
+// jobs: a thousand jobs put at once are a backlog and not a rate. S is the mean over
+// the attempts of the last minute, or the last hundred where fewer end; jobs at work
+// that are older than that count as half done.
 //
 // What is not known is never taken for zero: without a backlog the size is held.
 package scaling

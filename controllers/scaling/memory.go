@@ -10,8 +10,10 @@ import (
 )
 
 const (
-	// rateTime is the time constant of the arrival rate.
-	rateTime = 30 * time.Second
+	// The time constant of the arrival rate is what rateJobs take to arrive, within
+	// these bounds: the fewer arrive, the longer it takes to tell a rate from chance.
+	rateJobs              = 100
+	rateFastest, rateSlow = 30.0, 120.0 // seconds
 	// serviceTime and serviceJobs are what the service time remembers: an attempt is
 	// forgotten when both are past.
 	serviceTime = time.Minute
@@ -81,7 +83,7 @@ func nextRate(rate, arrived, passed float64) float64 {
 	expected := max(0, rate) * passed
 	surprise := expected + surpriseRate*passed + surpriseJobs
 	arrived = min(max(arrived, expected-surprise), expected+surprise)
-	weight := -math.Expm1(-passed / rateTime.Seconds())
+	weight := -math.Expm1(-passed / min(max(rateJobs/max(rate, 1e-9), rateFastest), rateSlow))
 	return min(rate+weight*(arrived/passed-rate), 1e15)
 }
 
@@ -94,18 +96,20 @@ func (m Memory) nextService(ended, took float64, passed time.Duration) (attempts
 	return min(keep*m.Attempts+ended, 1e15), min(keep*m.Seconds+finite(took), 1e15)
 }
 
-// service is what a process spends on a job, in seconds: the mean, or what it would
-// be if the jobs at work ended now, which is less than it will be.
+// service is what a process spends on a job, in seconds: the mean of the attempts
+// that ended. Where the jobs at work are older than that they count too, as if each
+// were half done: so a pool learns of long jobs before the first of them ends.
 func (m Memory) service(in Input) float64 {
 	mean := m.Seconds / max(m.Attempts, 1e-9)
-	if in.AgentsReadable && in.Busy > 0 {
-		atWork := finite(in.BusyTime.Seconds())
-		mean = max(mean, (m.Seconds+atWork)/(m.Attempts+float64(in.Busy)))
+	if busy := float64(in.Busy); in.AgentsReadable && busy > 0 {
+		likely := max(mean, 2*finite(in.BusyTime.Seconds())/busy-mean)
+		mean = (m.Seconds + busy*likely) / (m.Attempts + busy)
 	}
 	return min(max(finite(mean), 1e-6)+finite(in.Spec.Rest.Seconds()), 1e9)
 }
 
-// arrived adds to the record of arrivals. It goes back as far as ages matter.
+// arrived adds to the record of arrivals, which goes back as far as ages matter. All
+// jobs of one slot count as arrived at its beginning.
 func (m Memory) arrived(in Input) []Arrival {
 	at, ever := in.Backlog.MeasuredAt, m.Measured.Inside+float64(m.Measured.Completed.Attempts)
 	out := slices.DeleteFunc(slices.Clone(m.Arrived), func(a Arrival) bool {
@@ -113,13 +117,12 @@ func (m Memory) arrived(in Input) []Arrival {
 		return a.Jobs > ever
 	})
 	width := max(Tick, in.targetWait()/slots)
-	if n := len(out); n > 0 && (out[n-1].Jobs == ever || n > 1 && at.Sub(out[n-2].At) < width) {
-		// Of the jobs of one slot the last time counts, which makes none look older
-		// than it is; while nothing arrives, the first.
-		if out[n-1].Jobs != ever {
-			out[n-1] = Arrival{At: at, Jobs: ever}
-		}
-	} else {
+	last := len(out) - 1
+	switch {
+	case last >= 0 && out[last].Jobs == ever:
+	case last >= 0 && at.Sub(out[last].At) < width:
+		out[last].Jobs = ever
+	default:
 		out = append(out, Arrival{At: at, Jobs: ever})
 	}
 	horizon := at.Add(-in.targetWait())
@@ -129,21 +132,36 @@ func (m Memory) arrived(in Input) []Arrival {
 	return out
 }
 
-// age is how long the oldest ready job has been ready: what the backend says, or the
-// time since as many jobs had arrived as have been taken by now.
-func (m Memory) age(in Input) time.Duration {
+// A group is the oldest so many of the waiting jobs, of which the youngest has been
+// ready for age seconds.
+type group struct {
+	jobs, age float64
+}
+
+// waiting divides the waiting jobs by age: a job waits if fewer had been taken than
+// had arrived before it. Jobs that are due soon are the youngest.
+func (m Memory) waiting(in Input, soon float64) []group {
 	b := in.Backlog
-	if b.Ready == 0 {
-		return 0
-	}
+	ready := float64(b.Ready)
+	taken := m.Measured.Inside - ready + float64(m.Measured.Completed.Attempts)
+	oldest := math.Inf(1)
 	if b.Oldest != nil {
-		return max(0, *b.Oldest)
+		oldest = max(0, b.Oldest.Seconds())
 	}
-	taken := m.Measured.Inside - float64(b.Ready) + float64(m.Measured.Completed.Attempts)
+	var out []group
 	for _, a := range m.Arrived {
-		if a.Jobs > taken {
-			return max(0, b.MeasuredAt.Sub(a.At))
+		if jobs := min(a.Jobs-taken, ready); jobs > 0 {
+			out = append(out, group{jobs: jobs, age: min(max(0, b.MeasuredAt.Sub(a.At).Seconds()), oldest)})
 		}
 	}
-	return 0
+	if len(out) == 0 && ready > 0 {
+		out = []group{{jobs: ready}}
+	}
+	if len(out) > 0 && b.Oldest != nil {
+		out[0].age = oldest
+	}
+	if soon > 0 {
+		out = append(out, group{jobs: ready + soon})
+	}
+	return out
 }

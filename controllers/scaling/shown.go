@@ -86,8 +86,8 @@ func sentence(in Input, d Decision, shown Shown) string {
 	case ReasonScaleDownPending:
 		return fmt.Sprintf("%s: %s would do%s.", size, count(shown.Enough), d.limits(in, shown))
 	default:
-		return fmt.Sprintf("%s: %s arrive and take %s each (%s), %s%s.", size, rateOf(shown.ArrivalRate),
-			throughput.FormatTime(shown.Service), parts(shown.ArrivalRate*shown.Service/busyShare), waiting(shown), d.limits(in, shown))
+		return fmt.Sprintf("%s: %s arrive and take %s each, which keeps %s busy, and %s%s.", size, rateOf(shown.ArrivalRate),
+			throughput.FormatTime(shown.Service), parts(shown.ArrivalRate*shown.Service), waiting(shown), d.limits(in, shown))
 	}
 }
 
@@ -95,8 +95,7 @@ func waiting(shown Shown) string {
 	if shown.Ready == 0 {
 		return "none waits"
 	}
-	return fmt.Sprintf("%s wait and shall be cleared in %s (%s)", count(shown.Ready),
-		throughput.FormatTime(shown.Left), parts(shown.Ready*shown.Service/max(shown.Left, 1e-3)))
+	return fmt.Sprintf("%s that wait shall be begun within %s", count(shown.Ready), throughput.FormatTime(shown.Left))
 }
 
 // limits ends a sentence with what kept the size from being what was asked for.
@@ -127,7 +126,7 @@ func processes(n int32) string {
 // parts writes a fraction of processes in two digits.
 func parts(x float64) string {
 	if x < 0.1 {
-		return "under 0.1 processes"
+		return "less than 0.1 processes"
 	}
 	return count(x) + " processes"
 }

@@ -1,0 +1,242 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package model is a queue and the pods that work on it, one process each, in
+// simulated time: exact, event by event, the same for the same seed.
+//
+// A pod takes StartLatency from its creation to its first look for a job. It is
+// removed in one of two ways. Drained: it takes no further job, is gone when it has
+// finished the one it has, and may be called back until then; pending pods go first,
+// then idle ones, then those whose job is youngest. Or by the ReplicaSet: pods that
+// are not ready go first, then any, whatever they do; the process gets SIGTERM and
+// finishes its job, but when the grace period is over it is killed. A killed job is
+// back at the head of the queue at once, which is better for the law than what
+// Laravel does (retry_after).
+package model
+
+import (
+	"math/rand/v2"
+
+	"queueworker.dev/queueworker/hack/scalesim/trace"
+)
+
+// StartLatency is what a pod takes to start, in seconds.
+const StartLatency = 15
+
+// A Law decides on the number of processes.
+type Law interface {
+	// Every is the time between two decisions, in seconds.
+	Every() float64
+	// Size returns the number of processes wanted.
+	Size(Observation) int
+}
+
+// Removal is how pods are removed.
+type Removal struct {
+	// Drain: only idle pods are removed. If false, Grace counts, in seconds.
+	Drain bool
+	Grace float64
+}
+
+// Observation is what a law may know.
+type Observation struct {
+	// Now is in seconds since the beginning.
+	Now float64
+	// Ready and Reserved are the jobs that wait and those being worked on; Sent is how
+	// many were ever put.
+	Ready, Reserved, Sent int
+	// Ended and EndedSeconds are attempts that ended by themselves, and their time.
+	Ended        int
+	EndedSeconds float64
+	// Current are the pods wanted, Busy those of them at work, and BusySeconds for how
+	// long those have been at it, together.
+	Current, Busy int
+	BusySeconds   float64
+}
+
+// Sample is the state at one decision.
+type Sample struct {
+	// At is in seconds since the beginning.
+	At float64
+	// Ready jobs, pods that exist, and the age of the oldest ready job in seconds.
+	Ready, Pods int
+	Oldest      float64
+}
+
+// Outcome is what a simulation found.
+type Outcome struct {
+	// Waits are from put to begun, in seconds, of the attempts that ended by themselves.
+	Waits []float64
+	// Killed is the number of attempts that were killed.
+	Killed int
+	// Used and Lost are in worker-seconds: pods from creation to end, and the part of
+	// it that went into killed attempts.
+	Used, Lost float64
+	// Moves is how often the size wanted changed.
+	Moves   int
+	Samples []Sample
+}
+
+type job struct {
+	at, service float64
+}
+
+type pod struct {
+	created, begun float64
+	ready, leaving bool
+	job            *job
+	// epoch makes events of a former job void.
+	epoch int
+	gone  bool
+}
+
+type simulation struct {
+	now      float64
+	removal  Removal
+	random   *rand.Rand
+	queue    []*job
+	returned []*job
+	pods     []*pod
+	idle     []*pod
+	events   eventHeap
+	order    int
+	seen     Observation
+	out      Outcome
+}
+
+// patience is for how long after the last job a law may leave jobs undone, in seconds.
+const patience = 24 * 3600
+
+// Run replays jobs under a law until they are all done, at least for so long, at most
+// for another day: jobs that are still not begun then are missing in Waits.
+func Run(jobs []trace.Job, law Law, removal Removal, until float64, least int, seed uint64) Outcome {
+	s := &simulation{removal: removal, random: rand.New(rand.NewPCG(seed, 2))}
+	for range least {
+		s.create()
+	}
+	s.seen.Current = least
+	tick := 0.0
+	for next := 0; ; {
+		at := tick
+		if next < len(jobs) {
+			at = min(at, jobs[next].At)
+		}
+		if len(s.events) > 0 {
+			at = min(at, s.events[0].at)
+		}
+		s.now = at
+		switch {
+		case len(s.events) > 0 && s.events[0].at == at:
+			s.handle(s.events.pop())
+		case next < len(jobs) && jobs[next].At == at:
+			s.seen.Sent++
+			s.queue = append(s.queue, &job{at: jobs[next].At, service: jobs[next].Service})
+			next++
+		default:
+			done := next == len(jobs) && s.waiting()+s.working() == 0
+			if at >= until && done || at >= until+patience {
+				return s.end()
+			}
+			s.decide(law)
+			tick += law.Every()
+		}
+		s.assign()
+	}
+}
+
+func (s *simulation) end() Outcome {
+	for _, p := range s.pods {
+		s.out.Used += s.now - p.created
+	}
+	return s.out
+}
+
+func (s *simulation) waiting() int { return len(s.queue) + len(s.returned) }
+
+func (s *simulation) working() (n int) {
+	for _, p := range s.pods {
+		if p.job != nil {
+			n++
+		}
+	}
+	return n
+}
+
+func (s *simulation) decide(law Law) {
+	o := s.seen
+	o.Now, o.Ready, o.Reserved = s.now, s.waiting(), s.working()
+	for _, p := range s.pods {
+		if p.job != nil && !p.leaving {
+			o.Busy++
+			o.BusySeconds += s.now - p.begun
+		}
+	}
+	var oldest float64
+	if o.Ready > 0 {
+		oldest = s.now - s.head().at
+	}
+	s.out.Samples = append(s.out.Samples, Sample{At: s.now, Ready: o.Ready, Pods: len(s.pods), Oldest: oldest})
+	if wanted := law.Size(o); wanted != s.seen.Current {
+		s.out.Moves++
+		s.seen.Current = wanted
+		s.resize(wanted)
+	}
+}
+
+func (s *simulation) head() *job {
+	if len(s.returned) > 0 {
+		return s.returned[0]
+	}
+	return s.queue[0]
+}
+
+func (s *simulation) take() *job {
+	from := &s.queue
+	if len(s.returned) > 0 {
+		from = &s.returned
+	}
+	j := (*from)[0]
+	*from = (*from)[1:]
+	return j
+}
+
+// assign gives waiting jobs to idle pods.
+func (s *simulation) assign() {
+	for len(s.idle) > 0 && s.waiting() > 0 {
+		p := s.idle[len(s.idle)-1]
+		s.idle = s.idle[:len(s.idle)-1]
+		if p.leaving || p.gone {
+			continue
+		}
+		p.job, p.begun = s.take(), s.now
+		p.epoch++
+		s.at(event{at: s.now + p.job.service, pod: p, epoch: p.epoch, kind: jobDone})
+	}
+}
+
+func (s *simulation) handle(e event) {
+	p := e.pod
+	if p.gone || e.epoch != p.epoch {
+		return
+	}
+	switch e.kind {
+	case podReady:
+		p.ready = true
+		s.idle = append(s.idle, p)
+	case jobDone:
+		s.seen.Ended++
+		s.seen.EndedSeconds += p.job.service
+		s.out.Waits = append(s.out.Waits, p.begun-p.job.at)
+		p.job = nil
+		if p.leaving {
+			s.remove(p)
+			return
+		}
+		s.idle = append(s.idle, p)
+	case podKilled:
+		s.out.Killed++
+		s.out.Lost += s.now - p.begun
+		s.returned = append(s.returned, p.job)
+		s.remove(p)
+	}
+}
