@@ -3,7 +3,10 @@
 
 package scaling
 
-import "math"
+import (
+	"math"
+	"time"
+)
 
 const (
 	// keepUp is the part of the arriving work that processes are kept for by its rate.
