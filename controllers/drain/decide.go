@@ -227,9 +227,13 @@ func (d *decision) lower(unborn, going int) {
 		// zero the pods go that the rollout has besides.
 		d.plan.Replicas -= int32(going)
 	}
-	d.plan.Reason = Draining
-	if d.plan.Replicas != d.Replicas {
+	switch {
+	case d.plan.Replicas != d.Replicas:
 		d.plan.Reason = ScaledDown
+	case d.unfinished() > 0:
+		d.plan.Reason = Draining
+	default:
+		d.plan.Reason = Ranking
 	}
 	if d.plan.Replicas > d.Wanted && !(d.rolling && !d.DeadlinePassed) {
 		d.markDrained()
@@ -288,17 +292,4 @@ func (d *decision) markDrained() {
 			}
 		}
 	}
-	if len(d.plan.Costs) > 0 && d.plan.Reason == Draining && !d.waiting() {
-		d.plan.Reason = Ranking
-	}
-}
-
-// waiting tells whether a victim still has to finish its job.
-func (d *decision) waiting() bool {
-	for pod := range d.victims {
-		if !d.removable(pod) {
-			return true
-		}
-	}
-	return false
 }

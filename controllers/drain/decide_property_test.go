@@ -222,6 +222,31 @@ func TestAPlanIsStable(t *testing.T) {
 	})
 }
 
+// TestVictimsStay: whatever the other pods do meanwhile, who was chosen to go goes.
+func TestVictimsStay(t *testing.T) {
+	check(t, cases, func(t *rapid.T) {
+		in := anyInput(t)
+		plan := Decide(in)
+		if plan.Replicas != in.Replicas || plan.Reason != Draining {
+			return
+		}
+		in = apply(in, plan)
+		for i, bits := range rapid.SliceOfN(rapid.Uint64(), len(in.Pods), len(in.Pods)).Draw(t, "meanwhile") {
+			pod, work := &in.Pods[i], anyPod(i, 1, bits)
+			switch {
+			case !pod.Heard:
+			case !pod.Cordoned:
+				pod.Busy, pod.JobStarted = work.Busy, work.JobStarted
+			case !pod.Drained && !pod.Obeys:
+				pod.Obeys = work.Started
+			}
+		}
+		if later := Decide(in); len(later.Cordon) > 0 || len(later.Uncordon) > 0 {
+			t.Fatalf("the plan was %+v and is now %+v", plan, later)
+		}
+	})
+}
+
 // TestAPoolReachesItsSize: victims drain, controllers act, and in a bounded number of
 // passes there are as many pods as wanted, none cordoned.
 func TestAPoolReachesItsSize(t *testing.T) {

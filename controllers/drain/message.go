@@ -7,26 +7,36 @@ import "fmt"
 
 // message says what a plan does and why.
 func (d *decision) message() string {
-	switch d.plan.Reason {
-	case Settled:
-		return fmt.Sprintf("There are %d pods, as many as wanted%s.", d.Replicas, d.released())
-	case ScaledUp:
-		return fmt.Sprintf("Raised the pods from %d to %d%s.", d.Replicas, d.plan.Replicas, d.released())
-	case AwaitingRemoval:
-		return fmt.Sprintf("There are %d pods where the Deployment asks for %d: nothing is decided until the rest is gone.", len(d.pods), d.Replicas)
-	case AwaitingRollout:
-		return fmt.Sprintf("%d of %d pods are wanted; none is removed while a rollout is in progress%s.", d.Wanted, d.Replicas, d.released())
-	case ScaledDown:
-		return fmt.Sprintf("Lowered the pods from %d to %d, of which %d are wanted; none that goes has a job%s.",
-			d.Replicas, d.plan.Replicas, d.Wanted, d.released())
-	case Ranking:
-		return fmt.Sprintf("%d of %d pods are wanted; %d drained ones are marked to be removed first.", d.Wanted, d.Replicas, len(d.victims))
-	case Draining:
-	}
-	return fmt.Sprintf("%d of %d pods are wanted; %d of the %d that are to go have still to finish their jobs%s.",
-		d.Wanted, d.Replicas, d.unfinished(), len(d.victims), d.released())
+	return d.happening() + d.givenUp() + d.released() + "."
 }
 
+func (d *decision) happening() string {
+	shrinking := fmt.Sprintf("the pool shrinks from %s to %d", pods(int(d.Replicas)), d.Wanted)
+	switch d.plan.Reason {
+	case Settled:
+		return fmt.Sprintf("The pool has %s, as many as wanted", pods(int(d.Replicas)))
+	case ScaledUp:
+		return fmt.Sprintf("Raised the pool from %s to %d", pods(int(d.Replicas)), d.plan.Replicas)
+	case ScaledDown:
+		if d.plan.Replicas > d.Wanted {
+			return fmt.Sprintf("Lowered the pool from %s to %d on its way to %d; no job is known to run in those that go",
+				pods(int(d.Replicas)), d.plan.Replicas, d.Wanted)
+		}
+		return fmt.Sprintf("Lowered the pool from %s to %d; no job is known to run in those that go", pods(int(d.Replicas)), d.plan.Replicas)
+	case Draining:
+		return fmt.Sprintf("Waiting for the jobs of %s to end before %s", pods(d.unfinished()), shrinking)
+	case Ranking:
+		return "Waiting for the marks of drained pods to be seen before " + shrinking
+	case AwaitingRemoval:
+		return fmt.Sprintf("The pool has %s and its Deployment asks for %d; nothing is decided until the rest is gone",
+			pods(len(d.pods)), d.Replicas)
+	case AwaitingRollout:
+		return "Waiting for the rollout in progress to end before " + shrinking
+	}
+	return ""
+}
+
+// unfinished counts the victims that may still have a job.
 func (d *decision) unfinished() int {
 	n := 0
 	for pod := range d.victims {
@@ -37,9 +47,34 @@ func (d *decision) unfinished() int {
 	return n
 }
 
-func (d *decision) released() string {
-	if len(d.plan.Uncordon) == 0 {
+// givenUp tells of victims that were given up on.
+func (d *decision) givenUp() string {
+	n := 0
+	for pod := range d.victims {
+		if d.removable(pod) && !pod.neverStarted() && !pod.Drained {
+			n++
+		}
+	}
+	if n == 0 {
 		return ""
 	}
-	return fmt.Sprintf("; %d take jobs again", len(d.plan.Uncordon))
+	return fmt.Sprintf("; %s gave no sign of obeying for %s and may be removed without", pods(n), d.Silence)
+}
+
+func (d *decision) released() string {
+	switch n := len(d.plan.Uncordon); n {
+	case 0:
+		return ""
+	case 1:
+		return "; 1 pod takes jobs again"
+	default:
+		return fmt.Sprintf("; %d pods take jobs again", n)
+	}
+}
+
+func pods(n int) string {
+	if n == 1 {
+		return "1 pod"
+	}
+	return fmt.Sprintf("%d pods", n)
 }
