@@ -63,7 +63,9 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	emit := func(name string, kind prometheus.ValueType, value float64, labels ...string) {
 		out <- prometheus.MustNewConstMetric(c.descriptions[name], kind, value, labels...)
 	}
-	gauge := func(name string, value float64, labels ...string) { emit(name, prometheus.GaugeValue, value, labels...) }
+	gauge := func(name string, value float64, labels ...string) {
+		emit(name, prometheus.GaugeValue, value, labels...)
+	}
 	p := c.prober
 	failed := p.counts.failed.Load()
 	emit(metricMeasurements, prometheus.CounterValue, float64(failed), "failed")

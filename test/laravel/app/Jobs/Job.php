@@ -28,6 +28,9 @@ abstract class Job implements ShouldQueue
     /** @var int|null attempts allowed; null leaves it to the worker */
     public $tries;
 
+    /** @var int|null seconds an attempt may take; null leaves it to the worker */
+    public $timeout;
+
     public function __construct(string $uid, string $run, ?string $argument, ?int $tries)
     {
         $this->uid = $uid;

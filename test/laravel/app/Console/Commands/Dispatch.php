@@ -40,6 +40,7 @@ class Dispatch extends Command
         {--arg= : The number the kind asks for: seconds, MiB, attempts, exit code}
         {--run= : The name under which the jobs count themselves; made up when empty}
         {--tries= : Attempts allowed, whatever the worker says}
+        {--timeout= : Seconds an attempt may take, whatever the worker says}
         {--uncounted : Let the jobs count nothing, to measure without Redis writes of their own}';
 
     protected $description = 'Push demo jobs onto a queue';
@@ -69,10 +70,12 @@ class Dispatch extends Command
     {
         $class = self::KINDS[$kind];
         $tries = $this->option('tries') === null ? null : (int) $this->option('tries');
+        $timeout = $this->option('timeout') === null ? null : (int) $this->option('timeout');
         $jobs = [];
         for ($i = 0; $i < $count; $i++) {
             $uid = bin2hex(random_bytes(8));
             $jobs[$uid] = new $class($uid, $run, $this->option('arg'), $tries);
+            $jobs[$uid]->timeout = $timeout;
         }
 
         return $jobs;
