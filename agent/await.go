@@ -6,10 +6,13 @@ package agent
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
 	"time"
+
+	"queueworker.dev/queueworker/api/protocol"
 )
 
 const (
@@ -17,14 +20,14 @@ const (
 	awaitEvery  = 5 * time.Millisecond
 )
 
-// await waits until PID 1 of the container catches SIGTERM, and returns the exit
-// code. The kernel drops a signal to PID 1 that it does not catch, and the kubelet
-// sends SIGTERM once: a pod that is removed within milliseconds of its start would
-// work on for its whole grace period and then be killed with its jobs.
+// await waits until PID 1 of the container is the agent and catches SIGTERM, and
+// returns the exit code. The kernel drops a signal to PID 1 that it does not catch,
+// and the kubelet sends SIGTERM once: a pod that is removed within milliseconds of its
+// start would work on for its whole grace period and then be killed with its jobs.
 func await(statusPath string) int {
 	for deadline := time.Now().Add(awaitAtMost); ; time.Sleep(awaitEvery) {
 		status, err := os.ReadFile(statusPath)
-		if err == nil && catches(string(status), syscall.SIGTERM) {
+		if err == nil && isAgent(string(status)) && catches(string(status), syscall.SIGTERM) {
 			return exitOK
 		}
 		if time.Now().After(deadline) {
@@ -34,16 +37,27 @@ func await(statusPath string) int {
 	}
 }
 
-// catches tells whether a process catches a signal, by its /proc/PID/status; see
+// isAgent tells from a /proc/PID/status whether the process is the agent. Before it
+// is, PID 1 is the container runtime's, which may catch signals too.
+func isAgent(status string) bool {
+	name, found := field(status, "Name:")
+	return found && name == filepath.Base(protocol.BinaryPath)
+}
+
+// catches tells from a /proc/PID/status whether the process catches a signal; see
 // proc_pid_status(5).
 func catches(status string, signal syscall.Signal) bool {
+	mask, found := field(status, "SigCgt:")
+	caught, err := strconv.ParseUint(mask, 16, 64)
+	return found && err == nil && caught&(1<<(uint(signal)-1)) != 0
+}
+
+// field is what stands behind a name in a /proc/PID/status.
+func field(status, name string) (string, bool) {
 	for line := range strings.Lines(status) {
-		mask, found := strings.CutPrefix(line, "SigCgt:")
-		if !found {
-			continue
+		if value, found := strings.CutPrefix(line, name); found {
+			return strings.TrimSpace(value), true
 		}
-		caught, err := strconv.ParseUint(strings.TrimSpace(mask), 16, 64)
-		return err == nil && caught&(1<<(uint(signal)-1)) != 0
 	}
-	return false
+	return "", false
 }

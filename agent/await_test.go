@@ -33,12 +33,16 @@ func TestCatches(t *testing.T) {
 	}
 }
 
-// TestAwait has the process begin to catch the signal while it is waited for.
+// TestAwait sees a container start: first its PID 1 is the runtime's, then the agent.
 func TestAwait(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "status")
 	result := make(chan int, 1)
 	go func() { result <- await(path) }()
-	for _, status := range []string{"SigCgt:\t0000000000000000\n", "SigCgt:\t0000000000004000\n"} {
+	for _, status := range []string{
+		"Name:\trunc:[2:INIT]\nSigCgt:\tfffffffd7fc1feff\n",
+		"Name:\tagent\nSigCgt:\t0000000000000000\n",
+		"Name:\tagent\nSigCgt:\tfffffffd7fc1feff\n",
+	} {
 		select {
 		case code := <-result:
 			t.Fatalf("await() = %d before the process caught SIGTERM", code)

@@ -47,11 +47,19 @@ func wrapWorker(container *corev1.Container, in Input, memory Memory, gracePerio
 	if container.ReadinessProbe == nil {
 		container.ReadinessProbe = readinessProbe()
 	}
+	awaitAgent(container, &in.App.Spec.Template.Spec)
+}
+
+// awaitAgent has the agent waited for before it is sent SIGTERM, which it would miss
+// in the first milliseconds of a container whose PID 1 it is; see `agent await`.
+func awaitAgent(container *corev1.Container, template *corev1.PodSpec) {
+	if template.ShareProcessNamespace != nil && *template.ShareProcessNamespace {
+		return
+	}
 	if container.Lifecycle == nil {
 		container.Lifecycle = &corev1.Lifecycle{}
 	}
 	if container.Lifecycle.PreStop == nil {
-		// A pod that is removed the moment it starts: see `agent await`.
 		container.Lifecycle.PreStop = &corev1.LifecycleHandler{
 			Exec: &corev1.ExecAction{Command: []string{protocol.BinaryPath, "await"}},
 		}
