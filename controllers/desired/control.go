@@ -33,6 +33,8 @@ type ControlledPod struct {
 // ControlInput is all that decides the control documents of a pool.
 type ControlInput struct {
 	Worker *v1alpha1.QueueWorker
+	// Processes is how many processes the pool is meant to have.
+	Processes int32
 	// Live is the ConfigMap with the pool's document; nil if there is none.
 	Live *corev1.ConfigMap
 	// Pods are the pool's pods that are not being removed.
@@ -67,7 +69,7 @@ func Control(in ControlInput) Controls {
 		highest = max(highest, pods[i].Revision, pod.Reported)
 	}
 
-	pool := poolControl(in.Worker)
+	pool := poolControl(in)
 	pool.Revision = live.Revision
 	if pool.RestartToken == live.RestartToken {
 		// The spread belongs to the restart that was asked for, not to the pool's size since.
@@ -101,11 +103,12 @@ func podControl(pool, own protocol.Control, pod ControlledPod, changed bool) (st
 		return "", false
 	}
 	want.Revision = pool.Revision
-	if (want.PodRestartToken != own.PodRestartToken || want.Cordoned != own.Cordoned) && !changed {
+	ofItsOwn := want.PodRestartToken != own.PodRestartToken || want.Cordoned != own.Cordoned
+	if ofItsOwn && !changed {
 		want.Revision = max(pool.Revision, own.Revision, pod.Reported) + 1
 	}
 	behind := pod.Reported != 0 && pod.Reported < pool.Revision
-	if !changed && !behind && pod.Document == "" && pod.RestartToken == "" && !pod.Cordoned {
+	if !changed && !behind && !ofItsOwn && pod.Document == "" {
 		// The pod read the pool's document when it started.
 		return "", false
 	}
@@ -113,13 +116,13 @@ func podControl(pool, own protocol.Control, pod ControlledPod, changed bool) (st
 }
 
 // poolControl is the content of the pool's document, without its revision.
-func poolControl(worker *v1alpha1.QueueWorker) protocol.Control {
+func poolControl(in ControlInput) protocol.Control {
 	control := protocol.Control{
-		Paused:       worker.Spec.Paused,
-		RestartToken: worker.Annotations[v1alpha1.AnnotationRestartedAt],
+		Paused:       in.Worker.Spec.Paused,
+		RestartToken: in.Worker.Annotations[v1alpha1.AnnotationRestartedAt],
 	}
-	if control.RestartToken != "" && Pods(&worker.Spec) > 1 {
-		control.RestartSpreadSeconds = min(maxRestartSpread, Processes(&worker.Spec))
+	if control.RestartToken != "" && Pods(in.Processes, &in.Worker.Spec) > 1 {
+		control.RestartSpreadSeconds = min(maxRestartSpread, in.Processes)
 	}
 	return control
 }

@@ -35,7 +35,7 @@ func Decide(in Input) Plan {
 	case in.Wanted == in.Replicas:
 		d.plan.Reason = Settled
 		d.release()
-	case d.rolling && !in.DeadlinePassed && in.Wanted > 0:
+	case d.frozen() && in.Wanted > 0:
 		d.plan.Reason = AwaitingRollout
 		d.release()
 	case d.removing() && in.Wanted > 0:
@@ -65,6 +65,9 @@ func newDecision(in Input) *decision {
 	d.rolling = in.RollingOut || len(d.sets) > 1
 	return d
 }
+
+// frozen tells that a rollout is in progress that may end by itself.
+func (d *decision) frozen() bool { return d.rolling && !d.DeadlinePassed }
 
 // removing tells that there are more pods than the Deployment asks for: some are
 // about to be deleted, and which cannot be influenced any more.
@@ -122,7 +125,7 @@ func (d *decision) uncordon(pod *Pod) {
 // have been un-cordoned by hand. Any other cost is somebody else's.
 func (d *decision) takeBackCosts() {
 	for _, pod := range d.pods {
-		if !pod.Cordoned && pod.DeletionCost == MinimumCost && !(d.victims[pod] && d.removable(pod)) {
+		if !pod.Cordoned && pod.DeletionCost == MinimumCost && !d.leaving(pod) {
 			d.plan.Costs[pod.Name] = 0
 		}
 	}
@@ -212,21 +215,12 @@ func (d *decision) removable(pod *Pod) bool {
 	return pod.neverStarted() || d.victims[pod] && pod.drained(d.Now, d.Silence)
 }
 
-// lower lowers replicas by as many pods as are sure to be the right ones.
+// leaving tells that a pod is a victim and may go.
+func (d *decision) leaving(pod *Pod) bool { return d.victims[pod] && d.removable(pod) }
+
+// lower lowers replicas as far as it may, and prepares for the rest.
 func (d *decision) lower(unborn, going int) {
-	sure := d.sure()
-	switch {
-	case d.Wanted == 0 && d.allRemovable():
-		d.plan.Replicas = 0
-	case d.removing(), d.rolling && !d.DeadlinePassed:
-		// Only all pods at once can go.
-	case !d.rolling:
-		d.plan.Replicas -= int32(unborn + min(sure, going))
-	case sure >= going && going < int(d.Replicas):
-		// In parts it could not be seen which part the controllers have done; and at
-		// zero the pods go that the rollout has besides.
-		d.plan.Replicas -= int32(going)
-	}
+	d.plan.Replicas = d.lowest(unborn, going)
 	switch {
 	case d.plan.Replicas != d.Replicas:
 		d.plan.Reason = ScaledDown
@@ -235,9 +229,28 @@ func (d *decision) lower(unborn, going int) {
 	default:
 		d.plan.Reason = Ranking
 	}
-	if d.plan.Replicas > d.Wanted && !(d.rolling && !d.DeadlinePassed) {
+	if d.plan.Replicas > d.Wanted && !d.frozen() {
 		d.markDrained()
 	}
+}
+
+// lowest is how low replicas may be now: as many pods go as are sure to be the right
+// ones.
+func (d *decision) lowest(unborn, going int) int32 {
+	sure := d.sure()
+	switch {
+	case d.Wanted == 0 && d.allRemovable():
+		return 0
+	case d.removing(), d.frozen():
+		return d.Replicas // only all pods at once can go
+	case !d.rolling:
+		return d.Replicas - int32(unborn+min(sure, going))
+	case sure >= going && going < int(d.Replicas):
+		// In parts it could not be seen which part the controllers have done; and at
+		// zero the pods go that the rollout has besides.
+		return d.Replicas - int32(going)
+	}
+	return d.Replicas
 }
 
 // sure is how many pods may be removed, from any ReplicaSet, so that only removable
@@ -287,7 +300,7 @@ func (d *decision) markDrained() {
 	for _, set := range d.sets {
 		blocked := d.blockedClasses(set)
 		for _, pod := range set {
-			if d.victims[pod] && d.removable(pod) && pod.DeletionCost != MinimumCost && slices.Contains(blocked, pod.class()) {
+			if d.leaving(pod) && pod.DeletionCost != MinimumCost && slices.Contains(blocked, pod.class()) {
 				d.plan.Costs[pod.Name] = MinimumCost
 			}
 		}

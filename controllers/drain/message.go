@@ -51,7 +51,7 @@ func (d *decision) unfinished() int {
 func (d *decision) givenUp() string {
 	n := 0
 	for pod := range d.victims {
-		if d.removable(pod) && !pod.neverStarted() && !pod.Drained {
+		if d.leaving(pod) && !pod.neverStarted() && !pod.Drained {
 			n++
 		}
 	}

@@ -38,15 +38,8 @@ func (a *Agent) obey(control protocol.Control) {
 	if a.status.Phase == protocol.PhaseTerminating {
 		return
 	}
-	a.status.Phase = protocol.PhaseRunning
-	idle, why := protocol.WorkerPaused, protocol.ExitPaused
-	switch {
-	case control.Cordoned:
-		a.status.Phase = protocol.PhaseCordoned
-		idle, why = protocol.WorkerStopped, protocol.ExitDrained
-	case control.Paused:
-		a.status.Phase = protocol.PhasePaused
-	}
+	phase, idle, why := asked(control)
+	a.status.Phase = phase
 	for i := range a.status.Workers {
 		worker := &a.status.Workers[i]
 		switch {
@@ -56,6 +49,18 @@ func (a *Agent) obey(control protocol.Control) {
 			worker.State, worker.PID = protocol.WorkerIdle, a.nextPID()
 		}
 	}
+}
+
+// asked is the phase a document asks for, with the state of a slot without a process
+// and the reason of its last process's end in that phase.
+func asked(control protocol.Control) (protocol.Phase, protocol.WorkerState, protocol.ExitReason) {
+	switch {
+	case control.Cordoned:
+		return protocol.PhaseCordoned, protocol.WorkerStopped, protocol.ExitDrained
+	case control.Paused:
+		return protocol.PhasePaused, protocol.WorkerPaused, protocol.ExitPaused
+	}
+	return protocol.PhaseRunning, "", ""
 }
 
 // tokenChanged remembers a token and tells whether it asks for a restart: the
