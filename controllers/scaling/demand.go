@@ -22,6 +22,8 @@ const (
 	negligible = 0.05
 	// most bounds every number of processes, so that no sum overflows.
 	most = 1 << 30
+	// longest bounds every duration for the same reason.
+	longest = 365 * 24 * time.Hour
 )
 
 // demand is what arrives and what waits asks for, before any bound of the pool.
@@ -138,7 +140,11 @@ func (in Input) sane() Input {
 	s.Min = min(max(0, s.Min), s.Max)
 	s.ProcessesPerPod = min(max(1, s.ProcessesPerPod), most)
 	s.ScaleDownStep = max(0, s.ScaleDownStep)
-	s.ScaleDownWindow = max(0, s.ScaleDownWindow)
+	for _, span := range []*time.Duration{
+		&s.TargetWait, &s.ExpectedJob, &s.Timeout, &s.Rest, &s.ScaleDownWindow, &in.StartLatency, &in.Remembered.ServiceTime,
+	} {
+		*span = min(max(0, *span), longest)
+	}
 	in.Current = min(max(0, in.Current), most)
 	in.Busy = min(max(0, in.Busy), in.Current)
 	in.BusyTime = max(0, in.BusyTime)

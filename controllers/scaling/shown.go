@@ -80,7 +80,7 @@ func sentence(in Input, d Decision, shown Shown) string {
 	case ReasonNothingToDo:
 		return size + ": nothing waits, is about to be due or is being worked on" + d.limits(in, shown) + "."
 	case ReasonDelayedJobs:
-		return fmt.Sprintf("%s: %s delayed jobs are due before a pod could start%s.", size, count(shown.Ready), d.limits(in, shown))
+		return fmt.Sprintf("%s: delayed jobs (%s) are due before a pod could start%s.", size, count(shown.Ready), d.limits(in, shown))
 	case ReasonAgentsUnreadable:
 		return size + ": what the workers do cannot be read, and the pool does not shrink."
 	case ReasonScaleDownPending:
@@ -95,7 +95,7 @@ func waiting(shown Shown) string {
 	if shown.Ready == 0 {
 		return "none waits"
 	}
-	return fmt.Sprintf("%s that wait shall be begun within %s", count(shown.Ready), throughput.FormatTime(shown.Left))
+	return fmt.Sprintf("those that wait (%s) shall be begun within %s", count(shown.Ready), throughput.FormatTime(shown.Left))
 }
 
 // limits ends a sentence with what kept the size from being what was asked for.
