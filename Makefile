@@ -23,8 +23,8 @@ demo: ## Show the product: a real Kubernetes on this machine, Redis, Laravel wor
 	@hack/demo.sh
 
 .PHONY: test
-test: ## Run every suite, short: checks of the sources, unit, integration, and e2e on a real cluster.
-	@hack/test.sh verify unit integration e2e
+test: ## Run every suite, short: checks of the sources, unit, integration, backends, and e2e on a real cluster.
+	@hack/test.sh verify unit integration backends e2e
 
 .PHONY: help
 help: ## Print this list.
@@ -37,7 +37,7 @@ help: ## Print this list.
 
 .PHONY: build
 build: ## Compile the product's programs into bin, as static binaries.
-	hack/build.sh $(BIN) manager agent
+	hack/build.sh $(BIN) manager agent backlog
 
 .PHONY: images
 images: ## Build the container images and load them into the cluster, which must be up.
@@ -76,6 +76,10 @@ test-unit: ## Run the unit tests of all modules.
 .PHONY: test-integration
 test-integration: ## Run the operator against a real etcd and apiserver.
 	hack/test.sh integration
+
+.PHONY: test-backends
+test-backends: ## Run the backlog probe with real Redis, PostgreSQL, MariaDB and Laravel (needs root, Debian).
+	hack/test.sh backends
 
 .PHONY: test-e2e
 test-e2e: ## Run the product on a real cluster with real Laravel workers (needs root, Debian).

@@ -9,7 +9,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . hack/progress.sh
 
 out=${QUEUEWORKER_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/queueworker}/images
-read -r -a images <<<"${QUEUEWORKER_IMAGES:-operator agent demo}"
+read -r -a images <<<"${QUEUEWORKER_IMAGES:-operator agent backlog demo}"
 
 step "Building the images ${images[*]} (the first time about 2 minutes)"
 files=$(go -C hack/images run . --out "$out" "${images[@]}")

@@ -28,7 +28,7 @@ verify() {
 # All modules, without what needs a control plane or a cluster.
 unit() {
   local packages
-  packages=$(go list ./... | grep -vE '/test/(integration|e2e|bench)(/|$)')
+  packages=$(go list ./... | grep -vE '/test/(integration|backends|e2e|bench)(/|$)')
   # shellcheck disable=SC2086 # one word per package
   go vet $packages
   # shellcheck disable=SC2086
@@ -46,9 +46,15 @@ integration() {
   go test ${race[@]+"${race[@]}"} -count=1 -timeout 20m ./test/integration/...
 }
 
+# The backlog probe with real Redis, PostgreSQL, MariaDB and Laravel on this machine.
+backends() {
+  hack/install-servers.sh
+  go test ${race[@]+"${race[@]}"} -count=1 -timeout 15m ./test/backends/...
+}
+
 # Runs the e2e tests; one of them wants an image that runs as root.
 on_cluster() {
-  QUEUEWORKER_IMAGES="operator agent demo rootful=./cmd/agent@0" hack/with-cluster.sh go test -count=1 -v "$@" ./test/e2e/...
+  QUEUEWORKER_IMAGES="operator agent backlog demo rootful=./cmd/agent@0" hack/with-cluster.sh go test -count=1 -v "$@" ./test/e2e/...
 }
 
 # The whole product on a real cluster with real Laravel workers.
@@ -64,15 +70,15 @@ long() {
 }
 
 if [ $# -eq 0 ]; then
-  echo "usage: hack/test.sh SUITE..., where SUITE is verify, unit, integration, e2e or long" >&2
+  echo "usage: hack/test.sh SUITE..., where SUITE is verify, unit, integration, backends, e2e or long" >&2
   exit 2
 fi
 number=0
 for suite in "$@"; do
   case $suite in
-    verify | unit | integration | e2e | long) ;;
+    verify | unit | integration | backends | e2e | long) ;;
     *)
-      echo "test.sh: there is no suite named $suite; choose from verify, unit, integration, e2e and long" >&2
+      echo "test.sh: there is no suite named $suite; choose from verify, unit, integration, backends, e2e and long" >&2
       exit 2
       ;;
   esac

@@ -8,8 +8,8 @@
 #
 # The cluster is started where it is not up, and then removed again at the end;
 # one that was up stays. The command finds KUBECONFIG, kubectl in PATH, the operator
-# installed by Helm, and the images operator, agent and demo with the tag dev (and
-# dev2 of demo). QUEUEWORKER_IMAGES names others instead of these three.
+# installed by Helm, and the images operator, agent, backlog and demo with the tag dev
+# (and dev2 of demo). QUEUEWORKER_IMAGES names others instead of these.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . hack/progress.sh

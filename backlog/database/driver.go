@@ -6,7 +6,9 @@ package database
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
+	"syscall"
 	"time"
 
 	"queueworker.dev/queueworker/api/protocol"
@@ -71,13 +73,24 @@ func New(s settings.Database) (*Driver, error) {
 	d := &Driver{settings: s, dialect: newDialect(s)}
 	db, err := d.dialect.open(s)
 	if err != nil {
-		return nil, backlog.Errorf(protocol.BacklogMisconfigured, "The database settings cannot be used: %s. Correct the DB_ variables of the worker container, or connection.database of the QueueApp.", s.Secrets.Clean(err.Error()))
+		return nil, backlog.Errorf(protocol.BacklogMisconfigured, "The database settings cannot be used: %s. Correct the DB_ variables of the worker container, or connection.database of the QueueApp.", s.Secrets.Clean(innermost(err).Error()))
 	}
 	db.SetMaxOpenConns(1)
 	db.SetMaxIdleConns(1)
 	db.SetConnMaxLifetime(time.Hour)
 	d.db = db
 	return d, nil
+}
+
+// innermost is the cause of an error, without what was tried around it.
+func innermost(err error) error {
+	for {
+		inner := errors.Unwrap(err)
+		if _, number := inner.(syscall.Errno); inner == nil || number { //nolint:errorlint // it is unwrapped here
+			return err
+		}
+		err = inner
+	}
 }
 
 func newDialect(s settings.Database) dialect {

@@ -4,6 +4,10 @@
 package database
 
 import (
+	"strings"
+
+	"github.com/go-sql-driver/mysql"
+
 	"queueworker.dev/queueworker/api/protocol"
 	"queueworker.dev/queueworker/backlog"
 )
@@ -19,6 +23,7 @@ type refusal struct {
 var (
 	badLogin   = refusal{protocol.BacklogDenied, "The database at %[1]s refused the user or the password: correct DB_USERNAME and DB_PASSWORD."}
 	noRight    = refusal{protocol.BacklogDenied, "The database at %[1]s does not let this user read the table %[3]s of %[2]s: grant it SELECT, which workers need too."}
+	noEntry    = refusal{protocol.BacklogDenied, "The database at %[1]s does not let this user into %[2]s, if there is a database of this name: correct DB_DATABASE, or grant it SELECT."}
 	noDatabase = refusal{protocol.BacklogNotFound, "The server at %[1]s has no database %[2]s: correct DB_DATABASE, or create it."}
 	noTable    = refusal{protocol.BacklogNotFound, "The database %[2]s at %[1]s has no table %[3]s: run the migrations (php artisan queue:table), or set connection.database.table of the QueueApp."}
 	otherTable = refusal{protocol.BacklogUnreadable, "The table %[3]s of %[2]s at %[1]s lacks columns of Laravel's jobs table: set connection.database.table of the QueueApp."}
@@ -30,7 +35,7 @@ var (
 // refusals by PostgreSQL's SQLSTATE and by MySQL's and MariaDB's error number.
 var refusals = map[string]refusal{
 	"28P01": badLogin, "28000": badLogin, "1045": badLogin, "1698": badLogin,
-	"42501": noRight, "1044": noRight, "1142": noRight, "1143": noRight,
+	"42501": noRight, "1044": noEntry, "1142": noRight, "1143": noRight,
 	"3D000": noDatabase, "1049": noDatabase,
 	"42P01": noTable, "3F000": noTable, "1146": noTable,
 	"42703": otherTable, "42883": otherTable, "42809": otherTable, "1054": otherTable,
@@ -48,6 +53,11 @@ func (d *Driver) explain(err error) error {
 			return backlog.Errorf(r.reason, r.message, s.Address(), s.Name, s.Table)
 		}
 		return backlog.Errorf(protocol.BacklogUnreadable, "The database at %s refused to count jobs, with the code %s: %s.", s.Address(), code, s.Secrets.Clean(text))
+	}
+	for _, sign := range []string{"server refused TLS connection", mysql.ErrNoTLS.Error()} {
+		if strings.Contains(err.Error(), sign) {
+			return backlog.Errorf(protocol.BacklogUnreachable, "The database at %s does not speak TLS, which the settings ask for: turn TLS on there, or leave DB_SSLMODE and MYSQL_ATTR_SSL_CA out.", s.Address())
+		}
 	}
 	if problem, ok := backlog.Unreachable(err, "the database at "+s.Address(), ""); ok {
 		return problem

@@ -63,6 +63,9 @@ func (d *Driver) explain(ctx context.Context, err error) error {
 		if refused, found := d.refusal(d.greeting(ctx)); found && !d.settings.TLS {
 			return refused
 		}
+		if d.settings.TLS && errors.Is(err, context.DeadlineExceeded) {
+			return backlog.Errorf(protocol.BacklogUnreachable, "Redis at %s gave no answer in time: check that the server runs, that it speaks TLS on this port, and that a network policy lets the pods of the application reach it.", d.settings.Address)
+		}
 		return problem
 	}
 	return backlog.Errorf(protocol.BacklogUnreadable, "Redis at %s gave an answer that is not understood: %s.",

@@ -17,7 +17,8 @@ const usage = `Build container images as docker-archive files; prints their path
 Usage: images --out DIRECTORY [--tag TAG] IMAGE...
 
 An IMAGE is one of
-  operator, agent   the product's programs, as docker.io/queueworker/NAME:TAG
+  operator, agent, backlog
+                    the product's programs, as docker.io/queueworker/NAME:TAG
   pause             what holds a pod's namespaces in hack/cluster
   demo              a Laravel application on Debian, with redis-server; also built
                     as TAG2 in the same file, which differs in one file, for rollouts

@@ -41,6 +41,8 @@ func (w workshop) build(target, tag string) ([]image, error) {
 		return w.program(program{name: "operator", module: w.root, pkg: "./cmd/manager", path: "/manager", user: nonRoot, certificates: true}, tag)
 	case "agent":
 		return w.program(program{name: "agent", module: w.root, pkg: "./cmd/agent", path: "/agent", user: nonRoot}, tag)
+	case "backlog":
+		return w.program(program{name: "backlog", module: w.root, pkg: "./cmd/backlog", path: "/backlog", user: nonRoot, certificates: true}, tag)
 	case "pause":
 		return w.program(program{name: "pause", module: filepath.Join(w.root, "hack", "images"), pkg: "./pause", path: "/pause", user: nonRoot}, tag)
 	case "demo":
@@ -58,7 +60,7 @@ func (w workshop) build(target, tag string) ([]image, error) {
 func parseProgram(target string) (program, error) {
 	name, pkg, found := strings.Cut(target, "=")
 	if !found || name == "" || pkg == "" {
-		return program{}, fmt.Errorf("there is no image %q; it is operator, agent, pause, demo or NAME=PACKAGE[@UID]", target)
+		return program{}, fmt.Errorf("there is no image %q; it is operator, agent, backlog, pause, demo or NAME=PACKAGE[@UID]", target)
 	}
 	pkg, user, found := strings.Cut(pkg, "@")
 	if !found {

@@ -47,9 +47,38 @@ var rules = []rule{
 		because:   "the agent is a small program of its own and meets the operator in api/protocol alone",
 	},
 	{
-		packages: []string{"backlog/..."},
-		ours:     []string{"api/protocol", "backlog/..."},
-		because:  "the backlog probe is a program of its own and meets the operator in api/protocol alone",
+		packages: []string{"backlog"},
+		ours:     []string{"api/protocol"},
+		because:  "drivers and probe are built on package backlog, which needs neither",
+	},
+	{
+		packages:  []string{"backlog/settings"},
+		ours:      []string{"api/protocol", "backlog"},
+		libraries: []string{"golang.org/x/text/unicode/norm"},
+		because:   "settings are found without asking anybody",
+	},
+	{
+		packages:  []string{"backlog/redis"},
+		ours:      []string{"api/protocol", "backlog", "backlog/settings"},
+		libraries: []string{"github.com/redis/go-redis/v9/..."},
+		because:   "a driver knows its own backend alone",
+	},
+	{
+		packages:  []string{"backlog/database"},
+		ours:      []string{"api/protocol", "backlog", "backlog/settings"},
+		libraries: []string{"github.com/jackc/pgx/v5/...", "github.com/go-sql-driver/mysql"},
+		because:   "a driver knows its own backend alone",
+	},
+	{
+		packages: []string{"backlog/http", "backlog/conformance"},
+		ours:     []string{"api/protocol", "backlog", "backlog/settings"},
+		because:  "a driver knows its own backend alone, and the suite that tries them knows none",
+	},
+	{
+		packages:  []string{"backlog/probe"},
+		ours:      []string{"api/protocol", "backlog/..."},
+		libraries: []string{"github.com/prometheus/client_golang/..."},
+		because:   "the backlog probe is a program of its own and meets the operator in api/protocol alone",
 	},
 	{
 		packages:  purePackages,

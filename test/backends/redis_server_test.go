@@ -24,7 +24,8 @@ type redisServer struct {
 	config []string
 }
 
-// startRedis starts a Redis with lines of configuration, beside those that it needs.
+// startRedis starts a Redis with lines of configuration, beside those that it needs;
+// PORT in them is its port.
 func startRedis(t *testing.T, config ...string) *redisServer {
 	t.Helper()
 	s := &redisServer{dir: folder(t, "redis", 0), port: freePort(t), config: config}
@@ -38,6 +39,9 @@ func (s *redisServer) start(t *testing.T) {
 		"bind 127.0.0.1", "port " + strconv.Itoa(s.port), "unixsocket " + s.socket(), "dir " + s.dir,
 		`save ""`, "appendonly no", "daemonize no",
 	}, s.config...)
+	for i := range lines {
+		lines[i] = strings.ReplaceAll(lines[i], "PORT", strconv.Itoa(s.port))
+	}
 	file := filepath.Join(s.dir, "redis.conf")
 	if err := os.WriteFile(file, []byte(strings.Join(lines, "\n")+"\n"), 0o600); err != nil {
 		t.Fatal(err)

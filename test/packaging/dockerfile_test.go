@@ -83,11 +83,11 @@ func imagesBuildFlags(t *testing.T) ([]string, bool) {
 }
 
 // TestImagesHoldTheSamePrograms compares the Dockerfile's targets with what
-// hack/images calls operator and agent.
+// hack/images calls operator, agent and backlog.
 func TestImagesHoldTheSamePrograms(t *testing.T) {
 	dockerfile := read(t, "Dockerfile")
 	workshop := read(t, "hack/images/workshop.go")
-	for image, program := range map[string]string{"operator": "manager", "agent": "agent"} {
+	for image, program := range map[string]string{"operator": "manager", "agent": "agent", "backlog": "backlog"} {
 		stage := regexp.MustCompile(`(?ms)^FROM gcr\.io/distroless/static:nonroot AS ` + image + `\n(.*?)(^FROM|\z)`).FindStringSubmatch(dockerfile)
 		if stage == nil {
 			t.Errorf("the Dockerfile has no target %s", image)
@@ -104,8 +104,8 @@ func TestImagesHoldTheSamePrograms(t *testing.T) {
 			}
 		}
 	}
-	if !strings.Contains(dockerfile, "hack/build.sh /out manager agent\n") {
-		t.Error("the Dockerfile does not build manager and agent with hack/build.sh")
+	if !strings.Contains(dockerfile, "hack/build.sh /out manager agent backlog\n") {
+		t.Error("the Dockerfile does not build manager, agent and backlog with hack/build.sh")
 	}
 }
 
@@ -113,7 +113,7 @@ func TestImagesHoldTheSamePrograms(t *testing.T) {
 // named paths through.
 func TestDockerContextHasWhatTheProgramsNeed(t *testing.T) {
 	ignore := strings.Split(read(t, ".dockerignore"), "\n")
-	for _, path := range []string{"go.mod", "go.sum", "api", "agent", "controllers", "cmd", "hack/build.sh"} {
+	for _, path := range []string{"go.mod", "go.sum", "api", "agent", "backlog", "controllers", "cmd", "hack/build.sh"} {
 		if !slices.Contains(ignore, "!"+path) {
 			t.Errorf(".dockerignore keeps %s out of the build", path)
 		}
