@@ -1,0 +1,95 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package probe
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"queueworker.dev/queueworker/api/protocol"
+)
+
+func TestTheLongestAnswerFits(t *testing.T) {
+	depth := protocol.QueueDepth{
+		Ready: 1 << 50, Delayed: 1 << 50, Reserved: 1 << 50, DueSoon: 1 << 50, OldestSeconds: new(1e11 / 3), NextDueSeconds: new(1e11 / 3),
+		Failed: new(int64(1 << 50)), MaxTimeoutSeconds: new(int64(1 << 50)),
+	}
+	request := protocol.BacklogRequest{}
+	document := protocol.Backlog{Version: 1, Probe: "v1.2.3", PodUID: strings.Repeat("x", 36), Backend: strings.Repeat("x", 500)}
+	for i := range protocol.MaxBacklogQueues {
+		depth.Queue = fmt.Sprintf("%0*d", maxNameBytes, i)
+		request.Queues = append(request.Queues, depth.Queue)
+		document.Queues = append(document.Queues, depth)
+	}
+	answer, err := json.Marshal(document)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(answer) > protocol.MaxBacklogBytes {
+		t.Errorf("the longest answer has %d bytes; at most %d are allowed", len(answer), protocol.MaxBacklogBytes)
+	}
+	if asked, err := json.Marshal(request); err != nil || len(asked) > maxRequestBytes+16<<10 {
+		t.Errorf("the longest request has %d bytes, %v; up to %d are read", len(asked), err, maxRequestBytes)
+	}
+}
+
+func TestMetrics(t *testing.T) {
+	driver := &fakeDriver{}
+	p := New(driver, nil, quietly)
+	server := NewServer(p, Identity{Version: "v1", Namespace: "shop", App: "web", Driver: protocol.DriverRedis})
+	own := strings.NewReplacer(`namespace="shop",`, "", `queueapp="web",`, "", `,queueapp="web"`, "")
+	scrape := func() string {
+		recorder := httptest.NewRecorder()
+		server.Handler.ServeHTTP(recorder, httptest.NewRequest("GET", protocol.MetricsPath, nil))
+		var values []string
+		for line := range strings.Lines(recorder.Body.String()) {
+			if !strings.HasPrefix(line, "#") && !strings.HasPrefix(line, metricSeconds) {
+				values = append(values, strings.TrimSpace(own.Replace(line)))
+			}
+		}
+		return strings.Join(values, "\n")
+	}
+	always := `queueworker_backlog_info{driver="Redis",version="v1"} 1
+queueworker_backlog_measurements_total{result="failed"} %d
+queueworker_backlog_measurements_total{result="ok"} %d`
+	if diff := cmp.Diff(fmt.Sprintf(always, 0, 0), scrape()); diff != "" || driver.measured() != 0 {
+		t.Errorf("before anybody asked (-want +got):\n%s", diff)
+	}
+	p.Answer(t.Context(), ask(0, "mail"))
+	info, rest, _ := strings.Cut(fmt.Sprintf(always, 0, 1), "\n")
+	want := info + "\n" + `queueworker_backlog_jobs{queue="mail",state="delayed"} 0
+queueworker_backlog_jobs{queue="mail",state="ready"} 4
+queueworker_backlog_jobs{queue="mail",state="reserved"} 0
+` + rest + "\n" + `queueworker_backlog_up{reason=""} 1`
+	if diff := cmp.Diff(want, scrape()); diff != "" {
+		t.Errorf("after a measurement (-want +got):\n%s", diff)
+	}
+}
+
+func FuzzParseRequest(f *testing.F) {
+	f.Add([]byte(`{"queues":["a","b"],"soonSeconds":5}`))
+	f.Add([]byte(`{"queues":[""]}{}`))
+	f.Add([]byte(`{"queues":["\u0000"],"soonSeconds":1e400}`))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		request, err := parseRequest(body)
+		if err != nil {
+			return
+		}
+		seen := map[string]bool{}
+		for _, name := range request.Queues {
+			if name == "" || len(name) > maxNameBytes || seen[name] {
+				t.Errorf("the queue %q was let through", name)
+			}
+			seen[name] = true
+		}
+		if len(seen) == 0 || len(seen) > protocol.MaxBacklogQueues || !(request.SoonSeconds >= 0 && request.SoonSeconds <= maxSoonSeconds) {
+			t.Errorf("%+v was let through", request)
+		}
+	})
+}
