@@ -5,11 +5,8 @@ package controllers
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -83,6 +80,10 @@ func (r *QueueWorkerReconciler) apply(ctx context.Context, o *observation, d dec
 		}
 		ctrl.LoggerFrom(ctx).Info("Applied object", "kind", c.kind.Kind, "object", c.name)
 	}
+	if applied := d.objects.Deployment; applied != nil && applied.ResourceVersion != nil {
+		// The answer of the API server has been read into it.
+		r.memory.of(client.ObjectKeyFromObject(o.worker)).deploymentVersion = *applied.ResourceVersion
+	}
 	return application{}, errors.Join(r.scaleOnly(ctx, o, d), r.prune(ctx, o, d), r.control(ctx, o, d))
 }
 
@@ -119,7 +120,7 @@ func (c child) settled(cached bool) (bool, error) {
 	case !cached:
 		// Either the cache has yet to learn of what was written a moment ago, or the
 		// object has lost the label by which the cache would know it.
-		return c.live.GetLabels()[v1alpha1.LabelName] != "", nil
+		return c.live.GetLabels()[v1alpha1.LabelManagedBy] == v1alpha1.ManagedBy, nil
 	}
 	return desired.Covers(c.live, c.wanted)
 }
@@ -168,7 +169,7 @@ func refusal(err error) string {
 // scaleOnly keeps the number of pods right while the QueueApp cannot be used and
 // the template is therefore left as it is: a pool can be stopped all the same.
 func (r *QueueWorkerReconciler) scaleOnly(ctx context.Context, o *observation, d decision) error {
-	pods := desired.Pods(&o.worker.Spec)
+	pods := d.removal.Replicas
 	live := o.deployment
 	if d.objects.Deployment != nil || live == nil || !desired.OwnedBy(live, o.worker) || live.Spec.Replicas != nil && *live.Spec.Replicas == pods {
 		return nil
@@ -191,25 +192,4 @@ func (r *QueueWorkerReconciler) prune(ctx context.Context, o *observation, d dec
 		return fmt.Errorf("delete PodDisruptionBudget %s: %w", o.budget.Name, err)
 	}
 	return nil
-}
-
-// control writes control documents to the pods that need them now.
-func (r *QueueWorkerReconciler) control(ctx context.Context, o *observation, d decision) error {
-	var failures []error
-	for _, name := range slices.Sorted(maps.Keys(d.controls.Pods)) {
-		patch, err := json.Marshal(map[string]any{"metadata": map[string]any{
-			"annotations": map[string]string{v1alpha1.AnnotationControl: d.controls.Pods[name]},
-		}})
-		if err != nil {
-			return fmt.Errorf("encode control of Pod %s: %w", name, err)
-		}
-		pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: o.worker.Namespace, Name: name}}
-		if err := r.Client.Patch(ctx, pod, client.RawPatch(types.MergePatchType, patch)); client.IgnoreNotFound(err) != nil {
-			failures = append(failures, fmt.Errorf("control Pod %s: %w", name, err))
-		}
-	}
-	if d.controls.Changed || len(d.controls.Pods) > 0 {
-		r.Collector.Nudge(client.ObjectKeyFromObject(o.worker))
-	}
-	return errors.Join(failures...)
 }

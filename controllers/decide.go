@@ -4,32 +4,43 @@
 package controllers
 
 import (
+	"slices"
+
 	corev1 "k8s.io/api/core/v1"
 
+	"queueworker.dev/queueworker/api/protocol"
 	"queueworker.dev/queueworker/api/v1alpha1"
 	"queueworker.dev/queueworker/controllers/desired"
+	"queueworker.dev/queueworker/controllers/drain"
+	"queueworker.dev/queueworker/controllers/stuck"
 )
 
 // decision is what there should be.
 type decision struct {
-	app      *v1alpha1.QueueApp
 	problem  *desired.Problem
+	sizing   sizing
+	removal  drain.Plan
+	stuck    stuck.Output
 	controls desired.Controls
 	objects  desired.Objects
 }
 
 // decide is a pure function of what was observed.
 func decide(o *observation, agentImage string) decision {
-	var d decision
-	d.app, d.problem = desired.SelectApp(o.worker, o.apps)
+	d := decision{problem: o.problem, sizing: size(o, o.app)}
+	d.removal = removal(o, desired.Pods(d.sizing.processes, &o.worker.Spec))
+	d.stuck = stuck.Find(stuckInput(o))
 	d.controls = desired.Control(desired.ControlInput{
-		Worker: o.worker,
-		Live:   ownConfigMap(o),
-		Pods:   controlledPods(o),
+		Worker:    o.worker,
+		Processes: d.sizing.processes,
+		Live:      ownConfigMap(o),
+		Pods:      controlledPods(o, d.removal),
 	})
 	objects, problem := desired.Build(desired.Input{
 		Worker:     o.worker,
-		App:        d.app,
+		App:        o.app,
+		Most:       d.sizing.most,
+		Replicas:   d.removal.Replicas,
 		Control:    d.controls.Pool,
 		AgentImage: agentImage,
 		Live:       o.deployment,
@@ -50,15 +61,17 @@ func ownConfigMap(o *observation) *corev1.ConfigMap {
 }
 
 // controlledPods are the pods that control documents are for: those that stay.
-func controlledPods(o *observation) []desired.ControlledPod {
+func controlledPods(o *observation, removal drain.Plan) []desired.ControlledPod {
 	var out []desired.ControlledPod
 	for _, pod := range o.pods {
-		if pod.DeletionTimestamp != nil || pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed {
+		if !active(pod) {
 			continue
 		}
+		cordoned := desired.ReadControl(pod.Annotations[v1alpha1.AnnotationControl]).Cordoned
 		controlled := desired.ControlledPod{
 			Name:         pod.Name,
 			RestartToken: pod.Annotations[v1alpha1.AnnotationRestartedAt],
+			Cordoned:     (cordoned || slices.Contains(removal.Cordon, pod.Name)) && !slices.Contains(removal.Uncordon, pod.Name),
 			Document:     pod.Annotations[v1alpha1.AnnotationControl],
 		}
 		if report := o.reports.Pods[pod.UID].Status; report != nil {
@@ -67,4 +80,28 @@ func controlledPods(o *observation) []desired.ControlledPod {
 		out = append(out, controlled)
 	}
 	return out
+}
+
+// stuckInput leaves out pods that are not meant to take jobs.
+func stuckInput(o *observation) stuck.Input {
+	in := stuck.Input{Now: o.now, Patience: stuck.Patience(desired.Sleep(&o.worker.Spec)), Memory: o.past.stuck}
+	backlog := scalingBacklog(o)
+	if backlog == nil || o.worker.Spec.Paused || o.worker.Spec.Stopped {
+		return in
+	}
+	in.Ready, in.Oldest = backlog.Ready, backlog.Oldest
+	for _, pod := range o.pods {
+		report := o.reports.Pods[pod.UID]
+		if !active(pod) || report.Status == nil || report.Unreachable || report.Status.Phase != protocol.PhaseRunning {
+			continue
+		}
+		for i := range report.Status.Workers {
+			worker := &report.Status.Workers[i]
+			in.Processes = append(in.Processes, stuck.Process{
+				Pod: pod.Name, Slot: worker.Slot, Idle: worker.State == protocol.WorkerIdle,
+				Done: stuck.Progress{PID: worker.PID, Ended: worker.Processed + worker.Failed, PodEnded: report.Status.Counters.Released},
+			})
+		}
+	}
+	return in
 }

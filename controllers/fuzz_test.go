@@ -150,7 +150,7 @@ func FuzzPass(f *testing.F) {
 			}}},
 		}
 		passOver(t, &observation{
-			now: time.Unix(1_800_000_000, 0), worker: worker, apps: []v1alpha1.QueueApp{app}, pods: []*corev1.Pod{pod},
+			now: time.Unix(1_800_000_000, 0), worker: worker, app: &app, pods: []*corev1.Pod{pod},
 			configMap:  &corev1.ConfigMap{ObjectMeta: owned, Data: map[string]string{protocol.ControlFile: pool}},
 			deployment: &appsv1.Deployment{ObjectMeta: owned, Spec: appsv1.DeploymentSpec{Replicas: &replicas}},
 			reports: collector.Snapshot{

@@ -11,7 +11,9 @@ import (
 	"k8s.io/apimachinery/pkg/util/resourceversion"
 
 	"queueworker.dev/queueworker/api/v1alpha1"
+	"queueworker.dev/queueworker/controllers/scaling"
 	"queueworker.dev/queueworker/controllers/status"
+	"queueworker.dev/queueworker/controllers/stuck"
 )
 
 // memory is what the operator remembers of a pool between reconciles. Nothing in
@@ -19,6 +21,8 @@ import (
 type memory struct {
 	mu    sync.Mutex
 	pools map[types.NamespacedName]*poolMemory
+	// claims are what pools last asked of their QueueApp's cap.
+	claims map[types.NamespacedName]scaling.Claim
 }
 
 type poolMemory struct {
@@ -32,13 +36,89 @@ type poolMemory struct {
 	told map[types.UID]int64
 	// seen are the pods whose deletion the informer has yet to tell of.
 	seen map[types.UID]bool
+
+	// past is what the next decision goes by.
+	past past
+	// tally is what the pods have got done.
+	tally tally
+	// podVersions and deploymentVersion are the resource versions that the last writes
+	// to pods, by UID, and to the Deployment have resulted in.
+	podVersions       map[types.UID]string
+	deploymentVersion string
+	// foreign is who wrote the Deployment's replicas last, besides the operator.
+	foreign foreignScaler
+}
+
+// past is what a decision goes by besides what is observed.
+type past struct {
+	// size is the size decided on last, in processes; what the pool has where nothing
+	// was decided yet.
+	size int32
+	// scaling is the memory of the last scaling decision.
+	scaling scaling.Memory
+	// completed is what the pool has got done.
+	completed scaling.Completed
+	// startLatency is what pods of the pool take to start; 0 if unknown.
+	startLatency time.Duration
+	// stuck is the memory of the last look for stuck workers.
+	stuck stuck.Memory
+}
+
+// recall completes an observation by what is remembered of the pool.
+func (m *poolMemory) recall(o *observation) {
+	if m.since.IsZero() {
+		m.since = o.now
+		m.past.size = sizeBefore(o)
+	}
+	m.tally.update(m.since, o.pods, o.reports)
+	m.past.completed = m.tally.completed
+	m.past.startLatency = startLatency(o.pods, m.past.startLatency)
+	o.past = m.past
+	m.foreign.see(o)
+	o.foreign = m.foreign
+}
+
+// sizeBefore is a pool's size as an earlier operator left it.
+func sizeBefore(o *observation) int32 {
+	if o.worker.Status.ObservedGeneration > 0 {
+		return o.worker.Status.Desired
+	}
+	return 0
+}
+
+// keep remembers a decision.
+func (m *poolMemory) keep(d decision) {
+	m.past.size, m.past.stuck, m.past.scaling = d.sizing.processes, d.stuck.Memory, scaling.Memory{}
+	if d.sizing.decision != nil {
+		m.past.scaling = d.sizing.decision.Memory
+	}
+}
+
+// behind tells whether the cache has yet to learn of a write to a pod or to the
+// Deployment. To decide from what was before would be to decide again.
+func (m *poolMemory) behind(o *observation) bool {
+	versions := map[types.UID]string{}
+	late := o.deployment != nil && older(o.deployment.ResourceVersion, m.deploymentVersion)
+	for _, pod := range o.pods {
+		if version, written := m.podVersions[pod.UID]; written && older(pod.ResourceVersion, version) {
+			versions[pod.UID] = version
+			late = true
+		}
+	}
+	m.podVersions = versions
+	return late
+}
+
+// wrote remembers the resource version a write to a pod has resulted in.
+func (m *poolMemory) wrote(pod types.UID, version string) {
+	if m.podVersions == nil {
+		m.podVersions = map[types.UID]string{}
+	}
+	m.podVersions[pod] = version
 }
 
 // add notes what is observed now and adds what is remembered to a status's input.
 func (m *poolMemory) add(o *observation, in status.Input) status.Input {
-	if m.since.IsZero() {
-		m.since = o.now
-	}
 	for _, pod := range o.pods {
 		m.seen[pod.UID] = true
 	}
@@ -48,10 +128,16 @@ func (m *poolMemory) add(o *observation, in status.Input) status.Input {
 
 // ahead tells whether the cache has yet to learn of the last write of the status.
 func (m *poolMemory) ahead(worker *v1alpha1.QueueWorker) bool {
-	if m.version == "" {
+	return older(worker.ResourceVersion, m.version)
+}
+
+// older tells whether an object is of an earlier version than one that was written;
+// not if none was.
+func older(have, written string) bool {
+	if written == "" {
 		return false
 	}
-	order, err := resourceversion.CompareResourceVersion(worker.ResourceVersion, m.version)
+	order, err := resourceversion.CompareResourceVersion(have, written)
 	return err == nil && order < 0
 }
 
@@ -73,4 +159,30 @@ func (m *memory) forget(name types.NamespacedName) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	delete(m.pools, name)
+	delete(m.claims, name)
+}
+
+// claim notes what a pool asks of its QueueApp's cap.
+func (m *memory) claim(name types.NamespacedName, claim scaling.Claim) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.claims == nil {
+		m.claims = map[types.NamespacedName]scaling.Claim{}
+	}
+	m.claims[name] = claim
+}
+
+// claimsOf are what other pools ask of a cap.
+func (m *memory) claimsOf(others []*v1alpha1.QueueWorker) []scaling.Claim {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	out := make([]scaling.Claim, 0, len(others))
+	for _, other := range others {
+		claim, known := m.claims[types.NamespacedName{Namespace: other.Namespace, Name: other.Name}]
+		if !known {
+			claim = claimOf(other)
+		}
+		out = append(out, claim)
+	}
+	return out
 }

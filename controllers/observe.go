@@ -24,13 +24,16 @@ import (
 	"queueworker.dev/queueworker/api/v1alpha1"
 	"queueworker.dev/queueworker/controllers/collector"
 	"queueworker.dev/queueworker/controllers/desired"
+	"queueworker.dev/queueworker/controllers/scaling"
 )
 
 // observation is all that one reconcile goes by.
 type observation struct {
 	now    time.Time
 	worker *v1alpha1.QueueWorker
-	apps   []v1alpha1.QueueApp
+	// app is the QueueApp in use; nil if there is none, and problem says why.
+	app     *v1alpha1.QueueApp
+	problem *desired.Problem
 
 	// The children by name, whoever they belong to; nil if there is none in the cache.
 	deployment *appsv1.Deployment
@@ -40,6 +43,16 @@ type observation struct {
 	// pods are those of the pool's own ReplicaSets, by name.
 	pods    []*corev1.Pod
 	reports collector.Snapshot
+	// backlog is what is known of the pool's queues.
+	backlog collector.BacklogReport
+	// probe are the pods of the QueueApp's backlog probe.
+	probe []corev1.Pod
+
+	// claims are what the other pools of the QueueApp ask of its cap; none without one.
+	claims []scaling.Claim
+	// past and foreign are what the operator remembers of the pool.
+	past    past
+	foreign foreignScaler
 }
 
 // observe reads all that concerns a QueueWorker; nil if it is gone or going.
@@ -59,13 +72,76 @@ func (r *QueueWorkerReconciler) observe(ctx context.Context, name types.Namespac
 	if err := r.Client.List(ctx, apps, client.InNamespace(name.Namespace)); err != nil {
 		return nil, fmt.Errorf("list QueueApps: %w", err)
 	}
-	o.apps = apps.Items
+	o.app, o.problem = desired.SelectApp(worker, apps.Items)
 	if err := r.observePods(ctx, o); err != nil {
 		return nil, err
 	}
 	r.Collector.Track(name, trackedPods(o.pods))
 	o.reports = r.Collector.Snapshot(name)
+	if err := r.observeBacklog(ctx, o); err != nil {
+		return nil, err
+	}
+	if err := r.observeCap(ctx, o, apps.Items); err != nil {
+		return nil, err
+	}
+	r.memory.of(name).recall(o)
 	return o, nil
+}
+
+// startingSoon is the span of time within which delayed jobs are asked for as due
+// soon, where it is not known yet what a pod takes to start.
+const startingSoon = scaling.DefaultStartLatency
+
+// observeBacklog reads what waits on the pool's queues, if somebody measures it.
+func (r *QueueWorkerReconciler) observeBacklog(ctx context.Context, o *observation) error {
+	name := client.ObjectKeyFromObject(o.worker)
+	if o.app == nil || !desired.NeedsProbe(o.app) {
+		r.Backlogs.Forget(name)
+		return nil
+	}
+	o.backlog, _ = r.Backlogs.Use(name, collector.BacklogUse{
+		App:    client.ObjectKeyFromObject(o.app),
+		Queues: queues(o.worker),
+		Soon:   startingSoon,
+		Eager:  o.worker.Spec.Autoscaling != nil,
+	})
+	pods := &corev1.PodList{}
+	if err := r.Client.List(ctx, pods, client.InNamespace(o.worker.Namespace), client.MatchingLabels(desired.ProbeSelector(o.app.Name))); err != nil {
+		return fmt.Errorf("list Pods of the backlog probe: %w", err)
+	}
+	o.probe = pods.Items
+	return nil
+}
+
+// queues are the pool's queues, each once.
+func queues(worker *v1alpha1.QueueWorker) []string {
+	var out []string
+	for queue := range strings.SplitSeq(worker.Spec.Queue, ",") {
+		if queue != "" && !slices.Contains(out, queue) {
+			out = append(out, queue)
+		}
+	}
+	return out
+}
+
+// observeCap reads what the other pools of the QueueApp ask of its cap.
+func (r *QueueWorkerReconciler) observeCap(ctx context.Context, o *observation, apps []v1alpha1.QueueApp) error {
+	if o.app == nil || o.app.Spec.MaxProcesses == nil {
+		return nil
+	}
+	workers := &v1alpha1.QueueWorkerList{}
+	if err := r.Client.List(ctx, workers, client.InNamespace(o.worker.Namespace)); err != nil {
+		return fmt.Errorf("list QueueWorkers: %w", err)
+	}
+	var others []*v1alpha1.QueueWorker
+	for i := range workers.Items {
+		other := &workers.Items[i]
+		if app, _ := desired.SelectApp(other, apps); app != nil && app.Name == o.app.Name && other.Name != o.worker.Name && other.DeletionTimestamp == nil {
+			others = append(others, other)
+		}
+	}
+	o.claims = r.memory.claimsOf(others)
+	return nil
 }
 
 func (r *QueueWorkerReconciler) observeChildren(ctx context.Context, o *observation) (err error) {
@@ -102,16 +178,9 @@ func (r *QueueWorkerReconciler) observePods(ctx context.Context, o *observation)
 		return nil
 	}
 	ours := []client.ListOption{client.InNamespace(o.worker.Namespace), client.MatchingLabels(desired.Selector(o.worker.Name))}
-	sets := &metav1.PartialObjectMetadataList{}
-	sets.SetGroupVersionKind(appsv1.SchemeGroupVersion.WithKind("ReplicaSetList"))
-	if err := r.Client.List(ctx, sets, ours...); err != nil {
-		return fmt.Errorf("list ReplicaSets: %w", err)
-	}
-	owners := map[types.UID]bool{}
-	for i := range sets.Items {
-		if metav1.IsControlledBy(&sets.Items[i], o.deployment) {
-			owners[sets.Items[i].UID] = true
-		}
+	owners, err := replicaSetsOf(ctx, r.Client, o.deployment, ours...)
+	if err != nil {
+		return err
 	}
 	pods := &corev1.PodList{}
 	if err := r.Client.List(ctx, pods, ours...); err != nil {
@@ -124,6 +193,22 @@ func (r *QueueWorkerReconciler) observePods(ctx context.Context, o *observation)
 	}
 	slices.SortFunc(o.pods, func(a, b *corev1.Pod) int { return strings.Compare(a.Name, b.Name) })
 	return nil
+}
+
+// replicaSetsOf are the UIDs of a Deployment's own ReplicaSets among some.
+func replicaSetsOf(ctx context.Context, reader client.Reader, deployment *appsv1.Deployment, among ...client.ListOption) (map[types.UID]bool, error) {
+	sets := &metav1.PartialObjectMetadataList{}
+	sets.SetGroupVersionKind(appsv1.SchemeGroupVersion.WithKind("ReplicaSetList"))
+	if err := reader.List(ctx, sets, among...); err != nil {
+		return nil, fmt.Errorf("list ReplicaSets: %w", err)
+	}
+	owners := map[types.UID]bool{}
+	for i := range sets.Items {
+		if metav1.IsControlledBy(&sets.Items[i], deployment) {
+			owners[sets.Items[i].UID] = true
+		}
+	}
+	return owners, nil
 }
 
 // trackedPods are the pods whose agents are asked.

@@ -53,10 +53,12 @@ func (r *QueueWorkerReconciler) podHandler() handler.EventHandler {
 }
 
 // podChanged tells whether anything changed that a reconcile goes by. The control
-// annotation is the operator's own, so its change is none.
+// annotation is the operator's own, so its change is none; a deletion cost has to be
+// seen on the pod before the pool becomes smaller.
 func podChanged(before, after *corev1.Pod) bool {
 	return before.DeletionTimestamp.IsZero() != after.DeletionTimestamp.IsZero() ||
 		before.Annotations[v1alpha1.AnnotationRestartedAt] != after.Annotations[v1alpha1.AnnotationRestartedAt] ||
+		before.Annotations[corev1.PodDeletionCost] != after.Annotations[corev1.PodDeletionCost] ||
 		!equality.Semantic.DeepEqual(before.Status, after.Status)
 }
 
@@ -127,7 +129,8 @@ func SlimPod(object any) (any, error) {
 		return object, nil
 	}
 	pod.ManagedFields = nil
-	pod.Annotations = keep(pod.Annotations, v1alpha1.AnnotationControl, v1alpha1.AnnotationRestartedAt)
+	pod.Annotations = keep(pod.Annotations, v1alpha1.AnnotationControl, v1alpha1.AnnotationRestartedAt,
+		v1alpha1.AnnotationCordonedAt, corev1.PodDeletionCost)
 	containers := make([]corev1.Container, 0, len(pod.Spec.Containers))
 	for i := range pod.Spec.Containers {
 		containers = append(containers, corev1.Container{Name: pod.Spec.Containers[i].Name, Ports: pod.Spec.Containers[i].Ports})

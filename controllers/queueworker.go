@@ -6,6 +6,7 @@ package controllers
 import (
 	"context"
 	"errors"
+	"time"
 
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
@@ -24,6 +25,8 @@ type QueueWorkerReconciler struct {
 	Live client.Reader
 	// Collector knows what the agents report.
 	Collector *collector.Collector
+	// Backlogs knows what the backlog probes report.
+	Backlogs *collector.Backlogs
 	// Recorder takes events.
 	Recorder events.EventRecorder
 	// Clock is the time.
@@ -37,7 +40,7 @@ type QueueWorkerReconciler struct {
 // +kubebuilder:rbac:groups=queueworker.dev,resources=queueworkers,verbs=list;watch
 // +kubebuilder:rbac:groups=queueworker.dev,resources=queueworkers/status,verbs=patch
 // +kubebuilder:rbac:groups=queueworker.dev,resources=queueapps,verbs=list;watch
-// +kubebuilder:rbac:groups=apps,resources=deployments,verbs=get;list;watch;create;patch
+// +kubebuilder:rbac:groups=apps,resources=deployments,verbs=get;list;watch;create;patch;delete
 // +kubebuilder:rbac:groups=apps,resources=replicasets,verbs=list;watch
 // +kubebuilder:rbac:groups=policy,resources=poddisruptionbudgets,verbs=get;list;watch;create;patch;delete
 // +kubebuilder:rbac:groups="",resources=configmaps,verbs=get;list;watch;create;patch
@@ -52,10 +55,18 @@ func (r *QueueWorkerReconciler) Reconcile(ctx context.Context, request ctrl.Requ
 	}
 	if observed == nil {
 		r.Collector.Forget(request.NamespacedName)
+		r.Backlogs.Forget(request.NamespacedName)
 		r.memory.forget(request.NamespacedName)
 		return ctrl.Result{}, nil
 	}
+	memory := r.memory.of(request.NamespacedName)
+	if memory.behind(observed) {
+		// What the cache is yet to bring wakes this pool again.
+		return ctrl.Result{RequeueAfter: time.Second}, nil
+	}
 	wanted := decide(observed, r.AgentImage)
+	memory.keep(wanted)
+	r.memory.claim(request.NamespacedName, wanted.sizing.claim)
 	applied, applyErr := r.apply(ctx, observed, wanted)
 	again, reportErr := r.report(ctx, observed, wanted, applied)
 	if err := errors.Join(applyErr, reportErr); err != nil {

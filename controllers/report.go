@@ -16,6 +16,7 @@ import (
 
 	"queueworker.dev/queueworker/api/v1alpha1"
 	"queueworker.dev/queueworker/controllers/collector"
+	"queueworker.dev/queueworker/controllers/desired"
 	"queueworker.dev/queueworker/controllers/status"
 	"queueworker.dev/queueworker/controllers/throughput"
 )
@@ -65,7 +66,7 @@ func (r *QueueWorkerReconciler) report(ctx context.Context, o *observation, d de
 		}
 	}
 	r.tellExits(o, d, in, memory)
-	return sooner(out.Recheck, wait, retryAfter(a)), nil
+	return sooner(out.Recheck, wait, retryAfter(a), d.sizing.recheck, d.removal.Recheck, d.stuck.Recheck, o.foreign.left(o.now)), nil
 }
 
 // write writes the status and the events of its change. It is not written where
@@ -125,7 +126,10 @@ func (r *QueueWorkerReconciler) tellExits(o *observation, d decision, in status.
 	memory.told = told
 	r.emit(o.worker, exits)
 	if d.controls.Restart {
-		r.emit(o.worker, []status.Event{status.RestartRequested(o.worker, d.controls.Pool.RestartSpreadSeconds)})
+		r.emit(o.worker, []status.Event{status.RestartRequested(d.sizing.processes, d.controls.Pool.RestartSpreadSeconds)})
+	}
+	for _, pod := range d.stuck.Restart {
+		r.emit(o.worker, []status.Event{status.Stuck(pod)})
 	}
 }
 
@@ -147,9 +151,17 @@ func statusInput(o *observation, d decision, a application) status.Input {
 		Revision:   d.controls.Pool.Revision,
 		Throughput: throughputOf(o),
 		Ended:      endedPods(o),
+		Processes:  d.sizing.processes,
+		Removal:    d.removal,
+		Scaling:    d.sizing.decision,
+		Cap:        d.sizing.grant,
+		Backlog:    statusBacklog(o),
+		Times:      times(o, d),
+		Foreign:    o.foreign.manager,
+		Stuck:      d.stuck.Stuck,
 	}
-	if d.app != nil {
-		in.AppName = d.app.Name
+	if o.app != nil {
+		in.AppName = o.app.Name
 	}
 	for _, pod := range o.pods {
 		report := o.reports.Pods[pod.UID]
@@ -158,6 +170,35 @@ func statusInput(o *observation, d decision, a application) status.Input {
 		})
 	}
 	return in
+}
+
+func statusBacklog(o *observation) status.Backlog {
+	if o.app == nil || !desired.NeedsProbe(o.app) {
+		return status.Backlog{}
+	}
+	probe := make([]status.Pod, 0, len(o.probe))
+	for i := range o.probe {
+		probe = append(probe, status.Pod{Pod: &o.probe[i]})
+	}
+	return status.Backlog{
+		Measured:     true,
+		MeasuredAt:   o.backlog.MeasuredAt,
+		Queues:       o.backlog.Queues,
+		Reason:       o.backlog.Reason,
+		Message:      o.backlog.Message,
+		FailingSince: o.backlog.FailingSince,
+		ProbeProblem: status.ProbeProblem(probe),
+	}
+}
+
+// times are those of the pool's timeout chain. What a connection's retry_after is
+// is known only where the QueueApp says what kind of connection it is.
+func times(o *observation, d decision) status.Times {
+	out := status.Times{Timeout: desired.Timeout(&o.worker.Spec), Grace: d.objects.Grace}
+	if o.app != nil && desired.NeedsProbe(o.app) {
+		out.RetryAfter = desired.RetryAfter(o.app)
+	}
+	return out
 }
 
 // endedPods are the ended pods that are known to have been the pool's: their

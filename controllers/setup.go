@@ -4,6 +4,7 @@
 package controllers
 
 import (
+	"errors"
 	"fmt"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -11,7 +12,6 @@ import (
 	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
-	"k8s.io/apimachinery/pkg/selection"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
@@ -26,10 +26,13 @@ import (
 type Options struct {
 	// AgentImage is the image the agent of worker pods is copied from.
 	AgentImage string
+	// ProbeImage is the image of backlog probes.
+	ProbeImage string
 	// Concurrency is how many QueueWorkers are reconciled at once.
 	Concurrency int
-	// Collector is made if nil.
+	// Collector and Backlogs are made if nil.
 	Collector *collector.Collector
+	Backlogs  *collector.Backlogs
 	// Clock is the real one if nil.
 	Clock clock.PassiveClock
 	// SkipNameValidation lets a process run several managers, as tests do.
@@ -44,13 +47,17 @@ func Setup(mgr ctrl.Manager, o Options) error {
 	if o.Clock == nil {
 		o.Clock = clock.RealClock{}
 	}
-	if err := mgr.Add(o.Collector); err != nil {
+	if o.Backlogs == nil {
+		o.Backlogs = collector.NewBacklogs(collector.BacklogOptions{})
+	}
+	if err := errors.Join(mgr.Add(o.Collector), mgr.Add(o.Backlogs)); err != nil {
 		return fmt.Errorf("add the collector: %w", err)
 	}
 	reconciler := &QueueWorkerReconciler{
 		Client:     mgr.GetClient(),
 		Live:       mgr.GetAPIReader(),
 		Collector:  o.Collector,
+		Backlogs:   o.Backlogs,
 		Recorder:   mgr.GetEventRecorder(v1alpha1.FieldManager),
 		Clock:      o.Clock,
 		AgentImage: o.AgentImage,
@@ -59,17 +66,17 @@ func Setup(mgr ctrl.Manager, o Options) error {
 	if err := reconciler.SetupWithManager(mgr, options); err != nil {
 		return fmt.Errorf("add the QueueWorker controller: %w", err)
 	}
+	apps := &QueueAppReconciler{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Backlogs: o.Backlogs, ProbeImage: o.ProbeImage}
+	if err := apps.SetupWithManager(mgr, options); err != nil {
+		return fmt.Errorf("add the QueueApp controller: %w", err)
+	}
 	return nil
 }
 
 // CacheOptions keep just the objects of ours, and of pods just what matters.
 // Without namespaces all are watched.
-func CacheOptions(namespaces []string) (cache.Options, error) {
-	named, err := labels.NewRequirement(v1alpha1.LabelName, selection.Exists, nil)
-	if err != nil {
-		return cache.Options{}, fmt.Errorf("select by label %s: %w", v1alpha1.LabelName, err)
-	}
-	ours := labels.NewSelector().Add(*named)
+func CacheOptions(namespaces []string) cache.Options {
+	ours := labels.SelectorFromSet(labels.Set{v1alpha1.LabelManagedBy: v1alpha1.ManagedBy})
 	sets := &metav1.PartialObjectMetadata{}
 	sets.SetGroupVersionKind(appsv1.SchemeGroupVersion.WithKind("ReplicaSet"))
 	out := cache.Options{
@@ -77,7 +84,7 @@ func CacheOptions(namespaces []string) (cache.Options, error) {
 		ByObject: map[client.Object]cache.ByObject{
 			&corev1.Pod{}:                   {Label: ours, Transform: SlimPod},
 			&corev1.ConfigMap{}:             {Label: ours},
-			&appsv1.Deployment{}:            {Label: ours},
+			&appsv1.Deployment{}:            {Label: ours, Transform: slimDeployment},
 			&policyv1.PodDisruptionBudget{}: {Label: ours},
 			sets:                            {Label: ours},
 		},
@@ -88,5 +95,5 @@ func CacheOptions(namespaces []string) (cache.Options, error) {
 			out.DefaultNamespaces[namespace] = cache.Config{}
 		}
 	}
-	return out, nil
+	return out
 }

@@ -40,6 +40,7 @@ func (r *QueueWorkerReconciler) SetupWithManager(mgr ctrl.Manager, options contr
 			builder.WithPredicates(predicate.Funcs{UpdateFunc: never})).
 		Watches(&corev1.Pod{}, r.podHandler()).
 		WatchesRawSource(source.Channel(r.Collector.Wakes(), &handler.EnqueueRequestForObject{})).
+		WatchesRawSource(source.Channel(r.Backlogs.Wakes(), &handler.EnqueueRequestForObject{})).
 		WithOptions(options).
 		Complete(r)
 }

@@ -26,6 +26,6 @@ YAML
 # replaces the pod, the same does not. CRDs that kubectl applied before are taken over.
 "$helm" upgrade --install queueworker charts/queueworker --namespace "$namespace" \
   --take-ownership --wait --timeout 3m \
-  --set image.tag=dev,image.pullPolicy=IfNotPresent,agent.image.tag=dev \
+  --set image.tag=dev,image.pullPolicy=IfNotPresent,agent.image.tag=dev,backlog.image.tag=dev \
   --set-string "podAnnotations.image=$(sha256sum "$images/operator_dev.tar" | cut -c1-16)" \
   "$@" >&2

@@ -19,6 +19,20 @@ const (
 	ConditionAgentsReporting = "AgentsReporting"
 	// ConditionGracefulStop is false when a stop may cut a running job short.
 	ConditionGracefulStop = "GracefulStop"
+	// ConditionBacklogKnown is true when it is known what waits on the pool's queues;
+	// present where somebody measures it or needs to know.
+	ConditionBacklogKnown = "BacklogKnown"
+	// ConditionTimeoutChain is true when a job's timeout is shorter than its
+	// connection's retry_after and its pod's grace period.
+	ConditionTimeoutChain = "TimeoutChain"
+	// ConditionScalingActive is true while the size follows the backlog; present with
+	// spec.autoscaling.
+	ConditionScalingActive = "ScalingActive"
+	// ConditionScalingLimited is true while the pool would be larger if it might;
+	// present with spec.autoscaling or a QueueApp's maxProcesses.
+	ConditionScalingLimited = "ScalingLimited"
+	// ConditionWorkersStuck is present while a worker takes no job although jobs wait.
+	ConditionWorkersStuck = "WorkersStuck"
 	// ConditionConflict is present while an object with a name the pool needs
 	// belongs to somebody else.
 	ConditionConflict = "Conflict"
@@ -66,6 +80,30 @@ const (
 	ReasonRejected = "Rejected"
 	// ReasonForeignObject: an object with a name the pool needs belongs to somebody else.
 	ReasonForeignObject = "ForeignObject"
+	// ReasonForeignScaler: somebody else writes the number of pods of the pool's Deployment.
+	ReasonForeignScaler = "ForeignScaler"
+	// ReasonScaledToZero: autoscaling needs no process now.
+	ReasonScaledToZero = "ScaledToZero"
+	// ReasonMeasured: what waits is measured. Where it cannot be, the reason is the
+	// backlog probe's: Misconfigured, Unreachable, Denied, NotFound or Unreadable.
+	ReasonMeasured = "Measured"
+	// ReasonNoDriver: the QueueApp's connection has no driver, so nobody measures what waits.
+	ReasonNoDriver = "NoDriver"
+	// ReasonInOrder: timeout, retry_after and grace period are in order.
+	ReasonInOrder = "InOrder"
+	// ReasonRetryAfterBelowTimeout: a job may run longer than its connection waits
+	// before it gives the job out again.
+	ReasonRetryAfterBelowTimeout = "RetryAfterBelowTimeout"
+	// ReasonFollowing: the size follows the backlog.
+	ReasonFollowing = "Following"
+	// ReasonNotLimited: the pool has the size it asks for.
+	ReasonNotLimited = "NotLimited"
+	// ReasonMaximum: spec.autoscaling.maxProcesses is in the way.
+	ReasonMaximum = "Maximum"
+	// ReasonSharedCap: the QueueApp's maxProcesses is in the way.
+	ReasonSharedCap = "SharedCap"
+	// ReasonIdleWithWork: a worker has been idle for long while jobs waited.
+	ReasonIdleWithWork = "IdleWithWork"
 	// ReasonReporting: every running pod answers the operator.
 	ReasonReporting = "Reporting"
 	// ReasonUnreachable: a running pod does not answer the operator.
@@ -100,6 +138,8 @@ const (
 	EventScaled = "Scaled"
 	// EventRestartRequested: the pool's or a pod's restartedAt annotation changed.
 	EventRestartRequested = "RestartRequested"
+	// EventStuck: a pod is restarted because a worker takes no job although jobs wait.
+	EventStuck = "WorkerStuck"
 	// EventUnaccounted: pods ended without their last counts being seen.
 	EventUnaccounted = "Unaccounted"
 )

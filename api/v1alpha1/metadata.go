@@ -9,6 +9,9 @@ const (
 	LabelName = GroupName + "/name"
 	// LabelApp is the QueueApp a pod runs.
 	LabelApp = GroupName + "/app"
+	// LabelComponent is what an object made for a QueueApp is part of: backlog, the
+	// backlog probe.
+	LabelComponent = GroupName + "/component"
 	// LabelManagedBy is the standard label whose value here is ManagedBy.
 	LabelManagedBy = "app.kubernetes.io/managed-by"
 	// ManagedBy is the value of LabelManagedBy.

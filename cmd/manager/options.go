@@ -15,6 +15,7 @@ import (
 // options are what the command line sets.
 type options struct {
 	agentImage     string
+	backlogImage   string
 	leaderElect    bool
 	metricsAddress string
 	metricsSecure  bool
@@ -29,6 +30,7 @@ func parse(flags *flag.FlagSet, arguments []string) (options, error) {
 	var o options
 	var namespaces string
 	flags.StringVar(&o.agentImage, "agent-image", "", "Image the agent of worker pods is copied from. Required.")
+	flags.StringVar(&o.backlogImage, "backlog-image", "", "Image of the backlog probes. Required.")
 	flags.BoolVar(&o.leaderElect, "leader-elect", false, "Elect a leader, so that of several replicas one works.")
 	flags.StringVar(&o.metricsAddress, "metrics-bind-address", ":8443", "Address of the metrics endpoint; 0 turns it off.")
 	flags.BoolVar(&o.metricsSecure, "metrics-secure", true, "Serve metrics by HTTPS, and only to callers the cluster authorizes.")
@@ -47,6 +49,8 @@ func parse(flags *flag.FlagSet, arguments []string) (options, error) {
 	switch {
 	case o.agentImage == "":
 		return options{}, errors.New("--agent-image is missing; name the image that holds the agent")
+	case o.backlogImage == "":
+		return options{}, errors.New("--backlog-image is missing; name the image of the backlog probe")
 	case o.concurrency < 1:
 		return options{}, fmt.Errorf("--max-concurrent-reconciles is %d; it must be at least 1", o.concurrency)
 	}

@@ -34,7 +34,7 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	if err := controllers.Setup(mgr, controllers.Options{AgentImage: o.agentImage, Concurrency: o.concurrency}); err != nil {
+	if err := controllers.Setup(mgr, controllers.Options{AgentImage: o.agentImage, ProbeImage: o.backlogImage, Concurrency: o.concurrency}); err != nil {
 		return err
 	}
 	return mgr.Start(ctx)
@@ -47,13 +47,9 @@ func newManager(config *rest.Config, o options) (ctrl.Manager, error) {
 			return nil, fmt.Errorf("register kinds: %w", err)
 		}
 	}
-	cacheOptions, err := controllers.CacheOptions(o.namespaces)
-	if err != nil {
-		return nil, err
-	}
 	mgr, err := ctrl.NewManager(config, ctrl.Options{
 		Scheme:                        scheme,
-		Cache:                         cacheOptions,
+		Cache:                         controllers.CacheOptions(o.namespaces),
 		Client:                        client.Options{FieldOwner: v1alpha1.FieldManager},
 		Metrics:                       metricsOptions(o),
 		HealthProbeBindAddress:        o.healthAddress,

@@ -69,7 +69,7 @@ func (f *fakeProbe) where() Probe {
 }
 
 var (
-	theApp   = types.NamespacedName{Namespace: "ns", Name: "shop"}
+	theApp = types.NamespacedName{Namespace: "ns", Name: "shop"}
 	emails = types.NamespacedName{Namespace: "ns", Name: "emails"}
 	images = types.NamespacedName{Namespace: "ns", Name: "images"}
 )

@@ -19,6 +19,10 @@ import (
 type Input struct {
 	Worker *v1alpha1.QueueWorker
 	App    *v1alpha1.QueueApp
+	// Most is how many processes the pool is expected to have at most.
+	Most int32
+	// Replicas is how many pods the Deployment shall have.
+	Replicas int32
 	// Control is the pool's control document.
 	Control protocol.Control
 	// AgentImage is the agent image of this operator.
@@ -55,7 +59,7 @@ func Build(in Input) (Objects, *Problem) {
 	objects.Findings = findings
 	objects.Grace = time.Duration(*template.Spec.TerminationGracePeriodSeconds) * time.Second
 	objects.Deployment = deployment(in, template)
-	if Pods(&in.Worker.Spec) > 1 {
+	if Pods(in.Most, &in.Worker.Spec) > 1 {
 		objects.PodDisruptionBudget = podDisruptionBudget(in.Worker)
 	}
 	stamp(&objects)

@@ -72,6 +72,8 @@ func readInput(t *testing.T, path string) Input {
 	}
 	in.Worker.Namespace, in.App.Namespace = "shop", "shop"
 	in.Worker.UID = "11111111-2222-3333-4444-555555555555"
+	in.Most = Processes(&in.Worker.Spec)
+	in.Replicas = Pods(in.Most, &in.Worker.Spec)
 	return in
 }
 
@@ -125,7 +127,7 @@ func TestAgentUpgrade(t *testing.T) {
 			wantImage: "registry.example.com/queueworker/agent:1.0.0",
 		},
 		"keeps it when only the number of processes changes": {
-			change:    func(in *Input) { in.Worker.Spec.Processes = new(int32(7)) },
+			change:    func(in *Input) { in.Replicas = 7 },
 			wantImage: "registry.example.com/queueworker/agent:1.0.0",
 		},
 		"takes the new one along when the application's image changes": {

@@ -26,7 +26,7 @@ type world struct {
 // reconcile writes what Control asks for. The pods in deaf do not see their
 // annotation yet, and no agent sees the ConfigMap before deliver.
 func (w *world) reconcile() Controls {
-	controls := Control(ControlInput{Worker: w.worker, Live: w.configMap, Pods: w.pods})
+	controls := Control(ControlInput{Worker: w.worker, Processes: Processes(&w.worker.Spec), Live: w.configMap, Pods: w.pods})
 	w.configMap = &corev1.ConfigMap{Data: map[string]string{protocol.ControlFile: encodeControl(controls.Pool)}}
 	for i := range w.pods {
 		if document, write := controls.Pods[w.pods[i].Name]; write {

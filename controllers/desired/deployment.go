@@ -33,7 +33,7 @@ func deployment(in Input, template *corev1.PodTemplateSpec) *appsv1ac.Deployment
 		WithAnnotations(map[string]string{v1alpha1.AnnotationTemplateHash: hash}).
 		WithOwnerReferences(owner(in.Worker)).
 		WithSpec(appsv1ac.DeploymentSpec().
-			WithReplicas(Pods(&in.Worker.Spec)).
+			WithReplicas(in.Replicas).
 			WithRevisionHistoryLimit(revisionHistory).
 			WithSelector(metav1ac.LabelSelector().WithMatchLabels(Selector(in.Worker.Name))).
 			WithStrategy(appsv1ac.DeploymentStrategy().

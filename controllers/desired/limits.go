@@ -77,7 +77,8 @@ func ProcessesPerPod(spec *v1alpha1.QueueWorkerSpec) int32 {
 	return max(spec.ProcessesPerPod, 1)
 }
 
-// Processes is how many processes the spec asks for: none while it is stopped.
+// Processes is how many processes the spec asks for, autoscaling and caps aside:
+// none while it is stopped.
 func Processes(spec *v1alpha1.QueueWorkerSpec) int32 {
 	switch {
 	case spec.Stopped:
@@ -88,10 +89,20 @@ func Processes(spec *v1alpha1.QueueWorkerSpec) int32 {
 	return max(*spec.Processes, 0)
 }
 
-// Pods is how many pods it takes for the processes the spec asks for.
-func Pods(spec *v1alpha1.QueueWorkerSpec) int32 {
+// Pods is how many pods it takes for so many processes.
+func Pods(processes int32, spec *v1alpha1.QueueWorkerSpec) int32 {
 	perPod := ProcessesPerPod(spec)
-	return (Processes(spec) + perPod - 1) / perPod
+	return (max(processes, 0) + perPod - 1) / perPod
+}
+
+// Timeout is how long a job may run; 0 means without limit.
+func Timeout(spec *v1alpha1.QueueWorkerSpec) time.Duration {
+	return durationOr(spec.Timeout, defaultTimeout)
+}
+
+// Sleep is how long an idle worker waits before it asks its queues again.
+func Sleep(spec *v1alpha1.QueueWorkerSpec) time.Duration {
+	return durationOr(spec.Sleep, defaultSleep)
 }
 
 // grace is the termination grace period of the pods: what the QueueWorker or the
@@ -101,7 +112,7 @@ func grace(spec *v1alpha1.QueueWorkerSpec, template *corev1.PodSpec) time.Durati
 		return spec.GracePeriod.Duration
 	}
 	wanted := graceWithoutTimeout
-	if timeout := durationOr(spec.Timeout, defaultTimeout); timeout > 0 {
+	if timeout := Timeout(spec); timeout > 0 {
 		wanted = timeout + durationOr(spec.Rest, 0) + graceMargin
 	}
 	if own := template.TerminationGracePeriodSeconds; own != nil {

@@ -13,13 +13,17 @@ const (
 	// For the rest, jobs wait a few seconds and are seen in the backlog: it is counted,
 	// while a rate is an estimate whose highest moments would be paid for.
 	keepUp = 0.75
+	// headroom is the size, as a multiple of the work that arrives, that a pool keeps
+	// when it shrinks: with less it would only have to grow again. slack is the size
+	// from which on it does shrink.
+	headroom, slack = 1.02, 1.05
 	// aim is the part of the target wait that is aimed at.
 	aim = 0.8
 	// leastShare is the part of the target wait that a backlog is given at least: old
 	// jobs are late already, and hurrying more only buys processes.
 	leastShare = 0.25
-	// negligible is the part of a process that is not worth another one.
-	negligible = 0.05
+	// A part of a process, or of a size, that is not worth another process.
+	negligible, negligibleShare = 0.05, 0.02
 	// most bounds every number of processes, so that no sum overflows.
 	most = 1 << 30
 	// longest bounds every duration for the same reason.
@@ -63,7 +67,7 @@ func demandOf(in Input, memory Memory) demand {
 	if bound < need {
 		need, d.limit = bound, LimitJobs
 	}
-	d.processes = max(1, whole(need))
+	d.processes = max(1, whole(need), min(d.kept(in.Current), whole(bound)))
 	if d.empty {
 		// Jobs come and go between two measurements: a reason to stay, not to grow.
 		d.processes = min(d.processes, in.Current)
@@ -76,7 +80,8 @@ func demandOf(in Input, memory Memory) demand {
 
 // need is the law of the package comment, as a fraction of processes.
 func (d *demand) need(in Input, waiting []group) float64 {
-	steady := keepUp * d.rate * d.service
+	load := d.rate * d.service
+	steady := keepUp * load
 	var oldest group
 	if len(waiting) > 0 {
 		oldest = waiting[0]
@@ -92,6 +97,16 @@ func (d *demand) need(in Input, waiting []group) float64 {
 		}
 	}
 	return steady + drain
+}
+
+// kept is what the pool does not shrink below for want of a backlog: what arrives
+// keeps it busy.
+func (d *demand) kept(current int32) int32 {
+	load := d.rate * d.service
+	if float64(current) <= slack*load {
+		return current
+	}
+	return min(current, whole(headroom*load))
 }
 
 // left is the time in which a group is to be begun, in seconds.
@@ -111,7 +126,7 @@ func (g group) drain(in Input, service, there float64) float64 {
 
 // whole rounds up, but for a negligible part.
 func whole(need float64) int32 {
-	return int32(min(math.Ceil(need-negligible), most))
+	return int32(min(math.Ceil(need-max(negligible, negligibleShare*need)), most))
 }
 
 // within applies the bounds of the pool and rounds to whole pods: up, or down where

@@ -22,8 +22,9 @@
 // of T for the backlog; one yet to be started has L less. A process at work on a job
 // longer than T is needed where it is. Of what arrives the rate accounts for three
 // quarters and the backlog, which can be counted, for the rest. Then come the bounds
-// of the pool. From zero the size goes straight to its target; down it goes to the
-// largest size asked for within the scale-down window.
+// of the pool. From zero the size goes straight to its target. Down it goes to the
+// largest size asked for within the scale-down window, and not below 1.02·λ·S, from
+// where it would only have to grow again.
 //
 // λ is an EWMA, over the time of 100 jobs but 30 s to 120 s, of the flow balance
 //

@@ -71,19 +71,21 @@ func (m Memory) observe(in Input) Memory {
 	arrived := ended + now.Inside - last.Inside
 	now.Moved = ended > 0 || arrived > 0
 	passed := now.At.Sub(last.At)
-	m.Rate = nextRate(m.Rate, arrived, passed.Seconds())
+	m.Rate = nextRate(m.Rate, arrived, passed.Seconds(), now.At.Sub(m.Since).Seconds())
 	m.Attempts, m.Seconds = m.nextService(ended, now.Completed.Seconds-last.Completed.Seconds, passed)
 	m.Measured = now
 	m.Arrived = m.arrived(in)
 	return m
 }
 
-// nextRate is the EWMA of the arrival rate after so many jobs in so many seconds.
-func nextRate(rate, arrived, passed float64) float64 {
+// nextRate is the EWMA of the arrival rate after so many jobs in so many seconds. It
+// forgets no faster than it has known the pool: at first it is a plain mean.
+func nextRate(rate, arrived, passed, known float64) float64 {
 	expected := max(0, rate) * passed
 	surprise := expected + surpriseRate*passed + surpriseJobs
 	arrived = min(max(arrived, expected-surprise), expected+surprise)
-	weight := -math.Expm1(-passed / min(max(rateJobs/max(rate, 1e-9), rateFastest), rateSlow))
+	over := max(rateFastest, min(rateJobs/max(rate, 1e-9), rateSlow, known))
+	weight := -math.Expm1(-passed / over)
 	return min(rate+weight*(arrived/passed-rate), 1e15)
 }
 

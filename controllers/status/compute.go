@@ -32,6 +32,8 @@ func Compute(in Input) Output {
 	status.State = stateOf(in, c, v)
 	status.Desired, status.Processes, status.Ready = c.desired, c.processes, c.ready
 	status.Busy, status.Idle, status.Failing = c.busy, c.idle, c.failing
+	status.Backlog = backlogStatus(in.Backlog, status.Backlog)
+	status.Autoscaling = autoscalingStatus(in)
 	setConditions(in, c, v, &status)
 	account(in, &status)
 	if status.Totals.Processed+status.Totals.Failed+status.Totals.Released > 0 {

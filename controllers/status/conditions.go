@@ -40,12 +40,46 @@ func setConditions(in Input, c counts, v verdict, status *v1alpha1.QueueWorkerSt
 	set(v1alpha1.ConditionReady, ready, v.reason, v.message)
 	onlyWhen(v1alpha1.ConditionReconciling, !v.ready && !v.stalled, v.reason, v.message)
 	onlyWhen(v1alpha1.ConditionStalled, v.stalled, v.reason, v.message)
-	onlyWhen(v1alpha1.ConditionConflict, in.Conflict != "", v1alpha1.ReasonForeignObject, in.Conflict)
+	conflict, reason := conflicting(in)
+	onlyWhen(v1alpha1.ConditionConflict, conflict != "", reason, conflict)
+	onlyWhen(v1alpha1.ConditionWorkersStuck, len(in.Stuck) > 0, v1alpha1.ReasonIdleWithWork, stuckMessage(in))
 
 	for _, judgement := range []standing{pausedCondition(in, c), reportingCondition(in), gracefulCondition(in)} {
 		set(judgement.conditionType, judgement.is, judgement.reason, judgement.message)
 	}
+	for conditionType, find := range map[string]func(Input) (standing, bool){
+		v1alpha1.ConditionBacklogKnown:   backlogCondition,
+		v1alpha1.ConditionTimeoutChain:   timeoutCondition,
+		v1alpha1.ConditionScalingActive:  scalingCondition,
+		v1alpha1.ConditionScalingLimited: limitCondition,
+	} {
+		if judgement, present := find(in); present {
+			set(conditionType, judgement.is, judgement.reason, judgement.message)
+		} else {
+			meta.RemoveStatusCondition(&status.Conditions, conditionType)
+		}
+	}
 	slices.SortFunc(status.Conditions, func(a, b metav1.Condition) int { return strings.Compare(a.Type, b.Type) })
+}
+
+// conflicting says what of the pool somebody else has or writes, and why that is told.
+func conflicting(in Input) (message, reason string) {
+	switch {
+	case in.Conflict != "":
+		return in.Conflict, v1alpha1.ReasonForeignObject
+	case in.Foreign != "":
+		return fmt.Sprintf("%q has written the replicas of the Deployment %s, and the operator has set them back. Whoever scales this pool has to scale the QueueWorker: kubectl scale queueworker %s, or a scaleTargetRef of that kind.",
+			in.Foreign, desired.WorkloadName(in.Worker.Name), in.Worker.Name), v1alpha1.ReasonForeignScaler
+	}
+	return "", ""
+}
+
+func stuckMessage(in Input) string {
+	if len(in.Stuck) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%d pod(s), first %s, have a worker that takes no job while jobs wait; its processes are restarted once in 10 minutes. See what the application does between jobs: maintenance mode, a queue paused by the application, or a connection that no longer answers.",
+		len(in.Stuck), in.Stuck[0])
 }
 
 // restartClock removes a condition that is true for another reason, so that its
@@ -71,8 +105,8 @@ func pausedCondition(in Input, c counts) standing {
 		out.is, out.reason, out.message = metav1.ConditionTrue, v1alpha1.ReasonPaused, "No worker takes jobs, because spec.paused is true."
 	case in.Worker.Spec.Paused:
 		out.reason, out.message = v1alpha1.ReasonPausing, "The workers finish their current jobs, because spec.paused is true."
-	case desired.Pods(&in.Worker.Spec) == 0:
-		out.message = "The pool is stopped, not paused."
+	case c.desired == 0:
+		out.message = "The pool has no processes, and is not paused."
 	}
 	return out
 }

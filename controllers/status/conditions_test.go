@@ -88,7 +88,7 @@ func TestStateAndReady(t *testing.T) {
 		},
 		"stopping": {
 			change: func(in *Input) {
-				in.Worker.Spec.Stopped = true
+				in.Worker.Spec.Stopped, in.Processes = true, 0
 				in.Pods = in.Pods[:1]
 				in.Pods[0].DeletionTimestamp = new(metav1.NewTime(noon))
 				in.Deployment.Status = appsStatus(0)
@@ -97,7 +97,7 @@ func TestStateAndReady(t *testing.T) {
 		},
 		"stopped": {
 			change: func(in *Input) {
-				in.Worker.Spec.Stopped = true
+				in.Worker.Spec.Stopped, in.Processes = true, 0
 				in.Pods = nil
 				in.Deployment.Status = appsStatus(0)
 			},

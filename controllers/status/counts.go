@@ -24,13 +24,14 @@ type counts struct {
 	leaving int32
 	// obeying are pods whose agent obeys the newest control document.
 	obeying, running int32
-	// paused are pods whose agent says that it is paused.
-	paused int32
+	// paused are pods whose agent says that it is paused, cordoned those that take no
+	// more jobs because they are to be removed.
+	paused, cordoned int32
 }
 
 func count(in Input) counts {
 	c := counts{perPod: desired.ProcessesPerPod(&in.Worker.Spec)}
-	c.desired = desired.Pods(&in.Worker.Spec) * c.perPod
+	c.desired = desired.Pods(in.Processes, &in.Worker.Spec) * c.perPod
 	for _, pod := range in.Pods {
 		if pod.terminal() {
 			continue
@@ -49,6 +50,9 @@ func count(in Input) counts {
 // addPod counts a pod that stays.
 func (c *counts) addPod(pod Pod, revision int64) {
 	c.processes += c.perPod
+	if pod.cordoned() {
+		c.cordoned++
+	}
 	if pod.running() {
 		c.running++
 		if pod.Report != nil && pod.Report.ControlRevision >= revision {
@@ -62,7 +66,7 @@ func (c *counts) addPod(pod Pod, revision int64) {
 	for _, worker := range pod.workers() {
 		c.addWorker(worker)
 	}
-	if pod.ready() {
+	if pod.ready() && !pod.cordoned() {
 		c.ready += max(c.perPod-(c.failing-failingBefore), 0)
 	}
 }
@@ -83,3 +87,6 @@ func (c *counts) addWorker(worker protocol.Worker) {
 	case protocol.WorkerStarting, protocol.WorkerPaused, protocol.WorkerStopped:
 	}
 }
+
+// cordoned tells whether the pod takes no more jobs because it is to be removed.
+func (p Pod) cordoned() bool { return p.Report != nil && p.Report.Phase == protocol.PhaseCordoned }

@@ -41,7 +41,8 @@ func Due(before, after *v1alpha1.QueueWorkerStatus, now, reported time.Time) (wr
 
 // TellsOfJobs tells whether a write says anything new about jobs.
 func TellsOfJobs(before, after *v1alpha1.QueueWorkerStatus) bool {
-	return before.Totals != after.Totals || before.Busy != after.Busy
+	return before.Totals != after.Totals || before.Busy != after.Busy ||
+		!equality.Semantic.DeepEqual(backlogCounts(before.Backlog), backlogCounts(after.Backlog))
 }
 
 // urgent is the part of a status whose change is written at once.
@@ -74,11 +75,26 @@ func urgent(status *v1alpha1.QueueWorkerStatus) v1alpha1.QueueWorkerStatus {
 // riding is the part of a status that is written when time allows.
 func riding(status *v1alpha1.QueueWorkerStatus) v1alpha1.QueueWorkerStatus {
 	return v1alpha1.QueueWorkerStatus{
-		State:      status.State,
-		Busy:       status.Busy,
-		Idle:       status.Idle,
-		Throughput: status.Throughput,
-		Totals:     status.Totals,
-		Restarts:   slices.Clone(status.Restarts),
+		State:       status.State,
+		Busy:        status.Busy,
+		Idle:        status.Idle,
+		Throughput:  status.Throughput,
+		Totals:      status.Totals,
+		Restarts:    slices.Clone(status.Restarts),
+		Backlog:     backlogCounts(status.Backlog),
+		Autoscaling: status.Autoscaling,
 	}
+}
+
+// backlogCounts are the parts of a backlog that are news: ages are none.
+func backlogCounts(backlog *v1alpha1.BacklogStatus) *v1alpha1.BacklogStatus {
+	if backlog == nil {
+		return nil
+	}
+	out := *backlog
+	out.OldestTime, out.NextDueTime, out.Queues = nil, nil, slices.Clone(backlog.Queues)
+	for i := range out.Queues {
+		out.Queues[i].OldestTime = nil
+	}
+	return &out
 }

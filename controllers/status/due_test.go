@@ -37,7 +37,7 @@ func TestDue(t *testing.T) {
 			in.Pods[0] = in.Pods[0].worker(protocol.WorkerBusy, &protocol.Job{})
 		}, since: time.Minute, wantWrite: true},
 		"the spec changed":          {change: func(in *Input) { in.Worker.Generation = 4 }, wantWrite: true},
-		"more processes are wanted": {change: func(in *Input) { in.Worker.Spec.Processes = new(int32(5)) }, wantWrite: true},
+		"more processes are wanted": {change: func(in *Input) { in.Processes = 5 }, wantWrite: true},
 		"a process crashed": {change: func(in *Input) {
 			in.Pods[0] = in.Pods[0].crashed(protocol.ExitCrashed, "exit 255")
 		}, wantWrite: true},
@@ -67,8 +67,8 @@ func TestChanges(t *testing.T) {
 		want   []string
 	}{
 		"nothing": {change: func(*Input) {}},
-		"scaled":  {change: func(in *Input) { in.Worker.Spec.Processes = new(int32(3)) }, want: []string{v1alpha1.EventScaled}},
-		"stopped": {change: func(in *Input) { in.Worker.Spec.Stopped = true }, want: []string{v1alpha1.EventStopped}},
+		"scaled":  {change: func(in *Input) { in.Processes = 3 }, want: []string{v1alpha1.EventScaled}},
+		"stopped": {change: func(in *Input) { in.Worker.Spec.Stopped, in.Processes = true, 0 }, want: []string{v1alpha1.EventStopped}},
 		"paused": {change: func(in *Input) {
 			in.Worker.Spec.Paused = true
 			for i := range in.Pods {

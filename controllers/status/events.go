@@ -12,7 +12,6 @@ import (
 
 	"queueworker.dev/queueworker/api/protocol"
 	"queueworker.dev/queueworker/api/v1alpha1"
-	"queueworker.dev/queueworker/controllers/desired"
 )
 
 // Event is something that happened to a pool.
@@ -35,9 +34,12 @@ func Changes(in Input, after *v1alpha1.QueueWorkerStatus) []Event {
 		out = append(out, Event{corev1.EventTypeNormal, reason, action, fmt.Sprintf(note, args...)})
 	}
 	if before.ObservedGeneration != 0 && before.Desired != after.Desired {
-		if after.Desired == 0 {
+		switch {
+		case in.Scaling != nil && !in.Worker.Spec.Stopped:
+			normal(v1alpha1.EventScaled, "Scale", "Scaled from %d to %s", before.Desired, after.Autoscaling.Message)
+		case after.Desired == 0:
 			normal(v1alpha1.EventStopped, "Stop", "Stopped a pool of %d process(es)", before.Desired)
-		} else {
+		default:
 			normal(v1alpha1.EventScaled, "Scale", "Scaled from %d to %d process(es)", before.Desired, after.Desired)
 		}
 	}
@@ -126,10 +128,16 @@ func exitEvent(pod Pod, exit *protocol.Exit) (Event, bool) {
 }
 
 // RestartRequested is the event of a restart that was asked for.
-func RestartRequested(worker *v1alpha1.QueueWorker, spreadSeconds int32) Event {
-	note := fmt.Sprintf("Restarting %d process(es), each after its current job", desired.Processes(&worker.Spec))
+func RestartRequested(processes, spreadSeconds int32) Event {
+	note := fmt.Sprintf("Restarting %d process(es), each after its current job", processes)
 	if spreadSeconds > 0 {
 		note += fmt.Sprintf(", spread over %d s", spreadSeconds)
 	}
 	return Event{corev1.EventTypeNormal, v1alpha1.EventRestartRequested, "Restart", note}
+}
+
+// Stuck is the event of a restart of a pod whose worker waits while there is work.
+func Stuck(pod string) Event {
+	return Event{corev1.EventTypeWarning, v1alpha1.EventStuck, "Restart", fmt.Sprintf(
+		"Restarting the processes of pod %s: one of them takes no job while jobs wait", pod)}
 }

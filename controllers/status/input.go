@@ -13,6 +13,8 @@ import (
 	"queueworker.dev/queueworker/api/protocol"
 	"queueworker.dev/queueworker/api/v1alpha1"
 	"queueworker.dev/queueworker/controllers/desired"
+	"queueworker.dev/queueworker/controllers/drain"
+	"queueworker.dev/queueworker/controllers/scaling"
 )
 
 // StallAfter is how long something that may mend itself, such as an image that
@@ -34,6 +36,23 @@ type Input struct {
 	// Expected are pods this operator has seen whose end it has not been told of yet:
 	// the cache drops a pod a moment before the event with its last word arrives.
 	Expected map[types.UID]bool
+
+	// Processes is how many processes the pool is meant to have.
+	Processes int32
+	// Removal is how the pool gets from the pods it has to those it is meant to have.
+	Removal drain.Plan
+	// Scaling is the last scaling decision; nil without autoscaling.
+	Scaling *scaling.Decision
+	// Cap is what the pool gets of its QueueApp's maxProcesses; nil where there is none.
+	Cap *scaling.Grant
+	// Backlog is what is known of the pool's queues.
+	Backlog Backlog
+	// Times are those that have to be in order for a job to run once.
+	Times Times
+	// Foreign is who else writes the Deployment's replicas; empty if nobody does.
+	Foreign string
+	// Stuck are the pods with a worker that waits while there is work.
+	Stuck []string
 
 	// Problem is why the pool could not be built; nil if it could.
 	Problem *desired.Problem

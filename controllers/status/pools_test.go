@@ -25,7 +25,7 @@ func pool(pods int) Input {
 	worker := &v1alpha1.QueueWorker{ObjectMeta: metav1.ObjectMeta{Name: "emails", Namespace: "shop", Generation: 3}}
 	worker.Spec.Queue = "emails"
 	worker.Spec.Processes = new(int32(pods))
-	in := Input{Now: noon, Worker: worker, AppName: "shop", Revision: 4}
+	in := Input{Now: noon, Worker: worker, AppName: "shop", Revision: 4, Processes: int32(pods)}
 	in.Deployment = &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Generation: 2}, Status: appsv1.DeploymentStatus{
 		ObservedGeneration: 2, Replicas: int32(pods), UpdatedReplicas: int32(pods), AvailableReplicas: int32(pods),
 	}}

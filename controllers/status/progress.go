@@ -8,6 +8,7 @@ import (
 
 	"queueworker.dev/queueworker/api/v1alpha1"
 	"queueworker.dev/queueworker/controllers/desired"
+	"queueworker.dev/queueworker/controllers/drain"
 )
 
 // progress says how far a pool is that nothing stands in the way of.
@@ -15,13 +16,15 @@ func progress(in Input, c counts) verdict {
 	moving := func(message string) verdict {
 		return verdict{reason: v1alpha1.ReasonProgressing, message: message}
 	}
-	pods := desired.Pods(&in.Worker.Spec)
+	pods := desired.Pods(in.Processes, &in.Worker.Spec)
 	deployment := in.Deployment
 	switch {
 	case deployment == nil:
 		return moving("The Deployment is being created.")
 	case deployment.Status.ObservedGeneration < deployment.Generation:
 		return moving("The Deployment has changed and its pods follow.")
+	case shrinking(in):
+		return moving(in.Removal.Message)
 	case c.leaving > 0 && pods == 0:
 		return moving(fmt.Sprintf("%d pod(s) finish their jobs before they go.", c.leaving))
 	case deployment.Status.UpdatedReplicas < pods:
@@ -35,6 +38,16 @@ func progress(in Input, c counts) verdict {
 		return v
 	}
 	return verdict{ready: true, reason: settledReason(in), message: settledMessage(in, c)}
+}
+
+// shrinking tells whether the pool is on its way to fewer pods.
+func shrinking(in Input) bool {
+	switch in.Removal.Reason {
+	case drain.Draining, drain.Ranking, drain.ScaledDown, drain.AwaitingRemoval, drain.AwaitingRollout:
+		return true
+	case drain.Settled, drain.ScaledUp:
+	}
+	return false
 }
 
 // changingPause tells whether some pod has yet to pause or to resume.
@@ -52,7 +65,9 @@ func changingPause(in Input, c counts) (verdict, bool) {
 
 func settledReason(in Input) string {
 	switch {
-	case desired.Pods(&in.Worker.Spec) == 0:
+	case in.Processes == 0 && in.Scaling != nil && !in.Worker.Spec.Stopped:
+		return v1alpha1.ReasonScaledToZero
+	case in.Processes == 0:
 		return v1alpha1.ReasonStopped
 	case in.Worker.Spec.Paused:
 		return v1alpha1.ReasonPaused
@@ -64,9 +79,14 @@ func settledReason(in Input) string {
 
 func settledMessage(in Input, c counts) string {
 	switch settledReason(in) {
+	case v1alpha1.ReasonScaledToZero:
+		return "Scaled to zero: no process is needed until a job waits."
 	case v1alpha1.ReasonStopped:
-		if in.Worker.Spec.Stopped {
+		switch {
+		case in.Worker.Spec.Stopped:
 			return "Stopped, because spec.stopped is true."
+		case in.Cap != nil && in.Cap.Limited:
+			return "Without processes: " + in.Cap.Message
 		}
 		return "Stopped, because spec.processes is 0."
 	case v1alpha1.ReasonPaused:
@@ -74,7 +94,7 @@ func settledMessage(in Input, c counts) string {
 	case v1alpha1.ReasonMemoryLimitLow:
 		return finding(in, v1alpha1.ReasonMemoryLimitLow).Message
 	}
-	return fmt.Sprintf("%d process(es) run in %d pod(s).", c.desired, desired.Pods(&in.Worker.Spec))
+	return fmt.Sprintf("%d process(es) run in %d pod(s).", c.desired, desired.Pods(in.Processes, &in.Worker.Spec))
 }
 
 // finding is the finding of a reason; nil if there is none.

@@ -11,8 +11,11 @@ import (
 func stateOf(in Input, c counts, verdict verdict) v1alpha1.State {
 	switch {
 	case c.desired == 0:
-		if c.leaving > 0 || c.busy > 0 {
+		switch {
+		case c.leaving > 0 || c.busy > 0 || c.processes > 0:
 			return v1alpha1.StateDraining
+		case in.Scaling != nil && !in.Worker.Spec.Stopped:
+			return v1alpha1.StateIdle
 		}
 		return v1alpha1.StateStopped
 	case verdict.stalled || c.failing > 0 && c.failing == c.processes:

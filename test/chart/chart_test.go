@@ -124,11 +124,12 @@ var toggles = map[string]struct {
 			}
 		}
 	}},
-	"images by digest": {"image: {digest: sha256:" + strings.Repeat("a", 64) + "}\nagent: {image: {repository: mirror.example.com/agent, tag: v2}}", func(t *testing.T, r rendering) {
+	"images by digest": {"image: {digest: sha256:" + strings.Repeat("a", 64) + "}\nagent: {image: {repository: mirror.example.com/agent, tag: v2}}\nbacklog: {image: {repository: mirror.example.com/backlog, tag: v3}}", func(t *testing.T, r rendering) {
 		if got, want := r.pod(t).Containers[0].Image, "docker.io/queueworker/operator@sha256:"+strings.Repeat("a", 64); got != want {
 			t.Errorf("operator image %s, want %s", got, want)
 		}
 		r.wantArg(t, "--agent-image=mirror.example.com/agent:v2")
+		r.wantArg(t, "--backlog-image=mirror.example.com/backlog:v3")
 	}},
 	"where and how the operator runs": {
 		"nodeSelector: {disk: fast}\ntolerations: [{key: dedicated, operator: Exists}]\naffinity: {nodeAffinity: {}}\npriorityClassName: system-cluster-critical\n" +

@@ -130,7 +130,7 @@ func TestOperatorPodIsThatOfTheKustomizeTree(t *testing.T) {
 		container := &spec.Containers[0]
 		container.Image, container.ImagePullPolicy = "", ""
 		container.Args = slices.DeleteFunc(container.Args, func(arg string) bool {
-			return strings.HasPrefix(arg, "--agent-image=") || arg == "--metrics-secure=true" ||
+			return strings.HasPrefix(arg, "--agent-image=") || strings.HasPrefix(arg, "--backlog-image=") || arg == "--metrics-secure=true" ||
 				arg == "--max-concurrent-reconciles=8" || arg == "--zap-log-level=info"
 		})
 		return spec

@@ -120,13 +120,9 @@ func (o *operator) stop() {
 }
 
 func newManager(config *rest.Config, options operatorOptions) (ctrl.Manager, error) {
-	cacheOptions, err := controllers.CacheOptions(options.namespaces)
-	if err != nil {
-		return nil, err
-	}
 	mgr, err := ctrl.NewManager(config, ctrl.Options{
 		Scheme:  scheme,
-		Cache:   cacheOptions,
+		Cache:   controllers.CacheOptions(options.namespaces),
 		Client:  client.Options{FieldOwner: v1alpha1.FieldManager, FieldValidation: "Strict"},
 		Metrics: metricsserver.Options{BindAddress: "0"},
 		Logger:  operatorLog,
@@ -140,6 +136,8 @@ func newManager(config *rest.Config, options operatorOptions) (ctrl.Manager, err
 	}
 	setup := controllers.Options{
 		AgentImage:         options.agentImage,
+		ProbeImage:         "registry.example.com/queueworker/backlog:1.0.0",
+		Backlogs:           collector.NewBacklogs(collector.BacklogOptions{Interval: interval, QuietInterval: time.Second}),
 		Concurrency:        8,
 		Collector:          collector.New(collector.Options{Interval: interval, ReportInterval: time.Second, Log: operatorLog.WithName("collector")}),
 		SkipNameValidation: true,

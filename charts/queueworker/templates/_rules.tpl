@@ -150,6 +150,7 @@
   - deployments
   verbs:
   - create
+  - delete
   - get
   - list
   - patch

@@ -1,0 +1,86 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"queueworker.dev/queueworker/api/v1alpha1"
+)
+
+// control writes to the pods what each of them has to hear now, in one write a pod.
+func (r *QueueWorkerReconciler) control(ctx context.Context, o *observation, d decision) error {
+	name := client.ObjectKeyFromObject(o.worker)
+	memory := r.memory.of(name)
+	var failures []error
+	for _, pod := range o.pods {
+		annotations := podAnnotations(o, d, pod.Name)
+		if len(annotations) == 0 {
+			continue
+		}
+		version, err := r.annotate(ctx, pod, annotations)
+		if err != nil {
+			failures = append(failures, err)
+			continue
+		}
+		memory.wrote(pod.UID, version)
+	}
+	if d.controls.Changed || len(d.controls.Pods) > 0 {
+		r.Collector.Nudge(name)
+	}
+	return errors.Join(failures...)
+}
+
+// podAnnotations are the annotations of a pod that change; nil removes one.
+func podAnnotations(o *observation, d decision, pod string) map[string]*string {
+	out := map[string]*string{}
+	if document, changed := d.controls.Pods[pod]; changed {
+		out[v1alpha1.AnnotationControl] = &document
+	}
+	switch {
+	case slices.Contains(d.removal.Cordon, pod):
+		out[v1alpha1.AnnotationCordonedAt] = new(o.now.UTC().Format(time.RFC3339))
+	case slices.Contains(d.removal.Uncordon, pod):
+		out[v1alpha1.AnnotationCordonedAt] = nil
+	}
+	if cost, changed := d.removal.Costs[pod]; changed {
+		out[corev1.PodDeletionCost] = nil
+		if cost != 0 {
+			out[corev1.PodDeletionCost] = new(strconv.Itoa(int(cost)))
+		}
+	}
+	if slices.Contains(d.stuck.Restart, pod) {
+		// Its control document follows when this is seen.
+		out[v1alpha1.AnnotationRestartedAt] = new(o.now.UTC().Format(time.RFC3339))
+	}
+	return out
+}
+
+// annotate changes annotations of a pod and returns its new resource version; empty
+// if the pod is gone.
+func (r *QueueWorkerReconciler) annotate(ctx context.Context, pod *corev1.Pod, annotations map[string]*string) (string, error) {
+	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"uid": pod.UID, "annotations": annotations}})
+	if err != nil {
+		return "", fmt.Errorf("encode annotations of Pod %s: %w", pod.Name, err)
+	}
+	written := &metav1.PartialObjectMetadata{}
+	written.SetGroupVersionKind(corev1.SchemeGroupVersion.WithKind("Pod"))
+	written.Namespace, written.Name = pod.Namespace, pod.Name
+	err = r.Client.Patch(ctx, written, client.RawPatch(types.MergePatchType, patch))
+	if client.IgnoreNotFound(err) != nil {
+		return "", fmt.Errorf("write annotations of Pod %s: %w", pod.Name, err)
+	}
+	return written.ResourceVersion, nil
+}

@@ -1,0 +1,211 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package desired
+
+import (
+	"encoding/json"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+	appsv1ac "k8s.io/client-go/applyconfigurations/apps/v1"
+	metav1ac "k8s.io/client-go/applyconfigurations/meta/v1"
+
+	"queueworker.dev/queueworker/api/protocol"
+	"queueworker.dev/queueworker/api/v1alpha1"
+)
+
+const (
+	// probeComponent is the value of LabelComponent of a backlog probe.
+	probeComponent = "backlog"
+	// probeContainer is the name of its container.
+	probeContainer = "backlog"
+	// defaultRetryAfter repeats the default of the CRD.
+	defaultRetryAfter = 90 * time.Second
+)
+
+// ProbeName is the name of the Deployment of a QueueApp's backlog probe.
+func ProbeName(app string) string { return app + "-backlog" }
+
+// ProbeSelector is the label selector of a backlog probe's pods.
+func ProbeSelector(app string) map[string]string {
+	return map[string]string{v1alpha1.LabelApp: app, v1alpha1.LabelComponent: probeComponent}
+}
+
+// IsProbe tells whether an object belongs to a backlog probe.
+func IsProbe(object metav1.Object) bool {
+	return object.GetLabels()[v1alpha1.LabelComponent] == probeComponent
+}
+
+// NeedsProbe tells whether somebody has to ask the application's backend.
+func NeedsProbe(app *v1alpha1.QueueApp) bool {
+	return app.Spec.Connection != nil && app.Spec.Connection.Driver != "" && app.Spec.Connection.Driver != v1alpha1.DriverNone
+}
+
+// RetryAfter is after how long the application's connection gives a job out again
+// that was taken and not finished.
+func RetryAfter(app *v1alpha1.QueueApp) time.Duration {
+	return durationOr(app.Spec.Connection.RetryAfter, defaultRetryAfter)
+}
+
+// Probe is the Deployment of a QueueApp's backlog probe: the probe's own program
+// with the worker's environment, identity and configuration, so that it reaches the
+// backend as the application does. Images, init containers and other containers
+// of the template are not its affair, and neither are volumes with data.
+func Probe(app *v1alpha1.QueueApp, image string) (*appsv1ac.DeploymentApplyConfiguration, *Problem) {
+	index, problem := workerContainer(app)
+	if problem != nil {
+		return nil, problem
+	}
+	labels := maps.Clone(app.Spec.Template.Labels)
+	if labels == nil {
+		labels = map[string]string{}
+	}
+	own := ProbeSelector(app.Name)
+	own[v1alpha1.LabelManagedBy] = v1alpha1.ManagedBy
+	maps.Copy(labels, own)
+	template := &corev1.PodTemplateSpec{
+		ObjectMeta: metav1.ObjectMeta{Labels: labels, Annotations: maps.Clone(app.Spec.Template.Annotations)},
+		Spec:       probePod(app, &app.Spec.Template.Spec.Containers[index], image),
+	}
+	out := appsv1ac.Deployment(ProbeName(app.Name), app.Namespace).
+		WithLabels(own).
+		WithOwnerReferences(metav1ac.OwnerReference().
+			WithAPIVersion(v1alpha1.SchemeGroupVersion.String()).
+			WithKind("QueueApp").WithName(app.Name).WithUID(app.UID).WithController(true)).
+		WithSpec(appsv1ac.DeploymentSpec().
+			WithReplicas(1).
+			WithRevisionHistoryLimit(1).
+			WithSelector(metav1ac.LabelSelector().WithMatchLabels(ProbeSelector(app.Name))).
+			WithTemplate(applyTemplate(template)))
+	return out.WithAnnotations(map[string]string{v1alpha1.AnnotationAppliedHash: hashOf(out)}), nil
+}
+
+// probePod takes over what decides whether and as whom the backend is reached.
+func probePod(app *v1alpha1.QueueApp, worker *corev1.Container, image string) corev1.PodSpec {
+	from := app.Spec.Template.Spec.DeepCopy()
+	volumes := slices.DeleteFunc(from.Volumes, func(v corev1.Volume) bool { return !isConfiguration(&v) })
+	pod := corev1.PodSpec{
+		Containers:                   []corev1.Container{probe(app, worker.DeepCopy(), volumes, image)},
+		Volumes:                      volumes,
+		ServiceAccountName:           from.ServiceAccountName,
+		AutomountServiceAccountToken: from.AutomountServiceAccountToken,
+		EnableServiceLinks:           from.EnableServiceLinks,
+		ImagePullSecrets:             from.ImagePullSecrets,
+		NodeSelector:                 from.NodeSelector,
+		Tolerations:                  from.Tolerations,
+		Affinity:                     from.Affinity,
+		RuntimeClassName:             from.RuntimeClassName,
+		HostAliases:                  from.HostAliases,
+		DNSPolicy:                    from.DNSPolicy,
+		DNSConfig:                    from.DNSConfig,
+		PriorityClassName:            from.PriorityClassName,
+		SecurityContext:              probeSecurity(from.SecurityContext),
+		// It holds nothing, so it has nothing to finish.
+		TerminationGracePeriodSeconds: new(int64(5)),
+	}
+	if pod.AutomountServiceAccountToken == nil {
+		pod.AutomountServiceAccountToken = new(false)
+	}
+	if pod.EnableServiceLinks == nil {
+		pod.EnableServiceLinks = new(false)
+	}
+	restrict(&pod)
+	return pod
+}
+
+// isConfiguration tells whether a volume holds settings or credentials, not data.
+func isConfiguration(volume *corev1.Volume) bool {
+	return volume.ConfigMap != nil || volume.Secret != nil || volume.Projected != nil || volume.CSI != nil || volume.DownwardAPI != nil
+}
+
+// probeSecurity keeps the groups that may read the volumes. The application's user
+// is kept unless it is root, which the probe never needs to be.
+func probeSecurity(from *corev1.PodSecurityContext) *corev1.PodSecurityContext {
+	out := &corev1.PodSecurityContext{RunAsNonRoot: new(true)}
+	if from == nil {
+		return out
+	}
+	out.FSGroup, out.FSGroupChangePolicy = from.FSGroup, from.FSGroupChangePolicy
+	out.SupplementalGroups, out.SeccompProfile = from.SupplementalGroups, from.SeccompProfile
+	if from.RunAsUser != nil && *from.RunAsUser != 0 {
+		out.RunAsUser, out.RunAsGroup = from.RunAsUser, from.RunAsGroup
+	}
+	return out
+}
+
+func probe(app *v1alpha1.QueueApp, worker *corev1.Container, volumes []corev1.Volume, image string) corev1.Container {
+	mounts := slices.DeleteFunc(worker.VolumeMounts, func(mount corev1.VolumeMount) bool {
+		return !slices.ContainsFunc(volumes, func(v corev1.Volume) bool { return v.Name == mount.Name })
+	})
+	for i := range mounts {
+		mounts[i].ReadOnly = true
+	}
+	env := slices.DeleteFunc(worker.Env, func(e corev1.EnvVar) bool { return e.Name == protocol.ProbeEnv || e.Name == protocol.PodUIDEnv })
+	env = append(env,
+		corev1.EnvVar{Name: protocol.ProbeEnv, Value: encodeProbe(app)},
+		corev1.EnvVar{Name: protocol.PodUIDEnv, ValueFrom: &corev1.EnvVarSource{FieldRef: &corev1.ObjectFieldSelector{FieldPath: "metadata.uid"}}},
+	)
+	return corev1.Container{
+		Name: probeContainer, Image: image,
+		Env: env, EnvFrom: worker.EnvFrom, VolumeMounts: mounts,
+		Ports: []corev1.ContainerPort{{Name: protocol.PortName, ContainerPort: protocol.Port, Protocol: corev1.ProtocolTCP}},
+		Resources: corev1.ResourceRequirements{
+			Requests: corev1.ResourceList{corev1.ResourceCPU: *milliCPU(10), corev1.ResourceMemory: bytesQuantity(24 * mebibyte)},
+			Limits:   corev1.ResourceList{corev1.ResourceMemory: bytesQuantity(96 * mebibyte)},
+		},
+		ReadinessProbe: &corev1.Probe{
+			ProbeHandler: corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{
+				Path: protocol.ReadyPath, Port: intstr.FromString(protocol.PortName),
+			}},
+			PeriodSeconds: 10, TimeoutSeconds: 2, FailureThreshold: 3,
+		},
+		SecurityContext: &corev1.SecurityContext{ReadOnlyRootFilesystem: new(true)},
+	}
+}
+
+// encodeProbe encodes the probe's configuration as encodeConfig does the agent's.
+func encodeProbe(app *v1alpha1.QueueApp) string {
+	document, err := json.Marshal(probeConfig(app))
+	if err != nil {
+		panic(err) // a struct of strings and numbers always encodes
+	}
+	return strings.ReplaceAll(string(document), "$", "$$")
+}
+
+func probeConfig(app *v1alpha1.QueueApp) protocol.ProbeConfig {
+	from := app.Spec.Connection
+	config := protocol.ProbeConfig{
+		Version:           protocol.Version,
+		Namespace:         app.Namespace,
+		App:               app.Name,
+		Driver:            protocol.Driver(from.Driver),
+		RetryAfterSeconds: int64(RetryAfter(app) / time.Second),
+	}
+	for name, variable := range from.Variables {
+		if config.Variables == nil {
+			config.Variables = map[string]string{}
+		}
+		config.Variables[name] = string(variable)
+	}
+	if r := from.Redis; r != nil {
+		config.Redis = &protocol.RedisBackend{
+			Host: r.Host, Port: r.Port, Database: r.Database, Prefix: r.Prefix, InsecureSkipVerify: r.InsecureSkipVerify,
+		}
+	}
+	if d := from.Database; d != nil {
+		config.Database = &protocol.DatabaseBackend{
+			Kind: protocol.DatabaseKind(d.Kind), Host: d.Host, Port: d.Port, Name: d.Name, Schema: d.Schema,
+			Table: d.Table, FailedTable: d.FailedTable,
+		}
+	}
+	if h := from.HTTP; h != nil {
+		config.HTTP = &protocol.HTTPBackend{URL: h.URL, InsecureSkipVerify: h.InsecureSkipVerify}
+	}
+	return config
+}

@@ -1,0 +1,147 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"strconv"
+	"time"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"queueworker.dev/queueworker/api/protocol"
+	"queueworker.dev/queueworker/api/v1alpha1"
+	"queueworker.dev/queueworker/controllers/collector"
+	"queueworker.dev/queueworker/controllers/desired"
+	"queueworker.dev/queueworker/controllers/drain"
+)
+
+// silenceMargin is what a victim may be silent longer than a job may run.
+const silenceMargin = 30 * time.Second
+
+// removal plans how the pool gets from the pods it has to those it is meant to have.
+func removal(o *observation, pods int32) drain.Plan {
+	live := o.deployment
+	if live == nil || o.worker.Spec.Stopped {
+		// Stopped means no pods at all, now: each finishes its jobs within its grace period.
+		return drain.Plan{Replicas: pods, Reason: drain.Settled}
+	}
+	in := drain.Input{
+		Now:            o.now,
+		Wanted:         pods,
+		Replicas:       1, // what a Deployment has that says nothing
+		RollingOut:     rollingOut(live),
+		DeadlinePassed: deadlinePassed(live),
+		MaxSurge:       maxSurge(live),
+	}
+	if live.Spec.Replicas != nil {
+		in.Replicas = *live.Spec.Replicas
+	}
+	if timeout := desired.Timeout(&o.worker.Spec); timeout > 0 {
+		in.Silence = timeout + silenceMargin
+	}
+	for _, pod := range o.pods {
+		if active(pod) {
+			in.Pods = append(in.Pods, drainPod(pod, o.reports.Pods[pod.UID]))
+		}
+	}
+	return drain.Decide(in)
+}
+
+// active tells whether a pod counts for its ReplicaSet.
+func active(pod *corev1.Pod) bool {
+	return pod.DeletionTimestamp == nil && pod.Status.Phase != corev1.PodSucceeded && pod.Status.Phase != corev1.PodFailed
+}
+
+func drainPod(pod *corev1.Pod, report collector.PodReport) drain.Pod {
+	document := desired.ReadControl(pod.Annotations[v1alpha1.AnnotationControl])
+	out := drain.Pod{
+		Name:         pod.Name,
+		Created:      pod.CreationTimestamp.Time,
+		Scheduled:    pod.Spec.NodeName != "",
+		Running:      pod.Status.Phase == corev1.PodRunning,
+		Ready:        readySince(pod) != nil,
+		DeletionCost: deletionCost(pod),
+		Cordoned:     document.Cordoned,
+		Heard:        report.Status != nil,
+		LastHeard:    report.PulledAt,
+	}
+	if owner := metav1.GetControllerOf(pod); owner != nil {
+		out.ReplicaSet = owner.UID
+	}
+	if container := workerStatus(pod); container != nil {
+		out.Started = hasStarted(container)
+	}
+	if at, err := time.Parse(time.RFC3339, pod.Annotations[v1alpha1.AnnotationCordonedAt]); err == nil {
+		out.CordonedAt = at
+	}
+	if report.Status == nil {
+		return out
+	}
+	out.Obeys = document.Cordoned && report.Status.ControlRevision >= document.Revision && report.Status.Phase == protocol.PhaseCordoned
+	out.Drained = out.Obeys && report.Status.Drained()
+	for i := range report.Status.Workers {
+		job := report.Status.Workers[i].Job
+		if job == nil {
+			continue
+		}
+		out.Busy++
+		if began := report.PulledAt.Add(-asDuration(job.AgeSeconds)); began.After(out.JobStarted) {
+			out.JobStarted = began
+		}
+	}
+	return out
+}
+
+// isRunning tells whether a pod's phase is Running.
+func isRunning(pod *corev1.Pod) bool { return pod.Status.Phase == corev1.PodRunning }
+
+// readySince is since when a pod's condition Ready is true; nil if it is not.
+func readySince(pod *corev1.Pod) *metav1.Time {
+	for i := range pod.Status.Conditions {
+		if condition := &pod.Status.Conditions[i]; condition.Type == corev1.PodReady && condition.Status == corev1.ConditionTrue {
+			return &condition.LastTransitionTime
+		}
+	}
+	return nil
+}
+
+// deletionCost is a pod's deletion cost; what cannot be read is 0, as for the
+// ReplicaSet controller.
+func deletionCost(pod *corev1.Pod) int32 {
+	cost, err := strconv.ParseInt(pod.Annotations[corev1.PodDeletionCost], 10, 32)
+	if err != nil {
+		return 0
+	}
+	return int32(cost)
+}
+
+// rollingOut tells whether a Deployment is replacing its pods.
+func rollingOut(live *appsv1.Deployment) bool {
+	return live.Status.ObservedGeneration < live.Generation || live.Status.UpdatedReplicas < live.Status.Replicas
+}
+
+func deadlinePassed(live *appsv1.Deployment) bool {
+	for _, condition := range live.Status.Conditions {
+		if condition.Type == appsv1.DeploymentProgressing {
+			return condition.Status == corev1.ConditionFalse && condition.Reason == "ProgressDeadlineExceeded"
+		}
+	}
+	return false
+}
+
+// maxSurge is how many pods more than its replicas a rollout may have.
+func maxSurge(live *appsv1.Deployment) int32 {
+	rolling := live.Spec.Strategy.RollingUpdate
+	if rolling == nil || live.Spec.Replicas == nil {
+		return 0
+	}
+	surge, err := intstr.GetScaledValueFromIntOrPercent(rolling.MaxSurge, int(*live.Spec.Replicas), true)
+	if err != nil {
+		return 0
+	}
+	return int32(surge)
+}

@@ -1,0 +1,205 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"queueworker.dev/queueworker/api/protocol"
+	"queueworker.dev/queueworker/api/v1alpha1"
+	"queueworker.dev/queueworker/controllers/collector"
+	"queueworker.dev/queueworker/controllers/desired"
+)
+
+// QueueAppReconciler gives each QueueApp that is used and has a driver its backlog
+// probe, and takes it away from the others.
+type QueueAppReconciler struct {
+	// Client and Live are as for the QueueWorkerReconciler.
+	Client client.Client
+	Live   client.Reader
+	// Backlogs is told where probes are.
+	Backlogs *collector.Backlogs
+	// ProbeImage is the image of backlog probes.
+	ProbeImage string
+}
+
+// SetupWithManager registers what wakes a QueueApp: itself, the QueueWorkers of its
+// namespace, its probe and the probe's pods.
+func (r *QueueAppReconciler) SetupWithManager(mgr ctrl.Manager, options controller.Options) error {
+	return ctrl.NewControllerManagedBy(mgr).
+		Named("queueapp").
+		For(&v1alpha1.QueueApp{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Owns(&appsv1.Deployment{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&v1alpha1.QueueWorker{}, handler.EnqueueRequestsFromMapFunc(r.appsBeside),
+			builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(appOfProbe)).
+		WithOptions(options).
+		Complete(r)
+}
+
+// appsBeside are the QueueApps of an object's namespace: which of them a QueueWorker
+// uses may depend on all.
+func (r *QueueAppReconciler) appsBeside(ctx context.Context, object client.Object) []reconcile.Request {
+	apps := &v1alpha1.QueueAppList{}
+	if err := r.Client.List(ctx, apps, client.InNamespace(object.GetNamespace())); err != nil {
+		ctrl.LoggerFrom(ctx).Error(err, "Could not list the QueueApps of a namespace", "namespace", object.GetNamespace())
+		return nil
+	}
+	out := make([]reconcile.Request, 0, len(apps.Items))
+	for i := range apps.Items {
+		out = append(out, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&apps.Items[i])})
+	}
+	return out
+}
+
+// appOfProbe is the QueueApp whose backlog probe a pod is.
+func appOfProbe(_ context.Context, pod client.Object) []reconcile.Request {
+	name := pod.GetLabels()[v1alpha1.LabelApp]
+	if name == "" || !desired.IsProbe(pod) {
+		return nil
+	}
+	return []reconcile.Request{{NamespacedName: types.NamespacedName{Namespace: pod.GetNamespace(), Name: name}}}
+}
+
+// Reconcile makes the backlog probe of one QueueApp what it should be.
+func (r *QueueAppReconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
+	app, err := get[v1alpha1.QueueApp](ctx, r.Client, request.Namespace, request.Name)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	if app == nil || app.DeletionTimestamp != nil {
+		r.Backlogs.Drop(request.NamespacedName)
+		return ctrl.Result{}, nil
+	}
+	live, err := get[appsv1.Deployment](ctx, r.Client, app.Namespace, desired.ProbeName(app.Name))
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	needed, err := r.needed(ctx, app)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	if !needed {
+		r.Backlogs.Drop(request.NamespacedName)
+		return ctrl.Result{}, r.remove(ctx, app, live)
+	}
+	if err := r.apply(ctx, app, live); err != nil {
+		return ctrl.Result{}, err
+	}
+	where, err := r.find(ctx, app, live)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	r.Backlogs.Track(request.NamespacedName, where)
+	return ctrl.Result{}, nil
+}
+
+// needed tells whether the app has a backend to ask and a QueueWorker to ask for.
+func (r *QueueAppReconciler) needed(ctx context.Context, app *v1alpha1.QueueApp) (bool, error) {
+	if !desired.NeedsProbe(app) {
+		return false, nil
+	}
+	workers, apps := &v1alpha1.QueueWorkerList{}, &v1alpha1.QueueAppList{}
+	for _, list := range []client.ObjectList{workers, apps} {
+		if err := r.Client.List(ctx, list, client.InNamespace(app.Namespace)); err != nil {
+			return false, fmt.Errorf("list %T: %w", list, err)
+		}
+	}
+	return slices.ContainsFunc(workers.Items, func(worker v1alpha1.QueueWorker) bool {
+		used, _ := desired.SelectApp(&worker, apps.Items)
+		return used != nil && used.Name == app.Name && worker.DeletionTimestamp == nil
+	}), nil
+}
+
+// apply writes the probe's Deployment if it differs. One of somebody else's is left
+// alone; the QueueWorkers' condition BacklogKnown then says that no probe runs.
+func (r *QueueAppReconciler) apply(ctx context.Context, app *v1alpha1.QueueApp, live *appsv1.Deployment) error {
+	wanted, problem := desired.Probe(app, r.ProbeImage)
+	if problem != nil {
+		return nil // the QueueWorkers of the app say so
+	}
+	if live == nil {
+		stranger, err := get[appsv1.Deployment](ctx, r.Live, app.Namespace, desired.ProbeName(app.Name))
+		if err != nil {
+			return err
+		}
+		if stranger != nil {
+			ctrl.LoggerFrom(ctx).Info("Left a Deployment of the backlog probe's name alone", "Deployment", client.ObjectKeyFromObject(stranger))
+			return nil
+		}
+	} else {
+		if !metav1.IsControlledBy(live, app) {
+			return nil
+		}
+		if settled, err := desired.Covers(live, wanted); err != nil || settled {
+			return err
+		}
+	}
+	if err := r.Client.Apply(ctx, wanted, client.ForceOwnership); err != nil {
+		return fmt.Errorf("apply Deployment %s: %w", desired.ProbeName(app.Name), err)
+	}
+	ctrl.LoggerFrom(ctx).Info("Applied object", "kind", "Deployment", "object", desired.ProbeName(app.Name))
+	return nil
+}
+
+// remove deletes the probe of an app that needs none.
+func (r *QueueAppReconciler) remove(ctx context.Context, app *v1alpha1.QueueApp, live *appsv1.Deployment) error {
+	if live == nil || !metav1.IsControlledBy(live, app) {
+		return nil
+	}
+	if err := r.Client.Delete(ctx, live, client.Preconditions{UID: &live.UID}); client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("delete Deployment %s: %w", live.Name, err)
+	}
+	return nil
+}
+
+// find is where the probe is to be asked: the newest of its pods that runs. Only
+// pods of a ReplicaSet of our own Deployment count; anybody can set a label.
+func (r *QueueAppReconciler) find(ctx context.Context, app *v1alpha1.QueueApp, live *appsv1.Deployment) (collector.Probe, error) {
+	if live == nil || !metav1.IsControlledBy(live, app) {
+		return collector.Probe{}, nil
+	}
+	ours := []client.ListOption{client.InNamespace(app.Namespace), client.MatchingLabels(desired.ProbeSelector(app.Name))}
+	owners, err := replicaSetsOf(ctx, r.Client, live, ours...)
+	if err != nil {
+		return collector.Probe{}, err
+	}
+	pods := &corev1.PodList{}
+	if err := r.Client.List(ctx, pods, ours...); err != nil {
+		return collector.Probe{}, fmt.Errorf("list Pods: %w", err)
+	}
+	var out collector.Probe
+	slices.SortFunc(pods.Items, func(a, b corev1.Pod) int {
+		if order := a.CreationTimestamp.Compare(b.CreationTimestamp.Time); order != 0 {
+			return order
+		}
+		return strings.Compare(a.Name, b.Name)
+	})
+	for i := range pods.Items {
+		pod := &pods.Items[i]
+		set := metav1.GetControllerOf(pod)
+		if set == nil || !owners[set.UID] || !active(pod) || !isRunning(pod) || pod.Status.PodIP == "" {
+			continue
+		}
+		out = collector.Probe{UID: pod.UID, Address: net.JoinHostPort(pod.Status.PodIP, strconv.Itoa(protocol.Port))}
+	}
+	return out, nil
+}

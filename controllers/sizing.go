@@ -1,0 +1,221 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"strconv"
+	"time"
+
+	"queueworker.dev/queueworker/api/v1alpha1"
+	"queueworker.dev/queueworker/controllers/desired"
+	"queueworker.dev/queueworker/controllers/scaling"
+)
+
+// Defaults of the CRD, for objects that were stored without them.
+const (
+	defaultTargetWait = time.Minute
+	defaultWindow     = 2 * time.Minute
+	// capTick is how soon pools that share a cap too small for all look again.
+	capTick = scaling.Tick
+)
+
+// sizing is how many processes a pool is meant to have, and why.
+type sizing struct {
+	// processes is the size, whole pods where a cap or autoscaling decides.
+	processes int32
+	// most is the largest size the pool is meant to have.
+	most int32
+	// decision is nil without autoscaling.
+	decision *scaling.Decision
+	// claim is what the pool asks of the QueueApp's cap, grant what it gets; nil
+	// where there is no cap.
+	claim scaling.Claim
+	grant *scaling.Grant
+	// recheck is after how long to decide again without news; 0 means not at all.
+	recheck time.Duration
+}
+
+// size decides a pool's size: what its spec says or the backlog asks for, within
+// what the QueueApp's cap leaves for it.
+func size(o *observation, app *v1alpha1.QueueApp) sizing {
+	spec := &o.worker.Spec
+	s := sizing{processes: desired.Processes(spec)}
+	s.claim = scaling.Claim{
+		Name: o.worker.Name, Priority: spec.Priority, Minimum: min(1, s.processes), ProcessesPerPod: desired.ProcessesPerPod(spec),
+	}
+	s.most = s.processes
+	if auto := spec.Autoscaling; auto != nil {
+		decision := scaling.Decide(scalingInput(o))
+		s.decision = &decision
+		s.processes, s.recheck = decision.Processes, decision.Recheck
+		s.most = auto.MaxProcesses
+		s.claim.Minimum = minProcesses(auto)
+		if spec.Stopped {
+			s.claim.Minimum = 0
+		}
+	}
+	s.claim.Wanted = s.processes
+	if app != nil && app.Spec.MaxProcesses != nil {
+		s.share(*app.Spec.MaxProcesses, o.claims)
+	}
+	return s
+}
+
+// share cuts the size down to the pool's part of a cap.
+func (s *sizing) share(limit int32, others []scaling.Claim) {
+	scarce := false
+	for _, grant := range scaling.Share(limit, append([]scaling.Claim{s.claim}, others...)) {
+		scarce = scarce || grant.Limited
+		if grant.Name == s.claim.Name {
+			s.grant = &grant
+		}
+	}
+	if s.grant.Limited {
+		s.processes = s.grant.Processes
+	}
+	if scarce && (s.recheck == 0 || s.recheck > capTick) {
+		s.recheck = capTick
+	}
+}
+
+// claimOf is what a pool asks of a cap as far as its object tells: the pool has not
+// been looked at by this operator yet.
+func claimOf(worker *v1alpha1.QueueWorker) scaling.Claim {
+	spec := &worker.Spec
+	claim := scaling.Claim{
+		Name: worker.Name, Priority: spec.Priority, Wanted: desired.Processes(spec), ProcessesPerPod: desired.ProcessesPerPod(spec),
+	}
+	claim.Minimum = min(1, claim.Wanted)
+	if auto := spec.Autoscaling; auto != nil && !spec.Stopped {
+		claim.Minimum = minProcesses(auto)
+		claim.Wanted = claim.Minimum
+		if last := worker.Status.Autoscaling; last != nil {
+			claim.Wanted = min(max(last.Desired, claim.Minimum), auto.MaxProcesses)
+		}
+	}
+	return claim
+}
+
+func minProcesses(auto *v1alpha1.Autoscaling) int32 {
+	if auto.MinProcesses == nil {
+		return 1
+	}
+	return *auto.MinProcesses
+}
+
+func scalingInput(o *observation) scaling.Input {
+	spec, auto := &o.worker.Spec, o.worker.Spec.Autoscaling
+	in := scaling.Input{
+		Now:     o.now,
+		Stopped: spec.Stopped,
+		Paused:  spec.Paused,
+		Current: o.past.size,
+		Backlog: scalingBacklog(o),
+		Spec: scaling.Spec{
+			Min:             minProcesses(auto),
+			Max:             auto.MaxProcesses,
+			TargetWait:      defaultTargetWait,
+			Timeout:         desired.Timeout(spec),
+			ScaleDownWindow: defaultWindow,
+			ProcessesPerPod: desired.ProcessesPerPod(spec),
+		},
+		AgentsReadable: agentsReadable(o),
+		Completed:      o.past.completed,
+		StartLatency:   o.past.startLatency,
+		Remembered:     remembered(o.worker.Status.Autoscaling),
+		Memory:         o.past.scaling,
+	}
+	if auto.TargetWait != nil {
+		in.Spec.TargetWait = auto.TargetWait.Duration
+	}
+	if auto.ExpectedJobTime != nil {
+		in.Spec.ExpectedJob = auto.ExpectedJobTime.Duration
+	}
+	if spec.Rest != nil {
+		in.Spec.Rest = spec.Rest.Duration
+	}
+	if down := auto.ScaleDown; down != nil {
+		in.Spec.ScaleDownStep = down.Step
+		if down.Window != nil {
+			in.Spec.ScaleDownWindow = down.Window.Duration
+		}
+	}
+	in.Busy, in.BusyTime = busy(o)
+	return in
+}
+
+// scalingBacklog adds up the pool's queues; nil if they cannot be read now.
+func scalingBacklog(o *observation) *scaling.Backlog {
+	report := o.backlog
+	if report.MeasuredAt.IsZero() || report.Reason != "" {
+		return nil
+	}
+	out := &scaling.Backlog{MeasuredAt: report.MeasuredAt}
+	oldestKnown, oldest := true, time.Duration(0)
+	for _, queue := range report.Queues {
+		out.Ready += queue.Ready
+		out.Delayed += queue.Delayed
+		out.Reserved += queue.Reserved
+		out.DueSoon += queue.DueSoon
+		switch {
+		case queue.OldestSeconds != nil:
+			oldest = max(oldest, asDuration(*queue.OldestSeconds))
+		case queue.Ready > 0:
+			oldestKnown = false
+		}
+		if queue.NextDueSeconds != nil {
+			if due := asDuration(*queue.NextDueSeconds); out.NextDue == nil || due < *out.NextDue {
+				out.NextDue = &due
+			}
+		}
+	}
+	if oldestKnown {
+		out.Oldest = &oldest
+	}
+	return out
+}
+
+// agentsReadable tells whether every running pod answers, so that what they count
+// is all there is.
+func agentsReadable(o *observation) bool {
+	for _, pod := range o.pods {
+		if !active(pod) || !isRunning(pod) {
+			continue
+		}
+		if report := o.reports.Pods[pod.UID]; report.Unreachable {
+			return false
+		}
+	}
+	return true
+}
+
+// busy is how many processes have a job, and for how long these have run together.
+func busy(o *observation) (n int32, time time.Duration) {
+	for _, pod := range o.pods {
+		report := o.reports.Pods[pod.UID]
+		if report.Status == nil || !active(pod) {
+			continue
+		}
+		for i := range report.Status.Workers {
+			if job := report.Status.Workers[i].Job; job != nil {
+				n++
+				time += asDuration(job.AgeSeconds) + o.now.Sub(report.PulledAt)
+			}
+		}
+	}
+	return n, time
+}
+
+// remembered reads back what the status tells of the last decision.
+func remembered(last *v1alpha1.AutoscalingStatus) scaling.Remembered {
+	if last == nil {
+		return scaling.Remembered{}
+	}
+	// What cannot be read was written by nobody of ours and counts as unknown.
+	service, _ := time.ParseDuration(last.ServiceTime)
+	rate, _ := strconv.ParseFloat(last.ArrivalRate, 64)
+	return scaling.Remembered{ServiceTime: service, ArrivalRate: rate}
+}
+
+func asDuration(seconds float64) time.Duration { return time.Duration(seconds * float64(time.Second)) }

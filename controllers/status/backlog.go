@@ -1,0 +1,137 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package status
+
+import (
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"queueworker.dev/queueworker/api/protocol"
+	"queueworker.dev/queueworker/api/v1alpha1"
+)
+
+// probeStartTime is how long a backlog probe may take to give its first answer
+// before that is held against it.
+const probeStartTime = 30 * time.Second
+
+// Backlog is what is known of a pool's queues.
+type Backlog struct {
+	// Measured tells that the QueueApp has a backlog probe.
+	Measured bool
+	// MeasuredAt is when Queues were measured; zero if they never were.
+	MeasuredAt time.Time
+	// Queues are the last figures, in the order of spec.queue.
+	Queues []protocol.QueueDepth
+	// Reason and Message say why there are no newer figures; empty if there is no
+	// trouble. FailingSince is since when that is so.
+	Reason       protocol.BacklogError
+	Message      string
+	FailingSince time.Time
+	// ProbeProblem says why the probe's pod does not run; empty if it does.
+	ProbeProblem string
+}
+
+// backlogStatus is what status.backlog says; nil if nothing was ever measured.
+func backlogStatus(b Backlog, before *v1alpha1.BacklogStatus) *v1alpha1.BacklogStatus {
+	if !b.Measured {
+		return nil
+	}
+	if b.MeasuredAt.IsZero() {
+		// What an earlier operator has measured is still the last that is known.
+		return before
+	}
+	out := &v1alpha1.BacklogStatus{}
+	for i, depth := range b.Queues {
+		queue := queueBacklog(depth, b.MeasuredAt, before, i)
+		out.Queues = append(out.Queues, queue)
+		out.Ready += queue.Ready
+		out.Delayed += queue.Delayed
+		out.Reserved += queue.Reserved
+		if queue.Failed != nil {
+			out.Failed = new(valueOr(out.Failed, 0) + *queue.Failed)
+		}
+		if queue.OldestTime != nil && (out.OldestTime == nil || queue.OldestTime.Before(out.OldestTime)) {
+			out.OldestTime = queue.OldestTime
+		}
+		if due := depth.NextDueSeconds; due != nil {
+			at := metav1.NewTime(b.MeasuredAt.Add(asDuration(*due)).Truncate(time.Second))
+			if out.NextDueTime == nil || at.Before(out.NextDueTime) {
+				out.NextDueTime = &at
+			}
+		}
+	}
+	if len(out.Queues) == 1 {
+		out.Queues = nil
+	}
+	return out
+}
+
+func queueBacklog(depth protocol.QueueDepth, measured time.Time, before *v1alpha1.BacklogStatus, i int) v1alpha1.QueueBacklog {
+	out := v1alpha1.QueueBacklog{
+		Queue: depth.Queue, Ready: depth.Ready, Delayed: depth.Delayed, Reserved: depth.Reserved, Failed: depth.Failed,
+	}
+	if depth.OldestSeconds != nil && depth.Ready > 0 {
+		var last *metav1.Time
+		if before != nil && i < len(before.Queues) {
+			last = before.Queues[i].OldestTime
+		} else if before != nil && len(before.Queues) == 0 {
+			last = before.OldestTime
+		}
+		out.OldestTime = instant(measured, *depth.OldestSeconds, last)
+	}
+	return out
+}
+
+// backlogCondition says whether it is known what waits. There is none where nobody
+// measures and nobody needs to know.
+func backlogCondition(in Input) (standing, bool) {
+	b := in.Backlog
+	out := standing{conditionType: v1alpha1.ConditionBacklogKnown, is: metav1.ConditionFalse}
+	switch {
+	case !b.Measured && in.Worker.Spec.Autoscaling == nil:
+		return standing{}, false
+	case !b.Measured:
+		out.reason = v1alpha1.ReasonNoDriver
+		out.message = "Nobody measures what waits on the queues, because the QueueApp's spec.connection.driver is None; set it to Redis, Database or HTTP."
+	case b.Reason != "" && !b.MeasuredAt.IsZero(), b.Reason != "" && in.Now.Sub(b.FailingSince) >= probeStartTime, b.Reason != "" && b.Reason != protocol.BacklogUnreachable:
+		out.reason, out.message = string(b.Reason), sentence(b.Message)
+		if b.ProbeProblem != "" {
+			out.message = b.ProbeProblem
+		}
+		if !b.MeasuredAt.IsZero() {
+			out.message += " status.backlog shows what was measured last; it is not taken for what waits now."
+		}
+	case b.MeasuredAt.IsZero():
+		out.is, out.reason, out.message = metav1.ConditionUnknown, v1alpha1.ReasonProgressing, "The backlog probe is starting."
+		if b.ProbeProblem != "" {
+			out.message = b.ProbeProblem
+		}
+	default:
+		out.is, out.reason, out.message = metav1.ConditionTrue, v1alpha1.ReasonMeasured, "What waits on the queues is measured every few seconds."
+	}
+	return out, true
+}
+
+// ProbeProblem says why a backlog probe does not run; empty if it does or may yet.
+func ProbeProblem(pods []Pod) string {
+	for _, pod := range pods {
+		if pod.leaving() || pod.running() {
+			continue
+		}
+		if found := startProblem(pod); found != nil {
+			return "The backlog probe does not run: " + found.message
+		}
+	}
+	return ""
+}
+
+func asDuration(seconds float64) time.Duration { return time.Duration(seconds * float64(time.Second)) }
+
+func valueOr(n *int64, otherwise int64) int64 {
+	if n == nil {
+		return otherwise
+	}
+	return *n
+}

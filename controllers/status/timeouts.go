@@ -1,0 +1,72 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package status
+
+import (
+	"fmt"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"queueworker.dev/queueworker/api/v1alpha1"
+)
+
+// Times are those that have to be in order for a job to run once.
+type Times struct {
+	// Timeout is how long a job may run; 0 means without limit.
+	Timeout time.Duration
+	// RetryAfter is after how long a job is given out again; 0 if not known.
+	RetryAfter time.Duration
+	// Grace is how long a pod that is removed may take; 0 if there is none.
+	Grace time.Duration
+}
+
+// timeoutCondition finds the first pair of times in the chain from a job's timeout
+// to its connection's retry_after and its pod's grace period that is the wrong way
+// round. There is none for a worker whose times are not known.
+func timeoutCondition(in Input) (standing, bool) {
+	if in.Times.Grace == 0 {
+		return standing{}, false
+	}
+	out := standing{conditionType: v1alpha1.ConditionTimeoutChain, is: metav1.ConditionFalse}
+	timeout, retry, grace := in.Times.Timeout, in.Times.RetryAfter, in.Times.Grace
+	job, queue := in.Backlog.jobTimeout()
+	switch {
+	case timeout == 0:
+		out.reason = v1alpha1.ReasonNoTimeout
+		out.message = "With timeout 0s a job may run for ever, so no retry_after and no grace period is certain to be longer. Set timeout."
+	case retry > 0 && timeout >= retry:
+		out.reason = v1alpha1.ReasonRetryAfterBelowTimeout
+		out.message = fmt.Sprintf("A job may run for %s (timeout), but the connection gives it out again after %s (retryAfter), so it may run twice at once. Raise retry_after in config/queue.php and the QueueApp's retryAfter above %s, or lower timeout.", timeout, retry, timeout)
+	case retry > 0 && job >= retry:
+		out.reason = v1alpha1.ReasonRetryAfterBelowTimeout
+		out.message = fmt.Sprintf("Jobs on queue %s have a timeout of their own of %s, but the connection gives them out again after %s (retryAfter), so they may run twice at once. Raise retry_after in config/queue.php and the QueueApp's retryAfter above %s.", queue, job, retry, job)
+	case grace <= timeout:
+		out.reason = v1alpha1.ReasonGraceBelowTimeout
+		out.message = fmt.Sprintf("A job may run for %s (timeout), but its pod is killed %s after it was asked to end (gracePeriod). Leave gracePeriod out, or make it longer than timeout.", timeout, grace)
+	case job >= grace:
+		out.reason = v1alpha1.ReasonGraceBelowTimeout
+		out.message = fmt.Sprintf("Jobs on queue %s have a timeout of their own of %s, but their pod is killed %s after it was asked to end. Set gracePeriod to more than %s.", queue, job, grace, job)
+	default:
+		out.is, out.reason = metav1.ConditionTrue, v1alpha1.ReasonInOrder
+		out.message = "A job's timeout is shorter than the grace period of its pod."
+		if retry > 0 {
+			out.message = "A job's timeout is shorter than the connection's retryAfter and the grace period of its pod."
+		}
+	}
+	return out, true
+}
+
+// jobTimeout is the longest timeout of their own among the waiting jobs; 0 if none
+// was seen to have one.
+func (b Backlog) jobTimeout() (time.Duration, string) {
+	var longest time.Duration
+	var queue string
+	for _, depth := range b.Queues {
+		if depth.MaxTimeoutSeconds != nil && time.Duration(*depth.MaxTimeoutSeconds)*time.Second > longest {
+			longest, queue = time.Duration(*depth.MaxTimeoutSeconds)*time.Second, depth.Queue
+		}
+	}
+	return longest, queue
+}

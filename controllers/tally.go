@@ -1,0 +1,78 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"slices"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"queueworker.dev/queueworker/api/protocol"
+	"queueworker.dev/queueworker/controllers/collector"
+	"queueworker.dev/queueworker/controllers/scaling"
+)
+
+// tally adds up what a pool's pods have got done since this operator first looked,
+// so that rates can be taken from it. Unlike the totals of the status it knows how
+// long the attempts took, and need not be right over a restart of the operator.
+type tally struct {
+	completed scaling.Completed
+	// counted is what completed contains of each pod.
+	counted map[types.UID]protocol.Counters
+}
+
+// update takes in what is reported now.
+func (t *tally) update(since time.Time, pods []*corev1.Pod, reports collector.Snapshot) {
+	present := map[types.UID]protocol.Counters{}
+	add := func(uid types.UID, counters protocol.Counters, baseline bool) {
+		last, known := t.counted[uid]
+		if !known && baseline {
+			last = counters
+		}
+		t.completed.Attempts += max(0, attempts(counters)-attempts(last))
+		t.completed.Seconds += max(0, float64(counters.JobMilliseconds-last.JobMilliseconds)/1000)
+		present[uid] = counters
+	}
+	for _, pod := range pods {
+		if report := reports.Pods[pod.UID].Status; report != nil {
+			// What a pod did before this operator looked is no news.
+			add(pod.UID, report.Counters, pod.CreationTimestamp.Time.Before(since))
+		} else if last, known := t.counted[pod.UID]; known {
+			present[pod.UID] = last
+		}
+	}
+	for _, ended := range reports.Ended {
+		switch last, known := t.counted[ended.UID]; {
+		case ended.Final != nil:
+			add(ended.UID, ended.Final.Counters, !known)
+		case known:
+			present[ended.UID] = last
+		}
+	}
+	t.counted = present
+}
+
+func attempts(c protocol.Counters) int64 { return c.Processed + c.Failed + c.Released }
+
+// startLatency is what the pool's pods took from their creation until they were
+// ready, the median of those that have been ready ever since; last if there is none.
+func startLatency(pods []*corev1.Pod, last time.Duration) time.Duration {
+	// A pod that took longer was waiting for something else, such as a node or an image.
+	const longest = 5 * time.Minute
+	var took []time.Duration
+	for _, pod := range pods {
+		if since := readySince(pod); since != nil {
+			if d := since.Sub(pod.CreationTimestamp.Time); d >= 0 && d <= longest {
+				took = append(took, d)
+			}
+		}
+	}
+	if len(took) == 0 {
+		return last
+	}
+	slices.Sort(took)
+	return took[len(took)/2]
+}
