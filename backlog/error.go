@@ -94,7 +94,7 @@ func timedOut(err error) bool {
 func certificateProblem(err error, address, allowAny string) (*Error, bool) {
 	hint := ""
 	if allowAny != "" {
-		hint = fmt.Sprintf(", or accept any certificate with %s", allowAny)
+		hint = ", or accept any certificate with " + allowAny
 	}
 	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
 		return unreachable("The certificate of %s is signed by an authority that is not known: mount its certificate and name the file in SSL_CERT_FILE of the container%s.", address, hint), true

@@ -43,12 +43,12 @@ if [ ! -e "$policy" ]; then
   printf '#!/bin/sh\n# Written by hack/install-servers.sh for the time of an installation.\nexit 101\n' >"$policy"
   chmod 755 "$policy"
 fi
-install() {
+install_missing() {
   DEBIAN_FRONTEND=noninteractive NEEDRESTART_MODE=l apt-get -y -q --no-install-recommends \
     -o DPkg::Lock::Timeout=300 install "${missing[@]}" >&2
 }
-if ! install; then
+if ! install_missing; then
   step "Updating the lists of Debian packages first"
   apt-get -q -o DPkg::Lock::Timeout=300 update >&2
-  install
+  install_missing
 fi

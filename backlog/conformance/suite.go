@@ -169,11 +169,12 @@ func failed(t *testing.T, s Subject) {
 
 func oddNames(t *testing.T, s Subject) {
 	driver, base := s.open(t, long), queueName(t)
-	var names []string
-	for _, odd := range []string{
+	odd := []string{
 		"{tagged}", "with space", "a:b:delayed", "quote'\"`\\", "größe-队列", "%s$1?", "*[a-z]", "UPPER", "--; DROP TABLE jobs",
-	} {
-		names = append(names, base+odd)
+	}
+	names := make([]string, 0, len(odd))
+	for _, name := range odd {
+		names = append(names, base+name)
 	}
 	for i, name := range names {
 		s.Application.Dispatch(t, Jobs{Kind: "quick", Queue: name, Count: i + 1})

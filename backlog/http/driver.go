@@ -31,7 +31,7 @@ func New(s settings.HTTP) *Driver {
 		Proxy: nil,
 		TLSClientConfig: &tls.Config{
 			MinVersion:         tls.VersionTLS12,
-			InsecureSkipVerify: s.InsecureSkipVerify, //nolint:gosec // the user's own wish
+			InsecureSkipVerify: s.InsecureSkipVerify, // the user's own wish
 		},
 		MaxConnsPerHost: 1, MaxIdleConns: 1, IdleConnTimeout: time.Minute,
 		MaxResponseHeaderBytes: 16 << 10, DisableCompression: true,
@@ -121,23 +121,45 @@ func (d *Driver) explain(err error) error {
 	return backlog.Errorf(protocol.BacklogUnreadable, "%s does not answer as an HTTP server does: check connection.http.url of the QueueApp.", d.settings.Shown)
 }
 
-// refusal says what a status other than 200 means. The body is not shown: it may
+// refusals are what statuses other than 200 mean.
+var refusals = map[int]refusal{
+	http.StatusUnauthorized:     denied,
+	http.StatusForbidden:        denied,
+	http.StatusNotFound:         notFound,
+	http.StatusGone:             notFound,
+	http.StatusMethodNotAllowed: notFound,
+	http.StatusTooManyRequests:  unwell,
+	http.StatusRequestTimeout:   unwell,
+}
+
+type refusal struct {
+	reason protocol.BacklogError
+	advice string
+}
+
+var (
+	denied     = refusal{protocol.BacklogDenied, "check the token in BACKLOG_TOKEN, and what the endpoint allows"}
+	notFound   = refusal{protocol.BacklogNotFound, "it must accept POST; check connection.http.url of the QueueApp"}
+	unwell     = refusal{protocol.BacklogUnreachable, "see the endpoint's own log"}
+	redirected = refusal{protocol.BacklogMisconfigured, "redirects are not followed; set connection.http.url of the QueueApp to where it leads"}
+	odd        = refusal{protocol.BacklogUnreadable, "it must answer with 200; see docs/backlog-http.md"}
+)
+
+// refusal says what a status means, if it is not 200. The body is not shown: it may
 // hold anything.
 func (d *Driver) refusal(status int) error {
-	answered := func(reason protocol.BacklogError, advice string) error {
-		return backlog.Errorf(reason, "%s answered with the status %d (%s): %s.", d.settings.Shown, status, http.StatusText(status), advice)
-	}
-	switch {
-	case status == http.StatusOK:
+	if status == http.StatusOK {
 		return nil
-	case status >= 300 && status < 400:
-		return answered(protocol.BacklogMisconfigured, "redirects are not followed; set connection.http.url of the QueueApp to where it leads")
-	case status == http.StatusUnauthorized || status == http.StatusForbidden:
-		return answered(protocol.BacklogDenied, "check the token in BACKLOG_TOKEN, and what the endpoint allows")
-	case status == http.StatusNotFound || status == http.StatusGone || status == http.StatusMethodNotAllowed:
-		return answered(protocol.BacklogNotFound, "it must accept POST; check connection.http.url of the QueueApp")
-	case status >= 500 || status == http.StatusTooManyRequests || status == http.StatusRequestTimeout:
-		return answered(protocol.BacklogUnreachable, "see the endpoint's own log")
 	}
-	return answered(protocol.BacklogUnreadable, "it must answer with 200; see docs/backlog-http.md")
+	r, known := refusals[status]
+	switch {
+	case known:
+	case status >= 300 && status < 400:
+		r = redirected
+	case status >= 500:
+		r = unwell
+	default:
+		r = odd
+	}
+	return backlog.Errorf(r.reason, "%s answered with the status %d (%s): %s.", d.settings.Shown, status, http.StatusText(status), r.advice)
 }

@@ -5,7 +5,7 @@ package redis
 
 import (
 	"context"
-	"crypto/sha1" //nolint:gosec // Redis names scripts so
+	"crypto/sha1" // Redis names scripts so
 	_ "embed"
 	"encoding/hex"
 	"strings"
@@ -20,7 +20,7 @@ import (
 var script string
 
 var scriptName = func() string {
-	sum := sha1.Sum([]byte(script)) //nolint:gosec // Redis names scripts so
+	sum := sha1.Sum([]byte(script)) // Redis names scripts so
 	return hex.EncodeToString(sum[:])
 }()
 

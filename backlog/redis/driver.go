@@ -6,7 +6,6 @@ package redis
 import (
 	"context"
 	"crypto/tls"
-	_ "embed"
 	"fmt"
 	"io"
 	"strings"
@@ -59,7 +58,7 @@ func (d *Driver) options() *redis.Options {
 	if d.settings.TLS {
 		o.TLSConfig = &tls.Config{
 			ServerName: d.settings.ServerName, MinVersion: tls.VersionTLS12,
-			InsecureSkipVerify: d.settings.InsecureSkipVerify, //nolint:gosec // the user's own wish
+			InsecureSkipVerify: d.settings.InsecureSkipVerify, // the user's own wish
 		}
 	}
 	return o

@@ -4,6 +4,7 @@
 package settings
 
 import (
+	"maps"
 	"testing"
 	"time"
 
@@ -34,9 +35,7 @@ func TestDatabase(t *testing.T) {
 	}
 	base := func(kind string, more env) env {
 		e := env{"DB_CONNECTION": kind, "DB_HOST": "db", "DB_DATABASE": "shop", "DB_USERNAME": "me"}
-		for name, value := range more {
-			e[name] = value
-		}
+		maps.Copy(e, more)
 		return e
 	}
 	for name, tc := range map[string]struct {

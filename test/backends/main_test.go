@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -46,8 +47,8 @@ func run(m *testing.M) int {
 	}
 	workshop.dir = dir
 	defer func() {
-		for i := len(workshop.cleanup) - 1; i >= 0; i-- {
-			workshop.cleanup[i]()
+		for _, cleanup := range slices.Backward(workshop.cleanup) {
+			cleanup()
 		}
 		_ = os.RemoveAll(dir)
 	}()
