@@ -90,9 +90,11 @@ func (d *demand) need(in Input, waiting []group) float64 {
 		// Processes with long jobs are needed where they are, and not there for others.
 		steady = max(steady, float64(in.Busy)*min(1, d.service/oldest.left(in)))
 	}
+	// What was left out as negligible does not ask for a process once it is missing.
+	there := max(float64(in.Current)+2*negligible, float64(in.Current)*(1+2*negligibleShare))
 	var drain float64
 	for _, g := range waiting {
-		if n := g.drain(in, d.service, float64(in.Current)-steady); n >= drain {
+		if n := g.drain(in, d.service, there-steady); n >= drain {
 			drain, d.left = n, g.left(in)
 		}
 	}
@@ -124,9 +126,11 @@ func (g group) drain(in Input, service, there float64) float64 {
 	return present + (work-present*left)/started
 }
 
-// whole rounds up, but for a negligible part.
+// whole rounds up, but for a negligible part. Rounding errors of the sum do not turn a
+// whole number into the next one.
 func whole(need float64) int32 {
-	return int32(min(math.Ceil(need-max(negligible, negligibleShare*need)), most))
+	const precision = 1e-6
+	return int32(min(math.Ceil(need*(1-precision)-max(negligible, negligibleShare*need)), most))
 }
 
 // within applies the bounds of the pool and rounds to whole pods: up, or down where

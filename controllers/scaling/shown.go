@@ -128,7 +128,10 @@ func parts(x float64) string {
 	if x < 0.1 {
 		return "less than 0.1 processes"
 	}
-	return count(x) + " processes"
+	if n := count(x); n != "1" {
+		return n + " processes"
+	}
+	return "1 process"
 }
 
 func count(x float64) string {

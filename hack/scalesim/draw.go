@@ -17,7 +17,7 @@ import (
 func draw(path string, s trace.Scenario) (err error) {
 	var lines []report.Line
 	for _, c := range laws.Candidates() {
-		if c.Name == laws.Own || c.Bar {
+		if c.Name == laws.Own || c.InFlight {
 			lines = append(lines, report.Line{Law: c.Name, Samples: simulate(s, c, s.Jobs(0), 0).Samples})
 		}
 	}

@@ -58,9 +58,10 @@ type Observation struct {
 type Sample struct {
 	// At is in seconds since the beginning.
 	At float64
-	// Ready jobs, pods that exist, and the age of the oldest ready job in seconds.
-	Ready, Pods int
-	Oldest      float64
+	// Ready jobs, pods that exist, pods wanted from now on, and the age of the oldest
+	// ready job in seconds.
+	Ready, Pods, Wanted int
+	Oldest              float64
 }
 
 // Outcome is what a simulation found.
@@ -175,8 +176,9 @@ func (s *simulation) decide(law Law) {
 	if o.Ready > 0 {
 		oldest = s.now - s.head().at
 	}
-	s.out.Samples = append(s.out.Samples, Sample{At: s.now, Ready: o.Ready, Pods: len(s.pods), Oldest: oldest})
-	if wanted := law.Size(o); wanted != s.seen.Current {
+	wanted := law.Size(o)
+	s.out.Samples = append(s.out.Samples, Sample{At: s.now, Ready: o.Ready, Pods: len(s.pods), Wanted: wanted, Oldest: oldest})
+	if wanted != s.seen.Current {
 		s.out.Moves++
 		s.seen.Current = wanted
 		s.resize(wanted)
