@@ -44,14 +44,24 @@ type Queue struct {
 // Laravel compares due times.
 func (r Request) Second() int64 { return r.Now.Unix() }
 
-// Age returns how many seconds ago the given second was, at least 0.
+// MaxSeconds bounds every time that is told, to about 31 years. A longer one comes of
+// a mistake, such as a due time in milliseconds, and an operator would refuse the
+// whole answer for it.
+const MaxSeconds = 1e9
+
+// Age returns how many seconds ago the given second was, between 0 and MaxSeconds.
 func (r Request) Age(second float64) *float64 {
-	return new(max(0, r.exact()-second))
+	return new(min(MaxSeconds, max(0, r.exact()-second)))
 }
 
-// Until returns in how many seconds the given second comes, at least 0.
+// Until returns in how many seconds the given second comes, at least 0; nil if that
+// is so far away that it is never.
 func (r Request) Until(second float64) *float64 {
-	return new(max(0, second-r.exact()))
+	seconds := max(0, second-r.exact())
+	if seconds > MaxSeconds {
+		return nil
+	}
+	return &seconds
 }
 
 func (r Request) exact() float64 { return float64(r.Now.UnixMilli()) / 1000 }

@@ -33,12 +33,8 @@ type depth struct {
 	MaxTimeoutSeconds *int64   `json:"maxTimeoutSeconds"`
 }
 
-const (
-	// maxCount is more than any queue holds, and low enough for sums of counts.
-	maxCount = 1 << 50
-	// maxSeconds is about three thousand years.
-	maxSeconds = 1e11
-)
+// maxCount is more jobs than any queue holds.
+const maxCount = 1_000_000_000_000
 
 // parse reads an answer strictly, and returns the depths of the queues asked for,
 // in that order. A queue the endpoint says nothing of could not be measured.
@@ -127,7 +123,7 @@ func (d *depth) wrong() string {
 }
 
 func absurd(seconds *float64) bool {
-	return seconds != nil && (*seconds < 0 || *seconds > maxSeconds)
+	return seconds != nil && (*seconds < 0 || *seconds > backlog.MaxSeconds)
 }
 
 func (d *depth) depth(queue backlog.Queue) protocol.QueueDepth {

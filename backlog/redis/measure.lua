@@ -57,7 +57,8 @@ local timeout = -1
 local function sample(payloads)
   for _, payload in ipairs(payloads) do
     local job = decode(payload)
-    if job and type(job.timeout) == 'number' then timeout = math.max(timeout, job.timeout) end
+    local own = job and job.timeout
+    if type(own) == 'number' and own > timeout and own <= 2147483647 then timeout = own end
   end
 end
 if samples > 0 then

@@ -14,6 +14,28 @@ import (
 	"queueworker.dev/queueworker/backlog"
 )
 
+// TestAbsurdTimeoutsAreNone: a number that no integer holds must not become one.
+func TestAbsurdTimeoutsAreNone(t *testing.T) {
+	t.Parallel()
+	server := startRedis(t)
+	for i, payload := range []string{`{"timeout":1e300}`, `{"timeout":-5}`, `{"timeout":0}`, `{"timeout":"60"}`, `{"timeout":[]}`, `{"timeout":99}`} {
+		if err := server.client(t, "").RPush(t.Context(), "queues:absurd", payload).Err(); err != nil {
+			t.Fatal(err)
+		}
+		driver := openRedis(t, protocol.ProbeConfig{}, "REDIS_HOST=127.0.0.1", "REDIS_PREFIX=", "REDIS_PORT="+portOf(server))
+		depths, err := driver.Measure(t.Context(), backlog.Request{Queues: []backlog.Queue{{Name: "absurd"}}, Now: time.Now()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := depths[0].MaxTimeoutSeconds; i < 5 && got != nil || i == 5 && (got == nil || *got != 99) {
+			t.Errorf("after %s the longest timeout is %v", payload, got)
+		}
+		if err := driver.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // TestTheWaitIsNeverSaidToBeLongerThanItIs puts payloads there as newer Laravels
 // write them, which Debian has not: 12.11 and later, and Horizon.
 func TestTheWaitIsNeverSaidToBeLongerThanItIs(t *testing.T) {
@@ -40,6 +62,8 @@ func TestTheWaitIsNeverSaidToBeLongerThanItIs(t *testing.T) {
 		"a due one since its time":          {delayed: set{at(-12): fmt.Sprintf(`{"createdAt":%d}`, at(-4000)), at(90): "b"}, want: 12},
 		"an abandoned one since its time":   {reserved: set{at(-9): "a", at(60): "b"}, want: 9},
 		"the one that waited longest":       {list: []string{fmt.Sprintf(`{"createdAt":%d}`, at(-3))}, delayed: set{at(-5): "a"}, reserved: set{at(-4): "b"}, want: 5},
+		"one that is due since 1970":        {delayed: set{0: "a"}, want: backlog.MaxSeconds},
+		"one that is due in milliseconds":   {delayed: set{at(0) * 1000: "a"}, want: -1},
 		"a delayed one does not wait":       {delayed: set{at(90): "b"}, reserved: set{at(60): "b"}, want: -1},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -68,6 +92,9 @@ func TestTheWaitIsNeverSaidToBeLongerThanItIs(t *testing.T) {
 			got := -1.0
 			if depths[0].OldestSeconds != nil {
 				got = *depths[0].OldestSeconds
+			}
+			if next := depths[0].NextDueSeconds; next != nil && *next > backlog.MaxSeconds {
+				t.Errorf("the next job is due in %g s", *next)
 			}
 			if got != tc.want {
 				t.Errorf("the oldest job is said to have waited %g s; want %g (%+v)", got, tc.want, depths[0])

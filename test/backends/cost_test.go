@@ -189,6 +189,32 @@ func TestAThousandQueuesTakeLittleMemory(t *testing.T) {
 	}
 }
 
+func TestAThousandQueuesOfADatabaseTakeLittleMemory(t *testing.T) {
+	t.Parallel()
+	names := make([]string, protocol.MaxBacklogQueues)
+	for i := range names {
+		names[i] = fmt.Sprintf("cost-%d", i)
+	}
+	for _, server := range []*sqlServer{thePostgreSQL(t), theMariaDB(t)} {
+		t.Run(string(server.kind), func(t *testing.T) {
+			t.Parallel()
+			p := startProbe(t, protocol.ProbeConfig{Driver: protocol.DriverDatabase}, server.environment()...)
+			const ticks = 10
+			for i := range ticks {
+				body := fmt.Sprintf(`{"queues":["%s"],"soonSeconds":%d}`, strings.Join(names, `","`), i+1)
+				if text := p.request(t, "POST", protocol.BacklogPath, []byte(body), 200); !strings.Contains(text, `"queue":"cost-999","ready":0`) {
+					t.Fatalf("%.2000s", text)
+				}
+			}
+			now, peak := resident(t, p)
+			t.Logf("the probe has %.1f MB, %.1f MB at its peak, after %d ticks over 1,000 queues", mega(now), mega(peak), ticks)
+			if peak > maxResident {
+				t.Errorf("the probe took %.1f MB; at most %.1f MB are allowed", mega(peak), mega(maxResident))
+			}
+		})
+	}
+}
+
 func TestManyAskersCostOneMeasurementASecond(t *testing.T) {
 	t.Parallel()
 	server := startRedis(t)
