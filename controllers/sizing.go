@@ -4,6 +4,7 @@
 package controllers
 
 import (
+	"slices"
 	"strconv"
 	"time"
 
@@ -141,7 +142,7 @@ func scalingInput(o *observation) scaling.Input {
 			in.Spec.ScaleDownWindow = down.Window.Duration
 		}
 	}
-	in.Busy, in.BusyTime = busy(o)
+	in.Busy, in.BusyTime = busy(o, in.Backlog)
 	return in
 }
 
@@ -191,7 +192,11 @@ func agentsReadable(o *observation) bool {
 }
 
 // busy is how many processes have a job, and for how long these have run together.
-func busy(o *observation) (n int32, time time.Duration) {
+// Where the backend knows how many jobs are being worked on, there are no more than
+// that: a Laravel before 9.41 does not say when an attempt that threw has ended, so its
+// worker seems to have that job until it begins another.
+func busy(o *observation, backlog *scaling.Backlog) (n int32, together time.Duration) {
+	var ages []time.Duration
 	for _, pod := range o.pods {
 		report := o.reports.Pods[pod.UID]
 		if report.Status == nil || !active(pod) {
@@ -199,12 +204,24 @@ func busy(o *observation) (n int32, time time.Duration) {
 		}
 		for i := range report.Status.Workers {
 			if job := report.Status.Workers[i].Job; job != nil {
-				n++
-				time += asDuration(job.AgeSeconds) + o.now.Sub(report.PulledAt)
+				ages = append(ages, asDuration(job.AgeSeconds)+o.now.Sub(report.PulledAt))
 			}
 		}
 	}
-	return n, time
+	slices.Sort(ages)
+	if backlog != nil && knowsReserved(o.app) && backlog.Reserved < int64(len(ages)) {
+		ages = ages[:max(backlog.Reserved, 0)]
+	}
+	for _, age := range ages {
+		together += age
+	}
+	return int32(len(ages)), together
+}
+
+// knowsReserved tells whether the application's backend counts jobs being worked on;
+// an endpoint of the user's own need not.
+func knowsReserved(app *v1alpha1.QueueApp) bool {
+	return app != nil && app.Spec.Connection != nil && app.Spec.Connection.Driver != v1alpha1.DriverHTTP
 }
 
 // remembered reads back what the status tells of the last decision.

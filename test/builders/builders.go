@@ -47,8 +47,24 @@ func (b *App) Custom(command ...string) *App {
 
 // Connection names the queue connection.
 func (b *App) Connection(name string) *App {
-	b.obj.Spec.Connection = &v1alpha1.Connection{Name: name}
+	b.connection().Name = name
 	return b
+}
+
+// Driver has the backlog measured.
+func (b *App) Driver(driver v1alpha1.Driver) *App {
+	b.connection().Driver = driver
+	return b
+}
+
+// MaxProcesses caps the processes of all QueueWorkers.
+func (b *App) MaxProcesses(n int32) *App { b.obj.Spec.MaxProcesses = &n; return b }
+
+func (b *App) connection() *v1alpha1.Connection {
+	if b.obj.Spec.Connection == nil {
+		b.obj.Spec.Connection = &v1alpha1.Connection{}
+	}
+	return b.obj.Spec.Connection
 }
 
 // Container names the worker container.
@@ -145,6 +161,17 @@ func (b *Worker) Spec(change func(*v1alpha1.QueueWorkerSpec)) *Worker {
 }
 
 // MaxJobs sets after how many jobs a process is replaced.
+
+// Autoscaling sizes the pool between two bounds.
+func (b *Worker) Autoscaling(lowest, highest int32, change func(*v1alpha1.Autoscaling)) *Worker {
+	auto := &v1alpha1.Autoscaling{MinProcesses: &lowest, MaxProcesses: highest}
+	if change != nil {
+		change(auto)
+	}
+	b.obj.Spec.Autoscaling = auto
+	return b
+}
+
 func (b *Worker) MaxJobs(n int32) *Worker { b.obj.Spec.MaxJobs = n; return b }
 
 // MaxTime sets after how long a process is replaced.

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"k8s.io/apimachinery/pkg/api/resource"
@@ -136,6 +137,7 @@ func TestGetPrintsTheTable(t *testing.T) {
 		State: v1alpha1.StateActive, AppName: "shop", Desired: 4, Processes: 4, Ready: 4, Busy: 3, Idle: 1,
 		Throughput: &v1alpha1.Throughput{JobsPerMinute: "118.4", AverageTime: "0.92s", FailedShare: "0.2%"},
 		Totals:     v1alpha1.Totals{Processed: 12345},
+		Backlog:    &v1alpha1.BacklogStatus{Ready: 18, OldestTime: new(metav1.NewTime(time.Now().Add(-12*time.Minute - 20*time.Second)))},
 		Conditions: []metav1.Condition{{
 			Type: v1alpha1.ConditionReady, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonAsWanted,
 			Message: "All 4 processes run.", LastTransitionTime: metav1.Now(),
@@ -153,12 +155,12 @@ func TestGetPrintsTheTable(t *testing.T) {
 		want [][]string
 	}{
 		"queueworkers": {[]string{"queueworkers"}, [][]string{
-			{"NAME", "QUEUE", "STATE", "PROCESSES", "READY", "BUSY", "JOBS/MIN", "AVG", "FAILED", "AGE"},
-			{"emails", "emails,default", "Active", "4", "4", "3", "118.4", "0.92s", "0.2%"},
+			{"NAME", "QUEUE", "STATE", "PROCESSES", "READY", "BUSY", "BACKLOG", "WAIT", "JOBS/MIN", "AVG", "FAILED", "AGE"},
+			{"emails", "emails,default", "Active", "4", "4", "3", "18", "12m", "118.4", "0.92s", "0.2%"},
 		}},
 		"queueworkers wide": {[]string{"qw", "-o", "wide"}, [][]string{
-			{"NAME", "QUEUE", "STATE", "PROCESSES", "READY", "BUSY", "JOBS/MIN", "AVG", "FAILED", "PROCESSED", "APP", "REASON", "AGE"},
-			{"emails", "emails,default", "Active", "4", "4", "3", "118.4", "0.92s", "0.2%", "12345", "shop", "AsWanted"},
+			{"NAME", "QUEUE", "STATE", "PROCESSES", "READY", "BUSY", "BACKLOG", "WAIT", "JOBS/MIN", "AVG", "FAILED", "PROCESSED", "APP", "REASON", "AGE"},
+			{"emails", "emails,default", "Active", "4", "4", "3", "18", "12m", "118.4", "0.92s", "0.2%", "12345", "shop", "AsWanted"},
 		}},
 		"queueapps": {[]string{"queueapp"}, [][]string{
 			{"NAME", "RUNTIME", "IMAGE", "AGE"}, {"shop", "Laravel", builders.Image},

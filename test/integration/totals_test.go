@@ -82,8 +82,7 @@ func TestEveryJobOfAPodThatGoesIsCountedOnce(t *testing.T) {
 		agent.Start(0, `App\Jobs\SendMail`)
 	}
 	changeWorker(t, namespace, "emails", func(w *v1alpha1.QueueWorker) { w.Spec.Processes = new(int32(1)) })
-	terminating := agentsThatTerminate(t, agents, 2)
-	for _, agent := range terminating {
+	for _, agent := range agentsThatDrain(t, agents, 2) {
 		agent.Finish(0, fakes.Processed)
 	}
 	agentsOf(t, namespace, "emails", 1)[0].Finish(0, fakes.Failed)
@@ -101,23 +100,23 @@ func TestEveryJobOfAPodThatGoesIsCountedOnce(t *testing.T) {
 	waitTotals(t, namespace, options.clock, truth(append(agents, newest...)))
 }
 
-// agentsThatTerminate waits until n of the agents' pods are asked to go.
-func agentsThatTerminate(t *testing.T, agents []*fakes.Agent, n int) []*fakes.Agent {
+// agentsThatDrain waits until n of the agents are asked to take no more jobs.
+func agentsThatDrain(t *testing.T, agents []*fakes.Agent, n int) []*fakes.Agent {
 	t.Helper()
-	var terminating []*fakes.Agent
-	eventually(t, "pods are asked to go", func(context.Context) error {
-		terminating = nil
+	var draining []*fakes.Agent
+	eventually(t, "agents are asked to take no more jobs", func(context.Context) error {
+		draining = nil
 		for _, agent := range agents {
-			if agent.Status().Phase == protocol.PhaseTerminating {
-				terminating = append(terminating, agent)
+			if agent.Status().Phase == protocol.PhaseCordoned {
+				draining = append(draining, agent)
 			}
 		}
-		if len(terminating) != n {
-			return fmt.Errorf("%d are, want %d", len(terminating), n)
+		if len(draining) != n {
+			return fmt.Errorf("%d are, want %d", len(draining), n)
 		}
 		return nil
 	})
-	return terminating
+	return draining
 }
 
 func TestTotalsAreExactAcrossAnOperatorsRestart(t *testing.T) {

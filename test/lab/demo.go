@@ -37,7 +37,7 @@ func DemoEnv() []corev1.EnvVar {
 
 // DemoApp is a QueueApp of the demo application.
 func (l *Lab) DemoApp() *v1alpha1.QueueApp {
-	return builders.QueueApp(l.Namespace, "demo").Connection("redis").Template(func(template *corev1.PodTemplateSpec) {
+	return builders.QueueApp(l.Namespace, "demo").Connection("redis").Driver(v1alpha1.DriverRedis).Template(func(template *corev1.PodTemplateSpec) {
 		container := &template.Spec.Containers[0]
 		container.Image, container.ImagePullPolicy, container.Env = DemoImage, corev1.PullNever, DemoEnv()
 	}).Obj()
@@ -127,6 +127,33 @@ func (l *Lab) Truth(run string) Truth {
 		return n
 	}
 	return Truth{number("dispatched"), number("starts"), number("ends"), number("released"), number("failed")}
+}
+
+// Times are when a job was due, was first begun, and succeeded; zero if it was not.
+type Times struct {
+	Due, Began, Done time.Time
+}
+
+// Times reads when the jobs of a run were due, begun and done, by their uid.
+func (l *Lab) Times(run string) map[string]Times {
+	l.Helper()
+	out := map[string]Times{}
+	for what, set := range map[string]func(*Times, time.Time){
+		"due":   func(t *Times, at time.Time) { t.Due = at },
+		"began": func(t *Times, at time.Time) { t.Began = at },
+		"done":  func(t *Times, at time.Time) { t.Done = at },
+	} {
+		for uid, text := range l.PerJob(run, what) {
+			seconds, err := strconv.ParseFloat(text, 64)
+			if err != nil {
+				l.Fatalf("read when job %s was %s: %v", uid, what, err)
+			}
+			times := out[uid]
+			set(&times, time.UnixMilli(int64(seconds*1000)))
+			out[uid] = times
+		}
+	}
+	return out
 }
 
 // PerJob reads one of the hashes of a run: jobs, starts, ends, released or failed,

@@ -13,11 +13,35 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
+// redisLoop keeps a Redis running that finds its data again, except while the file
+// stop is there; Redis then refuses connections as one does that has died.
+const redisLoop = `cd /tmp; trap 'kill $!; exit' TERM
+while :; do
+  if [ -e stop ]; then sleep 0.1; continue; fi
+  redis-server --save "" --appendonly yes --appendfsync no --dir /tmp --protected-mode no & wait $!
+done`
+
+// StopRedis stops Redis until ResumeRedis.
+func (l *Lab) StopRedis() {
+	l.Helper()
+	if output, err := l.Exec("redis", "sh", "-c", "touch /tmp/stop; redis-cli shutdown nosave"); err != nil {
+		l.Fatalf("stop Redis: %v: %s", err, output)
+	}
+}
+
+// ResumeRedis starts Redis again with the data it had.
+func (l *Lab) ResumeRedis() {
+	l.Helper()
+	if output, err := l.Exec("redis", "rm", "/tmp/stop"); err != nil {
+		l.Fatalf("start Redis: %v: %s", err, output)
+	}
+}
+
 // StartRedis starts a real Redis in the lab's namespace, by the Service name redis.
 func (l *Lab) StartRedis() {
 	l.Helper()
 	labels := map[string]string{"app": "redis"}
-	pod := l.DemoPod("redis", labels, []string{"redis-server", "--save", "", "--appendonly", "no", "--dir", "/tmp", "--protected-mode", "no"})
+	pod := l.DemoPod("redis", labels, []string{"sh", "-c", redisLoop})
 	service := &corev1.Service{ObjectMeta: metav1.ObjectMeta{Name: "redis"}, Spec: corev1.ServiceSpec{
 		Selector: labels,
 		Ports:    []corev1.ServicePort{{Port: 6379, TargetPort: intstr.FromInt32(6379)}},

@@ -13,8 +13,10 @@ use Illuminate\Contracts\Redis\Factory;
  *
  * For a run R: demo:R:jobs holds the kind of every job dispatched, by its uid;
  * demo:R:starts, :ends, :released and :failed hold how often each uid did that
- * (failed: finally); demo:R:total holds the sums. All are hashes, without the
- * prefix of the application's other keys.
+ * (failed: finally); demo:R:total holds the sums. demo:R:due, :began and :done
+ * hold when each uid was to be done first, was first begun, and succeeded, in
+ * seconds since 1970. All are hashes, without the prefix of the application's
+ * other keys.
  */
 class Ledger
 {
@@ -26,13 +28,15 @@ class Ledger
     }
 
     /** Writes down jobs before they are pushed, so that none is ever unknown. */
-    public function dispatched(string $run, array $kinds): void
+    public function dispatched(string $run, array $kinds, int $delay): void
     {
         if ($run === '') {
             return;
         }
-        $this->redis->pipeline(static function ($pipe) use ($run, $kinds): void {
+        $due = array_fill_keys(array_keys($kinds), self::now($delay));
+        $this->redis->pipeline(static function ($pipe) use ($run, $kinds, $due): void {
             $pipe->hMSet("demo:{$run}:jobs", $kinds);
+            $pipe->hMSet("demo:{$run}:due", $due);
             $pipe->hIncrBy("demo:{$run}:total", 'dispatched', count($kinds));
         });
     }
@@ -46,7 +50,18 @@ class Ledger
         $this->redis->transaction(static function ($transaction) use ($job, $event): void {
             $transaction->hIncrBy("demo:{$job->run}:{$event}", $job->uid, 1);
             $transaction->hIncrBy("demo:{$job->run}:total", $event, 1);
+            if ($event === 'starts') {
+                $transaction->hSetNx("demo:{$job->run}:began", $job->uid, self::now());
+            }
+            if ($event === 'ends') {
+                $transaction->hSet("demo:{$job->run}:done", $job->uid, self::now());
+            }
         });
+    }
+
+    private static function now(int $plus = 0): string
+    {
+        return sprintf('%.3f', microtime(true) + $plus);
     }
 
     /** The sums of a run. */

@@ -57,7 +57,7 @@ class Dispatch extends Command
         $count = (int) $this->option('count');
         for ($done = 0; $done < $count; $done += self::CHUNK) {
             $jobs = $this->jobs($kind, min(self::CHUNK, $count - $done), $run);
-            $ledger->dispatched($run, array_fill_keys(array_keys($jobs), $kind));
+            $ledger->dispatched($run, array_fill_keys(array_keys($jobs), $kind), (int) $this->option('delay'));
             $this->push($queues->connection(), array_values($jobs));
         }
         $this->line("{$count} {$kind} jobs on queue {$this->option('queue')}, run ".($run ?: 'uncounted'));
