@@ -39,7 +39,6 @@ const (
 //
 // +kubebuilder:validation:MinLength=1
 // +kubebuilder:validation:MaxLength=128
-// +kubebuilder:validation:Pattern=`^[A-Za-z_][A-Za-z0-9_]*$`
 type EnvironmentVariable string
 
 // Connection is one of the application's queue connections.
@@ -78,7 +77,7 @@ type Connection struct {
 	// {REDIS_PASSWORD: QUEUE_REDIS_PASSWORD}. Default: empty, the standard names. At most 30.
 	// +optional
 	// +kubebuilder:validation:MaxProperties=30
-	// +kubebuilder:validation:XValidation:rule="self.all(k, size(k) <= 63 && k.matches('^[A-Z][A-Z0-9_]*$'))",message="variables must map names such as REDIS_PASSWORD to names of environment variables"
+	// +kubebuilder:validation:XValidation:rule="self.all(k, size(k) <= 63 && k.matches('^[A-Z][A-Z0-9_]*$') && self[k].matches('^[A-Za-z_][A-Za-z0-9_]*$'))",message="variables must map names such as REDIS_PASSWORD to names of environment variables"
 	Variables map[string]EnvironmentVariable `json:"variables,omitempty"`
 
 	// redis says where the queues are in Redis, where the container's env does not.

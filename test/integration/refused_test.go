@@ -147,7 +147,7 @@ var refusedQueueApps = map[string]refusal{
 	"database kind unknown":            {spec: `connection: {driver: Database, database: {kind: Oracle}}`, field: "spec.connection.database.kind", phrase: `supported values: "PostgreSQL", "MySQL"`},
 	"retryAfter of nothing":            {spec: `connection: {retryAfter: 0s}`, field: "spec.connection.retryAfter", phrase: "from 1s to 48h"},
 	"variable in lower case":           {spec: `connection: {variables: {redis_host: X}}`, field: "spec.connection.variables", phrase: "must map names such as REDIS_PASSWORD"},
-	"variable that is a value":         {spec: `connection: {variables: {REDIS_HOST: "redis.example.com"}}`, field: "spec.connection.variables.REDIS_HOST", phrase: "should match"},
+	"variable that is a value":         {spec: `connection: {variables: {REDIS_HOST: "redis.example.com"}}`, field: "spec.connection.variables", phrase: "names of environment variables"},
 	"cap of nothing":                   {spec: `maxProcesses: 0`, field: "spec.maxProcesses", phrase: "greater than or equal to 1"},
 	"patterns of a Laravel app":        {spec: `patterns: {done: "^done"}`, field: "spec.patterns", phrase: "only be set when runtime is Custom"},
 	"patterns without done":            {spec: "runtime: Custom\npatterns: {started: x}", field: "spec.patterns.done", phrase: "Required value"},
