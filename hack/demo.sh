@@ -56,7 +56,7 @@ eval "$environment"
 bin=$(cluster binaries)
 export PATH=$bin:$PATH
 
-step "2 of 6: container images of the operator, the agent and a Laravel application"
+step "2 of 6: container images of the operator, the agent, the backlog probe and a Laravel application"
 hack/load-images.sh
 
 step "3 of 6: the operator"
@@ -93,10 +93,11 @@ The cluster stays up. To look around:
   kubectl -n demo describe queueworker default       # conditions, totals, one row per process, events
   kubectl -n demo logs -l queueworker.dev/name=default --tail=20
 
-Push more work, and see what the workers do with it:
+Push more work, and see what the workers do with it (the pool high grows by itself):
 
-  kubectl -n demo exec deploy/shop -- php artisan demo:dispatch slow --count=50 --queue=high
-  kubectl -n demo scale queueworker high --replicas=5
+  kubectl -n demo exec deploy/shop -- php artisan demo:dispatch slow --count=100 --queue=high
+  kubectl -n demo get queueworker high -o jsonpath='{.status.autoscaling.message}{"\n"}'
+  kubectl -n demo scale queueworker low --replicas=3
   kubectl -n demo patch queueworker high --type=merge -p '{"spec":{"paused":true}}'
   kubectl -n demo annotate queueworker default --overwrite queueworker.dev/restartedAt="\$(date +%s)"
 
