@@ -15,7 +15,7 @@ func usual(change func(*Input)) Input {
 		Spec:           Spec{Max: 100, TargetWait: time.Minute, ScaleDownWindow: 2 * time.Minute},
 		Backlog:        &Backlog{MeasuredAt: began},
 		AgentsReadable: true, StartLatency: 15 * time.Second,
-		Memory: Memory{Since: began.Add(-time.Hour), Attempts: 100, Seconds: 100, Measured: Measurement{At: began.Add(-Tick)}},
+		Memory: Memory{Since: began.Add(-time.Hour), RateSince: began.Add(-time.Hour), Attempts: 100, Seconds: 100, Measured: Measurement{At: began.Add(-Tick)}},
 	}
 	change(&in)
 	return in

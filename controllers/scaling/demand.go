@@ -12,7 +12,7 @@ const (
 	// keepUp is the part of the arriving work that processes are kept for by its rate.
 	// For the rest, jobs wait a few seconds and are seen in the backlog: it is counted,
 	// while a rate is an estimate whose highest moments would be paid for.
-	keepUp = 0.75
+	keepUp = 0.7
 	// headroom is the size, as a multiple of the work that arrives, that a pool keeps
 	// when it shrinks: with less it would only have to grow again. slack is the size
 	// from which on it does shrink.
@@ -57,7 +57,7 @@ func demandOf(in Input, memory Memory) demand {
 		inside = max(inside, float64(in.Busy))
 	}
 	d.empty = d.ready+d.soon+inside == 0
-	if d.empty && !(in.AgentsReadable && memory.Measured.Moved) {
+	if d.empty && (!in.AgentsReadable || !memory.Measured.Moved) {
 		d.reason = ReasonNothingToDo
 		return d
 	}

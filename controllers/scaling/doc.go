@@ -8,7 +8,7 @@
 // wait. It asks for the processes that keep up with what arrives, plus those that
 // clear what waits in the time that is left:
 //
-//	processes = max(0.75·λ·S, busy·min(1, S/T)) + drain
+//	processes = max(0.7·λ·S, busy·min(1, S/T)) + drain
 //	drain     = max over the ages a of waiting jobs of
 //	            c + (W − c·T) / max(T − L, T₀/4)
 //	W         = S · (ready jobs of age a and older)
@@ -20,8 +20,8 @@
 // before a pod could start, which count as the youngest, R the reserved ones, L what
 // a pod takes to start, T₀ the target wait. A process that is present has the whole
 // of T for the backlog; one yet to be started has L less. A process at work on a job
-// longer than T is needed where it is. Of what arrives the rate accounts for three
-// quarters and the backlog, which can be counted, for the rest. Then come the bounds
+// longer than T is needed where it is. Of what arrives the rate accounts for seven
+// tenths and the backlog, which can be counted, for the rest. Then come the bounds
 // of the pool. From zero the size goes straight to its target. Down it goes to the
 // largest size asked for within the scale-down window, and not below 1.02·λ·S, from
 // where it would only have to grow again.

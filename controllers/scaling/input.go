@@ -121,6 +121,8 @@ type Memory struct {
 	// Rate is the arrival rate, in jobs a second. Around zero it may be negative for a
 	// while: a job is seen to leave the queue before it is seen to have ended.
 	Rate float64 `json:"rate,omitempty"`
+	// RateSince is since when it is known.
+	RateSince time.Time `json:"rateSince,omitzero"`
 	// Attempts and Seconds are the ended attempts that make the service time, older
 	// ones with less weight.
 	Attempts float64 `json:"attempts,omitempty"`

@@ -23,6 +23,8 @@ const (
 	// How many measured attempts a service time weighs that was remembered, told by
 	// the user, or assumed.
 	rememberedWeight, toldWeight, assumedWeight = 20, 5, 1
+	// rememberedRate is for how long a remembered arrival rate counts as known.
+	rememberedRate = time.Minute
 	// surpriseRate and surpriseJobs are by how much a measurement may differ from what
 	// the rate lets expect, besides as much again: jobs a second, and jobs.
 	surpriseRate, surpriseJobs = 1, 1
@@ -36,7 +38,10 @@ func (m Memory) begin(in Input) Memory {
 	if !m.Since.IsZero() {
 		return m
 	}
-	m = Memory{Since: in.Now, Rate: in.Remembered.ArrivalRate}
+	m = Memory{Since: in.Now, RateSince: in.Now, Rate: in.Remembered.ArrivalRate}
+	if m.Rate > 0 {
+		m.RateSince = in.Now.Add(-rememberedRate)
+	}
 	assumed := assumedService
 	if in.Spec.Timeout > 0 {
 		assumed = min(assumed, in.Spec.Timeout)
@@ -71,7 +76,7 @@ func (m Memory) observe(in Input) Memory {
 	arrived := ended + now.Inside - last.Inside
 	now.Moved = ended > 0 || arrived > 0
 	passed := now.At.Sub(last.At)
-	m.Rate = nextRate(m.Rate, arrived, passed.Seconds(), now.At.Sub(m.Since).Seconds())
+	m.Rate = nextRate(m.Rate, arrived, passed.Seconds(), now.At.Sub(m.RateSince).Seconds())
 	m.Attempts, m.Seconds = m.nextService(ended, now.Completed.Seconds-last.Completed.Seconds, passed)
 	m.Measured = now
 	m.Arrived = m.arrived(in)
@@ -79,12 +84,12 @@ func (m Memory) observe(in Input) Memory {
 }
 
 // nextRate is the EWMA of the arrival rate after so many jobs in so many seconds. It
-// forgets no faster than it has known the pool: at first it is a plain mean.
+// forgets no faster than it has been known: at first it is a plain mean.
 func nextRate(rate, arrived, passed, known float64) float64 {
 	expected := max(0, rate) * passed
 	surprise := expected + surpriseRate*passed + surpriseJobs
 	arrived = min(max(arrived, expected-surprise), expected+surprise)
-	over := max(rateFastest, min(rateJobs/max(rate, 1e-9), rateSlow, known))
+	over := min(max(rateJobs/max(rate, 1e-9), rateFastest), rateSlow, max(known, passed))
 	weight := -math.Expm1(-passed / over)
 	return min(rate+weight*(arrived/passed-rate), 1e15)
 }

@@ -28,20 +28,20 @@ func (s Shown) update(wanted demand, n int32) Shown {
 		rate = 0
 	}
 	load, size := wanted.rate*wanted.service, float64(n)
-	clear := 0.0
+	left := 0.0
 	switch free := size - load; {
 	case wanted.ready == 0:
 	case free < clears*size || n == 0:
-		clear = -1
+		left = -1
 	default:
-		clear = wanted.ready * wanted.service / free
+		left = wanted.ready * wanted.service / free
 	}
 	return Shown{
 		ArrivalRate: sticky(s.ArrivalRate, rate),
 		Service:     sticky(s.Service, wanted.service),
 		Ready:       sticky(s.Ready, wanted.ready+wanted.soon),
 		Left:        sticky(s.Left, wanted.left),
-		Clear:       sticky(s.Clear, clear),
+		Clear:       sticky(s.Clear, left),
 		Enough:      sticky(s.Enough, float64(wanted.processes)),
 		Utilisation: sticky(s.Utilisation, finite(load/max(1, size))),
 	}
@@ -108,7 +108,7 @@ func (d Decision) limits(in Input, shown Shown) string {
 	case LimitJobs:
 		return "; more would find no job"
 	case LimitWindow:
-		return fmt.Sprintf("; the pool shrinks when that has been so for %s", throughput.FormatTime(in.Spec.ScaleDownWindow.Seconds()))
+		return "; the pool shrinks when that has been so for " + throughput.FormatTime(in.Spec.ScaleDownWindow.Seconds())
 	case LimitStep:
 		return fmt.Sprintf("; the pool shrinks by %d at a time", max(in.Spec.ScaleDownStep, in.Spec.ProcessesPerPod))
 	default:

@@ -15,6 +15,7 @@
 package model
 
 import (
+	"math"
 	"math/rand/v2"
 
 	"queueworker.dev/queueworker/hack/scalesim/trace"
@@ -116,26 +117,17 @@ func Run(jobs []trace.Job, law Law, removal Removal, until float64, least int, s
 		s.create()
 	}
 	s.seen.Current = least
-	tick := 0.0
-	for next := 0; ; {
-		at := tick
-		if next < len(jobs) {
-			at = min(at, jobs[next].At)
-		}
-		if len(s.events) > 0 {
-			at = min(at, s.events[0].at)
-		}
-		s.now = at
-		switch {
-		case len(s.events) > 0 && s.events[0].at == at:
+	for tick := 0.0; ; {
+		s.now = min(tick, s.nextJob(jobs), s.nextEvent())
+		switch s.now {
+		case s.nextEvent():
 			s.handle(s.events.pop())
-		case next < len(jobs) && jobs[next].At == at:
+		case s.nextJob(jobs):
+			s.queue = append(s.queue, &job{at: s.now, service: jobs[s.seen.Sent].Service})
 			s.seen.Sent++
-			s.queue = append(s.queue, &job{at: jobs[next].At, service: jobs[next].Service})
-			next++
 		default:
-			done := next == len(jobs) && s.waiting()+s.working() == 0
-			if at >= until && done || at >= until+patience {
+			done := s.seen.Sent == len(jobs) && s.waiting()+s.working() == 0
+			if s.now >= until && done || s.now >= until+patience {
 				return s.end()
 			}
 			s.decide(law)
@@ -143,6 +135,21 @@ func Run(jobs []trace.Job, law Law, removal Removal, until float64, least int, s
 		}
 		s.assign()
 	}
+}
+
+// nextJob and nextEvent are when the next job is put and the next event is due.
+func (s *simulation) nextJob(jobs []trace.Job) float64 {
+	if s.seen.Sent == len(jobs) {
+		return math.Inf(1)
+	}
+	return jobs[s.seen.Sent].At
+}
+
+func (s *simulation) nextEvent() float64 {
+	if len(s.events) == 0 {
+		return math.Inf(1)
+	}
+	return s.events[0].at
 }
 
 func (s *simulation) end() Outcome {
