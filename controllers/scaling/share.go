@@ -72,7 +72,7 @@ func Share(limit int32, claims []Claim) []Grant {
 
 func newShare(c Claim) *share {
 	pod := min(max(1, int64(c.ProcessesPerPod)), most)
-	pods := func(n int32) int64 { return (min(max(0, int64(n)), most) + pod - 1) / pod * pod }
+	pods := func(n int32) int64 { return min((max(0, int64(n))+pod-1)/pod, most/pod) * pod }
 	return &share{claim: c, pod: pod, minimum: pods(min(c.Minimum, c.Wanted)), wanted: pods(c.Wanted)}
 }
 
