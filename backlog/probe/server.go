@@ -10,10 +10,11 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"sync"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"golang.org/x/net/netutil"
 
 	"queueworker.dev/queueworker/api/protocol"
 )
@@ -80,35 +81,5 @@ func Listen(address string) (net.Listener, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &bounded{Listener: listener, free: make(chan struct{}, maxConnections)}, nil
-}
-
-// bounded is a listener that accepts no more connections than it has room for.
-type bounded struct {
-	net.Listener
-	free chan struct{}
-}
-
-func (b *bounded) Accept() (net.Conn, error) {
-	b.free <- struct{}{}
-	connection, err := b.Listener.Accept()
-	if err != nil {
-		<-b.free
-		return nil, err
-	}
-	return &boundedConnection{Conn: connection, free: b.free}, nil
-}
-
-type boundedConnection struct {
-	net.Conn
-	free  chan struct{}
-	given sync.Once
-}
-
-// Close gives the room back once. It is called by the connection's own goroutine
-// and by the server's Close, which may come at the same moment.
-func (c *boundedConnection) Close() error {
-	err := c.Conn.Close()
-	c.given.Do(func() { <-c.free })
-	return err
+	return netutil.LimitListener(listener, maxConnections), nil
 }

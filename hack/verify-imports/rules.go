@@ -27,7 +27,7 @@ type rule struct {
 
 var purePackages = []string{
 	"controllers/scaling", "controllers/drain", "controllers/desired",
-	"controllers/throughput", "controllers/status",
+	"controllers/throughput", "controllers/status", "controllers/stuck",
 }
 
 var rules = []rule{
@@ -43,7 +43,7 @@ var rules = []rule{
 	{
 		packages:  []string{"agent/..."},
 		ours:      []string{"api/protocol", "agent/..."},
-		libraries: []string{"github.com/fsnotify/fsnotify", "github.com/prometheus/client_golang/...", "golang.org/x/sys/..."},
+		libraries: []string{"github.com/fsnotify/fsnotify", "github.com/prometheus/client_golang/...", "golang.org/x/net/netutil", "golang.org/x/sys/..."},
 		because:   "the agent is a small program of its own and meets the operator in api/protocol alone",
 	},
 	{
@@ -77,7 +77,7 @@ var rules = []rule{
 	{
 		packages:  []string{"backlog/probe"},
 		ours:      []string{"api/protocol", "backlog/..."},
-		libraries: []string{"github.com/prometheus/client_golang/..."},
+		libraries: []string{"github.com/prometheus/client_golang/...", "golang.org/x/net/netutil"},
 		because:   "the backlog probe is a program of its own and meets the operator in api/protocol alone",
 	},
 	{
