@@ -67,7 +67,7 @@ func controlledPods(o *observation, removal drain.Plan) []desired.ControlledPod 
 		if !active(pod) {
 			continue
 		}
-		cordoned := desired.ReadControl(pod.Annotations[v1alpha1.AnnotationControl]).Cordoned
+		cordoned := isCordoned(pod)
 		controlled := desired.ControlledPod{
 			Name:         pod.Name,
 			RestartToken: pod.Annotations[v1alpha1.AnnotationRestartedAt],

@@ -96,6 +96,11 @@ func drainPod(pod *corev1.Pod, report collector.PodReport) drain.Pod {
 	return out
 }
 
+// isCordoned tells whether a pod's control document says that it takes no more jobs.
+func isCordoned(pod *corev1.Pod) bool {
+	return desired.ReadControl(pod.Annotations[v1alpha1.AnnotationControl]).Cordoned
+}
+
 // isRunning tells whether a pod's phase is Running.
 func isRunning(pod *corev1.Pod) bool { return pod.Status.Phase == corev1.PodRunning }
 

@@ -191,7 +191,8 @@ func agentsReadable(o *observation) bool {
 	return true
 }
 
-// busy is how many processes have a job, and for how long these have run together.
+// busy is how many processes have a job, those of pods that are being drained aside,
+// and for how long these jobs have run together.
 // Where the backend knows how many jobs are being worked on, there are no more than
 // that: a Laravel before 9.41 does not say when an attempt that threw has ended, so its
 // worker seems to have that job until it begins another.
@@ -199,7 +200,7 @@ func busy(o *observation, backlog *scaling.Backlog) (n int32, together time.Dura
 	var ages []time.Duration
 	for _, pod := range o.pods {
 		report := o.reports.Pods[pod.UID]
-		if report.Status == nil || !active(pod) {
+		if report.Status == nil || !active(pod) || isCordoned(pod) {
 			continue
 		}
 		for i := range report.Status.Workers {
