@@ -4,6 +4,7 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -28,7 +29,15 @@ func run(args []string, out io.Writer) error {
 	target := flags.Float64("target", 60, "with -trace: the wait that is wanted, in seconds")
 	least := flags.Int("min", 0, "with -trace: the least processes")
 	most := flags.Int("max", 100, "with -trace: the most processes")
-	if err := flags.Parse(args); err != nil {
+	flags.Usage = func() {
+		fmt.Fprint(flags.Output(), "Replay jobs through the law that sizes a pool and through those of others; prints a table.\n\n"+
+			"Usage: go run ./hack/scalesim [FLAGS]\n\n")
+		flags.PrintDefaults()
+	}
+	switch err := flags.Parse(args); {
+	case errors.Is(err, flag.ErrHelp):
+		return nil
+	case err != nil:
 		return err
 	}
 	scenarios, err := chosen(*file, *name, *target, *least, *most)

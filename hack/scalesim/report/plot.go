@@ -8,6 +8,7 @@ import (
 	"html"
 	"io"
 	"math"
+	"strconv"
 	"strings"
 
 	"queueworker.dev/queueworker/hack/scalesim/model"
@@ -75,8 +76,8 @@ func drawPanel(svg *strings.Builder, y, end float64, name string, mark float64, 
 	y += 20
 	for i := range 5 {
 		part := float64(i) / 4
-		fmt.Fprintf(svg, `<path d="M%.0f %.1fh%.0f" stroke="#ddd"/><text x="%.0f" y="%.1f" text-anchor="end">%.4g</text>`+"\n",
-			left, y+height*(1-part), width, left-6, y+height*(1-part)+4, most*part)
+		fmt.Fprintf(svg, `<path d="M%.0f %.1fh%.0f" stroke="#ddd"/><text x="%.0f" y="%.1f" text-anchor="end">%s</text>`+"\n",
+			left, y+height*(1-part), width, left-6, y+height*(1-part)+4, tick(most*part))
 		fmt.Fprintf(svg, `<text x="%.1f" y="%.1f" text-anchor="middle">%.2g h</text>`+"\n", left+width*part, y+height+16, end*part/3600)
 	}
 	if mark > 0 {
@@ -86,6 +87,14 @@ func drawPanel(svg *strings.Builder, y, end float64, name string, mark float64, 
 		fmt.Fprintf(svg, `<polyline fill="none" stroke="%s" stroke-width="1.5" points="%s"/>`+"\n",
 			colors[i%len(colors)], points(line.Samples, y, end, most, value))
 	}
+}
+
+// tick is a number beside the axis: whole, unless it is small.
+func tick(value float64) string {
+	if value < 10 {
+		return strconv.FormatFloat(value, 'g', 2, 64)
+	}
+	return strconv.FormatFloat(value, 'f', 0, 64)
 }
 
 // points returns a line with one point for each column: the largest value in it.
