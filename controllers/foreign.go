@@ -5,6 +5,7 @@ package controllers
 
 import (
 	"bytes"
+	"encoding/json"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -57,13 +58,21 @@ func replicasManager(live *appsv1.Deployment) string {
 	return ""
 }
 
-// ownsReplicas looks for the field as the API server writes it: a path of a
-// Deployment in which f:replicas stands in f:spec and nowhere else that a user sets.
+// ownsReplicas tells whether a writer owns f:replicas in f:spec; a label may be named
+// so too.
 func ownsReplicas(entry *metav1.ManagedFieldsEntry) bool {
 	if entry.Subresource != "" && entry.Subresource != "scale" || entry.FieldsV1 == nil {
 		return false
 	}
-	return bytes.Contains(entry.FieldsV1.Raw, []byte(`"f:replicas":`))
+	if !bytes.Contains(entry.FieldsV1.Raw, []byte(`"f:replicas"`)) {
+		return false // as nearly all, and those need no decoding
+	}
+	var owned struct {
+		Spec struct {
+			Replicas json.RawMessage `json:"f:replicas"`
+		} `json:"f:spec"`
+	}
+	return json.Unmarshal(entry.FieldsV1.Raw, &owned) == nil && owned.Spec.Replicas != nil
 }
 
 // slimDeployment keeps of a Deployment's managed fields just those of whoever else

@@ -28,7 +28,10 @@ type tally struct {
 func (t *tally) update(since time.Time, pods []*corev1.Pod, reports collector.Snapshot) {
 	present := map[types.UID]protocol.Counters{}
 	add := func(uid types.UID, counters protocol.Counters, baseline bool) {
-		last, known := t.counted[uid]
+		last, known := present[uid] // a pod may have a report and have ended since
+		if !known {
+			last, known = t.counted[uid]
+		}
 		if !known && baseline {
 			last = counters
 		}
