@@ -141,12 +141,16 @@ func (r *QueueWorkerReconciler) readPastCache(ctx context.Context, o *observatio
 }
 
 func foreign(c child, worker *v1alpha1.QueueWorker) string {
-	whose := "belongs to nobody"
-	if controller := metav1.GetControllerOf(c.live); controller != nil {
-		whose = fmt.Sprintf("belongs to the %s %s", controller.Kind, controller.Name)
-	}
 	return fmt.Sprintf("The %s %s exists already and %s, so it is left alone and the QueueWorker %s cannot have its own; delete it or rename the QueueWorker.",
-		c.kind.Kind, c.name, whose, worker.Name)
+		c.kind.Kind, c.name, whose(c.live), worker.Name)
+}
+
+// whose says to whom an object belongs.
+func whose(object metav1.Object) string {
+	if controller := metav1.GetControllerOf(object); controller != nil {
+		return fmt.Sprintf("belongs to the %s %s", controller.Kind, controller.Name)
+	}
+	return "belongs to nobody"
 }
 
 // refused tells whether the API server will not take an object as it is. What
@@ -179,6 +183,7 @@ func (r *QueueWorkerReconciler) scaleOnly(ctx context.Context, o *observation, d
 	if err := r.Client.Patch(ctx, scaled, client.MergeFrom(live)); err != nil {
 		return fmt.Errorf("scale Deployment %s: %w", live.Name, err)
 	}
+	r.memory.of(client.ObjectKeyFromObject(o.worker)).deploymentVersion = scaled.ResourceVersion
 	return nil
 }
 

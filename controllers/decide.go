@@ -25,9 +25,9 @@ type decision struct {
 	objects  desired.Objects
 }
 
-// decide is a pure function of what was observed.
-func decide(o *observation, agentImage string) decision {
-	d := decision{problem: o.problem, sizing: size(o, o.app)}
+// decide is a pure function of what was observed and of the size decided on.
+func decide(o *observation, s sizing, agentImage string) decision {
+	d := decision{problem: o.problem, sizing: s}
 	d.removal = removal(o, desired.Pods(d.sizing.processes, &o.worker.Spec))
 	d.stuck = stuck.Find(stuckInput(o))
 	d.controls = desired.Control(desired.ControlInput{

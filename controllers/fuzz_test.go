@@ -163,7 +163,8 @@ func FuzzPass(f *testing.F) {
 
 // passOver is a pass without its reads and writes.
 func passOver(t *testing.T, o *observation) {
-	d := decide(o, "agent:1")
+	s, _ := new(caps).size(o)
+	d := decide(o, s, "agent:1")
 	for _, document := range d.controls.Pods {
 		if !json.Valid([]byte(document)) {
 			t.Errorf("a control document is no JSON: %q", document)
@@ -173,7 +174,7 @@ func passOver(t *testing.T, o *observation) {
 	in := memory.add(o, statusInput(o, d, application{}))
 	tooEarly(in, memory)
 	out := status.Compute(in)
-	status.Due(&o.worker.Status, &out.Status, o.now, memory.reported)
+	status.Due(&o.worker.Status, &out.Status, o.now, memory.writes)
 	status.Changes(in, &out.Status)
 	status.Exits(in.Pods, nil)
 	if len(out.Status.Workers) > 100 || len(out.Status.Conditions) > 20 {

@@ -21,15 +21,13 @@ import (
 type memory struct {
 	mu    sync.Mutex
 	pools map[types.NamespacedName]*poolMemory
-	// claims are what pools last asked of their QueueApp's cap.
-	claims map[types.NamespacedName]scaling.Claim
 }
 
 type poolMemory struct {
 	// since is when this operator first looked at the pool.
 	since time.Time
-	// reported is when a status was last written that told of jobs.
-	reported time.Time
+	// writes are when the status was last written.
+	writes status.Writes
 	// version is the QueueWorker's resource version after the last write.
 	version string
 	// told is, by pod, the sequence number of the last ended process told in an event.
@@ -159,30 +157,4 @@ func (m *memory) forget(name types.NamespacedName) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	delete(m.pools, name)
-	delete(m.claims, name)
-}
-
-// claim notes what a pool asks of its QueueApp's cap.
-func (m *memory) claim(name types.NamespacedName, claim scaling.Claim) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.claims == nil {
-		m.claims = map[types.NamespacedName]scaling.Claim{}
-	}
-	m.claims[name] = claim
-}
-
-// claimsOf are what other pools ask of a cap.
-func (m *memory) claimsOf(others []*v1alpha1.QueueWorker) []scaling.Claim {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	out := make([]scaling.Claim, 0, len(others))
-	for _, other := range others {
-		claim, known := m.claims[types.NamespacedName{Namespace: other.Namespace, Name: other.Name}]
-		if !known {
-			claim = claimOf(other)
-		}
-		out = append(out, claim)
-	}
-	return out
 }

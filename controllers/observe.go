@@ -45,11 +45,12 @@ type observation struct {
 	reports collector.Snapshot
 	// backlog is what is known of the pool's queues.
 	backlog collector.BacklogReport
-	// probe are the pods of the QueueApp's backlog probe.
-	probe []corev1.Pod
 
-	// claims are what the other pools of the QueueApp ask of its cap; none without one.
+	// rivals are the other pools that share the QueueApp's cap; none without one. claims
+	// are what they ask of it and taken what they have of it, in processes.
+	rivals []*v1alpha1.QueueWorker
 	claims []scaling.Claim
+	taken  int32
 	// past and foreign are what the operator remembers of the pool.
 	past    past
 	foreign foreignScaler
@@ -78,10 +79,8 @@ func (r *QueueWorkerReconciler) observe(ctx context.Context, name types.Namespac
 	}
 	r.Collector.Track(name, trackedPods(o.pods))
 	o.reports = r.Collector.Snapshot(name)
-	if err := r.observeBacklog(ctx, o); err != nil {
-		return nil, err
-	}
-	if err := r.observeCap(ctx, o, apps.Items); err != nil {
+	r.observeBacklog(o)
+	if err := r.observeRivals(ctx, o, apps.Items); err != nil {
 		return nil, err
 	}
 	r.memory.of(name).recall(o)
@@ -93,11 +92,11 @@ func (r *QueueWorkerReconciler) observe(ctx context.Context, name types.Namespac
 const startingSoon = scaling.DefaultStartLatency
 
 // observeBacklog reads what waits on the pool's queues, if somebody measures it.
-func (r *QueueWorkerReconciler) observeBacklog(ctx context.Context, o *observation) error {
+func (r *QueueWorkerReconciler) observeBacklog(o *observation) {
 	name := client.ObjectKeyFromObject(o.worker)
 	if o.app == nil || !desired.NeedsProbe(o.app) {
 		r.Backlogs.Forget(name)
-		return nil
+		return
 	}
 	o.backlog, _ = r.Backlogs.Use(name, collector.BacklogUse{
 		App:    client.ObjectKeyFromObject(o.app),
@@ -105,12 +104,6 @@ func (r *QueueWorkerReconciler) observeBacklog(ctx context.Context, o *observati
 		Soon:   startingSoon,
 		Eager:  o.worker.Spec.Autoscaling != nil,
 	})
-	pods := &corev1.PodList{}
-	if err := r.Client.List(ctx, pods, client.InNamespace(o.worker.Namespace), client.MatchingLabels(desired.ProbeSelector(o.app.Name))); err != nil {
-		return fmt.Errorf("list Pods of the backlog probe: %w", err)
-	}
-	o.probe = pods.Items
-	return nil
 }
 
 // queues are the pool's queues, each once.
@@ -122,26 +115,6 @@ func queues(worker *v1alpha1.QueueWorker) []string {
 		}
 	}
 	return out
-}
-
-// observeCap reads what the other pools of the QueueApp ask of its cap.
-func (r *QueueWorkerReconciler) observeCap(ctx context.Context, o *observation, apps []v1alpha1.QueueApp) error {
-	if o.app == nil || o.app.Spec.MaxProcesses == nil {
-		return nil
-	}
-	workers := &v1alpha1.QueueWorkerList{}
-	if err := r.Client.List(ctx, workers, client.InNamespace(o.worker.Namespace)); err != nil {
-		return fmt.Errorf("list QueueWorkers: %w", err)
-	}
-	var others []*v1alpha1.QueueWorker
-	for i := range workers.Items {
-		other := &workers.Items[i]
-		if app, _ := desired.SelectApp(other, apps); app != nil && app.Name == o.app.Name && other.Name != o.worker.Name && other.DeletionTimestamp == nil {
-			others = append(others, other)
-		}
-	}
-	o.claims = r.memory.claimsOf(others)
-	return nil
 }
 
 func (r *QueueWorkerReconciler) observeChildren(ctx context.Context, o *observation) (err error) {

@@ -4,6 +4,7 @@
 package controllers
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net"
@@ -27,6 +28,7 @@ import (
 	"queueworker.dev/queueworker/api/v1alpha1"
 	"queueworker.dev/queueworker/controllers/collector"
 	"queueworker.dev/queueworker/controllers/desired"
+	"queueworker.dev/queueworker/controllers/status"
 )
 
 // QueueAppReconciler gives each QueueApp that is used and has a driver its backlog
@@ -41,13 +43,15 @@ type QueueAppReconciler struct {
 	ProbeImage string
 }
 
-// SetupWithManager registers what wakes a QueueApp: itself, the QueueWorkers of its
-// namespace, its probe and the probe's pods.
+// SetupWithManager registers what wakes a QueueApp: itself, the QueueApps and
+// QueueWorkers beside it, its probe and the probe's pods.
 func (r *QueueAppReconciler) SetupWithManager(mgr ctrl.Manager, options controller.Options) error {
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("queueapp").
 		For(&v1alpha1.QueueApp{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Owns(&appsv1.Deployment{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Watches(&v1alpha1.QueueApp{}, handler.EnqueueRequestsFromMapFunc(r.appsBeside),
+			builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&v1alpha1.QueueWorker{}, handler.EnqueueRequestsFromMapFunc(r.appsBeside),
 			builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(appOfProbe)).
@@ -101,15 +105,19 @@ func (r *QueueAppReconciler) Reconcile(ctx context.Context, request ctrl.Request
 		r.Backlogs.Drop(request.NamespacedName)
 		return ctrl.Result{}, r.remove(ctx, app, live)
 	}
-	if err := r.apply(ctx, app, live); err != nil {
+	a, err := r.apply(ctx, app, live)
+	if err != nil {
 		return ctrl.Result{}, err
 	}
 	where, err := r.find(ctx, app, live)
 	if err != nil {
 		return ctrl.Result{}, err
 	}
+	if trouble := a.conflict + a.rejected; trouble != "" && where.Address == "" {
+		where.Reason, where.Message = protocol.BacklogMisconfigured, trouble
+	}
 	r.Backlogs.Track(request.NamespacedName, where)
-	return ctrl.Result{}, nil
+	return ctrl.Result{RequeueAfter: retryAfter(a)}, nil
 }
 
 // needed tells whether the app has a backend to ask and a QueueWorker to ask for.
@@ -130,34 +138,40 @@ func (r *QueueAppReconciler) needed(ctx context.Context, app *v1alpha1.QueueApp)
 }
 
 // apply writes the probe's Deployment if it differs. One of somebody else's is left
-// alone; the QueueWorkers' condition BacklogKnown then says that no probe runs.
-func (r *QueueAppReconciler) apply(ctx context.Context, app *v1alpha1.QueueApp, live *appsv1.Deployment) error {
+// alone.
+func (r *QueueAppReconciler) apply(ctx context.Context, app *v1alpha1.QueueApp, live *appsv1.Deployment) (application, error) {
+	name := desired.ProbeName(app.Name)
 	wanted, problem := desired.Probe(app, r.ProbeImage)
 	if problem != nil {
-		return nil // the QueueWorkers of the app say so
+		return application{}, nil // the QueueWorkers of the app say so
 	}
-	if live == nil {
-		stranger, err := get[appsv1.Deployment](ctx, r.Live, app.Namespace, desired.ProbeName(app.Name))
-		if err != nil {
-			return err
+	cached := live != nil
+	if !cached {
+		var err error
+		if live, err = get[appsv1.Deployment](ctx, r.Live, app.Namespace, name); err != nil {
+			return application{}, err
 		}
-		if stranger != nil {
-			ctrl.LoggerFrom(ctx).Info("Left a Deployment of the backlog probe's name alone", "Deployment", client.ObjectKeyFromObject(stranger))
-			return nil
-		}
-	} else {
+	}
+	if live != nil {
 		if !metav1.IsControlledBy(live, app) {
-			return nil
+			return application{conflict: fmt.Sprintf(
+				"The Deployment %s exists already and %s, so it is left alone and the QueueApp %s cannot have its backlog probe; delete it or rename the QueueApp.",
+				name, whose(live), app.Name)}, nil
 		}
+		// One that the cache lacks is too new for it, or has lost the label it goes by.
 		if settled, err := desired.Covers(live, wanted); err != nil || settled {
-			return err
+			return application{}, err
 		}
 	}
-	if err := r.Client.Apply(ctx, wanted, client.ForceOwnership); err != nil {
-		return fmt.Errorf("apply Deployment %s: %w", desired.ProbeName(app.Name), err)
+	err := r.Client.Apply(ctx, wanted, client.ForceOwnership)
+	switch {
+	case refused(err):
+		return application{rejected: fmt.Sprintf("The API server refused the Deployment %s of the backlog probe: %s", name, refusal(err))}, nil
+	case err != nil:
+		return application{}, fmt.Errorf("apply Deployment %s: %w", name, err)
 	}
-	ctrl.LoggerFrom(ctx).Info("Applied object", "kind", "Deployment", "object", desired.ProbeName(app.Name))
-	return nil
+	ctrl.LoggerFrom(ctx).Info("Applied object", "kind", "Deployment", "object", name)
+	return application{}, nil
 }
 
 // remove deletes the probe of an app that needs none.
@@ -171,8 +185,9 @@ func (r *QueueAppReconciler) remove(ctx context.Context, app *v1alpha1.QueueApp,
 	return nil
 }
 
-// find is where the probe is to be asked: the newest of its pods that runs. Only
-// pods of a ReplicaSet of our own Deployment count; anybody can set a label.
+// find is where the probe is to be asked: the newest of its pods that runs; where none
+// does, why not. Only pods of a ReplicaSet of our own Deployment count; anybody can set
+// a label.
 func (r *QueueAppReconciler) find(ctx context.Context, app *v1alpha1.QueueApp, live *appsv1.Deployment) (collector.Probe, error) {
 	if live == nil || !metav1.IsControlledBy(live, app) {
 		return collector.Probe{}, nil
@@ -186,20 +201,27 @@ func (r *QueueAppReconciler) find(ctx context.Context, app *v1alpha1.QueueApp, l
 	if err := r.Client.List(ctx, pods, ours...); err != nil {
 		return collector.Probe{}, fmt.Errorf("list Pods: %w", err)
 	}
-	var out collector.Probe
-	slices.SortFunc(pods.Items, func(a, b corev1.Pod) int {
-		if order := a.CreationTimestamp.Compare(b.CreationTimestamp.Time); order != 0 {
-			return order
-		}
-		return strings.Compare(a.Name, b.Name)
+	return probeAmong(slices.DeleteFunc(pods.Items, func(pod corev1.Pod) bool {
+		set := metav1.GetControllerOf(&pod)
+		return set == nil || !owners[set.UID]
+	})), nil
+}
+
+// probeAmong is where the newest running pod is to be asked, or why none runs.
+func probeAmong(pods []corev1.Pod) collector.Probe {
+	slices.SortFunc(pods, func(a, b corev1.Pod) int {
+		return cmp.Or(a.CreationTimestamp.Compare(b.CreationTimestamp.Time), strings.Compare(a.Name, b.Name))
 	})
-	for i := range pods.Items {
-		pod := &pods.Items[i]
-		set := metav1.GetControllerOf(pod)
-		if set == nil || !owners[set.UID] || !active(pod) || !isRunning(pod) || pod.Status.PodIP == "" {
-			continue
+	all := make([]status.Pod, 0, len(pods))
+	for i := range slices.Backward(pods) {
+		pod := &pods[i]
+		if active(pod) && isRunning(pod) && pod.Status.PodIP != "" {
+			return collector.Probe{UID: pod.UID, Address: net.JoinHostPort(pod.Status.PodIP, strconv.Itoa(protocol.Port))}
 		}
-		out = collector.Probe{UID: pod.UID, Address: net.JoinHostPort(pod.Status.PodIP, strconv.Itoa(protocol.Port))}
+		all = append(all, status.Pod{Pod: pod})
 	}
-	return out, nil
+	if problem := status.ProbeProblem(all); problem != "" {
+		return collector.Probe{Reason: protocol.BacklogUnreachable, Message: problem}
+	}
+	return collector.Probe{}
 }

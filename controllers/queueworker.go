@@ -35,6 +35,9 @@ type QueueWorkerReconciler struct {
 	AgentImage string
 
 	memory memory
+	caps   caps
+	// queue takes pools that are to be looked at.
+	queue requests
 }
 
 // +kubebuilder:rbac:groups=queueworker.dev,resources=queueworkers,verbs=list;watch
@@ -57,6 +60,7 @@ func (r *QueueWorkerReconciler) Reconcile(ctx context.Context, request ctrl.Requ
 		r.Collector.Forget(request.NamespacedName)
 		r.Backlogs.Forget(request.NamespacedName)
 		r.memory.forget(request.NamespacedName)
+		r.caps.forget(request.NamespacedName)
 		return ctrl.Result{}, nil
 	}
 	memory := r.memory.of(request.NamespacedName)
@@ -64,10 +68,17 @@ func (r *QueueWorkerReconciler) Reconcile(ctx context.Context, request ctrl.Requ
 		// What the cache is yet to bring wakes this pool again.
 		return ctrl.Result{RequeueAfter: time.Second}, nil
 	}
-	wanted := decide(observed, r.AgentImage)
+	sizing, scarceNow := r.caps.size(observed)
+	if scarceNow {
+		r.wake(observed.rivals)
+	}
+	wanted := decide(observed, sizing, r.AgentImage)
 	memory.keep(wanted)
-	r.memory.claim(request.NamespacedName, wanted.sizing.claim)
 	applied, applyErr := r.apply(ctx, observed, wanted)
+	if applyErr != nil {
+		// A stuck worker may not have been told to restart.
+		memory.past.stuck = observed.past.stuck
+	}
 	again, reportErr := r.report(ctx, observed, wanted, applied)
 	if err := errors.Join(applyErr, reportErr); err != nil {
 		return ctrl.Result{}, err

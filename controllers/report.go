@@ -47,7 +47,7 @@ func (r *QueueWorkerReconciler) report(ctx context.Context, o *observation, d de
 	}
 	out := status.Compute(in)
 
-	write, wait := status.Due(&o.worker.Status, &out.Status, o.now, memory.reported)
+	write, wait := status.Due(&o.worker.Status, &out.Status, o.now, memory.writes)
 	if len(in.Ended) > 0 && !equality.Semantic.DeepEqual(o.worker.Status.Totals, out.Status.Totals) {
 		// What a pod did last is known here and nowhere else.
 		write = true
@@ -83,8 +83,9 @@ func (r *QueueWorkerReconciler) write(ctx context.Context, in status.Input, out 
 		return false, fmt.Errorf("write status of QueueWorker %s: %w", in.Worker.Name, err)
 	}
 	memory.version = changed.ResourceVersion
+	memory.writes.Any = in.Now
 	if status.TellsOfJobs(&in.Worker.Status, &out.Status) {
-		memory.reported = in.Now
+		memory.writes.OfJobs = in.Now
 	}
 	r.emit(in.Worker, status.Changes(in, &out.Status))
 	return true, nil
@@ -176,10 +177,6 @@ func statusBacklog(o *observation) status.Backlog {
 	if o.app == nil || !desired.NeedsProbe(o.app) {
 		return status.Backlog{}
 	}
-	probe := make([]status.Pod, 0, len(o.probe))
-	for i := range o.probe {
-		probe = append(probe, status.Pod{Pod: &o.probe[i]})
-	}
 	return status.Backlog{
 		Measured:     true,
 		MeasuredAt:   o.backlog.MeasuredAt,
@@ -187,7 +184,6 @@ func statusBacklog(o *observation) status.Backlog {
 		Reason:       o.backlog.Reason,
 		Message:      o.backlog.Message,
 		FailingSince: o.backlog.FailingSince,
-		ProbeProblem: status.ProbeProblem(probe),
 	}
 }
 

@@ -4,6 +4,7 @@
 package controllers
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"time"
@@ -33,13 +34,15 @@ type sizing struct {
 	// where there is no cap.
 	claim scaling.Claim
 	grant *scaling.Grant
+	// scarce tells that the cap is too small for all.
+	scarce bool
 	// recheck is after how long to decide again without news; 0 means not at all.
 	recheck time.Duration
 }
 
 // size decides a pool's size: what its spec says or the backlog asks for, within
 // what the QueueApp's cap leaves for it.
-func size(o *observation, app *v1alpha1.QueueApp) sizing {
+func size(o *observation) sizing {
 	spec := &o.worker.Spec
 	s := sizing{processes: desired.Processes(spec)}
 	s.claim = scaling.Claim{
@@ -57,17 +60,20 @@ func size(o *observation, app *v1alpha1.QueueApp) sizing {
 		}
 	}
 	s.claim.Wanted = s.processes
-	if app != nil && app.Spec.MaxProcesses != nil {
-		s.share(*app.Spec.MaxProcesses, o.claims)
+	if o.app != nil && o.app.Spec.MaxProcesses != nil {
+		s.share(*o.app.Spec.MaxProcesses, o.claims)
+		s.await(*o.app.Spec.MaxProcesses-o.taken, o)
+		if s.scarce && (s.recheck == 0 || s.recheck > capTick) {
+			s.recheck = capTick
+		}
 	}
 	return s
 }
 
 // share cuts the size down to the pool's part of a cap.
 func (s *sizing) share(limit int32, others []scaling.Claim) {
-	scarce := false
 	for _, grant := range scaling.Share(limit, append([]scaling.Claim{s.claim}, others...)) {
-		scarce = scarce || grant.Limited
+		s.scarce = s.scarce || grant.Limited
 		if grant.Name == s.claim.Name {
 			s.grant = &grant
 		}
@@ -75,9 +81,22 @@ func (s *sizing) share(limit int32, others []scaling.Claim) {
 	if s.grant.Limited {
 		s.processes = s.grant.Processes
 	}
-	if scarce && (s.recheck == 0 || s.recheck > capTick) {
-		s.recheck = capTick
+}
+
+// await keeps the pool from growing into what others have yet to give up: free is what
+// they leave of the cap.
+func (s *sizing) await(free int32, o *observation) {
+	free = max(0, free) / s.claim.ProcessesPerPod * s.claim.ProcessesPerPod
+	if wanted := wholePods(s.processes, &o.worker.Spec); s.processes <= o.past.size || wanted <= free {
+		return
 	}
+	s.scarce = true
+	s.processes = max(o.past.size, free)
+	if !s.grant.Limited {
+		s.grant.Limited = true
+		s.grant.Message = fmt.Sprintf("The application's maximum of processes leaves %d of the %d wanted until other pools have given theirs up.", s.processes, s.claim.Wanted)
+	}
+	s.grant.Processes = s.processes
 }
 
 // claimOf is what a pool asks of a cap as far as its object tells: the pool has not
@@ -160,9 +179,10 @@ func scalingBacklog(o *observation) *scaling.Backlog {
 		out.Reserved += queue.Reserved
 		out.DueSoon += queue.DueSoon
 		switch {
+		case queue.Ready == 0: // nothing is old
 		case queue.OldestSeconds != nil:
 			oldest = max(oldest, asDuration(*queue.OldestSeconds))
-		case queue.Ready > 0:
+		default:
 			oldestKnown = false
 		}
 		if queue.NextDueSeconds != nil {
@@ -178,13 +198,14 @@ func scalingBacklog(o *observation) *scaling.Backlog {
 }
 
 // agentsReadable tells whether every running pod answers, so that what they count
-// is all there is.
+// is all there is. A pod that is ready has an agent that can answer, and will have
+// been heard of in a moment where this operator has just been started.
 func agentsReadable(o *observation) bool {
 	for _, pod := range o.pods {
 		if !active(pod) || !isRunning(pod) {
 			continue
 		}
-		if report := o.reports.Pods[pod.UID]; report.Unreachable {
+		if report := o.reports.Pods[pod.UID]; report.Unreachable || report.Status == nil && readySince(pod) != nil {
 			return false
 		}
 	}

@@ -41,6 +41,7 @@ func (r *QueueWorkerReconciler) SetupWithManager(mgr ctrl.Manager, options contr
 		Watches(&corev1.Pod{}, r.podHandler()).
 		WatchesRawSource(source.Channel(r.Collector.Wakes(), &handler.EnqueueRequestForObject{})).
 		WatchesRawSource(source.Channel(r.Backlogs.Wakes(), &handler.EnqueueRequestForObject{})).
+		WatchesRawSource(source.Func(r.keepQueue)).
 		WithOptions(options).
 		Complete(r)
 }

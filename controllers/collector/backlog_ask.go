@@ -5,6 +5,7 @@ package collector
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -37,7 +38,10 @@ func (a *asker) close() {
 // told like any other trouble, in the answer.
 func (a *asker) askAll(ctx context.Context, where Probe, request protocol.BacklogRequest) *protocol.Backlog {
 	if where.Address == "" {
-		return &protocol.Backlog{Reason: protocol.BacklogUnreachable, Message: "The backlog probe is not running yet."}
+		return &protocol.Backlog{
+			Reason:  cmp.Or(where.Reason, protocol.BacklogUnreachable),
+			Message: cmp.Or(where.Message, "The backlog probe is not running yet."),
+		}
 	}
 	var whole *protocol.Backlog
 	for queues := range slices.Chunk(request.Queues, protocol.MaxBacklogQueues) {

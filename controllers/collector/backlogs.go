@@ -59,6 +59,10 @@ type Probe struct {
 	UID types.UID
 	// Address is its IP address and port; empty while there is nobody to ask.
 	Address string
+	// Reason and Message say why there is nobody to ask; empty where the probe is on
+	// its way.
+	Reason  protocol.BacklogError
+	Message string
 }
 
 // BacklogUse is what a pool wants to know.
@@ -96,7 +100,9 @@ type probe struct {
 	kick chan struct{}
 
 	report BacklogReport
-	depths map[string]protocol.QueueDepth
+	// depths are the last figures of each queue, and troubles those that could not be
+	// measured last.
+	depths, troubles map[string]protocol.QueueDepth
 }
 
 // backlogPool is one pool and what it was last woken for.
@@ -194,13 +200,13 @@ func (p *probe) reportOf(queues []string) BacklogReport {
 	out := p.report
 	out.Queues = make([]protocol.QueueDepth, 0, len(queues))
 	for _, queue := range queues {
+		if trouble, ok := p.troubles[queue]; ok && out.Reason == "" {
+			out.Reason, out.Message = trouble.Reason, trouble.Message
+		}
 		depth, ok := p.depths[queue]
 		if !ok {
 			out.Queues, out.MeasuredAt = nil, time.Time{}
 			return out
-		}
-		if depth.Reason != "" && out.Reason == "" {
-			out.Reason, out.Message = depth.Reason, depth.Message
 		}
 		out.Queues = append(out.Queues, depth)
 	}
@@ -308,8 +314,18 @@ func (p *probe) take(answer *protocol.Backlog, now time.Time) {
 	}
 	p.report.FailingSince = time.Time{}
 	p.report.MeasuredAt = now.Add(-time.Duration(answer.AgeSeconds * float64(time.Second)))
+	before := p.depths
 	p.depths = make(map[string]protocol.QueueDepth, len(answer.Queues))
+	p.troubles = map[string]protocol.QueueDepth{}
 	for _, depth := range answer.Queues {
+		if depth.Reason != "" {
+			p.troubles[depth.Queue] = depth
+			last, known := before[depth.Queue]
+			if !known {
+				continue
+			}
+			depth = last
+		}
 		p.depths[depth.Queue] = depth
 	}
 }

@@ -29,8 +29,6 @@ type Backlog struct {
 	Reason       protocol.BacklogError
 	Message      string
 	FailingSince time.Time
-	// ProbeProblem says why the probe's pod does not run; empty if it does.
-	ProbeProblem string
 }
 
 // backlogStatus is what status.backlog says; nil if nothing was ever measured.
@@ -97,21 +95,27 @@ func backlogCondition(in Input) (standing, bool) {
 		out.message = "Nobody measures what waits on the queues, because the QueueApp's spec.connection.driver is None; set it to Redis, Database or HTTP."
 	case b.Reason != "" && !b.MeasuredAt.IsZero(), b.Reason != "" && in.Now.Sub(b.FailingSince) >= probeStartTime, b.Reason != "" && b.Reason != protocol.BacklogUnreachable:
 		out.reason, out.message = string(b.Reason), sentence(b.Message)
-		if b.ProbeProblem != "" {
-			out.message = b.ProbeProblem
-		}
 		if !b.MeasuredAt.IsZero() {
 			out.message += " status.backlog shows what was measured last; it is not taken for what waits now."
 		}
 	case b.MeasuredAt.IsZero():
 		out.is, out.reason, out.message = metav1.ConditionUnknown, v1alpha1.ReasonProgressing, "The backlog probe is starting."
-		if b.ProbeProblem != "" {
-			out.message = b.ProbeProblem
+		if b.Message != "" {
+			out.message = sentence(b.Message)
 		}
 	default:
 		out.is, out.reason, out.message = metav1.ConditionTrue, v1alpha1.ReasonMeasured, "What waits on the queues is measured every few seconds."
 	}
 	return out, true
+}
+
+// backlogRecheck is after how long a probe that has not answered yet counts as failing;
+// zero if it does already, or answers.
+func backlogRecheck(in Input) time.Duration {
+	if b := in.Backlog; b.MeasuredAt.IsZero() && b.Reason == protocol.BacklogUnreachable {
+		return max(0, b.FailingSince.Add(probeStartTime).Sub(in.Now))
+	}
+	return 0
 }
 
 // ProbeProblem says why a backlog probe does not run; empty if it does or may yet.

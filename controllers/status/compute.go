@@ -40,5 +40,9 @@ func Compute(in Input) Output {
 		status.Throughput = new(in.Throughput)
 	}
 	status.Workers = rows(in)
-	return Output{Status: status, Recheck: v.recheck}
+	recheck := v.recheck
+	if soon := backlogRecheck(in); soon > 0 && (recheck == 0 || soon < recheck) {
+		recheck = soon
+	}
+	return Output{Status: status, Recheck: recheck}
 }
