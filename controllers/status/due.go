@@ -18,30 +18,52 @@ import (
 // that told of jobs, so that the first job after a rest is told at once.
 const ReportInterval = time.Minute
 
+// ProgressInterval is the shortest time between two writes for what changes with
+// every pod that comes or goes: numbers, and the wording of conditions. A pool of
+// many pods that starts is told of in steps, not pod by pod.
+const ProgressInterval = 2 * time.Second
+
+// Writes are when a pool's status was last written.
+type Writes struct {
+	// Any is the last write.
+	Any time.Time
+	// OfJobs is the last write that told of jobs.
+	OfJobs time.Time
+}
+
 // Due tells whether a computed status is to be written now, and if not, after how
 // long it will be; zero means not until something changes.
 //
-// What a user waits for is written at once: conditions, the generation, the
-// state, the numbers of wanted, existing, ready and failing processes, and the
-// end of a pod. What changes with every job rides along, or is written when
-// ReportInterval has passed since reported, the last write that told of jobs.
-// Memory, CPU and ages alone are never a reason.
-func Due(before, after *v1alpha1.QueueWorkerStatus, now, reported time.Time) (write bool, wait time.Duration) {
-	if !equality.Semantic.DeepEqual(urgent(before), urgent(after)) {
+// What a user waits for is written at once: the generation, the state, and what
+// conditions say in a word. The numbers of wanted, existing, ready and failing
+// processes follow, at once after a rest and then at most every ProgressInterval. What
+// changes with every job rides along, or is written when ReportInterval has passed
+// since a write told of jobs. Memory, CPU and ages alone are never a reason.
+func Due(before, after *v1alpha1.QueueWorkerStatus, now time.Time, last Writes) (write bool, wait time.Duration) {
+	switch {
+	case !equality.Semantic.DeepEqual(urgent(before), urgent(after)):
 		return true, 0
+	case !equality.Semantic.DeepEqual(progressing(before), progressing(after)):
+		return elapsed(now, last.Any, ProgressInterval)
+	case !equality.Semantic.DeepEqual(riding(before), riding(after)):
+		return elapsed(now, last.OfJobs, ReportInterval)
 	}
-	if equality.Semantic.DeepEqual(riding(before), riding(after)) {
-		return false, 0
-	}
-	if since := now.Sub(reported); since < ReportInterval {
-		return false, ReportInterval - since
+	return false, 0
+}
+
+// elapsed tells whether an interval has passed, and else what is left of it.
+func elapsed(now, since time.Time, interval time.Duration) (passed bool, left time.Duration) {
+	if left = interval - now.Sub(since); left > 0 {
+		return false, left
 	}
 	return true, 0
 }
 
-// TellsOfJobs tells whether a write says anything new about jobs.
+// TellsOfJobs tells whether a write says anything new about jobs, or about the figures
+// a pool's size is decided by.
 func TellsOfJobs(before, after *v1alpha1.QueueWorkerStatus) bool {
 	return before.Totals != after.Totals || before.Busy != after.Busy ||
+		!equality.Semantic.DeepEqual(before.Autoscaling, after.Autoscaling) ||
 		!equality.Semantic.DeepEqual(backlogCounts(before.Backlog), backlogCounts(after.Backlog))
 }
 
@@ -53,15 +75,25 @@ func urgent(status *v1alpha1.QueueWorkerStatus) v1alpha1.QueueWorkerStatus {
 		AppName:            status.AppName,
 		Selector:           status.Selector,
 		Desired:            status.Desired,
-		Processes:          status.Processes,
-		Ready:              status.Ready,
-		Failing:            status.Failing,
 	}
 	if out.State == v1alpha1.StateIdle {
 		// A pool of quick jobs goes back and forth between the two.
 		out.State = v1alpha1.StateActive
 	}
 	out.Totals.UnaccountedWorkers = status.Totals.UnaccountedWorkers
+	for _, condition := range status.Conditions {
+		out.Conditions = append(out.Conditions, metav1.Condition{Type: condition.Type, Status: condition.Status, Reason: condition.Reason})
+	}
+	return out
+}
+
+// progressing is the part of a status that changes with every pod that comes or goes.
+func progressing(status *v1alpha1.QueueWorkerStatus) v1alpha1.QueueWorkerStatus {
+	out := v1alpha1.QueueWorkerStatus{
+		Processes: status.Processes,
+		Ready:     status.Ready,
+		Failing:   status.Failing,
+	}
 	for _, condition := range status.Conditions {
 		condition.LastTransitionTime = metav1.Time{}
 		out.Conditions = append(out.Conditions, condition)

@@ -35,6 +35,8 @@ func Changes(in Input, after *v1alpha1.QueueWorkerStatus) []Event {
 	}
 	if before.ObservedGeneration != 0 && before.Desired != after.Desired {
 		switch {
+		case in.Cap != nil && in.Cap.Limited && after.Desired > 0:
+			normal(v1alpha1.EventScaled, "Scale", "Scaled from %d to %d process(es): %s", before.Desired, after.Desired, in.Cap.Message)
 		case in.Scaling != nil && !in.Worker.Spec.Stopped:
 			normal(v1alpha1.EventScaled, "Scale", "Scaled from %d to %s", before.Desired, after.Autoscaling.Message)
 		case after.Desired == 0:
