@@ -69,6 +69,7 @@ func Probe(app *v1alpha1.QueueApp, image string) (*appsv1ac.DeploymentApplyConfi
 	own := ProbeSelector(app.Name)
 	own[v1alpha1.LabelManagedBy] = v1alpha1.ManagedBy
 	maps.Copy(labels, own)
+	delete(labels, v1alpha1.LabelName) // it is no pod of a pool
 	template := &corev1.PodTemplateSpec{
 		ObjectMeta: metav1.ObjectMeta{Labels: labels, Annotations: maps.Clone(app.Spec.Template.Annotations)},
 		Spec:       probePod(app, &app.Spec.Template.Spec.Containers[index], image),
