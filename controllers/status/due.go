@@ -34,9 +34,9 @@ type Writes struct {
 // Due tells whether a computed status is to be written now, and if not, after how
 // long it will be; zero means not until something changes.
 //
-// What a user waits for is written at once: the generation, the state, and what
-// conditions say in a word. The numbers of wanted, existing, ready and failing
-// processes follow, at once after a rest and then at most every ProgressInterval. What
+// What a user waits for is written at once: the generation, the state, what conditions
+// say in a word, and how many processes are wanted or failing. The numbers of existing
+// and ready processes follow, at once after a rest and then at most every ProgressInterval. What
 // changes with every job rides along, or is written when ReportInterval has passed
 // since a write told of jobs. Memory, CPU and ages alone are never a reason.
 func Due(before, after *v1alpha1.QueueWorkerStatus, now time.Time, last Writes) (write bool, wait time.Duration) {
@@ -75,6 +75,7 @@ func urgent(status *v1alpha1.QueueWorkerStatus) v1alpha1.QueueWorkerStatus {
 		AppName:            status.AppName,
 		Selector:           status.Selector,
 		Desired:            status.Desired,
+		Failing:            status.Failing,
 	}
 	if out.State == v1alpha1.StateIdle {
 		// A pool of quick jobs goes back and forth between the two.
@@ -92,7 +93,6 @@ func progressing(status *v1alpha1.QueueWorkerStatus) v1alpha1.QueueWorkerStatus 
 	out := v1alpha1.QueueWorkerStatus{
 		Processes: status.Processes,
 		Ready:     status.Ready,
-		Failing:   status.Failing,
 	}
 	for _, condition := range status.Conditions {
 		condition.LastTransitionTime = metav1.Time{}

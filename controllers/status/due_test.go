@@ -12,6 +12,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	corev1 "k8s.io/api/core/v1"
+
 	"queueworker.dev/queueworker/api/protocol"
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
@@ -41,7 +43,9 @@ func TestDue(t *testing.T) {
 		"a process crashed": {change: func(in *Input) {
 			in.Pods[0] = in.Pods[0].crashed(protocol.ExitCrashed, "exit 255")
 		}, wantWrite: true},
-		"a pod is gone": {change: func(in *Input) { in.Pods = in.Pods[:1] }, wantWrite: true},
+		"a pod is gone":                                     {change: func(in *Input) { in.Pods = in.Pods[:1] }, since: 2 * time.Second, wantWrite: true},
+		"a pod is not ready, after a rest":                  {change: unready, since: 2 * time.Second, wantWrite: true},
+		"a pod is not ready, a moment after the last write": {change: unready, since: 500 * time.Millisecond, wantWait: 1500 * time.Millisecond},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -49,13 +53,15 @@ func TestDue(t *testing.T) {
 			in.Worker.Status = Compute(in).Status
 			tc.change(&in)
 			after := Compute(in).Status
-			write, wait := Due(&in.Worker.Status, &after, in.Now, in.Now.Add(-tc.since))
+			write, wait := Due(&in.Worker.Status, &after, in.Now, Writes{Any: in.Now.Add(-tc.since), OfJobs: in.Now.Add(-tc.since)})
 			if write != tc.wantWrite || wait != tc.wantWait {
 				t.Errorf("Due() = %t, %s, want %t, %s", write, wait, tc.wantWrite, tc.wantWait)
 			}
 		})
 	}
 }
+
+func unready(in *Input) { in.Pods[0].Status.Conditions[0].Status = corev1.ConditionFalse }
 
 func didJobs(in *Input) {
 	in.Pods[0].Report.Counters.Processed = 10
