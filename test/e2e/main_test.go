@@ -12,13 +12,16 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-logr/logr"
 	appsv1 "k8s.io/api/apps/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/log"
 
 	"queueworker.dev/queueworker/test/lab"
 )
 
 func TestMain(m *testing.M) {
+	log.SetLogger(logr.Discard()) // a client without a cache has nothing to say
 	if err := operatorRuns(); err != nil {
 		fmt.Fprintln(os.Stderr, "e2e: "+err.Error())
 		os.Exit(1)
