@@ -2,8 +2,8 @@
 # Copyright The QueueWorker Authors.
 # SPDX-License-Identifier: Apache-2.0
 #
-# Installs what the tests of test/backends run on this machine: Redis, PostgreSQL and
-# MariaDB, and PHP with Laravel. Nothing is started; the tests start servers of their
+# Installs what the tests of test/backends and test/e2e run on this machine: Redis,
+# PostgreSQL and MariaDB, and PHP with Laravel. Nothing is started; the tests start servers of their
 # own. Does nothing where all of it is there.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."

@@ -52,8 +52,10 @@ backends() {
   go test ${race[@]+"${race[@]}"} -count=1 -timeout 15m ./test/backends/...
 }
 
-# Runs the e2e tests; one of them wants an image that runs as root.
+# Runs the e2e tests. One of them wants an image that runs as root, and one a
+# PostgreSQL beside the cluster.
 on_cluster() {
+  hack/install-servers.sh
   QUEUEWORKER_IMAGES="operator agent backlog demo rootful=./cmd/agent@0" hack/with-cluster.sh go test -count=1 -v "$@" ./test/e2e/...
 }
 

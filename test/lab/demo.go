@@ -47,8 +47,26 @@ func (l *Lab) DemoApp() *v1alpha1.QueueApp {
 func (l *Lab) Demo() {
 	l.Helper()
 	l.StartRedis()
-	l.Create(l.DemoApp(), l.DemoPod(producer, nil, []string{"sleep", "86400"}))
+	l.StartDemo(l.DemoApp())
+}
+
+// StartDemo creates a QueueApp of the demo application, and a producer with the same
+// environment.
+func (l *Lab) StartDemo(app *v1alpha1.QueueApp) {
+	l.Helper()
+	pod := l.DemoPod(producer, nil, []string{"sleep", "86400"})
+	from := app.Spec.Template.Spec.Containers[0]
+	pod.Spec.Containers[0].Env, pod.Spec.Containers[0].EnvFrom = from.Env, from.EnvFrom
+	l.Create(app, pod)
 	l.PodIP(producer)
+}
+
+// Artisan runs a command of the demo application in the producer.
+func (l *Lab) Artisan(arguments ...string) {
+	l.Helper()
+	if output, err := l.Exec(producer, append([]string{"php", "artisan"}, arguments...)...); err != nil {
+		l.Fatalf("artisan %v: %v: %s", arguments, err, output)
+	}
 }
 
 // Jobs are jobs to dispatch.
@@ -61,18 +79,21 @@ type Jobs struct {
 	Queue string
 	// Run is the name under which they count themselves; empty means not at all.
 	Run string
-	// Arg is the number the kind asks for; empty means its default.
+	// Arg is the number the kind asks for, or a comma list that jobs take in turn;
+	// empty means its default.
 	Arg string
 	// Tries are the attempts allowed; 0 leaves it to the worker.
 	Tries int
 	// Delay is after how long they are due.
 	Delay time.Duration
+	// Timeout is the jobs' own timeout; 0 leaves it to the worker.
+	Timeout time.Duration
 }
 
 // Dispatch pushes jobs onto a queue.
 func (l *Lab) Dispatch(jobs Jobs) {
 	l.Helper()
-	command := []string{"php", "artisan", "demo:dispatch", jobs.Kind, "--count=" + strconv.Itoa(max(jobs.Count, 1))}
+	command := []string{"demo:dispatch", jobs.Kind, "--count=" + strconv.Itoa(max(jobs.Count, 1))}
 	option := func(name, value string) {
 		if value != "" && value != "0" {
 			command = append(command, "--"+name+"="+value)
@@ -82,13 +103,12 @@ func (l *Lab) Dispatch(jobs Jobs) {
 	option("arg", jobs.Arg)
 	option("tries", strconv.Itoa(jobs.Tries))
 	option("delay", strconv.Itoa(int(jobs.Delay/time.Second)))
+	option("timeout", strconv.Itoa(int(jobs.Timeout/time.Second)))
 	option("run", jobs.Run)
 	if jobs.Run == "" {
 		command = append(command, "--uncounted")
 	}
-	if output, err := l.Exec(producer, command...); err != nil {
-		l.Fatalf("dispatch %+v: %v: %s", jobs, err, output)
-	}
+	l.Artisan(command...)
 }
 
 // Exec runs a command in the first container of a pod and returns what it printed.

@@ -37,7 +37,7 @@ class Dispatch extends Command
         {--count=1 : How many jobs}
         {--queue=default : The queue to push them to}
         {--delay=0 : Seconds until they are due}
-        {--arg= : The number the kind asks for: seconds, MiB, attempts, exit code}
+        {--arg= : The number the kind asks for: seconds, MiB, attempts, exit code; of a comma list the jobs take one each in turn}
         {--run= : The name under which the jobs count themselves; made up when empty}
         {--tries= : Attempts allowed, whatever the worker says}
         {--timeout= : Seconds an attempt may take, whatever the worker says}
@@ -71,10 +71,11 @@ class Dispatch extends Command
         $class = self::KINDS[$kind];
         $tries = $this->option('tries') === null ? null : (int) $this->option('tries');
         $timeout = $this->option('timeout') === null ? null : (int) $this->option('timeout');
+        $arguments = $this->option('arg') === null ? [null] : explode(',', $this->option('arg'));
         $jobs = [];
         for ($i = 0; $i < $count; $i++) {
             $uid = bin2hex(random_bytes(8));
-            $jobs[$uid] = new $class($uid, $run, $this->option('arg'), $tries);
+            $jobs[$uid] = new $class($uid, $run, $arguments[$i % count($arguments)], $tries);
             $jobs[$uid]->timeout = $timeout;
         }
 
