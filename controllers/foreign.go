@@ -4,8 +4,8 @@
 package controllers
 
 import (
-	"bytes"
 	"encoding/json"
+	"strings"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -64,7 +64,7 @@ func ownsReplicas(entry *metav1.ManagedFieldsEntry) bool {
 	if entry.Subresource != "" && entry.Subresource != "scale" || entry.FieldsV1 == nil {
 		return false
 	}
-	if !bytes.Contains(entry.FieldsV1.Raw, []byte(`"f:replicas"`)) {
+	if !strings.Contains(entry.FieldsV1.GetRawString(), `"f:replicas"`) {
 		return false // as nearly all, and those need no decoding
 	}
 	var owned struct {
@@ -72,7 +72,7 @@ func ownsReplicas(entry *metav1.ManagedFieldsEntry) bool {
 			Replicas json.RawMessage `json:"f:replicas"`
 		} `json:"f:spec"`
 	}
-	return json.Unmarshal(entry.FieldsV1.Raw, &owned) == nil && owned.Spec.Replicas != nil
+	return json.Unmarshal(entry.FieldsV1.GetRawBytes(), &owned) == nil && owned.Spec.Replicas != nil
 }
 
 // slimDeployment keeps of a Deployment's managed fields just those of whoever else
@@ -85,7 +85,7 @@ func slimDeployment(object any) (any, error) {
 	var kept []metav1.ManagedFieldsEntry
 	for _, entry := range live.ManagedFields {
 		if entry.Manager != v1alpha1.FieldManager && ownsReplicas(&entry) {
-			entry.FieldsV1 = &metav1.FieldsV1{Raw: []byte(`{"f:spec":{"f:replicas":{}}}`)}
+			entry.FieldsV1 = metav1.NewFieldsV1(`{"f:spec":{"f:replicas":{}}}`)
 			kept = append(kept, entry)
 		}
 	}

@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 
 	"queueworker.dev/queueworker/api/protocol"
 )
@@ -70,19 +69,13 @@ func cleanDepth(d *protocol.QueueDepth) error {
 		return refusal(fmt.Sprintf("gave the unknown reason %q", cleanText(string(d.Reason), maxWord)))
 	}
 	d.Message = cleanText(d.Message, maxMessage)
-	counts := []int64{d.Ready, d.Delayed, d.Reserved, d.DueSoon}
-	for _, optional := range []*int64{d.Failed, d.MaxTimeoutSeconds} {
-		if optional != nil {
-			counts = append(counts, *optional)
-		}
-	}
-	for _, count := range counts {
-		if count < 0 || count > maxCount {
-			return refusal(fmt.Sprintf("told of an impossible number of jobs, %d", count))
+	for _, count := range []*int64{&d.Ready, &d.Delayed, &d.Reserved, &d.DueSoon, d.Failed, d.MaxTimeoutSeconds} {
+		if count != nil && (*count < 0 || *count > maxCount) {
+			return refusal(fmt.Sprintf("told of an impossible number of jobs, %d", *count))
 		}
 	}
 	for _, seconds := range []*float64{d.OldestSeconds, d.NextDueSeconds} {
-		if seconds != nil && (math.IsNaN(*seconds) || *seconds < 0 || *seconds > maxSeconds) {
+		if seconds != nil && !(*seconds >= 0 && *seconds <= maxSeconds) { // NaN is neither
 			return refusal(fmt.Sprintf("told of an impossible time, %g s", *seconds))
 		}
 	}

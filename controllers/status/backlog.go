@@ -50,20 +50,23 @@ func backlogStatus(b Backlog, before *v1alpha1.BacklogStatus) *v1alpha1.BacklogS
 		if queue.Failed != nil {
 			out.Failed = new(valueOr(out.Failed, 0) + *queue.Failed)
 		}
-		if queue.OldestTime != nil && (out.OldestTime == nil || queue.OldestTime.Before(out.OldestTime)) {
-			out.OldestTime = queue.OldestTime
-		}
+		out.OldestTime = earlier(out.OldestTime, queue.OldestTime)
 		if due := depth.NextDueSeconds; due != nil {
-			at := metav1.NewTime(b.MeasuredAt.Add(asDuration(*due)).Truncate(time.Second))
-			if out.NextDueTime == nil || at.Before(out.NextDueTime) {
-				out.NextDueTime = &at
-			}
+			out.NextDueTime = earlier(out.NextDueTime, new(metav1.NewTime(b.MeasuredAt.Add(asDuration(*due)).Truncate(time.Second))))
 		}
 	}
 	if len(out.Queues) == 1 {
 		out.Queues = nil
 	}
 	return out
+}
+
+// earlier is the earlier of two times, of which nil is none.
+func earlier(a, b *metav1.Time) *metav1.Time {
+	if a == nil || b != nil && b.Before(a) {
+		return b
+	}
+	return a
 }
 
 func queueBacklog(depth protocol.QueueDepth, measured time.Time, before *v1alpha1.BacklogStatus, i int) v1alpha1.QueueBacklog {

@@ -118,15 +118,24 @@ func riding(status *v1alpha1.QueueWorkerStatus) v1alpha1.QueueWorkerStatus {
 	}
 }
 
-// backlogCounts are the parts of a backlog that are news: ages are none.
+// backlogCounts are the parts of a backlog that are news: ages are none, but that one
+// is known is.
 func backlogCounts(backlog *v1alpha1.BacklogStatus) *v1alpha1.BacklogStatus {
 	if backlog == nil {
 		return nil
 	}
 	out := *backlog
-	out.OldestTime, out.NextDueTime, out.Queues = nil, nil, slices.Clone(backlog.Queues)
+	out.OldestTime, out.NextDueTime, out.Queues = isKnown(backlog.OldestTime), nil, slices.Clone(backlog.Queues)
 	for i := range out.Queues {
-		out.Queues[i].OldestTime = nil
+		out.Queues[i].OldestTime = isKnown(out.Queues[i].OldestTime)
 	}
 	return &out
+}
+
+// isKnown is the same for all times that are known.
+func isKnown(at *metav1.Time) *metav1.Time {
+	if at == nil {
+		return nil
+	}
+	return &metav1.Time{}
 }

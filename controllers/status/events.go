@@ -30,28 +30,15 @@ type Event struct {
 func Changes(in Input, after *v1alpha1.QueueWorkerStatus) []Event {
 	before := &in.Worker.Status
 	var out []Event
-	normal := func(reason, action, note string, args ...any) {
-		out = append(out, Event{corev1.EventTypeNormal, reason, action, fmt.Sprintf(note, args...)})
-	}
 	if before.ObservedGeneration != 0 && before.Desired != after.Desired {
-		switch {
-		case in.Cap != nil && in.Cap.Limited && after.Desired > 0:
-			normal(v1alpha1.EventScaled, "Scale", "Scaled from %d to %d process(es): %s", before.Desired, after.Desired, in.Cap.Message)
-		case in.Scaling != nil && !in.Worker.Spec.Stopped:
-			normal(v1alpha1.EventScaled, "Scale", "Scaled from %d to %s", before.Desired, after.Autoscaling.Message)
-		case after.Desired == 0:
-			normal(v1alpha1.EventStopped, "Stop", "Stopped a pool of %d process(es)", before.Desired)
-		default:
-			normal(v1alpha1.EventScaled, "Scale", "Scaled from %d to %d process(es)", before.Desired, after.Desired)
-		}
+		out = append(out, resized(in, after))
 	}
-	if was, is := pauseReason(before), pauseReason(after); was != is {
-		switch {
-		case is == v1alpha1.ReasonPaused:
-			normal(v1alpha1.EventPaused, "Pause", "Paused: every worker has finished its job")
-		case is == v1alpha1.ReasonNotPaused && was != "":
-			normal(v1alpha1.EventResumed, "Resume", "Resumed")
-		}
+	switch was, is := pauseReason(before), pauseReason(after); {
+	case was == is:
+	case is == v1alpha1.ReasonPaused:
+		out = append(out, normal(v1alpha1.EventPaused, "Pause", "Paused: every worker has finished its job"))
+	case is == v1alpha1.ReasonNotPaused && was != "":
+		out = append(out, normal(v1alpha1.EventResumed, "Resume", "Resumed"))
 	}
 	if lost := after.Totals.UnaccountedWorkers - before.Totals.UnaccountedWorkers; lost > 0 {
 		out = append(out, Event{corev1.EventTypeWarning, v1alpha1.EventUnaccounted, "Count", fmt.Sprintf(
@@ -61,6 +48,24 @@ func Changes(in Input, after *v1alpha1.QueueWorkerStatus) []Event {
 		out = append(out, Event{corev1.EventTypeWarning, is, "Reconcile", standingMessage(after, v1alpha1.ConditionStalled)})
 	}
 	return out
+}
+
+func normal(reason, action, note string, args ...any) Event {
+	return Event{corev1.EventTypeNormal, reason, action, fmt.Sprintf(note, args...)}
+}
+
+// resized is the event of another number of wanted processes.
+func resized(in Input, after *v1alpha1.QueueWorkerStatus) Event {
+	before := in.Worker.Status.Desired
+	switch {
+	case in.Cap != nil && in.Cap.Limited && after.Desired > 0:
+		return normal(v1alpha1.EventScaled, "Scale", "Scaled from %d to %d process(es): %s", before, after.Desired, in.Cap.Message)
+	case in.Scaling != nil && !in.Worker.Spec.Stopped:
+		return normal(v1alpha1.EventScaled, "Scale", "Scaled from %d to %s", before, after.Autoscaling.Message)
+	case after.Desired == 0:
+		return normal(v1alpha1.EventStopped, "Stop", "Stopped a pool of %d process(es)", before)
+	}
+	return normal(v1alpha1.EventScaled, "Scale", "Scaled from %d to %d process(es)", before, after.Desired)
 }
 
 func pauseReason(status *v1alpha1.QueueWorkerStatus) string {

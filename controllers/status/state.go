@@ -11,13 +11,7 @@ import (
 func stateOf(in Input, c counts, verdict verdict) v1alpha1.State {
 	switch {
 	case c.desired == 0:
-		switch {
-		case c.leaving > 0 || c.busy > 0 || c.processes > 0:
-			return v1alpha1.StateDraining
-		case in.Scaling != nil && !in.Worker.Spec.Stopped:
-			return v1alpha1.StateIdle
-		}
-		return v1alpha1.StateStopped
+		return stateWithoutProcesses(in, c)
 	case verdict.stalled || c.failing > 0 && c.failing == c.processes:
 		return v1alpha1.StateFailing
 	case in.Worker.Spec.Paused:
@@ -31,6 +25,17 @@ func stateOf(in Input, c counts, verdict verdict) v1alpha1.State {
 		return v1alpha1.StateIdle
 	}
 	return v1alpha1.StateStarting
+}
+
+// stateWithoutProcesses is that of a pool that shall have none.
+func stateWithoutProcesses(in Input, c counts) v1alpha1.State {
+	switch {
+	case c.leaving > 0 || c.busy > 0 || c.processes > 0:
+		return v1alpha1.StateDraining
+	case in.Scaling != nil && !in.Worker.Spec.Stopped:
+		return v1alpha1.StateIdle
+	}
+	return v1alpha1.StateStopped
 }
 
 // pausingDone tells whether every pod obeys the pause and no process works any more.

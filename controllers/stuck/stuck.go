@@ -108,18 +108,7 @@ func Find(in Input) Output {
 	}
 	stuck := map[string]bool{}
 	for _, process := range in.Processes {
-		if !process.Idle {
-			continue
-		}
-		key := Key{process.Pod, process.Slot}
-		mark, waiting := in.Memory.Waiting[key]
-		if !waiting || mark.Done != process.Done {
-			mark = Mark{Since: in.Now, Done: process.Done}
-		}
-		out.Memory.Waiting[key] = mark
-		if left := in.Patience - in.Now.Sub(mark.Since); left > 0 {
-			out.Recheck = sooner(out.Recheck, left)
-		} else if in.Oldest == nil || *in.Oldest >= in.Patience/2 {
+		if process.Idle && out.waitsTooLong(in, process) {
 			stuck[process.Pod] = true
 		}
 	}
@@ -131,6 +120,22 @@ func Find(in Input) Output {
 		}
 	}
 	return out
+}
+
+// waitsTooLong marks an idle process, and tells whether it has been idle for Patience
+// without others having taken the jobs.
+func (o *Output) waitsTooLong(in Input, process Process) bool {
+	key := Key{process.Pod, process.Slot}
+	mark, waiting := in.Memory.Waiting[key]
+	if !waiting || mark.Done != process.Done {
+		mark = Mark{Since: in.Now, Done: process.Done}
+	}
+	o.Memory.Waiting[key] = mark
+	if left := in.Patience - in.Now.Sub(mark.Since); left > 0 {
+		o.Recheck = sooner(o.Recheck, left)
+		return false
+	}
+	return in.Oldest == nil || *in.Oldest >= in.Patience/2
 }
 
 // sooner is the shorter of two waits, of which 0 is none.
