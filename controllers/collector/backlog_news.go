@@ -32,7 +32,8 @@ func (t toldBacklog) equal(other toldBacklog) bool {
 
 // tell wakes the pools of an app for which the newest answer is news: at once for
 // what changes a condition and for the first job on empty queues; for changed
-// figures at once if the pool is Eager, else once a QuietInterval. Ages are no news.
+// figures at once if the pool is Eager, else once a QuietInterval. Ages are no news, but
+// that one is known is: a queue at rest tells its age only after a while.
 func (b *Backlogs) tell(app types.NamespacedName, p *probe, now time.Time) {
 	for key, pool := range b.pools {
 		if pool.use.App != app {
@@ -54,7 +55,11 @@ func (b *Backlogs) tell(app types.NamespacedName, p *probe, now time.Time) {
 func newsOf(report BacklogReport) toldBacklog {
 	out := toldBacklog{known: !report.MeasuredAt.IsZero(), reason: report.Reason, message: report.Message}
 	for _, depth := range report.Queues {
-		out.figures = append(out.figures, depth.Ready, depth.Delayed, depth.Reserved, depth.DueSoon)
+		var aged int64
+		if depth.OldestSeconds != nil && depth.Ready > 0 {
+			aged = 1
+		}
+		out.figures = append(out.figures, depth.Ready, depth.Delayed, depth.Reserved, depth.DueSoon, aged)
 	}
 	return out
 }
