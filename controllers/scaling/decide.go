@@ -65,8 +65,8 @@ func settle(in Input, memory Memory, wanted demand) Decision {
 	if target < in.Current {
 		size, slowed = memory.shrink(in, target)
 	}
-	n, bound := in.Spec.within(size)
-	if enough, _ := in.Spec.within(target); n != enough {
+	n, _ := in.Spec.within(size)
+	if enough, bound := in.Spec.within(target); n != enough {
 		d.Reason, d.LimitedBy = ReasonScaleDownPending, slowed
 	} else if bound != LimitNone {
 		d.LimitedBy = bound

@@ -158,3 +158,34 @@ func TestSteadyMessage(t *testing.T) {
 		t.Errorf("%d sentences in a steady state: %v", len(said), said)
 	}
 }
+
+// TestARestartChangesNothing: an operator that takes over a pool at rest, with nothing
+// but what the status tells, comes to the same decision in the same words.
+func TestARestartChangesNothing(t *testing.T) {
+	tests := map[string]Spec{
+		"a minimum that is part of a pod": {Min: 1, Max: 10, ProcessesPerPod: 2, ScaleDownWindow: time.Minute},
+		"nothing at all":                  {Max: 10, ScaleDownWindow: time.Minute},
+		"jobs after which workers rest":   {Min: 1, Max: 10, Rest: time.Hour, ExpectedJob: 3 * time.Second},
+	}
+	for name, spec := range tests {
+		t.Run(name, func(t *testing.T) {
+			in := Input{Now: time.Unix(1_800_000_000, 0), Spec: spec, Backlog: &Backlog{}, AgentsReadable: true}
+			var before Decision
+			for range 100 {
+				in.Now = in.Now.Add(Tick)
+				in.Backlog.MeasuredAt = in.Now
+				before = Decide(in)
+				in.Current, in.Memory = before.Processes, before.Memory
+			}
+			in.Memory = Memory{}
+			in.Remembered = Remembered{ServiceTime: before.ServiceTime.Round(time.Second), ArrivalRate: before.ArrivalRate}
+			after := Decide(in)
+			if after.Processes != before.Processes || after.Message != before.Message || after.LimitedBy != before.LimitedBy ||
+				after.ServiceTime.Round(time.Minute) != before.ServiceTime.Round(time.Minute) {
+				t.Errorf("before the restart:\n%d, %s, %q, %s\nafter it:\n%d, %s, %q, %s",
+					before.Processes, before.ServiceTime, before.LimitedBy, before.Message,
+					after.Processes, after.ServiceTime, after.LimitedBy, after.Message)
+			}
+		})
+	}
+}

@@ -47,15 +47,16 @@ func (m Memory) begin(in Input) Memory {
 		assumed = min(assumed, in.Spec.Timeout)
 	}
 	switch {
-	case in.Remembered.ServiceTime > 0:
-		m.Attempts, m.Seconds = rememberedWeight, in.Remembered.ServiceTime.Seconds()
+	case in.Remembered.ServiceTime > in.Spec.Rest:
+		// What is told includes the rest, what is measured does not.
+		m.Attempts, m.Seconds = rememberedWeight, (in.Remembered.ServiceTime - in.Spec.Rest).Seconds()
 	case in.Spec.ExpectedJob > 0:
 		m.Attempts, m.Seconds = toldWeight, in.Spec.ExpectedJob.Seconds()
 	default:
 		m.Attempts, m.Seconds = assumedWeight, assumed.Seconds()
 	}
 	m.Seconds *= m.Attempts
-	m.Shown.ArrivalRate, m.Shown.Service = m.Rate, m.Seconds/m.Attempts
+	m.Shown.ArrivalRate, m.Shown.Service = m.Rate, m.Seconds/m.Attempts+in.Spec.Rest.Seconds()
 	m.Asked = []Asked{{At: in.Now, Processes: in.Current}}
 	return m
 }
