@@ -11,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -106,9 +107,12 @@ func tooEarly(in status.Input, memory *poolMemory) (time.Duration, bool) {
 	return 0, false
 }
 
-// awaitsReports tells whether a running pod is yet to answer this operator which
-// has answered the one before.
+// awaitsReports tells whether a running pod, or the backlog probe, is yet to answer
+// this operator which has answered the one before.
 func awaitsReports(in status.Input) bool {
+	if b := in.Backlog; b.Measured && b.MeasuredAt.IsZero() && meta.IsStatusConditionTrue(in.Worker.Status.Conditions, v1alpha1.ConditionBacklogKnown) {
+		return true
+	}
 	answered := map[types.UID]bool{}
 	for i := range in.Worker.Status.Accounted {
 		answered[in.Worker.Status.Accounted[i].UID] = in.Worker.Status.Accounted[i].Reported

@@ -48,7 +48,7 @@ func Setup(mgr ctrl.Manager, o Options) error {
 		o.Clock = clock.RealClock{}
 	}
 	if o.Backlogs == nil {
-		o.Backlogs = collector.NewBacklogs(collector.BacklogOptions{})
+		o.Backlogs = collector.NewBacklogs(collector.BacklogOptions{Clock: o.Clock})
 	}
 	if err := errors.Join(mgr.Add(o.Collector), mgr.Add(o.Backlogs)); err != nil {
 		return fmt.Errorf("add the collector: %w", err)

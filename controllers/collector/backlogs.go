@@ -13,6 +13,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 
 	"queueworker.dev/queueworker/api/protocol"
@@ -31,6 +32,8 @@ type BacklogOptions struct {
 	// QuietInterval is the shortest time between two wakes of a pool that is not Eager
 	// and whose figures alone have changed. Default: 60 s.
 	QuietInterval time.Duration
+	// Clock tells when an answer came. Default: the real one.
+	Clock clock.PassiveClock
 }
 
 // Backlogs asks backlog probes how many jobs wait: each once an interval, for the
@@ -118,6 +121,9 @@ func NewBacklogs(o BacklogOptions) *Backlogs {
 	o.Interval = cmp.Or(o.Interval, 5*time.Second)
 	o.Timeout = cmp.Or(o.Timeout, 5*time.Second)
 	o.QuietInterval = cmp.Or(o.QuietInterval, time.Minute)
+	if o.Clock == nil {
+		o.Clock = clock.RealClock{}
+	}
 	return &Backlogs{
 		options: o,
 		asker:   &asker{transport: newTransport(o.Timeout), timeout: o.Timeout},
@@ -281,8 +287,9 @@ func (b *Backlogs) ask(ctx context.Context, app types.NamespacedName, p *probe) 
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	p.take(answer, time.Now())
-	b.tell(app, p, time.Now())
+	now := b.options.Clock.Now()
+	p.take(answer, now)
+	b.tell(app, p, now)
 }
 
 // requestOf asks for the queues of all pools of an app.
