@@ -1,0 +1,250 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+
+	"queueworker.dev/queueworker/api/protocol"
+	"queueworker.dev/queueworker/api/v1alpha1"
+	"queueworker.dev/queueworker/controllers/collector"
+	"queueworker.dev/queueworker/controllers/desired"
+	"queueworker.dev/queueworker/controllers/drain"
+	"queueworker.dev/queueworker/controllers/stuck"
+)
+
+func TestDeletionCost(t *testing.T) {
+	tests := map[string]struct {
+		annotation string
+		want       int32
+	}{
+		"none":             {"", 0},
+		"the lowest":       {"-2147483648", drain.MinimumCost},
+		"a user's":         {"100", 100},
+		"no number":        {"low", 0},
+		"too low for one":  {"-2147483649", 0},
+		"too high for one": {"2147483648", 0},
+		"with a sign":      {"+5", 5},
+		"with a space":     {" 5", 0},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Annotations: map[string]string{corev1.PodDeletionCost: tc.annotation}}}
+			if got := deletionCost(pod); got != tc.want {
+				t.Errorf("deletionCost(%q) = %d, want %d", tc.annotation, got, tc.want)
+			}
+		})
+	}
+}
+
+func TestDrainPod(t *testing.T) {
+	const cordon = `{"revision":7,"cordoned":true}`
+	pulled := noon.Add(-2 * time.Second)
+	idle := protocol.Status{ControlRevision: 7, Phase: protocol.PhaseCordoned, Workers: []protocol.Worker{{State: protocol.WorkerStopped}}}
+	tests := map[string]struct {
+		document string
+		change   func(*corev1.Pod)
+		report   collector.PodReport
+		want     drain.Pod
+	}{
+		"a pod that works": {
+			report: collector.PodReport{PulledAt: pulled, Status: &protocol.Status{Phase: protocol.PhaseRunning, Workers: []protocol.Worker{
+				{Job: &protocol.Job{AgeSeconds: 60}}, {}, {Job: &protocol.Job{AgeSeconds: 8}},
+			}}},
+			want: drain.Pod{Ready: true, Running: true, Started: true, Heard: true, LastHeard: pulled, Busy: 2, JobStarted: noon.Add(-10 * time.Second)},
+		},
+		"not heard of": {want: drain.Pod{Ready: true, Running: true, Started: true}},
+		"told to go, and has not heard of it": {
+			document: cordon,
+			report:   collector.PodReport{PulledAt: pulled, Status: &protocol.Status{ControlRevision: 6, Phase: protocol.PhaseRunning}},
+			want:     drain.Pod{Ready: true, Running: true, Started: true, Cordoned: true, Heard: true, LastHeard: pulled},
+		},
+		"obeys an older cordon": {
+			document: `{"revision":9,"cordoned":true}`, report: collector.PodReport{PulledAt: pulled, Status: &idle},
+			want: drain.Pod{Ready: true, Running: true, Started: true, Cordoned: true, Heard: true, LastHeard: pulled},
+		},
+		"obeys and has nothing left": {
+			document: cordon, report: collector.PodReport{PulledAt: pulled, Status: &idle},
+			want: drain.Pod{Ready: true, Running: true, Started: true, Cordoned: true, Heard: true, LastHeard: pulled, Obeys: true, Drained: true},
+		},
+		"obeys and finishes its job": {
+			document: cordon,
+			report: collector.PodReport{PulledAt: pulled, Status: &protocol.Status{ControlRevision: 8, Phase: protocol.PhaseCordoned,
+				Workers: []protocol.Worker{{State: protocol.WorkerRetiring, PID: 9, Job: &protocol.Job{}}}}},
+			want: drain.Pod{Ready: true, Running: true, Started: true, Cordoned: true, Heard: true, LastHeard: pulled, Obeys: true, Busy: 1, JobStarted: pulled},
+		},
+		"an agent that says it is cordoned and was not told so": {
+			report: collector.PodReport{PulledAt: pulled, Status: &idle},
+			want:   drain.Pod{Ready: true, Running: true, Started: true, Heard: true, LastHeard: pulled},
+		},
+		"never scheduled": {
+			change: func(pod *corev1.Pod) {
+				pod.Spec.NodeName, pod.Status = "", corev1.PodStatus{Phase: corev1.PodPending}
+			},
+		},
+		"not ready": {
+			change: func(pod *corev1.Pod) { pod.Status.Conditions[0].Status = corev1.ConditionFalse },
+			want:   drain.Pod{Running: true, Started: true},
+		},
+		"a time that can be believed": {
+			document: cordon,
+			change: func(pod *corev1.Pod) {
+				pod.Annotations[v1alpha1.AnnotationCordonedAt] = "2026-11-23T11:59:00Z"
+				pod.Annotations[corev1.PodDeletionCost] = "-2147483648"
+			},
+			want: drain.Pod{Ready: true, Running: true, Started: true, Cordoned: true, CordonedAt: noon.Add(-time.Minute), DeletionCost: drain.MinimumCost},
+		},
+		"a time that is none": {
+			document: cordon, change: func(pod *corev1.Pod) { pod.Annotations[v1alpha1.AnnotationCordonedAt] = "yesterday" },
+			want: drain.Pod{Ready: true, Running: true, Started: true, Cordoned: true},
+		},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			created := noon.Add(-time.Hour)
+			pod := podOf("a", created)
+			pod.OwnerReferences = []metav1.OwnerReference{{UID: "set", Controller: new(true)}}
+			pod.Annotations = map[string]string{v1alpha1.AnnotationControl: tc.document}
+			tc.want.Name, tc.want.Created, tc.want.ReplicaSet, tc.want.Scheduled = "a", created, "set", true
+			if tc.change != nil {
+				tc.change(pod)
+				tc.want.Scheduled = pod.Spec.NodeName != ""
+			}
+			if diff := cmp.Diff(tc.want, drainPod(pod, tc.report)); diff != "" {
+				t.Errorf("drainPod() differs (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestRollouts(t *testing.T) {
+	progressing := func(status corev1.ConditionStatus, reason string) []appsv1.DeploymentCondition {
+		return []appsv1.DeploymentCondition{{Type: appsv1.DeploymentAvailable}, {Type: appsv1.DeploymentProgressing, Status: status, Reason: reason}}
+	}
+	tests := map[string]struct {
+		status          appsv1.DeploymentStatus
+		rolling, passed bool
+	}{
+		"done":                {status: appsv1.DeploymentStatus{ObservedGeneration: 2, Replicas: 3, UpdatedReplicas: 3}},
+		"not observed yet":    {status: appsv1.DeploymentStatus{ObservedGeneration: 1, Replicas: 3, UpdatedReplicas: 3}, rolling: true},
+		"old pods left":       {status: appsv1.DeploymentStatus{ObservedGeneration: 2, Replicas: 4, UpdatedReplicas: 1, Conditions: progressing("True", "ReplicaSetUpdated")}, rolling: true},
+		"past its deadline":   {status: appsv1.DeploymentStatus{ObservedGeneration: 2, Replicas: 4, UpdatedReplicas: 1, Conditions: progressing("False", "ProgressDeadlineExceeded")}, rolling: true, passed: true},
+		"held up for a quota": {status: appsv1.DeploymentStatus{ObservedGeneration: 2, Replicas: 3, UpdatedReplicas: 3, Conditions: progressing("False", "FailedCreate")}},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			live := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Generation: 2}, Status: tc.status}
+			if rollingOut(live) != tc.rolling || deadlinePassed(live) != tc.passed {
+				t.Errorf("rolling out %t, past its deadline %t; want %t, %t", rollingOut(live), deadlinePassed(live), tc.rolling, tc.passed)
+			}
+		})
+	}
+	live := &appsv1.Deployment{}
+	if got := maxSurge(live); got != 0 {
+		t.Errorf("maxSurge() = %d for a Deployment that says nothing", got)
+	}
+	live.Spec.Replicas = new(int32(10))
+	live.Spec.Strategy.RollingUpdate = &appsv1.RollingUpdateDeployment{}
+	for surge, want := range map[string]int32{"25%": 3, "2": 2, "x": 0} {
+		live.Spec.Strategy.RollingUpdate.MaxSurge = new(intstr.Parse(surge))
+		if got := maxSurge(live); got != want {
+			t.Errorf("maxSurge() = %d for %s of 10, want %d", got, surge, want)
+		}
+	}
+}
+
+func TestRemoval(t *testing.T) {
+	o := poolOf("a", 1)
+	if got := removal(o, 4); got.Replicas != 4 || got.Writes() {
+		t.Errorf("without a Deployment: %+v", got)
+	}
+	o.deployment = &appsv1.Deployment{}
+	o.deployment.Spec.Replicas = new(int32(2))
+	o.deployment.Status = appsv1.DeploymentStatus{Replicas: 2, UpdatedReplicas: 2}
+	for _, name := range []string{"a", "b"} {
+		pod := podOf(name, noon.Add(-time.Hour))
+		o.pods = append(o.pods, pod)
+		o.reports.Pods[pod.UID] = collector.PodReport{PulledAt: noon, Status: &protocol.Status{Phase: protocol.PhaseRunning, Workers: []protocol.Worker{{State: protocol.WorkerBusy, Job: &protocol.Job{}}}}}
+	}
+	got := removal(o, 1)
+	if got.Replicas != 2 || len(got.Cordon) != 1 || got.Reason != drain.Draining || got.Recheck != time.Minute+silenceMargin {
+		t.Errorf("a busy pool that shrinks: %+v", got)
+	}
+	o.worker.Spec.Timeout = &metav1.Duration{}
+	if got := removal(o, 1); got.Recheck != drain.DefaultSilence {
+		t.Errorf("jobs without a timeout are waited for %s, want %s", got.Recheck, drain.DefaultSilence)
+	}
+	o.worker.Spec.Stopped = true
+	if got := removal(o, 0); got.Replicas != 0 || got.Writes() {
+		t.Errorf("a stopped pool: %+v", got)
+	}
+}
+
+func TestPodAnnotations(t *testing.T) {
+	text := func(s string) *string { return &s }
+	tests := map[string]struct {
+		d    decision
+		want map[string]*string
+	}{
+		"nothing": {decision{removal: drain.Plan{Cordon: []string{"b"}, Costs: map[string]int32{"c": 0}}}, map[string]*string{}},
+		"cordoned": {
+			decision{removal: drain.Plan{Cordon: []string{"a"}}, controls: desired.Controls{Pods: map[string]string{"a": "{}"}}},
+			map[string]*string{v1alpha1.AnnotationCordonedAt: text("2026-11-23T12:00:00Z"), v1alpha1.AnnotationControl: text("{}")},
+		},
+		"ready to go":          {decision{removal: drain.Plan{Costs: map[string]int32{"a": drain.MinimumCost}}}, map[string]*string{corev1.PodDeletionCost: text("-2147483648")}},
+		"called back":          {decision{removal: drain.Plan{Uncordon: []string{"a"}, Costs: map[string]int32{"a": 0}}}, map[string]*string{v1alpha1.AnnotationCordonedAt: nil, corev1.PodDeletionCost: nil}},
+		"restarted when stuck": {decision{stuck: stuck.Output{Restart: []string{"a"}}}, map[string]*string{v1alpha1.AnnotationRestartedAt: text("2026-11-23T12:00:00Z")}},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			if diff := cmp.Diff(tc.want, podAnnotations(&observation{now: noon}, tc.d, "a")); diff != "" {
+				t.Errorf("podAnnotations() differs (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestMemoryBehind(t *testing.T) {
+	tests := map[string]struct {
+		pod, written, deployment, applied string
+		want                              bool
+	}{
+		"nothing was written":            {pod: "5", deployment: "5"},
+		"both are seen":                  {pod: "7", written: "7", deployment: "9", applied: "8"},
+		"the pod is not":                 {pod: "99", written: "100", want: true},
+		"the Deployment is not":          {deployment: "99", applied: "100", want: true},
+		"the pod was gone when written":  {pod: "5", written: ""},
+		"a Deployment that is gone":      {applied: "100"},
+		"versions that cannot be told":   {pod: "x", written: "y"},
+		"one that is newer is no matter": {pod: "100", written: "99"},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			pod := podOf("a", noon)
+			pod.ResourceVersion = tc.pod
+			o := &observation{pods: []*corev1.Pod{pod}}
+			if tc.deployment != "" {
+				o.deployment = &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{ResourceVersion: tc.deployment}}
+			}
+			memory := &poolMemory{deploymentVersion: tc.applied}
+			memory.wrote(pod.UID, tc.written)
+			memory.wrote("gone", "1000")
+			for look := range 2 {
+				if got := memory.behind(o); got != tc.want {
+					t.Errorf("behind() = %t at look %d, want %t", got, look, tc.want)
+				}
+			}
+			if _, still := memory.podVersions["gone"]; still {
+				t.Error("a pod that is gone is remembered")
+			}
+		})
+	}
+}
