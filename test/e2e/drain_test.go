@@ -24,12 +24,15 @@ import (
 var swing = struct {
 	removals        int
 	highest, lowest int
+	// step is how many pods are started at once.
+	step int
 	// jobs are how many seconds they take, in turn.
 	jobs string
 }{
 	removals: lab.Either(300, 30),
-	highest:  lab.Either(26, 7),
+	highest:  lab.Either(21, 7),
 	lowest:   1,
+	step:     6,
 	// The last is longer than the grace period Kubernetes gives by itself.
 	jobs: lab.Either("0.2,1,0.5,4,2,0.2,1,0.5,3,0.2,1,0.5,2,0.2,40", "0.2,1,0.5,4,2,0.2,1,0.5,3,0.2,1,6"),
 }
@@ -104,39 +107,16 @@ func deploymentPool(l *lab.Lab) subject {
 // swingPool swings a pool and says in a sentence what came of its jobs.
 func swingPool(l *lab.Lab, p subject) string {
 	l.Helper()
-	seen := map[string]bool{}
-	// look counts the pods that are there and those that were removed, and sees to it
-	// that there is work.
-	look := func() (there, running, removed int) {
-		keepBusy(l)
-		pods := podsOf(l, p.labels)
-		for i := range pods {
-			seen[string(pods[i].UID)] = true
-			if pods[i].Status.Phase == corev1.PodRunning {
-				running++
-			}
-		}
-		return len(pods), running, len(seen) - len(pods)
-	}
+	s := &swinging{l, p, map[string]bool{}}
 	began, removed := time.Now(), 0
 	for turn := 0; removed < swing.removals; turn++ {
-		starts := l.Truth("swing").Starts
-		p.resize(swing.highest)
-		l.Eventually("all pods have jobs", 3*time.Minute, func() (bool, string) {
-			there, running, _ := look()
-			return there == swing.highest && running == there && l.Truth("swing").Starts >= starts+int64(swing.highest), fmt.Sprintf("%d pods, %d run", there, running)
-		})
-		p.resize(swing.lowest)
+		s.climb()
 		// Every third time the pods are wanted back while they are being removed.
 		enough := swing.lowest
 		if turn%3 == 2 {
 			enough = swing.highest - 1
 		}
-		l.Eventually(fmt.Sprintf("no more than %d pods are left", enough), 3*time.Minute, func() (bool, string) {
-			var there, running int
-			there, running, removed = look()
-			return there <= enough, fmt.Sprintf("%d pods, %d run", there, running)
-		})
+		removed = s.fall(enough)
 	}
 	took := time.Since(began)
 	p.resize(swing.highest)
@@ -146,6 +126,64 @@ func swingPool(l *lab.Lab, p subject) string {
 	}
 	return fmt.Sprintf("%d pods removed in %s, %d jobs interrupted of %d (%d starts, %d ends)",
 		removed, took.Round(time.Second), truth.Starts-truth.Ends, truth.Dispatched, truth.Starts, truth.Ends)
+}
+
+// swinging is a pool on its way up and down.
+type swinging struct {
+	*lab.Lab
+	subject
+	// seen are the pods there ever were, by UID.
+	seen map[string]bool
+}
+
+// look counts the pods that are there and those that run, and sees to it that there
+// is work.
+func (s *swinging) look() (there, running int) {
+	s.Helper()
+	keepBusy(s.Lab)
+	pods := podsOf(s.Lab, s.labels)
+	for i := range pods {
+		s.seen[string(pods[i].UID)] = true
+		if pods[i].Status.Phase == corev1.PodRunning {
+			running++
+		}
+	}
+	return len(pods), running
+}
+
+// climb makes the pool as large as it gets, step by step, and waits until all of it
+// is at work.
+func (s *swinging) climb() {
+	s.Helper()
+	for size := 0; size < swing.highest; {
+		size = min(size+swing.step, swing.highest)
+		if there, _ := s.look(); there >= size {
+			continue
+		}
+		s.resize(size)
+		s.Eventually(fmt.Sprintf("%d pods run", size), 3*time.Minute, func() (bool, string) {
+			there, running := s.look()
+			return there == size && running == size, fmt.Sprintf("%d pods, %d run", there, running)
+		})
+	}
+	starts := s.Truth("swing").Starts
+	s.Eventually("as many jobs were begun as there are pods", 3*time.Minute, func() (bool, string) {
+		s.look()
+		return s.Truth("swing").Starts >= starts+int64(swing.highest), fmt.Sprintf("%+v", s.Truth("swing"))
+	})
+}
+
+// fall makes the pool as small as it gets, waits until no more than enough pods are
+// left, and returns how many were removed so far in all.
+func (s *swinging) fall(enough int) (removed int) {
+	s.Helper()
+	s.resize(swing.lowest)
+	s.Eventually(fmt.Sprintf("no more than %d pods are left", enough), 3*time.Minute, func() (bool, string) {
+		there, running := s.look()
+		removed = len(s.seen) - there
+		return there <= enough, fmt.Sprintf("%d pods, %d run", there, running)
+	})
+	return removed
 }
 
 // keepBusy puts jobs on the queue so that some wait all the time.

@@ -71,51 +71,67 @@ func outage(l *lab.Lab, stop, resume func()) {
 	// outage begins and when it ends.
 	l.Dispatch(lab.Jobs{Kind: "slow", Arg: "1", Count: lab.Either(900, 180), Tries: 100, Run: "load"})
 	l.Eventually("all processes work", 2*time.Minute, func() (bool, string) {
-		status := l.Worker("emails").Status
-		return status.Busy == size && condition(l, "emails", v1alpha1.ConditionBacklogKnown).Status == metav1.ConditionTrue, fmt.Sprintf("%+v", status)
+		worker := l.Worker("emails")
+		return worker.Status.Busy == size && following(worker), fmt.Sprintf("%+v", worker.Status)
 	})
 	before := restarts(l)
 
-	sizes := map[string]bool{}
-	sample := func() *v1alpha1.QueueWorker {
-		worker, deployment := l.Worker("emails"), &appsv1.Deployment{}
-		l.Get("emails-worker", deployment)
-		sizes[fmt.Sprintf("desired %d, replicas %d", worker.Status.Desired, *deployment.Spec.Replicas)] = true
-		return worker
-	}
 	stop()
 	began, length := time.Now(), lab.Either(2*time.Minute, 20*time.Second)
-	var told time.Duration
-	l.Eventually("the outage is told and over", length+time.Minute, func() (bool, string) {
-		worker := sample()
-		known := meta.FindStatusCondition(worker.Status.Conditions, v1alpha1.ConditionBacklogKnown)
-		active := meta.FindStatusCondition(worker.Status.Conditions, v1alpha1.ConditionScalingActive)
-		if known.Status == metav1.ConditionFalse && active.Status == metav1.ConditionFalse && told == 0 {
-			told = time.Since(began)
-			l.Logf("told after %s: %s: %s / %s: %s", told.Round(100*time.Millisecond), known.Reason, known.Message, active.Reason, active.Message)
-			if known.Reason != v1alpha1.ReasonUnreachable || !strings.HasSuffix(known.Message, ".") {
-				l.Errorf("the condition says %s: %q, want %s and a sentence", known.Reason, known.Message, v1alpha1.ReasonUnreachable)
-			}
+	sizes := map[string]bool{}
+	l.Eventually("the outage is told", 30*time.Second, func() (bool, string) {
+		return outageTold(sampled(l, sizes)), fmt.Sprintf("%+v", l.Worker("emails").Status.Conditions)
+	})
+	told, known := time.Since(began), condition(l, "emails", v1alpha1.ConditionBacklogKnown)
+	if known.Reason != v1alpha1.ReasonUnreachable || !strings.Contains(known.Message, "cannot be reached: ") || !strings.HasSuffix(known.Message, ".") {
+		l.Errorf("the condition says %s: %q, want %s and a sentence with the cause", known.Reason, known.Message, v1alpha1.ReasonUnreachable)
+	}
+	l.Logf("told after %s: %s: %s", told.Round(100*time.Millisecond), known.Reason, known.Message)
+	l.Eventually("the outage lasts long enough", length, func() (bool, string) {
+		worker := sampled(l, sizes)
+		if !outageTold(worker) {
+			l.Errorf("in the middle of the outage the conditions are %+v", worker.Status.Conditions)
 		}
-		return told > 0 && time.Since(began) >= length, fmt.Sprintf("%+v", known)
+		return time.Since(began) >= length, ""
 	})
 	resume()
 	resumed := time.Now()
-	l.Eventually("the backlog is known again", 30*time.Second, func() (bool, string) {
-		conditions := sample().Status.Conditions
-		return meta.IsStatusConditionTrue(conditions, v1alpha1.ConditionBacklogKnown) && meta.IsStatusConditionTrue(conditions, v1alpha1.ConditionScalingActive),
-			fmt.Sprintf("%+v", conditions)
+	l.Eventually("the size follows the backlog again", 30*time.Second, func() (bool, string) {
+		worker := sampled(l, sizes)
+		return following(worker), fmt.Sprintf("%+v", worker.Status.Conditions)
 	})
-	known := time.Since(resumed)
+	again := time.Since(resumed)
 	if want := fmt.Sprintf("desired %d, replicas %d", size, size); len(sizes) != 1 || !sizes[want] {
 		l.Errorf("the sizes seen are %v, want none but %s", sizes, want)
 	}
-	everyJobEnds(l, "load", 5*time.Minute)
+	everyJobEnds(l, "load", 8*time.Minute)
 	if after := restarts(l); !slices.Equal(before, after) {
 		l.Errorf("the operator and the probe were\n%v, and are now\n%v", before, after)
 	}
 	l.Logf("out for %s at %d processes, known again %s after the end, all %d jobs done %s after it",
-		length, size, known.Round(100*time.Millisecond), l.Truth("load").Dispatched, time.Since(resumed).Round(time.Second))
+		length, size, again.Round(100*time.Millisecond), l.Truth("load").Dispatched, time.Since(resumed).Round(time.Second))
+}
+
+// sampled is the pool now; its sizes are noted.
+func sampled(l *lab.Lab, sizes map[string]bool) *v1alpha1.QueueWorker {
+	l.Helper()
+	worker, deployment := l.Worker("emails"), &appsv1.Deployment{}
+	l.Get("emails-worker", deployment)
+	sizes[fmt.Sprintf("desired %d, replicas %d", worker.Status.Desired, *deployment.Spec.Replicas)] = true
+	return worker
+}
+
+// outageTold tells whether a pool says that it does not know its backlog and therefore
+// keeps its size.
+func outageTold(worker *v1alpha1.QueueWorker) bool {
+	return meta.IsStatusConditionFalse(worker.Status.Conditions, v1alpha1.ConditionBacklogKnown) &&
+		meta.IsStatusConditionFalse(worker.Status.Conditions, v1alpha1.ConditionScalingActive)
+}
+
+// following tells whether a pool says that it knows its backlog and that its size follows.
+func following(worker *v1alpha1.QueueWorker) bool {
+	return meta.IsStatusConditionTrue(worker.Status.Conditions, v1alpha1.ConditionBacklogKnown) &&
+		meta.IsStatusConditionTrue(worker.Status.Conditions, v1alpha1.ConditionScalingActive)
 }
 
 // everyJobEnds waits until each job of a run has succeeded at least once, and expects

@@ -40,7 +40,7 @@ func (l *Lab) StartPostgreSQL() *PostgreSQL {
 	p := &PostgreSQL{lab: l, account: l.postgresAccount()}
 	var err error
 	// Above t.TempDir stand directories that another user may not enter.
-	if p.directory, err = os.MkdirTemp("", "postgresql-"); err == nil { //nolint:usetesting // see above
+	if p.directory, err = os.MkdirTemp("", "postgresql-"); err == nil {
 		err = os.Chown(p.directory, int(p.account.Uid), int(p.account.Gid))
 	}
 	if err != nil {

@@ -47,7 +47,11 @@ func (l *Lab) StartRedis() {
 		Ports:    []corev1.ServicePort{{Port: 6379, TargetPort: intstr.FromInt32(6379)}},
 	}}
 	l.Create(pod, service)
-	l.Redis = redis.NewClient(&redis.Options{Addr: net.JoinHostPort(l.PodIP("redis"), "6379")})
+	l.Redis = redis.NewClient(&redis.Options{
+		Addr: net.JoinHostPort(l.PodIP("redis"), "6379"),
+		// It shares the node with pods that start by the dozen.
+		DialTimeout: 30 * time.Second, ReadTimeout: 30 * time.Second,
+	})
 	l.Cleanup(func() {
 		if err := l.Redis.Close(); err != nil {
 			l.Logf("close the connection to Redis: %v", err)
