@@ -148,6 +148,11 @@ func probe(app *v1alpha1.QueueApp, worker *corev1.Container, volumes []corev1.Vo
 		mounts[i].ReadOnly = true
 	}
 	env := slices.DeleteFunc(worker.Env, func(e corev1.EnvVar) bool { return e.Name == protocol.ProbeEnv || e.Name == protocol.PodUIDEnv })
+	for i := range env {
+		if from := env[i].ValueFrom; from != nil && from.ResourceFieldRef != nil {
+			from.ResourceFieldRef.ContainerName = "" // its own, whose name is another
+		}
+	}
 	env = append(env,
 		corev1.EnvVar{Name: protocol.ProbeEnv, Value: encodeProbe(app)},
 		corev1.EnvVar{Name: protocol.PodUIDEnv, ValueFrom: &corev1.EnvVarSource{FieldRef: &corev1.ObjectFieldSelector{FieldPath: "metadata.uid"}}},
