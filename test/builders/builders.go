@@ -57,6 +57,12 @@ func (b *App) Driver(driver v1alpha1.Driver) *App {
 	return b
 }
 
+// HTTP has the backlog measured by an endpoint.
+func (b *App) HTTP(url string) *App {
+	b.Driver(v1alpha1.DriverHTTP).obj.Spec.Connection.HTTP = &v1alpha1.HTTPBackend{URL: url}
+	return b
+}
+
 // MaxProcesses caps the processes of all QueueWorkers.
 func (b *App) MaxProcesses(n int32) *App { b.obj.Spec.MaxProcesses = &n; return b }
 
@@ -160,8 +166,6 @@ func (b *Worker) Spec(change func(*v1alpha1.QueueWorkerSpec)) *Worker {
 	return b
 }
 
-// MaxJobs sets after how many jobs a process is replaced.
-
 // Autoscaling sizes the pool between two bounds.
 func (b *Worker) Autoscaling(lowest, highest int32, change func(*v1alpha1.Autoscaling)) *Worker {
 	auto := &v1alpha1.Autoscaling{MinProcesses: &lowest, MaxProcesses: highest}
@@ -172,6 +176,7 @@ func (b *Worker) Autoscaling(lowest, highest int32, change func(*v1alpha1.Autosc
 	return b
 }
 
+// MaxJobs sets after how many jobs a process is replaced.
 func (b *Worker) MaxJobs(n int32) *Worker { b.obj.Spec.MaxJobs = n; return b }
 
 // MaxTime sets after how long a process is replaced.

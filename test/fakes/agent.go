@@ -40,6 +40,7 @@ type Agent struct {
 	exits    int64
 	token    string
 	podToken string
+	heard    bool
 	muted    bool
 	closed   bool
 	restart  *containerEnd

@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package fakes stands in for what a control plane without machines lacks: nodes
-// with a kubelet, and the agents in worker pods. Everything else (apiserver,
+// with a kubelet, the agents in worker pods, and the backlog probes. Everything else (apiserver,
 // Deployment and ReplicaSet controllers, scheduler, garbage collector) is real.
 //
 // A pod of the fake kubelet goes through what the real one's goes through, in

@@ -45,6 +45,7 @@ type Kubelet struct {
 	workers  map[types.UID]*podWorker
 	troubles map[string]Trouble
 	history  []*Agent
+	backends map[string]*Backend
 	running  sync.WaitGroup
 	ctx      context.Context
 }
@@ -83,7 +84,7 @@ func StartKubelet(ctx context.Context, config *rest.Config, options Options) (*K
 		return nil, fmt.Errorf("make the fake kubelet's client: %w", err)
 	}
 	k := &Kubelet{client: client, options: options, ctx: ctx,
-		workers: map[types.UID]*podWorker{}, troubles: map[string]Trouble{}}
+		workers: map[types.UID]*podWorker{}, troubles: map[string]Trouble{}, backends: map[string]*Backend{}}
 	for i := range options.Nodes {
 		if err := k.registerNode(fmt.Sprintf("fake-node-%d", i)); err != nil {
 			return nil, err
@@ -167,7 +168,7 @@ func (k *Kubelet) Agents(namespace, prefix string) []*Agent {
 	defer k.mu.Unlock()
 	byName := map[string]*Agent{}
 	for _, worker := range k.workers {
-		if agent := worker.currentAgent(); agent != nil && worker.namespace == namespace && strings.HasPrefix(worker.name, prefix) {
+		if agent, is := worker.currentAgent().(*Agent); is && worker.namespace == namespace && strings.HasPrefix(worker.name, prefix) {
 			byName[worker.name] = agent
 		}
 	}

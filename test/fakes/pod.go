@@ -21,6 +21,22 @@ const (
 	agentReserve = 3 * time.Second
 )
 
+// program is what runs in a pod: an Agent or a backlog probe.
+type program interface {
+	IP() string
+	Ready() bool
+	// read gives it the control files as they are now.
+	read(files map[string]string)
+	// takeRestart tells how its container has ended since the last call; nil if it has not.
+	takeRestart() *containerEnd
+	// terminate asks it to end; the channel is closed when it has.
+	terminate() <-chan struct{}
+	// lastWord is its termination message.
+	lastWord() string
+	// stop ends it at once.
+	stop()
+}
+
 // podWorker lives one pod's life.
 type podWorker struct {
 	kubelet         *Kubelet
@@ -32,7 +48,7 @@ type podWorker struct {
 
 	mu    sync.Mutex
 	pod   *corev1.Pod
-	agent *Agent
+	agent program
 
 	// Only run's goroutine uses these.
 	restarts    int32
@@ -69,13 +85,13 @@ func (w *podWorker) poke() {
 // kill ends the pod at once, without a last word.
 func (w *podWorker) kill() { w.killOnce.Do(func() { close(w.killed) }) }
 
-func (w *podWorker) currentAgent() *Agent {
+func (w *podWorker) currentAgent() program {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.agent
 }
 
-func (w *podWorker) setAgent(agent *Agent) {
+func (w *podWorker) setAgent(agent program) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.agent = agent
@@ -120,13 +136,12 @@ func (w *podWorker) sync(ctx context.Context, pod *corev1.Pod) time.Duration {
 			return retryStart
 		}
 		var err error
-		agent, err = startAgent(pod, w.volumeOf(pod), w.poke)
+		agent, err = w.start(pod)
 		if err != nil {
 			w.write(ctx, w.pendingStatus(pod, map[string]Trouble{workerContainer(pod).Name: {"RunContainerError", err.Error()}}))
 			return retryStart
 		}
 		w.setAgent(agent)
-		w.kubelet.remember(agent)
 		w.started = metav1.Now()
 	}
 	if end := agent.takeRestart(); end != nil {
@@ -139,6 +154,23 @@ func (w *podWorker) sync(ctx context.Context, pod *corev1.Pod) time.Duration {
 	agent.read(w.volumeOf(pod))
 	w.write(ctx, w.runningStatus(pod, agent))
 	return w.kubelet.options.SyncPeriod
+}
+
+// start starts what runs in the pod.
+func (w *podWorker) start(pod *corev1.Pod) (program, error) {
+	config, err := probeConfig(pod)
+	if err != nil {
+		return nil, err
+	}
+	if config != nil {
+		return startProbe(pod, w.kubelet.Backend(config.Namespace, config.App))
+	}
+	agent, err := startAgent(pod, w.volumeOf(pod), w.poke)
+	if err != nil {
+		return nil, err
+	}
+	w.kubelet.remember(agent)
+	return agent, nil
 }
 
 // terminate asks the agent to end, waits for its jobs as long as the grace period

@@ -145,7 +145,7 @@ func (w *podWorker) pendingStatus(pod *corev1.Pod, troubles map[string]Trouble) 
 }
 
 // runningStatus is that of a pod whose containers run.
-func (w *podWorker) runningStatus(pod *corev1.Pod, agent *Agent) corev1.PodStatus {
+func (w *podWorker) runningStatus(pod *corev1.Pod, agent program) corev1.PodStatus {
 	ready := agent.Ready()
 	status := corev1.PodStatus{
 		Phase:      corev1.PodRunning,
@@ -174,7 +174,7 @@ func (w *podWorker) runningStatus(pod *corev1.Pod, agent *Agent) corev1.PodStatu
 }
 
 // endedStatus is that of a pod whose containers have ended well.
-func (w *podWorker) endedStatus(pod *corev1.Pod, agent *Agent) corev1.PodStatus {
+func (w *podWorker) endedStatus(pod *corev1.Pod, agent program) corev1.PodStatus {
 	status := w.runningStatus(pod, agent)
 	status.Phase = corev1.PodSucceeded
 	status.Conditions = conditions(true, false)

@@ -30,7 +30,10 @@ func (a *Agent) read(files map[string]string) {
 
 // obey brings the slots to what the document asks for.
 func (a *Agent) obey(control protocol.Control) {
-	if a.tokenChanged(&a.token, control.RestartToken) || a.tokenChanged(&a.podToken, control.PodRestartToken) {
+	pool, own := tokenChanged(&a.token, control.RestartToken), tokenChanged(&a.podToken, control.PodRestartToken)
+	first := !a.heard
+	a.heard = true
+	if (pool || own) && !first {
 		for i := range a.status.Workers {
 			a.retire(&a.status.Workers[i], protocol.ExitRestartRequested)
 		}
@@ -63,15 +66,15 @@ func asked(control protocol.Control) (protocol.Phase, protocol.WorkerState, prot
 	return protocol.PhaseRunning, "", ""
 }
 
-// tokenChanged remembers a token and tells whether it asks for a restart: the
-// first one seen does not, nor does an empty one.
-func (a *Agent) tokenChanged(last *string, token string) bool {
+// tokenChanged remembers a token and tells whether it differs from the last one; an
+// empty one says nothing. The tokens of the first document are what others are
+// compared with.
+func tokenChanged(last *string, token string) bool {
 	if token == "" || token == *last {
 		return false
 	}
-	before := *last
 	*last = token
-	return before != ""
+	return true
 }
 
 // retire ends a slot's process after its job: at once if it has none.

@@ -52,9 +52,30 @@ func (g generator) worker(namespace, name string, apps []string) *v1alpha1.Queue
 		s.Processes = new(pick(g, int32(0), 1, 1, 2, 3) * s.ProcessesPerPod)
 		s.Stopped, s.Paused = g.chance(1), g.chance(2)
 		s.Force, s.Verbose = g.chance(3), g.chance(3)
+		if g.chance(3) {
+			s.Autoscaling = g.autoscaling(s.ProcessesPerPod)
+		}
+		if g.chance(3) {
+			s.Priority = pick(g, int32(-1000), -1, 1, 1000)
+		}
 		g.options(s)
 		g.placement(s)
 	}).Obj()
+}
+
+// autoscaling makes one of few pods, as long as nothing waits.
+func (g generator) autoscaling(perPod int32) *v1alpha1.Autoscaling {
+	auto := &v1alpha1.Autoscaling{MinProcesses: new(pick(g, int32(0), 0, 1)), MaxProcesses: pick(g, int32(1), 2, 15) * perPod}
+	if g.chance(5) {
+		auto.TargetWait = &metav1.Duration{Duration: pick(g, time.Second, 5*time.Minute, 24*time.Hour)}
+	}
+	if g.chance(3) {
+		auto.ExpectedJobTime = &metav1.Duration{Duration: pick(g, time.Millisecond, 2500*time.Millisecond, time.Hour)}
+	}
+	if g.chance(5) {
+		auto.ScaleDown = &v1alpha1.ScaleDown{Window: &metav1.Duration{Duration: pick(g, 0, time.Minute)}, Step: pick(g, int32(0), 1, 64)}
+	}
+	return auto
 }
 
 func (g generator) options(s *v1alpha1.QueueWorkerSpec) {
@@ -109,8 +130,14 @@ func (g generator) app(namespace, name string) *v1alpha1.QueueApp {
 	if g.chance(3) {
 		b.Custom("/bin/worker", "--queue=$(QUEUEWORKER_QUEUE)")
 		b.Args("--loop")
-	} else if g.chance(5) {
-		b.Connection("redis")
+		if g.chance(5) {
+			b.HTTP("http://queues.example.com/backlog")
+		}
+	} else if g.chance(7) {
+		b.Connection("redis").Driver(pick(g, v1alpha1.DriverRedis, v1alpha1.DriverDatabase, v1alpha1.DriverNone))
+	}
+	if g.chance(4) {
+		b.MaxProcesses(pick(g, int32(1), 7, 100, 100000))
 	}
 	return b.Template(g.template).Obj()
 }

@@ -30,6 +30,9 @@ import (
 // agentImage is the agent image of operators that are not told another.
 const agentImage = "registry.example.com/queueworker/agent:1"
 
+// probeImage is the image of the operators' backlog probes.
+const probeImage = "registry.example.com/queueworker/backlog:1.0.0"
+
 // pullInterval is how often the operators of the tests ask the agents, so that
 // tests need not wait for the real interval.
 const pullInterval = 300 * time.Millisecond
@@ -134,10 +137,14 @@ func newManager(config *rest.Config, options operatorOptions) (ctrl.Manager, err
 	if interval == 0 {
 		interval = pullInterval
 	}
+	backlogs := collector.BacklogOptions{Interval: interval, QuietInterval: time.Second}
+	if options.clock != nil {
+		backlogs.Clock = options.clock
+	}
 	setup := controllers.Options{
 		AgentImage:         options.agentImage,
-		ProbeImage:         "registry.example.com/queueworker/backlog:1.0.0",
-		Backlogs:           collector.NewBacklogs(collector.BacklogOptions{Interval: interval, QuietInterval: time.Second}),
+		ProbeImage:         probeImage,
+		Backlogs:           collector.NewBacklogs(backlogs),
 		Concurrency:        8,
 		Collector:          collector.New(collector.Options{Interval: interval, ReportInterval: time.Second, Log: operatorLog.WithName("collector")}),
 		SkipNameValidation: true,

@@ -17,8 +17,10 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 
+	"queueworker.dev/queueworker/api/protocol"
 	"queueworker.dev/queueworker/api/v1alpha1"
 	"queueworker.dev/queueworker/test/builders"
+	"queueworker.dev/queueworker/test/fakes"
 )
 
 // worldSize is how many QueueWorkers there are in the tests of a world at rest.
@@ -34,9 +36,18 @@ func TestAWorldAtRestIsNotWrittenTo(t *testing.T) {
 	namespace := newNamespace(t)
 	g := newGenerator(t)
 	var apps []string
+	var measured []*fakes.Backend
 	for i := range 12 {
 		apps = append(apps, fmt.Sprintf("app-%d", i))
-		create(t, g.app(namespace, apps[i]))
+		app := g.app(namespace, apps[i])
+		create(t, app)
+		if c := app.Spec.Connection; c != nil && c.Driver != "" && c.Driver != v1alpha1.DriverNone {
+			measured = append(measured, kubelet.Backend(namespace, apps[i]))
+			measured[len(measured)-1].Set(protocol.QueueDepth{Queue: "default", Delayed: int64(i), NextDueSeconds: new(7200.0), Failed: new(int64(3))})
+		}
+	}
+	if len(measured) < 4 {
+		t.Fatalf("only %d of the QueueApps have a backlog that is measured", len(measured))
 	}
 	for i := range worldSize {
 		create(t, g.worker(namespace, fmt.Sprintf("w%d", i), apps))
@@ -44,7 +55,7 @@ func TestAWorldAtRestIsNotWrittenTo(t *testing.T) {
 	clock := &offsetClock{}
 	options := operatorOptions{namespaces: []string{namespace}, clock: clock, interval: 5 * time.Second}
 	first := startOperator(t, options)
-	settle(t, namespace, clock, first)
+	settle(t, namespace, clock, first, measured)
 
 	t.Run("a second reconcile", func(t *testing.T) {
 		from := mark(t)
@@ -88,7 +99,7 @@ func TestAWorldAtRestIsNotWrittenTo(t *testing.T) {
 
 // settle waits until every pool is as wanted and what rides along with later
 // writes has been written.
-func settle(t *testing.T, namespace string, clock *offsetClock, o *operator) {
+func settle(t *testing.T, namespace string, clock *offsetClock, o *operator, backends []*fakes.Backend) {
 	t.Helper()
 	within(t, 3*time.Minute, "every pool is as wanted", func(ctx context.Context) error {
 		workers := &v1alpha1.QueueWorkerList{}
@@ -106,6 +117,9 @@ func settle(t *testing.T, namespace string, clock *offsetClock, o *operator) {
 	})
 	for range 5 {
 		clock.forward(2 * v1alphaReportInterval)
+		// What was measured before is too old now.
+		waitAsked(t, backends)
+		reconcileAll(t, namespace)
 		from := mark(t)
 		reconcileAll(t, namespace)
 		if writes := writesBetween(t, o, from, mark(t)); len(writes) == 0 {
@@ -113,6 +127,20 @@ func settle(t *testing.T, namespace string, clock *offsetClock, o *operator) {
 		}
 	}
 	t.Fatal("the operator still writes after five passes over an unchanged world")
+}
+
+// waitAsked waits until each of some backends has been asked again.
+func waitAsked(t *testing.T, backends []*fakes.Backend) {
+	t.Helper()
+	for _, backend := range backends {
+		before := backend.Asked()
+		eventually(t, "the backlogs are measured", func(context.Context) error {
+			if backend.Asked() < before+2 {
+				return fmt.Errorf("asked %d times, want %d", backend.Asked(), before+2)
+			}
+			return nil
+		})
+	}
 }
 
 // v1alphaReportInterval is within which time changing figures are written.
@@ -144,16 +172,20 @@ func waitReconciled(t *testing.T, o *operator, n int) {
 	waitReconciledSince(t, o.before, n)
 }
 
-// waitReconciledSince waits until n reconciles have been done and no more follow.
+// waitReconciledSince waits until n reconciles have been done and no more follow, but
+// for those of pools that look again every few seconds.
 func waitReconciledSince(t *testing.T, before float64, n int) {
 	t.Helper()
-	last, since := 0.0, time.Now()
+	last, since, done := 0.0, time.Now(), time.Time{}
 	within(t, 2*time.Minute, "the reconciles", func(context.Context) error {
 		now := reconciles(t)
 		if now != last {
 			last, since = now, time.Now()
 		}
-		if now-before < float64(n) || time.Since(since) < 1500*time.Millisecond {
+		if now-before >= float64(n) && done.IsZero() {
+			done = time.Now()
+		}
+		if done.IsZero() || time.Since(since) < 1500*time.Millisecond && time.Since(done) < 5*time.Second {
 			return fmt.Errorf("%g of %d are done, the last one %s ago", now-before, n, time.Since(since))
 		}
 		return nil

@@ -1,0 +1,136 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package fakes
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"queueworker.dev/queueworker/api/protocol"
+)
+
+// Backend plays the queues of one QueueApp. They are empty until a test says
+// otherwise, and outlive the probes that ask for them.
+type Backend struct {
+	mu      sync.Mutex
+	queues  map[string]protocol.QueueDepth
+	reason  protocol.BacklogError
+	message string
+	asked   int
+}
+
+// Backend is the backend of a QueueApp.
+func (k *Kubelet) Backend(namespace, app string) *Backend {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	key := namespace + "/" + app
+	if k.backends[key] == nil {
+		k.backends[key] = &Backend{queues: map[string]protocol.QueueDepth{}}
+	}
+	return k.backends[key]
+}
+
+// Set says what queues hold from now on.
+func (b *Backend) Set(queues ...protocol.QueueDepth) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, queue := range queues {
+		b.queues[queue.Queue] = queue
+	}
+}
+
+// Fail makes the backend unreadable for a reason; none mends it.
+func (b *Backend) Fail(reason protocol.BacklogError, message string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.reason, b.message = reason, message
+}
+
+// Asked is how often a probe was asked.
+func (b *Backend) Asked() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.asked
+}
+
+// answer is what a probe answers.
+func (b *Backend) answer(request protocol.BacklogRequest, pod string) protocol.Backlog {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.asked++
+	out := protocol.Backlog{Version: protocol.Version, Probe: "fake", PodUID: pod, Backend: "a fake", Reason: b.reason, Message: b.message}
+	if b.reason != "" {
+		return out
+	}
+	for _, name := range request.Queues {
+		depth := b.queues[name]
+		depth.Queue = name
+		out.Queues = append(out.Queues, depth)
+	}
+	return out
+}
+
+// probe plays the backlog probe of one pod.
+type probe struct {
+	server *http.Server
+	ip     string
+	ended  chan struct{}
+}
+
+// probeConfig is the configuration of a probe's pod; nil if it is none.
+func probeConfig(pod *corev1.Pod) (*protocol.ProbeConfig, error) {
+	for _, variable := range workerContainer(pod).Env {
+		if variable.Name != protocol.ProbeEnv {
+			continue
+		}
+		config := &protocol.ProbeConfig{}
+		if err := json.Unmarshal([]byte(strings.ReplaceAll(variable.Value, "$$", "$")), config); err != nil {
+			return nil, fmt.Errorf("read %s: %w", protocol.ProbeEnv, err)
+		}
+		if config.Driver == "" {
+			return nil, errors.New(protocol.ProbeEnv + " names no driver")
+		}
+		return config, nil
+	}
+	return nil, nil
+}
+
+func startProbe(pod *corev1.Pod, backend *Backend) (*probe, error) {
+	listener, ip, err := listen()
+	if err != nil {
+		return nil, err
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST "+protocol.BacklogPath, func(response http.ResponseWriter, request *http.Request) {
+		var question protocol.BacklogRequest
+		if err := json.NewDecoder(request.Body).Decode(&question); err != nil {
+			http.Error(response, err.Error(), http.StatusBadRequest)
+			return
+		}
+		_ = json.NewEncoder(response).Encode(backend.answer(question, string(pod.UID)))
+	})
+	p := &probe{server: &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}, ip: ip, ended: make(chan struct{})}
+	close(p.ended) // it has nothing to finish
+	go func() { _ = p.server.Serve(listener) }()
+	return p, nil
+}
+
+// IP is the pod's address.
+func (p *probe) IP() string { return p.ip }
+
+// Ready is what /readyz would answer.
+func (p *probe) Ready() bool { return true }
+
+func (p *probe) read(map[string]string)     {}
+func (p *probe) takeRestart() *containerEnd { return nil }
+func (p *probe) terminate() <-chan struct{} { return p.ended }
+func (p *probe) lastWord() string           { return "" }
+func (p *probe) stop()                      { _ = p.server.Close() }
