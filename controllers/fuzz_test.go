@@ -122,12 +122,16 @@ func workerNamed(namespace, name, app string) *v1alpha1.QueueWorker {
 // to its objects: documents, annotations, messages, counts.
 func FuzzPass(f *testing.F) {
 	report := `{"version":1,"podUID":"1","controlRevision":7,"phase":"Running","counters":{"processed":9},"workers":[{"slot":0,"state":"Busy","job":{"class":"A"}},{"slot":1,"state":"BackingOff","lastExit":{"reason":"Crashed"}}],"recentExits":[{"sequence":1,"reason":"OOMKilled"}]}`
-	f.Add(`{"revision":7,"paused":true}`, `{"revision":8}`, "a", "Running", "ImagePullBackOff", "not found", int32(2), int32(3), int32(2), int32(1), int64(4), []byte(report))
-	f.Add(`{"revision":-9223372036854775808}`, `[`, "", "Failed", "OOMKilled", "", int32(-1), int32(0), int32(0), int32(2147483647), int64(-1), []byte(`{"controlRevision":9223372036854775807}`))
-	f.Add(``, `null`, "\x00", "", "CreateContainerConfigError", "runAsNonRoot", int32(0), int32(1000), int32(64), int32(-1), int64(1)<<62, []byte(`{}`))
-	f.Fuzz(func(t *testing.T, pool, own, token, phase, reason, message string, replicas, processes, perPod, restarts int32, processed int64, report []byte) {
+	f.Add(`{"revision":7,"paused":true}`, `{"revision":8}`, "a", "Running", "ImagePullBackOff", "not found", int32(2), int32(3), int32(2), int32(1), int64(4), []byte(report),
+		"2026-11-23T12:00:00Z", "-2147483648", []byte(`{"ageSeconds":1,"queues":[{"queue":"default","ready":600,"delayed":3,"reserved":2,"oldestSeconds":12.5,"nextDueSeconds":30}]}`))
+	f.Add(`{"revision":-9223372036854775808}`, `[`, "", "Failed", "OOMKilled", "", int32(-1), int32(0), int32(0), int32(2147483647), int64(-1), []byte(`{"controlRevision":9223372036854775807}`),
+		"2226-11-23T12:00:00Z", "-2147483649", []byte(`{"reason":"Denied","message":"no","ageSeconds":-1e300}`))
+	f.Add(``, `null`, "\x00", "", "CreateContainerConfigError", "runAsNonRoot", int32(0), int32(1000), int32(64), int32(-1), int64(1)<<62, []byte(`{}`),
+		"", "x", []byte(`{"queues":[{"ready":-1,"oldestSeconds":1e300},{"queue":"b","ready":9223372036854775807,"maxTimeoutSeconds":9223372036854775807,"reason":"Unreadable"}]}`))
+	f.Fuzz(func(t *testing.T, pool, own, token, phase, reason, message string, replicas, processes, perPod, restarts int32, processed int64, report []byte, cordonedAt, cost string, backlog []byte) {
 		var s protocol.Status
-		if json.Unmarshal(report, &s) != nil {
+		var b protocol.Backlog
+		if json.Unmarshal(report, &s) != nil || json.Unmarshal(backlog, &b) != nil {
 			return // The collector refuses it.
 		}
 		worker := workerNamed("shop", "emails", "")
@@ -149,8 +153,19 @@ func FuzzPass(f *testing.F) {
 				LastTerminationState: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{Reason: reason, Message: message}},
 			}}},
 		}
+		now := time.Unix(1_800_000_000, 0)
+		pod.Annotations[v1alpha1.AnnotationCordonedAt], pod.Annotations[corev1.PodDeletionCost] = cordonedAt, cost
+		if len(b.Queues) > 0 {
+			worker.Spec.Autoscaling = &v1alpha1.Autoscaling{MinProcesses: &perPod, MaxProcesses: replicas}
+			worker.Status.Autoscaling = &v1alpha1.AutoscalingStatus{Desired: processes, ServiceTime: message, ArrivalRate: token}
+			app.Spec.Connection = &v1alpha1.Connection{Driver: v1alpha1.DriverRedis}
+		}
+		if restarts > 0 {
+			app.Spec.MaxProcesses = &restarts
+		}
 		passOver(t, &observation{
-			now: time.Unix(1_800_000_000, 0), worker: worker, app: &app, pods: []*corev1.Pod{pod},
+			now: now, worker: worker, rivals: []*v1alpha1.QueueWorker{workerNamed("shop", own, "")},
+			backlog: collector.BacklogReport{MeasuredAt: now, Queues: b.Queues, Reason: b.Reason, Message: b.Message}, app: &app, pods: []*corev1.Pod{pod},
 			configMap:  &corev1.ConfigMap{ObjectMeta: owned, Data: map[string]string{protocol.ControlFile: pool}},
 			deployment: &appsv1.Deployment{ObjectMeta: owned, Spec: appsv1.DeploymentSpec{Replicas: &replicas}},
 			reports: collector.Snapshot{
@@ -161,16 +176,68 @@ func FuzzPass(f *testing.F) {
 	})
 }
 
+func FuzzAppOfProbe(f *testing.F) {
+	f.Add("shop", "backlog", "ns")
+	f.Add("", "backlog", "")
+	f.Add("../x", "worker", "ns")
+	f.Fuzz(func(t *testing.T, app, component, namespace string) {
+		pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Labels: map[string]string{v1alpha1.LabelApp: app, v1alpha1.LabelComponent: component}}}
+		got := appOfProbe(t.Context(), pod)
+		if (len(got) == 1) != (app != "" && component == "backlog") {
+			t.Fatalf("appOfProbe() = %v", got)
+		}
+		for _, request := range got {
+			if request.Name != app || request.Namespace != namespace {
+				t.Errorf("woke %s", request)
+			}
+		}
+	})
+}
+
+// FuzzSlimDeployment: what somebody has written of a Deployment's fields neither ends
+// the operator nor is forgotten, and slimming twice changes no more.
+func FuzzSlimDeployment(f *testing.F) {
+	for _, fields := range []string{`{"f:spec":{"f:replicas":{}}}`, `{"f:spec":["f:replicas"]}`, `{"f:spec":{"f:replicas":null}}`, `"f:replicas"`, `{`, ``} {
+		f.Add("kubectl", "scale", []byte(fields))
+	}
+	f.Add(v1alpha1.FieldManager, "", []byte(`{"f:spec":{"f:replicas":{}}}`))
+	f.Fuzz(func(t *testing.T, manager, subresource string, fields []byte) {
+		live := &appsv1.Deployment{}
+		live.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: manager, Subresource: subresource, FieldsV1: &metav1.FieldsV1{Raw: fields}}, {Manager: "nothing"}}
+		want := replicasManager(live)
+		if want == v1alpha1.FieldManager {
+			t.Fatal("the operator is a stranger to itself")
+		}
+		for range 2 {
+			slim, err := slimDeployment(live)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := replicasManager(slim.(*appsv1.Deployment)); got != want || len(live.ManagedFields) > 1 {
+				t.Fatalf("%q owned the replicas, then %q; %d entries are kept", want, got, len(live.ManagedFields))
+			}
+		}
+	})
+}
+
 // passOver is a pass without its reads and writes.
 func passOver(t *testing.T, o *observation) {
+	memory := &poolMemory{seen: map[types.UID]bool{}}
+	memory.recall(o)
 	s, _ := new(caps).size(o)
+	if s.processes < 0 || s.grant != nil && int64(s.processes) > int64(*o.app.Spec.MaxProcesses) {
+		t.Errorf("%d processes, the cap is %v", s.processes, o.app.Spec.MaxProcesses)
+	}
 	d := decide(o, s, "agent:1")
+	memory.keep(d)
+	if d.removal.Replicas < 0 {
+		t.Errorf("%d pods", d.removal.Replicas)
+	}
 	for _, document := range d.controls.Pods {
 		if !json.Valid([]byte(document)) {
 			t.Errorf("a control document is no JSON: %q", document)
 		}
 	}
-	memory := &poolMemory{seen: map[types.UID]bool{}}
 	in := memory.add(o, statusInput(o, d, application{}))
 	tooEarly(in, memory)
 	out := status.Compute(in)

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"reflect"
 	"testing"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -50,6 +51,40 @@ func FuzzStatus(f *testing.F) {
 		notable(idle("uid"), status)
 		moved(idle("uid"), status)
 		decreased(idle("uid").Counters, status.Counters)
+	})
+}
+
+// FuzzReadBacklog feeds arbitrary answers to what a probe's answer goes through. What
+// is accepted is harmless, is about just the queues asked for, and is accepted
+// unchanged when it is read again.
+func FuzzReadBacklog(f *testing.F) {
+	f.Add([]byte(`{"version":1,"podUID":"uid","ageSeconds":0.5,"queues":[{"queue":"high","ready":1,"delayed":2,"reserved":3,"dueSoon":1,"oldestSeconds":1.5,"nextDueSeconds":9,"failed":4,"maxTimeoutSeconds":60},{"queue":"low","reason":"Unreadable","message":"x","ready":0,"delayed":0,"reserved":0}]}`))
+	f.Add([]byte(`{"version":1,"podUID":"uid","reason":"Denied","message":"no\u001b[31m","ageSeconds":-1}`))
+	f.Add([]byte(`{"version":1,"podUID":"uid","queues":[{"queue":"low"},{"queue":"high"}]}`))
+	f.Add([]byte(`[[[[[[[[`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		asked := []string{"high", "low"}
+		where := Probe{UID: "uid"}
+		answer, err := readBacklog(data, where, asked)
+		if err != nil {
+			return
+		}
+		checkHarmless(t, reflect.ValueOf(answer).Elem())
+		if answer.Reason == "" && (len(answer.Queues) != 2 || answer.Queues[0].Queue != "high" || answer.Queues[1].Queue != "low") {
+			t.Fatalf("accepted %+v", answer.Queues)
+		}
+		again, err := readBacklog(encode(t, answer), where, asked)
+		if err != nil {
+			t.Fatalf("read again: %v", err)
+		}
+		if diff := cmp.Diff(answer, again, cmpopts.EquateEmpty()); diff != "" {
+			t.Fatalf("changed when read again (-first +second):\n%s", diff)
+		}
+		p := &probe{}
+		p.take(answer, time.Unix(1_800_000_000, 0))
+		if report := p.reportOf(asked); report.MeasuredAt.IsZero() != (len(report.Queues) == 0) {
+			t.Fatalf("measured at %s: %+v", report.MeasuredAt, report.Queues)
+		}
 	})
 }
 
