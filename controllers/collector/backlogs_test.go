@@ -215,3 +215,57 @@ func TestBacklogsWithoutProbe(t *testing.T) {
 		t.Errorf("askAll() = %+v", got)
 	}
 }
+
+// What is known of a queue stays what it was while that queue cannot be read, and is
+// never taken for nothing.
+func TestAQueueThatCannotBeReadKeepsItsFigures(t *testing.T) {
+	now := time.Unix(1_800_000_000, 0)
+	good := func(queue string, ready int64) protocol.QueueDepth {
+		return protocol.QueueDepth{Queue: queue, Ready: ready}
+	}
+	bad := func(queue string) protocol.QueueDepth {
+		return protocol.QueueDepth{Queue: queue, Reason: protocol.BacklogUnreadable, Message: "Too many rows."}
+	}
+	p := &probe{}
+	steps := []struct {
+		answer   protocol.Backlog
+		measured bool
+		reason   protocol.BacklogError
+		ready    []int64
+	}{
+		{protocol.Backlog{Queues: []protocol.QueueDepth{good("high", 1), bad("low")}}, false, protocol.BacklogUnreadable, nil},
+		{protocol.Backlog{Queues: []protocol.QueueDepth{good("high", 2), good("low", 3)}}, true, "", []int64{2, 3}},
+		{protocol.Backlog{Queues: []protocol.QueueDepth{good("high", 4), bad("low")}}, true, protocol.BacklogUnreadable, []int64{4, 3}},
+		{protocol.Backlog{Reason: protocol.BacklogDenied, Message: "No."}, true, protocol.BacklogDenied, []int64{4, 3}},
+		{protocol.Backlog{Queues: []protocol.QueueDepth{good("high", 0), good("low", 0)}}, true, "", []int64{0, 0}},
+	}
+	for i, step := range steps {
+		p.take(&step.answer, now)
+		got := p.reportOf([]string{"high", "low"})
+		var ready []int64
+		for _, depth := range got.Queues {
+			ready = append(ready, depth.Ready)
+		}
+		if got.MeasuredAt.IsZero() == step.measured || got.Reason != step.reason || (got.Message == "") != (step.reason == "") || !cmp.Equal(ready, step.ready) {
+			t.Errorf("step %d: %+v, want %s and ready %v", i, got, step.reason, step.ready)
+		}
+	}
+}
+
+func TestBacklogsSayWhyNobodyCanBeAsked(t *testing.T) {
+	b, wake := follow(t)
+	use := BacklogUse{App: theApp, Queues: []string{"high"}}
+	b.Use(emails, use)
+	b.Track(theApp, Probe{Reason: protocol.BacklogMisconfigured, Message: "The name is taken."})
+	if got := wake(); got != emails {
+		t.Errorf("woken is %s", got)
+	}
+	if report, _ := b.Use(emails, use); report.Reason != protocol.BacklogMisconfigured || report.Message != "The name is taken." || report.FailingSince.IsZero() {
+		t.Errorf("Use() = %+v", report)
+	}
+	b.Track(theApp, newFakeProbe(t).where())
+	wake()
+	if report, _ := b.Use(emails, use); report.Reason != "" || report.Message != "" || report.MeasuredAt.IsZero() {
+		t.Errorf("once there is a probe, Use() = %+v", report)
+	}
+}

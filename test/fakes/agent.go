@@ -41,6 +41,7 @@ type Agent struct {
 	token    string
 	podToken string
 	heard    bool
+	asked    int
 	muted    bool
 	closed   bool
 	restart  *containerEnd
@@ -130,6 +131,7 @@ func (a *Agent) nextPID() int32 {
 func (a *Agent) serveStatus(response http.ResponseWriter, request *http.Request) {
 	a.mu.Lock()
 	muted := a.muted
+	a.asked++
 	a.status.UptimeSeconds = time.Since(a.started).Seconds()
 	document, err := json.Marshal(a.status)
 	a.mu.Unlock()
@@ -159,6 +161,13 @@ func (a *Agent) Status() protocol.Status {
 	status := a.status
 	status.Workers = append([]protocol.Worker(nil), a.status.Workers...)
 	return status
+}
+
+// Asked is how often it was asked for its status.
+func (a *Agent) Asked() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.asked
 }
 
 // Ready is what /readyz would answer.

@@ -394,6 +394,16 @@ func TestAnAutoscaledPoolDrainsBeforeItShrinks(t *testing.T) {
 			t.Fatal("the agent has no idle process")
 		}
 	}
+	// Who is busy has to be known before victims are chosen: they stay chosen.
+	for _, agent := range agents[:2] {
+		told := agent.Asked()
+		eventually(t, "the operator knows who is busy", func(context.Context) error {
+			if now := agent.Asked(); now < told+2 {
+				return fmt.Errorf("asked %d times since", now-told)
+			}
+			return nil
+		})
+	}
 	backend.Set(protocol.QueueDepth{Queue: "default", Reserved: 2})
 	hasReplicas(t, namespace, 2)
 	asked := backend.Asked()
