@@ -30,10 +30,7 @@ func (a *Agent) read(files map[string]string) {
 
 // obey brings the slots to what the document asks for.
 func (a *Agent) obey(control protocol.Control) {
-	pool, own := tokenChanged(&a.token, control.RestartToken), tokenChanged(&a.podToken, control.PodRestartToken)
-	first := !a.heard
-	a.heard = true
-	if (pool || own) && !first {
+	if a.restartAsked(control) {
 		for i := range a.status.Workers {
 			a.retire(&a.status.Workers[i], protocol.ExitRestartRequested)
 		}
@@ -64,6 +61,14 @@ func asked(control protocol.Control) (protocol.Phase, protocol.WorkerState, prot
 		return protocol.PhasePaused, protocol.WorkerPaused, protocol.ExitPaused
 	}
 	return protocol.PhaseRunning, "", ""
+}
+
+// restartAsked tells whether a document asks for a restart.
+func (a *Agent) restartAsked(control protocol.Control) bool {
+	pool, own := tokenChanged(&a.token, control.RestartToken), tokenChanged(&a.podToken, control.PodRestartToken)
+	first := !a.heard
+	a.heard = true
+	return (pool || own) && !first
 }
 
 // tokenChanged remembers a token and tells whether it differs from the last one; an
