@@ -68,7 +68,8 @@ func TestAutoscalerDrivesTheScaleSubresource(t *testing.T) {
 
 	l.Dispatch(lab.Jobs{Kind: "slow", Arg: "5", Count: 18, Run: "busy"})
 	l.Eventually("every process has a job", time.Minute, func() (bool, string) {
-		return l.Worker("emails").Status.Busy == 3, fmt.Sprintf("%+v", l.Worker("emails").Status)
+		truth := l.Truth("busy")
+		return truth.Starts-truth.Ends == 3, fmt.Sprintf("%+v", truth)
 	})
 	lab.Update(l, "emails", &autoscalingv2.HorizontalPodAutoscaler{}, func(hpa *autoscalingv2.HorizontalPodAutoscaler) {
 		hpa.Spec.MinReplicas, hpa.Spec.MaxReplicas = new(int32(1)), 1

@@ -66,13 +66,16 @@ func outage(l *lab.Lab, stop, resume func()) {
 	l.Helper()
 	const size = 4
 	l.Create(builders.QueueWorker(l.Namespace, "emails").Sleep(time.Second).Timeout(15*time.Second).
-		Autoscaling(0, size, shrinkAfter(5*time.Second)).Obj())
+		Autoscaling(0, size, func(auto *v1alpha1.Autoscaling) {
+			shrinkAfter(5 * time.Second)(auto)
+			auto.TargetWait = &metav1.Duration{Duration: 10 * time.Second}
+		}).Obj())
 	// More than the pool may have processes for, so that it has all of them when the
 	// outage begins and when it ends.
-	l.Dispatch(lab.Jobs{Kind: "slow", Arg: "1", Count: lab.Either(900, 180), Tries: 100, Run: "load"})
+	l.Dispatch(lab.Jobs{Kind: "slow", Arg: "1", Count: 180, Tries: 100, Run: "load"})
 	l.Eventually("all processes work", 2*time.Minute, func() (bool, string) {
-		worker := l.Worker("emails")
-		return worker.Status.Busy == size && following(worker), fmt.Sprintf("%+v", worker.Status)
+		worker, truth := l.Worker("emails"), l.Truth("load")
+		return worker.Status.Desired == size && following(worker) && truth.Starts-truth.Ends == size, fmt.Sprintf("%+v, %+v", truth, worker.Status)
 	})
 	before := restarts(l)
 

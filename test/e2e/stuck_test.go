@@ -15,6 +15,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"queueworker.dev/queueworker/api/protocol"
 	"queueworker.dev/queueworker/api/v1alpha1"
 	"queueworker.dev/queueworker/test/builders"
 	"queueworker.dev/queueworker/test/lab"
@@ -30,9 +31,8 @@ func TestStuckWorkerIsRestarted(t *testing.T) {
 	l.Ready("emails", 2*time.Minute)
 	pods := l.Pods("emails")
 	bad, good := pods[0], pods[1]
-	l.Eventually("both processes wait for jobs", time.Minute, func() (bool, string) {
-		return l.Worker("emails").Status.Idle == 2, fmt.Sprintf("%+v", l.Worker("emails").Status.Workers)
-	})
+	inState(l, &bad, protocol.WorkerIdle)
+	inState(l, &good, protocol.WorkerIdle)
 	badPID, goodPID := l.WorkerPID(&bad), l.WorkerPID(&good)
 	l.Signal(badPID, syscall.SIGUSR2)
 	// One worker alone has enough to do with these for longer than it takes to notice.
@@ -58,9 +58,10 @@ func TestStuckWorkerIsRestarted(t *testing.T) {
 		}
 		return false, "none"
 	})
-	l.Eventually("it works again", 30*time.Second, func() (bool, string) {
-		status := l.Worker("emails").Status
-		return status.Busy == 2 && condition(l, "emails", v1alpha1.ConditionWorkersStuck).Type == "", fmt.Sprintf("%+v", status.Workers)
+	inState(l, &bad, protocol.WorkerBusy)
+	l.Eventually("it is told no more", 30*time.Second, func() (bool, string) {
+		stuck := condition(l, "emails", v1alpha1.ConditionWorkersStuck)
+		return stuck.Type == "", fmt.Sprintf("%+v", stuck)
 	})
 	if l.WorkerPID(&bad) == badPID {
 		t.Errorf("process %d of pod %s was not replaced", badPID, bad.Name)
@@ -75,4 +76,13 @@ func TestStuckWorkerIsRestarted(t *testing.T) {
 	l.Settled("stuck", 3*time.Minute)
 	begunAndEndedOnce(l, "stuck")
 	t.Logf("restarted, and all 60 jobs done once after %s", time.Since(dispatched).Round(time.Second))
+}
+
+// inState waits until the one process of a pod is in a state, as its agent tells.
+func inState(l *lab.Lab, pod *corev1.Pod, want protocol.WorkerState) {
+	l.Helper()
+	l.Eventually(fmt.Sprintf("the process of pod %s is %s", pod.Name, want), time.Minute, func() (bool, string) {
+		status, err := l.Agent(pod)
+		return err == nil && len(status.Workers) == 1 && status.Workers[0].State == want, fmt.Sprintf("%+v %v", status, err)
+	})
 }
