@@ -194,11 +194,15 @@ func TestCountsWithoutOperator(t *testing.T) {
 func endUnseen(l *lab.Lab) int64 {
 	l.Helper()
 	victim := l.Pods("all")[0]
-	status, err := l.Agent(&victim)
-	if err != nil {
-		l.Fatal(err)
-	}
-	unseen := status.Counters.Processed
+	var unseen int64
+	l.Eventually("the agent has read that its last job is done", 10*time.Second, func() (bool, string) {
+		status, err := l.Agent(&victim)
+		if err != nil {
+			return false, err.Error()
+		}
+		unseen = status.Counters.Processed
+		return status.Workers[0].Job == nil, fmt.Sprintf("%+v", status.Workers[0])
+	})
 	for _, accounted := range l.Worker("all").Status.Accounted {
 		if accounted.UID == victim.UID {
 			unseen -= accounted.Processed
