@@ -64,12 +64,34 @@ func children(o *observation, d decision) []child {
 }
 
 // apply writes what differs from what there should be. An object of somebody else
-// stops it before anything is written for the pool: half a pool helps nobody.
+// stops it before anything is made for the pool: half a pool helps nobody. A pool that
+// has its Deployment is stopped, scaled and controlled all the same, also while the API
+// server refuses what else it should have.
 func (r *QueueWorkerReconciler) apply(ctx context.Context, o *observation, d decision) (application, error) {
 	pending, conflict, err := r.pending(ctx, o, d)
-	if err != nil || conflict != "" {
-		return application{conflict: conflict}, err
+	if err != nil {
+		return application{}, err
 	}
+	a := application{conflict: conflict}
+	if conflict == "" {
+		if a, err = r.applyAll(ctx, o, d, pending); err != nil {
+			return application{}, err
+		}
+	}
+	if a != (application{}) {
+		if o.deployment == nil || !desired.OwnedBy(o.deployment, o.worker) {
+			return a, nil
+		}
+		return a, errors.Join(r.scaleOnly(ctx, o, d), r.control(ctx, o, d))
+	}
+	if d.objects.Deployment == nil {
+		err = r.scaleOnly(ctx, o, d)
+	}
+	return a, errors.Join(err, r.prune(ctx, o, d), r.control(ctx, o, d))
+}
+
+// applyAll writes objects in their order, up to the first that is refused.
+func (r *QueueWorkerReconciler) applyAll(ctx context.Context, o *observation, d decision, pending []child) (application, error) {
 	for _, c := range pending {
 		err := r.Client.Apply(ctx, c.wanted, client.ForceOwnership)
 		switch {
@@ -84,7 +106,7 @@ func (r *QueueWorkerReconciler) apply(ctx context.Context, o *observation, d dec
 		// The answer of the API server has been read into it.
 		r.memory.of(client.ObjectKeyFromObject(o.worker)).deploymentVersion = *applied.ResourceVersion
 	}
-	return application{}, errors.Join(r.scaleOnly(ctx, o, d), r.prune(ctx, o, d), r.control(ctx, o, d))
+	return application{}, nil
 }
 
 // pending are the children that have to be written, or the sentence that says
@@ -170,12 +192,13 @@ func refusal(err error) string {
 	return strings.TrimRight(strings.TrimSpace(message), ".") + "."
 }
 
-// scaleOnly keeps the number of pods right while the QueueApp cannot be used and
-// the template is therefore left as it is: a pool can be stopped all the same.
+// scaleOnly keeps the number of pods right while the QueueApp cannot be used, or what
+// is made of it is refused, and the template is therefore left as it is: a pool can be
+// stopped all the same.
 func (r *QueueWorkerReconciler) scaleOnly(ctx context.Context, o *observation, d decision) error {
 	pods := d.removal.Replicas
 	live := o.deployment
-	if d.objects.Deployment != nil || live == nil || !desired.OwnedBy(live, o.worker) || live.Spec.Replicas != nil && *live.Spec.Replicas == pods {
+	if live == nil || !desired.OwnedBy(live, o.worker) || live.Spec.Replicas != nil && *live.Spec.Replicas == pods {
 		return nil
 	}
 	scaled := live.DeepCopy()

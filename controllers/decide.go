@@ -84,9 +84,9 @@ func controlledPods(o *observation, removal drain.Plan) []desired.ControlledPod 
 
 // stuckInput leaves out pods that are not meant to take jobs.
 func stuckInput(o *observation) stuck.Input {
-	in := stuck.Input{Now: o.now, Patience: stuck.Patience(desired.Sleep(&o.worker.Spec)), Memory: o.past.stuck}
+	in := stuck.Input{Now: o.now, Patience: stuck.Patience(desired.Pause(&o.worker.Spec)), Memory: o.past.stuck}
 	backlog := scalingBacklog(o)
-	if backlog == nil || o.worker.Spec.Paused || o.worker.Spec.Stopped {
+	if backlog == nil || o.worker.Spec.Paused || o.worker.Spec.Stopped || !tellsStarts(o.app) {
 		return in
 	}
 	in.Ready, in.Oldest = backlog.Ready, backlog.Oldest
@@ -104,4 +104,10 @@ func stuckInput(o *observation) stuck.Input {
 		}
 	}
 	return in
+}
+
+// tellsStarts tells whether the application's workers say when they begin a job: else
+// one at work looks as if it waited.
+func tellsStarts(app *v1alpha1.QueueApp) bool {
+	return app.Spec.Runtime != v1alpha1.RuntimeCustom || app.Spec.Patterns != nil && app.Spec.Patterns.Started != ""
 }

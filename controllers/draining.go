@@ -41,7 +41,7 @@ func removal(o *observation, pods int32) drain.Plan {
 		in.Replicas = *live.Spec.Replicas
 	}
 	if timeout := desired.Timeout(&o.worker.Spec); timeout > 0 {
-		in.Silence = timeout + silenceMargin
+		in.Silence = max(timeout, jobTimeout(o)) + silenceMargin
 	}
 	for _, pod := range o.pods {
 		if active(pod) {
@@ -49,6 +49,18 @@ func removal(o *observation, pods int32) drain.Plan {
 		}
 	}
 	return drain.Decide(in)
+}
+
+// jobTimeout is the longest timeout of their own among the jobs that wait; 0 if none
+// was seen to have one.
+func jobTimeout(o *observation) time.Duration {
+	var longest time.Duration
+	for _, queue := range o.backlog.Queues {
+		if own := queue.MaxTimeoutSeconds; own != nil {
+			longest = max(longest, asDuration(float64(*own)))
+		}
+	}
+	return longest
 }
 
 // active tells whether a pod counts for its ReplicaSet.
@@ -129,7 +141,12 @@ func rollingOut(live *appsv1.Deployment) bool {
 	return live.Status.ObservedGeneration < live.Generation || live.Status.UpdatedReplicas < live.Status.Replicas
 }
 
+// deadlinePassed tells whether a rollout will not end by itself: it is late, or
+// somebody has paused it.
 func deadlinePassed(live *appsv1.Deployment) bool {
+	if live.Spec.Paused {
+		return true
+	}
 	for _, condition := range live.Status.Conditions {
 		if condition.Type == appsv1.DeploymentProgressing {
 			return condition.Status == corev1.ConditionFalse && condition.Reason == "ProgressDeadlineExceeded"

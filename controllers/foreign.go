@@ -18,21 +18,22 @@ import (
 // of: an autoscaler that is aimed at the wrong object writes again within that time.
 const foreignFor = 5 * time.Minute
 
-// foreignScaler is who else wrote the number of pods of a pool's Deployment.
+// foreignScaler is who else wrote the number of pods of a pool's Deployment last.
 type foreignScaler struct {
-	// manager is the field manager of the write; empty if there was none.
+	// manager is the field manager of the write, wrote when it says it was.
 	manager string
-	// seen is when it was last seen to own the field.
+	wrote   time.Time
+	// seen is when the operator first saw it.
 	seen time.Time
 }
 
 // see notes who owns the Deployment's replicas. The operator takes the field back
-// with its next write, so the owner is seen but once a write.
+// with its next write; who wrote the number that it writes anyway stays an owner
+// beside it, for that one write.
 func (f *foreignScaler) see(o *observation) {
-	if manager := replicasManager(o.deployment); manager != "" {
-		*f = foreignScaler{manager, o.now}
-	} else if o.now.Sub(f.seen) >= foreignFor {
-		*f = foreignScaler{}
+	manager, wrote := replicasManager(o.deployment)
+	if manager != "" && (manager != f.manager || !wrote.Equal(f.wrote)) {
+		*f = foreignScaler{manager, wrote, o.now}
 	}
 }
 
@@ -44,18 +45,29 @@ func (f foreignScaler) left(now time.Time) time.Duration {
 	return max(0, f.seen.Add(foreignFor).Sub(now))
 }
 
-// replicasManager is the field manager, other than the operator, that owns the
-// replicas of a Deployment; empty if none does.
-func replicasManager(live *appsv1.Deployment) string {
-	if live == nil {
+// told is who is told of; empty if nobody is.
+func (f foreignScaler) told(now time.Time) string {
+	if f.left(now) == 0 {
 		return ""
+	}
+	return f.manager
+}
+
+// replicasManager is the field manager, other than the operator, that owns the
+// replicas of a Deployment, and when it wrote; empty if none does.
+func replicasManager(live *appsv1.Deployment) (manager string, at time.Time) {
+	if live == nil {
+		return "", time.Time{}
 	}
 	for i := range live.ManagedFields {
 		if entry := &live.ManagedFields[i]; entry.Manager != v1alpha1.FieldManager && ownsReplicas(entry) {
-			return entry.Manager
+			if entry.Time != nil {
+				at = entry.Time.Time
+			}
+			return entry.Manager, at
 		}
 	}
-	return ""
+	return "", time.Time{}
 }
 
 // ownsReplicas tells whether a writer owns f:replicas in f:spec; a label may be named

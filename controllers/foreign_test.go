@@ -56,14 +56,14 @@ func TestReplicasManager(t *testing.T) {
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
 			live := deploymentWith(t, tc.entries...)
-			if got := replicasManager(live); got != tc.want {
+			if got, _ := replicasManager(live); got != tc.want {
 				t.Errorf("replicasManager() = %q, want %q", got, tc.want)
 			}
 			slim, err := slimDeployment(live)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got := replicasManager(slim.(*appsv1.Deployment)); got != tc.want {
+			if got, _ := replicasManager(slim.(*appsv1.Deployment)); got != tc.want {
 				t.Errorf("after slimDeployment it is %q, want %q", got, tc.want)
 			}
 			if kept := slim.(*appsv1.Deployment).ManagedFields; len(kept) > 1 || tc.want == "" && len(kept) > 0 {
@@ -71,7 +71,7 @@ func TestReplicasManager(t *testing.T) {
 			}
 		})
 	}
-	if replicasManager(nil) != "" {
+	if got, _ := replicasManager(nil); got != "" {
 		t.Error("no Deployment has a manager")
 	}
 	other := &corev1.ConfigMap{}
@@ -96,11 +96,13 @@ func TestAForeignScalerIsToldOfForAWhile(t *testing.T) {
 		{at(2*time.Minute, autoscalers), "kube-controller-manager", foreignFor},
 		{at(2*time.Minute+foreignFor-1, operatorsFields), "kube-controller-manager", 1},
 		{at(2*time.Minute+foreignFor, operatorsFields), "", 0},
+		{at(10*time.Minute, kubectlScale), "kubectl", foreignFor},
+		{at(20*time.Minute, operatorsFields, kubectlScale), "", 0}, // still an owner, of that one write
 	}
 	for i, step := range steps {
 		f.see(step.o)
-		if f.manager != step.manager || f.left(step.o.now) != step.left {
-			t.Errorf("step %d: %q for another %s, want %q for %s", i, f.manager, f.left(step.o.now), step.manager, step.left)
+		if f.told(step.o.now) != step.manager || f.left(step.o.now) != step.left {
+			t.Errorf("step %d: %q for another %s, want %q for %s", i, f.told(step.o.now), f.left(step.o.now), step.manager, step.left)
 		}
 	}
 }

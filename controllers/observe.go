@@ -87,9 +87,15 @@ func (r *QueueWorkerReconciler) observe(ctx context.Context, name types.Namespac
 	return o, nil
 }
 
-// startingSoon is the span of time within which delayed jobs are asked for as due
-// soon, where it is not known yet what a pod takes to start.
-const startingSoon = scaling.DefaultStartLatency
+// soon is the span of time within which delayed jobs are asked for as due soon: what a
+// pod takes to start, in steps, so that the pools of an application ask for the same.
+func soon(startLatency time.Duration) time.Duration {
+	span := scaling.DefaultStartLatency
+	for span < startLatency && span < 2*time.Minute {
+		span *= 2
+	}
+	return span
+}
 
 // observeBacklog reads what waits on the pool's queues, if somebody measures it.
 func (r *QueueWorkerReconciler) observeBacklog(o *observation) {
@@ -101,7 +107,7 @@ func (r *QueueWorkerReconciler) observeBacklog(o *observation) {
 	o.backlog, _ = r.Backlogs.Use(name, collector.BacklogUse{
 		App:    client.ObjectKeyFromObject(o.app),
 		Queues: queues(o.worker),
-		Soon:   startingSoon,
+		Soon:   soon(r.memory.of(name).past.startLatency),
 		Eager:  o.worker.Spec.Autoscaling != nil,
 	})
 }

@@ -113,8 +113,9 @@ func (r *QueueAppReconciler) Reconcile(ctx context.Context, request ctrl.Request
 	if err != nil {
 		return ctrl.Result{}, err
 	}
-	if trouble := a.conflict + a.rejected; trouble != "" && where.Address == "" {
-		where.Reason, where.Message = protocol.BacklogMisconfigured, trouble
+	if trouble := a.conflict + a.rejected; trouble != "" {
+		// A probe that still runs is that of an earlier spec.
+		where = collector.Probe{Reason: protocol.BacklogMisconfigured, Message: trouble}
 	}
 	r.Backlogs.Track(request.NamespacedName, where)
 	return ctrl.Result{RequeueAfter: retryAfter(a)}, nil
@@ -127,7 +128,7 @@ func (r *QueueAppReconciler) needed(ctx context.Context, app *v1alpha1.QueueApp)
 	}
 	workers, apps := &v1alpha1.QueueWorkerList{}, &v1alpha1.QueueAppList{}
 	for _, list := range []client.ObjectList{workers, apps} {
-		if err := r.Client.List(ctx, list, client.InNamespace(app.Namespace)); err != nil {
+		if err := r.Client.List(ctx, list, client.InNamespace(app.Namespace), client.UnsafeDisableDeepCopy); err != nil {
 			return false, fmt.Errorf("list %T: %w", list, err)
 		}
 	}

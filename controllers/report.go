@@ -162,7 +162,7 @@ func statusInput(o *observation, d decision, a application) status.Input {
 		Cap:        d.sizing.grant,
 		Backlog:    statusBacklog(o),
 		Times:      times(o, d),
-		Foreign:    o.foreign.manager,
+		Foreign:    o.foreign.told(o.now),
 		Stuck:      d.stuck.Stuck,
 	}
 	if o.app != nil {
@@ -188,6 +188,7 @@ func statusBacklog(o *observation) status.Backlog {
 		Reason:       o.backlog.Reason,
 		Message:      o.backlog.Message,
 		FailingSince: o.backlog.FailingSince,
+		Backend:      o.backlog.Backend,
 	}
 }
 
@@ -195,7 +196,7 @@ func statusBacklog(o *observation) status.Backlog {
 // is known only where the QueueApp says what kind of connection it is.
 func times(o *observation, d decision) status.Times {
 	out := status.Times{Timeout: desired.Timeout(&o.worker.Spec), Grace: d.objects.Grace}
-	if o.app != nil && desired.NeedsProbe(o.app) {
+	if o.app != nil && desired.KnowsRetryAfter(o.app) {
 		out.RetryAfter = desired.RetryAfter(o.app)
 	}
 	return out

@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 
+	"queueworker.dev/queueworker/api/protocol"
 	"queueworker.dev/queueworker/api/v1alpha1"
 	"queueworker.dev/queueworker/controllers/collector"
 )
@@ -83,7 +84,7 @@ func CacheOptions(namespaces []string) cache.Options {
 		DefaultTransform: cache.TransformStripManagedFields(),
 		ByObject: map[client.Object]cache.ByObject{
 			&corev1.Pod{}:                   {Label: ours, Transform: SlimPod},
-			&corev1.ConfigMap{}:             {Label: ours},
+			&corev1.ConfigMap{}:             {Label: ours, Transform: slimConfigMap},
 			&appsv1.Deployment{}:            {Label: ours, Transform: slimDeployment},
 			&policyv1.PodDisruptionBudget{}: {Label: ours},
 			sets:                            {Label: ours},
@@ -96,4 +97,17 @@ func CacheOptions(namespaces []string) cache.Options {
 		}
 	}
 	return out
+}
+
+// slimConfigMap keeps of a ConfigMap just the control document: anybody can make
+// large ones with our label.
+func slimConfigMap(object any) (any, error) {
+	if configMap, ok := object.(*corev1.ConfigMap); ok {
+		document, has := configMap.Data[protocol.ControlFile]
+		configMap.ManagedFields, configMap.Annotations, configMap.Data, configMap.BinaryData = nil, nil, nil, nil
+		if has && len(document) <= protocol.MaxControlBytes {
+			configMap.Data = map[string]string{protocol.ControlFile: document}
+		}
+	}
+	return object, nil
 }

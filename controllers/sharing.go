@@ -85,7 +85,8 @@ func (r *QueueWorkerReconciler) observeRivals(ctx context.Context, o *observatio
 		return nil
 	}
 	workers := &v1alpha1.QueueWorkerList{}
-	if err := r.Client.List(ctx, workers, client.InNamespace(o.worker.Namespace)); err != nil {
+	// Of many pools with long statuses, and only read.
+	if err := r.Client.List(ctx, workers, client.InNamespace(o.worker.Namespace), client.UnsafeDisableDeepCopy); err != nil {
 		return fmt.Errorf("list QueueWorkers: %w", err)
 	}
 	for i := range workers.Items {

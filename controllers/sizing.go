@@ -92,11 +92,8 @@ func (s *sizing) await(free int32, o *observation) {
 	}
 	s.scarce = true
 	s.processes = max(o.past.size, free)
-	if !s.grant.Limited {
-		s.grant.Limited = true
-		s.grant.Message = fmt.Sprintf("The application's maximum of processes leaves %d of the %d wanted until other pools have given theirs up.", s.processes, s.claim.Wanted)
-	}
-	s.grant.Processes = s.processes
+	s.grant.Limited, s.grant.Processes = true, s.processes
+	s.grant.Message = fmt.Sprintf("The application's maximum of processes leaves %d of the %d wanted until other pools have given theirs up.", s.processes, s.claim.Wanted)
 }
 
 // claimOf is what a pool asks of a cap as far as its object tells: the pool has not

@@ -63,7 +63,7 @@ type ScaleDown struct {
 	Window *metav1.Duration `json:"window,omitempty"`
 
 	// step is how many processes are removed at most at each decision, which is about
-	// every 5 seconds, 0 to 1000. Default: 0, no limit.
+	// every 5 seconds, 0 to 1000; less than a pod counts as one pod. Default: 0, no limit.
 	// +optional
 	// +kubebuilder:validation:Minimum=0
 	// +kubebuilder:validation:Maximum=1000
@@ -90,7 +90,7 @@ type AutoscalingStatus struct {
 	// +kubebuilder:validation:MaxLength=63
 	LimitedBy string `json:"limitedBy,omitempty"`
 
-	// arrivalRate is how many jobs arrive per second, with up to two decimals.
+	// arrivalRate is how many jobs arrive per second, in two digits, such as 3.1 or 0.0033.
 	// +optional
 	ArrivalRate string `json:"arrivalRate,omitempty"`
 
@@ -159,7 +159,8 @@ type BacklogStatus struct {
 	// +optional
 	OldestTime *metav1.Time `json:"oldestTime,omitempty"`
 
-	// nextDueTime is when the next delayed job becomes ready. Absent if there is none.
+	// nextDueTime is when the next job becomes ready by itself: a delayed one that is due,
+	// or one being worked on that would count as abandoned. Absent if there is none.
 	// +optional
 	NextDueTime *metav1.Time `json:"nextDueTime,omitempty"`
 

@@ -34,7 +34,7 @@ const (
 	// ConditionWorkersStuck is present while a worker takes no job although jobs wait.
 	ConditionWorkersStuck = "WorkersStuck"
 	// ConditionConflict is present while an object with a name the pool needs
-	// belongs to somebody else.
+	// belongs to somebody else, or somebody else scales the pool's Deployment.
 	ConditionConflict = "Conflict"
 )
 
@@ -49,7 +49,8 @@ const (
 	ReasonPausing = "Pausing"
 	// ReasonNotPaused: spec.paused is false.
 	ReasonNotPaused = "NotPaused"
-	// ReasonStopped: spec.stopped is true or processes is 0, and no pod is left.
+	// ReasonStopped: spec.stopped is true, processes is 0, or the QueueApp's maxProcesses
+	// leaves none; and no pod is left.
 	ReasonStopped = "Stopped"
 	// ReasonProgressing: pods are being created, replaced or removed.
 	ReasonProgressing = "Progressing"

@@ -78,8 +78,8 @@ type QueueAppSpec struct {
 	// +optional
 	Patterns *Patterns `json:"patterns,omitempty"`
 
-	// maxProcesses is how many processes all QueueWorkers of this QueueApp may have
-	// together, 1 to 100000, for example as many as the database has connections for.
+	// maxProcesses is how many processes all QueueWorkers of this QueueApp may want
+	// together, those aside that finish their last job, 1 to 100000, for example as many as the database has connections for.
 	// Default: absent, no such limit. Where they want more, their minimums come first,
 	// then higher priority, then need.
 	// +optional

@@ -30,6 +30,7 @@ type QueueWorkerSpec struct {
 	// +kubebuilder:validation:MaxLength=512
 	// +kubebuilder:validation:XValidation:rule="self == '' || self.matches('^[A-Za-z0-9_.:/@{}-]+(,[A-Za-z0-9_.:/@{}-]+)*$')",message="queue must be a queue's name or a comma list of names such as high,default, without spaces, each of letters, digits and the characters _ . : / @ { } -"
 	// +kubebuilder:validation:XValidation:rule="self.split(',').size() <= 20",message="queue must list at most 20 names"
+	// +kubebuilder:validation:XValidation:rule="self.split(',').all(name, size(name) <= 255)",message="queue names must be at most 255 characters"
 	Queue string `json:"queue"`
 
 	// processes is how many worker processes run in all, 0 to 1000. Default: 1.

@@ -63,7 +63,7 @@ const (
 type QueueWorkerStatus struct {
 	// conditions are the standing findings about the pool: Ready, Reconciling,
 	// Stalled, Paused, AgentsReporting, GracefulStop, BacklogKnown, TimeoutChain,
-	// ScalingActive, ScalingLimited and Conflict.
+	// ScalingActive, ScalingLimited, WorkersStuck and Conflict.
 	// +optional
 	// +listType=map
 	// +listMapKey=type

@@ -69,6 +69,9 @@ func cleanDepth(d *protocol.QueueDepth) error {
 		return refusal(fmt.Sprintf("gave the unknown reason %q", cleanText(string(d.Reason), maxWord)))
 	}
 	d.Message = cleanText(d.Message, maxMessage)
+	if d.MaxTimeoutSeconds != nil && *d.MaxTimeoutSeconds > maxSeconds {
+		return refusal(fmt.Sprintf("told of an impossible timeout, %d s", *d.MaxTimeoutSeconds))
+	}
 	for _, count := range []*int64{&d.Ready, &d.Delayed, &d.Reserved, &d.DueSoon, d.Failed, d.MaxTimeoutSeconds} {
 		if count != nil && (*count < 0 || *count > maxCount) {
 			return refusal(fmt.Sprintf("told of an impossible number of jobs, %d", *count))

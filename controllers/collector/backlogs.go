@@ -126,7 +126,7 @@ func NewBacklogs(o BacklogOptions) *Backlogs {
 	}
 	return &Backlogs{
 		options: o,
-		asker:   &asker{transport: newTransport(o.Timeout), timeout: o.Timeout},
+		asker:   &asker{transport: newTransport(min(o.Timeout, time.Second)), timeout: o.Timeout},
 		slots:   make(chan struct{}, cmp.Or(o.Concurrency, 64)),
 		wakes:   make(chan event.GenericEvent),
 		kick:    make(chan struct{}, 1),
@@ -169,6 +169,11 @@ func (b *Backlogs) Drop(app types.NamespacedName) {
 		}
 		delete(b.probes, app)
 	}
+	for _, pool := range b.pools {
+		if pool.use.App == app {
+			pool.told = toldBacklog{}
+		}
+	}
 }
 
 // Use says what a pool wants to know from now on, and returns what is known of it.
@@ -183,6 +188,9 @@ func (b *Backlogs) Use(pool types.NamespacedName, use BacklogUse) (BacklogReport
 	}
 	news := known.use.App != use.App || !slices.Equal(known.use.Queues, use.Queues)
 	known.use = use
+	if news {
+		known.told = toldBacklog{}
+	}
 	p := b.probes[use.App]
 	if p == nil {
 		return BacklogReport{}, false
@@ -221,8 +229,7 @@ func (p *probe) reportOf(queues []string) BacklogReport {
 
 // Start asks until ctx ends, and returns when no question is left.
 func (b *Backlogs) Start(ctx context.Context) error {
-	defer b.asker.close()
-	defer b.loops.Wait()
+	defer b.end()
 	b.mu.Lock()
 	b.ctx = ctx
 	for app, p := range b.probes {
@@ -241,6 +248,15 @@ func (b *Backlogs) Start(ctx context.Context) error {
 	return nil
 }
 
+// end waits for the last questions; no loop is started from now on.
+func (b *Backlogs) end() {
+	b.mu.Lock()
+	b.ctx = nil
+	b.mu.Unlock()
+	b.loops.Wait()
+	b.asker.close()
+}
+
 // launch starts the loop of a probe, once Start has run.
 func (b *Backlogs) launch(app types.NamespacedName, p *probe) {
 	if b.ctx == nil || p.cancel != nil {
@@ -255,6 +271,7 @@ func (b *Backlogs) launch(app types.NamespacedName, p *probe) {
 func (b *Backlogs) follow(ctx context.Context, app types.NamespacedName, p *probe) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	silent := 0
 	for {
 		select {
 		case <-ctx.Done():
@@ -267,29 +284,39 @@ func (b *Backlogs) follow(ctx context.Context, app types.NamespacedName, p *prob
 			return
 		case b.slots <- struct{}{}:
 		}
-		b.ask(ctx, app, p)
+		if b.ask(ctx, app, p) {
+			silent = 0
+		} else {
+			silent = min(silent+1, mostDoublings)
+		}
 		<-b.slots
-		timer.Reset(time.Duration(float64(b.options.Interval) * (0.8 + 0.4*rand.Float64())))
+		timer.Reset(time.Duration(float64(b.options.Interval<<silent) * (0.8 + 0.4*rand.Float64())))
 	}
 }
 
-// ask asks a probe once and takes its answer.
-func (b *Backlogs) ask(ctx context.Context, app types.NamespacedName, p *probe) {
+// mostDoublings bounds the pause between questions to a probe that does not answer:
+// each of them may hold a slot for the whole timeout.
+const mostDoublings = 3
+
+// ask asks a probe once and takes its answer; it tells whether there was one. What the
+// probe says of its backend is an answer, whatever it says.
+func (b *Backlogs) ask(ctx context.Context, app types.NamespacedName, p *probe) (answered bool) {
 	b.mu.Lock()
 	where, request := p.where, b.requestOf(app)
 	b.mu.Unlock()
 	if len(request.Queues) == 0 {
-		return
+		return true
 	}
 	answer := b.asker.askAll(ctx, where, request)
 	if ctx.Err() != nil {
-		return
+		return true
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now := b.options.Clock.Now()
 	p.take(answer, now)
 	b.tell(app, p, now)
+	return answer.Version != 0 || where.Address == ""
 }
 
 // requestOf asks for the queues of all pools of an app.

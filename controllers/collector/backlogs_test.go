@@ -154,6 +154,35 @@ func TestBacklogsWakeForNewsOnly(t *testing.T) {
 	}
 }
 
+// TestBacklogsTellOfOtherQueues: what was told of other queues is no answer.
+func TestBacklogsTellOfOtherQueues(t *testing.T) {
+	server := newFakeProbe(t)
+	b, wake := follow(t)
+	b.Use(emails, BacklogUse{App: theApp, Queues: []string{"high"}})
+	b.Track(theApp, server.where())
+	wake()
+	b.Use(emails, BacklogUse{App: theApp, Queues: []string{"low"}})
+	wake()
+	if report, _ := b.Use(emails, BacklogUse{App: theApp, Queues: []string{"low"}}); report.MeasuredAt.IsZero() {
+		t.Errorf("Use() = %+v after the wake, want figures", report)
+	}
+}
+
+// TestBacklogsAskASilentProbeAgain: less often, but until it answers.
+func TestBacklogsAskASilentProbeAgain(t *testing.T) {
+	server := newFakeProbe(t)
+	server.set(func() { server.raw = "no answer" })
+	b, wake := follow(t)
+	b.Use(emails, BacklogUse{App: theApp, Queues: []string{"high"}})
+	b.Track(theApp, server.where())
+	wake() // for the trouble
+	server.set(func() { server.raw = "" })
+	wake() // it is asked again all the same
+	if report, _ := b.Use(emails, BacklogUse{App: theApp, Queues: []string{"high"}}); report.Reason != "" {
+		t.Errorf("Use() = %+v, want no trouble", report)
+	}
+}
+
 func TestBacklogsTrustNoAnswer(t *testing.T) {
 	good := `{"version":1,"podUID":"probe-uid","ageSeconds":0,"queues":[{"queue":"high","ready":1,"delayed":0,"reserved":0}]}`
 	tests := map[string]struct {

@@ -100,9 +100,10 @@ func Timeout(spec *v1alpha1.QueueWorkerSpec) time.Duration {
 	return durationOr(spec.Timeout, defaultTimeout)
 }
 
-// Sleep is how long an idle worker waits before it asks its queues again.
-func Sleep(spec *v1alpha1.QueueWorkerSpec) time.Duration {
-	return durationOr(spec.Sleep, defaultSleep)
+// Pause is how long a worker may go without asking its queues: it rests after a job,
+// or sleeps when they are empty.
+func Pause(spec *v1alpha1.QueueWorkerSpec) time.Duration {
+	return max(durationOr(spec.Sleep, defaultSleep), durationOr(spec.Rest, 0))
 }
 
 // grace is the termination grace period of the pods: what the QueueWorker or the

@@ -65,6 +65,7 @@ func templateLabels(in Input, own map[string]string) map[string]string {
 	}
 	maps.Copy(labels, childLabels(in.Worker))
 	labels[v1alpha1.LabelApp] = in.App.Name
+	delete(labels, v1alpha1.LabelComponent) // that of a backlog probe
 	return labels
 }
 

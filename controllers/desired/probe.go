@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
@@ -47,6 +48,12 @@ func NeedsProbe(app *v1alpha1.QueueApp) bool {
 	return app.Spec.Connection != nil && app.Spec.Connection.Driver != "" && app.Spec.Connection.Driver != v1alpha1.DriverNone
 }
 
+// KnowsRetryAfter tells whether the application's backend gives out again what was
+// taken, as Laravel's own do.
+func KnowsRetryAfter(app *v1alpha1.QueueApp) bool {
+	return NeedsProbe(app) && app.Spec.Connection.Driver != v1alpha1.DriverHTTP
+}
+
 // RetryAfter is after how long the application's connection gives a job out again
 // that was taken and not finished.
 func RetryAfter(app *v1alpha1.QueueApp) time.Duration {
@@ -82,6 +89,8 @@ func Probe(app *v1alpha1.QueueApp, image string) (*appsv1ac.DeploymentApplyConfi
 		WithSpec(appsv1ac.DeploymentSpec().
 			WithReplicas(1).
 			WithRevisionHistoryLimit(1).
+			// An old probe beside a new one that does not start would ask the old backend.
+			WithStrategy(appsv1ac.DeploymentStrategy().WithType(appsv1.RecreateDeploymentStrategyType)).
 			WithSelector(metav1ac.LabelSelector().WithMatchLabels(ProbeSelector(app.Name))).
 			WithTemplate(applyTemplate(template)))
 	return out.WithAnnotations(map[string]string{v1alpha1.AnnotationAppliedHash: hashOf(out)}), nil
@@ -100,7 +109,7 @@ func probePod(app *v1alpha1.QueueApp, worker *corev1.Container, image string) co
 		ImagePullSecrets:             from.ImagePullSecrets,
 		NodeSelector:                 from.NodeSelector,
 		Tolerations:                  from.Tolerations,
-		Affinity:                     from.Affinity,
+		Affinity:                     nodeAffinity(from.Affinity),
 		RuntimeClassName:             from.RuntimeClassName,
 		HostAliases:                  from.HostAliases,
 		DNSPolicy:                    from.DNSPolicy,
@@ -118,6 +127,15 @@ func probePod(app *v1alpha1.QueueApp, worker *corev1.Container, image string) co
 	}
 	restrict(&pod)
 	return pod
+}
+
+// nodeAffinity leaves out how the workers stand to each other, which is not the
+// probe's affair.
+func nodeAffinity(from *corev1.Affinity) *corev1.Affinity {
+	if from == nil || from.NodeAffinity == nil {
+		return nil
+	}
+	return &corev1.Affinity{NodeAffinity: from.NodeAffinity}
 }
 
 // isConfiguration tells whether a volume holds settings or credentials, not data.

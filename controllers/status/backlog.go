@@ -29,6 +29,8 @@ type Backlog struct {
 	Reason       protocol.BacklogError
 	Message      string
 	FailingSince time.Time
+	// Backend says in words what is asked.
+	Backend string
 }
 
 // backlogStatus is what status.backlog says; nil if nothing was ever measured.
@@ -93,6 +95,8 @@ func backlogCondition(in Input) (standing, bool) {
 	switch {
 	case !b.Measured && in.Worker.Spec.Autoscaling == nil:
 		return standing{}, false
+	case in.AppName == "":
+		out.reason, out.message = v1alpha1.ReasonAppNotFound, "There is no QueueApp that says where the queues are; see the condition Ready."
 	case !b.Measured:
 		out.reason = v1alpha1.ReasonNoDriver
 		out.message = "Nobody measures what waits on the queues, because the QueueApp's spec.connection.driver is None; set it to Redis, Database or HTTP."
@@ -108,6 +112,9 @@ func backlogCondition(in Input) (standing, bool) {
 		}
 	default:
 		out.is, out.reason, out.message = metav1.ConditionTrue, v1alpha1.ReasonMeasured, "What waits on the queues is measured every few seconds."
+		if b.Backend != "" {
+			out.message = "What waits is measured every few seconds: " + sentence(b.Backend)
+		}
 	}
 	return out, true
 }

@@ -104,7 +104,7 @@ func rejection(in Input, _ counts) *obstacle {
 	if in.Rejected == "" {
 		return nil
 	}
-	return &obstacle{reason: v1alpha1.ReasonRejected, message: in.Rejected, final: true}
+	return &obstacle{reason: v1alpha1.ReasonRejected, message: sentence(in.Rejected), final: true}
 }
 
 // podProblem is the first pod, by name, that cannot start. While enough others

@@ -27,8 +27,8 @@ const (
 
 // Patience is how long a process with this pause between two looks at its queues may
 // be idle while there is work.
-func Patience(sleep time.Duration) time.Duration {
-	return max(leastPatience, 30*time.Second+4*sleep)
+func Patience(pause time.Duration) time.Duration {
+	return max(leastPatience, 30*time.Second+4*pause)
 }
 
 // Input is all that decides which processes are stuck.

@@ -14,6 +14,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -342,4 +343,34 @@ func TestAgentsThatDoNotAnswerAreTold(t *testing.T) {
 	}
 	agents[0].Mute(false)
 	waitReady(t, namespace, "emails")
+}
+
+// TestAPoolWhoseTemplateIsRefusedObeysAllTheSame: what it has can be paused, made
+// smaller and stopped while the API server refuses what it should have.
+func TestAPoolWhoseTemplateIsRefusedObeysAllTheSame(t *testing.T) {
+	namespace := newNamespace(t)
+	startOperator(t, operatorOptions{namespaces: []string{namespace}})
+	create(t, builders.QueueApp(namespace, "shop").Obj(), builders.QueueWorker(namespace, "emails").Processes(3).Obj())
+	waitReady(t, namespace, "emails")
+	changeWorker(t, namespace, "emails", func(w *v1alpha1.QueueWorker) { w.Spec.Env = []corev1.EnvVar{{Name: "A=B", Value: "x"}} })
+	waitFor(t, namespace, "emails", "says that its template is refused", func(worker *v1alpha1.QueueWorker) error {
+		if condition := meta.FindStatusCondition(worker.Status.Conditions, v1alpha1.ConditionReady); condition.Reason != v1alpha1.ReasonRejected {
+			return fmt.Errorf("Ready is %s", condition.Reason)
+		}
+		return nil
+	})
+
+	changeWorker(t, namespace, "emails", func(w *v1alpha1.QueueWorker) { w.Spec.Paused = true })
+	eventually(t, "every agent is paused", func(context.Context) error {
+		for _, agent := range agentsOf(t, namespace, "emails", 3) {
+			if phase := agent.Status().Phase; phase != protocol.PhasePaused {
+				return fmt.Errorf("%s is %s", agent.Pod, phase)
+			}
+		}
+		return nil
+	})
+	changeWorker(t, namespace, "emails", func(w *v1alpha1.QueueWorker) { w.Spec.Processes = new(int32(1)) })
+	agentsOf(t, namespace, "emails", 1)
+	changeWorker(t, namespace, "emails", func(w *v1alpha1.QueueWorker) { w.Spec.Stopped = true })
+	agentsOf(t, namespace, "emails", 0)
 }

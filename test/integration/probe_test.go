@@ -261,7 +261,6 @@ func TestAStuckWorkerIsRestartedOnce(t *testing.T) {
 	namespace := newNamespace(t)
 	clock := &offsetClock{}
 	startOperator(t, operatorOptions{namespaces: []string{namespace}, clock: clock})
-	kubelet.Backend(namespace, "shop").Set(protocol.QueueDepth{Queue: "default", Ready: 5, OldestSeconds: new(600.0)})
 	create(t, builders.QueueApp(namespace, "shop").Driver(v1alpha1.DriverRedis).Obj(), builders.QueueWorker(namespace, "emails").Processes(2).Obj())
 	waitFor(t, namespace, "emails", "knows its backlog", all(isReady, backlogIsKnown))
 	agents := agentsOf(t, namespace, "emails", 2)
@@ -274,6 +273,9 @@ func TestAStuckWorkerIsRestartedOnce(t *testing.T) {
 		poke(t, namespace, "emails")
 		return same(1, w.Status.Busy)
 	})
+	// Only now: with the clock set forward, both would have waited for long before the
+	// operator has heard of the one that works.
+	kubelet.Backend(namespace, "shop").Set(protocol.QueueDepth{Queue: "default", Ready: 5, OldestSeconds: new(600.0)})
 	waitFor(t, namespace, "emails", "has a stuck worker", func(w *v1alpha1.QueueWorker) error {
 		clock.forward(v1alphaReportInterval / 4)
 		poke(t, namespace, "emails")

@@ -31,6 +31,7 @@ var refusedQueueWorkers = map[string]refusal{
 	"queue has a line break":               {spec: `queue: "high\nlow"`, field: "spec.queue", phrase: "comma list"},
 	"queue has a semicolon":                {spec: `queue: "a;rm"`, field: "spec.queue", phrase: "comma list"},
 	"queue is 513 characters":              {spec: `queue: "` + strings.Repeat("q", 513) + `"`, field: "spec.queue", phrase: "Too long"},
+	"queue has a name of 256 characters":   {spec: `queue: "high,` + strings.Repeat("q", 256) + `"`, field: "spec.queue", phrase: "at most 255 characters"},
 	"queue is a list":                      {spec: `queue: [high, low]`, field: "spec.queue", phrase: "must be of type string"},
 	"queue is a number":                    {spec: `queue: 7`, field: "spec.queue", phrase: "must be of type string"},
 	"appName in capitals":                  {spec: `appName: Shop`, field: "spec.appName", phrase: "appName must be the name of a QueueApp"},
