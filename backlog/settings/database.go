@@ -122,12 +122,16 @@ func kind(explicit protocol.DatabaseBackend, address *url.URL, environment Envir
 // locate sets where the server is.
 func (s *Database) locate(explicit protocol.DatabaseBackend, address *url.URL, environment Environment) error {
 	s.Host = first(explicit.Host, address.Hostname(), environment.Get("DB_HOST"))
-	port := address.Port()
+	port, source := address.Port(), environment.Name("DB_HOST")
 	if explicit.Host != "" {
-		port = ""
+		port, source = "", "connection.database.host of the QueueApp"
 	}
 	if socket := environment.Get("DB_SOCKET"); socket != "" && s.Kind == protocol.DatabaseMySQL && explicit.Host == "" && address.Host == "" {
-		s.Host = socket
+		s.Host, source = socket, environment.Name("DB_SOCKET")
+	}
+	if isURL(s.Host) {
+		return misconfigured("%s is no host: write a name, an address or the path of a socket alone; user and password belong in %s and %s.",
+			source, environment.Name("DB_USERNAME"), environment.Name("DB_PASSWORD"))
 	}
 	missing := 3306
 	if s.Kind == protocol.DatabasePostgreSQL {

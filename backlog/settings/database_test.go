@@ -119,6 +119,22 @@ func TestDatabaseSaysWhatIsWrong(t *testing.T) {
 		"no user":            {env{"DB_CONNECTION": "pgsql", "DB_HOST": "a", "DB_DATABASE": "b"}, protocol.DatabaseBackend{}, "set DB_USERNAME"},
 		"a URL that is none": {env{"DB_URL": "pgsql://me:" + canary + "zz@host"}, protocol.DatabaseBackend{}, "DB_URL is no URL"},
 		"a port in words":    {env{"DB_CONNECTION": "pgsql", "DB_HOST": "a", "DB_PORT": canary}, protocol.DatabaseBackend{}, "port of the database"},
+		"a URL in the host": {
+			env{"DB_CONNECTION": "pgsql", "DB_HOST": "pgsql://me:Kanar1en@host:5432/shop", "DB_DATABASE": "b", "DB_USERNAME": "c"},
+			protocol.DatabaseBackend{}, "DB_HOST is no host",
+		},
+		"a scheme in the host": {
+			env{"DB_CONNECTION": "mysql", "DB_HOST": "tcp://Kanar1en", "DB_DATABASE": "b", "DB_USERNAME": "c"},
+			protocol.DatabaseBackend{}, "DB_HOST is no host",
+		},
+		"a password in a socket": {
+			env{"DB_CONNECTION": "mysql", "DB_HOST": "a", "DB_SOCKET": "me:Kanar1en@host", "DB_DATABASE": "b", "DB_USERNAME": "c"},
+			protocol.DatabaseBackend{}, "DB_SOCKET is no host",
+		},
+		"a password in the QueueApp's host": {
+			env{"DB_CONNECTION": "pgsql", "DB_DATABASE": "b", "DB_USERNAME": "c"},
+			protocol.DatabaseBackend{Host: "me:Kanar1en@host"}, "connection.database.host of the QueueApp is no host",
+		},
 		"an sslmode of its own": {
 			env{"DB_CONNECTION": "pgsql", "DB_HOST": "a", "DB_DATABASE": "b", "DB_USERNAME": "c", "DB_SSLMODE": canary},
 			protocol.DatabaseBackend{}, "DB_SSLMODE is none of",

@@ -107,6 +107,10 @@ func first(texts ...string) string {
 	return ""
 }
 
+// isURL tells whether a host has what only a URL has: it may hold a password then,
+// and hosts are shown.
+func isURL(host string) bool { return strings.Contains(host, "@") || strings.Contains(host, "://") }
+
 func decimal(number int32) string {
 	if number == 0 {
 		return ""

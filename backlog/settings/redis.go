@@ -74,14 +74,19 @@ func (s *Redis) locate(explicit protocol.RedisBackend, address *url.URL, environ
 	if scheme == "unix" {
 		host = address.Path
 	}
-	port := address.Port()
+	port, source := address.Port(), environment.Name("REDIS_URL")
 	if host == "" {
+		source = environment.Name("REDIS_HOST")
 		scheme, host = splitScheme(environment.Get("REDIS_HOST"))
 		scheme = first(scheme, environment.Get("REDIS_SCHEME"))
 	}
 	if explicit.Host != "" {
 		scheme, host = splitScheme(explicit.Host)
-		port = ""
+		port, source = "", "connection.redis.host of the QueueApp"
+	}
+	if isURL(host) {
+		return misconfigured("%s is no host: write a name or an address alone, or with tls://, tcp:// or unix:// in front; user and password belong in %s and %s.",
+			source, environment.Name("REDIS_USERNAME"), environment.Name("REDIS_PASSWORD"))
 	}
 	switch strings.ToLower(scheme) {
 	case "", "tcp", "redis", "unix":
@@ -112,13 +117,17 @@ func (s *Redis) locate(explicit protocol.RedisBackend, address *url.URL, environ
 	return nil
 }
 
-// splitScheme splits tls://host.
+// splitScheme splits tls://host. With any other scheme than those of a host, the
+// whole is left as it is: it is a URL.
 func splitScheme(host string) (scheme, rest string) {
 	scheme, rest, found := strings.Cut(host, "://")
-	if !found {
-		return "", host
+	switch strings.ToLower(scheme) {
+	case "tls", "ssl", "tcp", "unix":
+		if found {
+			return scheme, rest
+		}
 	}
-	return scheme, rest
+	return "", host
 }
 
 // prefixes returns what may be in front of the keys. Where REDIS_PREFIX is not set,
