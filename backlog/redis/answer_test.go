@@ -41,11 +41,9 @@ func TestThePrefixThatCounts(t *testing.T) {
 	}{
 		{[]int64{0, 0}, 0, []int{0, 1}}, // nothing tells yet
 		{[]int64{0, 3}, 1, []int{1}},    // found, and only it is asked for
-		{[]int64{0, 0}, 1, []int{0, 1}}, // empty again: look at both, but keep it
-		{[]int64{5, 0}, 0, []int{0}},    // the application was changed
-		{[]int64{2, 0}, 0, []int{0}},
-		{[]int64{0, 0}, 0, []int{0, 1}},
-		{[]int64{1, 9}, 0, []int{0}}, // left behind by the other
+		{[]int64{0, 0}, 1, []int{1}},    // empty again: it stays
+		{[]int64{5, 0}, 1, []int{1}},    // another application's jobs are not ours
+		{[]int64{5, 2}, 1, []int{1}},
 	} {
 		if got := p.learn(step.jobs); got != step.want {
 			t.Errorf("step %d: %v: candidate %d counts; want %d", i, step.jobs, got, step.want)
@@ -53,6 +51,24 @@ func TestThePrefixThatCounts(t *testing.T) {
 		if diff := cmp.Diff(step.asked, p.asked()); diff != "" {
 			t.Errorf("step %d: asked next (-want +got):\n%s", i, diff)
 		}
+	}
+}
+
+func TestAnUnknownPrefixIsToldPlainly(t *testing.T) {
+	p := prefixChoice{candidates: []string{"newer-", "older_"}}
+	told := []string{p.describe()}
+	for _, jobs := range [][]int64{{0, 0}, {0, 3}, {0, 0}} {
+		p.learn(jobs)
+		told = append(told, p.describe())
+	}
+	want := []string{
+		"key prefix newer- or older_ (Laravel's own; not looked behind yet)",
+		"key prefix not known: newer- and older_ were tried (Laravel's own), and none of them holds a job yet",
+		"key prefix older_ (Laravel's own, by the keys that were found)",
+		"key prefix older_ (Laravel's own, by the keys that were found)",
+	}
+	if diff := cmp.Diff(want, told); diff != "" {
+		t.Errorf("told (-want +got):\n%s", diff)
 	}
 }
 

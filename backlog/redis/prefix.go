@@ -9,20 +9,21 @@ import (
 )
 
 // prefixChoice is what the application puts in front of its keys: the one candidate,
-// or the one of several behind which jobs are found.
+// or the one of several behind which jobs were found first. That one stays: once its
+// queues are empty, jobs behind another are more likely those of another application
+// on the same server than of this one.
 type prefixChoice struct {
 	candidates []string
-	// found is the candidate behind which jobs were found last, if known.
+	// found is the candidate behind which jobs were found, if known.
 	found int
 	known bool
-	// empty says that nothing was behind the one that was found, when last measured.
-	empty bool
+	// tried says that all candidates were looked behind.
+	tried bool
 }
 
-// asked are the candidates to look behind: all of them until jobs were found, and
-// again while none is left there.
+// asked are the candidates to look behind: all of them until jobs were found.
 func (p *prefixChoice) asked() []int {
-	if len(p.candidates) == 1 || p.known && !p.empty {
+	if len(p.candidates) == 1 || p.known {
 		return []int{p.found}
 	}
 	all := make([]int, len(p.candidates))
@@ -33,21 +34,19 @@ func (p *prefixChoice) asked() []int {
 }
 
 // learn takes how many jobs there are behind each candidate, and returns the one
-// that counts. What was found once stays while jobs are behind it.
+// that counts.
 func (p *prefixChoice) learn(jobs []int64) int {
-	best := p.found
-	if !p.known || jobs[best] == 0 {
-		for i, count := range jobs {
-			if count > jobs[best] {
-				best = i
-			}
+	p.tried = true
+	if p.known {
+		return p.found
+	}
+	for i, count := range jobs {
+		if count > jobs[p.found] {
+			p.found = i
 		}
 	}
-	p.empty = jobs[best] == 0
-	if !p.empty {
-		p.found, p.known = best, true
-	}
-	return best
+	p.known = jobs[p.found] > 0
+	return p.found
 }
 
 func (p *prefixChoice) describe() string {
@@ -59,5 +58,8 @@ func (p *prefixChoice) describe() string {
 	case p.known:
 		return fmt.Sprintf("key prefix %s (Laravel's own, by the keys that were found)", p.candidates[p.found])
 	}
-	return fmt.Sprintf("key prefix %s (Laravel's own; no job was found yet that tells which)", strings.Join(p.candidates, " or "))
+	if !p.tried {
+		return fmt.Sprintf("key prefix %s (Laravel's own; not looked behind yet)", strings.Join(p.candidates, " or "))
+	}
+	return fmt.Sprintf("key prefix not known: %s were tried (Laravel's own), and none of them holds a job yet", strings.Join(p.candidates, " and "))
 }
