@@ -55,6 +55,8 @@ func (r *QueueWorkerReconciler) report(ctx context.Context, o *observation, d de
 	}
 	if write {
 		if written, err := r.write(ctx, in, out, memory); !written {
+			// What was done was done, and no later pass knows of it.
+			r.tellExits(o, d, in, memory)
 			// The cache is behind: what it is yet to bring wakes this pool again.
 			return time.Second, err
 		}
