@@ -13,7 +13,8 @@ import (
 )
 
 // Metrics tell what was measured last; asking for them measures nothing. Queues are
-// left out once the measurement is older than a minute.
+// left out once the measurement is older than a minute, or nobody asked for them in
+// the last minute: names come from whoever asks, and must not stay.
 const (
 	metricJobs         = "queueworker_backlog_jobs"
 	metricOldest       = "queueworker_backlog_oldest_seconds"
@@ -86,7 +87,9 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	}
 	gauge(metricUp, 1, "")
 	for _, name := range slices.Sorted(maps.Keys(m.depths)) {
-		collectQueue(gauge, m.depths[name])
+		if p.now().Sub(m.wished[name]) <= remembered {
+			collectQueue(gauge, m.depths[name])
+		}
 	}
 }
 

@@ -49,6 +49,7 @@ type counters struct {
 type measurement struct {
 	began, ended time.Time
 	asked        map[string]time.Duration // soon, by queue
+	wished       map[string]time.Time     // when somebody asked for it last, by queue
 	depths       map[string]protocol.QueueDepth
 	problem      *backlog.Error
 	backend      string
@@ -68,9 +69,12 @@ func (p *Prober) Answer(ctx context.Context, request protocol.BacklogRequest) pr
 	if p.broken != nil {
 		return protocol.Backlog{Version: protocol.Version, Reason: p.broken.Reason, Message: p.broken.Message}
 	}
-	soon := time.Duration(request.SoonSeconds * float64(time.Second))
-	if m := p.last.Load(); m.serves(request.Queues, soon, p.now()) {
-		p.remember(request.Queues, soon)
+	queues, soon := measurable(request.Queues), time.Duration(request.SoonSeconds*float64(time.Second))
+	if len(queues) == 0 {
+		return p.document(&measurement{ended: p.now()}, request.Queues)
+	}
+	if m := p.last.Load(); m.serves(queues, soon, p.now()) {
+		p.remember(queues, soon)
 		return p.document(m, request.Queues)
 	}
 	select {
@@ -79,9 +83,9 @@ func (p *Prober) Answer(ctx context.Context, request protocol.BacklogRequest) pr
 	case <-ctx.Done():
 		return protocol.Backlog{Version: protocol.Version, Reason: protocol.BacklogUnreachable, Message: "The backend has not answered yet."}
 	}
-	p.wanted.add(request.Queues, soon, p.now())
+	queues = p.wanted.add(queues, soon, p.now())
 	m := p.last.Load()
-	if !m.serves(request.Queues, soon, p.now()) {
+	if !m.serves(queues, soon, p.now()) {
 		m = p.measure(ctx, m)
 	}
 	return p.document(m, request.Queues)
@@ -120,9 +124,9 @@ func (p *Prober) measure(ctx context.Context, last *measurement) *measurement {
 	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), deadline)
 	defer cancel()
 	request := backlog.Request{Queues: p.wanted.list(p.now()), Now: p.now()}
-	m := &measurement{began: request.Now, asked: map[string]time.Duration{}}
+	m := &measurement{began: request.Now, asked: map[string]time.Duration{}, wished: map[string]time.Time{}}
 	for _, queue := range request.Queues {
-		m.asked[queue.Name] = queue.Soon
+		m.asked[queue.Name], m.wished[queue.Name] = queue.Soon, p.wanted[queue.Name].asked
 	}
 	depths, err := p.ask(limited, request)
 	m.ended, m.backend = p.now(), p.driver.Describe()
@@ -195,9 +199,22 @@ func (p *Prober) document(m *measurement, queues []string) protocol.Backlog {
 	for _, name := range queues {
 		depth, found := m.depths[name]
 		if !found {
-			depth = protocol.QueueDepth{Queue: name, Reason: protocol.BacklogUnreadable, Message: "The queue was left out of the measurement."}
+			depth = m.missing(name)
 		}
 		document.Queues = append(document.Queues, depth)
 	}
 	return document
+}
+
+// missing says why a measurement has no depth of a queue.
+func (m *measurement) missing(name string) protocol.QueueDepth {
+	if len(name) > maxNameBytes {
+		return protocol.QueueDepth{Queue: name, Reason: protocol.BacklogMisconfigured, Message: fmt.Sprintf(
+			"The name of the queue has %d bytes, and only %d can be measured: give the queue a shorter name.", len(name), maxNameBytes)}
+	}
+	if _, asked := m.asked[name]; !asked {
+		return protocol.QueueDepth{Queue: name, Reason: protocol.BacklogUnreadable, Message: fmt.Sprintf(
+			"The queue is not measured: %d others were asked for within the last minute, and no more are measured at once.", protocol.MaxBacklogQueues)}
+	}
+	return protocol.QueueDepth{Queue: name, Reason: protocol.BacklogUnreadable, Message: "The queue was left out of the measurement."}
 }

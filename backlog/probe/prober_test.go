@@ -152,22 +152,38 @@ func TestTheSpanOfSoonIsTheAskersOwn(t *testing.T) {
 	})
 }
 
-func TestRememberedQueuesAreBounded(t *testing.T) {
+func TestInventedNamesDoNotPushOutRealOnes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		driver := &fakeDriver{}
 		p := New(driver, nil, quietly)
-		for round := range 5 {
-			names := make([]string, protocol.MaxBacklogQueues)
-			for i := range names {
-				names[i] = fmt.Sprintf("%d-%d", round, i)
-			}
-			if document := p.Answer(t.Context(), ask(0, names...)); len(document.Queues) != len(names) || document.Queues[0].Queue != names[0] || document.Queues[0].Reason != "" {
-				t.Fatalf("%d queues of %+v", len(document.Queues), document.Queues[0])
-			}
-			time.Sleep(time.Second)
-			if n := len(driver.requests[round].Queues); n > protocol.MaxBacklogQueues {
-				t.Errorf("%d queues were measured", n)
-			}
+		invented := make([]string, protocol.MaxBacklogQueues)
+		for i := range invented {
+			invented[i] = fmt.Sprint("invented-", i)
+		}
+		p.Answer(t.Context(), ask(0, "real"))
+		time.Sleep(2 * time.Second)
+		last := len(invented) - 1
+		document := p.Answer(t.Context(), ask(0, invented...))
+		if len(document.Queues) != len(invented) || document.Queues[last-1].Reason != "" || document.Queues[last].Reason != protocol.BacklogUnreadable ||
+			!strings.Contains(document.Queues[last].Message, "1000 others") {
+			t.Fatalf("%d queues; the last two are %+v", len(document.Queues), document.Queues[last-1:])
+		}
+		// A name for which there is no room costs no measurement of its own.
+		measured := driver.measured()
+		if p.Answer(t.Context(), ask(0, invented[last])); driver.measured() != measured {
+			t.Errorf("%d measurements after %d", driver.measured(), measured)
+		}
+		time.Sleep(2 * time.Second)
+		if document := p.Answer(t.Context(), ask(0, "real")); document.Queues[0].Reason != "" || document.Queues[0].Ready != 4 {
+			t.Errorf("the real queue is answered with %+v", document.Queues[0])
+		}
+		if n := len(driver.requests[len(driver.requests)-1].Queues); n != protocol.MaxBacklogQueues {
+			t.Errorf("%d queues were measured", n)
+		}
+		// There is room again when nobody has asked for the invented ones for a minute.
+		time.Sleep(remembered)
+		if document := p.Answer(t.Context(), ask(0, "new")); document.Queues[0].Reason != "" || driver.last() != "new real" {
+			t.Errorf("a new queue is answered with %+v; %q was measured", document.Queues[0], driver.last())
 		}
 	})
 }

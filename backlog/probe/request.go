@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"queueworker.dev/queueworker/api/protocol"
@@ -17,7 +18,7 @@ import (
 const (
 	// maxRequestBytes bounds a request: as many queues as are allowed, with long names.
 	maxRequestBytes = 256 << 10
-	// maxNameBytes bounds a queue's name; a column of Laravel's jobs table holds 255 characters.
+	// maxNameBytes bounds the name of a queue that is measured; a column of Laravel's jobs table holds 255 characters.
 	maxNameBytes = 255
 	// maxSoonSeconds bounds the time that "soon" may mean.
 	maxSoonSeconds = 7 * 24 * 3600
@@ -37,6 +38,8 @@ func parseRequest(body []byte) (protocol.BacklogRequest, error) {
 	return request, checkRequest(request)
 }
 
+// checkRequest finds what makes a request useless. A name that is too long alone
+// does not: the other queues would not be measured because of it.
 func checkRequest(request protocol.BacklogRequest) error {
 	switch {
 	case len(request.Queues) == 0:
@@ -49,8 +52,8 @@ func checkRequest(request protocol.BacklogRequest) error {
 	seen := make(map[string]bool, len(request.Queues))
 	for i, name := range request.Queues {
 		switch {
-		case name == "" || len(name) > maxNameBytes:
-			return fmt.Errorf("queues[%d] has %d bytes; between 1 and %d are allowed", i, len(name), maxNameBytes)
+		case name == "":
+			return fmt.Errorf("queues[%d] is empty", i)
 		case strings.ContainsRune(name, 0):
 			return fmt.Errorf("queues[%d] holds a zero byte", i)
 		case seen[name]:
@@ -59,4 +62,9 @@ func checkRequest(request protocol.BacklogRequest) error {
 		seen[name] = true
 	}
 	return nil
+}
+
+// measurable are those of the names that a backend can be asked for.
+func measurable(names []string) []string {
+	return slices.DeleteFunc(slices.Clone(names), func(name string) bool { return len(name) > maxNameBytes })
 }

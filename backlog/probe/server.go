@@ -32,6 +32,10 @@ type Identity struct {
 // or two and the kubelet need one each.
 const maxConnections = 32
 
+// idle is how long a connection may stay open unused. Connections are few, and any
+// pod may hold one: whoever only holds them must not keep the operator out for long.
+const idle = 10 * time.Second
+
 // NewServer returns the probe's HTTP server.
 func NewServer(p *Prober, identity Identity) *http.Server {
 	mux := http.NewServeMux()
@@ -68,7 +72,7 @@ func NewServer(p *Prober, identity Identity) *http.Server {
 		ReadTimeout:       5 * time.Second,
 		ReadHeaderTimeout: 5 * time.Second,
 		WriteTimeout:      4 * deadline,
-		IdleTimeout:       60 * time.Second,
+		IdleTimeout:       idle,
 		MaxHeaderBytes:    8 << 10,
 	}
 }

@@ -4,11 +4,14 @@
 package probe
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/http/httptest"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -72,6 +75,60 @@ queueworker_backlog_jobs{queue="mail",state="reserved"} 0
 	}
 }
 
+func TestMetricsForgetWhatNobodyAsksFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := New(&fakeDriver{}, nil, quietly)
+		server := NewServer(p, Identity{})
+		p.Answer(t.Context(), ask(0, "invented"))
+		time.Sleep(50 * time.Second)
+		p.Answer(t.Context(), ask(0, "mail"))
+		for _, want := range []bool{true, false} {
+			recorder := httptest.NewRecorder()
+			server.Handler.ServeHTTP(recorder, httptest.NewRequest("GET", protocol.MetricsPath, nil))
+			text := recorder.Body.String()
+			if got := strings.Contains(text, `queue="invented"`); got != want || !strings.Contains(text, `queue="mail"`) {
+				t.Errorf("the name is there: %v; want %v, and the other always:\n%s", got, want, text)
+			}
+			time.Sleep(11 * time.Second)
+		}
+	})
+}
+
+func TestALongNameIsAnsweredAlone(t *testing.T) {
+	long := strings.Repeat("n", maxNameBytes+1)
+	driver := &fakeDriver{}
+	server := NewServer(New(driver, nil, quietly), Identity{})
+	post := func(names ...string) (document protocol.Backlog) {
+		body, err := json.Marshal(ask(0, names...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		recorder := httptest.NewRecorder()
+		server.Handler.ServeHTTP(recorder, httptest.NewRequest("POST", protocol.BacklogPath, bytes.NewReader(body)))
+		if err := json.Unmarshal(recorder.Body.Bytes(), &document); err != nil || recorder.Code != 200 {
+			t.Fatalf("the status %d: %s", recorder.Code, recorder.Body)
+		}
+		return document
+	}
+	tooLong := protocol.QueueDepth{
+		Queue: long, Reason: protocol.BacklogMisconfigured,
+		Message: "The name of the queue has 256 bytes, and only 255 can be measured: give the queue a shorter name.",
+	}
+	if diff := cmp.Diff([]protocol.QueueDepth{tooLong}, post(long).Queues); diff != "" || driver.measured() != 0 {
+		t.Errorf("alone, after %d measurements (-want +got):\n%s", driver.measured(), diff)
+	}
+	want := []protocol.QueueDepth{{Queue: "a", Ready: 1}, tooLong, {Queue: "bc", Ready: 2}}
+	if diff := cmp.Diff(want, post("a", long, "bc").Queues); diff != "" || driver.last() != "a bc" {
+		t.Errorf("among others, %q measured (-want +got):\n%s", driver.last(), diff)
+	}
+}
+
+func TestIdleConnectionsEndSoon(t *testing.T) {
+	if got := NewServer(New(&fakeDriver{}, nil, quietly), Identity{}).IdleTimeout; got != 10*time.Second {
+		t.Errorf("unused connections are held for %s", got)
+	}
+}
+
 func FuzzParseRequest(f *testing.F) {
 	f.Add([]byte(`{"queues":["a","b"],"soonSeconds":5}`))
 	f.Add([]byte(`{"queues":[""]}{}`))
@@ -83,7 +140,7 @@ func FuzzParseRequest(f *testing.F) {
 		}
 		seen := map[string]bool{}
 		for _, name := range request.Queues {
-			if name == "" || len(name) > maxNameBytes || seen[name] {
+			if name == "" || seen[name] {
 				t.Errorf("the queue %q was let through", name)
 			}
 			seen[name] = true

@@ -17,7 +17,8 @@ import (
 const remembered = time.Minute
 
 // wanted are the queues that were asked for, by name. There are no more than a
-// request may name: the longest not asked for make room.
+// request may name. Those that were not asked for lately make room, no others: who
+// asks for invented names must not push out those of the operator.
 type wanted map[string]wish
 
 type wish struct {
@@ -25,29 +26,31 @@ type wish struct {
 	asked time.Time
 }
 
-func (w wanted) add(queues []string, soon time.Duration, now time.Time) {
+// add takes queues that are asked for, and returns those for which there is room.
+func (w wanted) add(queues []string, soon time.Duration, now time.Time) []string {
+	w.forget(now)
+	taken := make([]string, 0, len(queues))
 	for _, name := range queues {
+		if _, found := w[name]; !found && len(w) >= protocol.MaxBacklogQueues {
+			continue
+		}
 		w[name] = wish{soon: soon, asked: now}
+		taken = append(taken, name)
 	}
-	excess := len(w) - protocol.MaxBacklogQueues
-	if excess <= 0 {
-		return
-	}
-	oldest := slices.SortedFunc(maps.Keys(w), func(a, b string) int { return w[a].asked.Compare(w[b].asked) })
-	for _, name := range oldest[:excess] {
-		delete(w, name)
-	}
+	return taken
+}
+
+// forget drops what nobody has asked for lately.
+func (w wanted) forget(now time.Time) {
+	maps.DeleteFunc(w, func(_ string, wish wish) bool { return now.Sub(wish.asked) > remembered })
 }
 
 // list returns the queues to be measured, by name, and forgets those that nobody
 // has asked for lately.
 func (w wanted) list(now time.Time) []backlog.Queue {
+	w.forget(now)
 	queues := make([]backlog.Queue, 0, len(w))
 	for name, wish := range w {
-		if now.Sub(wish.asked) > remembered {
-			delete(w, name)
-			continue
-		}
 		queues = append(queues, backlog.Queue{Name: name, Soon: wish.soon})
 	}
 	slices.SortFunc(queues, func(a, b backlog.Queue) int { return cmp.Compare(a.Name, b.Name) })
