@@ -18,6 +18,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"queueworker.dev/queueworker/api/v1alpha1"
+	"queueworker.dev/queueworker/controllers/collector"
+	"queueworker.dev/queueworker/controllers/desired"
 )
 
 // control writes to the pods what each of them has to hear now, in one write a pod.
@@ -35,12 +37,31 @@ func (r *QueueWorkerReconciler) control(ctx context.Context, o *observation, d d
 			failures = append(failures, err)
 			continue
 		}
-		memory.wrote(pod.UID, version)
+		memory.wrote(pod.UID, version, o.now, unheard(pod, o.reports.Pods[pod.UID]))
 	}
 	if d.controls.Changed || len(d.controls.Pods) > 0 {
 		r.Collector.Nudge(name)
 	}
 	return errors.Join(failures...)
+}
+
+// unheard tells whether a pod's agent answers and has not taken up the pod's document.
+func unheard(pod *corev1.Pod, report collector.PodReport) bool {
+	return report.Status != nil && !report.Unreachable &&
+		report.Status.ControlRevision < desired.ReadControl(pod.Annotations[v1alpha1.AnnotationControl]).Revision
+}
+
+// hearing is after how long to see whether every agent has taken up its document; 0
+// if all have, or do not answer.
+func hearing(o *observation, d decision) time.Duration {
+	var wait time.Duration
+	for _, pod := range o.pods {
+		_, written := d.controls.Pods[pod.Name]
+		if active(pod) && (written || unheard(pod, o.reports.Pods[pod.UID])) {
+			wait = sooner(wait, overdueAfter<<min(o.written[pod.UID].again, overdueDoublings))
+		}
+	}
+	return wait
 }
 
 // podAnnotations are the annotations of a pod that change; nil removes one.

@@ -74,8 +74,10 @@ func controlledPods(o *observation, removal drain.Plan) []desired.ControlledPod 
 			Cordoned:     (cordoned || slices.Contains(removal.Cordon, pod.Name)) && !slices.Contains(removal.Uncordon, pod.Name),
 			Document:     pod.Annotations[v1alpha1.AnnotationControl],
 		}
-		if report := o.reports.Pods[pod.UID].Status; report != nil {
-			controlled.Reported = report.ControlRevision
+		report := o.reports.Pods[pod.UID]
+		if report.Status != nil {
+			controlled.Reported = report.Status.ControlRevision
+			controlled.Overdue = o.written[pod.UID].overdue(o.now, report.PulledAt)
 		}
 		out = append(out, controlled)
 	}

@@ -235,15 +235,40 @@ func TestMemoryBehind(t *testing.T) {
 				o.deployment = &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{ResourceVersion: tc.deployment}}
 			}
 			memory := &poolMemory{deploymentVersion: tc.applied}
-			memory.wrote(pod.UID, tc.written)
-			memory.wrote("gone", "1000")
+			memory.wrote(pod.UID, tc.written, noon, false)
+			memory.wrote("gone", "1000", noon, false)
 			for look := range 2 {
 				if got := memory.behind(o); got != tc.want {
 					t.Errorf("behind() = %t at look %d, want %t", got, look, tc.want)
 				}
 			}
-			if _, still := memory.podVersions["gone"]; still {
+			if _, still := memory.written["gone"]; still {
 				t.Error("a pod that is gone is remembered")
+			}
+		})
+	}
+}
+
+func TestAnAgentIsOverdueAfterAWhile(t *testing.T) {
+	tests := map[string]struct {
+		write podWrite
+		// after and heard are how long after the write it is, and the agent answered.
+		after, heard time.Duration
+		want         bool
+	}{
+		"nothing was written":         {after: time.Hour, heard: time.Hour},
+		"just written":                {write: podWrite{at: noon}, after: time.Second, heard: time.Second},
+		"not heard of since":          {write: podWrite{at: noon}, after: time.Minute, heard: -time.Second},
+		"heard of too soon to know":   {write: podWrite{at: noon}, after: time.Minute, heard: time.Second},
+		"overdue":                     {write: podWrite{at: noon}, after: overdueAfter, heard: overdueAfter, want: true},
+		"written again, and too soon": {write: podWrite{at: noon, again: 1}, after: overdueAfter, heard: overdueAfter},
+		"overdue again":               {write: podWrite{at: noon, again: 1}, after: 2 * overdueAfter, heard: 2 * overdueAfter, want: true},
+		"after a hundred times":       {write: podWrite{at: noon, again: 100}, after: overdueAfter << overdueDoublings, heard: time.Minute, want: true},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			if got := tc.write.overdue(noon.Add(tc.after), noon.Add(tc.heard)); got != tc.want {
+				t.Errorf("overdue() = %t, want %t", got, tc.want)
 			}
 		})
 	}

@@ -39,9 +39,10 @@ type poolMemory struct {
 	past past
 	// tally is what the pods have got done.
 	tally tally
-	// podVersions and deploymentVersion are the resource versions that the last writes
-	// to pods, by UID, and to the Deployment have resulted in.
-	podVersions       map[types.UID]string
+	// written are the last writes to pods, by UID.
+	written map[types.UID]podWrite
+	// deploymentVersion is the resource version that the last write to the Deployment
+	// has resulted in.
 	deploymentVersion string
 	// foreign is who wrote the Deployment's replicas last, besides the operator.
 	foreign foreignScaler
@@ -72,6 +73,7 @@ func (m *poolMemory) recall(o *observation) {
 	m.past.completed = m.tally.completed
 	m.past.startLatency = startLatency(o.pods, m.past.startLatency)
 	o.past = m.past
+	o.written = m.written
 	m.foreign.see(o)
 	o.foreign = m.foreign
 }
@@ -92,27 +94,59 @@ func (m *poolMemory) keep(d decision) {
 	}
 }
 
+// podWrite is the last write to a pod.
+type podWrite struct {
+	// version is the resource version it resulted in.
+	version string
+	// at is when it was, and again how many writes of the same document came before it.
+	at    time.Time
+	again int
+}
+
+const (
+	// overdueAfter is how long an agent has to take up a document: several times what
+	// it takes the kubelet to pass it on.
+	overdueAfter = 3 * time.Second
+	// overdueDoublings bounds the time between two writes of one document to a pod.
+	overdueDoublings = 4
+)
+
+// overdue tells whether an agent that answered at heard should have taken up the
+// document by then.
+func (w podWrite) overdue(now, heard time.Time) bool {
+	if w.at.IsZero() {
+		return false
+	}
+	wait := overdueAfter << min(w.again, overdueDoublings)
+	return now.Sub(w.at) >= wait && heard.Sub(w.at) >= overdueAfter/2
+}
+
 // behind tells whether the cache has yet to learn of a write to a pod or to the
 // Deployment. To decide from what was before would be to decide again.
 func (m *poolMemory) behind(o *observation) bool {
-	versions := map[types.UID]string{}
 	late := o.deployment != nil && older(o.deployment.ResourceVersion, m.deploymentVersion)
+	written := make(map[types.UID]podWrite, len(m.written))
 	for _, pod := range o.pods {
-		if version, written := m.podVersions[pod.UID]; written && older(pod.ResourceVersion, version) {
-			versions[pod.UID] = version
-			late = true
+		if last, ok := m.written[pod.UID]; ok {
+			written[pod.UID] = last
+			late = late || older(pod.ResourceVersion, last.version)
 		}
 	}
-	m.podVersions = versions
+	m.written, o.written = written, written
 	return late
 }
 
-// wrote remembers the resource version a write to a pod has resulted in.
-func (m *poolMemory) wrote(pod types.UID, version string) {
-	if m.podVersions == nil {
-		m.podVersions = map[types.UID]string{}
+// wrote remembers a write to a pod; again tells that its agent has heard of no other
+// document since the last one.
+func (m *poolMemory) wrote(pod types.UID, version string, at time.Time, again bool) {
+	if m.written == nil {
+		m.written = map[types.UID]podWrite{}
 	}
-	m.podVersions[pod] = version
+	write := podWrite{version: version, at: at}
+	if again {
+		write.again = m.written[pod].again + 1
+	}
+	m.written[pod] = write
 }
 
 // add notes what is observed now and adds what is remembered to a status's input.

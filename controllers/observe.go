@@ -51,6 +51,8 @@ type observation struct {
 	rivals []*v1alpha1.QueueWorker
 	claims []scaling.Claim
 	taken  int32
+	// written are the last writes to the pool's pods.
+	written map[types.UID]podWrite
 	// past and foreign are what the operator remembers of the pool.
 	past    past
 	foreign foreignScaler

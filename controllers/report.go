@@ -69,7 +69,7 @@ func (r *QueueWorkerReconciler) report(ctx context.Context, o *observation, d de
 		}
 	}
 	r.tellExits(o, d, in, memory)
-	return sooner(out.Recheck, wait, retryAfter(a), d.sizing.recheck, d.removal.Recheck, d.stuck.Recheck, o.foreign.left(o.now)), nil
+	return sooner(out.Recheck, wait, retryAfter(a), d.sizing.recheck, d.removal.Recheck, d.stuck.Recheck, o.foreign.left(o.now), hearing(o, d)), nil
 }
 
 // write writes the status and the events of its change. It is not written where

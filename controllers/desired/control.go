@@ -28,6 +28,10 @@ type ControlledPod struct {
 	Document string
 	// Reported is the revision its agent obeys; 0 if it has not said.
 	Reported int64
+	// Overdue tells that its agent answers and has long not taken up the document it
+	// was written. A kubelet that is told of two changes of a pod within milliseconds
+	// may pass on the first alone, until it looks again by itself a minute later.
+	Overdue bool
 }
 
 // ControlInput is all that decides the control documents of a pool.
@@ -99,11 +103,12 @@ func podControl(pool, own protocol.Control, pod ControlledPod, changed bool) (st
 	want := pool
 	want.PodRestartToken, want.Cordoned = pod.RestartToken, pod.Cordoned
 	want.Revision = own.Revision
-	if want == own && own.Revision >= pool.Revision {
+	overdue := pod.Overdue && pod.Reported < own.Revision
+	if want == own && own.Revision >= pool.Revision && !overdue {
 		return "", false
 	}
 	want.Revision = pool.Revision
-	ofItsOwn := want.PodRestartToken != own.PodRestartToken || want.Cordoned != own.Cordoned
+	ofItsOwn := want.PodRestartToken != own.PodRestartToken || want.Cordoned != own.Cordoned || overdue
 	if ofItsOwn && !changed {
 		want.Revision = max(pool.Revision, own.Revision, pod.Reported) + 1
 	}

@@ -164,3 +164,24 @@ func TestControlWritesToPodsThatStayBehind(t *testing.T) {
 		t.Error("a pod that reports an older revision is not written to")
 	}
 }
+
+// TestControlWritesAgainWhatWasNotHeard: only to a pod that is overdue, with a higher
+// revision, since the same document again would be no change.
+func TestControlWritesAgainWhatWasNotHeard(t *testing.T) {
+	worker := &v1alpha1.QueueWorker{}
+	first := Control(ControlInput{Worker: worker, Pods: []ControlledPod{{Name: "a", Cordoned: true}}})
+	live := &corev1.ConfigMap{Data: map[string]string{protocol.ControlFile: encodeControl(first.Pool)}}
+	pod := ControlledPod{Name: "a", Cordoned: true, Document: first.Pods["a"]}
+	for _, overdue := range []bool{false, true} {
+		pod.Overdue = overdue
+		again := Control(ControlInput{Worker: worker, Live: live, Pods: []ControlledPod{pod}}).Pods["a"]
+		was, is := ReadControl(pod.Document), ReadControl(again)
+		if overdue && (is.Revision <= was.Revision || !is.Cordoned) || !overdue && again != "" {
+			t.Errorf("overdue %t: wrote %q over %q", overdue, again, pod.Document)
+		}
+	}
+	pod.Overdue, pod.Reported = true, ReadControl(pod.Document).Revision
+	if again := Control(ControlInput{Worker: worker, Live: live, Pods: []ControlledPod{pod}}).Pods["a"]; again != "" {
+		t.Errorf("wrote %q again to a pod that has heard of it", again)
+	}
+}
