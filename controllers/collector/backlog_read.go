@@ -69,12 +69,19 @@ func cleanDepth(d *protocol.QueueDepth) error {
 		return refusal(fmt.Sprintf("gave the unknown reason %q", cleanText(string(d.Reason), maxWord)))
 	}
 	d.Message = cleanText(d.Message, maxMessage)
-	if d.MaxTimeoutSeconds != nil && *d.MaxTimeoutSeconds > maxSeconds {
-		return refusal(fmt.Sprintf("told of an impossible timeout, %d s", *d.MaxTimeoutSeconds))
-	}
-	for _, count := range []*int64{&d.Ready, &d.Delayed, &d.Reserved, &d.DueSoon, d.Failed, d.MaxTimeoutSeconds} {
-		if count != nil && (*count < 0 || *count > maxCount) {
-			return refusal(fmt.Sprintf("told of an impossible number of jobs, %d", *count))
+	for _, number := range []struct {
+		is   *int64
+		most int64
+	}{
+		{&d.Ready, maxCount},
+		{&d.Delayed, maxCount},
+		{&d.Reserved, maxCount},
+		{&d.DueSoon, maxCount},
+		{d.Failed, maxCount},
+		{d.MaxTimeoutSeconds, maxSeconds},
+	} {
+		if number.is != nil && (*number.is < 0 || *number.is > number.most) {
+			return refusal(fmt.Sprintf("told of an impossible number of jobs or seconds, %d", *number.is))
 		}
 	}
 	for _, seconds := range []*float64{d.OldestSeconds, d.NextDueSeconds} {

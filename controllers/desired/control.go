@@ -108,7 +108,7 @@ func podControl(pool, own protocol.Control, pod ControlledPod, changed bool) (st
 		return "", false
 	}
 	want.Revision = pool.Revision
-	ofItsOwn := want.PodRestartToken != own.PodRestartToken || want.Cordoned != own.Cordoned || overdue
+	ofItsOwn := overdue || differsByItself(want, own)
 	if ofItsOwn && !changed {
 		want.Revision = max(pool.Revision, own.Revision, pod.Reported) + 1
 	}
@@ -118,6 +118,11 @@ func podControl(pool, own protocol.Control, pod ControlledPod, changed bool) (st
 		return "", false
 	}
 	return encodeControl(want), true
+}
+
+// differsByItself tells whether two documents of a pod differ in what is its own.
+func differsByItself(a, b protocol.Control) bool {
+	return a.PodRestartToken != b.PodRestartToken || a.Cordoned != b.Cordoned
 }
 
 // poolControl is the content of the pool's document, without its revision.

@@ -4,6 +4,7 @@
 package status
 
 import (
+	"cmp"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -100,7 +101,7 @@ func backlogCondition(in Input) (standing, bool) {
 	case !b.Measured:
 		out.reason = v1alpha1.ReasonNoDriver
 		out.message = "Nobody measures what waits on the queues, because the QueueApp's spec.connection.driver is None; set it to Redis, Database or HTTP."
-	case b.Reason != "" && !b.MeasuredAt.IsZero(), b.Reason != "" && in.Now.Sub(b.FailingSince) >= probeStartTime, b.Reason != "" && b.Reason != protocol.BacklogUnreachable:
+	case b.failing(in.Now):
 		out.reason, out.message = string(b.Reason), sentence(b.Message)
 		if !b.MeasuredAt.IsZero() {
 			out.message += " status.backlog shows what was measured last; it is not taken for what waits now."
@@ -111,12 +112,18 @@ func backlogCondition(in Input) (standing, bool) {
 			out.message = sentence(b.Message)
 		}
 	default:
-		out.is, out.reason, out.message = metav1.ConditionTrue, v1alpha1.ReasonMeasured, "What waits on the queues is measured every few seconds."
-		if b.Backend != "" {
-			out.message = "What waits is measured every few seconds: " + sentence(b.Backend)
-		}
+		out.is, out.reason, out.message = metav1.ConditionTrue, v1alpha1.ReasonMeasured, "What waits is measured every few seconds: "+sentence(cmp.Or(b.Backend, "the application's queue backend"))
 	}
 	return out, true
+}
+
+// failing tells whether there is trouble that is held against the probe: it has
+// measured before, has had its time to start, or says what is wrong.
+func (b Backlog) failing(now time.Time) bool {
+	if b.Reason == "" {
+		return false
+	}
+	return !b.MeasuredAt.IsZero() || b.Reason != protocol.BacklogUnreachable || now.Sub(b.FailingSince) >= probeStartTime
 }
 
 // backlogRecheck is after how long a probe that has not answered yet counts as failing;
