@@ -109,15 +109,15 @@ func podControl(pool, own protocol.Control, pod ControlledPod, changed bool) (st
 	}
 	want.Revision = pool.Revision
 	ofItsOwn := overdue || differsByItself(want, own)
-	if ofItsOwn && !changed {
+	if changed {
+		return encodeControl(want), true
+	}
+	if ofItsOwn {
 		want.Revision = max(pool.Revision, own.Revision, pod.Reported) + 1
 	}
 	behind := pod.Reported != 0 && pod.Reported < pool.Revision
-	if !changed && !behind && !ofItsOwn && pod.Document == "" {
-		// The pod read the pool's document when it started.
-		return "", false
-	}
-	return encodeControl(want), true
+	// Without one of its own the pod read the pool's document when it started.
+	return encodeControl(want), behind || ofItsOwn || pod.Document != ""
 }
 
 // differsByItself tells whether two documents of a pod differ in what is its own.
