@@ -37,8 +37,8 @@ var acceptedSpecs = map[string]struct {
 	"twenty queues": {`queue: ` + strings.Repeat("q,", 19) + "q", func(s *v1alpha1.QueueWorkerSpec) {
 		s.Queue = strings.Repeat("q,", 19) + "q"
 	}},
-	"a queue of 512 characters": {`queue: ` + strings.Repeat("q", 512), func(s *v1alpha1.QueueWorkerSpec) {
-		s.Queue = strings.Repeat("q", 512)
+	"two queues of 255 characters": {`queue: "` + strings.Repeat("q", 255) + "," + strings.Repeat("r", 255) + `"`, func(s *v1alpha1.QueueWorkerSpec) {
+		s.Queue = strings.Repeat("q", 255) + "," + strings.Repeat("r", 255)
 	}},
 	"appName of 50 characters":  {`appName: ` + strings.Repeat("a", 50), func(s *v1alpha1.QueueWorkerSpec) { s.AppName = strings.Repeat("a", 50) }},
 	"appName with dots":         {`appName: shop.v2`, func(s *v1alpha1.QueueWorkerSpec) { s.AppName = "shop.v2" }},
