@@ -17,6 +17,7 @@ import (
 	"queueworker.dev/queueworker/controllers/collector"
 	"queueworker.dev/queueworker/controllers/desired"
 	"queueworker.dev/queueworker/controllers/drain"
+	"queueworker.dev/queueworker/controllers/status"
 )
 
 // silenceMargin is what a victim may be silent longer than a job may run.
@@ -57,7 +58,7 @@ func jobTimeout(o *observation) time.Duration {
 	var longest time.Duration
 	for _, queue := range o.backlog.Queues {
 		if own := queue.MaxTimeoutSeconds; own != nil {
-			longest = max(longest, asDuration(float64(*own)))
+			longest = max(longest, protocol.Duration(float64(*own)))
 		}
 	}
 	return longest
@@ -84,7 +85,7 @@ func drainPod(pod *corev1.Pod, report collector.PodReport) drain.Pod {
 	if owner := metav1.GetControllerOf(pod); owner != nil {
 		out.ReplicaSet = owner.UID
 	}
-	if container := workerStatus(pod); container != nil {
+	if container := status.WorkerStatus(pod); container != nil {
 		out.Started = hasStarted(container)
 	}
 	if at, err := time.Parse(time.RFC3339, pod.Annotations[v1alpha1.AnnotationCordonedAt]); err == nil {
@@ -101,7 +102,7 @@ func drainPod(pod *corev1.Pod, report collector.PodReport) drain.Pod {
 			continue
 		}
 		out.Busy++
-		if began := report.PulledAt.Add(-asDuration(job.AgeSeconds)); began.After(out.JobStarted) {
+		if began := report.PulledAt.Add(-protocol.Duration(job.AgeSeconds)); began.After(out.JobStarted) {
 			out.JobStarted = began
 		}
 	}

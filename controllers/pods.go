@@ -18,6 +18,7 @@ import (
 	"queueworker.dev/queueworker/api/protocol"
 	"queueworker.dev/queueworker/api/v1alpha1"
 	"queueworker.dev/queueworker/controllers/collector"
+	"queueworker.dev/queueworker/controllers/status"
 )
 
 type requests = workqueue.TypedRateLimitingInterface[reconcile.Request]
@@ -65,7 +66,7 @@ func podChanged(before, after *corev1.Pod) bool {
 // recordEnd keeps the last word of a pod.
 func (r *QueueWorkerReconciler) recordEnd(ctx context.Context, pod *corev1.Pod) {
 	ended := collector.Ended{UID: pod.UID, Name: pod.Name}
-	if status := workerStatus(pod); status != nil {
+	if status := status.WorkerStatus(pod); status != nil {
 		ended.Started = hasStarted(status)
 		ended.Final = finalOf(status)
 		if ended.Started && (ended.Final == nil || !ended.Final.Complete) {
@@ -101,24 +102,6 @@ func finalOf(status *corev1.ContainerStatus) *protocol.Final {
 		return nil
 	}
 	return final
-}
-
-// workerStatus is the status of the container that runs the agent, which is the
-// one with its port; nil if it has none yet.
-func workerStatus(pod *corev1.Pod) *corev1.ContainerStatus {
-	for i := range pod.Spec.Containers {
-		for _, port := range pod.Spec.Containers[i].Ports {
-			if port.Name != protocol.PortName {
-				continue
-			}
-			for j := range pod.Status.ContainerStatuses {
-				if pod.Status.ContainerStatuses[j].Name == pod.Spec.Containers[i].Name {
-					return &pod.Status.ContainerStatuses[j]
-				}
-			}
-		}
-	}
-	return nil
 }
 
 // SlimPod drops from a pod what no reconcile goes by, before it is kept in the

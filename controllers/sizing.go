@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"time"
 
+	"queueworker.dev/queueworker/api/protocol"
 	"queueworker.dev/queueworker/api/v1alpha1"
 	"queueworker.dev/queueworker/controllers/desired"
 	"queueworker.dev/queueworker/controllers/scaling"
@@ -178,12 +179,12 @@ func scalingBacklog(o *observation) *scaling.Backlog {
 		switch {
 		case queue.Ready == 0: // nothing is old
 		case queue.OldestSeconds != nil:
-			oldest = max(oldest, asDuration(*queue.OldestSeconds))
+			oldest = max(oldest, protocol.Duration(*queue.OldestSeconds))
 		default:
 			oldestKnown = false
 		}
 		if queue.NextDueSeconds != nil {
-			if due := asDuration(*queue.NextDueSeconds); out.NextDue == nil || due < *out.NextDue {
+			if due := protocol.Duration(*queue.NextDueSeconds); out.NextDue == nil || due < *out.NextDue {
 				out.NextDue = &due
 			}
 		}
@@ -223,7 +224,7 @@ func busy(o *observation, backlog *scaling.Backlog) (n int32, together time.Dura
 		}
 		for i := range report.Status.Workers {
 			if job := report.Status.Workers[i].Job; job != nil {
-				ages = append(ages, asDuration(job.AgeSeconds)+o.now.Sub(report.PulledAt))
+				ages = append(ages, protocol.Duration(job.AgeSeconds)+o.now.Sub(report.PulledAt))
 			}
 		}
 	}
@@ -253,5 +254,3 @@ func remembered(last *v1alpha1.AutoscalingStatus) scaling.Remembered {
 	rate, _ := strconv.ParseFloat(last.ArrivalRate, 64)
 	return scaling.Remembered{ServiceTime: service, ArrivalRate: rate}
 }
-
-func asDuration(seconds float64) time.Duration { return time.Duration(seconds * float64(time.Second)) }

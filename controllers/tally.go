@@ -35,7 +35,7 @@ func (t *tally) update(since time.Time, pods []*corev1.Pod, reports collector.Sn
 		if !known && baseline {
 			last = counters
 		}
-		t.completed.Attempts += max(0, attempts(counters)-attempts(last))
+		t.completed.Attempts += max(0, counters.Attempts()-last.Attempts())
 		t.completed.Seconds += max(0, float64(counters.JobMilliseconds-last.JobMilliseconds)/1000)
 		present[uid] = counters
 	}
@@ -57,8 +57,6 @@ func (t *tally) update(since time.Time, pods []*corev1.Pod, reports collector.Sn
 	}
 	t.counted = present
 }
-
-func attempts(c protocol.Counters) int64 { return c.Processed + c.Failed + c.Released }
 
 // startLatency is what the pool's pods took from their creation until they were
 // ready, the median of those that have been ready ever since; last if there is none.

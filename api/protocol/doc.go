@@ -16,9 +16,14 @@
 // clocks of nodes differ.
 package protocol
 
+import "time"
+
 // Version is the version of all documents of this package. An operator accepts
 // status documents of this version and of the two before it.
 const Version = 1
 
 // OldestVersion is the oldest version of a status document the operator accepts.
 const OldestVersion = 1
+
+// Duration is a number of seconds, as documents have them, as a duration.
+func Duration(seconds float64) time.Duration { return time.Duration(seconds * float64(time.Second)) }

@@ -106,6 +106,9 @@ type Counters struct {
 	Exits map[ExitReason]int64 `json:"exits,omitempty"`
 }
 
+// Attempts is the number of attempts that ended, however they did.
+func (c Counters) Attempts() int64 { return c.Processed + c.Failed + c.Released }
+
 // Status is what an agent tells of its pod.
 type Status struct {
 	// Version is the protocol version the agent speaks.

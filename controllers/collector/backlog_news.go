@@ -7,9 +7,12 @@ import (
 	"slices"
 	"time"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/event"
 
 	"queueworker.dev/queueworker/api/protocol"
+	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
 // toldBacklog is what a pool was last woken for.
@@ -67,4 +70,34 @@ func newsOf(report BacklogReport) toldBacklog {
 // empty tells whether nothing waits or is delayed or worked on.
 func empty(figures []int64) bool {
 	return !slices.ContainsFunc(figures, func(n int64) bool { return n != 0 })
+}
+
+// next is the wake to hand out; the channel is nil while there is none.
+func (b *Backlogs) next() (chan<- event.GenericEvent, event.GenericEvent) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.pending.empty() {
+		return nil, event.GenericEvent{}
+	}
+	pool := b.pending.pop()
+	delete(b.queued, pool)
+	worker := &v1alpha1.QueueWorker{ObjectMeta: metav1.ObjectMeta{Namespace: pool.Namespace, Name: pool.Name}}
+	return b.wakes, event.GenericEvent{Object: worker}
+}
+
+// putBack queues a wake that was not handed out.
+func (b *Backlogs) putBack(wake event.GenericEvent) {
+	if wake.Object == nil {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.push(types.NamespacedName{Namespace: wake.Object.GetNamespace(), Name: wake.Object.GetName()})
+}
+
+func (b *Backlogs) push(pool types.NamespacedName) {
+	if !b.queued[pool] {
+		b.queued[pool] = true
+		b.pending.push(pool)
+	}
 }

@@ -6,18 +6,15 @@ package collector
 import (
 	"cmp"
 	"context"
-	"math/rand/v2"
 	"slices"
 	"sync"
 	"time"
 
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
 	"sigs.k8s.io/controller-runtime/pkg/event"
 
 	"queueworker.dev/queueworker/api/protocol"
-	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
 // BacklogOptions configure Backlogs. The zero value of each field means its default.
@@ -227,112 +224,6 @@ func (p *probe) reportOf(queues []string) BacklogReport {
 	return out
 }
 
-// Start asks until ctx ends, and returns when no question is left.
-func (b *Backlogs) Start(ctx context.Context) error {
-	defer b.end()
-	b.mu.Lock()
-	b.ctx = ctx
-	for app, p := range b.probes {
-		b.launch(app, p)
-	}
-	b.mu.Unlock()
-	for ctx.Err() == nil {
-		wakes, wake := b.next()
-		select {
-		case <-ctx.Done():
-		case <-b.kick:
-			b.putBack(wake)
-		case wakes <- wake:
-		}
-	}
-	return nil
-}
-
-// end waits for the last questions; no loop is started from now on.
-func (b *Backlogs) end() {
-	b.mu.Lock()
-	b.ctx = nil
-	b.mu.Unlock()
-	b.loops.Wait()
-	b.asker.close()
-}
-
-// launch starts the loop of a probe, once Start has run.
-func (b *Backlogs) launch(app types.NamespacedName, p *probe) {
-	if b.ctx == nil || p.cancel != nil {
-		return
-	}
-	ctx, cancel := context.WithCancel(b.ctx)
-	p.cancel = cancel
-	b.loops.Go(func() { b.follow(ctx, app, p) })
-}
-
-// follow asks one probe until ctx ends.
-func (b *Backlogs) follow(ctx context.Context, app types.NamespacedName, p *probe) {
-	timer := time.NewTimer(0)
-	defer timer.Stop()
-	silent := 0
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-p.kick:
-		case <-timer.C:
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case b.slots <- struct{}{}:
-		}
-		if b.ask(ctx, app, p) {
-			silent = 0
-		} else {
-			silent = min(silent+1, mostDoublings)
-		}
-		<-b.slots
-		timer.Reset(time.Duration(float64(b.options.Interval<<silent) * (0.8 + 0.4*rand.Float64())))
-	}
-}
-
-// mostDoublings bounds the pause between questions to a probe that does not answer:
-// each of them may hold a slot for the whole timeout.
-const mostDoublings = 3
-
-// ask asks a probe once and takes its answer; it tells whether there was one. What the
-// probe says of its backend is an answer, whatever it says.
-func (b *Backlogs) ask(ctx context.Context, app types.NamespacedName, p *probe) (answered bool) {
-	b.mu.Lock()
-	where, request := p.where, b.requestOf(app)
-	b.mu.Unlock()
-	if len(request.Queues) == 0 {
-		return true
-	}
-	answer := b.asker.askAll(ctx, where, request)
-	if ctx.Err() != nil {
-		return true
-	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	now := b.options.Clock.Now()
-	p.take(answer, now)
-	b.tell(app, p, now)
-	return answer.Version != 0 || where.Address == ""
-}
-
-// requestOf asks for the queues of all pools of an app.
-func (b *Backlogs) requestOf(app types.NamespacedName) protocol.BacklogRequest {
-	var out protocol.BacklogRequest
-	for _, pool := range b.pools {
-		if pool.use.App == app {
-			out.Queues = append(out.Queues, pool.use.Queues...)
-			out.SoonSeconds = max(out.SoonSeconds, pool.use.Soon.Seconds())
-		}
-	}
-	slices.Sort(out.Queues)
-	out.Queues = slices.Compact(out.Queues)
-	return out
-}
-
 // take keeps an answer. Figures stay as they were while a backend cannot be read:
 // what was last known is still the best there is to show.
 func (p *probe) take(answer *protocol.Backlog, now time.Time) {
@@ -361,36 +252,6 @@ func (p *probe) take(answer *protocol.Backlog, now time.Time) {
 			depth = last
 		}
 		p.depths[depth.Queue] = depth
-	}
-}
-
-// next is the wake to hand out; the channel is nil while there is none.
-func (b *Backlogs) next() (chan<- event.GenericEvent, event.GenericEvent) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.pending.empty() {
-		return nil, event.GenericEvent{}
-	}
-	pool := b.pending.pop()
-	delete(b.queued, pool)
-	worker := &v1alpha1.QueueWorker{ObjectMeta: metav1.ObjectMeta{Namespace: pool.Namespace, Name: pool.Name}}
-	return b.wakes, event.GenericEvent{Object: worker}
-}
-
-// putBack queues a wake that was not handed out.
-func (b *Backlogs) putBack(wake event.GenericEvent) {
-	if wake.Object == nil {
-		return
-	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.push(types.NamespacedName{Namespace: wake.Object.GetNamespace(), Name: wake.Object.GetName()})
-}
-
-func (b *Backlogs) push(pool types.NamespacedName) {
-	if !b.queued[pool] {
-		b.queued[pool] = true
-		b.pending.push(pool)
 	}
 }
 

@@ -235,7 +235,7 @@ func (c *core) takeFinal(now time.Time, p *pool, e *ending, final *protocol.Fina
 // sampled takes the jobs that ended between from and now into the samples and sets
 // the wakes that must follow.
 func (c *core) sampled(now time.Time, p *pool, from time.Time, ended protocol.Counters) {
-	if attempts(ended) == 0 {
+	if ended.Attempts() == 0 {
 		return
 	}
 	p.samples.spread(from, now, ended)

@@ -141,6 +141,3 @@ func decreased(prev, next protocol.Counters) string {
 	}
 	return ""
 }
-
-// attempts returns how many attempts counters count.
-func attempts(c protocol.Counters) int64 { return c.Processed + c.Failed + c.Released }

@@ -55,7 +55,7 @@ func backlogStatus(b Backlog, before *v1alpha1.BacklogStatus) *v1alpha1.BacklogS
 		}
 		out.OldestTime = earlier(out.OldestTime, queue.OldestTime)
 		if due := depth.NextDueSeconds; due != nil {
-			out.NextDueTime = earlier(out.NextDueTime, new(metav1.NewTime(b.MeasuredAt.Add(asDuration(*due)).Truncate(time.Second))))
+			out.NextDueTime = earlier(out.NextDueTime, new(metav1.NewTime(b.MeasuredAt.Add(protocol.Duration(*due)).Truncate(time.Second))))
 		}
 	}
 	if len(out.Queues) == 1 {
@@ -147,8 +147,6 @@ func ProbeProblem(pods []Pod) string {
 	}
 	return ""
 }
-
-func asDuration(seconds float64) time.Duration { return time.Duration(seconds * float64(time.Second)) }
 
 func valueOr(n *int64, otherwise int64) int64 {
 	if n == nil {

@@ -4,6 +4,7 @@
 package status
 
 import (
+	"slices"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -96,25 +97,23 @@ type EndedPod struct {
 }
 
 // container is the status of the pod's worker container; nil before there is one.
-func (p Pod) container() *corev1.ContainerStatus {
-	for i := range p.Status.ContainerStatuses {
-		if p.Status.ContainerStatuses[i].Name == p.workerName() {
-			return &p.Status.ContainerStatuses[i]
-		}
-	}
-	return nil
-}
+func (p Pod) container() *corev1.ContainerStatus { return WorkerStatus(p.Pod) }
 
-// workerName is the name of the container that runs the agent: the one with its port.
-func (p Pod) workerName() string {
-	for i := range p.Spec.Containers {
-		for _, port := range p.Spec.Containers[i].Ports {
-			if port.Name == protocol.PortName {
-				return p.Spec.Containers[i].Name
+// WorkerStatus is the status of the container of a pod that runs the agent, which is
+// the one with its port; nil if it has none yet.
+func WorkerStatus(pod *corev1.Pod) *corev1.ContainerStatus {
+	for i := range pod.Spec.Containers {
+		container := &pod.Spec.Containers[i]
+		if !slices.ContainsFunc(container.Ports, func(port corev1.ContainerPort) bool { return port.Name == protocol.PortName }) {
+			continue
+		}
+		for j := range pod.Status.ContainerStatuses {
+			if pod.Status.ContainerStatuses[j].Name == container.Name {
+				return &pod.Status.ContainerStatuses[j]
 			}
 		}
 	}
-	return ""
+	return nil
 }
 
 // running tells whether the worker container runs.

@@ -1,0 +1,121 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package collector
+
+import (
+	"context"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"queueworker.dev/queueworker/api/protocol"
+)
+
+// Start asks until ctx ends, and returns when no question is left.
+func (b *Backlogs) Start(ctx context.Context) error {
+	defer b.end()
+	b.mu.Lock()
+	b.ctx = ctx
+	for app, p := range b.probes {
+		b.launch(app, p)
+	}
+	b.mu.Unlock()
+	for ctx.Err() == nil {
+		wakes, wake := b.next()
+		select {
+		case <-ctx.Done():
+		case <-b.kick:
+			b.putBack(wake)
+		case wakes <- wake:
+		}
+	}
+	return nil
+}
+
+// end waits for the last questions; no loop is started from now on.
+func (b *Backlogs) end() {
+	b.mu.Lock()
+	b.ctx = nil
+	b.mu.Unlock()
+	b.loops.Wait()
+	b.asker.close()
+}
+
+// launch starts the loop of a probe, once Start has run.
+func (b *Backlogs) launch(app types.NamespacedName, p *probe) {
+	if b.ctx == nil || p.cancel != nil {
+		return
+	}
+	ctx, cancel := context.WithCancel(b.ctx)
+	p.cancel = cancel
+	b.loops.Go(func() { b.follow(ctx, app, p) })
+}
+
+// follow asks one probe until ctx ends.
+func (b *Backlogs) follow(ctx context.Context, app types.NamespacedName, p *probe) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	silent := 0
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-p.kick:
+		case <-timer.C:
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case b.slots <- struct{}{}:
+		}
+		if b.ask(ctx, app, p) {
+			silent = 0
+		} else {
+			silent = min(silent+1, mostDoublings)
+		}
+		<-b.slots
+		timer.Reset(time.Duration(float64(b.options.Interval<<silent) * (0.8 + 0.4*rand.Float64())))
+	}
+}
+
+// mostDoublings bounds the pause between questions to a probe that does not answer:
+// each of them may hold a slot for the whole timeout.
+const mostDoublings = 3
+
+// ask asks a probe once and takes its answer; it tells whether there was one. What the
+// probe says of its backend is an answer, whatever it says.
+func (b *Backlogs) ask(ctx context.Context, app types.NamespacedName, p *probe) (answered bool) {
+	b.mu.Lock()
+	where, request := p.where, b.requestOf(app)
+	b.mu.Unlock()
+	if len(request.Queues) == 0 {
+		return true
+	}
+	answer := b.asker.askAll(ctx, where, request)
+	if ctx.Err() != nil {
+		return true
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	now := b.options.Clock.Now()
+	p.take(answer, now)
+	b.tell(app, p, now)
+	return answer.Version != 0 || where.Address == ""
+}
+
+// requestOf asks for the queues of all pools of an app.
+func (b *Backlogs) requestOf(app types.NamespacedName) protocol.BacklogRequest {
+	var out protocol.BacklogRequest
+	for _, pool := range b.pools {
+		if pool.use.App == app {
+			out.Queues = append(out.Queues, pool.use.Queues...)
+			out.SoonSeconds = max(out.SoonSeconds, pool.use.Soon.Seconds())
+		}
+	}
+	slices.Sort(out.Queues)
+	out.Queues = slices.Compact(out.Queues)
+	return out
+}
