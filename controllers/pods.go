@@ -66,11 +66,11 @@ func podChanged(before, after *corev1.Pod) bool {
 // recordEnd keeps the last word of a pod.
 func (r *QueueWorkerReconciler) recordEnd(ctx context.Context, pod *corev1.Pod) {
 	ended := collector.Ended{UID: pod.UID, Name: pod.Name}
-	if status := status.WorkerStatus(pod); status != nil {
-		ended.Started = hasStarted(status)
-		ended.Final = finalOf(status)
+	if container := status.WorkerStatus(pod); container != nil {
+		ended.Started = hasStarted(container)
+		ended.Final = finalOf(container)
 		if ended.Started && (ended.Final == nil || !ended.Final.Complete) {
-			ctrl.LoggerFrom(ctx).Info("Pod ended without its last word", "Pod", client.ObjectKeyFromObject(pod), "container", status.State)
+			ctrl.LoggerFrom(ctx).Info("Pod ended without its last word", "Pod", client.ObjectKeyFromObject(pod), "container", container.State)
 		}
 	}
 	for _, request := range workerByLabel(ctx, pod) {
@@ -82,18 +82,18 @@ func (r *QueueWorkerReconciler) recordEnd(ctx context.Context, pod *corev1.Pod) 
 // those terminated that it never started, and gives them no time of start. And an
 // agent that is asked to end before it listens to signals ends without a word, by
 // code 2 of the Go runtime, and has started nothing.
-func hasStarted(status *corev1.ContainerStatus) bool {
-	terminated := status.State.Terminated
-	if status.RestartCount > 0 || terminated == nil {
-		return status.RestartCount > 0 || status.State.Running != nil
+func hasStarted(container *corev1.ContainerStatus) bool {
+	terminated := container.State.Terminated
+	if container.RestartCount > 0 || terminated == nil {
+		return container.RestartCount > 0 || container.State.Running != nil
 	}
 	return !terminated.StartedAt.IsZero() && (terminated.ExitCode != 2 || terminated.Message != "")
 }
 
 // finalOf is the last word in the termination message of an ended container; nil
 // if there is none or it cannot be read.
-func finalOf(status *corev1.ContainerStatus) *protocol.Final {
-	terminated := status.State.Terminated
+func finalOf(container *corev1.ContainerStatus) *protocol.Final {
+	terminated := container.State.Terminated
 	if terminated == nil {
 		return nil
 	}
