@@ -73,7 +73,6 @@ func (m *poolMemory) recall(o *observation) {
 	m.past.completed = m.tally.completed
 	m.past.startLatency = startLatency(o.pods, m.past.startLatency)
 	o.past = m.past
-	o.written = m.written
 	m.foreign.see(o)
 	o.foreign = m.foreign
 }
