@@ -1,8 +1,8 @@
 // Copyright The QueueWorker Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package v1alpha1 is what users write and read: the QueueApp and QueueWorker
-// resources, their conditions with reasons, and the labels and annotations of
+// Package v1alpha1 is what users write and read: the QueueApp, QueueWorker
+// and QueueCommand resources, their conditions with reasons, and the labels and annotations of
 // everything the operator creates.
 //
 // +kubebuilder:object:generate=true
@@ -34,6 +34,7 @@ func addKnownTypes(scheme *runtime.Scheme) error {
 	scheme.AddKnownTypes(SchemeGroupVersion,
 		&QueueApp{}, &QueueAppList{},
 		&QueueWorker{}, &QueueWorkerList{},
+		&QueueCommand{}, &QueueCommandList{},
 	)
 	metav1.AddToGroupVersion(scheme, SchemeGroupVersion)
 	return nil

@@ -277,10 +277,10 @@ func checkCoherent(t *testing.T, objects []client.Object) {
 
 func TestCRDsAreInstalledAndKeptByDefault(t *testing.T) {
 	objects := render(t, "{}")
-	if got := count[*apiextensionsv1.CustomResourceDefinition](objects); got != 2 {
-		t.Fatalf("%d CRDs, want 2", got)
+	if got := count[*apiextensionsv1.CustomResourceDefinition](objects); got != 3 {
+		t.Fatalf("%d CRDs, want 3", got)
 	}
-	for _, name := range []string{"queueapps.queueworker.dev", "queueworkers.queueworker.dev"} {
+	for _, name := range []string{"queueapps.queueworker.dev", "queuecommands.queueworker.dev", "queueworkers.queueworker.dev"} {
 		crd := only[*apiextensionsv1.CustomResourceDefinition](t, objects, name)
 		if crd.Annotations["helm.sh/resource-policy"] != "keep" {
 			t.Errorf("uninstalling the chart would remove %s and everything of its kind", name)

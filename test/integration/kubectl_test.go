@@ -33,7 +33,7 @@ func TestCRDsApplyTwiceWithPlainKubectl(t *testing.T) {
 	// The first time was in TestMain. Client-side apply keeps the whole object in
 	// an annotation, which must not be longer than 262144 bytes.
 	out := kubectl(t, "apply", "-f", crds)
-	for _, crd := range []string{"queueapps", "queueworkers"} {
+	for _, crd := range []string{"queueapps", "queuecommands", "queueworkers"} {
 		requireContains(t, out, "customresourcedefinition.apiextensions.k8s.io/"+crd+".queueworker.dev unchanged")
 	}
 }
@@ -49,13 +49,18 @@ func TestExplainDescribesEveryFieldOfOurs(t *testing.T) {
 			"conditions", "observedGeneration", "state", "selector", "desired", "processes", "ready", "busy",
 			"throughput", "totals", "restarts", "workers",
 		},
+		"queuecommands.spec": {"appName", "workerName", "action", "ids", "all", "queue", "search", "limit", "continue", "hours", "ttl"},
+		"queuecommands.status": {
+			"state", "message", "jobName", "jobUID", "startedTime", "endedTime", "exitCode", "output", "failedJobs",
+			"total", "continue", "conditions",
+		},
 		"queueapps.spec": {"runtime", "template", "container", "connection", "patterns", "agentUpgrade"},
 	} {
 		recursive := kubectl(t, "explain", kind, "--recursive")
 		for _, field := range fields {
 			requireContains(t, recursive, "\n  "+field+"\t")
 			out := strings.Join(strings.Fields(kubectl(t, "explain", kind+"."+field)), " ")
-			if !regexp.MustCompile(`DESCRIPTION: ` + field + ` (is|are|says|sums|tells|lets|removes) `).MatchString(out) {
+			if !regexp.MustCompile(`DESCRIPTION: ` + field + ` (is|are|says|sums|tells|lets|removes|retries|lists) `).MatchString(out) {
 				t.Errorf("kubectl explain %s.%s has no description that begins with the field's name:\n%s", kind, field, out)
 			}
 		}

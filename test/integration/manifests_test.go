@@ -17,14 +17,17 @@ import (
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
-// manifest is a QueueWorker or QueueApp as a user would write it, which typed
+// manifest is a QueueWorker, QueueApp or QueueCommand as a user would write it, which typed
 // objects cannot be: with wrong types, odd forms of numbers, unknown fields.
 func manifest(t *testing.T, kind, namespace, name, spec string) *unstructured.Unstructured {
 	t.Helper()
 	fields := map[string]any{}
-	if kind == "QueueWorker" {
+	switch kind {
+	case "QueueWorker":
 		fields["queue"] = "default"
-	} else {
+	case "QueueCommand":
+		fields["action"] = "ListFailed"
+	default:
 		fields["template"] = template(map[string]any{"name": "worker", "image": "registry.example.com/shop:1"})
 	}
 	var own map[string]any

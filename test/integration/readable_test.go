@@ -37,6 +37,7 @@ func TestWhateverIsAcceptedCanBeRead(t *testing.T) {
 		into       func() client.Object
 	}{
 		{"QueueApp", "queueworker.dev_queueapps.yaml", func() client.Object { return &v1alpha1.QueueApp{} }},
+		{"QueueCommand", "queueworker.dev_queuecommands.yaml", func() client.Object { return &v1alpha1.QueueCommand{} }},
 		{"QueueWorker", "queueworker.dev_queueworkers.yaml", func() client.Object { return &v1alpha1.QueueWorker{} }},
 	} {
 		t.Run(tc.kind, func(t *testing.T) {

@@ -48,6 +48,7 @@
   - queueworker.dev
   resources:
   - queueapps
+  - queuecommands
   - queueworkers
   verbs:
   - create
@@ -69,6 +70,7 @@
 - apiGroups:
   - queueworker.dev
   resources:
+  - queuecommands/status
   - queueworkers/status
   verbs:
   - get
@@ -78,6 +80,7 @@
   - queueworker.dev
   resources:
   - queueapps
+  - queuecommands
   - queueworkers
   verbs:
   - create
@@ -98,6 +101,7 @@
 - apiGroups:
   - queueworker.dev
   resources:
+  - queuecommands/status
   - queueworkers/status
   verbs:
   - get
