@@ -56,8 +56,8 @@ func check(config protocol.Config) error {
 		},
 		{laravel && min(config.MemoryBytes, config.HeapLimitBytes) < 1, "memoryBytes and heapLimitBytes must be positive"},
 		{
-			min(config.TimeoutSeconds, config.MaxTimeSeconds, int64(config.MaxJobs), config.GraceSeconds, config.RetireBytes) < 0,
-			"timeoutSeconds, maxTimeSeconds, maxJobs, graceSeconds and retireBytes must not be negative",
+			min(config.TimeoutSeconds, config.MaxTimeSeconds, int64(config.MaxJobs), int64(config.MaxExceptions), config.GraceSeconds, config.RetireBytes) < 0,
+			"timeoutSeconds, maxTimeSeconds, maxJobs, maxExceptions, graceSeconds and retireBytes must not be negative",
 		},
 	} {
 		if rule.broken {
@@ -79,15 +79,16 @@ func unusable(problem error) error {
 // settings are what the supervisor needs of the configuration.
 func settings(config protocol.Config, podName string) supervisor.Settings {
 	return supervisor.Settings{
-		PodName:     podName,
-		Processes:   int(config.Processes),
-		Laravel:     config.Runtime == protocol.RuntimeLaravel,
-		MaxJobs:     int64(config.MaxJobs),
-		MaxTime:     time.Duration(config.MaxTimeSeconds) * time.Second,
-		Timeout:     time.Duration(config.TimeoutSeconds) * time.Second,
-		Jitter:      config.Jitter,
-		MemoryBytes: config.MemoryBytes,
-		RetireBytes: config.RetireBytes,
-		Grace:       time.Duration(config.GraceSeconds) * time.Second,
+		PodName:       podName,
+		Processes:     int(config.Processes),
+		Laravel:       config.Runtime == protocol.RuntimeLaravel,
+		MaxJobs:       int64(config.MaxJobs),
+		MaxTime:       time.Duration(config.MaxTimeSeconds) * time.Second,
+		MaxExceptions: int64(config.MaxExceptions),
+		Timeout:       time.Duration(config.TimeoutSeconds) * time.Second,
+		Jitter:        config.Jitter,
+		MemoryBytes:   config.MemoryBytes,
+		RetireBytes:   config.RetireBytes,
+		Grace:         time.Duration(config.GraceSeconds) * time.Second,
 	}
 }

@@ -43,6 +43,9 @@ type Event struct {
 	Attempt int
 	Class   []byte
 	Queue   []byte
+	// Exception is the class of what a failed job threw, empty where the worker does
+	// not print it.
+	Exception []byte
 	// Duration is how long the attempt took by the worker's own figure; negative
 	// where it printed none.
 	Duration time.Duration

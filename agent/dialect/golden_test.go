@@ -92,6 +92,9 @@ func replay(transcript []byte, parser dialect.Parser, ledger *dialect.Ledger) st
 		if event.Duration >= 0 {
 			fmt.Fprintf(&out, " took=%s", event.Duration)
 		}
+		if len(event.Exception) > 0 {
+			fmt.Fprintf(&out, " threw=%q", event.Exception)
+		}
 		out.WriteByte('\n')
 	}
 	tally := ledger.Take()

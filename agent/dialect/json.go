@@ -20,14 +20,14 @@ import (
 // the job without a line end, and may be cut off in a long message: what is
 // needed stands before it.
 type JSONParser struct {
-	scratch []byte
+	scratch, thrown []byte
 }
 
 var jsonMark = []byte(`{"level":"`)
 
 // jsonLine holds the raw values of the members that matter.
 type jsonLine struct {
-	id, uuid, queue, job, status, result, attempts, duration []byte
+	id, uuid, queue, job, status, result, attempts, duration, exception []byte
 }
 
 // Parse implements Parser.
@@ -49,7 +49,8 @@ func (p *JSONParser) Parse(line []byte, event *Event) bool {
 	if len(event.ID) == 0 {
 		event.ID = found.id
 	}
-	event.Class = p.unescape(found.job)
+	event.Class = unescape(found.job, &p.scratch)
+	event.Exception = unescape(found.exception, &p.thrown)
 	event.Attempt, _ = strconv.Atoi(string(found.attempts))
 	if seconds, err := strconv.ParseFloat(string(found.duration), 64); err == nil && seconds >= 0 && seconds < 1e7 {
 		event.Duration = time.Duration(seconds * float64(time.Second))
@@ -112,6 +113,8 @@ func (l *jsonLine) set(key, value []byte) {
 		l.attempts = value
 	case "duration":
 		l.duration = value
+	case "exception":
+		l.exception = value
 	}
 }
 
@@ -170,12 +173,13 @@ func jsonNested(b []byte) (value, rest []byte, ok bool) {
 	return nil, nil, false
 }
 
-// unescape resolves the escapes of a string, class names being full of them.
-func (p *JSONParser) unescape(raw []byte) []byte {
+// unescape resolves the escapes of a string, class names being full of them. A string
+// with none is returned as it is; otherwise scratch holds the result.
+func unescape(raw []byte, scratch *[]byte) []byte {
 	if bytes.IndexByte(raw, '\\') < 0 {
 		return raw
 	}
-	out := p.scratch[:0]
+	out := (*scratch)[:0]
 	for i := 0; i < len(raw); i++ {
 		if raw[i] != '\\' || i+1 == len(raw) {
 			out = append(out, raw[i])
@@ -193,7 +197,7 @@ func (p *JSONParser) unescape(raw []byte) []byte {
 			out = append(out, raw[i])
 		}
 	}
-	p.scratch = out
+	*scratch = out
 	return out
 }
 

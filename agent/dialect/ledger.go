@@ -14,6 +14,9 @@ const (
 	maxIDBytes = 128  // of an id
 	maxClass   = 256  // bytes of a class or queue name
 	maxNames   = 1000 // distinct class and queue names kept
+
+	// MaxFailures is how many failures a tally tells of; older ones are forgotten.
+	MaxFailures = 10
 )
 
 // Job is a job that is worked on.
@@ -30,6 +33,14 @@ type Ending struct {
 	At       time.Time
 }
 
+// Failure is a job that failed for good.
+type Failure struct {
+	ID, Class, Queue string
+	// Exception is the class of what it threw, empty if that was not printed.
+	Exception string
+	At        time.Time
+}
+
 // Tally is what a ledger counted since it was last asked.
 type Tally struct {
 	// Started counts the attempts begun; each of them ends in at most one of the
@@ -42,6 +53,11 @@ type Tally struct {
 	OpenCount int
 	// Last is the job that ended last, of the whole life of the ledger.
 	Last Ending
+	// Failures are the last of the failed jobs, oldest first, at most MaxFailures.
+	Failures []Failure
+	// FailuresInARow counts the failed jobs since the last that succeeded, in the whole
+	// life of the ledger. Attempts that gave their job back count as neither.
+	FailuresInARow int64
 }
 
 // Ledger pairs the job events of one process.
@@ -52,6 +68,7 @@ type Ledger struct {
 	names     map[string]string
 	tally     Tally
 	last      Ending
+	row       int64
 	sawStart  bool
 	failed    bool // the event before this one was a failure ...
 	failedID  []byte
@@ -86,7 +103,7 @@ func (l *Ledger) Apply(event *Event, now time.Time) {
 // Take returns the counts since the last call, and what is open now.
 func (l *Ledger) Take() Tally {
 	tally := l.tally
-	tally.Last = l.last
+	tally.Last, tally.FailuresInARow = l.last, l.row
 	tally.OpenCount = len(l.opens)
 	if len(l.opens) > 0 {
 		o := &l.opens[0]
@@ -139,8 +156,20 @@ func (l *Ledger) end(event *Event, now time.Time) {
 		l.failedID = append(l.failedID[:0], cut(event.ID, maxIDBytes)...)
 		l.failedTry = event.Attempt
 		l.failedJob = l.name(event.Class)
+		l.fail(at, event, now)
 	}
 	l.close(at, event.Kind, event.Duration, now)
+}
+
+// fail notes a failure of an open job.
+func (l *Ledger) fail(at int, event *Event, now time.Time) {
+	o := &l.opens[at]
+	if n := len(l.tally.Failures) - MaxFailures + 1; n > 0 {
+		l.tally.Failures = l.tally.Failures[n:]
+	}
+	l.tally.Failures = append(l.tally.Failures, Failure{
+		ID: string(o.id), Class: o.class, Queue: o.queue, Exception: l.name(event.Exception), At: now,
+	})
 }
 
 // find returns the index of the open job an event belongs to, or -1.
@@ -186,8 +215,10 @@ func (l *Ledger) close(at int, kind Kind, own time.Duration, now time.Time) {
 	switch kind {
 	case Processed:
 		l.tally.Processed++
+		l.row = 0
 	case Failed:
 		l.tally.Failed++
+		l.row++
 	default:
 		l.tally.Released++
 	}

@@ -18,6 +18,50 @@ func event(kind dialect.Kind, id, class string) *dialect.Event {
 	return &dialect.Event{Kind: kind, ID: []byte(id), Class: []byte(class), Duration: -1}
 }
 
+// Attempts that gave their job back neither count as failures nor end a row of them.
+func TestLedgerCountsFailuresInARow(t *testing.T) {
+	start := time.Unix(1000, 0)
+	tests := map[string]struct {
+		kinds string // of the ends of jobs: Failed, Processed, Released
+		want  int64
+	}{
+		"none":                       {kinds: "PPR", want: 0},
+		"a success ends the row":     {kinds: "FFFPF", want: 1},
+		"a retried attempt does not": {kinds: "FRRFRF", want: 3},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			ledger := dialect.NewLedger(false)
+			for i, kind := range tc.kinds {
+				id := fmt.Sprint(i)
+				ledger.Apply(event(dialect.Started, id, "A"), start)
+				ledger.Apply(event(map[rune]dialect.Kind{'F': dialect.Failed, 'P': dialect.Processed, 'R': dialect.Released}[kind], id, "A"), start)
+			}
+			ledger.Take()
+			if got := ledger.Take().FailuresInARow; got != tc.want {
+				t.Errorf("%d failures in a row, want %d also at a later look", got, tc.want)
+			}
+		})
+	}
+}
+
+func TestLedgerTellsOfTheLastFailures(t *testing.T) {
+	ledger, start := dialect.NewLedger(false), time.Unix(1000, 0)
+	for i := range dialect.MaxFailures + 3 {
+		failed := event(dialect.Failed, fmt.Sprint(i), "A")
+		failed.Exception, failed.Queue = []byte("RuntimeException"), []byte("high")
+		ledger.Apply(failed, start)
+	}
+	got := ledger.Take().Failures
+	want := dialect.Failure{ID: "3", Class: "A", Queue: "high", Exception: "RuntimeException", At: start}
+	if len(got) != dialect.MaxFailures || got[0] != want || got[dialect.MaxFailures-1].ID != "12" {
+		t.Errorf("told of %+v", got)
+	}
+	if again := ledger.Take().Failures; len(again) > 0 {
+		t.Errorf("told again of %+v", again)
+	}
+}
+
 func TestLedgerPairsEvents(t *testing.T) {
 	start := time.Unix(1000, 0)
 	tests := map[string]struct {
@@ -39,7 +83,8 @@ func TestLedgerPairsEvents(t *testing.T) {
 			},
 			want: dialect.Tally{
 				Started: 1, Failed: 1, Spent: time.Second,
-				Last: dialect.Ending{Class: "A", Failed: true, Duration: time.Second, At: start.Add(2 * time.Second)},
+				Last:     dialect.Ending{Class: "A", Failed: true, Duration: time.Second, At: start.Add(2 * time.Second)},
+				Failures: []dialect.Failure{{ID: "1", Class: "A", At: start.Add(2 * time.Second)}}, FailuresInARow: 1,
 			},
 		},
 		"a later attempt of a failed id counts again": {
@@ -48,14 +93,16 @@ func TestLedgerPairsEvents(t *testing.T) {
 			},
 			want: dialect.Tally{
 				Started: 2, Failed: 1, Processed: 1, Spent: time.Second,
-				Last: dialect.Ending{Class: "A", Duration: time.Second, At: start.Add(3 * time.Second)},
+				Last:     dialect.Ending{Class: "A", Duration: time.Second, At: start.Add(3 * time.Second)},
+				Failures: []dialect.Failure{{ID: "1", Class: "A", At: start.Add(time.Second)}},
 			},
 		},
 		"ends alone count where a worker prints no starts": {
 			events: []*dialect.Event{event(dialect.Processed, "", "A"), event(dialect.Failed, "", "A"), event(dialect.Processed, "", "A")},
 			want: dialect.Tally{
 				Started: 3, Processed: 2, Failed: 1,
-				Last: dialect.Ending{Class: "A", At: start.Add(3 * time.Second)},
+				Last:     dialect.Ending{Class: "A", At: start.Add(3 * time.Second)},
+				Failures: []dialect.Failure{{Class: "A", At: start.Add(2 * time.Second)}},
 			},
 		},
 		"an end of another id closes the open job as released": {
@@ -83,8 +130,9 @@ func TestLedgerPairsEvents(t *testing.T) {
 			},
 			want: dialect.Tally{
 				Started: 2, Failed: 1, Spent: 2 * time.Second, OpenCount: 1,
-				Open: &dialect.Job{ID: "2", Class: "B", Since: start.Add(2 * time.Second)},
-				Last: dialect.Ending{Class: "A", Failed: true, Duration: 2 * time.Second, At: start.Add(3 * time.Second)},
+				Open:     &dialect.Job{ID: "2", Class: "B", Since: start.Add(2 * time.Second)},
+				Last:     dialect.Ending{Class: "A", Failed: true, Duration: 2 * time.Second, At: start.Add(3 * time.Second)},
+				Failures: []dialect.Failure{{ID: "1", Class: "A", At: start.Add(3 * time.Second)}}, FailuresInARow: 1,
 			},
 		},
 	}

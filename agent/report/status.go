@@ -44,7 +44,16 @@ func Status(in Input) protocol.Status {
 	for i := range s.RecentExits {
 		status.RecentExits = append(status.RecentExits, *exit(&s.RecentExits[i], in.Now))
 	}
+	for i := range s.RecentFailures {
+		status.RecentFailures = append(status.RecentFailures, failure(&s.RecentFailures[i], in.Now))
+	}
 	return status
+}
+
+func failure(f *supervisor.Failure, now time.Time) protocol.Failure {
+	return protocol.Failure{
+		Slot: int32(f.Slot), ID: f.ID, Class: f.Class, Queue: f.Queue, Exception: f.Exception, AgeSeconds: seconds(now.Sub(f.At)),
+	}
 }
 
 func runtimeFacts(facts supervisor.Facts) *protocol.RuntimeFacts {
@@ -66,7 +75,7 @@ func worker(s *supervisor.State, number int, now time.Time) protocol.Worker {
 	p := &slot.Process
 	out := protocol.Worker{
 		Slot: int32(number), PID: int32(p.PID), State: workerState(s, slot, now),
-		Processed: slot.Processed, Failed: slot.Failed,
+		Processed: slot.Processed, Failed: slot.Failed, FailuresInARow: p.FailuresInARow,
 		MemoryBytes: p.Memory, CPUSeconds: seconds(slot.CPU + p.CPU), CPUCores: round(p.Cores),
 	}
 	if slot.Running() {

@@ -50,6 +50,8 @@ type Ending struct {
 	Jobs    int64
 	Memory  int64
 	MaxTime time.Duration
+	// FailuresInARow counts its failed jobs since the last that succeeded.
+	FailuresInARow int64
 }
 
 // Verdict is the reason of an end in the words of the status document.
@@ -81,7 +83,7 @@ func Classify(e Ending) Verdict {
 	default:
 		v.Reason, v.Message = byFailure(e)
 	}
-	if v.Reason == protocol.ExitJobTimeout && v.JobClass == "" {
+	if (v.Reason == protocol.ExitJobTimeout || v.Reason == protocol.ExitMaxExceptions) && v.JobClass == "" {
 		v.JobClass = e.Last.Class
 	}
 	return v
@@ -207,7 +209,9 @@ func asked(e Ending) string {
 		protocol.ExitDrained:          "It was asked to end because its pod is to be removed.",
 		protocol.ExitRestartRequested: "It was asked to end to be restarted.",
 		protocol.ExitMaxJobs:          fmt.Sprintf("It was replaced after %d jobs, as maxJobs asks.", e.Jobs),
-		protocol.ExitMaxTime:          fmt.Sprintf("It was replaced after %s, as maxTime asks.", e.Uptime.Round(time.Second)),
+		protocol.ExitMaxExceptions: fmt.Sprintf("%d jobs in a row had failed, last%s, and it was replaced, as maxExceptions asks.",
+			e.FailuresInARow, called(e.Last.Class)),
+		protocol.ExitMaxTime: fmt.Sprintf("It was replaced after %s, as maxTime asks.", e.Uptime.Round(time.Second)),
 		protocol.ExitMemory: fmt.Sprintf("It used %s, more than the %s at which a process is replaced, and ended after its job.",
 			mebibytes(e.Memory), mebibytes(e.Settings.RetireBytes)),
 	}

@@ -148,6 +148,10 @@ func TestClassify(t *testing.T) {
 			ending: Ending{Code: 127, Uptime: time.Millisecond, Tail: "sh: 1: php: not found\n"},
 			want:   protocol.ExitCommandNotFound, wantCode: 127, message: "php: not found",
 		},
+		"too many failures in a row": {
+			ending: Ending{Asked: protocol.ExitMaxExceptions, FailuresInARow: 3, Last: dialect.Ending{Class: "App\\Jobs\\Mail", Failed: true}},
+			want:   protocol.ExitMaxExceptions, wantClass: "App\\Jobs\\Mail", message: `3 jobs in a row had failed, last App\Jobs\Mail`,
+		},
 		"command not executable": {
 			ending: Ending{Code: 126, Uptime: time.Millisecond}, want: protocol.ExitCommandNotFound, wantCode: 126, message: "exit code 126",
 		},

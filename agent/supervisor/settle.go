@@ -123,6 +123,8 @@ func (s *step) outgrown(p *Process) protocol.ExitReason {
 	switch {
 	case set.RetireBytes > 0 && p.Memory > set.RetireBytes:
 		return protocol.ExitMemory
+	case set.MaxExceptions > 0 && p.FailuresInARow >= set.MaxExceptions:
+		return protocol.ExitMaxExceptions
 	case !s.Facts.OwnMaxJobs && set.MaxJobs > 0 && p.Jobs >= set.MaxJobs:
 		return protocol.ExitMaxJobs
 	case !s.Facts.OwnMaxTime && p.MaxTime > 0 && s.now.Sub(p.StartedAt) >= p.MaxTime:

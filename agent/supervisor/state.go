@@ -19,7 +19,10 @@ type Settings struct {
 	// MaxJobs, MaxTime and Timeout are the limits of one process; 0 means none.
 	MaxJobs int64
 	MaxTime time.Duration
-	Timeout time.Duration
+	// MaxExceptions is after how many failed jobs in a row a process is replaced; 0
+	// means never.
+	MaxExceptions int64
+	Timeout       time.Duration
 	// Jitter takes up to 10 % off MaxTime, another share for each process.
 	Jitter bool
 	// MemoryBytes is what a worker holds itself to, RetireBytes where the agent
@@ -66,6 +69,8 @@ type State struct {
 	// Changes grows whenever Counters or Sequence do.
 	Changes     int64
 	RecentExits []Exit // newest first
+	// RecentFailures are the last jobs that failed for good, newest first.
+	RecentFailures []Failure
 	// Trouble is the message of the last exit that was not intended.
 	Trouble string
 
@@ -83,8 +88,18 @@ type State struct {
 	finished  bool
 }
 
-// recentExits is how many ended processes a status document tells of.
-const recentExits = 10
+// recentExits and recentFailures are how many ended processes and failed jobs a status
+// document tells of.
+const (
+	recentExits    = 10
+	recentFailures = 10
+)
+
+// Failure is a job that failed for good, and the slot it did so in.
+type Failure struct {
+	dialect.Failure
+	Slot int
+}
 
 // Exit is an ended process and when it ended.
 type Exit struct {
@@ -122,6 +137,8 @@ type Process struct {
 	Open      *dialect.Job
 	OpenCount int
 	Last      dialect.Ending
+	// FailuresInARow counts its failed jobs since the last that succeeded.
+	FailuresInARow int64
 
 	// Retiring is why it was asked to end, empty if it was not; Killed why the
 	// agent killed it.

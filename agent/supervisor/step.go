@@ -118,6 +118,7 @@ func (e NotStarted) apply(s *step) {
 
 func (e Printed) apply(s *step) {
 	s.count(&e.Tally)
+	s.rememberFailures(e.Slot, e.Tally.Failures)
 	slot := s.slot(e.Slot, e.PID)
 	if slot == nil {
 		return // read after its process had ended: counted, and nothing else
@@ -126,6 +127,7 @@ func (e Printed) apply(s *step) {
 	p.Printed = true
 	p.Jobs += t.Started
 	p.Open, p.OpenCount, p.Last = t.Open, t.OpenCount, t.Last
+	p.FailuresInARow = t.FailuresInARow
 	finished := t.Processed + t.Failed + t.Released
 	if finished == 0 {
 		return
@@ -146,6 +148,19 @@ func (s *step) count(t *dialect.Tally) {
 	s.Counters.Released += t.Released
 	s.Counters.JobMilliseconds += s.milliseconds(t.Spent)
 	s.Changes++
+}
+
+// rememberFailures puts failures, oldest first, before those that are known.
+func (s *step) rememberFailures(slot int, failures []dialect.Failure) {
+	if len(failures) == 0 {
+		return
+	}
+	all := make([]Failure, 0, len(failures)+len(s.RecentFailures))
+	for i := range slices.Backward(failures) {
+		all = append(all, Failure{Failure: failures[i], Slot: slot})
+	}
+	all = append(all, s.RecentFailures...)
+	s.RecentFailures = all[:min(len(all), recentFailures)]
 }
 
 // milliseconds rounds so that the parts add up: what is left over is carried on.
@@ -212,6 +227,7 @@ func (e Exited) apply(s *step) {
 		Code: e.Code, Signal: e.Signal, OutOfMemory: e.OutOfMemory, Tail: e.Tail,
 		Asked: p.Retiring, Killed: p.Killed, Pressure: p.pressure,
 		Open: p.Open, Last: p.Last, Jobs: p.Jobs, Memory: p.Memory, MaxTime: p.MaxTime,
+		FailuresInARow: p.FailuresInARow,
 	}, e.CPU)
 }
 

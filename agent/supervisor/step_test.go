@@ -118,6 +118,56 @@ func TestAnUnansweredQuestionIsAskedAgainAfterAnExit(t *testing.T) {
 	s.expect("after the answer", Start{})
 }
 
+func TestFailuresInARowReplaceTheProcessAfterItsJob(t *testing.T) {
+	s := begin(t, Settings{MaxExceptions: 3}, laravelFacts)
+	s.hear(run(1))
+	failed := func(pid int, row int64, open *dialect.Job) {
+		tally := dialect.Tally{
+			Started: 1, Failed: 1, FailuresInARow: row, Open: open,
+			Failures: []dialect.Failure{{Class: "A", Exception: "E", At: s.now}},
+		}
+		if open != nil {
+			tally.OpenCount = 1
+		}
+		s.hear(Printed{PID: pid, Tally: tally})
+	}
+	failed(100, 2, nil)
+	s.expect("below the limit")
+	failed(100, 3, &dialect.Job{Class: "B", Since: s.now})
+	s.expect("at the limit the process is asked once to end after the job it has begun", Term{PID: 100})
+	failed(100, 4, nil)
+	s.expect("no second time")
+	s.hear(Exited{PID: 100})
+	s.expect("its successor starts at once", Start{})
+	if exits := s.state.Counters.Exits; exits[protocol.ExitMaxExceptions] != 1 {
+		t.Errorf("the exits are %v", exits)
+	}
+	failed(101, 1, nil)
+	s.expect("a new process begins to count anew")
+	if n := len(s.state.RecentFailures); n != 4 || s.state.RecentFailures[0].Exception != "E" {
+		t.Errorf("remembered %+v", s.state.RecentFailures)
+	}
+}
+
+func TestOnlyTheLastFailuresAreRemembered(t *testing.T) {
+	s := begin(t, Settings{}, laravelFacts)
+	s.hear(run(1))
+	for _, ids := range []string{"abcdefg", "hijklmn"} {
+		var failures []dialect.Failure
+		for _, id := range ids {
+			failures = append(failures, dialect.Failure{ID: string(id)})
+		}
+		s.hear(Printed{PID: 100, Tally: dialect.Tally{Started: 7, Failed: 7, Failures: failures}})
+	}
+	got := ""
+	for _, failure := range s.state.RecentFailures {
+		got += failure.ID
+	}
+	if got != "nmlkjihgfe" {
+		t.Errorf("remembered %s, want the last ten, newest first", got)
+	}
+}
+
 func TestAnIntendedEndIsFollowedAtOnce(t *testing.T) {
 	s := begin(t, Settings{MaxJobs: 500}, laravelFacts)
 	s.hear(run(1))

@@ -82,6 +82,9 @@ type Config struct {
 	BackoffSeconds []int64 `json:"backoffSeconds,omitempty"`
 	// MaxJobs is after how many jobs a process is replaced; 0 means never.
 	MaxJobs int32 `json:"maxJobs,omitempty"`
+	// MaxExceptions is after how many final failures in a row a process is replaced; 0
+	// means never.
+	MaxExceptions int32 `json:"maxExceptions,omitempty"`
 	// MaxTimeSeconds is after how long a process is replaced; 0 means never.
 	MaxTimeSeconds int64 `json:"maxTimeSeconds,omitempty"`
 	// Force lets workers run in maintenance mode.

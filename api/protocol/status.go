@@ -59,6 +59,8 @@ const (
 	ExitJobTimeout ExitReason = "JobTimeout"
 	// ExitOOMKilled: the kernel killed it because the container reached its memory limit.
 	ExitOOMKilled ExitReason = "OOMKilled"
+	// ExitMaxExceptions: MaxExceptions jobs in a row had failed for good.
+	ExitMaxExceptions ExitReason = "MaxExceptions"
 	// ExitRestartRequested: the application asked its workers to restart (queue:restart)
 	// or a restart token changed.
 	ExitRestartRequested ExitReason = "RestartRequested"
@@ -84,7 +86,7 @@ const (
 // the successor starts at once.
 func (r ExitReason) Intended() bool {
 	switch r {
-	case ExitMaxJobs, ExitMaxTime, ExitMemory, ExitRestartRequested, ExitPaused, ExitDrained:
+	case ExitMaxJobs, ExitMaxTime, ExitMemory, ExitMaxExceptions, ExitRestartRequested, ExitPaused, ExitDrained:
 		return true
 	case ExitJobTimeout, ExitOOMKilled, ExitGraceExceeded, ExitKilled, ExitCrashed, ExitConfigError, ExitCommandNotFound:
 		return false
@@ -138,6 +140,9 @@ type Status struct {
 	Network Network `json:"network"`
 	// RecentExits are the last ended processes of the pod, newest first, at most 10.
 	RecentExits []Exit `json:"recentExits,omitempty"`
+	// RecentFailures are the last jobs of the pod that failed for good, newest first, at
+	// most 10.
+	RecentFailures []Failure `json:"recentFailures,omitempty"`
 }
 
 // Drained tells whether the pod takes no more jobs and works on none: it obeys
@@ -169,6 +174,9 @@ type Worker struct {
 	// Processed and Failed are the slot's jobs since the pod started.
 	Processed int64 `json:"processed"`
 	Failed    int64 `json:"failed"`
+	// FailuresInARow is how many jobs of the process have failed for good since the last
+	// one that succeeded.
+	FailuresInARow int64 `json:"failuresInARow,omitempty"`
 	// MemoryBytes is the proportional set size of the process with its descendants.
 	MemoryBytes int64 `json:"memoryBytes,omitempty"`
 	// CPUSeconds is the CPU time the slot's processes have used since the pod started.
@@ -189,6 +197,19 @@ type Job struct {
 	Class string `json:"class,omitempty"`
 	Queue string `json:"queue,omitempty"`
 	// AgeSeconds is how long it has been worked on.
+	AgeSeconds float64 `json:"ageSeconds"`
+}
+
+// Failure is a job that has failed for good.
+type Failure struct {
+	// Slot is the slot of the process it failed in.
+	Slot  int32  `json:"slot"`
+	ID    string `json:"id,omitempty"`
+	Class string `json:"class,omitempty"`
+	Queue string `json:"queue,omitempty"`
+	// Exception is the class of what was thrown, where the worker prints it.
+	Exception string `json:"exception,omitempty"`
+	// AgeSeconds is how long ago it was.
 	AgeSeconds float64 `json:"ageSeconds"`
 }
 

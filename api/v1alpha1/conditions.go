@@ -33,6 +33,16 @@ const (
 	ConditionScalingLimited = "ScalingLimited"
 	// ConditionWorkersStuck is present while a worker takes no job although jobs wait.
 	ConditionWorkersStuck = "WorkersStuck"
+	// ConditionMemoryHigh is present while a process uses nearly all of the memory it
+	// may use, or more.
+	ConditionMemoryHigh = "MemoryHigh"
+	// ConditionSlowJobs is present while a job has run for nearly as long as it may.
+	ConditionSlowJobs = "SlowJobs"
+	// ConditionFailuresHigh is present while too large a share of the jobs fails.
+	ConditionFailuresHigh = "FailuresHigh"
+	// ConditionWorkersFailing is present while processes crash again and again, or are
+	// restarted for maxExceptions.
+	ConditionWorkersFailing = "WorkersFailing"
 	// ConditionConflict is present while an object with a name the pool needs
 	// belongs to somebody else, or somebody else scales the pool's Deployment.
 	ConditionConflict = "Conflict"
@@ -121,13 +131,25 @@ const (
 	ReasonGraceBelowTimeout = "GraceBelowTimeout"
 	// ReasonNoTimeout: timeout is 0, so no grace period is certain to be long enough.
 	ReasonNoTimeout = "NoTimeout"
+	// ReasonPausedByFailing: spec.onFailing has paused the pool because its jobs fail.
+	ReasonPausedByFailing = "PausedByFailing"
+	// ReasonAboveThreshold: a measure is above its threshold in spec.alerts.
+	ReasonAboveThreshold = "AboveThreshold"
+	// ReasonNearTimeout: a job has run for nearly as long as timeout allows.
+	ReasonNearTimeout = "NearTimeout"
+	// ReasonCrashes: processes crash again and again.
+	ReasonCrashes = "Crashes"
+	// ReasonMaxExceptions: processes are restarted because job after job fails.
+	ReasonMaxExceptions = "MaxExceptions"
 	// ReasonMemoryLimitLow: the template's memory limit is below what the processes may use.
 	ReasonMemoryLimitLow = "MemoryLimitLow"
 )
 
 // The reasons of events about a QueueWorker. They are part of the API too.
 // A process that ended for a reason worth telling is an event of that reason:
-// Memory, JobTimeout, OOMKilled, Killed, Crashed, ConfigError, CommandNotFound.
+// Memory, MaxExceptions, JobTimeout, OOMKilled, Killed, Crashed, ConfigError,
+// CommandNotFound. MemoryHigh, SlowJobs, FailuresHigh and WorkersFailing are events
+// when the condition of that name becomes true.
 const (
 	// EventPaused: the pool was paused.
 	EventPaused = "Paused"
@@ -141,6 +163,10 @@ const (
 	EventRestartRequested = "RestartRequested"
 	// EventStuck: a pod is restarted because a worker takes no job although jobs wait.
 	EventStuck = "WorkerStuck"
+	// EventRecovered: MemoryHigh, SlowJobs, FailuresHigh or WorkersFailing is over.
+	EventRecovered = "Recovered"
+	// EventPausedByFailing: spec.onFailing has paused the pool.
+	EventPausedByFailing = "PausedByFailing"
 	// EventUnaccounted: pods ended without their last counts being seen.
 	EventUnaccounted = "Unaccounted"
 )

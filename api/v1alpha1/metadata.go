@@ -21,6 +21,9 @@ const (
 	// those of the pod: gracefully, once per new value. The value is opaque; a
 	// timestamp is customary.
 	AnnotationRestartedAt = GroupName + "/restartedAt"
+	// AnnotationResumedAt on a QueueWorker ends a pause made by spec.onFailing, once per
+	// new value. The value is opaque; a timestamp is customary.
+	AnnotationResumedAt = GroupName + "/resumedAt"
 	// AnnotationControl on a pod carries the control document for its agent.
 	AnnotationControl = GroupName + "/control"
 	// AnnotationCordonedAt on a pod is when it was cordoned, as RFC 3339: a pod that is

@@ -73,6 +73,29 @@ type QueueWorkerSpec struct {
 	// +optional
 	Paused bool `json:"paused,omitempty"`
 
+	// alerts say when the health of the pool's jobs is worth a condition and an event.
+	// Default: the thresholds' own defaults.
+	// +optional
+	Alerts *Alerts `json:"alerts,omitempty"`
+
+	// maxExceptions is not Laravel's limit of a job's exceptions, which only a job itself
+	// can set: it is after how many final failures in a row, without a success between,
+	// a process ends (after its current job) and is replaced at once, 0 to 10000.
+	// Default: 0, never for this reason. Where a worker's output does not tell a final
+	// failure from one that is retried (Laravel 9.21 to 11.26), every failed attempt counts.
+	// +optional
+	// +kubebuilder:validation:Minimum=0
+	// +kubebuilder:validation:Maximum=10000
+	MaxExceptions int32 `json:"maxExceptions,omitempty"`
+
+	// onFailing says what happens when the condition FailuresHigh, or WorkersFailing
+	// because of maxExceptions, becomes true: Continue (the default, nothing but the
+	// condition and its event) or Pause (the pool is paused until its annotation
+	// queueworker.dev/resumedAt gets a new value; paused stays as it is).
+	// +optional
+	// +kubebuilder:default=Continue
+	OnFailing OnFailing `json:"onFailing,omitempty"`
+
 	// timeout is how long one job may run, in whole seconds such as 60s or 1h30m, at
 	// most 24h. Default: 60s. 0s means no limit. A job's own timeout, where the
 	// application sets one, wins.

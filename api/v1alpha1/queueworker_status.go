@@ -63,7 +63,8 @@ const (
 type QueueWorkerStatus struct {
 	// conditions are the standing findings about the pool: Ready, Reconciling,
 	// Stalled, Paused, AgentsReporting, GracefulStop, BacklogKnown, TimeoutChain,
-	// ScalingActive, ScalingLimited, WorkersStuck and Conflict.
+	// ScalingActive, ScalingLimited, WorkersStuck, MemoryHigh, SlowJobs, FailuresHigh,
+	// WorkersFailing and Conflict.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -136,6 +137,11 @@ type QueueWorkerStatus struct {
 	// +listMapKey=reason
 	// +kubebuilder:validation:MaxItems=30
 	Restarts []RestartCount `json:"restarts,omitempty"`
+
+	// onFailing is the pause that spec.onFailing has made, or the last one. Absent until
+	// there was one.
+	// +optional
+	OnFailing *FailurePause `json:"onFailing,omitempty"`
 
 	// workers are the pool's processes, sorted by name; at most 100 rows.
 	// +optional

@@ -25,6 +25,7 @@ const (
 	maxWord     = 63
 	maxSlots    = 64
 	maxExits    = 10
+	maxFailures = 10
 	maxCount    = 1e12
 	maxJobTime  = 1e15 // milliseconds
 	maxRevision = 1 << 53
@@ -64,6 +65,7 @@ func cleanStatus(s *protocol.Status) error {
 		r.Version = cleanText(r.Version, maxVersion)
 	}
 	s.RecentExits = cleanExits(s.RecentExits)
+	s.RecentFailures = cleanFailures(s.RecentFailures)
 	return nil
 }
 
@@ -122,7 +124,7 @@ func cleanWorker(w *protocol.Worker) error {
 	if w.PID < 0 {
 		return errors.New("a negative process id")
 	}
-	if w.Processed < 0 || w.Processed > maxCount || w.Failed < 0 || w.Failed > maxCount {
+	if min(w.Processed, w.Failed, w.FailuresInARow) < 0 || max(w.Processed, w.Failed, w.FailuresInARow) > maxCount {
 		return errors.New("an impossible count of jobs")
 	}
 	w.AgeSeconds = within(w.AgeSeconds, maxSeconds)
@@ -153,6 +155,24 @@ func cleanExits(exits []protocol.Exit) []protocol.Exit {
 	slices.SortStableFunc(kept, func(a, b protocol.Exit) int { return cmp.Compare(b.Sequence, a.Sequence) })
 	kept = slices.CompactFunc(kept, func(a, b protocol.Exit) bool { return a.Sequence == b.Sequence })
 	return slices.Clip(kept[:min(len(kept), maxExits)])
+}
+
+// cleanFailures makes the newest failures safe to show, newest first.
+func cleanFailures(failures []protocol.Failure) []protocol.Failure {
+	kept := failures[:0]
+	for _, f := range failures {
+		if f.Slot < 0 || f.Slot >= maxSlots {
+			continue
+		}
+		f.ID = cleanText(f.ID, maxJobID)
+		f.Class = cleanText(f.Class, maxClass)
+		f.Queue = cleanText(f.Queue, maxQueue)
+		f.Exception = cleanText(f.Exception, maxClass)
+		f.AgeSeconds = within(f.AgeSeconds, maxSeconds)
+		kept = append(kept, f)
+	}
+	slices.SortStableFunc(kept, func(a, b protocol.Failure) int { return cmp.Compare(a.AgeSeconds, b.AgeSeconds) })
+	return slices.Clip(kept[:min(len(kept), maxFailures)])
 }
 
 // cleanExit tells whether an exit can be true and makes it safe to show.
@@ -193,7 +213,7 @@ func knownState(s protocol.WorkerState) bool {
 
 func knownReason(r protocol.ExitReason) bool {
 	switch r {
-	case protocol.ExitMaxJobs, protocol.ExitMaxTime, protocol.ExitMemory, protocol.ExitJobTimeout,
+	case protocol.ExitMaxJobs, protocol.ExitMaxTime, protocol.ExitMemory, protocol.ExitMaxExceptions, protocol.ExitJobTimeout,
 		protocol.ExitOOMKilled, protocol.ExitRestartRequested, protocol.ExitPaused, protocol.ExitDrained,
 		protocol.ExitGraceExceeded, protocol.ExitKilled, protocol.ExitCrashed, protocol.ExitConfigError,
 		protocol.ExitCommandNotFound:

@@ -42,23 +42,27 @@ func moved(prev, next *protocol.Status) bool {
 }
 
 // failedAnew tells whether a process ended since prev for a reason that is not
-// intended. Counts tell it where more ended than RecentExits holds.
+// intended, or for failure after failure. Counts tell it where more ended than RecentExits holds.
 func failedAnew(prev, next *protocol.Status) bool {
 	seen := int64(0)
 	if len(prev.RecentExits) > 0 {
 		seen = prev.RecentExits[0].Sequence
 	}
 	for _, exit := range next.RecentExits {
-		if exit.Sequence > seen && !exit.Reason.Intended() {
+		if exit.Sequence > seen && alarming(exit.Reason) {
 			return true
 		}
 	}
 	for reason, count := range next.Counters.Exits {
-		if count > prev.Counters.Exits[reason] && !reason.Intended() {
+		if count > prev.Counters.Exits[reason] && alarming(reason) {
 			return true
 		}
 	}
 	return false
+}
+
+func alarming(reason protocol.ExitReason) bool {
+	return !reason.Intended() || reason == protocol.ExitMaxExceptions
 }
 
 func inState(s *protocol.Status, state protocol.WorkerState) int {

@@ -151,6 +151,7 @@ func agentConfig(in Input, memory Memory, gracePeriod time.Duration) protocol.Co
 		Tries:             1,
 		MaxJobs:           spec.MaxJobs,
 		MaxTimeSeconds:    seconds(spec.MaxTime, 0),
+		MaxExceptions:     spec.MaxExceptions,
 		Force:             spec.Force,
 		Verbose:           spec.Verbose,
 		MemoryBytes:       memory.Process,

@@ -127,7 +127,7 @@ func exitEvent(pod Pod, exit *protocol.Exit) (Event, bool) {
 		return Event{}, false
 	case protocol.ExitMaxJobs, protocol.ExitMaxTime, protocol.ExitRestartRequested:
 		event.Type = corev1.EventTypeNormal
-	case protocol.ExitMemory, protocol.ExitJobTimeout, protocol.ExitOOMKilled, protocol.ExitGraceExceeded,
+	case protocol.ExitMemory, protocol.ExitMaxExceptions, protocol.ExitJobTimeout, protocol.ExitOOMKilled, protocol.ExitGraceExceeded,
 		protocol.ExitKilled, protocol.ExitCrashed, protocol.ExitConfigError, protocol.ExitCommandNotFound:
 	}
 	event.Note = fmt.Sprintf("Worker %s/%d ended: %s", pod.Name, exit.Slot, sentence(exit.Message))
