@@ -31,6 +31,7 @@ func decide(o *observation, s sizing, agentImage string) decision {
 	d.removal = removal(o, desired.Pods(d.sizing.processes, &o.worker.Spec))
 	d.stuck = stuck.Find(stuckInput(o))
 	d.controls = desired.Control(desired.ControlInput{
+		Now:       o.now,
 		Worker:    o.worker,
 		Processes: d.sizing.processes,
 		Live:      ownConfigMap(o),
@@ -88,7 +89,7 @@ func controlledPods(o *observation, removal drain.Plan) []desired.ControlledPod 
 func stuckInput(o *observation) stuck.Input {
 	in := stuck.Input{Now: o.now, Patience: stuck.Patience(desired.Pause(&o.worker.Spec)), Memory: o.past.stuck}
 	backlog := scalingBacklog(o)
-	if backlog == nil || o.worker.Spec.Paused || o.worker.Spec.Stopped || !tellsStarts(o.app) {
+	if backlog == nil || desired.PausedBy(o.worker, o.now) != "" || o.worker.Spec.Stopped || !tellsStarts(o.app) {
 		return in
 	}
 	in.Ready, in.Oldest = backlog.Ready, backlog.Oldest

@@ -127,7 +127,7 @@ func scalingInput(o *observation) scaling.Input {
 	in := scaling.Input{
 		Now:     o.now,
 		Stopped: spec.Stopped,
-		Paused:  spec.Paused,
+		Paused:  desired.PausedBy(o.worker, o.now) != "",
 		Current: o.past.size,
 		Backlog: scalingBacklog(o),
 		Spec: scaling.Spec{

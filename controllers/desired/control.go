@@ -5,6 +5,7 @@ package desired
 
 import (
 	"encoding/json"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
@@ -36,6 +37,7 @@ type ControlledPod struct {
 
 // ControlInput is all that decides the control documents of a pool.
 type ControlInput struct {
+	Now    time.Time
 	Worker *v1alpha1.QueueWorker
 	// Processes is how many processes the pool is meant to have.
 	Processes int32
@@ -128,7 +130,7 @@ func differsByItself(a, b protocol.Control) bool {
 // poolControl is the content of the pool's document, without its revision.
 func poolControl(in ControlInput) protocol.Control {
 	control := protocol.Control{
-		Paused:       in.Worker.Spec.Paused,
+		Paused:       PausedBy(in.Worker, in.Now) != "",
 		RestartToken: in.Worker.Annotations[v1alpha1.AnnotationRestartedAt],
 	}
 	if control.RestartToken != "" && Pods(in.Processes, &in.Worker.Spec) > 1 {

@@ -100,15 +100,27 @@ type standing struct {
 
 func pausedCondition(in Input, c counts) standing {
 	out := standing{v1alpha1.ConditionPaused, metav1.ConditionFalse, v1alpha1.ReasonNotPaused, "The workers take jobs."}
-	switch {
-	case in.Worker.Spec.Paused && pausingDone(c):
-		out.is, out.reason, out.message = metav1.ConditionTrue, v1alpha1.ReasonPaused, "No worker takes jobs, because spec.paused is true."
-	case in.Worker.Spec.Paused:
-		out.reason, out.message = v1alpha1.ReasonPausing, "The workers finish their current jobs, because spec.paused is true."
+	switch reason := in.pausedBy(); {
+	case reason != "" && pausingDone(c):
+		out.is, out.reason, out.message = metav1.ConditionTrue, reason, "No worker takes jobs, "+pauseCause(in)
+	case reason != "":
+		out.reason, out.message = v1alpha1.ReasonPausing, "The workers finish their current jobs, "+pauseCause(in)
 	case c.desired == 0:
 		out.message = "The pool has no processes, and is not paused."
 	}
 	return out
+}
+
+// pausedBy is why the pool is to take no jobs; empty if it is to take some.
+func (in Input) pausedBy() string { return desired.PausedBy(in.Worker, in.Now) }
+
+// pauseCause ends a sentence with why the pool is paused, and what ends the pause.
+func pauseCause(in Input) string {
+	if in.pausedBy() == v1alpha1.ReasonPausedByFailing {
+		return fmt.Sprintf("because its jobs fail and spec.onFailing is Pause: %s Mend the cause, then resume: kubectl annotate queueworker %s %s=$(date +%%s) --overwrite",
+			in.Worker.Status.OnFailing.Cause, in.Worker.Name, v1alpha1.AnnotationResumedAt)
+	}
+	return "because spec.paused is true."
 }
 
 func reportingCondition(in Input) standing {

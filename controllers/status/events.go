@@ -40,11 +40,14 @@ func Changes(in Input, after *v1alpha1.QueueWorkerStatus) []Event {
 	case is == v1alpha1.ReasonNotPaused && was != "":
 		out = append(out, normal(v1alpha1.EventResumed, "Resume", "Resumed"))
 	}
+	if paused := after.OnFailing; paused != nil && paused.Paused && (before.OnFailing == nil || !before.OnFailing.Paused) {
+		out = append(out, Event{corev1.EventTypeWarning, v1alpha1.EventPausedByFailing, "Pause", paused.Cause})
+	}
 	if lost := after.Totals.UnaccountedWorkers - before.Totals.UnaccountedWorkers; lost > 0 {
 		out = append(out, Event{corev1.EventTypeWarning, v1alpha1.EventUnaccounted, "Count", fmt.Sprintf(
 			"%d pod(s) ended without their last counts being seen; totals contain what was last seen of them", lost)})
 	}
-	if was, is := standingReason(before, v1alpha1.ConditionStalled), standingReason(after, v1alpha1.ConditionStalled); is != "" && was != is {
+	if was, is := standingReason(before, v1alpha1.ConditionStalled), standingReason(after, v1alpha1.ConditionStalled); is != "" && was != is && is != v1alpha1.ReasonPausedByFailing {
 		out = append(out, Event{corev1.EventTypeWarning, is, "Reconcile", standingMessage(after, v1alpha1.ConditionStalled)})
 	}
 	return out

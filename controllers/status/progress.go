@@ -37,7 +37,11 @@ func progress(in Input, c counts) verdict {
 	if v, under := changingPause(in, c); under {
 		return v
 	}
-	return verdict{ready: true, reason: settledReason(in), message: settledMessage(in, c)}
+	v := verdict{ready: true, reason: settledReason(in), message: settledMessage(in, c)}
+	if v.reason == v1alpha1.ReasonPausedByFailing {
+		v.ready, v.stalled = false, true // nobody has asked for this pause
+	}
+	return v
 }
 
 // shrinking tells whether the pool is on its way to fewer pods.
@@ -53,10 +57,10 @@ func shrinking(in Input) bool {
 // changingPause tells whether some pod has yet to pause or to resume.
 func changingPause(in Input, c counts) (verdict, bool) {
 	switch {
-	case in.Worker.Spec.Paused && c.desired > 0 && !pausingDone(c):
+	case in.pausedBy() != "" && c.desired > 0 && !pausingDone(c):
 		return verdict{reason: v1alpha1.ReasonPausing, message: fmt.Sprintf(
 			"Pausing: %d process(es) finish their jobs, %d of %d pods obey.", c.busy, c.obeying, c.running)}, true
-	case !in.Worker.Spec.Paused && c.paused > 0:
+	case in.pausedBy() == "" && c.paused > 0:
 		return verdict{reason: v1alpha1.ReasonProgressing, message: fmt.Sprintf(
 			"Resuming: %d of %d pods are still paused.", c.paused, c.running)}, true
 	}
@@ -69,8 +73,8 @@ func settledReason(in Input) string {
 		return v1alpha1.ReasonScaledToZero
 	case in.Processes == 0:
 		return v1alpha1.ReasonStopped
-	case in.Worker.Spec.Paused:
-		return v1alpha1.ReasonPaused
+	case in.pausedBy() != "":
+		return in.pausedBy()
 	case finding(in, v1alpha1.ReasonMemoryLimitLow) != nil:
 		return v1alpha1.ReasonMemoryLimitLow
 	}
@@ -89,8 +93,8 @@ func settledMessage(in Input, c counts) string {
 			return "Without processes: " + in.Cap.Message
 		}
 		return "Stopped, because spec.processes is 0."
-	case v1alpha1.ReasonPaused:
-		return "Paused, because spec.paused is true: the pods stay and take no jobs."
+	case v1alpha1.ReasonPaused, v1alpha1.ReasonPausedByFailing:
+		return "The pods stay and take no jobs, " + pauseCause(in)
 	case v1alpha1.ReasonMemoryLimitLow:
 		return finding(in, v1alpha1.ReasonMemoryLimitLow).Message
 	}

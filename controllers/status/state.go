@@ -12,9 +12,11 @@ func stateOf(in Input, c counts, verdict verdict) v1alpha1.State {
 	switch {
 	case c.desired == 0:
 		return stateWithoutProcesses(in, c)
+	case verdict.reason == v1alpha1.ReasonPausedByFailing:
+		return v1alpha1.StatePaused
 	case verdict.stalled || c.failing > 0 && c.failing == c.processes:
 		return v1alpha1.StateFailing
-	case in.Worker.Spec.Paused:
+	case in.pausedBy() != "":
 		if !pausingDone(c) {
 			return v1alpha1.StateDraining
 		}

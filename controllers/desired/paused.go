@@ -1,0 +1,37 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package desired
+
+import (
+	"time"
+
+	"queueworker.dev/queueworker/api/v1alpha1"
+)
+
+// PausedBy is why a pool is to take no jobs now, as a reason of its condition Paused;
+// empty if it is to take some.
+func PausedBy(worker *v1alpha1.QueueWorker, _ time.Time) string {
+	switch {
+	case worker.Spec.Paused:
+		return v1alpha1.ReasonPaused
+	case pausedByFailing(worker):
+		return v1alpha1.ReasonPausedByFailing
+	}
+	return ""
+}
+
+// pausedByFailing tells whether a pause made by spec.onFailing is in force. Only what
+// has been written to the status counts: so it outlives the operator.
+func pausedByFailing(worker *v1alpha1.QueueWorker) bool {
+	pause := worker.Status.OnFailing
+	return pause != nil && pause.Paused && worker.Spec.OnFailing == v1alpha1.OnFailingPause &&
+		ResumeToken(worker) == pause.ResumedAt
+}
+
+// ResumeToken is the value of a QueueWorker's annotation resumedAt, as much of it as is kept.
+func ResumeToken(worker *v1alpha1.QueueWorker) string {
+	const most = 1024 // of FailurePause.ResumedAt
+	token := []rune(worker.Annotations[v1alpha1.AnnotationResumedAt])
+	return string(token[:min(len(token), most)])
+}
