@@ -37,7 +37,8 @@ help: ## Print this list.
 
 .PHONY: build
 build: ## Compile the product's programs into bin, as static binaries.
-	hack/build.sh $(BIN) manager agent backlog
+	hack/build.sh $(BIN) manager agent backlog kubectl-queueworker
+	ln -sf kubectl-queueworker $(BIN)/kubectl_complete-queueworker
 
 .PHONY: images
 images: ## Build the container images and load them into the cluster, which must be up.

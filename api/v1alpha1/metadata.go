@@ -39,3 +39,6 @@ const (
 
 // FieldManager is the field manager of the operator's writes.
 const FieldManager = "queueworker-operator"
+
+// CLIFieldManager is the field manager of what users write with kubectl queueworker.
+const CLIFieldManager = "queueworker-cli"

@@ -30,6 +30,9 @@ var purePackages = []string{
 	"controllers/throughput", "controllers/status", "controllers/stuck",
 }
 
+// pluginPure are the pure packages of the kubectl plugin.
+var pluginPure = []string{"plugin/view"}
+
 var rules = []rule{
 	{
 		packages: []string{"api/protocol"},
@@ -100,8 +103,21 @@ var rules = []rule{
 		because:   "the dashboard meets the other parts in api/ alone",
 	},
 	{
+		packages:  pluginPure,
+		ours:      append([]string{"api/..."}, pluginPure...),
+		libraries: []string{"k8s.io/api/...", "k8s.io/apimachinery/..."},
+		pure:      true,
+		because:   "what the plugin says of the cluster is a pure function of what it read",
+	},
+	{
+		packages:  []string{"plugin/..."},
+		ours:      []string{"api/...", "plugin/..."},
+		libraries: []string{"..."},
+		because:   "the kubectl plugin meets the other parts in api/ alone",
+	},
+	{
 		packages:  []string{"cmd/..."},
-		ours:      []string{"api/...", "agent/...", "backlog/...", "controllers/...", "dashboard/...", "cmd/..."},
+		ours:      []string{"api/...", "agent/...", "backlog/...", "controllers/...", "dashboard/...", "plugin/...", "cmd/..."},
 		libraries: []string{"..."},
 		because:   "programs wire the product's parts, not its tests or tools",
 	},

@@ -1,0 +1,99 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package plugin
+
+import (
+	"fmt"
+	"time"
+
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/cli-runtime/pkg/genericclioptions"
+	"k8s.io/cli-runtime/pkg/genericiooptions"
+	"k8s.io/cli-runtime/pkg/printers"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
+	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"queueworker.dev/queueworker/api/v1alpha1"
+)
+
+// Deps is what every command is given. Nothing is read or connected before a
+// command asks for it, so that help and completion need no cluster.
+type Deps struct {
+	// Streams are the standard streams; commands print to nothing else.
+	Streams genericiooptions.IOStreams
+	// Flags are kubectl's own: --kubeconfig, --context, --namespace, --as and so on.
+	Flags *genericclioptions.ConfigFlags
+	// Version is the plugin's own.
+	Version string
+	// Now is the clock.
+	Now func() time.Time
+}
+
+// Cluster is the cluster the caller's flags name, with the caller's rights.
+type Cluster struct {
+	// Client reads and writes in the name of v1alpha1.CLIFieldManager; it keeps no
+	// cache. It knows Kubernetes' own kinds and ours, and refuses unknown fields.
+	Client client.WithWatch
+	// Core is for what Client cannot do: logs and the proxy of pods.
+	Core corev1client.CoreV1Interface
+	// Config is how the cluster is reached.
+	Config *rest.Config
+	// Namespace is that of --namespace, else of the context, else default.
+	Namespace string
+}
+
+// NewDeps are the dependencies of a real command line.
+func NewDeps(streams genericiooptions.IOStreams, version string) *Deps {
+	flags := genericclioptions.NewConfigFlags(true).
+		WithWarningPrinter(streams).
+		WithWrapConfigFn(func(config *rest.Config) *rest.Config {
+			// As kubectl: one person's commands need no brake of client-go's.
+			config.QPS, config.Burst = 50, 300
+			config.UserAgent = "kubectl-queueworker/" + version
+			return config
+		})
+	return &Deps{Streams: streams, Flags: flags, Version: version, Now: time.Now}
+}
+
+// Connect makes the clients for the cluster that the flags name. It asks the
+// cluster nothing yet.
+func (d *Deps) Connect() (*Cluster, error) {
+	namespace, _, err := d.Flags.ToRawKubeConfigLoader().Namespace()
+	if err != nil {
+		return nil, fmt.Errorf("find the namespace in the kubeconfig: %w", err)
+	}
+	config, err := d.Flags.ToRESTConfig()
+	if err != nil {
+		return nil, fmt.Errorf("find the cluster in the kubeconfig: %w", err)
+	}
+	if config.WarningHandler == nil && config.WarningHandlerWithContext == nil {
+		config.WarningHandler = rest.NewWarningWriter(d.Streams.ErrOut, rest.WarningWriterOptions{Deduplicate: true, Color: d.Colour()})
+	}
+	scheme := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, v1alpha1.AddToScheme} {
+		if err := add(scheme); err != nil {
+			return nil, fmt.Errorf("register kinds: %w", err)
+		}
+	}
+	c, err := client.NewWithWatch(config, client.Options{
+		Scheme: scheme, FieldOwner: v1alpha1.CLIFieldManager, FieldValidation: "Strict",
+	})
+	if err != nil {
+		return nil, fmt.Errorf("connect to %s: %w", config.Host, err)
+	}
+	core, err := corev1client.NewForConfig(config)
+	if err != nil {
+		return nil, fmt.Errorf("connect to %s: %w", config.Host, err)
+	}
+	return &Cluster{Client: c, Core: core, Config: config, Namespace: namespace}, nil
+}
+
+// Colour tells whether the output may be coloured: it goes to a terminal that can
+// show colours, to somebody who wants them.
+func (d *Deps) Colour() bool { return printers.AllowsColorOutput(d.Streams.Out) }
+
+// Terminal tells whether the output goes to a terminal.
+func (d *Deps) Terminal() bool { return printers.IsTerminal(d.Streams.Out) }

@@ -1,0 +1,93 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package plugin
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/labels"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"queueworker.dev/queueworker/api/v1alpha1"
+	"queueworker.dev/queueworker/plugin/output"
+	"queueworker.dev/queueworker/plugin/view"
+)
+
+type listCommand struct {
+	deps   *Deps
+	output output.Flags
+	scope  scope
+}
+
+// NewListCommand is `kubectl queueworker list`.
+func NewListCommand(deps *Deps) *cobra.Command {
+	l := &listCommand{deps: deps}
+	cmd := &cobra.Command{
+		Use:     "list",
+		Aliases: []string{"ls"},
+		Short:   "List the QueueWorkers with what they do",
+		Example: "  kubectl queueworker list\n  kubectl queueworker list --all-namespaces -o wide",
+		GroupID: groupSee,
+		Args:    cobra.NoArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return l.run(cmd.Context()) },
+	}
+	l.output.AddFlags(cmd)
+	l.scope.addFlags(cmd)
+	return cmd
+}
+
+func (l *listCommand) run(ctx context.Context) error {
+	if err := l.output.Validate(); err != nil {
+		return Usage("%w", err)
+	}
+	cluster, err := l.deps.Connect()
+	if err != nil {
+		return err
+	}
+	pools, err := l.scope.pools(ctx, cluster)
+	if err != nil {
+		return err
+	}
+	listing := view.Pools(pools, l.deps.Now(), l.scope.allNamespaces)
+	listing.Empty = l.scope.nothing("QueueWorkers", cluster)
+	return l.output.Print(l.deps.Streams.Out, l.deps.Streams.ErrOut, listing)
+}
+
+// scope are the flags that say which objects a command looks at.
+type scope struct {
+	allNamespaces bool
+	selector      string
+}
+
+func (s *scope) addFlags(cmd *cobra.Command) {
+	cmd.Flags().BoolVarP(&s.allNamespaces, "all-namespaces", "A", false, "Look in all namespaces.")
+	cmd.Flags().StringVarP(&s.selector, "selector", "l", "", "Look only at QueueWorkers with these labels, such as team=shop.")
+}
+
+// pools lists the QueueWorkers in scope.
+func (s *scope) pools(ctx context.Context, cluster *Cluster) (*v1alpha1.QueueWorkerList, error) {
+	selector, err := labels.Parse(s.selector)
+	if err != nil {
+		return nil, Usage("--selector %q cannot be read: %w", s.selector, err)
+	}
+	options := []client.ListOption{client.MatchingLabelsSelector{Selector: selector}}
+	if !s.allNamespaces {
+		options = append(options, client.InNamespace(cluster.Namespace))
+	}
+	pools := &v1alpha1.QueueWorkerList{}
+	if err := cluster.Client.List(ctx, pools, options...); err != nil {
+		return nil, fmt.Errorf("list QueueWorkers: %w", err)
+	}
+	return pools, nil
+}
+
+// nothing is what is said when nothing is in scope.
+func (s *scope) nothing(what string, cluster *Cluster) string {
+	if s.allNamespaces {
+		return "There are no " + what + " in any namespace."
+	}
+	return fmt.Sprintf("There are no %s in the namespace %s.", what, cluster.Namespace)
+}

@@ -1,0 +1,133 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package output prints what commands list, in every format of kubectl.
+package output
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/cli-runtime/pkg/genericclioptions"
+	"k8s.io/cli-runtime/pkg/printers"
+
+	"queueworker.dev/queueworker/plugin/view"
+)
+
+// Flags are the flags of a command that lists.
+type Flags struct {
+	format    string
+	noHeaders bool
+	// machine prints what is meant for programs.
+	machine *genericclioptions.PrintFlags
+}
+
+// AddFlags adds -o and its companions to a command.
+func (f *Flags) AddFlags(cmd *cobra.Command) {
+	f.machine = genericclioptions.NewPrintFlags("")
+	f.machine.OutputFormat = nil // -o is ours, for table and wide
+	f.machine.AddFlags(cmd)
+	f.machine.OutputFlagSpecified = func() bool { return cmd.Flags().Changed("output") }
+	cmd.Flags().StringVarP(&f.format, "output", "o", "", "Output format: "+f.formats()+".")
+	cmd.Flags().BoolVar(&f.noHeaders, "no-headers", false, "Leave the table's heading out.")
+	words := strings.Split(f.formats(), ", ")
+	// It fails for a flag that does not exist, which it does.
+	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp))
+}
+
+func (f *Flags) formats() string {
+	return "table, wide, json, yaml, name, go-template, go-template-file, jsonpath, jsonpath-as-json, jsonpath-file"
+}
+
+// Table tells whether a table for people is asked for, rather than a format for
+// programs.
+func (f *Flags) Table() bool {
+	template := f.machine.TemplatePrinterFlags.TemplateArgument
+	switch f.format {
+	case "":
+		return template == nil || *template == ""
+	case "table", "wide":
+		return true
+	}
+	return false
+}
+
+// Wide tells whether -o wide is asked for.
+func (f *Flags) Wide() bool { return f.format == "wide" }
+
+// Validate returns a sentence if the format is none of ours. Commands call it before
+// they ask the cluster anything.
+func (f *Flags) Validate() error {
+	if f.Table() || f.format == "name" {
+		return nil
+	}
+	if _, err := f.printer(); err != nil {
+		if genericclioptions.IsNoCompatiblePrinterError(err) {
+			return fmt.Errorf("there is no output format %q; choose from %s", f.format, f.formats())
+		}
+		return err
+	}
+	return nil
+}
+
+// Print prints a listing in the format asked for.
+func (f *Flags) Print(out, errOut io.Writer, listing view.Listing) error {
+	switch {
+	case f.Table() && len(listing.Rows) == 0:
+		_, err := fmt.Fprintln(errOut, listing.Empty)
+		return err
+	case f.Table():
+		return f.WriteTable(out, listing)
+	case f.format == "name" && listing.Names != nil:
+		for _, name := range listing.Names {
+			if _, err := fmt.Fprintln(out, name); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	printer, err := f.printer()
+	if err != nil {
+		return err
+	}
+	if f.format == "name" && meta.IsListType(listing.Object) {
+		return meta.EachListItem(listing.Object, func(object runtime.Object) error { return printer.PrintObj(object, out) })
+	}
+	return printer.PrintObj(listing.Object, out)
+}
+
+func (f *Flags) printer() (printers.ResourcePrinter, error) {
+	f.machine.OutputFormat = &f.format
+	return f.machine.ToPrinter()
+}
+
+// WriteTable writes the table of a listing.
+func (f *Flags) WriteTable(w io.Writer, listing view.Listing) error {
+	tabs := printers.GetNewTabWriter(w)
+	if !f.noHeaders {
+		var names []string
+		for _, column := range listing.Columns {
+			names = append(names, strings.ToUpper(column.Name))
+		}
+		f.writeRow(tabs, listing.Columns, names)
+	}
+	for _, row := range listing.Rows {
+		f.writeRow(tabs, listing.Columns, row)
+	}
+	return tabs.Flush()
+}
+
+func (f *Flags) writeRow(w io.Writer, columns []view.Column, cells []string) {
+	var shown []string
+	for i, column := range columns {
+		if !column.Wide || f.Wide() {
+			shown = append(shown, view.Clean(cells[i]))
+		}
+	}
+	// What goes wrong here is told by Flush.
+	_, _ = fmt.Fprintln(w, strings.Join(shown, "\t"))
+}

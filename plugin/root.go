@@ -1,0 +1,110 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package plugin
+
+import (
+	"flag"
+
+	"github.com/spf13/cobra"
+	"k8s.io/klog/v2"
+)
+
+// The groups that the help shows commands in.
+const (
+	groupSee   = "see"
+	groupAct   = "act"
+	groupJobs  = "jobs"
+	groupSetUp = "setup"
+)
+
+// usageTemplate is cobra's without the flags every command has, of which there are
+// two dozen: they are kubectl's.
+const usageTemplate = `Usage:
+  {{if .HasAvailableSubCommands}}{{.CommandPath}} COMMAND{{else}}{{.UseLine}}{{end}}
+{{- if .HasExample}}
+
+Examples:
+{{.Example}}
+{{- end}}
+{{- if .HasAvailableSubCommands}}{{$commands := .Commands}}
+{{- range $group := .Groups}}
+
+{{.Title}}
+{{- range $commands}}{{if and (eq .GroupID $group.ID) .IsAvailableCommand}}
+  {{rpad .Name .NamePadding}} {{.Short}}
+{{- end}}{{end}}{{end}}
+{{- if not .AllChildCommandsHaveGroup}}
+{{if .Groups}}
+Other:{{else}}
+Commands:{{end}}
+{{- range $commands}}{{if and (eq .GroupID "") .IsAvailableCommand}}
+  {{rpad .Name .NamePadding}} {{.Short}}
+{{- end}}{{end}}{{end}}{{end}}
+{{- if .HasAvailableLocalFlags}}{{if .HasParent}}
+
+Flags:
+{{.LocalFlags.FlagUsages | trimTrailingWhitespaces}}
+{{- end}}{{end}}
+
+Every flag of kubectl works too, such as --namespace and --context; kubectl options lists them.
+`
+
+// NewRootCommand is `kubectl queueworker` with all its commands.
+func NewRootCommand(deps *Deps) *cobra.Command {
+	root := &cobra.Command{
+		Use:           "queueworker",
+		Annotations:   map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl queueworker"},
+		Short:         "Run queue workers: see them, steer them, look after their jobs",
+		SilenceErrors: true, // tell says them, as sentences
+		SilenceUsage:  true,
+		Args:          cobra.NoArgs,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.CompletionOptions.DisableDefaultCmd = true // kubectl completes plugins in its own way
+	root.SetIn(deps.Streams.In)
+	root.SetOut(deps.Streams.Out)
+	root.SetErr(deps.Streams.ErrOut)
+	root.SetUsageTemplate(usageTemplate)
+	root.AddGroup(
+		&cobra.Group{ID: groupSee, Title: "See what happens:"},
+		&cobra.Group{ID: groupAct, Title: "Steer workers:"},
+		&cobra.Group{ID: groupJobs, Title: "Look after jobs:"},
+		&cobra.Group{ID: groupSetUp, Title: "Set up and find faults:"},
+	)
+	root.SetHelpCommandGroupID(groupSetUp)
+	deps.Flags.AddFlags(root.PersistentFlags())
+	addVerbosity(root)
+	root.AddCommand(
+		NewListCommand(deps),
+		NewVersionCommand(deps),
+	)
+	completeFlags(root, deps)
+	usageErrors(root)
+	return root
+}
+
+// addVerbosity adds kubectl's flag -v, which shows the requests that are made.
+func addVerbosity(root *cobra.Command) {
+	logging := flag.NewFlagSet("", flag.ContinueOnError)
+	klog.InitFlags(logging)
+	root.PersistentFlags().AddGoFlag(logging.Lookup("v"))
+}
+
+// usageErrors makes every mistake in a command line one with CodeUsage.
+func usageErrors(cmd *cobra.Command) {
+	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
+		return Usage("%w; see %s --help", err, cmd.CommandPath())
+	})
+	if validate := cmd.Args; validate != nil {
+		cmd.Args = func(cmd *cobra.Command, arguments []string) error {
+			if err := validate(cmd, arguments); err != nil {
+				return Usage("%w; see %s --help", err, cmd.CommandPath())
+			}
+			return nil
+		}
+	}
+	for _, child := range cmd.Commands() {
+		usageErrors(child)
+	}
+}

@@ -1,0 +1,64 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package plugin
+
+import (
+	"fmt"
+	"runtime"
+	"strings"
+
+	"github.com/spf13/cobra"
+	appsv1 "k8s.io/api/apps/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// NewVersionCommand is `kubectl queueworker version`.
+func NewVersionCommand(deps *Deps) *cobra.Command {
+	var clientOnly bool
+	cmd := &cobra.Command{
+		Use:     "version",
+		Short:   "Show the versions of this plugin and of the operator in the cluster",
+		GroupID: groupSetUp,
+		Args:    cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			fmt.Fprintf(deps.Streams.Out, "Plugin:   %s (%s %s/%s)\n", deps.Version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			if clientOnly {
+				return nil
+			}
+			cluster, err := deps.Connect()
+			if err != nil {
+				return err
+			}
+			operators := &appsv1.DeploymentList{}
+			err = cluster.Client.List(cmd.Context(), operators, client.MatchingLabels{"app.kubernetes.io/name": "queueworker"})
+			if apierrors.IsForbidden(err) {
+				fmt.Fprintln(deps.Streams.Out, "Operator: not shown, since you may not list deployments in all namespaces")
+				return nil
+			}
+			if err != nil {
+				return fmt.Errorf("look for the operator: %w", err)
+			}
+			if len(operators.Items) == 0 {
+				return NotFound("no operator is installed in this cluster; install QueueWorker's chart")
+			}
+			for i := range operators.Items {
+				fmt.Fprintln(deps.Streams.Out, "Operator: "+operatorVersion(&operators.Items[i]))
+			}
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&clientOnly, "client", false, "Show the plugin's version only, without asking the cluster.")
+	return cmd
+}
+
+// operatorVersion names an operator by its images and place.
+func operatorVersion(operator *appsv1.Deployment) string {
+	var images []string
+	for i := range operator.Spec.Template.Spec.Containers {
+		images = append(images, operator.Spec.Template.Spec.Containers[i].Image)
+	}
+	return fmt.Sprintf("%s in the namespace %s, %d of %d ready",
+		strings.Join(images, ", "), operator.Namespace, operator.Status.ReadyReplicas, operator.Status.Replicas)
+}

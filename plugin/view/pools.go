@@ -1,0 +1,80 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package view
+
+import (
+	"strconv"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/duration"
+
+	"queueworker.dev/queueworker/api/v1alpha1"
+)
+
+// none stands in a cell of which nothing is known.
+const none = "-"
+
+// Pools are QueueWorkers as a table, one row each, in the order of the list.
+func Pools(pools *v1alpha1.QueueWorkerList, now time.Time, namespaces bool) Listing {
+	pools.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("QueueWorkerList"))
+	listing := Listing{Object: pools}
+	if namespaces {
+		listing.Columns = append(listing.Columns, Column{Name: "Namespace"})
+	}
+	for _, name := range []string{"Name", "Queue", "State", "Processes", "Ready", "Busy", "Backlog", "Wait", "Jobs/min", "Avg", "Failed", "Age"} {
+		listing.Columns = append(listing.Columns, Column{Name: name})
+	}
+	for _, name := range []string{"Processed", "App", "Reason"} {
+		listing.Columns = append(listing.Columns, Column{Name: name, Wide: true})
+	}
+	for i := range pools.Items {
+		pools.Items[i].SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("QueueWorker"))
+		var row []string
+		if namespaces {
+			row = append(row, pools.Items[i].Namespace)
+		}
+		listing.Rows = append(listing.Rows, append(row, poolCells(&pools.Items[i], now)...))
+	}
+	return listing
+}
+
+func poolCells(pool *v1alpha1.QueueWorker, now time.Time) []string {
+	s := &pool.Status
+	backlog, wait := none, none
+	if s.Backlog != nil {
+		backlog, wait = strconv.FormatInt(s.Backlog.Ready, 10), since(s.Backlog.OldestTime, now)
+	}
+	rate, average, failed := none, none, none
+	if s.Throughput != nil {
+		rate, average, failed = or(s.Throughput.JobsPerMinute), or(s.Throughput.AverageTime), or(s.Throughput.FailedShare)
+	}
+	reason := none
+	if ready := meta.FindStatusCondition(s.Conditions, v1alpha1.ConditionReady); ready != nil {
+		reason = ready.Reason
+	}
+	return []string{
+		pool.Name, pool.Spec.Queue, or(string(s.State)), number(s.Processes), number(s.Ready), number(s.Busy),
+		backlog, wait, rate, average, failed, since(&pool.CreationTimestamp, now),
+		strconv.FormatInt(s.Totals.Processed, 10), or(s.AppName), reason,
+	}
+}
+
+func number(n int32) string { return strconv.Itoa(int(n)) }
+
+func or(text string) string {
+	if text == "" {
+		return none
+	}
+	return text
+}
+
+// since is how long ago a time was, in the way of kubectl.
+func since(t *metav1.Time, now time.Time) string {
+	if t.IsZero() {
+		return none
+	}
+	return duration.HumanDuration(max(now.Sub(t.Time), 0))
+}
