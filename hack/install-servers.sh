@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Installs what the tests of test/backends and test/e2e run on this machine: Redis,
-# PostgreSQL and MariaDB, and PHP with Laravel. Nothing is started; the tests start servers of their
+# PostgreSQL and MariaDB, PHP with Laravel, and a terminal, tmux. Nothing is started; the tests start servers of their
 # own. Does nothing where all of it is there.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -14,17 +14,17 @@ has() { dpkg-query --show --showformat='${db:Status-Status}' "$1" 2>/dev/null | 
 
 missing=()
 if ! command -v dpkg-query >/dev/null; then
-  for program in redis-server mariadbd php; do
+  for program in redis-server mariadbd php tmux; do
     command -v "$program" >/dev/null || missing+=("$program")
   done
   if [ ${#missing[@]} -gt 0 ]; then
-    echo "install-servers.sh: this machine is not Debian, and lacks ${missing[*]}; install redis, PostgreSQL, MariaDB, and PHP 8.2 with the extensions redis, pgsql and mysql and Laravel 8 in its include path" >&2
+    echo "install-servers.sh: this machine is not Debian, and lacks ${missing[*]}; install redis, PostgreSQL, MariaDB, tmux, and PHP 8.2 with the extensions redis, pgsql and mysql and Laravel 8 in its include path" >&2
     exit 1
   fi
   exit 0
 fi
 for package in redis-server postgresql mariadb-server-core mariadb-client-core \
-  php-cli php-laravel-framework php-mysql php-pgsql php-redis php-sqlite3; do
+  php-cli php-laravel-framework php-mysql php-pgsql php-redis php-sqlite3 tmux; do
   has "$package" || missing+=("$package")
 done
 if [ ${#missing[@]} -eq 0 ]; then

@@ -7,6 +7,7 @@ package output
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -17,6 +18,9 @@ import (
 
 	"queueworker.dev/queueworker/plugin/view"
 )
+
+// formats are the values of -o.
+const formats = "table, wide, json, yaml, name, go-template, go-template-file, jsonpath, jsonpath-as-json, jsonpath-file"
 
 // Flags are the flags of a command that lists.
 type Flags struct {
@@ -32,15 +36,14 @@ func (f *Flags) AddFlags(cmd *cobra.Command) {
 	f.machine.OutputFormat = nil // -o is ours, for table and wide
 	f.machine.AddFlags(cmd)
 	f.machine.OutputFlagSpecified = func() bool { return cmd.Flags().Changed("output") }
-	cmd.Flags().StringVarP(&f.format, "output", "o", "", "Output format: "+f.formats()+".")
+	cmd.Flags().StringVarP(&f.format, "output", "o", "", "Output format: "+formats+".")
 	cmd.Flags().BoolVar(&f.noHeaders, "no-headers", false, "Leave the table's heading out.")
-	words := strings.Split(f.formats(), ", ")
-	// It fails for a flag that does not exist, which it does.
-	_ = cmd.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp))
-}
-
-func (f *Flags) formats() string {
-	return "table, wide, json, yaml, name, go-template, go-template-file, jsonpath, jsonpath-as-json, jsonpath-file"
+	complete := func(_ *cobra.Command, _ []string, word string) ([]string, cobra.ShellCompDirective) {
+		words := slices.DeleteFunc(strings.Split(formats, ", "), func(format string) bool { return !strings.HasPrefix(format, word) })
+		return words, cobra.ShellCompDirectiveNoFileComp
+	}
+	// It fails for a flag that does not exist; this one does.
+	_ = cmd.RegisterFlagCompletionFunc("output", complete)
 }
 
 // Table tells whether a table for people is asked for, rather than a format for
@@ -67,7 +70,7 @@ func (f *Flags) Validate() error {
 	}
 	if _, err := f.printer(); err != nil {
 		if genericclioptions.IsNoCompatiblePrinterError(err) {
-			return fmt.Errorf("there is no output format %q; choose from %s", f.format, f.formats())
+			return fmt.Errorf("there is no output format %q; choose from %s", f.format, formats)
 		}
 		return err
 	}

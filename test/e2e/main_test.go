@@ -26,7 +26,11 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, "e2e: "+err.Error())
 		os.Exit(1)
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	if err := lab.RemovePlugin(); err != nil {
+		fmt.Fprintln(os.Stderr, "e2e: "+err.Error())
+	}
+	os.Exit(code)
 }
 
 // operatorRuns waits until the installed operator is available.

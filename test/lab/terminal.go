@@ -1,0 +1,117 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package lab
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// Terminal is a real terminal, of tmux, in which a program runs.
+type Terminal struct {
+	lab    *Lab
+	socket string
+}
+
+// Terminal starts the plugin in a terminal of a size; its end is seen in Ended.
+func (p *Plugin) Terminal(width, height int, arguments ...string) *Terminal {
+	p.lab.Helper()
+	if _, err := exec.LookPath("tmux"); err != nil {
+		p.lab.Fatalf("%v; run hack/install-servers.sh, or: apt-get install tmux", err)
+	}
+	// A socket's path may have no more than 107 characters, a test's own directory has
+	// the test's name in it.
+	directory, err := os.MkdirTemp("", "tmux-")
+	if err != nil {
+		p.lab.Fatal(err)
+	}
+	t := &Terminal{p.lab, filepath.Join(directory, "socket")}
+	words := []string{p.lab.program()}
+	for _, argument := range arguments {
+		words = append(words, "'"+strings.ReplaceAll(argument, "'", `'\''`)+"'")
+	}
+	t.start(p.environment(), width, height, strings.Join(words, " "))
+	p.lab.Cleanup(func() {
+		// It ended by itself if the program did and nobody asked it to stay.
+		_ = exec.Command("tmux", "-S", t.socket, "kill-server").Run()
+		_ = os.RemoveAll(directory) // a few bytes, of which the system clears itself
+	})
+	return t
+}
+
+// start starts a tmux server of its own, without anybody's settings, that keeps
+// the screen when the program has ended.
+func (t *Terminal) start(environment []string, width, height int, line string) {
+	t.lab.Helper()
+	settings := filepath.Join(t.lab.TempDir(), "tmux.conf")
+	// The program must be a window's from the start to have its size.
+	text := "set -g remain-on-exit on\nset -g default-terminal screen-256color\nset -g status off\nset -s escape-time 10\n"
+	if err := os.WriteFile(settings, []byte(text), 0o600); err != nil {
+		t.lab.Fatal(err)
+	}
+	command := exec.Command("tmux", "-S", t.socket, "-f", settings, "-u", "new-session", "-d", "-s", "lab",
+		"-x", fmt.Sprint(width), "-y", fmt.Sprint(height), line)
+	command.Env = append(environment, "LC_ALL=C.UTF-8")
+	if output, err := command.CombinedOutput(); err != nil {
+		t.lab.Fatalf("start tmux: %v: %s", err, output)
+	}
+}
+
+// Screen is what the terminal shows now.
+func (t *Terminal) Screen() string {
+	t.lab.Helper()
+	return t.tmux("capture-pane", "-p", "-t", "lab")
+}
+
+// Keys types keys, named as tmux names them: q, Enter, C-c, Down.
+func (t *Terminal) Keys(keys ...string) {
+	t.lab.Helper()
+	t.tmux(append([]string{"send-keys", "-t", "lab"}, keys...)...)
+}
+
+// Resize makes the terminal larger or smaller.
+func (t *Terminal) Resize(width, height int) {
+	t.lab.Helper()
+	t.tmux("resize-window", "-t", "lab", "-x", fmt.Sprint(width), "-y", fmt.Sprint(height))
+}
+
+// Ended tells whether the program has ended, and its exit code.
+func (t *Terminal) Ended() (ended bool, code string) {
+	t.lab.Helper()
+	dead, code, _ := strings.Cut(strings.TrimSpace(t.tmux("list-panes", "-t", "lab", "-F", "#{pane_dead} #{pane_dead_status}")), " ")
+	return dead == "1", code
+}
+
+// Shows waits until the screen is as wanted and returns it.
+func (t *Terminal) Shows(what string, within time.Duration, wanted func(screen string) bool) string {
+	t.lab.Helper()
+	var screen string
+	t.lab.Eventually("the terminal shows "+what, within, func() (bool, string) {
+		screen = t.Screen()
+		return wanted(screen), "\n" + screen
+	})
+	return screen
+}
+
+// EndsWith waits until the program has ended, with an exit code.
+func (t *Terminal) EndsWith(code string, within time.Duration) {
+	t.lab.Helper()
+	t.lab.Eventually("the program ends with "+code, within, func() (bool, string) {
+		ended, got := t.Ended()
+		return ended && got == code, fmt.Sprintf("ended: %t, code %s\n%s", ended, got, t.Screen())
+	})
+}
+
+func (t *Terminal) tmux(arguments ...string) string {
+	t.lab.Helper()
+	output, err := exec.Command("tmux", append([]string{"-S", t.socket}, arguments...)...).CombinedOutput()
+	if err != nil {
+		t.lab.Fatalf("tmux %v: %v: %s", arguments, err, output)
+	}
+	return string(output)
+}
