@@ -1,0 +1,225 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package artisan finds `php artisan queue:work` in a command line, through
+// whatever stands around it: another PHP binary and its settings, env, sudo, nice,
+// a shell and its script, docker exec. Nothing is executed.
+package artisan
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	shellquote "github.com/kballard/go-shellquote"
+
+	"queueworker.dev/queueworker/plugin/importing/flags"
+)
+
+// Variable is a variable of the worker's environment.
+type Variable struct{ Name, Value string }
+
+// Remark says of a part of the command that was not carried over, why.
+type Remark struct {
+	Subject string
+	Why     string
+	Warning bool
+}
+
+// Worker is a queue worker as a command line starts it.
+type Worker struct {
+	// Directory is where the application lies; empty if the command does not tell.
+	Directory string
+	// User is who it runs as; empty if the command does not tell.
+	User string
+	// Environment are variables that the command sets.
+	Environment []Variable
+	// MemoryLimit is PHP's memory_limit as the command sets it; empty if it does not.
+	MemoryLimit string
+	// Listen is set for queue:listen.
+	Listen bool
+	// Connection is the connection argument; empty if there is none.
+	Connection string
+	Options    []flags.Option
+	Remarks    []Remark
+}
+
+// NotAWorkerError says that a command is something else than a queue worker.
+type NotAWorkerError struct {
+	// What says what it is and what to do about it.
+	What string
+}
+
+func (e *NotAWorkerError) Error() string { return e.What }
+
+// ErrSyntax is a command line that cannot be split into words.
+var ErrSyntax = errors.New("the command cannot be read")
+
+// maxWrappers is how many programs may stand around a worker; more is no command
+// anybody wrote.
+const maxWrappers = 20
+
+// parser takes a command apart, from its first word on.
+type parser struct {
+	worker   Worker
+	words    []string
+	wrappers int
+}
+
+// Parse finds the worker that a command starts in a directory. The environment
+// says what variables in a shell's script stand for.
+func Parse(command, directory string, environment []Variable) (Worker, error) {
+	words, err := shellquote.Split(command)
+	if err != nil {
+		return Worker{}, fmt.Errorf("%w: %w", ErrSyntax, err)
+	}
+	p := &parser{worker: Worker{Directory: directory, Environment: slices.Clone(environment)}, words: words}
+	if err := p.run(); err != nil {
+		return Worker{}, err
+	}
+	p.worker.Environment = p.worker.Environment[len(environment):]
+	return p.worker, nil
+}
+
+func (p *parser) remark(warning bool, subject, why string) {
+	p.worker.Remarks = append(p.worker.Remarks, Remark{Subject: subject, Why: why, Warning: warning})
+}
+
+// phpName is the name of a PHP binary: php, php8.2, php-8.2, ea-php82, lsphp.
+var phpName = regexp.MustCompile(`^(ea-|alt-|ls)?php[-_]?[0-9.]*(-?cli)?$`)
+
+// run takes wrappers off until php or artisan stands first.
+func (p *parser) run() error {
+	for {
+		if len(p.words) == 0 {
+			return &NotAWorkerError{What: "it runs nothing"}
+		}
+		name := path.Base(p.words[0])
+		switch {
+		case name == "artisan":
+			return p.artisan()
+		case phpName.MatchString(name):
+			return p.php()
+		}
+		wrapper, known := wrappers[name]
+		if !known {
+			return p.other(name)
+		}
+		if p.wrappers++; p.wrappers > maxWrappers {
+			return &NotAWorkerError{What: "too many programs stand around it"}
+		}
+		done, err := wrapper(p)
+		if err != nil || done {
+			return err
+		}
+	}
+}
+
+// other looks behind a program that is not known for a worker it may start.
+func (p *parser) other(name string) error {
+	for i := 1; i+1 < len(p.words); i++ {
+		base := path.Base(p.words[i])
+		if base == "artisan" || phpName.MatchString(base) && slices.ContainsFunc(p.words[i:], isArtisan) {
+			p.remark(true, strings.Join(p.words[:i], " "), "what it does is not known here; if the image has it and workers need it, make it the command of the container in the QueueApp's template")
+			p.words = p.words[i:]
+			return p.run()
+		}
+	}
+	return &NotAWorkerError{What: "its command is no queue worker: " + name}
+}
+
+func isArtisan(word string) bool { return path.Base(word) == "artisan" }
+
+// php reads PHP's own options, up to the script.
+func (p *parser) php() error {
+	binary := p.words[0]
+	p.words = p.words[1:]
+	if name := path.Base(binary); name != "php" {
+		p.remark(false, binary, "the php of the image runs the workers")
+	}
+	for len(p.words) > 0 && strings.HasPrefix(p.words[0], "-") {
+		p.phpOption()
+	}
+	switch {
+	case len(p.words) == 0:
+		return &NotAWorkerError{What: "it runs php without a script"}
+	case !isArtisan(p.words[0]):
+		return &NotAWorkerError{What: "it runs the PHP script " + p.words[0] + ", which is not Laravel's artisan"}
+	}
+	return p.artisan()
+}
+
+// phpOption takes one option of PHP off: -d key=value, -dkey=value, -c file, -q.
+func (p *parser) phpOption() {
+	word := p.words[0]
+	p.words = p.words[1:]
+	name, value := word, ""
+	switch {
+	case strings.HasPrefix(word, "--"):
+		name, value, _ = strings.Cut(word, "=")
+	case len(word) > 2:
+		name, value = word[:2], strings.TrimPrefix(word[2:], "=")
+	}
+	takesValue := slices.Contains([]string{"-d", "-c", "-z", "--define", "--php-ini"}, name)
+	if value == "" && takesValue && len(p.words) > 0 {
+		value, p.words = p.words[0], p.words[1:]
+	}
+	switch {
+	case name == "-f" || name == "--file":
+		// What follows is the script, as without it.
+		if value != "" {
+			p.words = append([]string{value}, p.words...)
+		}
+	case name == "-d" || name == "--define":
+		if limit, ok := strings.CutPrefix(value, "memory_limit="); ok {
+			p.worker.MemoryLimit = limit
+			return
+		}
+		p.remark(true, "-d "+value, "put it into the php.ini of the image")
+	case name == "-q":
+	default:
+		p.remark(true, strings.TrimSpace(name+" "+value), "the image's own php.ini counts")
+	}
+}
+
+// artisan reads what stands behind the script.
+func (p *parser) artisan() error {
+	if directory := path.Dir(p.words[0]); path.IsAbs(directory) || p.worker.Directory == "" && directory != "." {
+		p.worker.Directory = directory
+	} else if directory != "." {
+		p.worker.Directory = path.Join(p.worker.Directory, directory)
+	}
+	words := p.words[1:]
+	at := slices.IndexFunc(words, func(word string) bool { return !strings.HasPrefix(word, "-") })
+	if at < 0 {
+		return &NotAWorkerError{What: "it runs artisan without a command"}
+	}
+	switch words[at] {
+	case "queue:work":
+	case "queue:listen":
+		p.worker.Listen = true
+	default:
+		return &NotAWorkerError{What: otherCommand(words[at])}
+	}
+	p.options(slices.Concat(words[:at], words[at+1:]))
+	return nil
+}
+
+// otherCommand says what to do about another artisan command.
+func otherCommand(name string) string {
+	what := "it runs artisan " + name
+	switch {
+	case name == "horizon" || strings.HasPrefix(name, "horizon:"):
+		return what + "; import its workers with: kubectl queueworker import horizon config/horizon.php"
+	case strings.HasPrefix(name, "schedule:"):
+		return what + ", the scheduler; run `artisan schedule:run` as a CronJob every minute"
+	case name == "octane:start" || name == "serve" || strings.HasPrefix(name, "reverb:") || strings.HasPrefix(name, "websockets:"):
+		return what + ", a server; run it as a Deployment with a Service"
+	case strings.HasPrefix(name, "pulse:") || strings.HasPrefix(name, "nightwatch:"):
+		return what + ", which is no queue worker; run it as a Deployment"
+	}
+	return what + ", which is no queue worker"
+}

@@ -1,0 +1,60 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package artisan
+
+import (
+	"slices"
+	"strings"
+
+	"queueworker.dev/queueworker/plugin/importing/flags"
+)
+
+// withValue are the options that take the next word for their value where they
+// have none behind an equals sign.
+var withValue = []string{
+	"queue", "name", "delay", "backoff", "max-jobs", "max-time", "memory", "sleep", "rest", "timeout", "tries",
+	"env", "stop-when-empty-for",
+}
+
+// options reads the words behind queue:work as Symfony's console does.
+func (p *parser) options(words []string) {
+	onlyArguments := false
+	for len(words) > 0 {
+		word := words[0]
+		words = words[1:]
+		switch {
+		case onlyArguments || !strings.HasPrefix(word, "-"):
+			p.argument(word)
+		case word == "--":
+			onlyArguments = true
+		case strings.HasPrefix(word, "--"):
+			name, value, given := strings.Cut(word[2:], "=")
+			if !given && slices.Contains(withValue, name) && len(words) > 0 && !strings.HasPrefix(words[0], "-") {
+				value, given, words = words[0], true, words[1:]
+			}
+			p.option(flags.Option{Name: name, Value: value, Bare: !given})
+		default:
+			p.option(flags.Option{Name: strings.TrimPrefix(word, "-"), Bare: true})
+		}
+	}
+}
+
+func (p *parser) argument(word string) {
+	if p.worker.Connection == "" {
+		p.worker.Connection = word
+		return
+	}
+	p.remark(true, word, "queue:work takes one argument, the connection, and refuses a second")
+}
+
+// option keeps an option, the last one of a name; the application's environment
+// becomes the variable it stands for.
+func (p *parser) option(o flags.Option) {
+	if o.Name == "env" {
+		p.worker.Environment = append(p.worker.Environment, Variable{Name: "APP_ENV", Value: o.Value})
+		return
+	}
+	p.worker.Options = slices.DeleteFunc(p.worker.Options, func(before flags.Option) bool { return before.Name == o.Name })
+	p.worker.Options = append(p.worker.Options, o)
+}

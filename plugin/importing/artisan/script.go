@@ -1,0 +1,198 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package artisan
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"mvdan.cc/sh/v3/expand"
+	"mvdan.cc/sh/v3/syntax"
+
+	"queueworker.dev/queueworker/plugin/importing/flags"
+)
+
+// maxVariable is how many bytes a variable of a script may have.
+const maxVariable = 64 << 10
+
+// scripted reads the script of a shell, one command after the other.
+type scripted struct {
+	parser *parser
+	found  bool
+	// first is why the first command that is no worker is none, for the case that
+	// there is no worker at all.
+	first error
+}
+
+// script finds the worker in a shell's script such as cd /app && exec php artisan
+// queue:work >> log. Only commands in a row are read, and the body of a loop;
+// conditions are not.
+func (p *parser) script(text string) error {
+	if p.wrappers++; p.wrappers > maxWrappers {
+		return &NotAWorkerError{What: "too many programs stand around it"}
+	}
+	file, err := syntax.NewParser(syntax.Variant(syntax.LangBash)).Parse(strings.NewReader(text), "")
+	if err != nil {
+		return fmt.Errorf("%w as a shell's script: %w", ErrSyntax, err)
+	}
+	s := &scripted{parser: p}
+	if err := s.statements(file.Stmts); err != nil {
+		return err
+	}
+	if s.found {
+		return nil
+	}
+	if s.first != nil {
+		return s.first
+	}
+	return &NotAWorkerError{What: "its script runs no queue worker"}
+}
+
+func (s *scripted) statements(list []*syntax.Stmt) error {
+	for _, statement := range list {
+		if err := s.statement(statement); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *scripted) statement(statement *syntax.Stmt) error {
+	if len(statement.Redirs) > 0 {
+		s.parser.remark(false, "redirected output", "what a worker prints is the log of its container")
+	}
+	switch command := statement.Cmd.(type) {
+	case *syntax.CallExpr:
+		return s.call(command)
+	case *syntax.DeclClause:
+		return s.declare(command)
+	case *syntax.Block:
+		return s.statements(command.Stmts)
+	case *syntax.Subshell:
+		return s.statements(command.Stmts)
+	case *syntax.WhileClause:
+		s.parser.remark(false, "a loop around the worker", "the agent starts it again")
+		return s.statements(command.Do)
+	case *syntax.BinaryCmd:
+		if err := s.statement(command.X); err != nil {
+			return err
+		}
+		if command.Op == syntax.Pipe || command.Op == syntax.PipeAll {
+			s.parser.remark(false, "a pipe behind the worker", "what a worker prints is the log of its container")
+			return nil
+		}
+		return s.statement(command.Y)
+	}
+	return &NotAWorkerError{What: "its script has more than commands in a row; give import the command that runs the worker"}
+}
+
+// words are the words of a command, with what their variables stand for.
+func (s *scripted) words(list []*syntax.Word) ([]string, error) {
+	for _, word := range list {
+		// {1..1000000000} is a short word for a lot of memory.
+		if copied := *word; syntax.SplitBraces(&copied) {
+			return nil, &NotAWorkerError{What: "its script has braces that only a shell can work out"}
+		}
+	}
+	config := &expand.Config{Env: expand.FuncEnviron(s.parser.variable)}
+	words, err := expand.Fields(config, list...)
+	if err != nil {
+		return nil, &NotAWorkerError{What: "its script has a word that only a shell can work out: " + err.Error()}
+	}
+	return words, nil
+}
+
+// variable is what a variable stands for; it is marked as unknown if nothing says.
+func (p *parser) variable(name string) string {
+	for _, v := range slices.Backward(p.worker.Environment) {
+		if v.Name == name {
+			return v.Value
+		}
+	}
+	if name == "IFS" {
+		return " \t\n"
+	}
+	return flags.MarkUnknown("ENV_" + name)
+}
+
+func (s *scripted) set(assignments []*syntax.Assign) error {
+	for _, assignment := range assignments {
+		if assignment.Name == nil || assignment.Value == nil {
+			continue
+		}
+		words, err := s.words([]*syntax.Word{assignment.Value})
+		if err != nil {
+			return err
+		}
+		value := strings.Join(words, " ")
+		if len(value) > maxVariable {
+			return &NotAWorkerError{What: "its script makes the variable " + assignment.Name.Value + " too long"}
+		}
+		s.parser.worker.Environment = append(s.parser.worker.Environment, Variable{Name: assignment.Name.Value, Value: value})
+	}
+	return nil
+}
+
+func (s *scripted) declare(clause *syntax.DeclClause) error { return s.set(clause.Args) }
+
+// preparation are commands that only prepare the shell.
+var preparation = []string{"set", "ulimit", "umask", "echo", "true", ":", "wait", "trap", "shopt", "printf", "exit"}
+
+func (s *scripted) call(call *syntax.CallExpr) error {
+	if err := s.set(call.Assigns); err != nil {
+		return err
+	}
+	words, err := s.words(call.Args)
+	if err != nil || len(words) == 0 {
+		return err
+	}
+	worker := &s.parser.worker
+	switch name := path.Base(words[0]); {
+	case name == "cd" && len(words) > 1:
+		if path.IsAbs(words[1]) {
+			worker.Directory = words[1]
+		} else {
+			worker.Directory = path.Join(worker.Directory, words[1])
+		}
+	case name == "source" || name == ".":
+		s.parser.remark(true, strings.Join(words, " "), "the file is not read; give its variables as env")
+	case name == "sleep":
+		s.parser.remark(false, strings.Join(words, " "), "pods need no delay between them")
+	case slices.Contains(preparation, name):
+	default:
+		return s.command(words)
+	}
+	return nil
+}
+
+// command is a command that may be the worker.
+func (s *scripted) command(words []string) error {
+	inner := &parser{worker: s.parser.worker, words: words, wrappers: s.parser.wrappers}
+	err := inner.run()
+	var other *NotAWorkerError
+	switch {
+	case errors.As(err, &other):
+		s.first = firstOf(s.first, err)
+		s.parser.remark(true, strings.Join(words, " "), "the script runs it beside the worker; if it is needed, run it as an init container of the QueueApp's template")
+		return nil
+	case err != nil:
+		return err
+	case s.found:
+		return &NotAWorkerError{What: "its script runs several queue workers; give each a program of its own"}
+	}
+	s.found = true
+	s.parser.worker = inner.worker
+	return nil
+}
+
+// firstOf is the first of two errors that there is.
+func firstOf(first, second error) error {
+	if first != nil {
+		return first
+	}
+	return second
+}

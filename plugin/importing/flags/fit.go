@@ -1,0 +1,82 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package flags
+
+import (
+	"fmt"
+	"regexp"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"queueworker.dev/queueworker/api/v1alpha1"
+)
+
+const (
+	defaultTimeout = 60 * time.Second
+	defaultSleep   = 3 * time.Second
+	maxGrace       = 48 * time.Hour
+)
+
+// Timeout is how long a job may run; 0 means without limit.
+func Timeout(spec *v1alpha1.QueueWorkerSpec) time.Duration {
+	if spec.Timeout == nil {
+		return defaultTimeout
+	}
+	return spec.Timeout.Duration
+}
+
+// Fit mends what the API server would refuse of options that each were carried
+// over: a sleep as long as a job may run.
+func Fit(spec *v1alpha1.QueueWorkerSpec) Outcome {
+	timeout, sleep := Timeout(spec), defaultSleep
+	if spec.Sleep != nil {
+		sleep = spec.Sleep.Duration
+	}
+	if timeout == 0 || sleep < timeout {
+		return Outcome{}
+	}
+	fitting := timeout - time.Second
+	if fitting <= 0 {
+		fitting = timeout / 2
+	}
+	spec.Sleep = &metav1.Duration{Duration: fitting}
+	return Outcome{Warning: true, Why: fmt.Sprintf(
+		"a sleep of %s is not shorter than the timeout of %s, and such a worker is killed by its own timeout while it is idle; sleep is %s here",
+		Short(sleep), Short(timeout), Short(fitting))}
+}
+
+// Grace carries over how long a worker that is to stop may take, in seconds. A time
+// that would let a job be killed is not carried over.
+func Grace(spec *v1alpha1.QueueWorkerSpec, seconds int) Outcome {
+	grace, timeout := time.Duration(seconds)*time.Second, Timeout(spec)
+	switch {
+	case seconds <= 0, timeout > 0 && grace <= timeout:
+		return Outcome{Warning: true, Why: fmt.Sprintf(
+			"a job may run for %s, so some would be killed when a pod goes; without gracePeriod the operator takes one that is long enough", limit(timeout))}
+	case grace > maxGrace:
+		spec.GracePeriod = &metav1.Duration{Duration: maxGrace}
+		return Outcome{Warning: true, Why: "the field takes at most 48h"}
+	}
+	spec.GracePeriod = &metav1.Duration{Duration: grace}
+	return Outcome{}
+}
+
+func limit(timeout time.Duration) string {
+	if timeout == 0 {
+		return "any time"
+	}
+	return Short(timeout)
+}
+
+// zeroUnits are the parts of a duration that count nothing.
+var zeroUnits = regexp.MustCompile(`([hm])0[ms]`)
+
+// ShortDuration is a duration as a person would write it: 1h for 1h0m0s.
+func ShortDuration(text string) string {
+	return zeroUnits.ReplaceAllString(zeroUnits.ReplaceAllString(text, "$1"), "$1")
+}
+
+// Short is a duration as a person would write it.
+func Short(d time.Duration) string { return ShortDuration(d.String()) }

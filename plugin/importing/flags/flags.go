@@ -1,0 +1,165 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package flags carries the options of `artisan queue:work` over to the fields of
+// a QueueWorker. Both have the same meaning and the same defaults; where a field
+// takes less than the option does, what is nearest is taken, and said so.
+package flags
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"queueworker.dev/queueworker/api/v1alpha1"
+)
+
+// Outcome is what is to be said of an option that was not carried over as it
+// stands; the zero value if nothing is.
+type Outcome struct {
+	// Why is a clause that says why, and what counts instead.
+	Why string
+	// Warning is set where workers may behave otherwise than before.
+	Warning bool
+}
+
+// Option is one option as given; Value is empty where it is a switch or has none.
+type Option struct {
+	Name  string
+	Value string
+	// Bare is set where no value was given at all.
+	Bare bool
+}
+
+func (o Option) String() string {
+	dashes := "--"
+	if len(o.Name) == 1 {
+		dashes = "-"
+	}
+	if o.Bare {
+		return dashes + o.Name
+	}
+	return dashes + o.Name + "=" + o.Value
+}
+
+// number is an option with a number, in units of the field it is carried to.
+type number struct {
+	least, most float64
+	// whole is set where fractions are not taken.
+	whole bool
+	set   func(*v1alpha1.QueueWorkerSpec, float64)
+	// zero is what 0 means where the field does not take it.
+	zero string
+}
+
+const (
+	day  = 24 * 60 * 60
+	week = 7 * day
+	hour = 60 * 60
+)
+
+var numbers = map[string]number{
+	"timeout":  {most: day, whole: true, set: func(s *v1alpha1.QueueWorkerSpec, n float64) { s.Timeout = seconds(n) }},
+	"max-time": {most: week, whole: true, set: func(s *v1alpha1.QueueWorkerSpec, n float64) { s.MaxTime = seconds(n) }},
+	"sleep":    {most: hour, set: func(s *v1alpha1.QueueWorkerSpec, n float64) { s.Sleep = seconds(n) }},
+	"rest":     {most: hour, set: func(s *v1alpha1.QueueWorkerSpec, n float64) { s.Rest = seconds(n) }},
+	"tries":    {most: 10000, whole: true, set: func(s *v1alpha1.QueueWorkerSpec, n float64) { s.Tries = new(int32(n)) }},
+	"max-jobs": {most: 10000000, whole: true, set: func(s *v1alpha1.QueueWorkerSpec, n float64) { s.MaxJobs = int32(n) }},
+	"memory": {
+		least: 32, most: 1 << 20, whole: true,
+		set: func(s *v1alpha1.QueueWorkerSpec, n float64) {
+			s.Memory = resource.NewQuantity(int64(n)<<20, resource.BinarySI)
+		},
+		zero: "no limit has no counterpart, as a pod has one",
+	},
+}
+
+// defaults are what counts where an option is not carried over.
+var defaults = map[string]string{
+	"timeout": "60s", "max-time": "0s", "sleep": "3s", "rest": "0s", "tries": "1", "max-jobs": "0", "memory": "128Mi",
+}
+
+// Apply carries one option over.
+func Apply(spec *v1alpha1.QueueWorkerSpec, option Option) Outcome {
+	if field, ok := numbers[option.Name]; ok {
+		return field.apply(spec, option)
+	}
+	switch option.Name {
+	case "queue":
+		return queue(spec, option)
+	case "backoff":
+		return backoff(spec, option)
+	case "delay":
+		return delay(spec, option)
+	case "force":
+		spec.Force = true
+		return Outcome{}
+	case "v", "vv", "vvv", "verbose":
+		spec.Verbose = true
+		return Outcome{}
+	case "once":
+		spec.MaxJobs = 1
+		return Outcome{Why: "maxJobs: 1 takes its place: a process ends after one job and the next begins at once, with signals and timeout heeded, which --once does not"}
+	}
+	if why, ok := without[option.Name]; ok {
+		return why
+	}
+	return Outcome{Why: "queue:work has no such option; it is left out", Warning: true}
+}
+
+// without are options that have no field.
+var without = map[string]Outcome{
+	"daemon":              {Why: "it has no effect since Laravel 5.3"},
+	"json":                {Why: "the agent asks for JSON wherever the installed Laravel knows it"},
+	"name":                {Why: "it only chooses callbacks of Worker::popUsing(), and has no field"},
+	"stop-when-empty":     {Why: "a pool stays when its queues are empty; for one that ends then, see mode: Batch", Warning: true},
+	"stop-when-empty-for": {Why: "a pool stays when its queues are empty; for one that ends then, see mode: Batch", Warning: true},
+	"q":                   {Why: "the agent needs the worker's output to count its jobs"},
+	"quiet":               {Why: "the agent needs the worker's output to count its jobs"},
+	"silent":              {Why: "the agent needs the worker's output to count its jobs"},
+	"n":                   {Why: "a worker in a pod is never asked anything"},
+	"no-interaction":      {Why: "a worker in a pod is never asked anything"},
+	"ansi":                {Why: "there are no colours without a terminal"},
+	"no-ansi":             {Why: "there are no colours without a terminal"},
+	"workers-name":        {Why: "it only chooses callbacks of Worker::popUsing(), and has no field"},
+	"supervisor":          {Why: "it belongs to Horizon"},
+}
+
+func (f number) apply(spec *v1alpha1.QueueWorkerSpec, option Option) Outcome {
+	otherwise := "the default of " + defaults[option.Name] + " counts"
+	if variable, unknown := Unknown(option.Value); unknown {
+		return Outcome{Why: "the value of " + variable + " is not known here, so " + otherwise + "; give it with --env", Warning: true}
+	}
+	n, err := strconv.ParseFloat(strings.TrimSpace(option.Value), 64)
+	if err != nil || math.IsNaN(n) || math.IsInf(n, 0) || n < 0 {
+		return Outcome{Why: "it is no number of 0 or more, so " + otherwise, Warning: true}
+	}
+	if n == 0 && f.zero != "" {
+		return Outcome{Why: f.zero + "; " + otherwise, Warning: true}
+	}
+	taken := min(max(n, f.least), f.most)
+	if f.whole {
+		taken = math.Ceil(taken)
+	} else {
+		taken = math.Round(taken*1000) / 1000
+	}
+	f.set(spec, taken)
+	if taken != n {
+		return Outcome{
+			Why:     fmt.Sprintf("the field takes %s to %s, so it is %s", plain(f.least), plain(f.most), plain(taken)),
+			Warning: true,
+		}
+	}
+	return Outcome{}
+}
+
+func plain(n float64) string { return strconv.FormatFloat(n, 'f', -1, 64) }
+
+func seconds(n float64) *metav1.Duration {
+	return &metav1.Duration{Duration: time.Duration(math.Round(n*1000)) * time.Millisecond}
+}

@@ -1,0 +1,237 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package manifest
+
+import (
+	"cmp"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"queueworker.dev/queueworker/api/v1alpha1"
+	"queueworker.dev/queueworker/plugin/importing/flags"
+)
+
+// Placement is a pool with what decides which QueueApp it belongs to, and what it
+// may share with the others of it.
+type Placement struct {
+	Pool Pool
+	// Directory is where the application lies; empty if unknown.
+	Directory string
+	// Connection is the queue connection; empty for the application's own default.
+	Connection string
+	// Env are the variables of the pool.
+	Env []corev1.EnvVar
+	// RunAsUser is the number of the user the workers run as; nil if unknown.
+	RunAsUser *int64
+}
+
+// Draft is what was read: pools that are yet to be put into QueueApps.
+type Draft struct {
+	Origin string
+	Notes  []Note
+	Pools  []Placement
+	// Processes is how many processes all pools together may have; 0 if nothing says.
+	Processes int32
+	// ProcessesNote says where Processes comes from.
+	ProcessesNote *Note
+}
+
+// Directories are the applications' directories, in the order they come.
+func (d Draft) Directories() []string {
+	var out []string
+	for _, pool := range d.Pools {
+		if !slices.Contains(out, pool.Directory) {
+			out = append(out, pool.Directory)
+		}
+	}
+	return out
+}
+
+// Settings are what a configuration does not say.
+type Settings struct {
+	// Images are the images of the applications by their directory; that of "" is
+	// for those without one of their own.
+	Images map[string]string
+	// Namespace is where the objects go; empty for wherever they are applied.
+	Namespace string
+	// AppName is the name of the QueueApp; empty to make one from its directory.
+	AppName string
+	// Connection is the connection of workers that name none.
+	Connection string
+	// Driver is the kind of backend; empty if nobody said.
+	Driver v1alpha1.Driver
+	// RetryAfter is the connection's retry_after; 0 if nobody said.
+	RetryAfter time.Duration
+	// EnvFrom are where the application's settings are.
+	EnvFrom []corev1.EnvFromSource
+}
+
+// Image is the image of the application in a directory.
+func (s Settings) Image(directory string) string {
+	return cmp.Or(s.Images[directory], s.Images[""])
+}
+
+// defaultRetryAfter is what the field retryAfter is by default.
+const defaultRetryAfter = 90 * time.Second
+
+// Assemble puts the pools of a draft into QueueApps: one for each directory and
+// connection, because that is what a QueueApp is.
+func Assemble(draft Draft, settings Settings) Result {
+	result := Result{Origin: draft.Origin, Notes: draft.Notes, Namespace: settings.Namespace}
+	groups := map[[2]string][]Placement{}
+	var order [][2]string
+	connections := map[string]int{}
+	for _, pool := range draft.Pools {
+		pool.Connection = cmp.Or(pool.Connection, settings.Connection)
+		key := [2]string{pool.Directory, pool.Connection}
+		if groups[key] == nil {
+			order = append(order, key)
+			connections[pool.Directory]++
+		}
+		groups[key] = append(groups[key], pool)
+	}
+	appNames, poolNames := Names{}, Names{}
+	for _, key := range order {
+		base := cmp.Or(settings.AppName, directoryName(key[0]))
+		if connections[key[0]] > 1 && key[1] != "" {
+			base += "-" + key[1]
+		}
+		app := assemble(groups[key], settings)
+		app.Name = appNames.Take(base, "app")
+		for i := range app.Pools {
+			app.Pools[i].Name = poolNames.Take(app.Pools[i].Name, "worker")
+			app.Pools[i].Spec.AppName = app.Name
+		}
+		result.Apps = append(result.Apps, app)
+	}
+	if draft.Processes > 0 && len(result.Apps) == 1 {
+		result.Apps[0].Spec.MaxProcesses = &draft.Processes
+		result.Apps[0].Notes = append(result.Apps[0].Notes, *draft.ProcessesNote)
+	}
+	return result
+}
+
+// commonDirectories are names of directories that say nothing of the application.
+var commonDirectories = []string{"current", "html", "www", "public", "htdocs", "httpdocs", "live", "release", "code", "src", "var", "srv", "home", "opt", "/", "."}
+
+// directoryName is what the directory of an application calls it.
+func directoryName(directory string) string {
+	for at := path.Clean(directory); ; at = path.Dir(at) {
+		name := path.Base(at)
+		if !slices.Contains(commonDirectories, name) {
+			return name
+		}
+		if at == "/" || at == "." {
+			return "app"
+		}
+	}
+}
+
+func assemble(pools []Placement, settings Settings) App {
+	first := pools[0]
+	app := App{Origin: "The application"}
+	if first.Directory != "" {
+		app.Origin += " of " + first.Directory
+	}
+	if first.Connection != "" {
+		app.Origin += " and its queue connection " + first.Connection
+	}
+	app.Origin += "."
+	container := corev1.Container{Name: "worker", Image: settings.Image(first.Directory), EnvFrom: settings.EnvFrom}
+	container.Env = shareEnv(pools)
+	app.Spec.Template.Spec.Containers = []corev1.Container{container}
+	if user := sharedUser(pools); user != nil {
+		app.Spec.Template.Spec.SecurityContext = &corev1.PodSecurityContext{RunAsUser: user}
+	}
+	app.Spec.Connection = connection(first.Connection, settings)
+	app.Notes = appNotes(pools, settings)
+	for _, pool := range pools {
+		pool.Pool.Spec.Env = pool.Env
+		app.Pools = append(app.Pools, pool.Pool)
+	}
+	return app
+}
+
+func connection(name string, settings Settings) *v1alpha1.Connection {
+	c := &v1alpha1.Connection{Name: name, Driver: settings.Driver}
+	if settings.RetryAfter > 0 {
+		c.RetryAfter = &metav1.Duration{Duration: settings.RetryAfter}
+	}
+	if c.Name == "" && c.Driver == "" && c.RetryAfter == nil {
+		return nil
+	}
+	return c
+}
+
+// shareEnv takes the variables that all pools have alike out of them.
+func shareEnv(pools []Placement) []corev1.EnvVar {
+	shared := slices.DeleteFunc(slices.Clone(pools[0].Env), func(v corev1.EnvVar) bool {
+		return slices.ContainsFunc(pools, func(p Placement) bool { return !slices.Contains(p.Env, v) })
+	})
+	for i := range pools {
+		pools[i].Env = slices.DeleteFunc(slices.Clone(pools[i].Env), func(v corev1.EnvVar) bool { return slices.Contains(shared, v) })
+	}
+	return shared
+}
+
+// sharedUser is the user that all pools run as.
+func sharedUser(pools []Placement) *int64 {
+	user := pools[0].RunAsUser
+	if user == nil || slices.ContainsFunc(pools, func(p Placement) bool { return p.RunAsUser == nil || *p.RunAsUser != *user }) {
+		return nil
+	}
+	return user
+}
+
+// appNotes are what a user has to complete.
+func appNotes(pools []Placement, settings Settings) []Note {
+	var notes []Note
+	add := func(warning bool, subject, why string) {
+		notes = append(notes, Note{Line: Line{File: "to complete"}, Subject: subject, Why: why, Warning: warning})
+	}
+	if len(settings.EnvFrom) == 0 {
+		add(false, "env", "the application's .env file is not read; give its settings as env or envFrom, for example with --env-from=secret/NAME")
+	}
+	if settings.Driver == "" {
+		add(false, "connection.driver", "nobody asks how many jobs wait; --driver=Redis or --driver=Database starts a backlog probe, which autoscaling needs")
+	}
+	longest := time.Duration(0)
+	for _, pool := range pools {
+		if timeout := pool.Pool.Spec.Timeout; timeout != nil {
+			longest = max(longest, timeout.Duration)
+			if timeout.Duration == 0 {
+				longest = max(longest, 24*time.Hour)
+			}
+		}
+	}
+	if retry := cmp.Or(settings.RetryAfter, defaultRetryAfter); longest >= retry {
+		add(true, "connection.retryAfter", fmt.Sprintf(
+			"it is %s here and must be what retry_after is in config/queue.php, longer than any timeout; a job that runs longer is given out twice", flags.Short(retry)))
+	}
+	if differ := users(pools); len(differ) > 1 {
+		add(true, "runAsUser", "the workers ran as different users ("+strings.Join(differ, ", ")+"), but the pods of a QueueApp run as one; the image's own counts")
+	}
+	return notes
+}
+
+// users are the numbers of the users that pools run as.
+func users(pools []Placement) []string {
+	var out []string
+	for _, pool := range pools {
+		text := "the image's"
+		if pool.RunAsUser != nil {
+			text = fmt.Sprint(*pool.RunAsUser)
+		}
+		if !slices.Contains(out, text) {
+			out = append(out, text)
+		}
+	}
+	return out
+}

@@ -1,0 +1,134 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package manifest is what an import makes of a foreign configuration: QueueApps
+// and QueueWorkers, with a note for every line that could not be carried over, and
+// their form as YAML.
+package manifest
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"queueworker.dev/queueworker/api/v1alpha1"
+)
+
+// Line is a place in a file that was imported.
+type Line struct {
+	File   string
+	Number int
+}
+
+func (l Line) String() string {
+	if l.Number == 0 {
+		return l.File
+	}
+	return fmt.Sprintf("%s line %d", l.File, l.Number)
+}
+
+// inOneFile is the place where only one file is meant anyhow.
+func (l Line) inOneFile() Line {
+	if l.Number == 0 {
+		return l
+	}
+	return Line{File: fmt.Sprintf("line %d", l.Number)}
+}
+
+// Note says what became of a line that could not be carried over as it stands.
+type Note struct {
+	// Line is where it stands; its Number is 0 where no single line is meant.
+	Line Line
+	// Subject is the line, or the part of it that is meant.
+	Subject string
+	// Why is a clause that says why, and what to do instead.
+	Why string
+	// Warning is set where workers may behave otherwise than before, so that
+	// a user should read it now.
+	Warning bool
+}
+
+// Text is the note as a sentence, without its place.
+func (n Note) Text() string {
+	if n.Subject == "" {
+		return n.Why
+	}
+	return n.Subject + ": " + n.Why
+}
+
+func (n Note) String() string { return n.Line.String() + ": " + n.Text() }
+
+// Pool is a QueueWorker to be.
+type Pool struct {
+	Name string
+	// Origin says where it comes from.
+	Origin string
+	Labels map[string]string
+	Spec   v1alpha1.QueueWorkerSpec
+	Notes  []Note
+}
+
+// App is a QueueApp to be, with its pools.
+type App struct {
+	Name   string
+	Origin string
+	Spec   v1alpha1.QueueAppSpec
+	Notes  []Note
+	Pools  []Pool
+}
+
+// Result is what was made of the files that were imported.
+type Result struct {
+	// Origin says what was imported.
+	Origin string
+	// Notes are about lines that belong to no QueueApp or QueueWorker.
+	Notes []Note
+	Apps  []App
+	// Namespace is where they go; empty for wherever they are applied.
+	Namespace string
+}
+
+// files is how many files the notes are about.
+func (r Result) files() int {
+	files := map[string]bool{}
+	for _, note := range r.all() {
+		if note.Line.Number > 0 {
+			files[note.Line.File] = true
+		}
+	}
+	return len(files)
+}
+
+// Pools is how many QueueWorkers there are.
+func (r Result) Pools() int {
+	n := 0
+	for _, app := range r.Apps {
+		n += len(app.Pools)
+	}
+	return n
+}
+
+// Warnings are the notes that a user should read now, in the order of the file.
+func (r Result) Warnings() []Note {
+	return sorted(slices.DeleteFunc(r.all(), func(n Note) bool { return !n.Warning }))
+}
+
+func (r Result) all() []Note {
+	all := slices.Clone(r.Notes)
+	for _, app := range r.Apps {
+		all = append(all, app.Notes...)
+		for _, pool := range app.Pools {
+			all = append(all, pool.Notes...)
+		}
+	}
+	return all
+}
+
+// sorted are notes in the order of the lines they are about, each once.
+func sorted(notes []Note) []Note {
+	out := slices.Clone(notes)
+	slices.SortStableFunc(out, func(a, b Note) int {
+		return cmp.Or(cmp.Compare(a.Line.File, b.Line.File), cmp.Compare(a.Line.Number, b.Line.Number))
+	})
+	return slices.Compact(out)
+}

@@ -1,0 +1,158 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package supervisor
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"queueworker.dev/queueworker/plugin/importing/flags"
+)
+
+// expansions are the names that %(name)s may stand for.
+type expansions struct {
+	text    map[string]string
+	numbers map[string]int
+	// environment are variables of supervisord's own environment that are known.
+	environment map[string]string
+}
+
+// format is one conversion of Python's % operator with a mapping: %(name)02d.
+var format = regexp.MustCompile(`%(?:\(([^)]*)\))?([#0\- +]*)([0-9]{0,3})(?:\.[0-9]{1,3})?[hlL]?(.?)`)
+
+// expand replaces %(name)s and %% as Python's % operator does. A variable of an
+// environment that is not known here is marked, see flags.MarkUnknown.
+func (e expansions) expand(text string) (string, error) {
+	var problem error
+	expanded := format.ReplaceAllStringFunc(text, func(found string) string {
+		parts := format.FindStringSubmatch(found)
+		value, err := e.one(parts[1], parts[2], parts[3], parts[4])
+		if err != nil && problem == nil {
+			problem = fmt.Errorf("%q: %w", shorten(found), err)
+		}
+		return value
+	})
+	return expanded, problem
+}
+
+func (e expansions) one(name, options, width, kind string) (string, error) {
+	if kind == "%" {
+		return "%", nil
+	}
+	if name == "" {
+		return "", errors.New("a percent sign that is meant as one is written %%")
+	}
+	value, number, err := e.value(name)
+	if err != nil {
+		return "", err
+	}
+	switch kind {
+	case "s":
+	case "d", "i":
+		if !number {
+			return "", fmt.Errorf("%s is no number; write %%(%s)s", name, name)
+		}
+	default:
+		return "", fmt.Errorf("write %%(%s)s", name)
+	}
+	return pad(value, options, width, kind != "s"), nil
+}
+
+// pad fills a value up to its width.
+func pad(value, options, width string, number bool) string {
+	n, _ := strconv.Atoi(width) // digits or nothing, which is 0
+	missing := max(n-len(value), 0)
+	switch {
+	case strings.Contains(options, "-"):
+		return value + strings.Repeat(" ", missing)
+	case number && strings.Contains(options, "0"):
+		return strings.Repeat("0", missing) + value
+	}
+	return strings.Repeat(" ", missing) + value
+}
+
+func (e expansions) value(name string) (value string, number bool, err error) {
+	if n, ok := e.numbers[name]; ok {
+		return strconv.Itoa(n), true, nil
+	}
+	if text, ok := e.text[name]; ok {
+		return text, false, nil
+	}
+	if variable, ok := strings.CutPrefix(name, "ENV_"); ok && plainName.MatchString(variable) {
+		if known, ok := e.environment[variable]; ok {
+			return known, false, nil
+		}
+		return flags.MarkUnknown(name), false, nil
+	}
+	if name == "host_node_name" {
+		return flags.MarkUnknown(name), false, nil
+	}
+	return "", false, fmt.Errorf("Supervisor does not know the name %s; it knows program_name, process_num, numprocs, group_name, host_node_name, here and ENV_X", name)
+}
+
+var plainName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
+
+// plainWord are the characters that a value in an environment setting may have
+// without quotes.
+const plainWord = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_/.+-():"
+
+// variable is one variable of an environment.
+type variable struct{ name, value string }
+
+// environment reads KEY="value",KEY2=value2. Supervisor reads it with Python's
+// shlex, whose words are plainWord or quoted, and takes every fourth for a comma.
+func environment(text string) ([]variable, error) {
+	words, err := words(text)
+	if err != nil {
+		return nil, err
+	}
+	var out []variable
+	for i := 0; i < len(words); i += 4 {
+		if i+2 >= len(words) || words[i+1] != "=" {
+			return nil, fmt.Errorf("near %q it is not KEY=\"value\",KEY2=\"value2\"; a value with other than letters, digits and _ / . + - ( ) : must be in quotes", shorten(words[i]))
+		}
+		out = append(out, variable{name: words[i], value: strings.Trim(words[i+2], `'"`)})
+	}
+	return out, nil
+}
+
+// words splits as Python's shlex does without its POSIX mode.
+func words(text string) ([]string, error) {
+	var out []string
+	for len(text) > 0 {
+		switch first := text[0]; {
+		case strings.IndexByte(" \t\r\n", first) >= 0:
+			text = text[1:]
+		case first == '#':
+			_, text, _ = strings.Cut(text, "\n")
+		case first == '"' || first == '\'':
+			end := strings.IndexByte(text[1:], first)
+			if end < 0 {
+				return nil, fmt.Errorf("the quote before %q is not closed", shorten(text[1:]))
+			}
+			out, text = append(out, text[:end+2]), text[end+2:]
+		default:
+			end := max(wordEnd(text), 1)
+			out, text = append(out, text[:end]), text[end:]
+		}
+	}
+	return out, nil
+}
+
+// wordEnd is how long the word is that the text begins with. A quote inside a word
+// is a part of it.
+func wordEnd(text string) int {
+	if strings.IndexByte(plainWord, text[0]) < 0 {
+		return 1
+	}
+	for i := range len(text) {
+		if strings.IndexByte(plainWord+`'"`, text[i]) < 0 {
+			return i
+		}
+	}
+	return len(text)
+}

@@ -1,0 +1,207 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package supervisor
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"queueworker.dev/queueworker/plugin/importing/artisan"
+	"queueworker.dev/queueworker/plugin/importing/flags"
+)
+
+// maxProcesses is how many processes a QueueWorker may have.
+const maxProcesses = 1000
+
+// program is a [program:x] section as Supervisor understands it.
+type program struct {
+	section *section
+	name    string
+	group   string
+
+	autostart bool
+	numprocs  int
+	start     int
+	// stopWait is stopwaitsecs; negative where it is not set.
+	stopWait int
+	// unknown are the settings whose value depends on a variable that is not known.
+	unknown []setting
+}
+
+// process are processes of a program that are alike.
+type process struct {
+	command     string
+	environment []variable
+	numbers     []int
+}
+
+// integers and booleans are the settings of a program that must be of that kind,
+// with what they are by default.
+var (
+	integers = map[string]int{"numprocs": 1, "numprocs_start": 0, "priority": 999, "startsecs": 1, "startretries": 3, "stopwaitsecs": -1}
+	booleans = map[string]bool{"autostart": true, "stopasgroup": false, "killasgroup": false, "redirect_stderr": false}
+)
+
+// truths are the words that Supervisor takes for a boolean.
+var truths = map[string]bool{"yes": true, "true": true, "on": true, "1": true, "no": false, "false": false, "off": false, "0": false}
+
+// program checks a section as Supervisor does before it starts anything.
+func (c *configuration) program(s *section, group string) (program, error) {
+	p := program{section: s, group: group, stopWait: -1}
+	p.name = strings.TrimSpace(strings.TrimPrefix(s.name, programPrefix))
+	if at := strings.IndexAny(p.name, " :/"); at >= 0 || p.name == "" {
+		return p, fmt.Errorf("%s: the program's name %q must be a name without blanks, colons and slashes", s.line, p.name)
+	}
+	numbers, switches := map[string]int{}, map[string]bool{}
+	for key, otherwise := range integers {
+		numbers[key] = otherwise
+	}
+	for key, otherwise := range booleans {
+		switches[key] = otherwise
+	}
+	for _, given := range s.settings {
+		if err := c.check(&p, given, numbers, switches); err != nil {
+			return p, err
+		}
+	}
+	if _, ok := s.get("killasgroup"); ok && switches["stopasgroup"] && !switches["killasgroup"] {
+		return p, fmt.Errorf("%s: Supervisor refuses [%s], because stopasgroup=true needs killasgroup=true", s.line, s.name)
+	}
+	p.autostart, p.numprocs, p.start, p.stopWait = switches["autostart"], numbers["numprocs"], numbers["numprocs_start"], numbers["stopwaitsecs"]
+	if _, ok := s.get("command"); !ok {
+		return p, fmt.Errorf("%s: [%s] has no command", s.line, s.name)
+	}
+	name, _ := s.get("process_name")
+	if p.numprocs > 1 && !strings.Contains(name.value, "%(process_num)") {
+		return p, fmt.Errorf("%s: Supervisor refuses [%s], because with numprocs above 1 its process_name must have %%(process_num) in it", s.line, s.name)
+	}
+	return p, nil
+}
+
+// check reads one setting of a program.
+func (c *configuration) check(p *program, given setting, numbers map[string]int, switches map[string]bool) error {
+	_, isNumber := numbers[given.key]
+	_, isSwitch := switches[given.key]
+	if !isNumber && !isSwitch && given.key != "autorestart" {
+		return nil
+	}
+	value, err := c.expansions(p, -1).expand(given.value)
+	if err != nil {
+		return fmt.Errorf("%s: %s=%s: %w", given.line, given.key, shorten(given.value), err)
+	}
+	if _, unknown := flags.Unknown(value); unknown {
+		p.unknown = append(p.unknown, setting{key: given.key, value: value, line: given.line})
+		return nil
+	}
+	value = strings.TrimSpace(value)
+	truth, isTruth := truths[strings.ToLower(value)]
+	switch {
+	case isNumber:
+		n, err := strconv.Atoi(value)
+		if err != nil || n < 0 && given.key != "priority" {
+			return fmt.Errorf("%s: %s=%s must be a whole number", given.line, given.key, shorten(value))
+		}
+		numbers[given.key] = n
+	case given.key == "autorestart" && strings.EqualFold(value, "unexpected"):
+	case !isTruth:
+		return fmt.Errorf("%s: %s=%s must be true or false", given.line, given.key, shorten(value))
+	case isSwitch:
+		switches[given.key] = truth
+	}
+	return nil
+}
+
+// expansions are what names stand for in a process of a program; number is
+// negative where no single process is meant.
+func (c *configuration) expansions(p *program, number int) expansions {
+	e := expansions{
+		text: map[string]string{
+			"program_name": p.name, "group_name": p.group, "here": p.section.here,
+		},
+		numbers:     map[string]int{},
+		environment: c.environment,
+	}
+	if number >= 0 {
+		e.numbers["process_num"], e.numbers["numprocs"] = number, p.numprocs
+	}
+	return e
+}
+
+// processes are the processes of a program, alike ones together: they differ where
+// command or environment name the process number.
+func (c *configuration) processes(p *program) ([]process, error) {
+	command, _ := p.section.get("command")
+	var out []process
+	for number := p.start; number < p.start+min(max(p.numprocs, 1), maxProcesses); number++ {
+		expansions := c.expansions(p, number)
+		variables, err := c.variables(p, expansions)
+		if err != nil {
+			return nil, err
+		}
+		expansions.environment = with(expansions.environment, variables)
+		text, err := expansions.expand(command.value)
+		if err != nil {
+			return nil, fmt.Errorf("%s: command: %w", command.line, err)
+		}
+		alike := slices.IndexFunc(out, func(o process) bool { return o.command == text && slices.Equal(o.environment, variables) })
+		if alike < 0 {
+			alike = len(out)
+			out = append(out, process{command: text, environment: variables})
+		}
+		out[alike].numbers = append(out[alike].numbers, number)
+	}
+	return out, nil
+}
+
+// variables are the environment that supervisord and the program give a process.
+func (c *configuration) variables(p *program, expansions expansions) ([]variable, error) {
+	out := slices.Clone(c.shared)
+	given, ok := p.section.get("environment")
+	if !ok {
+		return out, nil
+	}
+	text, err := expansions.expand(given.value)
+	if err != nil {
+		return nil, fmt.Errorf("%s: environment: %w", given.line, err)
+	}
+	own, err := environment(text)
+	if err != nil {
+		return nil, fmt.Errorf("%s: environment: %w", given.line, err)
+	}
+	for _, v := range own {
+		out = slices.DeleteFunc(out, func(o variable) bool { return o.name == v.name })
+		out = append(out, v)
+	}
+	return out, nil
+}
+
+func with(known map[string]string, variables []variable) map[string]string {
+	out := map[string]string{}
+	for name, value := range known {
+		out[name] = value
+	}
+	for _, v := range variables {
+		out[v.name] = v.value
+	}
+	return out
+}
+
+// worker finds the queue worker in a process' command.
+func (c *configuration) worker(p *program, of process) (artisan.Worker, error) {
+	directory := ""
+	if given, ok := p.section.get("directory"); ok {
+		expanded, err := c.expansions(p, of.numbers[0]).expand(given.value)
+		if err != nil {
+			return artisan.Worker{}, fmt.Errorf("%s: directory: %w", given.line, err)
+		}
+		directory = expanded
+	}
+	known := make([]artisan.Variable, 0, len(of.environment))
+	for _, v := range of.environment {
+		known = append(known, artisan.Variable{Name: v.name, Value: v.value})
+	}
+	return artisan.Parse(of.command, directory, known)
+}

@@ -1,0 +1,234 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package supervisor reads the configuration of Supervisor, by Supervisor's own
+// rules, and makes QueueWorkers of its programs that are queue workers. What
+// Supervisor would refuse is refused here too.
+package supervisor
+
+import (
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+
+	"queueworker.dev/queueworker/plugin/importing/manifest"
+)
+
+const (
+	programPrefix = "program:"
+	groupPrefix   = "group:"
+)
+
+// maxFileSize is how large a file may be; a larger one is no configuration.
+const maxFileSize = 1 << 20
+
+// Input is what an import reads.
+type Input struct {
+	// Paths are the files to read, as the user named them.
+	Paths []string
+	// Environment are variables of supervisord's environment that are known.
+	Environment map[string]string
+	// Read reads a file.
+	Read func(path string) ([]byte, error)
+	// Glob finds the files that match a pattern, sorted.
+	Glob func(pattern string) ([]string, error)
+}
+
+// configuration is one file with those it includes.
+type configuration struct {
+	ini
+	environment map[string]string
+	// shared is the environment that supervisord gives every program.
+	shared []variable
+	notes  []manifest.Note
+	pools  []manifest.Placement
+}
+
+// Import reads the files.
+func Import(in Input) (manifest.Draft, error) {
+	draft := manifest.Draft{Origin: "Imported from " + strings.Join(in.Paths, ", ") + " by kubectl queueworker import supervisor."}
+	for _, name := range in.Paths {
+		c := &configuration{environment: in.Environment}
+		if err := c.load(in, name); err != nil {
+			return manifest.Draft{}, err
+		}
+		if err := c.convert(); err != nil {
+			return manifest.Draft{}, err
+		}
+		draft.Notes = append(draft.Notes, c.notes...)
+		draft.Pools = append(draft.Pools, c.pools...)
+	}
+	return draft, nil
+}
+
+func (c *configuration) note(n manifest.Note) { c.notes = append(c.notes, n) }
+
+// load reads a file and those it includes. An included file includes no others.
+func (c *configuration) load(in Input, name string) error {
+	if err := c.readFile(in, name); err != nil {
+		return err
+	}
+	if err := c.include(in, name); err != nil {
+		return err
+	}
+	if defaults := c.section(defaultSection); defaults != nil {
+		for _, s := range c.sections {
+			if s != defaults {
+				s.settings = append(slices.Clone(defaults.settings), s.settings...)
+			}
+		}
+	}
+	return c.readShared()
+}
+
+func (c *configuration) readFile(in Input, name string) error {
+	content, err := in.Read(name)
+	switch {
+	case err != nil:
+		return fmt.Errorf("read %s: %w", name, err)
+	case len(content) > maxFileSize:
+		return fmt.Errorf("%s has %d bytes, which is more than any configuration; is it the right file?", name, len(content))
+	}
+	return c.read(name, path.Dir(name), content)
+}
+
+// include reads the files that [include] names: patterns relative to the file.
+func (c *configuration) include(in Input, name string) error {
+	s := c.section("include")
+	if s == nil {
+		return nil
+	}
+	files, ok := s.get("files")
+	if !ok {
+		return fmt.Errorf("%s: [include] has no files", s.line)
+	}
+	expanded, err := expansions{text: map[string]string{"here": s.here}, environment: c.environment}.expand(files.value)
+	if err != nil {
+		return fmt.Errorf("%s: files: %w", files.line, err)
+	}
+	for pattern := range strings.FieldsSeq(expanded) {
+		if !path.IsAbs(pattern) {
+			pattern = path.Join(path.Dir(name), pattern)
+		}
+		matching, err := in.Glob(pattern)
+		if err != nil {
+			return fmt.Errorf("%s: files: %s is no pattern for file names: %w", files.line, pattern, err)
+		}
+		if len(matching) == 0 {
+			c.note(manifest.Note{Line: files.line, Subject: "files=" + pattern, Why: "no file matches here; import those of the server too", Warning: true})
+		}
+		for _, file := range matching {
+			if file == name {
+				continue
+			}
+			if err := c.readFile(in, file); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// readShared reads the environment of [supervisord], which every program gets.
+func (c *configuration) readShared() error {
+	s := c.section("supervisord")
+	if s == nil {
+		return nil
+	}
+	given, ok := s.get("environment")
+	if !ok {
+		return nil
+	}
+	text, err := expansions{text: map[string]string{"here": s.here}, environment: c.environment}.expand(given.value)
+	if err == nil {
+		c.shared, err = environment(text)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: environment: %w", given.line, err)
+	}
+	c.environment = with(c.environment, c.shared)
+	return nil
+}
+
+// groups are the group of each program that is in one.
+func (c *configuration) groups() (map[string]string, error) {
+	groups := map[string]string{}
+	for _, s := range c.sections {
+		group, ok := strings.CutPrefix(s.name, groupPrefix)
+		if !ok {
+			continue
+		}
+		programs, ok := s.get("programs")
+		if !ok {
+			return nil, fmt.Errorf("%s: [%s] names no programs", s.line, s.name)
+		}
+		for name := range strings.SplitSeq(programs.value, ",") {
+			name = strings.TrimSpace(name)
+			if c.section(programPrefix+name) == nil {
+				return nil, fmt.Errorf("%s: [%s] names the program %q, which there is not", programs.line, s.name, name)
+			}
+			groups[name] = strings.TrimSpace(group)
+		}
+		if given, ok := s.get("priority"); ok {
+			c.note(manifest.Note{Line: given.line, Subject: "priority=" + given.value, Why: "pools start at once; the field priority is about something else"})
+		}
+	}
+	return groups, nil
+}
+
+// convert makes pools of the programs.
+func (c *configuration) convert() error {
+	groups, err := c.groups()
+	if err != nil {
+		return err
+	}
+	var problems []error
+	for _, s := range c.sections {
+		name, isProgram := strings.CutPrefix(s.name, programPrefix)
+		if !isProgram {
+			c.otherSection(s)
+			continue
+		}
+		group, ok := groups[strings.TrimSpace(name)]
+		if !ok {
+			group = strings.TrimSpace(name)
+		}
+		p, err := c.program(s, group)
+		if err == nil {
+			err = c.convertProgram(&p)
+		}
+		problems = append(problems, err)
+	}
+	return errors.Join(problems...)
+}
+
+// otherSections are what became of sections that are about no program.
+var otherSections = map[string]string{
+	"supervisord":      "the operator takes its place",
+	"supervisorctl":    "kubectl takes its place",
+	"unix_http_server": "the API server takes its place",
+	"inet_http_server": "the API server takes its place",
+	"rpcinterface:":    "the API server takes its place",
+	"eventlistener:":   "Kubernetes events and conditions of the QueueWorker take its place",
+	"fcgi-program:":    "it is no queue worker",
+	"ctlplugin:":       "kubectl takes its place",
+	"include":          "",
+	groupPrefix:        "",
+	defaultSection:     "",
+}
+
+func (c *configuration) otherSection(s *section) {
+	name := s.name
+	if kind, _, ok := strings.Cut(s.name, ":"); ok {
+		name = kind + ":"
+	}
+	why, known := otherSections[name]
+	switch {
+	case !known:
+		c.note(manifest.Note{Line: s.line, Subject: "[" + s.name + "]", Why: "Supervisor does not know such a section; is it a [program:...]?", Warning: true})
+	case why != "":
+		c.note(manifest.Note{Line: s.line, Subject: "[" + s.name + "]", Why: why})
+	}
+}

@@ -1,0 +1,96 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package supervisor_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"queueworker.dev/queueworker/plugin/importing/manifest"
+	"queueworker.dev/queueworker/plugin/importing/supervisor"
+)
+
+// environment are the variables that the files in testdata are imported with.
+var environment = map[string]string{
+	"QUEUE_CONNECTION": "redis", "QUEUE": "fast,slow", "REGION": "eu-west-1", "QUEUE_PROCESSES": "6",
+}
+
+func read(paths ...string) (manifest.Draft, error) {
+	return supervisor.Import(supervisor.Input{
+		Paths: paths, Environment: environment, Read: os.ReadFile, Glob: filepath.Glob,
+	})
+}
+
+// files are the files in testdata that are imported, included ones aside.
+func files(t testing.TB) []string {
+	t.Helper()
+	found, err := filepath.Glob("testdata/*.conf")
+	if err != nil || len(found) < 14 {
+		t.Fatalf("testdata has %d files (%v), want at least 14", len(found), err)
+	}
+	return append(found, "testdata/included/supervisord.conf")
+}
+
+// TestFilesBecomeManifests compares the YAML that is made of every file with the one
+// beside it. QUEUEWORKER_WRITE_GOLDEN=1 writes them anew.
+func TestFilesBecomeManifests(t *testing.T) {
+	for _, file := range files(t) {
+		t.Run(filepath.Base(file), func(t *testing.T) {
+			draft, err := read(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := manifest.Write(manifest.Assemble(draft, manifest.Settings{
+				Images: map[string]string{"": "registry.example.com/app:1"},
+			}))
+			if err != nil {
+				t.Fatal(err)
+			}
+			golden := strings.TrimSuffix(file, ".conf") + ".golden.yaml"
+			if os.Getenv("QUEUEWORKER_WRITE_GOLDEN") != "" {
+				if err := os.WriteFile(golden, got, 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(golden)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(string(want), string(got)); diff != "" {
+				t.Errorf("unexpected YAML (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestBrokenFilesAreRefused compares what is said of files that Supervisor refuses.
+func TestBrokenFilesAreRefused(t *testing.T) {
+	found, err := filepath.Glob("testdata/broken/*.conf")
+	if err != nil || len(found) == 0 {
+		t.Fatalf("testdata/broken: %v", err)
+	}
+	var got strings.Builder
+	for _, file := range found {
+		draft, err := read(file)
+		if err == nil {
+			t.Errorf("%s was read: %+v", file, draft.Pools)
+			continue
+		}
+		got.WriteString(err.Error() + "\n")
+	}
+	want, err := os.ReadFile("testdata/broken/refusals.txt")
+	if os.Getenv("QUEUEWORKER_WRITE_GOLDEN") != "" {
+		want, err = []byte(got.String()), os.WriteFile("testdata/broken/refusals.txt", []byte(got.String()), 0o600)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got.String()); diff != "" {
+		t.Errorf("unexpected refusals (-want +got):\n%s", diff)
+	}
+}
