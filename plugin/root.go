@@ -76,6 +76,7 @@ func NewRootCommand(deps *Deps) *cobra.Command {
 	deps.Flags.AddFlags(root.PersistentFlags())
 	addVerbosity(root)
 	root.AddCommand(
+		NewImportCommand(deps),
 		NewListCommand(deps),
 		NewVersionCommand(deps),
 	)

@@ -33,6 +33,12 @@ var purePackages = []string{
 // pluginPure are the pure packages of the kubectl plugin.
 var pluginPure = []string{"plugin/view"}
 
+// importing are the packages that read foreign configurations, which are pure too.
+var importing = []string{
+	"plugin/importing/artisan", "plugin/importing/flags", "plugin/importing/horizon", "plugin/importing/manifest",
+	"plugin/importing/phpvalue", "plugin/importing/supervisor",
+}
+
 var rules = []rule{
 	{
 		packages: []string{"api/protocol"},
@@ -108,6 +114,16 @@ var rules = []rule{
 		libraries: []string{"k8s.io/api/...", "k8s.io/apimachinery/..."},
 		pure:      true,
 		because:   "what the plugin says of the cluster is a pure function of what it read",
+	},
+	{
+		packages: importing,
+		ours:     append([]string{"api/v1alpha1"}, importing...),
+		libraries: []string{
+			"k8s.io/api/...", "k8s.io/apimachinery/...", "go.yaml.in/yaml/v3",
+			"github.com/VKCOM/php-parser/...", "github.com/kballard/go-shellquote", "mvdan.cc/sh/v3/...",
+		},
+		pure:    true,
+		because: "an import reads what it is given and runs nothing",
 	},
 	{
 		packages:  []string{"plugin/..."},

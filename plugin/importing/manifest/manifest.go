@@ -14,6 +14,9 @@ import (
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
+// MaxFileSize is how many bytes a file may have; a larger one is no configuration.
+const MaxFileSize = 1 << 20
+
 // Line is a place in a file that was imported.
 type Line struct {
 	File   string

@@ -149,7 +149,7 @@ func comment(paragraphs []string) string {
 			indent = "  "
 		}
 		line := "#"
-		for _, word := range strings.Fields(printable(paragraph)) {
+		for _, word := range strings.Fields(Printable(paragraph)) {
 			if len(line) > len("# "+indent) && len(line)+1+len(word) > commentWidth {
 				b.WriteString(line + "\n")
 				line = "#" + indent
@@ -163,8 +163,9 @@ func comment(paragraphs []string) string {
 	return b.String()
 }
 
-// printable replaces what YAML does not allow in a comment, or would end it.
-func printable(text string) string {
+// Printable replaces what YAML does not allow in a comment, or would end it, and
+// what would move the cursor of a terminal.
+func Printable(text string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
 		case unicode.IsSpace(r):

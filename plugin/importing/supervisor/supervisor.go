@@ -21,9 +21,6 @@ const (
 	groupPrefix   = "group:"
 )
 
-// maxFileSize is how large a file may be; a larger one is no configuration.
-const maxFileSize = 1 << 20
-
 // Input is what an import reads.
 type Input struct {
 	// Paths are the files to read, as the user named them.
@@ -88,8 +85,8 @@ func (c *configuration) readFile(in Input, name string) error {
 	switch {
 	case err != nil:
 		return fmt.Errorf("read %s: %w", name, err)
-	case len(content) > maxFileSize:
-		return fmt.Errorf("%s has %d bytes, which is more than any configuration; is it the right file?", name, len(content))
+	case len(content) > manifest.MaxFileSize:
+		return fmt.Errorf("%s has more than %d bytes, which no configuration has; is it the right file?", name, manifest.MaxFileSize)
 	}
 	return c.read(name, path.Dir(name), content)
 }

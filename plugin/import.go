@@ -1,0 +1,236 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package plugin
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+	corev1 "k8s.io/api/core/v1"
+
+	"queueworker.dev/queueworker/api/v1alpha1"
+	"queueworker.dev/queueworker/plugin/importing/manifest"
+	"queueworker.dev/queueworker/plugin/importing/supervisor"
+)
+
+// NewImportCommand is `kubectl queueworker import`.
+func NewImportCommand(deps *Deps) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "import",
+		Short:   "Make QueueWorkers of the configuration of Supervisor or Horizon",
+		Long:    "Make QueueApps and QueueWorkers of a configuration that runs queue workers elsewhere.\nThe files are read, never executed, and the cluster is not asked: YAML is printed, with a\ncomment for each line that could not be carried over, for a person to read and\n`kubectl apply -f -` to apply.",
+		GroupID: groupSetUp,
+		Args:    cobra.NoArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(newImportSupervisorCommand(deps))
+	return cmd
+}
+
+func newImportSupervisorCommand(deps *Deps) *cobra.Command {
+	i := &importCommand{deps: deps}
+	cmd := &cobra.Command{
+		Use:     "supervisor FILE...",
+		Short:   "Make QueueWorkers of a Supervisor configuration",
+		Example: "  kubectl queueworker import supervisor /etc/supervisor/conf.d/*.conf --image=registry.example.com/shop:1.4 | kubectl apply -f -",
+		Args:    cobra.MinimumNArgs(1),
+		RunE: func(_ *cobra.Command, files []string) error {
+			return i.run(func() (manifest.Draft, error) {
+				return supervisor.Import(supervisor.Input{
+					Paths: files, Environment: i.environment, Read: readAtMost, Glob: filepath.Glob,
+				})
+			})
+		},
+	}
+	i.addFlags(cmd)
+	return cmd
+}
+
+// importCommand is what every import has.
+type importCommand struct {
+	deps *Deps
+
+	images      []string
+	envFrom     []string
+	environment map[string]string
+	driver      string
+	output      string
+	settings    manifest.Settings
+}
+
+func (i *importCommand) addFlags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringArrayVar(&i.images, "image", nil, "The image of the application; DIRECTORY=IMAGE for one of several applications. Needed.")
+	f.StringVar(&i.settings.AppName, "app-name", "", "The name of the QueueApp. Default: made from the application's directory.")
+	f.StringVar(&i.settings.Connection, "queue-connection", "", "The queue connection of workers that name none. Default: the application's own default.")
+	f.StringVar(&i.driver, "driver", "", "What holds the queues: Redis, Database, HTTP or None. All but None start a backlog probe.")
+	f.DurationVar(&i.settings.RetryAfter, "retry-after", 0, "The connection's retry_after in config/queue.php, such as 90s.")
+	f.StringArrayVar(&i.envFrom, "env-from", nil, "Where the application's settings are: secret/NAME or configmap/NAME. May be given again.")
+	f.StringToStringVar(&i.environment, "env", nil, "A variable of the environment the configuration is read with, as KEY=VALUE. May be given again.")
+	f.StringVarP(&i.output, "output", "o", "yaml", "The format, which is yaml.")
+}
+
+// readAtMost reads a file, but not more of it than any configuration has.
+func readAtMost(path string) ([]byte, error) {
+	file, err := os.Open(path) //nolint:gosec // the user names the files to read
+	if err != nil {
+		var reason *os.PathError
+		if errors.As(err, &reason) {
+			return nil, reason.Err // the caller names the file
+		}
+		return nil, err
+	}
+	defer file.Close()
+	return io.ReadAll(io.LimitReader(file, manifest.MaxFileSize+1))
+}
+
+// run reads a configuration, completes it by what the flags say, and prints it.
+func (i *importCommand) run(read func() (manifest.Draft, error)) error {
+	if err := i.readFlags(); err != nil {
+		return err
+	}
+	draft, err := read()
+	if err != nil {
+		return fmt.Errorf("nothing was imported: %w", err)
+	}
+	if len(draft.Pools) == 0 {
+		i.summary(manifest.Result{Notes: draft.Notes}, true)
+		return errors.New("nothing was imported: no queue worker was found")
+	}
+	if err := i.askImages(draft.Directories()); err != nil {
+		return err
+	}
+	result := manifest.Assemble(draft, i.settings)
+	yaml, err := manifest.Write(result)
+	if err != nil {
+		return err
+	}
+	if _, err := i.deps.Streams.Out.Write(yaml); err != nil {
+		return fmt.Errorf("print the YAML: %w", err)
+	}
+	i.summary(result, false)
+	return nil
+}
+
+// readFlags makes settings of the flags.
+func (i *importCommand) readFlags() error {
+	if i.output != "yaml" {
+		return Usage("--output must be yaml")
+	}
+	i.settings.Images = map[string]string{}
+	for _, text := range i.images {
+		directory, image, named := strings.Cut(text, "=")
+		if !named {
+			directory, image = "", text
+		}
+		if image == "" {
+			return Usage("--image must be IMAGE or DIRECTORY=IMAGE")
+		}
+		i.settings.Images[strings.TrimRight(directory, "/")] = image
+	}
+	if name := i.settings.AppName; name != manifest.Slug(name) {
+		return Usage("--app-name must be letters, digits and hyphens, at most 50 characters")
+	}
+	if i.settings.RetryAfter%time.Second != 0 || i.settings.RetryAfter < 0 || i.settings.RetryAfter > 48*time.Hour {
+		return Usage("--retry-after must be in whole seconds, up to 48h")
+	}
+	if namespace := i.deps.Flags.Namespace; namespace != nil {
+		i.settings.Namespace = *namespace
+	}
+	if err := i.readDriver(); err != nil {
+		return err
+	}
+	return i.readEnvFrom()
+}
+
+func (i *importCommand) readDriver() error {
+	if i.driver == "" {
+		return nil
+	}
+	for _, driver := range []v1alpha1.Driver{v1alpha1.DriverRedis, v1alpha1.DriverDatabase, v1alpha1.DriverNone} {
+		if strings.EqualFold(i.driver, string(driver)) {
+			i.settings.Driver = driver
+			return nil
+		}
+	}
+	return Usage("--driver must be Redis, Database or None; HTTP needs an address, so write it into the YAML")
+}
+
+func (i *importCommand) readEnvFrom() error {
+	for _, text := range i.envFrom {
+		kind, name, _ := strings.Cut(text, "/")
+		reference := corev1.LocalObjectReference{Name: name}
+		source := corev1.EnvFromSource{}
+		switch {
+		case name == "":
+			return Usage("--env-from must be secret/NAME or configmap/NAME")
+		case strings.EqualFold(kind, "secret"):
+			source.SecretRef = &corev1.SecretEnvSource{LocalObjectReference: reference}
+		case strings.EqualFold(kind, "configmap"):
+			source.ConfigMapRef = &corev1.ConfigMapEnvSource{LocalObjectReference: reference}
+		default:
+			return Usage("--env-from must be secret/NAME or configmap/NAME")
+		}
+		i.settings.EnvFrom = append(i.settings.EnvFrom, source)
+	}
+	return nil
+}
+
+// askImages asks for the images that the flags do not name, where somebody is there
+// to answer.
+func (i *importCommand) askImages(directories []string) error {
+	in, isFile := i.deps.Streams.In.(*os.File)
+	answers := bufio.NewScanner(i.deps.Streams.In)
+	for _, directory := range directories {
+		if i.settings.Image(directory) != "" {
+			continue
+		}
+		where := "the application"
+		if directory != "" {
+			where += " of " + directory
+		}
+		if !isFile || !term.IsTerminal(int(in.Fd())) {
+			return Usage("which image has %s? Give it with --image=IMAGE", where)
+		}
+		fmt.Fprintf(i.deps.Streams.ErrOut, "Which image has %s? ", where)
+		if !answers.Scan() || strings.TrimSpace(answers.Text()) == "" {
+			return Usage("an image is needed for %s; give it with --image=IMAGE", where)
+		}
+		i.settings.Images[directory] = strings.TrimSpace(answers.Text())
+	}
+	return nil
+}
+
+// summary tells on stderr what was made, and what needs a look. Where nothing was
+// made, everything is told.
+func (i *importCommand) summary(result manifest.Result, all bool) {
+	out := i.deps.Streams.ErrOut
+	notes := result.Warnings()
+	if all {
+		notes = result.Notes
+	} else {
+		fmt.Fprintf(out, "%s of %s imported.\n", count(result.Pools(), "QueueWorker"), count(len(result.Apps), "QueueApp"))
+	}
+	if len(notes) > 0 {
+		fmt.Fprintln(out, "To look at:")
+	}
+	for _, note := range notes {
+		fmt.Fprintln(out, "  "+manifest.Printable(note.String()))
+	}
+}
+
+func count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
