@@ -37,6 +37,9 @@ const (
 	RuntimeCustom  = "Custom"
 )
 
+// RecyclePod is the value of Config.Recycle with which pods are replaced, not processes.
+const RecyclePod = "Pod"
+
 // Config is what an agent runs. Every number is final: the operator has applied
 // defaults and derived limits.
 type Config struct {
@@ -87,6 +90,11 @@ type Config struct {
 	MaxExceptions int32 `json:"maxExceptions,omitempty"`
 	// MaxTimeSeconds is after how long a process is replaced; 0 means never.
 	MaxTimeSeconds int64 `json:"maxTimeSeconds,omitempty"`
+	// Recycle is RecyclePod where the pod is replaced when a process has reached
+	// MaxJobs or MaxTimeSeconds: the worker is not told of them, and the agent reports
+	// Worker.RecycleDue. A process that reaches twice as much is replaced in its pod.
+	// Empty means that the process is replaced.
+	Recycle string `json:"recycle,omitempty"`
 	// Force lets workers run in maintenance mode.
 	Force bool `json:"force,omitempty"`
 	// Verbose adds -v.

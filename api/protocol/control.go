@@ -47,4 +47,27 @@ type Control struct {
 
 	// PodRestartToken restarts the processes of this pod alone, at once.
 	PodRestartToken string `json:"podRestartToken,omitempty"`
+
+	// PodPaused tells that this pod alone is paused, so that it stays so when the pool's
+	// document is newer than its own. Paused is true with it.
+	PodPaused bool `json:"podPaused,omitempty"`
+
+	// KillToken kills the processes of every pod of the pool, at once and in the middle
+	// of their jobs, whatever else the document says; PodKillToken those of this pod.
+	KillToken    string `json:"killToken,omitempty"`
+	PodKillToken string `json:"podKillToken,omitempty"`
+
+	// KillRevision is the first revision that had these two tokens; 0 if none asks for
+	// anything. An agent that obeys an older one has not heard of them yet. It is the
+	// operator's to read, not the agent's.
+	KillRevision int64 `json:"killRevision,omitempty"`
+}
+
+// WithOwn is the document with what the pod's own one says of this pod alone. A pod may
+// read the pool's next document before its own, and stays cordoned or paused meanwhile.
+func (c Control) WithOwn(own Control) Control {
+	c.Cordoned, c.PodPaused = own.Cordoned, own.PodPaused
+	c.Paused = c.Paused || own.PodPaused
+	c.PodRestartToken, c.PodKillToken = own.PodRestartToken, own.PodKillToken
+	return c
 }

@@ -71,6 +71,8 @@ const (
 	ExitDrained ExitReason = "Drained"
 	// ExitGraceExceeded: its pod's grace period was over before its job was, and it was killed.
 	ExitGraceExceeded ExitReason = "GraceExceeded"
+	// ExitKilledOnRequest: a kill token changed.
+	ExitKilledOnRequest ExitReason = "KilledOnRequest"
 	// ExitKilled: a signal from elsewhere ended it.
 	ExitKilled ExitReason = "Killed"
 	// ExitCrashed: it failed, for example by a PHP fatal error (exit 255).
@@ -86,7 +88,8 @@ const (
 // the successor starts at once.
 func (r ExitReason) Intended() bool {
 	switch r {
-	case ExitMaxJobs, ExitMaxTime, ExitMemory, ExitMaxExceptions, ExitRestartRequested, ExitPaused, ExitDrained:
+	case ExitMaxJobs, ExitMaxTime, ExitMemory, ExitMaxExceptions, ExitRestartRequested, ExitPaused, ExitDrained,
+		ExitKilledOnRequest:
 		return true
 	case ExitJobTimeout, ExitOOMKilled, ExitGraceExceeded, ExitKilled, ExitCrashed, ExitConfigError, ExitCommandNotFound:
 		return false
@@ -143,6 +146,23 @@ type Status struct {
 	// RecentFailures are the last jobs of the pod that failed for good, newest first, at
 	// most 10.
 	RecentFailures []Failure `json:"recentFailures,omitempty"`
+	// KilledJobs are the jobs that kill tokens have cut short, newest first, at most
+	// MaxKilledJobs.
+	KilledJobs []KilledJob `json:"killedJobs,omitempty"`
+}
+
+// MaxKilledJobs bounds Status.KilledJobs: as many as a pod may have processes.
+const MaxKilledJobs = 64
+
+// KilledJob is a job that was cut short on request.
+type KilledJob struct {
+	// Sequence is that of the Exit of its process.
+	Sequence int64 `json:"sequence"`
+	// Class and ID are the job's where the worker prints them.
+	Class string `json:"class,omitempty"`
+	ID    string `json:"id,omitempty"`
+	// AgeSeconds is how long ago it was.
+	AgeSeconds float64 `json:"ageSeconds"`
 }
 
 // Drained tells whether the pod takes no more jobs and works on none: it obeys
@@ -187,6 +207,9 @@ type Worker struct {
 	Job *Job `json:"job,omitempty"`
 	// LastExit is the last ended process of the slot.
 	LastExit *Exit `json:"lastExit,omitempty"`
+	// RecycleDue tells that its process has reached its limit and the pod is to be
+	// replaced, until a new process starts in it.
+	RecycleDue bool `json:"recycleDue,omitempty"`
 	// NextStartSeconds is how long a crashed process's successor still waits.
 	NextStartSeconds float64 `json:"nextStartSeconds,omitempty"`
 }
@@ -268,4 +291,15 @@ type Final struct {
 	Complete bool `json:"complete"`
 	// Message is the last exit worth telling, in a sentence.
 	Message string `json:"message,omitempty"`
+	// Killed are the newest of Status.KilledJobs.
+	Killed []KilledJob `json:"killed,omitempty"`
+	// Open are jobs that were being worked on, as many as fit. While a pod ends it takes
+	// no new ones, so that they are those cut short if this is its last word.
+	Open []OpenJob `json:"open,omitempty"`
+}
+
+// OpenJob is a job that a pod worked on when it wrote its last word.
+type OpenJob struct {
+	Class string `json:"class,omitempty"`
+	ID    string `json:"id,omitempty"`
 }

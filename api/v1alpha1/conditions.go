@@ -13,7 +13,8 @@ const (
 	ConditionReconciling = "Reconciling"
 	// ConditionStalled is present when the pool will not get there without help.
 	ConditionStalled = "Stalled"
-	// ConditionPaused is true while the pool takes no jobs because spec.paused is true.
+	// ConditionPaused is true while the pool takes no jobs because spec.paused is true or
+	// spec.pausedUntil lies ahead.
 	ConditionPaused = "Paused"
 	// ConditionAgentsReporting is true when every running pod answers the operator.
 	ConditionAgentsReporting = "AgentsReporting"
@@ -55,9 +56,11 @@ const (
 	ReasonAsWanted = "AsWanted"
 	// ReasonPaused: spec.paused is true and every process has finished its job.
 	ReasonPaused = "Paused"
-	// ReasonPausing: spec.paused is true and some process still finishes its job.
+	// ReasonPausedUntil: spec.pausedUntil lies ahead and every process has finished its job.
+	ReasonPausedUntil = "PausedUntil"
+	// ReasonPausing: the pool is to be paused and some process still finishes its job.
 	ReasonPausing = "Pausing"
-	// ReasonNotPaused: spec.paused is false.
+	// ReasonNotPaused: nothing pauses the pool.
 	ReasonNotPaused = "NotPaused"
 	// ReasonStopped: spec.stopped is true, processes is 0, or the QueueApp's maxProcesses
 	// leaves none; and no pod is left.
@@ -147,8 +150,8 @@ const (
 
 // The reasons of events about a QueueWorker. They are part of the API too.
 // A process that ended for a reason worth telling is an event of that reason:
-// Memory, MaxExceptions, JobTimeout, OOMKilled, Killed, Crashed, ConfigError,
-// CommandNotFound. MemoryHigh, SlowJobs, FailuresHigh and WorkersFailing are events
+// Memory, MaxExceptions, JobTimeout, OOMKilled, Killed, KilledOnRequest, Crashed,
+// ConfigError, CommandNotFound. MemoryHigh, SlowJobs, FailuresHigh and WorkersFailing are events
 // when the condition of that name becomes true.
 const (
 	// EventPaused: the pool was paused.
@@ -161,6 +164,8 @@ const (
 	EventScaled = "Scaled"
 	// EventRestartRequested: the pool's or a pod's restartedAt annotation changed.
 	EventRestartRequested = "RestartRequested"
+	// EventJobsKilled: jobs were cut short because killAt asked for it.
+	EventJobsKilled = "JobsKilled"
 	// EventStuck: a pod is restarted because a worker takes no job although jobs wait.
 	EventStuck = "WorkerStuck"
 	// EventRecovered: MemoryHigh, SlowJobs, FailuresHigh or WorkersFailing is over.

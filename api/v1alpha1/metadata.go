@@ -24,6 +24,20 @@ const (
 	// AnnotationResumedAt on a QueueWorker ends a pause made by spec.onFailing, once per
 	// new value. The value is opaque; a timestamp is customary.
 	AnnotationResumedAt = GroupName + "/resumedAt"
+	// AnnotationRecreatedAt on a QueueWorker replaces all its pods, as a rollout does,
+	// once per new value. The value is opaque; a timestamp is customary.
+	AnnotationRecreatedAt = GroupName + "/recreatedAt"
+	// AnnotationPaused on a pod, with the value AnnotationTrue, pauses this pod alone.
+	AnnotationPaused = GroupName + "/paused"
+	// AnnotationRetire on a pod, with the value AnnotationTrue, makes it the first to
+	// go when its pool becomes smaller; if it does not, the pod is replaced.
+	AnnotationRetire = GroupName + "/retire"
+	// AnnotationTrue is the value that switches AnnotationPaused and AnnotationRetire on.
+	AnnotationTrue = "true"
+	// AnnotationKillAt on a QueueWorker kills all its processes, on a pod those of the
+	// pod: at once, in the middle of their jobs, once per new value. The value is
+	// opaque; a timestamp is customary.
+	AnnotationKillAt = GroupName + "/killAt"
 	// AnnotationControl on a pod carries the control document for its agent.
 	AnnotationControl = GroupName + "/control"
 	// AnnotationCordonedAt on a pod is when it was cordoned, as RFC 3339: a pod that is

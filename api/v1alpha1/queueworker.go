@@ -9,10 +9,24 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
+// Recycle is what is replaced when a process has reached its limit.
+//
+// +kubebuilder:validation:Enum=Process;Pod
+type Recycle string
+
+const (
+	// RecycleProcess replaces the process in its pod.
+	RecycleProcess Recycle = "Process"
+	// RecyclePod replaces the pod, its successor first.
+	RecyclePod Recycle = "Pod"
+)
+
 // QueueWorkerSpec is one pool of worker processes. Options named like a flag of
 // `artisan queue:work` have its meaning.
 //
 // +kubebuilder:validation:XValidation:rule="size(self.timeout) == 0 || size(self.sleep) == 0 || !self.timeout.matches('^([0-9]{1,5}h)?([0-9]{1,5}m)?([0-9]{1,6}s)?$') || !self.sleep.matches('^([0-9]{1,5}h)?([0-9]{1,5}m)?([0-9]{1,6}([.][0-9]{1,3})?s)?([0-9]{1,6}ms)?$') || duration(self.timeout) == duration('0s') || duration(self.sleep) < duration(self.timeout)",message="sleep must be shorter than timeout (or timeout 0s): an idle worker that sleeps as long as a job may run is killed by its own timeout",fieldPath=".sleep"
+// +kubebuilder:validation:XValidation:rule="!has(self.recycle) || self.recycle != 'Pod' || has(self.maxJobs) && self.maxJobs > 0 || has(self.maxTime) && self.maxTime != '0s'",message="recycle Pod needs maxJobs or maxTime, which say when a pod is replaced",fieldPath=".recycle"
+// +kubebuilder:validation:XValidation:rule="!has(self.maxUnavailable) || has(self.recycle) && self.recycle == 'Pod'",message="maxUnavailable is only for recycle Pod; remove it, or set recycle to Pod",fieldPath=".maxUnavailable"
 type QueueWorkerSpec struct {
 	// appName is the QueueApp in this namespace whose pods the workers run in.
 	// Default: the QueueApp named default, else the only one of the namespace;
@@ -95,6 +109,11 @@ type QueueWorkerSpec struct {
 	// +optional
 	// +kubebuilder:default=Continue
 	OnFailing OnFailing `json:"onFailing,omitempty"`
+	// pausedUntil pauses the pool until this time, as paused does, and ends by itself:
+	// an RFC 3339 time such as 2026-03-01T08:00:00Z. Default: absent, as is a time that
+	// has passed. While paused is true it changes nothing.
+	// +optional
+	PausedUntil *metav1.Time `json:"pausedUntil,omitempty"`
 
 	// timeout is how long one job may run, in whole seconds such as 60s or 1h30m, at
 	// most 24h. Default: 60s. 0s means no limit. A job's own timeout, where the
@@ -167,6 +186,21 @@ type QueueWorkerSpec struct {
 	// +kubebuilder:validation:MaxLength=16
 	// +kubebuilder:validation:XValidation:rule="self != '' && self.matches('^([0-9]{1,5}h)?([0-9]{1,5}m)?([0-9]{1,6}s)?$') && duration(self) <= duration('168h')",message="maxTime must be a duration in whole seconds such as 1h, from 0s (no limit) to 168h"
 	MaxTime *metav1.Duration `json:"maxTime,omitempty"`
+
+	// recycle says what is replaced when maxJobs or maxTime is reached: Process, the
+	// process alone, at once and in its pod; or Pod, the whole pod, after a successor is
+	// ready and its jobs are done. With Pod a process that nobody replaces is restarted
+	// in its pod at twice the limit. Default: Process.
+	// +optional
+	// +kubebuilder:default=Process
+	Recycle Recycle `json:"recycle,omitempty"`
+
+	// maxUnavailable is how many pods may be recycled at once, each with a successor
+	// beyond the number of processes wanted, 1 to 100. Default: 1. Only with recycle Pod.
+	// +optional
+	// +kubebuilder:validation:Minimum=1
+	// +kubebuilder:validation:Maximum=100
+	MaxUnavailable int32 `json:"maxUnavailable,omitempty"`
 
 	// force lets the workers run while the application is in maintenance mode.
 	// Default: false. Laravel only.

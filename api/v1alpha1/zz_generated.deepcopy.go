@@ -664,6 +664,10 @@ func (in *QueueWorkerSpec) DeepCopyInto(out *QueueWorkerSpec) {
 		*out = new(Alerts)
 		(*in).DeepCopyInto(*out)
 	}
+	if in.PausedUntil != nil {
+		in, out := &in.PausedUntil, &out.PausedUntil
+		*out = (*in).DeepCopy()
+	}
 	if in.Timeout != nil {
 		in, out := &in.Timeout, &out.Timeout
 		*out = new(v1.Duration)
