@@ -86,6 +86,7 @@ func settings(config protocol.Config, podName string) supervisor.Settings {
 		MaxTime:       time.Duration(config.MaxTimeSeconds) * time.Second,
 		MaxExceptions: int64(config.MaxExceptions),
 		Timeout:       time.Duration(config.TimeoutSeconds) * time.Second,
+		RecyclePod:    config.Recycle == protocol.RecyclePod,
 		Jitter:        config.Jitter,
 		MemoryBytes:   config.MemoryBytes,
 		RetireBytes:   config.RetireBytes,

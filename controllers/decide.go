@@ -22,7 +22,9 @@ type decision struct {
 	removal  drain.Plan
 	stuck    stuck.Output
 	controls desired.Controls
-	objects  desired.Objects
+	// cutOff are pods whose grace period is to be cut short.
+	cutOff  []*corev1.Pod
+	objects desired.Objects
 }
 
 // decide is a pure function of what was observed and of the size decided on.
@@ -37,6 +39,7 @@ func decide(o *observation, s sizing, agentImage string) decision {
 		Live:      ownConfigMap(o),
 		Pods:      controlledPods(o, d.removal),
 	})
+	d.cutOff = cutOff(o, d.controls)
 	objects, problem := desired.Build(desired.Input{
 		Worker:     o.worker,
 		App:        o.app,
@@ -71,7 +74,9 @@ func controlledPods(o *observation, removal drain.Plan) []desired.ControlledPod 
 		cordoned := isCordoned(pod)
 		controlled := desired.ControlledPod{
 			Name:         pod.Name,
-			RestartToken: pod.Annotations[v1alpha1.AnnotationRestartedAt],
+			RestartToken: desired.Token(pod, v1alpha1.AnnotationRestartedAt),
+			KillToken:    desired.Token(pod, v1alpha1.AnnotationKillAt),
+			Paused:       isPausedAlone(pod),
 			Cordoned:     (cordoned || slices.Contains(removal.Cordon, pod.Name)) && !slices.Contains(removal.Uncordon, pod.Name),
 			Document:     pod.Annotations[v1alpha1.AnnotationControl],
 		}

@@ -26,6 +26,11 @@ const silenceMargin = 30 * time.Second
 // removal plans how the pool gets from the pods it has to those it is meant to have.
 func removal(o *observation, pods int32) drain.Plan {
 	live := o.deployment
+	if live != nil && o.worker.Spec.Stopped {
+		if plan := killed(o); plan != nil {
+			return *plan
+		}
+	}
 	if live == nil || o.worker.Spec.Stopped {
 		// Stopped means no pods at all, now: each finishes its jobs within its grace period.
 		return drain.Plan{Replicas: pods, Reason: drain.Settled}
@@ -112,6 +117,11 @@ func drainPod(pod *corev1.Pod, report collector.PodReport) drain.Pod {
 // isCordoned tells whether a pod's control document says that it takes no more jobs.
 func isCordoned(pod *corev1.Pod) bool {
 	return desired.ReadControl(pod.Annotations[v1alpha1.AnnotationControl]).Cordoned
+}
+
+// isPausedAlone tells whether a pod is paused by an annotation of its own.
+func isPausedAlone(pod *corev1.Pod) bool {
+	return pod.Annotations[v1alpha1.AnnotationPaused] == v1alpha1.AnnotationTrue
 }
 
 // isRunning tells whether a pod's phase is Running.

@@ -46,6 +46,8 @@ type poolMemory struct {
 	deploymentVersion string
 	// foreign is who wrote the Deployment's replicas last, besides the operator.
 	foreign foreignScaler
+	// kill is the last kill that was asked for.
+	kill killAsked
 }
 
 // past is what a decision goes by besides what is observed.
@@ -75,6 +77,8 @@ func (m *poolMemory) recall(o *observation) {
 	o.past = m.past
 	m.foreign.see(o)
 	o.foreign = m.foreign
+	m.kill.see(o)
+	o.killAsked = m.kill
 }
 
 // sizeBefore is a pool's size as an earlier operator left it.

@@ -53,9 +53,10 @@ type observation struct {
 	taken  int32
 	// written are the last writes to the pool's pods.
 	written map[types.UID]podWrite
-	// past and foreign are what the operator remembers of the pool.
-	past    past
-	foreign foreignScaler
+	// past, foreign and killAsked are what the operator remembers of the pool.
+	past      past
+	foreign   foreignScaler
+	killAsked killAsked
 }
 
 // observe reads all that concerns a QueueWorker; nil if it is gone or going.

@@ -5,6 +5,7 @@ package controllers
 
 import (
 	"context"
+	"slices"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -53,19 +54,27 @@ func (r *QueueWorkerReconciler) podHandler() handler.EventHandler {
 	}
 }
 
+// heededAnnotations are those of a pod whose change a reconcile goes by.
+var heededAnnotations = []string{
+	v1alpha1.AnnotationRestartedAt, v1alpha1.AnnotationKillAt, v1alpha1.AnnotationPaused, v1alpha1.AnnotationRetire,
+	corev1.PodDeletionCost,
+}
+
+// keptAnnotations are all that is kept of a pod's annotations.
+var keptAnnotations = slices.Concat(heededAnnotations, []string{v1alpha1.AnnotationControl, v1alpha1.AnnotationCordonedAt})
+
 // podChanged tells whether anything changed that a reconcile goes by. The control
 // annotation is the operator's own, so its change is none; a deletion cost has to be
 // seen on the pod before the pool becomes smaller.
 func podChanged(before, after *corev1.Pod) bool {
 	return before.DeletionTimestamp.IsZero() != after.DeletionTimestamp.IsZero() ||
-		before.Annotations[v1alpha1.AnnotationRestartedAt] != after.Annotations[v1alpha1.AnnotationRestartedAt] ||
-		before.Annotations[corev1.PodDeletionCost] != after.Annotations[corev1.PodDeletionCost] ||
+		slices.ContainsFunc(heededAnnotations, func(key string) bool { return before.Annotations[key] != after.Annotations[key] }) ||
 		!equality.Semantic.DeepEqual(before.Status, after.Status)
 }
 
 // recordEnd keeps the last word of a pod.
 func (r *QueueWorkerReconciler) recordEnd(ctx context.Context, pod *corev1.Pod) {
-	ended := collector.Ended{UID: pod.UID, Name: pod.Name}
+	ended := collector.Ended{UID: pod.UID, Name: pod.Name, CutShort: cutShort(pod)}
 	if container := status.WorkerStatus(pod); container != nil {
 		ended.Started = hasStarted(container)
 		ended.Final = finalOf(container)
@@ -112,8 +121,7 @@ func SlimPod(object any) (any, error) {
 		return object, nil
 	}
 	pod.ManagedFields = nil
-	pod.Annotations = keep(pod.Annotations, v1alpha1.AnnotationControl, v1alpha1.AnnotationRestartedAt,
-		v1alpha1.AnnotationCordonedAt, corev1.PodDeletionCost)
+	pod.Annotations = keep(pod.Annotations, keptAnnotations...)
 	containers := make([]corev1.Container, 0, len(pod.Spec.Containers))
 	for i := range pod.Spec.Containers {
 		containers = append(containers, corev1.Container{Name: pod.Spec.Containers[i].Name, Ports: pod.Spec.Containers[i].Ports})

@@ -6,12 +6,14 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"math"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -69,7 +71,8 @@ func (r *QueueWorkerReconciler) report(ctx context.Context, o *observation, d de
 		}
 	}
 	r.tellExits(o, d, in, memory)
-	return sooner(out.Recheck, wait, retryAfter(a), d.sizing.recheck, d.removal.Recheck, d.stuck.Recheck, o.foreign.left(o.now), hearing(o, d)), nil
+	return sooner(out.Recheck, wait, retryAfter(a), d.sizing.recheck, d.removal.Recheck, d.stuck.Recheck,
+		desired.PauseLeft(o.worker, o.now), o.foreign.left(o.now), hearing(o, d)), nil
 }
 
 // write writes the status and the events of its change. It is not written where
@@ -129,7 +132,11 @@ func awaitsReports(in status.Input) bool {
 
 // tellExits emits the events of ended processes and of a restart that was asked for.
 func (r *QueueWorkerReconciler) tellExits(o *observation, d decision, in status.Input, memory *poolMemory) {
+	r.emit(o.worker, status.JobsKilled(in, memory.told))
 	exits, told := status.Exits(in.Pods, memory.told)
+	for _, ended := range in.Ended {
+		told[ended.UID] = math.MaxInt64 // its jobs were told of too
+	}
 	memory.told = told
 	r.emit(o.worker, exits)
 	if d.controls.Restart {
@@ -142,7 +149,11 @@ func (r *QueueWorkerReconciler) tellExits(o *observation, d decision, in status.
 
 func (r *QueueWorkerReconciler) emit(worker *v1alpha1.QueueWorker, events []status.Event) {
 	for _, event := range events {
-		r.Recorder.Eventf(worker, nil, event.Type, event.Reason, event.Action, "%s", event.Note)
+		var related runtime.Object
+		if event.Related != nil {
+			related = event.Related
+		}
+		r.Recorder.Eventf(worker, related, event.Type, event.Reason, event.Action, "%s", event.Note)
 	}
 }
 
@@ -218,8 +229,13 @@ func endedPods(o *observation) []status.EndedPod {
 			continue
 		}
 		pod := status.EndedPod{UID: ended.UID, Name: ended.Name, Counters: ended.LastPulled, Started: ended.Started}
+		pod.Tracked = ended.Tracked
 		if ended.Final != nil {
 			pod.Counters, pod.Complete = &ended.Final.Counters, ended.Final.Complete
+			pod.Killed = ended.Final.Killed
+			if ended.CutShort && !ended.Final.Complete {
+				pod.Open = ended.Final.Open
+			}
 		}
 		out = append(out, pod)
 	}

@@ -70,18 +70,28 @@ func blank(content []byte) bool {
 type Reader struct {
 	dir  string
 	held Found
+	// own is the pod's own document as last read.
+	own *protocol.Control
 }
 
 // NewReader returns a reader of dir.
 func NewReader(dir string) *Reader { return &Reader{dir: dir} }
 
 // Read reads both documents and returns the one to obey, nil before the first,
-// with an error for each that could not be read.
+// with an error for each that could not be read. What is the pod's own is taken from its
+// own document also where the pool's is newer.
 func (r *Reader) Read() (*protocol.Control, error) {
 	pool, poolErr := load(filepath.Join(r.dir, protocol.ControlFile))
 	own, ownErr := load(filepath.Join(r.dir, protocol.ControlPodFile))
 	r.held = Choose(r.held, Found{Document: pool})
 	r.held = Choose(r.held, Found{Document: own, Own: true})
+	if own != nil {
+		r.own = own
+	}
+	if r.own != nil && !r.held.Own {
+		document := r.held.Document.WithOwn(*r.own)
+		return &document, errors.Join(poolErr, ownErr)
+	}
 	return r.held.Document, errors.Join(poolErr, ownErr)
 }
 

@@ -91,6 +91,52 @@ func TestReaderBoundsAndReportsWhatItReads(t *testing.T) {
 	}
 }
 
+// What a pod is told alone stays in force while the pool's document is newer than its own.
+func TestReaderKeepsWhatIsThePodsOwn(t *testing.T) {
+	tests := map[string]struct {
+		pool, own string
+		want      protocol.Control
+	}{
+		"cordoned": {
+			pool: `{"revision":5}`, own: `{"revision":4,"cordoned":true}`,
+			want: protocol.Control{Revision: 5, Cordoned: true},
+		},
+		"paused alone": {
+			pool: `{"revision":5}`, own: `{"revision":4,"paused":true,"podPaused":true}`,
+			want: protocol.Control{Revision: 5, Paused: true, PodPaused: true},
+		},
+		"paused with the pool, which is resumed": {
+			pool: `{"revision":5}`, own: `{"revision":4,"paused":true}`,
+			want: protocol.Control{Revision: 5},
+		},
+		"tokens": {
+			pool: `{"revision":5,"killToken":"k"}`, own: `{"revision":4,"podRestartToken":"r","podKillToken":"p"}`,
+			want: protocol.Control{Revision: 5, KillToken: "k", PodRestartToken: "r", PodKillToken: "p"},
+		},
+		"the newer own one says it itself": {
+			pool: `{"revision":4,"paused":true}`, own: `{"revision":5}`,
+			want: protocol.Control{Revision: 5},
+		},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			for file, content := range map[string]string{protocol.ControlFile: tc.pool, protocol.ControlPodFile: tc.own} {
+				if err := os.WriteFile(filepath.Join(dir, file), []byte(content), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			got, err := control.NewReader(dir).Read()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tc.want, *got); diff != "" {
+				t.Errorf("obeyed is another document (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
 // TestWatchHearsTheKubeletsSwap: the kubelet renames a link to a new directory.
 func TestWatchHearsTheKubeletsSwap(t *testing.T) {
 	dir := t.TempDir()

@@ -76,7 +76,7 @@ func options(config protocol.Config, facts Facts, maxTime time.Duration) []optio
 		{name: "backoff", value: join(config.BackoffSeconds), wanted: delay != "", basic: true},
 		// Before Laravel 8 the first wait served for every retry.
 		{name: "delay", value: delay, wanted: delay != "" && facts.Known && !facts.Has("backoff")},
-		{name: "max-jobs", value: strconv.FormatInt(int64(config.MaxJobs), 10), wanted: config.MaxJobs > 0, basic: true},
+		{name: "max-jobs", value: strconv.FormatInt(int64(config.MaxJobs), 10), wanted: config.MaxJobs > 0 && config.Recycle != protocol.RecyclePod, basic: true},
 		{name: "max-time", value: strconv.FormatInt(int64(maxTime/time.Second), 10), wanted: maxTime > 0, basic: true},
 		{name: "rest", value: seconds(config.RestMilliseconds), wanted: config.RestMilliseconds > 0},
 		{name: "force", wanted: config.Force, basic: true},

@@ -142,9 +142,16 @@ func (k *Keeper) write(state *supervisor.State) error {
 
 // Final makes the last word of a state.
 func Final(state *supervisor.State, complete bool) protocol.Final {
-	return protocol.Final{
+	final := protocol.Final{
 		Version: protocol.Version, Counters: state.Counters, Complete: complete, Message: state.Trouble,
+		Killed: killedJobs(state, protocol.MaxKilledJobs),
 	}
+	for i := range state.Slots {
+		if job := state.Slots[i].Process.Open; job != nil {
+			final.Open = append(final.Open, protocol.OpenJob{Class: job.Class, ID: job.ID})
+		}
+	}
+	return final
 }
 
 // WriteFinal writes a last word to the termination message.
@@ -189,14 +196,24 @@ func (f *finalWord) write(final protocol.Final) error {
 	return nil
 }
 
-// encodeFinal keeps the message short enough for the whole to fit.
+// encodeFinal keeps what is not a count short enough for the whole to fit: the message
+// first, then the names of jobs.
 func encodeFinal(final protocol.Final) ([]byte, error) {
 	for {
 		content, err := json.Marshal(final)
-		if err != nil || len(content) <= protocol.MaxFinalBytes || final.Message == "" {
+		if err != nil || len(content) <= protocol.MaxFinalBytes {
 			return content, err
 		}
-		final.Message = halve(final.Message)
+		switch {
+		case final.Message != "":
+			final.Message = halve(final.Message)
+		case len(final.Killed) > 0:
+			final.Killed = final.Killed[:len(final.Killed)/2]
+		case len(final.Open) > 0:
+			final.Open = final.Open[:len(final.Open)/2]
+		default:
+			return content, nil
+		}
 	}
 }
 

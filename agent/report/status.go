@@ -47,7 +47,20 @@ func Status(in Input) protocol.Status {
 	for i := range s.RecentFailures {
 		status.RecentFailures = append(status.RecentFailures, failure(&s.RecentFailures[i], in.Now))
 	}
+	status.KilledJobs = killedJobs(s, protocol.MaxKilledJobs)
+	for i := range status.KilledJobs {
+		status.KilledJobs[i].AgeSeconds = seconds(in.Now.Sub(s.KilledJobs[i].At))
+	}
 	return status
+}
+
+// killedJobs are the newest jobs cut short on request.
+func killedJobs(s *supervisor.State, most int) []protocol.KilledJob {
+	var out []protocol.KilledJob
+	for i := range s.KilledJobs[:min(len(s.KilledJobs), most)] {
+		out = append(out, s.KilledJobs[i].KilledJob)
+	}
+	return out
 }
 
 func failure(f *supervisor.Failure, now time.Time) protocol.Failure {
@@ -76,6 +89,7 @@ func worker(s *supervisor.State, number int, now time.Time) protocol.Worker {
 	out := protocol.Worker{
 		Slot: int32(number), PID: int32(p.PID), State: workerState(s, slot, now),
 		Processed: slot.Processed, Failed: slot.Failed, FailuresInARow: p.FailuresInARow,
+		RecycleDue:  slot.RecycleDue,
 		MemoryBytes: p.Memory, CPUSeconds: seconds(slot.CPU + p.CPU), CPUCores: round(p.Cores),
 	}
 	if slot.Running() {

@@ -148,6 +148,9 @@ func byAgent(e Ending) (protocol.ExitReason, string) {
 		return e.Killed, fmt.Sprintf("It was killed at %s of its own, because the container used %s of its memory limit of %s%s.",
 			mebibytes(e.Memory), mebibytes(e.Pressure.Used), mebibytes(e.Pressure.Limit), during(e))
 	}
+	if e.Killed == protocol.ExitKilledOnRequest {
+		return e.Killed, "It was killed on request (killAt)" + during(e) + "."
+	}
 	return e.Killed, "The pod's grace period was over before it had ended" + during(e) + ", and it was killed."
 }
 
@@ -157,6 +160,7 @@ func byItself(e Ending) (protocol.ExitReason, string) {
 	switch {
 	case e.Asked != "":
 		return e.Asked, asked(e)
+	case e.Settings.RecyclePod: // it knows of no limit
 	case most > 0 && e.Jobs >= most:
 		return protocol.ExitMaxJobs, fmt.Sprintf("It ended after %d jobs, as maxJobs asks.", e.Jobs)
 	case e.MaxTime > 0 && e.Uptime >= e.MaxTime:
@@ -216,4 +220,12 @@ func asked(e Ending) string {
 			mebibytes(e.Memory), mebibytes(e.Settings.RetireBytes)),
 	}
 	return messages[e.Asked]
+}
+
+// limitAsks ends a sentence with the limit that a process has reached.
+func limitAsks(e Ending, limit string) string {
+	if e.Settings.RecyclePod {
+		return "twice " + limit + ", because its pod had not been replaced by then."
+	}
+	return "as " + limit + " asks."
 }

@@ -77,6 +77,9 @@ func (s *step) start(number int) {
 		limit = most
 	}
 	slot.Process = Process{MaxTime: limit}
+	if s.recyclesByTime() {
+		limit = 0 // the agent's to keep
+	}
 	s.do(Start{Slot: number, MaxTime: limit})
 }
 
@@ -86,6 +89,7 @@ func (s *step) tend(slot *Slot, wanted bool) {
 	if p.Finished > 0 || s.now.Sub(p.StartedAt) >= healthyAfter {
 		slot.Healthy = true
 	}
+	slot.RecycleDue = slot.RecycleDue || s.recycleDue(p)
 	if wanted && !p.signalled && (p.Retiring == protocol.ExitPaused || p.Retiring == protocol.ExitDrained) {
 		p.Retiring = "" // resumed or un-cordoned before it noticed
 	}
@@ -117,6 +121,35 @@ func (s *step) restartDue(p *Process) bool {
 	return !s.restartAt.IsZero() && !s.now.Before(s.restartAt) && !p.StartedAt.After(s.restartAsked)
 }
 
+// inPlace is at how many times the limit of a process it is replaced in its pod, where
+// the pod should have been.
+const inPlace = 2
+
+// recyclesByTime tells whether pods are replaced for the age of their processes. One that
+// cannot be asked to end has to end by itself.
+func (s *State) recyclesByTime() bool { return s.Settings.RecyclePod && s.Facts.LifeLimit == 0 }
+
+// recycleDue tells whether a process has reached the limit at which its pod is to be
+// replaced.
+func (s *step) recycleDue(p *Process) bool {
+	set := &s.Settings
+	return set.RecyclePod && set.MaxJobs > 0 && p.Jobs >= set.MaxJobs ||
+		s.recyclesByTime() && p.MaxTime > 0 && s.now.Sub(p.StartedAt) >= p.MaxTime
+}
+
+// overdue tells which limit a process has outlived twice though its pod was to be
+// replaced.
+func (s *step) overdue(p *Process) protocol.ExitReason {
+	set := &s.Settings
+	switch {
+	case set.MaxJobs > 0 && p.Jobs >= inPlace*set.MaxJobs:
+		return protocol.ExitMaxJobs
+	case s.recyclesByTime() && p.MaxTime > 0 && s.now.Sub(p.StartedAt) >= inPlace*p.MaxTime:
+		return protocol.ExitMaxTime
+	}
+	return ""
+}
+
 // outgrown tells which limit a process has reached of those the agent keeps.
 func (s *step) outgrown(p *Process) protocol.ExitReason {
 	set := &s.Settings
@@ -125,6 +158,8 @@ func (s *step) outgrown(p *Process) protocol.ExitReason {
 		return protocol.ExitMemory
 	case set.MaxExceptions > 0 && p.FailuresInARow >= set.MaxExceptions:
 		return protocol.ExitMaxExceptions
+	case set.RecyclePod:
+		return s.overdue(p)
 	case !s.Facts.OwnMaxJobs && set.MaxJobs > 0 && p.Jobs >= set.MaxJobs:
 		return protocol.ExitMaxJobs
 	case !s.Facts.OwnMaxTime && p.MaxTime > 0 && s.now.Sub(p.StartedAt) >= p.MaxTime:
@@ -191,7 +226,13 @@ func (s *State) wakeFor(slot *Slot, next *earliest) {
 		next.consider(p.StartedAt.Add(healthyAfter))
 	}
 	next.consider(s.timeoutAt(p))
-	if p.Retiring == "" && !s.Facts.OwnMaxTime && p.MaxTime > 0 {
+	switch {
+	case p.Retiring != "" || p.MaxTime == 0:
+	case s.recyclesByTime() && !slot.RecycleDue:
+		next.consider(p.StartedAt.Add(p.MaxTime))
+	case s.recyclesByTime():
+		next.consider(p.StartedAt.Add(inPlace * p.MaxTime))
+	case !s.Facts.OwnMaxTime:
 		next.consider(p.StartedAt.Add(p.MaxTime))
 	}
 }

@@ -23,6 +23,10 @@ type Settings struct {
 	// means never.
 	MaxExceptions int64
 	Timeout       time.Duration
+	// RecyclePod tells that the pod is to be replaced when a process has reached MaxJobs
+	// or MaxTime, of which the worker is not told. The agent replaces a process that
+	// has reached twice as much.
+	RecyclePod bool
 	// Jitter takes up to 10 % off MaxTime, another share for each process.
 	Jitter bool
 	// MemoryBytes is what a worker holds itself to, RetireBytes where the agent
@@ -69,6 +73,8 @@ type State struct {
 	// Changes grows whenever Counters or Sequence do.
 	Changes     int64
 	RecentExits []Exit // newest first
+	// KilledJobs are the jobs cut short on request, newest first.
+	KilledJobs []KilledJob
 	// RecentFailures are the last jobs that failed for good, newest first.
 	RecentFailures []Failure
 	// Trouble is the message of the last exit that was not intended.
@@ -81,6 +87,8 @@ type State struct {
 
 	restartToken    string
 	podRestartToken string
+	killToken       string
+	podKillToken    string
 	restartAsked    time.Time // processes older than this are replaced ...
 	restartAt       time.Time // ... from this time on; zero when none are
 
@@ -107,6 +115,12 @@ type Exit struct {
 	At time.Time
 }
 
+// KilledJob is a job cut short on request, and when it was.
+type KilledJob struct {
+	protocol.KilledJob
+	At time.Time
+}
+
 // Slot is the place of one process.
 type Slot struct {
 	Process Process // PID 0 while none runs
@@ -116,6 +130,10 @@ type Slot struct {
 	// next process may start.
 	Crashes int
 	RetryAt time.Time
+
+	// RecycleDue tells that its last process has reached the limit at which its pod is
+	// replaced.
+	RecycleDue bool
 
 	Processed, Failed int64
 	CPU               time.Duration // of the processes that have ended

@@ -53,6 +53,7 @@ func (Terminate) apply(s *step) {
 		return // a second signal changes nothing
 	}
 	s.Terminating = true
+	s.Changes++ // so that the last word tells which jobs are open
 	s.Deadline = s.now.Add(max(s.Settings.Grace-killMargin, 0))
 }
 
@@ -65,6 +66,11 @@ func (e ControlRead) apply(s *step) {
 	s.Control = e.Document
 	pool := changed(&s.restartToken, e.Document.RestartToken)
 	own := changed(&s.podRestartToken, e.Document.PodRestartToken)
+	killPool := changed(&s.killToken, e.Document.KillToken)
+	killOwn := changed(&s.podKillToken, e.Document.PodKillToken)
+	if !first && (killPool || killOwn) {
+		s.killOnRequest()
+	}
 	switch {
 	case first:
 	case own:
@@ -72,6 +78,15 @@ func (e ControlRead) apply(s *step) {
 	case pool:
 		spread := time.Duration(e.Document.RestartSpreadSeconds) * time.Second
 		s.restartAsked, s.restartAt = s.now, s.now.Add(share(max(spread, 0), s.Settings.PodName, 0, 0))
+	}
+}
+
+// killOnRequest kills every process there is, whatever it does.
+func (s *step) killOnRequest() {
+	for i := range s.Slots {
+		if slot := &s.Slots[i]; slot.Running() && slot.Process.Killed == "" {
+			s.kill(slot, protocol.ExitKilledOnRequest)
+		}
 	}
 }
 
@@ -105,7 +120,7 @@ func (Wrapped) apply(s *step) { s.Facts.ShellWrapped = true }
 
 func (e Started) apply(s *step) {
 	slot := &s.Slots[e.Slot]
-	slot.starting = false
+	slot.starting, slot.RecycleDue = false, false
 	slot.Process = Process{PID: e.PID, StartedAt: s.now, MaxTime: slot.Process.MaxTime}
 }
 
@@ -251,6 +266,9 @@ func (s *step) ended(number int, ending Ending, cpu time.Duration) {
 		UptimeSeconds: ending.Uptime.Seconds(), JobClass: verdict.JobClass,
 	}}
 	slot.LastExit = &exit
+	if verdict.Reason == protocol.ExitKilledOnRequest && ending.Open != nil {
+		s.remember(exit, ending.Open)
+	}
 	s.RecentExits = slices.Concat([]Exit{exit}, s.RecentExits[:min(len(s.RecentExits), recentExits-1)])
 	slot.CPU += max(cpu, p.CPU)
 	s.backOff(slot, verdict, ending)
@@ -260,9 +278,16 @@ func (s *step) ended(number int, ending Ending, cpu time.Duration) {
 	}
 }
 
+// remember notes the job that a kill has cut short.
+func (s *step) remember(exit Exit, job *dialect.Job) {
+	killed := KilledJob{At: exit.At, KilledJob: protocol.KilledJob{Sequence: exit.Sequence, Class: job.Class, ID: job.ID}}
+	s.KilledJobs = slices.Concat([]KilledJob{killed}, s.KilledJobs[:min(len(s.KilledJobs), protocol.MaxKilledJobs-1)])
+}
+
 func (s *step) backOff(slot *Slot, verdict Verdict, ending Ending) {
 	// Ending at once without a job is no life, whatever the exit code.
-	early := ending.Asked == "" && slot.Process.Finished == 0 && ending.Uptime < healthyAfter
+	early := ending.Asked == "" && ending.Killed != protocol.ExitKilledOnRequest &&
+		slot.Process.Finished == 0 && ending.Uptime < healthyAfter
 	if verdict.Reason.Intended() && !early {
 		slot.RetryAt = time.Time{}
 		return

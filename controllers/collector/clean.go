@@ -65,6 +65,7 @@ func cleanStatus(s *protocol.Status) error {
 		r.Version = cleanText(r.Version, maxVersion)
 	}
 	s.RecentExits = cleanExits(s.RecentExits)
+	s.KilledJobs = cleanKilled(s.KilledJobs)
 	s.RecentFailures = cleanFailures(s.RecentFailures)
 	return nil
 }
@@ -175,6 +176,21 @@ func cleanFailures(failures []protocol.Failure) []protocol.Failure {
 	return slices.Clip(kept[:min(len(kept), maxFailures)])
 }
 
+// cleanKilled returns those of the jobs cut short on request that can be true, bounded
+// and safe to show.
+func cleanKilled(jobs []protocol.KilledJob) []protocol.KilledJob {
+	kept := jobs[:0]
+	for _, job := range jobs {
+		if job.Sequence < 1 || job.Sequence > maxCount {
+			continue
+		}
+		job.Class, job.ID = cleanText(job.Class, maxClass), cleanText(job.ID, maxJobID)
+		job.AgeSeconds = within(job.AgeSeconds, maxSeconds)
+		kept = append(kept, job)
+	}
+	return slices.Clip(kept[:min(len(kept), protocol.MaxKilledJobs)])
+}
+
 // cleanExit tells whether an exit can be true and makes it safe to show.
 func cleanExit(e *protocol.Exit) bool {
 	if !knownReason(e.Reason) || e.Sequence < 1 || e.Sequence > maxCount || e.Slot < 0 || e.Slot >= maxSlots {
@@ -215,7 +231,7 @@ func knownReason(r protocol.ExitReason) bool {
 	switch r {
 	case protocol.ExitMaxJobs, protocol.ExitMaxTime, protocol.ExitMemory, protocol.ExitMaxExceptions, protocol.ExitJobTimeout,
 		protocol.ExitOOMKilled, protocol.ExitRestartRequested, protocol.ExitPaused, protocol.ExitDrained,
-		protocol.ExitGraceExceeded, protocol.ExitKilled, protocol.ExitCrashed, protocol.ExitConfigError,
+		protocol.ExitGraceExceeded, protocol.ExitKilledOnRequest, protocol.ExitKilled, protocol.ExitCrashed, protocol.ExitConfigError,
 		protocol.ExitCommandNotFound:
 		return true
 	}

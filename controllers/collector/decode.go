@@ -37,6 +37,12 @@ func ParseFinal(message string) (*protocol.Final, error) {
 		return nil, fmt.Errorf("the termination message %w", err)
 	}
 	final.Message = cleanText(final.Message, maxMessage)
+	final.Killed = cleanKilled(final.Killed)
+	final.Open = final.Open[:min(len(final.Open), protocol.MaxKilledJobs)]
+	for i := range final.Open {
+		job := &final.Open[i]
+		job.Class, job.ID = cleanText(job.Class, maxClass), cleanText(job.ID, maxJobID)
+	}
 	return final, nil
 }
 

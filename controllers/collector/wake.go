@@ -23,7 +23,25 @@ func notable(prev, next *protocol.Status) bool {
 		!sameRuntime(prev.Runtime, next.Runtime) ||
 		inState(prev, protocol.WorkerBackingOff) != inState(next, protocol.WorkerBackingOff) ||
 		(inState(prev, protocol.WorkerRetiring) > 0) != (inState(next, protocol.WorkerRetiring) > 0) ||
-		failedAnew(prev, next)
+		recycleDue(prev) != recycleDue(next) ||
+		failedAnew(prev, next) ||
+		killedAnew(prev, next)
+}
+
+// recycleDue counts the slots whose pod is to be replaced.
+func recycleDue(s *protocol.Status) int {
+	n := 0
+	for i := range s.Workers {
+		if s.Workers[i].RecycleDue {
+			n++
+		}
+	}
+	return n
+}
+
+// killedAnew tells whether a process was killed on request since prev.
+func killedAnew(prev, next *protocol.Status) bool {
+	return next.Counters.Exits[protocol.ExitKilledOnRequest] > prev.Counters.Exits[protocol.ExitKilledOnRequest]
 }
 
 // moved tells whether a process or a job began or ended between two reports. Ages,

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 
 	"queueworker.dev/queueworker/api/protocol"
@@ -23,6 +24,10 @@ type ControlledPod struct {
 	Name string
 	// RestartToken is the pod's own restartedAt annotation.
 	RestartToken string
+	// KillToken is the pod's own killAt annotation.
+	KillToken string
+	// Paused is whether the pod is paused alone.
+	Paused bool
 	// Cordoned is whether the pod shall take no more jobs.
 	Cordoned bool
 	// Document is the pod's control annotation as it is now; empty if there is none.
@@ -43,7 +48,7 @@ type ControlInput struct {
 	Processes int32
 	// Live is the ConfigMap with the pool's document; nil if there is none.
 	Live *corev1.ConfigMap
-	// Pods are the pool's pods that are not being removed.
+	// Pods are the pool's pods, those that have ended left out.
 	Pods []ControlledPod
 }
 
@@ -67,7 +72,7 @@ type Controls struct {
 // itself makes the kubelet deliver it at once. So every pod is written to when
 // the pool's document changes, and later those that report an older revision.
 func Control(in ControlInput) Controls {
-	live := ReadControl(liveDocument(in.Live))
+	live := PoolControl(in.Live)
 	pods := make([]protocol.Control, len(in.Pods))
 	highest := live.Revision
 	for i, pod := range in.Pods {
@@ -81,9 +86,13 @@ func Control(in ControlInput) Controls {
 		// The spread belongs to the restart that was asked for, not to the pool's size since.
 		pool.RestartSpreadSeconds = live.RestartSpreadSeconds
 	}
+	pool.KillRevision = live.KillRevision
 	changed := pool != live || live.Revision == 0
 	if changed {
 		pool.Revision = highest + 1
+	}
+	if changed && live.Revision != 0 && pool.KillToken != "" && pool.KillToken != live.KillToken {
+		pool.KillRevision = pool.Revision
 	}
 
 	out := Controls{
@@ -102,8 +111,10 @@ func Control(in ControlInput) Controls {
 
 // podControl is the document of one pod, and whether to write it.
 func podControl(pool, own protocol.Control, pod ControlledPod, changed bool) (string, bool) {
-	want := pool
-	want.PodRestartToken, want.Cordoned = pod.RestartToken, pod.Cordoned
+	want := pool.WithOwn(protocol.Control{
+		Cordoned: pod.Cordoned, PodPaused: pod.Paused, PodRestartToken: pod.RestartToken, PodKillToken: pod.KillToken,
+	})
+	want.KillRevision = max(pool.KillRevision, own.KillRevision)
 	want.Revision = own.Revision
 	overdue := pod.Overdue && pod.Reported < own.Revision
 	if want == own && own.Revision >= pool.Revision && !overdue {
@@ -111,11 +122,14 @@ func podControl(pool, own protocol.Control, pod ControlledPod, changed bool) (st
 	}
 	want.Revision = pool.Revision
 	ofItsOwn := overdue || differsByItself(want, own)
+	if !changed && ofItsOwn {
+		want.Revision = max(pool.Revision, own.Revision, pod.Reported) + 1
+	}
+	if want.PodKillToken != "" && want.PodKillToken != own.PodKillToken {
+		want.KillRevision = want.Revision
+	}
 	if changed {
 		return encodeControl(want), true
-	}
-	if ofItsOwn {
-		want.Revision = max(pool.Revision, own.Revision, pod.Reported) + 1
 	}
 	behind := pod.Reported != 0 && pod.Reported < pool.Revision
 	// Without one of its own the pod read the pool's document when it started.
@@ -124,19 +138,34 @@ func podControl(pool, own protocol.Control, pod ControlledPod, changed bool) (st
 
 // differsByItself tells whether two documents of a pod differ in what is its own.
 func differsByItself(a, b protocol.Control) bool {
-	return a.PodRestartToken != b.PodRestartToken || a.Cordoned != b.Cordoned
+	return a.PodRestartToken != b.PodRestartToken || a.PodKillToken != b.PodKillToken ||
+		a.Cordoned != b.Cordoned || a.PodPaused != b.PodPaused
 }
 
 // poolControl is the content of the pool's document, without its revision.
 func poolControl(in ControlInput) protocol.Control {
 	control := protocol.Control{
 		Paused:       PausedBy(in.Worker, in.Now) != "",
-		RestartToken: in.Worker.Annotations[v1alpha1.AnnotationRestartedAt],
+		RestartToken: Token(in.Worker, v1alpha1.AnnotationRestartedAt),
+		KillToken:    Token(in.Worker, v1alpha1.AnnotationKillAt),
 	}
 	if control.RestartToken != "" && Pods(in.Processes, &in.Worker.Spec) > 1 {
 		control.RestartSpreadSeconds = min(maxRestartSpread, in.Processes)
 	}
 	return control
+}
+
+// maxToken bounds what is passed on of an annotation with a token, in bytes: several have
+// to fit into a document.
+const maxToken = 1024
+
+// Token is the token in an annotation of an object; of one that is too long, its hash.
+func Token(object metav1.Object, annotation string) string {
+	token := object.GetAnnotations()[annotation]
+	if len(token) > maxToken {
+		return hashOf(token)
+	}
+	return token
 }
 
 func controlConfigMap(worker *v1alpha1.QueueWorker, control protocol.Control) *corev1ac.ConfigMapApplyConfiguration {
@@ -145,6 +174,9 @@ func controlConfigMap(worker *v1alpha1.QueueWorker, control protocol.Control) *c
 		WithOwnerReferences(owner(worker)).
 		WithData(map[string]string{protocol.ControlFile: encodeControl(control)})
 }
+
+// PoolControl is the pool's document as it is.
+func PoolControl(live *corev1.ConfigMap) protocol.Control { return ReadControl(liveDocument(live)) }
 
 func liveDocument(live *corev1.ConfigMap) string {
 	if live == nil {

@@ -11,14 +11,24 @@ import (
 
 // PausedBy is why a pool is to take no jobs now, as a reason of its condition Paused;
 // empty if it is to take some.
-func PausedBy(worker *v1alpha1.QueueWorker, _ time.Time) string {
+func PausedBy(worker *v1alpha1.QueueWorker, now time.Time) string {
 	switch {
 	case worker.Spec.Paused:
 		return v1alpha1.ReasonPaused
 	case pausedByFailing(worker):
 		return v1alpha1.ReasonPausedByFailing
+	case PauseLeft(worker, now) > 0:
+		return v1alpha1.ReasonPausedUntil
 	}
 	return ""
+}
+
+// PauseLeft is how long spec.pausedUntil still lies ahead; 0 if it does not.
+func PauseLeft(worker *v1alpha1.QueueWorker, now time.Time) time.Duration {
+	if until := worker.Spec.PausedUntil; until != nil {
+		return max(0, until.Sub(now))
+	}
+	return 0
 }
 
 // pausedByFailing tells whether a pause made by spec.onFailing is in force. Only what

@@ -5,6 +5,7 @@ package desired
 
 import (
 	"maps"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -32,7 +33,7 @@ func podTemplate(in Input, container int) (*corev1.PodTemplateSpec, []Problem) {
 	template := in.App.Spec.Template.DeepCopy()
 	template.ObjectMeta = metav1.ObjectMeta{
 		Labels:      templateLabels(in, template.Labels),
-		Annotations: templateAnnotations(template, container),
+		Annotations: templateAnnotations(in, template, container),
 	}
 
 	pod := &template.Spec
@@ -69,10 +70,25 @@ func templateLabels(in Input, own map[string]string) map[string]string {
 	return labels
 }
 
-func templateAnnotations(template *corev1.PodTemplateSpec, container int) map[string]string {
+// templateAnnotations are the template's own but those of ours, by which single pods are
+// controlled.
+func templateAnnotations(in Input, template *corev1.PodTemplateSpec, container int) map[string]string {
 	annotations := map[string]string{annotationDefaultContainer: template.Spec.Containers[container].Name}
 	maps.Copy(annotations, template.Annotations)
+	maps.DeleteFunc(annotations, func(key, _ string) bool { return strings.HasPrefix(key, v1alpha1.GroupName+"/") })
+	if token := recreated(in); token != "" {
+		annotations[v1alpha1.AnnotationRecreatedAt] = token
+	}
 	return annotations
+}
+
+// recreated is the token by which all pods were last replaced on request. It stays when
+// the QueueWorker's annotation goes, or the pods would be replaced for that.
+func recreated(in Input) string {
+	if token := Token(in.Worker, v1alpha1.AnnotationRecreatedAt); token != "" || in.Live == nil {
+		return token
+	}
+	return in.Live.Spec.Template.Annotations[v1alpha1.AnnotationRecreatedAt]
 }
 
 // placePod applies what a pool may say about where its pods run, and spreads

@@ -159,6 +159,9 @@ func agentConfig(in Input, memory Memory, gracePeriod time.Duration) protocol.Co
 		RetireBytes:       memory.Retire,
 		GraceSeconds:      int64(gracePeriod / time.Second),
 	}
+	if spec.Recycle == v1alpha1.RecyclePod {
+		config.Recycle = protocol.RecyclePod
+	}
 	if config.Runtime == "" {
 		config.Runtime = protocol.RuntimeLaravel
 	}

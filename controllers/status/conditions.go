@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -119,6 +120,9 @@ func pauseCause(in Input) string {
 	if in.pausedBy() == v1alpha1.ReasonPausedByFailing {
 		return fmt.Sprintf("because its jobs fail and spec.onFailing is Pause: %s Mend the cause, then resume: kubectl annotate queueworker %s %s=$(date +%%s) --overwrite",
 			in.Worker.Status.OnFailing.Cause, in.Worker.Name, v1alpha1.AnnotationResumedAt)
+	}
+	if in.pausedBy() == v1alpha1.ReasonPausedUntil {
+		return fmt.Sprintf("because spec.pausedUntil is %s.", in.Worker.Spec.PausedUntil.UTC().Format(time.RFC3339))
 	}
 	return "because spec.paused is true."
 }

@@ -5,6 +5,7 @@ package status
 
 import (
 	"queueworker.dev/queueworker/api/protocol"
+	"queueworker.dev/queueworker/api/v1alpha1"
 	"queueworker.dev/queueworker/controllers/desired"
 )
 
@@ -27,6 +28,8 @@ type counts struct {
 	// paused are pods whose agent says that it is paused, cordoned those that take no
 	// more jobs because they are to be removed.
 	paused, cordoned int32
+	// alone are pods that an annotation of their own pauses; they are not among paused.
+	alone int32
 }
 
 func count(in Input) counts {
@@ -50,6 +53,9 @@ func count(in Input) counts {
 // addPod counts a pod that stays.
 func (c *counts) addPod(pod Pod, revision int64) {
 	c.processes += c.perPod
+	if pod.pausedAlone() {
+		c.alone++
+	}
 	if pod.cordoned() {
 		c.cordoned++
 	}
@@ -58,7 +64,7 @@ func (c *counts) addPod(pod Pod, revision int64) {
 		if pod.Report != nil && pod.Report.ControlRevision >= revision {
 			c.obeying++
 		}
-		if pod.Report != nil && pod.Report.Phase == protocol.PhasePaused && !pod.Unreachable {
+		if pod.Report != nil && pod.Report.Phase == protocol.PhasePaused && !pod.Unreachable && !pod.pausedAlone() {
 			c.paused++
 		}
 	}
@@ -86,6 +92,11 @@ func (c *counts) addWorker(worker protocol.Worker) {
 		c.failing++
 	case protocol.WorkerStarting, protocol.WorkerPaused, protocol.WorkerStopped:
 	}
+}
+
+// pausedAlone tells whether an annotation of its own pauses the pod.
+func (p Pod) pausedAlone() bool {
+	return p.Annotations[v1alpha1.AnnotationPaused] == v1alpha1.AnnotationTrue
 }
 
 // cordoned tells whether the pod takes no more jobs because it is to be removed.

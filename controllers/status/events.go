@@ -24,6 +24,9 @@ type Event struct {
 	Action string
 	// Note is a sentence.
 	Note string
+	// Related is the pod it is about, where events about several pods must not be taken
+	// for repetitions of one; nil if it is about the pool.
+	Related *corev1.ObjectReference
 }
 
 // Changes are the events of a status that was written over another.
@@ -41,20 +44,20 @@ func Changes(in Input, after *v1alpha1.QueueWorkerStatus) []Event {
 		out = append(out, normal(v1alpha1.EventResumed, "Resume", "Resumed"))
 	}
 	if paused := after.OnFailing; paused != nil && paused.Paused && (before.OnFailing == nil || !before.OnFailing.Paused) {
-		out = append(out, Event{corev1.EventTypeWarning, v1alpha1.EventPausedByFailing, "Pause", paused.Cause})
+		out = append(out, Event{Type: corev1.EventTypeWarning, Reason: v1alpha1.EventPausedByFailing, Action: "Pause", Note: paused.Cause})
 	}
 	if lost := after.Totals.UnaccountedWorkers - before.Totals.UnaccountedWorkers; lost > 0 {
-		out = append(out, Event{corev1.EventTypeWarning, v1alpha1.EventUnaccounted, "Count", fmt.Sprintf(
+		out = append(out, Event{Type: corev1.EventTypeWarning, Reason: v1alpha1.EventUnaccounted, Action: "Count", Note: fmt.Sprintf(
 			"%d pod(s) ended without their last counts being seen; totals contain what was last seen of them", lost)})
 	}
 	if was, is := standingReason(before, v1alpha1.ConditionStalled), standingReason(after, v1alpha1.ConditionStalled); is != "" && was != is && is != v1alpha1.ReasonPausedByFailing {
-		out = append(out, Event{corev1.EventTypeWarning, is, "Reconcile", standingMessage(after, v1alpha1.ConditionStalled)})
+		out = append(out, Event{Type: corev1.EventTypeWarning, Reason: is, Action: "Reconcile", Note: standingMessage(after, v1alpha1.ConditionStalled)})
 	}
 	return out
 }
 
 func normal(reason, action, note string, args ...any) Event {
-	return Event{corev1.EventTypeNormal, reason, action, fmt.Sprintf(note, args...)}
+	return Event{Type: corev1.EventTypeNormal, Reason: reason, Action: action, Note: fmt.Sprintf(note, args...)}
 }
 
 // resized is the event of another number of wanted processes.
@@ -131,7 +134,7 @@ func exitEvent(pod Pod, exit *protocol.Exit) (Event, bool) {
 	case protocol.ExitMaxJobs, protocol.ExitMaxTime, protocol.ExitRestartRequested:
 		event.Type = corev1.EventTypeNormal
 	case protocol.ExitMemory, protocol.ExitMaxExceptions, protocol.ExitJobTimeout, protocol.ExitOOMKilled, protocol.ExitGraceExceeded,
-		protocol.ExitKilled, protocol.ExitCrashed, protocol.ExitConfigError, protocol.ExitCommandNotFound:
+		protocol.ExitKilledOnRequest, protocol.ExitKilled, protocol.ExitCrashed, protocol.ExitConfigError, protocol.ExitCommandNotFound:
 	}
 	event.Note = fmt.Sprintf("Worker %s/%d ended: %s", pod.Name, exit.Slot, sentence(exit.Message))
 	return event, true
@@ -143,11 +146,11 @@ func RestartRequested(processes, spreadSeconds int32) Event {
 	if spreadSeconds > 0 {
 		note += fmt.Sprintf(", spread over %d s", spreadSeconds)
 	}
-	return Event{corev1.EventTypeNormal, v1alpha1.EventRestartRequested, "Restart", note}
+	return Event{Type: corev1.EventTypeNormal, Reason: v1alpha1.EventRestartRequested, Action: "Restart", Note: note}
 }
 
 // Stuck is the event of a restart of a pod whose worker waits while there is work.
 func Stuck(pod string) Event {
-	return Event{corev1.EventTypeWarning, v1alpha1.EventStuck, "Restart", fmt.Sprintf(
+	return Event{Type: corev1.EventTypeWarning, Reason: v1alpha1.EventStuck, Action: "Restart", Note: fmt.Sprintf(
 		"Restarting the processes of pod %s: one of them takes no job while jobs wait", pod)}
 }

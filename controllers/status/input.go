@@ -94,6 +94,17 @@ type EndedPod struct {
 	Complete bool
 	// Started tells that its worker ever ran.
 	Started bool
+	// Tracked tells that this operator knew it before it ended.
+	Tracked bool
+	// Killed are jobs that its agent has cut short on request, and Open those that ended
+	// with it because somebody did not leave it the time to finish them.
+	Killed []protocol.KilledJob
+	Open   []protocol.OpenJob
+}
+
+// Ended tells whether a pod will never run again.
+func Ended(pod *corev1.Pod) bool {
+	return pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
 }
 
 // container is the status of the pod's worker container; nil before there is one.
@@ -124,7 +135,7 @@ func (p Pod) running() bool {
 
 // terminal tells whether the pod will never run again.
 func (p Pod) terminal() bool {
-	return p.Status.Phase == corev1.PodSucceeded || p.Status.Phase == corev1.PodFailed
+	return Ended(p.Pod)
 }
 
 // leaving tells whether the pod is being removed or has ended.

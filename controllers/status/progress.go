@@ -93,12 +93,16 @@ func settledMessage(in Input, c counts) string {
 			return "Without processes: " + in.Cap.Message
 		}
 		return "Stopped, because spec.processes is 0."
-	case v1alpha1.ReasonPaused, v1alpha1.ReasonPausedByFailing:
+	case v1alpha1.ReasonPaused, v1alpha1.ReasonPausedUntil, v1alpha1.ReasonPausedByFailing:
 		return "The pods stay and take no jobs, " + pauseCause(in)
 	case v1alpha1.ReasonMemoryLimitLow:
 		return finding(in, v1alpha1.ReasonMemoryLimitLow).Message
 	}
-	return fmt.Sprintf("%d process(es) run in %d pod(s).", c.desired, desired.Pods(in.Processes, &in.Worker.Spec))
+	message := fmt.Sprintf("%d process(es) run in %d pod(s).", c.desired, desired.Pods(in.Processes, &in.Worker.Spec))
+	if c.alone > 0 {
+		message += fmt.Sprintf(" %d of the pods are paused by their own annotation %s.", c.alone, v1alpha1.AnnotationPaused)
+	}
+	return message
 }
 
 // finding is the finding of a reason; nil if there is none.

@@ -145,6 +145,7 @@
   resources:
   - pods
   verbs:
+  - delete
   - list
   - patch
   - watch
