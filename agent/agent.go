@@ -6,10 +6,11 @@
 // and starts processes, their output is read for job events, and reports tell
 // the operator.
 //
-// It has three commands. `agent install DIR` copies the program into a directory,
+// It has four commands. `agent install DIR` copies the program into a directory,
 // from the agent's image into a volume that the worker container shares. `agent
-// run -- COMMAND...` supervises workers until the pod ends. `agent await` is run in
-// the container before it is stopped, so that the agent does not miss the signal.
+// run -- COMMAND...` supervises workers until the pod ends. `agent exec -- COMMAND...`
+// runs one command of artisan and ends with it. `agent await` is run in the container
+// before it is stopped, so that the agent does not miss the signal.
 package agent
 
 import (
@@ -33,6 +34,7 @@ const (
 const usage = `usage:
   agent install DIR          copy this program into DIR
   agent run [FLAGS] [-- COMMAND...]   supervise workers as PID 1 of a container
+  agent exec [FLAGS] [-- COMMAND...]  run a command once as PID 1 of a container
   agent await                wait until PID 1 of this container catches SIGTERM
   agent version              print the version
 `
@@ -49,6 +51,8 @@ func Main(arguments []string, version string) int {
 		return install(rest)
 	case "run":
 		return runCommand(rest, version)
+	case "exec":
+		return execCommand(rest)
 	case "await":
 		return await("/proc/1/status")
 	case "version":

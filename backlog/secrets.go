@@ -21,9 +21,9 @@ const maxCleaned = 160
 // "a" out of a text would tell that it is one, so such a text is dropped whole.
 const shortestSecret = 4
 
-// Clean makes a foreign text fit to be shown: one line of printable characters, not
-// long, and without a secret in any of the forms it could have been written in.
-func (s Secrets) Clean(text string) string {
+// Hide takes secrets out of a foreign text, in any of the forms they could have been
+// written in.
+func (s Secrets) Hide(text string) string {
 	for _, secret := range s {
 		for _, form := range forms(secret) {
 			if !strings.Contains(text, form) {
@@ -35,12 +35,18 @@ func (s Secrets) Clean(text string) string {
 			text = strings.ReplaceAll(text, form, "***")
 		}
 	}
+	return text
+}
+
+// Clean makes a foreign text fit to be shown: one line of printable characters, not
+// long, and without a secret in any of the forms it could have been written in.
+func (s Secrets) Clean(text string) string {
 	text = strings.Map(func(r rune) rune {
 		if r == utf8.RuneError || !unicode.IsPrint(r) {
 			return ' '
 		}
 		return r
-	}, text)
+	}, s.Hide(text))
 	text = strings.TrimRight(strings.Join(strings.Fields(text), " "), ".")
 	if len(text) > maxCleaned {
 		text = strings.ToValidUTF8(text[:maxCleaned], "") + "..."

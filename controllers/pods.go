@@ -61,7 +61,9 @@ var heededAnnotations = []string{
 }
 
 // keptAnnotations are all that is kept of a pod's annotations.
-var keptAnnotations = slices.Concat(heededAnnotations, []string{v1alpha1.AnnotationControl, v1alpha1.AnnotationCordonedAt})
+var keptAnnotations = slices.Concat(heededAnnotations, []string{
+	v1alpha1.AnnotationControl, v1alpha1.AnnotationCordonedAt, v1alpha1.AnnotationFailedKey,
+})
 
 // podChanged tells whether anything changed that a reconcile goes by. The control
 // annotation is the operator's own, so its change is none; a deletion cost has to be

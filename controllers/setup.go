@@ -8,6 +8,7 @@ import (
 	"fmt"
 
 	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -71,6 +72,12 @@ func Setup(mgr ctrl.Manager, o Options) error {
 	if err := apps.SetupWithManager(mgr, options); err != nil {
 		return fmt.Errorf("add the QueueApp controller: %w", err)
 	}
+	commands := &QueueCommandReconciler{
+		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Clock: o.Clock, Backlogs: o.Backlogs, AgentImage: o.AgentImage,
+	}
+	if err := commands.SetupWithManager(mgr, options); err != nil {
+		return fmt.Errorf("add the QueueCommand controller: %w", err)
+	}
 	return nil
 }
 
@@ -87,6 +94,7 @@ func CacheOptions(namespaces []string) cache.Options {
 			&corev1.ConfigMap{}:             {Label: ours, Transform: slimConfigMap},
 			&appsv1.Deployment{}:            {Label: ours, Transform: slimDeployment},
 			&policyv1.PodDisruptionBudget{}: {Label: ours},
+			&batchv1.Job{}:                  {Label: ours, Transform: slimJob},
 			sets:                            {Label: ours},
 		},
 	}
@@ -108,6 +116,15 @@ func slimConfigMap(object any) (any, error) {
 		if has && len(document) <= protocol.MaxControlBytes {
 			configMap.Data = map[string]string{protocol.ControlFile: document}
 		}
+	}
+	return object, nil
+}
+
+// slimJob keeps of a Job what tells how far it is.
+func slimJob(object any) (any, error) {
+	if job, ok := object.(*batchv1.Job); ok {
+		job.ManagedFields = nil
+		job.Spec = batchv1.JobSpec{Suspend: job.Spec.Suspend, ActiveDeadlineSeconds: job.Spec.ActiveDeadlineSeconds}
 	}
 	return object, nil
 }

@@ -148,6 +148,30 @@ const (
 	ReasonMemoryLimitLow = "MemoryLimitLow"
 )
 
+// The types of a QueueCommand's conditions, present only while they are true.
+const (
+	// ConditionComplete is true when the command has succeeded.
+	ConditionComplete = "Complete"
+	// ConditionFailed is true when the command has failed or could not be run.
+	ConditionFailed = "Failed"
+)
+
+// The reasons of a QueueCommand's conditions, besides AppNotFound, AppAmbiguous,
+// AppInvalid, ContainerNotFound, NoDriver, PodFailed, Rejected, ForeignObject, and those
+// of the backlog probe for a list that it could not read.
+const (
+	// ReasonSucceeded: the command ended with exit code 0, or the list was read.
+	ReasonSucceeded = "Succeeded"
+	// ReasonCommandFailed: the command ended with another exit code.
+	ReasonCommandFailed = "CommandFailed"
+	// ReasonDeadlineExceeded: the command was not done in the time it has.
+	ReasonDeadlineExceeded = "DeadlineExceeded"
+	// ReasonJobGone: the command's Job was deleted or suspended by somebody else.
+	ReasonJobGone = "JobGone"
+	// ReasonWorkerNotFound: the QueueWorker that workerName names does not exist.
+	ReasonWorkerNotFound = "WorkerNotFound"
+)
+
 // The reasons of events about a QueueWorker. They are part of the API too.
 // A process that ended for a reason worth telling is an event of that reason:
 // Memory, MaxExceptions, JobTimeout, OOMKilled, Killed, KilledOnRequest, Crashed,

@@ -10,8 +10,10 @@ const (
 	// LabelApp is the QueueApp a pod runs.
 	LabelApp = GroupName + "/app"
 	// LabelComponent is what an object made for a QueueApp is part of: backlog, the
-	// backlog probe.
+	// backlog probe, or command, a QueueCommand.
 	LabelComponent = GroupName + "/component"
+	// LabelCommand is the QueueCommand a Job or pod belongs to.
+	LabelCommand = GroupName + "/command"
 	// LabelManagedBy is the standard label whose value here is ManagedBy.
 	LabelManagedBy = "app.kubernetes.io/managed-by"
 	// ManagedBy is the value of LabelManagedBy.
@@ -43,6 +45,12 @@ const (
 	// AnnotationCordonedAt on a pod is when it was cordoned, as RFC 3339: a pod that is
 	// still silent long after that is removed all the same.
 	AnnotationCordonedAt = GroupName + "/cordonedAt"
+	// AnnotationBegun on a Job is set when the Job is let go: one that is suspended after
+	// that is not let go again, since its command may have run.
+	AnnotationBegun = GroupName + "/begun"
+	// AnnotationFailedKey on the pod of a backlog probe is the SHA-256, as hexadecimal
+	// digits, of the key that the probe lists failed jobs to.
+	AnnotationFailedKey = GroupName + "/failed-key"
 	// AnnotationAppliedHash on a child is the hash of what the operator last
 	// applied, so that an unchanged child is not written again.
 	AnnotationAppliedHash = GroupName + "/applied-hash"

@@ -58,6 +58,14 @@ type dialect interface {
 	payloads(queues []backlog.Queue) query
 	// failed makes the query for the number of failed jobs of each queue, by name.
 	failed() query
+	// quote quotes the name of a table, and timed gives a query a time limit where begin
+	// has not.
+	quote(table string) string
+	timed(query string) string
+	// failedWindow makes the query for the lowest id of the next rows of failed jobs
+	// before one, and their number; failedRows that for the rows of a page.
+	failedWindow(before int64, rows int) query
+	failedRows(page failedPage) query
 	// refusal says what an error of the server means, if it is one.
 	refusal(err error) (code string, text string, ok bool)
 }

@@ -6,6 +6,7 @@ package database
 import (
 	"context"
 	"database/sql"
+	"strings"
 	"time"
 )
 
@@ -44,4 +45,32 @@ func (d *Driver) countFailed(ctx context.Context, now time.Time) map[string]int6
 	}
 	d.failed = failedCounts{counted: now, byQueue: byQueue}
 	return byQueue
+}
+
+// The SQL that both servers have in common. What is searched are the heads of payload
+// and exception: the class's name stands first in a payload, and of an exception the
+// first line is shown. A payload need not be JSON, so it is taken apart as text.
+const failedColumns = "id, %[1]s, connection, queue, %[2]s, LEFT(payload, %[3]d), LEFT(exception, %[3]d)"
+
+// failedFilter is the condition of a page and its arguments, with a placeholder for each.
+func failedFilter(page failedPage, mark func() string, class, line, number string) (string, []any) {
+	conditions, arguments := []string{"id < " + mark()}, []any{page.before}
+	if page.from != 0 {
+		conditions, arguments = append(conditions, "id >= "+mark()), append(arguments, page.from)
+	}
+	if page.queue != "" {
+		conditions, arguments = append(conditions, "queue = "+mark()), append(arguments, page.queue)
+	}
+	if page.pattern != "" {
+		like := func(what, pattern string) string {
+			arguments = append(arguments, pattern)
+			return "LOWER(" + what + ") LIKE " + mark() + " ESCAPE '!'"
+		}
+		ways := []string{like(number, page.pattern), like("queue", page.pattern), like(class, page.escaped), like(line, page.pattern)}
+		if page.uuids {
+			ways = append(ways, like("uuid", page.pattern))
+		}
+		conditions = append(conditions, "("+strings.Join(ways, " OR ")+")")
+	}
+	return strings.Join(conditions, " AND "), arguments
 }

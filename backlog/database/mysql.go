@@ -148,3 +148,26 @@ func (m *mySQL) refusal(err error) (code, text string, ok bool) {
 	}
 	return "", "", false
 }
+
+func (m *mySQL) quote(table string) string { return quoteName(table, "`") }
+
+func (m *mySQL) timed(query string) string { return m.limited(query) }
+
+func (m *mySQL) failedWindow(before int64, rows int) query {
+	return query{sql: m.limited(fmt.Sprintf("SELECT MIN(id), COUNT(*) FROM (SELECT id FROM %s WHERE id < ? ORDER BY id DESC LIMIT %d) AS w",
+		m.quote(m.settings.FailedTable), rows)), arguments: []any{before}}
+}
+
+func (m *mySQL) failedRows(page failedPage) query {
+	uuid := "NULL"
+	if page.uuids {
+		uuid = "uuid"
+	}
+	head := fmt.Sprintf("LEFT(payload, %d)", headBytes)
+	where, arguments := failedFilter(page, func() string { return "?" },
+		fmt.Sprintf(`IF(LOCATE('"displayName":"', %[1]s) = 0, '', SUBSTRING_INDEX(SUBSTRING(%[1]s, LOCATE('"displayName":"', %[1]s) + 15), '"', 1))`, head),
+		fmt.Sprintf("SUBSTRING_INDEX(LEFT(exception, %d), CHAR(10), 1)", headBytes), "CAST(id AS CHAR)")
+	columns := fmt.Sprintf(failedColumns, uuid, "DATE_FORMAT(failed_at, '%Y-%m-%d %H:%i:%s')", headBytes)
+	return query{sql: m.limited(fmt.Sprintf("SELECT %s FROM %s WHERE %s ORDER BY id DESC LIMIT %d",
+		columns, m.quote(m.settings.FailedTable), where, page.limit)), arguments: arguments}
+}

@@ -101,3 +101,28 @@ func quoteName(name, mark string) string {
 	}
 	return strings.Join(parts, ".")
 }
+
+func (p *postgreSQL) quote(table string) string { return quoteName(table, `"`) }
+
+// timed leaves a query as it is: begin has set the time limit.
+func (p *postgreSQL) timed(query string) string { return query }
+
+func (p *postgreSQL) failedWindow(before int64, rows int) query {
+	return query{sql: fmt.Sprintf("SELECT MIN(id), COUNT(*) FROM (SELECT id FROM %s WHERE id < $1 ORDER BY id DESC LIMIT %d) AS w",
+		p.quote(p.settings.FailedTable), rows), arguments: []any{before}}
+}
+
+func (p *postgreSQL) failedRows(page failedPage) query {
+	uuid := "NULL"
+	if page.uuids {
+		uuid = "uuid"
+	}
+	n := 0
+	mark := func() string { n++; return fmt.Sprintf("$%d", n) }
+	where, arguments := failedFilter(page, mark,
+		fmt.Sprintf(`split_part(split_part(LEFT(payload, %d), '"displayName":"', 2), '"', 1)`, headBytes),
+		fmt.Sprintf("split_part(LEFT(exception, %d), chr(10), 1)", headBytes), "CAST(id AS text)")
+	columns := fmt.Sprintf(failedColumns, uuid, "to_char(failed_at, 'YYYY-MM-DD HH24:MI:SS')", headBytes)
+	return query{sql: fmt.Sprintf("SELECT %s FROM %s WHERE %s ORDER BY id DESC LIMIT %d",
+		columns, p.quote(p.settings.FailedTable), where, page.limit), arguments: arguments}
+}

@@ -60,18 +60,20 @@ func tell(format string, arguments ...any) {
 }
 
 func run(ctx context.Context, address, version string) error {
-	config, driver, problem := configure(os.Environ())
+	config, environment, problem := configure(os.Environ())
+	driver, problem := driverOf(config, environment, problem)
 	if problem != nil {
 		tell("%s", problem.Message)
 	}
 	if driver != nil {
 		defer func() { _ = driver.Close() }()
 	}
+	failed := listFailed(config, environment, problem)
 	listener, err := Listen(address)
 	if err != nil {
 		return fmt.Errorf("serve on %s: %w", address, err)
 	}
-	server := NewServer(New(driver, problem, tell), Identity{
+	server := NewServer(New(driver, problem, tell), failed, Identity{
 		Version: version, PodUID: os.Getenv(protocol.PodUIDEnv),
 		Namespace: config.Namespace, App: config.App, Driver: config.Driver,
 	})
@@ -90,22 +92,49 @@ func run(ctx context.Context, address, version string) error {
 	return err
 }
 
-// configure makes a driver of the environment, or says why it cannot.
-func configure(environ []string) (protocol.ProbeConfig, backlog.Driver, *backlog.Error) {
+// configure reads the configuration and the environment, or says why it cannot.
+func configure(environ []string) (protocol.ProbeConfig, settings.Environment, *backlog.Error) {
 	variables := make(map[string]string, len(environ))
 	for _, entry := range environ {
 		name, value, _ := strings.Cut(entry, "=")
 		variables[name] = value
 	}
 	config, err := parseConfig(variables[protocol.ProbeEnv])
+	environment := settings.NewEnvironment(variables, config.Variables)
 	if err != nil {
-		return config, nil, backlog.AsError(err, nil)
+		return config, environment, backlog.AsError(err, nil)
 	}
-	driver, err := newDriver(config, settings.NewEnvironment(variables, config.Variables))
+	return config, environment, nil
+}
+
+// driverOf makes the driver, unless there is a problem already.
+func driverOf(config protocol.ProbeConfig, environment settings.Environment, problem *backlog.Error) (backlog.Driver, *backlog.Error) {
+	if problem != nil {
+		return nil, problem
+	}
+	driver, err := newDriver(config, environment)
 	if err != nil {
-		return config, nil, backlog.AsError(err, nil)
+		return nil, backlog.AsError(err, nil)
 	}
-	return config, driver, nil
+	return driver, nil
+}
+
+// listFailed lists failed jobs from the database the application keeps them in, which
+// need not be where its queues are. A configuration that cannot be read says nothing
+// of either.
+func listFailed(config protocol.ProbeConfig, environment settings.Environment, problem *backlog.Error) *Failed {
+	if config.Version != protocol.Version {
+		return NewFailed(nil, problem, protocol.FailedKeyFile)
+	}
+	s, err := settings.NewFailed(config, environment)
+	if err != nil {
+		return NewFailed(nil, backlog.AsError(err, nil), protocol.FailedKeyFile)
+	}
+	lister, err := database.NewFailed(s)
+	if err != nil {
+		return NewFailed(nil, backlog.AsError(err, nil), protocol.FailedKeyFile)
+	}
+	return NewFailed(lister, nil, protocol.FailedKeyFile)
 }
 
 func parseConfig(document string) (protocol.ProbeConfig, error) {

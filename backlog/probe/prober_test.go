@@ -266,7 +266,8 @@ func TestAConfigurationThatCannotBeUsedIsAnAnswer(t *testing.T) {
 		"no endpoint":          {`{"version":1,"driver":"HTTP"}`, "connection.http.url"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, driver, problem := configure([]string{protocol.ProbeEnv + "=" + tc.document})
+			config, environment, problem := configure([]string{protocol.ProbeEnv + "=" + tc.document})
+			driver, problem := driverOf(config, environment, problem)
 			document := New(driver, problem, quietly).Answer(t.Context(), ask(0, "a"))
 			if document.Reason != protocol.BacklogMisconfigured || !strings.Contains(document.Message, tc.want) {
 				t.Errorf("%+v; want %q", document, tc.want)

@@ -37,7 +37,7 @@ const maxConnections = 32
 const idle = 10 * time.Second
 
 // NewServer returns the probe's HTTP server.
-func NewServer(p *Prober, identity Identity) *http.Server {
+func NewServer(p *Prober, failed *Failed, identity Identity) *http.Server {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST "+protocol.BacklogPath, func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxRequestBytes))
@@ -61,6 +61,7 @@ func NewServer(p *Prober, identity Identity) *http.Server {
 		encoder.SetEscapeHTML(false) // names of queues stay as short as they are
 		_ = encoder.Encode(document)
 	})
+	mux.HandleFunc("POST "+protocol.FailedPath, failed.serve(identity))
 	mux.HandleFunc("GET "+protocol.HealthPath, alive)
 	// Ready is a probe that answers: a backend that cannot be read is what it tells.
 	mux.HandleFunc("GET "+protocol.ReadyPath, alive)

@@ -45,7 +45,7 @@ func TestTheLongestAnswerFits(t *testing.T) {
 func TestMetrics(t *testing.T) {
 	driver := &fakeDriver{}
 	p := New(driver, nil, quietly)
-	server := NewServer(p, Identity{Version: "v1", Namespace: "shop", App: "web", Driver: protocol.DriverRedis})
+	server := NewServer(p, NewFailed(nil, nil, ""), Identity{Version: "v1", Namespace: "shop", App: "web", Driver: protocol.DriverRedis})
 	own := strings.NewReplacer(`namespace="shop",`, "", `queueapp="web",`, "", `,queueapp="web"`, "")
 	scrape := func() string {
 		recorder := httptest.NewRecorder()
@@ -78,7 +78,7 @@ queueworker_backlog_jobs{queue="mail",state="reserved"} 0
 func TestMetricsForgetWhatNobodyAsksFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := New(&fakeDriver{}, nil, quietly)
-		server := NewServer(p, Identity{})
+		server := NewServer(p, NewFailed(nil, nil, ""), Identity{})
 		p.Answer(t.Context(), ask(0, "invented"))
 		time.Sleep(50 * time.Second)
 		p.Answer(t.Context(), ask(0, "mail"))
@@ -97,7 +97,7 @@ func TestMetricsForgetWhatNobodyAsksFor(t *testing.T) {
 func TestALongNameIsAnsweredAlone(t *testing.T) {
 	long := strings.Repeat("n", maxNameBytes+1)
 	driver := &fakeDriver{}
-	server := NewServer(New(driver, nil, quietly), Identity{})
+	server := NewServer(New(driver, nil, quietly), NewFailed(nil, nil, ""), Identity{})
 	post := func(names ...string) (document protocol.Backlog) {
 		body, err := json.Marshal(ask(0, names...))
 		if err != nil {
@@ -124,7 +124,7 @@ func TestALongNameIsAnsweredAlone(t *testing.T) {
 }
 
 func TestIdleConnectionsEndSoon(t *testing.T) {
-	if got := NewServer(New(&fakeDriver{}, nil, quietly), Identity{}).IdleTimeout; got != 10*time.Second {
+	if got := NewServer(New(&fakeDriver{}, nil, quietly), NewFailed(nil, nil, ""), Identity{}).IdleTimeout; got != 10*time.Second {
 		t.Errorf("unused connections are held for %s", got)
 	}
 }

@@ -23,7 +23,12 @@ type Problem struct {
 // SelectApp finds the QueueApp of a pool among those of its namespace: the one it
 // names; else the one named default; else the only one.
 func SelectApp(worker *v1alpha1.QueueWorker, apps []v1alpha1.QueueApp) (*v1alpha1.QueueApp, *Problem) {
-	wanted := worker.Spec.AppName
+	return AppNamed(worker.Namespace, worker.Spec.AppName, apps)
+}
+
+// AppNamed finds the QueueApp of what names one in spec.appName, or none, as SelectApp does.
+func AppNamed(namespace, appName string, apps []v1alpha1.QueueApp) (*v1alpha1.QueueApp, *Problem) {
+	wanted := appName
 	if wanted == "" && len(apps) == 1 {
 		return &apps[0], nil
 	}
@@ -36,17 +41,17 @@ func SelectApp(worker *v1alpha1.QueueWorker, apps []v1alpha1.QueueApp) (*v1alpha
 		}
 	}
 	switch {
-	case worker.Spec.AppName != "":
+	case appName != "":
 		return nil, &Problem{v1alpha1.ReasonAppNotFound, fmt.Sprintf(
 			"The QueueApp %q, which spec.appName names, does not exist in namespace %s; create it or name another.%s",
-			wanted, worker.Namespace, existing(apps))}
+			wanted, namespace, existing(apps))}
 	case len(apps) == 0:
 		return nil, &Problem{v1alpha1.ReasonAppNotFound, fmt.Sprintf(
-			"Namespace %s has no QueueApp; create one that says which image the workers run.", worker.Namespace)}
+			"Namespace %s has no QueueApp; create one that says which image the workers run.", namespace)}
 	}
 	return nil, &Problem{v1alpha1.ReasonAppAmbiguous, fmt.Sprintf(
 		"Namespace %s has %d QueueApps and none is named %s; set spec.appName to the one to use.%s",
-		worker.Namespace, len(apps), v1alpha1.DefaultAppName, existing(apps))}
+		namespace, len(apps), v1alpha1.DefaultAppName, existing(apps))}
 }
 
 // existing names the QueueApps there are, a few of them.

@@ -6,6 +6,7 @@ package desired
 import (
 	"encoding/json"
 	"maps"
+	"path"
 	"slices"
 	"strings"
 	"time"
@@ -26,6 +27,8 @@ const (
 	probeComponent = "backlog"
 	// probeContainer is the name of its container.
 	probeContainer = "backlog"
+	// probeKeyVolume holds what it may list failed jobs to.
+	probeKeyVolume = "queueworker-key"
 	// defaultRetryAfter repeats the default of the CRD.
 	defaultRetryAfter = 90 * time.Second
 )
@@ -77,8 +80,10 @@ func Probe(app *v1alpha1.QueueApp, image string) (*appsv1ac.DeploymentApplyConfi
 	own[v1alpha1.LabelManagedBy] = v1alpha1.ManagedBy
 	maps.Copy(labels, own)
 	delete(labels, v1alpha1.LabelName) // it is no pod of a pool
+	annotations := maps.Clone(app.Spec.Template.Annotations)
+	delete(annotations, v1alpha1.AnnotationFailedKey) // the operator's alone
 	template := &corev1.PodTemplateSpec{
-		ObjectMeta: metav1.ObjectMeta{Labels: labels, Annotations: maps.Clone(app.Spec.Template.Annotations)},
+		ObjectMeta: metav1.ObjectMeta{Labels: labels, Annotations: annotations},
 		Spec:       probePod(app, &app.Spec.Template.Spec.Containers[index], image),
 	}
 	out := appsv1ac.Deployment(ProbeName(app.Name), app.Namespace).
@@ -100,6 +105,7 @@ func Probe(app *v1alpha1.QueueApp, image string) (*appsv1ac.DeploymentApplyConfi
 func probePod(app *v1alpha1.QueueApp, worker *corev1.Container, image string) corev1.PodSpec {
 	from := app.Spec.Template.Spec.DeepCopy()
 	volumes := slices.DeleteFunc(from.Volumes, func(v corev1.Volume) bool { return !isConfiguration(&v) })
+	volumes = append(volumes, keyVolume())
 	pod := corev1.PodSpec{
 		Containers:                   []corev1.Container{probe(app, worker.DeepCopy(), volumes, image)},
 		Volumes:                      volumes,
@@ -127,6 +133,16 @@ func probePod(app *v1alpha1.QueueApp, worker *corev1.Container, image string) co
 	}
 	restrict(&pod)
 	return pod
+}
+
+// keyVolume shows the probe whom it may list failed jobs to.
+func keyVolume() corev1.Volume {
+	return corev1.Volume{Name: probeKeyVolume, VolumeSource: corev1.VolumeSource{
+		DownwardAPI: &corev1.DownwardAPIVolumeSource{Items: []corev1.DownwardAPIVolumeFile{{
+			Path:     path.Base(protocol.FailedKeyFile),
+			FieldRef: &corev1.ObjectFieldSelector{FieldPath: "metadata.annotations['" + v1alpha1.AnnotationFailedKey + "']"},
+		}}},
+	}}
 }
 
 // nodeAffinity leaves out how the workers stand to each other, which is not the
@@ -162,6 +178,7 @@ func probe(app *v1alpha1.QueueApp, worker *corev1.Container, volumes []corev1.Vo
 	mounts := slices.DeleteFunc(worker.VolumeMounts, func(mount corev1.VolumeMount) bool {
 		return !slices.ContainsFunc(volumes, func(v corev1.Volume) bool { return v.Name == mount.Name })
 	})
+	mounts = append(mounts, corev1.VolumeMount{Name: probeKeyVolume, MountPath: protocol.FailedKeyDir})
 	for i := range mounts {
 		mounts[i].ReadOnly = true
 	}

@@ -14,6 +14,7 @@ import (
 
 	"queueworker.dev/queueworker/api/protocol"
 	"queueworker.dev/queueworker/api/v1alpha1"
+	"queueworker.dev/queueworker/controllers/desired"
 )
 
 // verdict is what Ready, Reconciling and Stalled say together.
@@ -118,6 +119,14 @@ func podProblem(in Input, _ counts) *obstacle {
 		if found := startProblem(pod); found != nil {
 			return found
 		}
+	}
+	return nil
+}
+
+// StartProblem is why a pod cannot start; nil if nothing says that it cannot.
+func StartProblem(pod *corev1.Pod) *desired.Problem {
+	if found := startProblem(Pod{Pod: pod}); found != nil {
+		return &desired.Problem{Reason: found.reason, Message: found.message}
 	}
 	return nil
 }

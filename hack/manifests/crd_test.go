@@ -285,8 +285,8 @@ func crdFiles(t *testing.T) map[string][]byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(files) != 2 {
-		t.Fatalf("%s has %d CRDs, want those of QueueApp and QueueWorker", crdDir, len(files))
+	if len(files) != 3 {
+		t.Fatalf("%s has %d CRDs, want those of QueueApp, QueueCommand and QueueWorker", crdDir, len(files))
 	}
 	for name := range files {
 		if _, err := os.Stat(filepath.Join(top, chartCRDDir, name)); err != nil {

@@ -12,13 +12,17 @@ import (
 )
 
 func TestNoLooseQuantityIsLeft(t *testing.T) {
+	tight := 0
 	for name, raw := range crdFiles(t) {
 		if strings.Contains(string(raw), looseQuantity) {
 			t.Errorf("%s has a quantity whose pattern admits what Go cannot read", name)
 		}
-		if !strings.Contains(string(raw), tightQuantity) {
-			t.Errorf("%s has no quantity; has controller-gen changed its pattern?", name)
+		if strings.Contains(string(raw), tightQuantity) {
+			tight++
 		}
+	}
+	if tight < 2 {
+		t.Errorf("%d CRDs have a quantity, want those of QueueApp and QueueWorker; has controller-gen changed its pattern?", tight)
 	}
 }
 

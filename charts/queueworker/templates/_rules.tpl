@@ -168,6 +168,16 @@
   - list
   - watch
 - apiGroups:
+  - batch
+  resources:
+  - jobs
+  verbs:
+  - create
+  - get
+  - list
+  - patch
+  - watch
+- apiGroups:
   - events.k8s.io
   resources:
   - events
@@ -196,6 +206,15 @@
 - apiGroups:
   - queueworker.dev
   resources:
+  - queuecommands
+  verbs:
+  - delete
+  - list
+  - watch
+- apiGroups:
+  - queueworker.dev
+  resources:
+  - queuecommands/status
   - queueworkers/status
   verbs:
   - patch

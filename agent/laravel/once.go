@@ -1,0 +1,75 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package laravel
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"queueworker.dev/queueworker/api/protocol"
+)
+
+// Steps are the commands that carry out a command once, one after the other. Nothing
+// in them is asked for, and no colours are printed.
+func Steps(command protocol.Command) [][]string {
+	artisan := func(arguments ...string) []string {
+		return slices.Concat(command.Worker.Command, []string{
+			"php", "-d", "memory_limit=" + strconv.FormatInt(command.Worker.HeapLimitBytes, 10), "artisan",
+		}, arguments, []string{"--no-ansi", "--no-interaction"})
+	}
+	switch command.Action {
+	case protocol.ActionRetryFailed:
+		return [][]string{artisan(append([]string{"queue:retry"}, retried(command)...)...)}
+	case protocol.ActionForgetFailed:
+		// queue:forget takes one id only.
+		var steps [][]string
+		for _, id := range command.IDs {
+			steps = append(steps, artisan("queue:forget", id))
+		}
+		return steps
+	case protocol.ActionFlushFailed:
+		flush := []string{"queue:flush"}
+		if command.Hours > 0 {
+			flush = append(flush, "--hours="+strconv.FormatInt(int64(command.Hours), 10))
+		}
+		return [][]string{artisan(flush...)}
+	case protocol.ActionClearQueue:
+		clearing := []string{"queue:clear"}
+		if name := command.Worker.Connection; name != "" {
+			clearing = append(clearing, name)
+		}
+		return [][]string{artisan(append(clearing, "--queue="+command.Queue, "--force")...)}
+	case protocol.ActionOnce:
+		return [][]string{once(command.Worker)}
+	}
+	return nil
+}
+
+// retried are the arguments that say which failed jobs to retry.
+func retried(command protocol.Command) []string {
+	switch {
+	case command.All && command.Queue != "":
+		return []string{"--queue=" + command.Queue}
+	case command.All:
+		return []string{"all"}
+	}
+	return command.IDs
+}
+
+// once is a worker that runs one job. It is not --once, with which a worker heeds
+// neither its timeout nor SIGTERM.
+func once(config protocol.Config) []string {
+	config.MaxJobs, config.Verbose = 1, true
+	return append(Command(config, Facts{}, 0), "--stop-when-empty", "--no-ansi", "--no-interaction")
+}
+
+// missing are what artisan prints of a failed job that is not there, some versions
+// with exit code 0.
+var missing = []string{"Unable to find failed job with ID", "No failed job matches the given ID"}
+
+// NotFound tells whether a line says that a failed job is not there.
+func NotFound(line string) bool {
+	return slices.ContainsFunc(missing, func(text string) bool { return strings.Contains(line, text) })
+}

@@ -1,0 +1,215 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package database
+
+import (
+	"context"
+	"database/sql"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"queueworker.dev/queueworker/api/protocol"
+	"queueworker.dev/queueworker/backlog"
+	"queueworker.dev/queueworker/backlog/settings"
+)
+
+const (
+	// window is how many rows of the table one query of a search looks at: a search for
+	// what is not there would read the whole table at once.
+	window = 5_000
+	// searchTime is after how long a search hands back what it has found so far.
+	searchTime = 2 * time.Second
+	// headBytes is how much of a payload and of an exception is looked at.
+	headBytes = 2048
+)
+
+// Failed lists the failed jobs of an application from its table; it implements
+// backlog.FailedLister.
+type Failed struct {
+	settings settings.Failed
+	dialect  dialect
+	driver   *Driver
+}
+
+// NewFailed returns a lister; it connects when it lists, and not for long.
+func NewFailed(s settings.Failed) (*Failed, error) {
+	driver, err := New(s.Database)
+	if err != nil {
+		return nil, err
+	}
+	driver.db.SetConnMaxIdleTime(30 * time.Second)
+	return &Failed{settings: s, dialect: driver.dialect, driver: driver}, nil
+}
+
+// Close implements backlog.FailedLister.
+func (f *Failed) Close() error { return f.driver.Close() }
+
+// failedPage is what one query is to find: rows with an id below before and, unless
+// it is 0, not below from.
+type failedPage struct {
+	before, from int64
+	queue        string
+	// pattern and escaped are LIKE patterns of what is searched for, plain and as it is
+	// written in JSON; empty: everything.
+	pattern, escaped string
+	limit            int
+	uuids            bool
+}
+
+// failedRow is one row, as far as it was read.
+type failedRow struct {
+	id                           int64
+	uuid, connection, queue      sql.NullString
+	failedAt, payload, exception sql.NullString
+}
+
+// ListFailed implements backlog.FailedLister.
+func (f *Failed) ListFailed(ctx context.Context, request protocol.FailedRequest) (protocol.FailedList, error) {
+	before, err := readContinue(request.Continue)
+	if err != nil {
+		return protocol.FailedList{}, err
+	}
+	list, err := f.list(ctx, request, before)
+	if err != nil {
+		f.driver.server = ""
+		return protocol.FailedList{}, f.explain(err)
+	}
+	return list, nil
+}
+
+func (f *Failed) list(ctx context.Context, request protocol.FailedRequest, before int64) (protocol.FailedList, error) {
+	began := time.Now()
+	var list protocol.FailedList
+	if err := f.driver.greet(ctx, began); err != nil {
+		return list, err
+	}
+	columns, err := f.columns(ctx)
+	if err != nil {
+		return list, err
+	}
+	page := failedPage{before: before, queue: request.Queue, uuids: slices.Contains(columns, "uuid")}
+	page.pattern, page.escaped = patterns(request.Search)
+	for {
+		page.limit = request.Limit - len(list.Jobs) + 1
+		end, err := f.next(ctx, &page)
+		if err != nil {
+			return list, err
+		}
+		rows, err := f.rows(ctx, page)
+		if err != nil {
+			return list, err
+		}
+		for _, row := range rows[:min(len(rows), page.limit-1)] {
+			list.Jobs = append(list.Jobs, f.job(row))
+			page.before = row.id
+		}
+		if len(rows) == page.limit {
+			list.Continue = writeContinue(page.before)
+			break
+		}
+		if end {
+			break
+		}
+		if page.before = page.from; time.Since(began) > searchTime {
+			list.Continue = writeContinue(page.before)
+			break
+		}
+	}
+	list.Total, err = f.total(ctx)
+	return list, err
+}
+
+// next narrows a page to the next window of the table; true if that is the last one.
+func (f *Failed) next(ctx context.Context, page *failedPage) (bool, error) {
+	page.from = 0
+	if page.queue == "" && page.pattern == "" {
+		return true, nil // every row counts, so the limit is enough
+	}
+	var lowest sql.NullInt64
+	var seen int64
+	err := f.driver.read(ctx, []query{f.dialect.failedWindow(page.before, window)}, func(row *sql.Rows) error {
+		return row.Scan(&lowest, &seen)
+	})
+	page.from = lowest.Int64
+	return seen < window, err
+}
+
+func (f *Failed) rows(ctx context.Context, page failedPage) ([]failedRow, error) {
+	var rows []failedRow
+	err := f.driver.read(ctx, []query{f.dialect.failedRows(page)}, func(row *sql.Rows) error {
+		var r failedRow
+		if err := row.Scan(&r.id, &r.uuid, &r.connection, &r.queue, &r.failedAt, &r.payload, &r.exception); err != nil {
+			return err
+		}
+		rows = append(rows, r)
+		return nil
+	})
+	return rows, err
+}
+
+// columns are the columns of the table: that of UUIDs came with Laravel 8.
+func (f *Failed) columns(ctx context.Context) ([]string, error) {
+	rows, err := f.driver.db.QueryContext(ctx, "SELECT * FROM "+f.dialect.quote(f.settings.FailedTable)+" LIMIT 0")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = rows.Close() }()
+	columns, err := rows.Columns()
+	return columns, errors.Join(err, rows.Err())
+}
+
+// total counts the rows; nil where that takes too long.
+func (f *Failed) total(ctx context.Context) (*int64, error) {
+	var count int64
+	text := fmt.Sprintf("SELECT COUNT(*) FROM (SELECT 1 AS one FROM %s LIMIT %d) AS f",
+		f.dialect.quote(f.settings.FailedTable), protocol.MaxFailedCount)
+	err := f.driver.read(ctx, []query{{sql: f.dialect.timed(text)}}, func(row *sql.Rows) error { return row.Scan(&count) })
+	if code, _, refused := f.dialect.refusal(err); refused && refusals[code] == tooSlow {
+		return nil, nil
+	}
+	return &count, err
+}
+
+// patterns are LIKE patterns for a text: as it is, and as PHP writes it in JSON.
+func patterns(search string) (plain, escaped string) {
+	if search == "" {
+		return "", ""
+	}
+	escape := strings.NewReplacer("!", "!!", "%", "!%", "_", "!_")
+	like := func(text string) string { return "%" + escape.Replace(strings.ToLower(text)) + "%" }
+	return like(search), like(phpJSON(search))
+}
+
+// phpJSON is a text as PHP's json_encode writes it, without the quotes.
+func phpJSON(text string) string {
+	quoted := strconv.QuoteToASCII(text)
+	inner := strings.ReplaceAll(quoted[1:len(quoted)-1], "/", `\/`)
+	return inner
+}
+
+// The token of a page is the number of its last row, dressed so that nobody counts on it.
+const tokenMark = "before:"
+
+func writeContinue(id int64) string {
+	return base64.RawURLEncoding.EncodeToString([]byte(tokenMark + strconv.FormatInt(id, 10)))
+}
+
+func readContinue(token string) (int64, error) {
+	if token == "" {
+		return math.MaxInt64, nil
+	}
+	text, err := base64.RawURLEncoding.DecodeString(token)
+	number, marked := strings.CutPrefix(string(text), tokenMark)
+	id, wrong := strconv.ParseInt(number, 10, 64)
+	if err != nil || wrong != nil || !marked {
+		return 0, backlog.Errorf(protocol.BacklogMisconfigured, "The token of the page is none that this probe gave: use status.continue of the list before, or none.")
+	}
+	return id, nil
+}

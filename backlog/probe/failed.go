@@ -1,0 +1,140 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package probe
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"queueworker.dev/queueworker/api/protocol"
+	"queueworker.dev/queueworker/backlog"
+)
+
+const (
+	// maxFailedRequest bounds a request for failed jobs, in bytes.
+	maxFailedRequest = 8 << 10
+	// failedDeadline is how long listing may take.
+	failedDeadline = 6 * time.Second
+	// maxSearch and maxToken bound what is searched for and the token of a page, in bytes.
+	maxSearch = 1024
+	maxToken  = 512
+)
+
+// Failed answers who knows the key with failed jobs, one at a time.
+type Failed struct {
+	lister backlog.FailedLister
+	// broken is why there is no lister.
+	broken *backlog.Error
+	// keyFile holds the SHA-256 of the key, as the operator wrote it last.
+	keyFile string
+	turn    chan struct{}
+}
+
+// NewFailed lists with the lister; if that is nil, problem says why nothing can be listed.
+func NewFailed(lister backlog.FailedLister, problem *backlog.Error, keyFile string) *Failed {
+	if lister == nil && problem == nil {
+		problem = backlog.Errorf(protocol.BacklogMisconfigured, "It is not known where the failed jobs are.")
+	}
+	return &Failed{lister: lister, broken: problem, keyFile: keyFile, turn: make(chan struct{}, 1)}
+}
+
+// knows tells whether a caller presents the key. The file is read each time: the
+// operator writes another after a restart of its own.
+func (f *Failed) knows(r *http.Request) bool {
+	key, given := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	wanted, err := os.ReadFile(f.keyFile)
+	sum := sha256.Sum256([]byte(key))
+	if !given || err != nil || len(wanted) != hex.EncodedLen(len(sum)) {
+		return false
+	}
+	return subtle.ConstantTimeCompare([]byte(hex.EncodeToString(sum[:])), wanted) == 1
+}
+
+// serve answers one request.
+func (f *Failed) serve(identity Identity) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if !f.knows(r) {
+			http.Error(w, "the key is missing or not the one of the annotation of this pod", http.StatusUnauthorized)
+			return
+		}
+		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxFailedRequest))
+		if err != nil {
+			http.Error(w, fmt.Sprintf("the request could not be read whole; at most %d bytes are allowed", maxFailedRequest), http.StatusRequestEntityTooLarge)
+			return
+		}
+		request, err := parseFailed(body)
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadRequest)
+			return
+		}
+		list := f.answer(r.Context(), request)
+		list.Version, list.PodUID = protocol.Version, identity.PodUID
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Cache-Control", "no-store")
+		encoder := json.NewEncoder(w)
+		encoder.SetEscapeHTML(false)
+		_ = encoder.Encode(list)
+	}
+}
+
+// answer lists failed jobs. A fault of the lister's own costs one answer.
+func (f *Failed) answer(ctx context.Context, request protocol.FailedRequest) (list protocol.FailedList) {
+	if f.broken != nil {
+		return protocol.FailedList{Reason: f.broken.Reason, Message: f.broken.Message}
+	}
+	ctx, cancel := context.WithTimeout(ctx, failedDeadline)
+	defer cancel()
+	select {
+	case f.turn <- struct{}{}:
+		defer func() { <-f.turn }()
+	case <-ctx.Done():
+		return protocol.FailedList{Reason: protocol.BacklogUnreachable, Message: "The backlog probe is busy listing failed jobs for somebody else: ask again."}
+	}
+	defer func() {
+		if fault := recover(); fault != nil {
+			list = protocol.FailedList{Reason: protocol.BacklogUnreadable, Message: fmt.Sprintf("The probe failed on what the database answered (%T); please report this.", fault)}
+		}
+	}()
+	list, err := f.lister.ListFailed(ctx, request)
+	if err != nil {
+		problem := backlog.AsError(err, nil)
+		return protocol.FailedList{Reason: problem.Reason, Message: problem.Message}
+	}
+	return list
+}
+
+func parseFailed(body []byte) (protocol.FailedRequest, error) {
+	var request protocol.FailedRequest
+	if json.Unmarshal(body, &request) != nil {
+		return request, errors.New("the request is no JSON document such as {\"limit\": 50}")
+	}
+	switch {
+	case request.Limit < 1 || request.Limit > protocol.MaxFailedJobs:
+		return request, fmt.Errorf("limit must be between 1 and %d", protocol.MaxFailedJobs)
+	case len(request.Search) > maxSearch || !plain(request.Search):
+		return request, fmt.Errorf("search must be one line of at most %d bytes", maxSearch)
+	case len(request.Queue) > maxNameBytes || !plain(request.Queue):
+		return request, fmt.Errorf("queue must be a name of at most %d bytes", maxNameBytes)
+	case len(request.Continue) > maxToken:
+		return request, errors.New("continue is too long")
+	}
+	return request, nil
+}
+
+// plain tells whether a text is one a database takes.
+func plain(text string) bool {
+	return utf8.ValidString(text) && !strings.ContainsFunc(text, unicode.IsControl)
+}

@@ -1,0 +1,38 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package settings
+
+import (
+	"strings"
+
+	"queueworker.dev/queueworker/api/protocol"
+	"queueworker.dev/queueworker/backlog"
+)
+
+// Failed says where an application keeps its failed jobs, whatever its queues are in.
+type Failed struct {
+	Database
+	// Numbers tells that failed jobs are known by their number, also where they have a
+	// UUID, as with Laravel's driver database.
+	Numbers bool
+}
+
+// NewFailed finds where the failed jobs are.
+func NewFailed(config protocol.ProbeConfig, environment Environment) (Failed, error) {
+	driver, given := environment.Lookup("QUEUE_FAILED_DRIVER")
+	driver = strings.ToLower(driver)
+	name := environment.Name("QUEUE_FAILED_DRIVER")
+	switch {
+	case given && driver == "":
+		return Failed{}, misconfigured("The application keeps no failed jobs: %s is null. Set it to database-uuids to keep them.", name)
+	case driver != "" && driver != "database" && driver != "database-uuids":
+		return Failed{}, misconfigured("The application keeps its failed jobs in %s, as %s says; only those in a table of PostgreSQL, MySQL or MariaDB can be listed.",
+			backlog.Secrets(nil).Clean(driver), name)
+	}
+	database, err := NewDatabase(config, environment)
+	if err != nil {
+		return Failed{}, misconfigured("It is not known which database the failed jobs are in. %s", backlog.AsError(err, nil).Message)
+	}
+	return Failed{Database: database, Numbers: driver == "database"}, nil
+}

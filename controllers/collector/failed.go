@@ -1,0 +1,143 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package collector
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"regexp"
+	"time"
+
+	"k8s.io/apimachinery/pkg/types"
+
+	"queueworker.dev/queueworker/api/protocol"
+)
+
+// Bounds of what a probe may tell of one failed job, in bytes.
+const (
+	maxFailedID   = 64
+	maxException  = 900 // 300 characters
+	maxConnection = 255
+	maxContinue   = 512
+	failedTimeout = 8 * time.Second
+)
+
+// ErrKey tells that a probe does not know the key yet.
+var ErrKey = errors.New("the probe does not know the key yet")
+
+// Where is where the probe of a QueueApp is to be asked; false if it has none.
+func (b *Backlogs) Where(app types.NamespacedName) (Probe, bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	p := b.probes[app]
+	if p == nil {
+		return Probe{}, false
+	}
+	return p.where, true
+}
+
+// ListFailed asks a probe for failed jobs. The error is a sentence, or ErrKey.
+func (b *Backlogs) ListFailed(ctx context.Context, where Probe, key string, request protocol.FailedRequest) (*protocol.FailedList, error) {
+	answer, err := b.asker.askFailed(ctx, where, key, request)
+	if err != nil && !errors.Is(err, ErrKey) {
+		return nil, errors.New(b.asker.explain(err, where.Address))
+	}
+	return answer, err
+}
+
+func (a *asker) askFailed(ctx context.Context, where Probe, key string, request protocol.FailedRequest) (*protocol.FailedList, error) {
+	ctx, cancel := context.WithTimeout(ctx, max(a.timeout, failedTimeout))
+	defer cancel()
+	question, err := json.Marshal(request)
+	if err != nil {
+		return nil, fmt.Errorf("encode the question: %w", err)
+	}
+	address := url.URL{Scheme: "http", Host: where.Address, Path: protocol.FailedPath}
+	post, err := http.NewRequestWithContext(ctx, http.MethodPost, address.String(), bytes.NewReader(question))
+	if err != nil {
+		return nil, fmt.Errorf("form the question: %w", err)
+	}
+	post.Header.Set("Content-Type", "application/json")
+	post.Header.Set("User-Agent", header.Get("User-Agent"))
+	post.Header.Set("Authorization", "Bearer "+key)
+	response, err := a.transport.RoundTrip(post)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = response.Body.Close() }() // nothing was written
+	switch response.StatusCode {
+	case http.StatusOK:
+	case http.StatusUnauthorized:
+		return nil, ErrKey
+	case http.StatusNotFound:
+		return nil, refusal("is of another version and lists no failed jobs: use the probe's image of the operator's own version")
+	default:
+		return nil, refusal(fmt.Sprintf("answered with HTTP status %d instead of 200", response.StatusCode))
+	}
+	content, err := io.ReadAll(io.LimitReader(response.Body, protocol.MaxFailedBytes+1))
+	if err != nil {
+		return nil, err
+	}
+	if len(content) > protocol.MaxFailedBytes {
+		return nil, refusal(fmt.Sprintf("answered with more than %d KiB", protocol.MaxFailedBytes>>10))
+	}
+	return readFailed(content, where, request)
+}
+
+// readFailed reads and checks a list. A pod may be anybody's: what it says ends in a
+// status and in a terminal.
+func readFailed(content []byte, where Probe, request protocol.FailedRequest) (*protocol.FailedList, error) {
+	decoder := json.NewDecoder(bytes.NewReader(content))
+	answer := &protocol.FailedList{}
+	if err := decoder.Decode(answer); err != nil {
+		return nil, refusal("gave an answer that cannot be read: " + cleanText(err.Error(), maxMessage/2))
+	}
+	if !understood(answer.Version) {
+		return nil, refusal(fmt.Sprintf("speaks version %d of the protocol, this operator versions %d to %d", answer.Version, protocol.OldestVersion, protocol.Version))
+	}
+	if where.UID != "" && answer.PodUID != string(where.UID) {
+		return nil, refusal("is another pod than the one expected")
+	}
+	if !knownTrouble(answer.Reason) {
+		return nil, refusal(fmt.Sprintf("gave the unknown reason %q", cleanText(string(answer.Reason), maxWord)))
+	}
+	answer.Message = cmp.Or(cleanText(answer.Message, maxMessage), "The backlog probe gave no reason.")
+	if answer.Reason != "" {
+		answer.Jobs, answer.Continue, answer.Total = nil, "", nil
+		return answer, nil
+	}
+	if len(answer.Jobs) > request.Limit {
+		return nil, refusal(fmt.Sprintf("told of %d failed jobs instead of %d", len(answer.Jobs), request.Limit))
+	}
+	return answer, cleanFailed(answer)
+}
+
+var continueToken = regexp.MustCompile(`^[A-Za-z0-9_-]*$`)
+
+func cleanFailed(answer *protocol.FailedList) error {
+	if len(answer.Continue) > maxContinue || !continueToken.MatchString(answer.Continue) {
+		return refusal("gave a token for the next page that cannot be one")
+	}
+	if answer.Total != nil {
+		*answer.Total = within(*answer.Total, maxCount)
+	}
+	for i := range answer.Jobs {
+		job := &answer.Jobs[i]
+		if job.ID = cleanText(job.ID, maxFailedID); job.ID == "" {
+			return refusal("told of a failed job without an id")
+		}
+		job.Class = cleanText(job.Class, maxClass)
+		job.Connection = cleanText(job.Connection, maxConnection)
+		job.Queue = cleanText(job.Queue, maxQueue)
+		job.Exception = cleanText(job.Exception, maxException)
+	}
+	return nil
+}

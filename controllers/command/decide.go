@@ -1,0 +1,184 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package command
+
+import (
+	"fmt"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"queueworker.dev/queueworker/api/v1alpha1"
+	"queueworker.dev/queueworker/controllers/desired"
+)
+
+const (
+	// patience is how long a QueueApp or QueueWorker that is not there is waited for: it
+	// may come with the command, in one file.
+	patience = 2 * time.Minute
+	// podTime is how long a Job may take to make its pod before that is told.
+	podTime = 10 * time.Second
+	// wordTime is how long after a Job's end the last word of its pod is waited for.
+	wordTime = 10 * time.Second
+	// defaultTTL repeats the default of the CRD.
+	defaultTTL = 10 * time.Minute
+)
+
+// Step is what has to be written besides the status.
+type Step string
+
+// The steps.
+const (
+	// StepNone: nothing.
+	StepNone Step = ""
+	// StepCreate: the Job is to be created, suspended, before the status is written.
+	StepCreate Step = "Create"
+	// StepBegin: the Job is to be let go, once the status that names it is written.
+	StepBegin Step = "Begin"
+	// StepRemove: the QueueCommand has been kept long enough.
+	StepRemove Step = "Remove"
+)
+
+// Input is all that decides how far a command is that runs as a Job.
+type Input struct {
+	Now     time.Time
+	Command *v1alpha1.QueueCommand
+	// Problem is why there can be no Job; nil if there can.
+	Problem *desired.Problem
+	// Rejected is the API server's refusal of the Job; empty if there was none.
+	Rejected string
+	// Job is the Job of the command's name, whoever it belongs to; nil if there is none.
+	Job *batchv1.Job
+	// Pods are the pods of the Job that the status names.
+	Pods []*corev1.Pod
+}
+
+// Output is what is decided.
+type Output struct {
+	Status v1alpha1.QueueCommandStatus
+	Step   Step
+	// Recheck is after how long to look again; 0: when something changes.
+	Recheck time.Duration
+}
+
+// Decide decides how far a command is that runs as a Job.
+func Decide(in Input) Output {
+	if Ended(in.Command) {
+		return Expire(in.Now, in.Command)
+	}
+	if in.Command.Status.JobUID == "" {
+		return prepare(in)
+	}
+	return follow(in)
+}
+
+// Ended tells whether a command has ended.
+func Ended(command *v1alpha1.QueueCommand) bool {
+	return command.Status.State == v1alpha1.CommandSucceeded || command.Status.State == v1alpha1.CommandFailed
+}
+
+// Expire removes a command that has ended when its time is up.
+func Expire(now time.Time, command *v1alpha1.QueueCommand) Output {
+	out := Output{Status: command.Status}
+	ttl := defaultTTL
+	if command.Spec.TTL != nil {
+		ttl = command.Spec.TTL.Duration
+	}
+	ended := command.CreationTimestamp.Time
+	if at := command.Status.EndedTime; at != nil {
+		ended = at.Time
+	}
+	if out.Recheck = ended.Add(ttl).Sub(now); out.Recheck <= 0 {
+		out.Step, out.Recheck = StepRemove, 0
+	}
+	return out
+}
+
+// prepare brings a command to the point where its status names its Job.
+func prepare(in Input) Output {
+	switch {
+	case in.Job == nil && in.Problem != nil:
+		return obstructed(in.Now, in.Command, *in.Problem)
+	case in.Job == nil && in.Rejected != "":
+		return fail(in.Now, in.Command, v1alpha1.ReasonRejected, in.Rejected)
+	case in.Job == nil:
+		return Output{Status: in.Command.Status, Step: StepCreate}
+	case !metav1.IsControlledBy(in.Job, in.Command):
+		return fail(in.Now, in.Command, v1alpha1.ReasonForeignObject, fmt.Sprintf(
+			"The Job %s exists already and does not belong to this QueueCommand, so nothing was run; delete one of them.", in.Job.Name))
+	}
+	out := pending(in.Command, "The Job "+in.Job.Name+" is being started.")
+	out.Status.JobName, out.Status.JobUID = in.Job.Name, in.Job.UID
+	out.Step = StepBegin
+	return out
+}
+
+// obstructed waits a while for what may still come, and fails for anything else.
+func obstructed(now time.Time, command *v1alpha1.QueueCommand, problem desired.Problem) Output {
+	waits := problem.Reason == v1alpha1.ReasonAppNotFound || problem.Reason == v1alpha1.ReasonWorkerNotFound
+	left := command.CreationTimestamp.Add(patience).Sub(now)
+	if !waits || left <= 0 {
+		return fail(now, command, problem.Reason, problem.Message)
+	}
+	out := pending(command, problem.Message)
+	out.Recheck = left
+	return out
+}
+
+// follow goes by the Job that the status names, and its pod.
+func follow(in Input) Output {
+	pod := newest(in.Pods)
+	job := in.Job
+	if job != nil && job.UID != in.Command.Status.JobUID {
+		job = nil
+	}
+	if ended := terminated(pod); ended != nil && failure(job, deadlineExceeded) == nil {
+		return conclude(in, pod, ended)
+	}
+	switch {
+	case job == nil:
+		return fail(in.Now, in.Command, v1alpha1.ReasonJobGone, fmt.Sprintf(
+			"The Job %s was deleted before the command had told how it ended; it is not run again, since it may have run.", in.Command.Status.JobName))
+	case suspended(job) && job.Annotations[v1alpha1.AnnotationBegun] == "":
+		return Output{Status: in.Command.Status, Step: StepBegin}
+	case suspended(job):
+		return fail(in.Now, in.Command, v1alpha1.ReasonJobGone, fmt.Sprintf(
+			"The Job %s was suspended after it had begun; it is not run again, since it may have run.", job.Name))
+	}
+	if failed := failure(job, ""); failed != nil {
+		return failedJob(in, pod, failed)
+	}
+	if finished(job) {
+		return silent(in, job)
+	}
+	return progress(in, job, pod)
+}
+
+func pending(command *v1alpha1.QueueCommand, message string) Output {
+	out := Output{Status: *command.Status.DeepCopy()}
+	out.Status.State, out.Status.Message = v1alpha1.CommandPending, message
+	return out
+}
+
+func fail(now time.Time, command *v1alpha1.QueueCommand, reason, message string) Output {
+	return end(now, command, v1alpha1.CommandFailed, reason, message)
+}
+
+// end ends a command.
+func end(now time.Time, command *v1alpha1.QueueCommand, state v1alpha1.CommandState, reason, message string) Output {
+	out := Output{Status: *command.Status.DeepCopy()}
+	out.Status.State, out.Status.Message = state, message
+	out.Status.EndedTime = new(metav1.NewTime(now))
+	kind := v1alpha1.ConditionComplete
+	if state == v1alpha1.CommandFailed {
+		kind = v1alpha1.ConditionFailed
+	}
+	out.Status.Conditions = []metav1.Condition{{
+		Type: kind, Status: metav1.ConditionTrue, Reason: reason, Message: message, LastTransitionTime: metav1.NewTime(now),
+	}}
+	out.Recheck = Expire(now, &v1alpha1.QueueCommand{ObjectMeta: command.ObjectMeta, Spec: command.Spec, Status: out.Status}).Recheck
+	return out
+}

@@ -1,0 +1,114 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package command
+
+import (
+	"fmt"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"queueworker.dev/queueworker/api/protocol"
+	"queueworker.dev/queueworker/api/v1alpha1"
+	"queueworker.dev/queueworker/controllers/desired"
+)
+
+const (
+	// probePatience is how long a backlog probe that gives no list is waited for: it may
+	// be starting, and its kubelet takes a moment to give it the key's hash.
+	probePatience = 90 * time.Second
+	// askAgain is how soon it is asked again.
+	askAgain = 500 * time.Millisecond
+	// defaultLimit is how many failed jobs a list holds unless the command says.
+	defaultLimit = 50
+)
+
+// ListInput is all that decides how far a ListFailed is.
+type ListInput struct {
+	Now     time.Time
+	Command *v1alpha1.QueueCommand
+	// Problem is why nobody can be asked, however long one waits; nil if somebody can.
+	Problem *desired.Problem
+	// Trouble is why there is no answer yet; empty if there is one.
+	Trouble string
+	// Answer is what the probe answered; nil if it has not.
+	Answer *protocol.FailedList
+}
+
+// Question is what the backlog probe is asked for a command.
+func Question(command *v1alpha1.QueueCommand) protocol.FailedRequest {
+	spec := &command.Spec
+	out := protocol.FailedRequest{Queue: spec.Queue, Search: spec.Search, Limit: defaultLimit, Continue: spec.Continue}
+	if spec.Limit != nil {
+		out.Limit = int(*spec.Limit)
+	}
+	return out
+}
+
+// CannotList is why nobody can list the failed jobs of an application; nil if its
+// backlog probe can.
+func CannotList(app *v1alpha1.QueueApp) *desired.Problem {
+	switch {
+	case app.Spec.Runtime == v1alpha1.RuntimeCustom:
+		return &desired.Problem{Reason: v1alpha1.ReasonAppInvalid, Message: fmt.Sprintf(
+			"The QueueApp %q has the runtime Custom; only Laravel's failed jobs can be listed.", app.Name)}
+	case !desired.NeedsProbe(app):
+		return &desired.Problem{Reason: v1alpha1.ReasonNoDriver, Message: fmt.Sprintf(
+			"The QueueApp %q has no connection.driver, so no backlog probe runs that could list failed jobs; set it.", app.Name)}
+	}
+	return nil
+}
+
+// DecideList decides how far a ListFailed is.
+func DecideList(in ListInput) Output {
+	if in.Problem != nil {
+		return obstructed(in.Now, in.Command, *in.Problem)
+	}
+	if in.Answer == nil {
+		if in.Now.Sub(in.Command.CreationTimestamp.Time) >= probePatience {
+			return fail(in.Now, in.Command, v1alpha1.ReasonUnreachable, in.Trouble)
+		}
+		out := pending(in.Command, in.Trouble)
+		out.Recheck = askAgain
+		return out
+	}
+	if in.Answer.Reason != "" {
+		return fail(in.Now, in.Command, string(in.Answer.Reason), in.Answer.Message)
+	}
+	out := end(in.Now, in.Command, v1alpha1.CommandSucceeded, v1alpha1.ReasonSucceeded, found(in.Answer))
+	out.Status.StartedTime = new(metav1.NewTime(in.Now))
+	out.Status.Total, out.Status.Continue = in.Answer.Total, in.Answer.Continue
+	for _, job := range in.Answer.Jobs {
+		out.Status.FailedJobs = append(out.Status.FailedJobs, listed(job))
+	}
+	return out
+}
+
+func found(answer *protocol.FailedList) string {
+	text := fmt.Sprintf("%d failed jobs", len(answer.Jobs))
+	switch {
+	case len(answer.Jobs) == 0 && answer.Continue == "":
+		return "There is no such failed job."
+	case len(answer.Jobs) == 1:
+		text = "1 failed job"
+	}
+	if answer.Total != nil {
+		text += fmt.Sprintf(" of %d", *answer.Total)
+		if *answer.Total >= protocol.MaxFailedCount {
+			text += " or more"
+		}
+	}
+	if answer.Continue != "" {
+		text += "; there may be more, see status.continue"
+	}
+	return text + "."
+}
+
+func listed(job protocol.FailedJob) v1alpha1.FailedJob {
+	out := v1alpha1.FailedJob{ID: job.ID, Class: job.Class, Connection: job.Connection, Queue: job.Queue, Exception: job.Exception}
+	if at, err := time.Parse(time.RFC3339, job.FailedAt); err == nil {
+		out.FailedTime = new(metav1.NewTime(at.UTC()))
+	}
+	return out
+}

@@ -1,0 +1,253 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"reflect"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"queueworker.dev/queueworker/api/v1alpha1"
+	"queueworker.dev/queueworker/controllers/collector"
+	"queueworker.dev/queueworker/controllers/command"
+	"queueworker.dev/queueworker/controllers/desired"
+)
+
+// QueueCommandReconciler runs each QueueCommand once, tells what came of it, and removes
+// it when its time is up.
+type QueueCommandReconciler struct {
+	// Client, Live and Clock are as for the QueueWorkerReconciler.
+	Client client.Client
+	Live   client.Reader
+	Clock  clock.PassiveClock
+	// Backlogs knows where probes are, and asks them for failed jobs.
+	Backlogs *collector.Backlogs
+	// AgentImage is the image the agent of new pods is copied from.
+	AgentImage string
+	// keys are what probes list failed jobs to.
+	keys probeKeys
+}
+
+// SetupWithManager registers what wakes a QueueCommand: itself, its Job and the Job's
+// pod. What a command waits for otherwise it looks for again by itself.
+func (r *QueueCommandReconciler) SetupWithManager(mgr ctrl.Manager, options controller.Options) error {
+	return ctrl.NewControllerManagedBy(mgr).
+		Named("queuecommand").
+		For(&v1alpha1.QueueCommand{}).
+		Owns(&batchv1.Job{}).
+		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(commandByLabel)).
+		WithOptions(options).
+		Complete(r)
+}
+
+// commandByLabel is the QueueCommand whose label a pod carries.
+func commandByLabel(_ context.Context, pod client.Object) []reconcile.Request {
+	name := pod.GetLabels()[v1alpha1.LabelCommand]
+	if name == "" {
+		return nil
+	}
+	return []reconcile.Request{{NamespacedName: types.NamespacedName{Namespace: pod.GetNamespace(), Name: name}}}
+}
+
+// +kubebuilder:rbac:groups=queueworker.dev,resources=queuecommands,verbs=list;watch;delete
+// +kubebuilder:rbac:groups=queueworker.dev,resources=queuecommands/status,verbs=patch
+// +kubebuilder:rbac:groups=batch,resources=jobs,verbs=get;list;watch;create;patch
+
+// Reconcile brings one QueueCommand a step further.
+func (r *QueueCommandReconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
+	cmd, err := get[v1alpha1.QueueCommand](ctx, r.Client, request.Namespace, request.Name)
+	if err != nil || cmd == nil || cmd.DeletionTimestamp != nil {
+		return ctrl.Result{}, err
+	}
+	if command.Ended(cmd) {
+		return r.expire(ctx, cmd)
+	}
+	if cmd.Spec.Action == v1alpha1.ActionListFailed {
+		return r.list(ctx, cmd)
+	}
+	return r.run(ctx, cmd)
+}
+
+// expire removes a command that has been kept long enough, and its Job with it.
+func (r *QueueCommandReconciler) expire(ctx context.Context, cmd *v1alpha1.QueueCommand) (ctrl.Result, error) {
+	out := command.Expire(r.Clock.Now(), cmd)
+	if out.Step != command.StepRemove {
+		return ctrl.Result{RequeueAfter: out.Recheck}, nil
+	}
+	err := r.Client.Delete(ctx, cmd, client.Preconditions{UID: &cmd.UID}, client.PropagationPolicy(metav1.DeletePropagationBackground))
+	if client.IgnoreNotFound(err) != nil && !apierrors.IsConflict(err) {
+		return ctrl.Result{}, fmt.Errorf("delete QueueCommand %s: %w", cmd.Name, err)
+	}
+	return ctrl.Result{}, nil
+}
+
+// run carries a command out as a Job. The writes come in the order that package
+// command explains: Job, status, and only then the Job is let go.
+func (r *QueueCommandReconciler) run(ctx context.Context, cmd *v1alpha1.QueueCommand) (ctrl.Result, error) {
+	in, wanted, err := r.observe(ctx, cmd)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	out := command.Decide(in)
+	if out.Step == command.StepCreate {
+		if err := r.create(ctx, wanted, &in); err != nil {
+			return ctrl.Result{}, err
+		}
+		out = command.Decide(in)
+	}
+	written, err := r.report(ctx, cmd, out.Status)
+	if err != nil || !written {
+		return ctrl.Result{}, err
+	}
+	if out.Step == command.StepBegin {
+		return ctrl.Result{}, r.begin(ctx, in.Job)
+	}
+	return ctrl.Result{RequeueAfter: out.Recheck}, nil
+}
+
+// observe reads all that concerns a command that runs as a Job, and builds the Job as
+// it should be.
+func (r *QueueCommandReconciler) observe(ctx context.Context, cmd *v1alpha1.QueueCommand) (command.Input, *batchv1.Job, error) {
+	in := command.Input{Now: r.Clock.Now(), Command: cmd}
+	var err error
+	name := desired.CommandJobName(cmd.Name, cmd.UID)
+	if in.Job, err = get[batchv1.Job](ctx, r.Client, cmd.Namespace, name); err != nil {
+		return in, nil, err
+	}
+	if in.Job == nil {
+		// One that the cache lacks is too new for it, or has lost the label it goes by.
+		if in.Job, err = get[batchv1.Job](ctx, r.Live, cmd.Namespace, name); err != nil {
+			return in, nil, err
+		}
+	}
+	if cmd.Status.JobUID != "" {
+		in.Pods, err = r.podsOf(ctx, cmd)
+		return in, nil, err
+	}
+	wanted, problem, err := r.build(ctx, cmd)
+	in.Problem = problem
+	return in, wanted, err
+}
+
+// build makes the Job of a command, or says why there can be none.
+func (r *QueueCommandReconciler) build(ctx context.Context, cmd *v1alpha1.QueueCommand) (*batchv1.Job, *desired.Problem, error) {
+	var worker *v1alpha1.QueueWorker
+	appName := cmd.Spec.AppName
+	if name := cmd.Spec.WorkerName; name != "" {
+		var err error
+		if worker, err = get[v1alpha1.QueueWorker](ctx, r.Client, cmd.Namespace, name); err != nil {
+			return nil, nil, err
+		}
+		if worker != nil {
+			appName = worker.Spec.AppName
+		}
+	}
+	if problem := desired.CommandWorker(cmd, worker); problem != nil {
+		return nil, problem, nil
+	}
+	app, problem, err := r.app(ctx, cmd.Namespace, appName)
+	if problem != nil || err != nil {
+		return nil, problem, err
+	}
+	job, problem := desired.CommandJob(desired.CommandInput{Command: cmd, App: app, Worker: worker, AgentImage: r.AgentImage})
+	return job, problem, nil
+}
+
+func (r *QueueCommandReconciler) app(ctx context.Context, namespace, name string) (*v1alpha1.QueueApp, *desired.Problem, error) {
+	apps := &v1alpha1.QueueAppList{}
+	if err := r.Client.List(ctx, apps, client.InNamespace(namespace)); err != nil {
+		return nil, nil, fmt.Errorf("list QueueApps: %w", err)
+	}
+	app, problem := desired.AppNamed(namespace, name, apps.Items)
+	return app, problem, nil
+}
+
+// podsOf are the pods of the Job that the status names. A label alone is no proof,
+// anybody may set it.
+func (r *QueueCommandReconciler) podsOf(ctx context.Context, cmd *v1alpha1.QueueCommand) ([]*corev1.Pod, error) {
+	all := &corev1.PodList{}
+	if err := r.Client.List(ctx, all, client.InNamespace(cmd.Namespace), client.MatchingLabels{v1alpha1.LabelCommand: cmd.Name}); err != nil {
+		return nil, fmt.Errorf("list Pods: %w", err)
+	}
+	var out []*corev1.Pod
+	for i := range all.Items {
+		if owner := metav1.GetControllerOf(&all.Items[i]); owner != nil && owner.UID == cmd.Status.JobUID {
+			out = append(out, &all.Items[i])
+		}
+	}
+	return out, nil
+}
+
+// create creates the Job, suspended. One that is there already decides what follows as
+// if it had been seen before.
+func (r *QueueCommandReconciler) create(ctx context.Context, wanted *batchv1.Job, in *command.Input) error {
+	err := r.Client.Create(ctx, wanted)
+	switch {
+	case apierrors.IsAlreadyExists(err):
+		in.Job, err = get[batchv1.Job](ctx, r.Live, wanted.Namespace, wanted.Name)
+		return err
+	case refused(err):
+		in.Rejected = fmt.Sprintf("The API server refused the Job %s: %s", wanted.Name, refusal(err))
+		return nil
+	case err != nil:
+		return fmt.Errorf("create Job %s: %w", wanted.Name, err)
+	}
+	ctrl.LoggerFrom(ctx).Info("Created object", "kind", "Job", "object", wanted.Name)
+	in.Job = wanted
+	return nil
+}
+
+// begin lets the Job go and marks it in one write. It must be the Job that was looked
+// at: another state of it may be one in which it has run.
+func (r *QueueCommandReconciler) begin(ctx context.Context, job *batchv1.Job) error {
+	patch, err := json.Marshal(map[string]any{
+		"metadata": map[string]any{
+			"uid": job.UID, "resourceVersion": job.ResourceVersion,
+			"annotations": map[string]any{v1alpha1.AnnotationBegun: "true"},
+		},
+		"spec": map[string]any{"suspend": false},
+	})
+	if err != nil {
+		return fmt.Errorf("encode the patch of Job %s: %w", job.Name, err)
+	}
+	err = r.Client.Patch(ctx, job.DeepCopy(), client.RawPatch(types.MergePatchType, patch))
+	switch {
+	case apierrors.IsConflict(err), apierrors.IsNotFound(err):
+		return nil // its change wakes the command again
+	case err != nil:
+		return fmt.Errorf("let Job %s go: %w", job.Name, err)
+	}
+	return nil
+}
+
+// report writes the status if it has changed; false if the command has changed since it
+// was read, whose event wakes it again.
+func (r *QueueCommandReconciler) report(ctx context.Context, cmd *v1alpha1.QueueCommand, status v1alpha1.QueueCommandStatus) (bool, error) {
+	if reflect.DeepEqual(cmd.Status, status) {
+		return true, nil
+	}
+	changed := cmd.DeepCopy()
+	changed.Status = status
+	err := r.Client.Status().Patch(ctx, changed, client.MergeFromWithOptions(cmd, client.MergeFromWithOptimisticLock{}))
+	switch {
+	case apierrors.IsConflict(err), apierrors.IsNotFound(err):
+		return false, nil
+	case err != nil:
+		return false, fmt.Errorf("write status of QueueCommand %s: %w", cmd.Name, err)
+	}
+	return true, nil
+}

@@ -1,0 +1,124 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"queueworker.dev/queueworker/api/v1alpha1"
+	"queueworker.dev/queueworker/controllers/collector"
+	"queueworker.dev/queueworker/controllers/command"
+	"queueworker.dev/queueworker/controllers/desired"
+)
+
+// probeKeys are the keys that probes list failed jobs to: one for each pod, made of a
+// secret that this process draws and never tells. Who learns the key of one probe, as
+// those who may exec into it can, learns no other's.
+type probeKeys struct {
+	once   sync.Once
+	secret [sha256.Size]byte
+}
+
+// of is the key for a probe's pod, and its SHA-256, in hexadecimal digits.
+func (k *probeKeys) of(pod types.UID) (key, hash string) {
+	k.once.Do(func() { _, _ = rand.Read(k.secret[:]) }) // never fails
+	mac := hmac.New(sha256.New, k.secret[:])
+	mac.Write([]byte(pod))
+	key = hex.EncodeToString(mac.Sum(nil))
+	sum := sha256.Sum256([]byte(key))
+	return key, hex.EncodeToString(sum[:])
+}
+
+// list carries a ListFailed out: the application's backlog probe reads the failed jobs.
+func (r *QueueCommandReconciler) list(ctx context.Context, cmd *v1alpha1.QueueCommand) (ctrl.Result, error) {
+	in := command.ListInput{Command: cmd}
+	app, problem, err := r.app(ctx, cmd.Namespace, cmd.Spec.AppName)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	if problem == nil {
+		problem = command.CannotList(app)
+	}
+	if in.Problem = problem; problem == nil {
+		if err := r.ask(ctx, app, &in); err != nil {
+			return ctrl.Result{}, err
+		}
+	}
+	in.Now = r.Clock.Now()
+	out := command.DecideList(in)
+	if _, err := r.report(ctx, cmd, out.Status); err != nil {
+		return ctrl.Result{}, err
+	}
+	return ctrl.Result{RequeueAfter: out.Recheck}, nil
+}
+
+// ask asks the probe of an app, if it is there and knows the key.
+func (r *QueueCommandReconciler) ask(ctx context.Context, app *v1alpha1.QueueApp, in *command.ListInput) error {
+	where, tracked := r.Backlogs.Where(client.ObjectKeyFromObject(app))
+	switch {
+	case !tracked:
+		in.Trouble = fmt.Sprintf("No backlog probe runs for the QueueApp %s, because no QueueWorker uses it; create one, stopped if it is not to work.", app.Name)
+		return nil
+	case where.Address == "" && where.Message != "":
+		in.Trouble = where.Message
+		return nil
+	case where.Address == "":
+		in.Trouble = "The backlog probe is not running yet."
+		return nil
+	}
+	key, hash := r.keys.of(where.UID)
+	if err := r.announce(ctx, app, where, hash); err != nil {
+		return err
+	}
+	answer, err := r.Backlogs.ListFailed(ctx, where, key, command.Question(in.Command))
+	switch {
+	case errors.Is(err, collector.ErrKey):
+		in.Trouble = "The backlog probe has not learned yet that it may answer; its kubelet tells it within a minute."
+	case err != nil:
+		in.Trouble = err.Error()
+	default:
+		in.Answer = answer
+	}
+	return nil
+}
+
+// announce writes the key's hash to the probe's pod, if another stands there: that of
+// an operator before this one.
+func (r *QueueCommandReconciler) announce(ctx context.Context, app *v1alpha1.QueueApp, where collector.Probe, hash string) error {
+	pods := &corev1.PodList{}
+	if err := r.Client.List(ctx, pods, client.InNamespace(app.Namespace), client.MatchingLabels(desired.ProbeSelector(app.Name))); err != nil {
+		return fmt.Errorf("list Pods: %w", err)
+	}
+	for i := range pods.Items {
+		pod := &pods.Items[i]
+		if pod.UID != where.UID || pod.Annotations[v1alpha1.AnnotationFailedKey] == hash {
+			continue
+		}
+		patch, err := json.Marshal(map[string]any{"metadata": map[string]any{
+			"uid": pod.UID, "annotations": map[string]any{v1alpha1.AnnotationFailedKey: hash},
+		}})
+		if err != nil {
+			return fmt.Errorf("encode the patch of Pod %s: %w", pod.Name, err)
+		}
+		err = r.Client.Patch(ctx, pod.DeepCopy(), client.RawPatch(types.MergePatchType, patch))
+		if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {
+			return fmt.Errorf("write the key's hash to Pod %s: %w", pod.Name, err)
+		}
+	}
+	return nil
+}
