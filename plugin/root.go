@@ -78,6 +78,12 @@ func NewRootCommand(deps *Deps) *cobra.Command {
 	root.AddCommand(
 		NewImportCommand(deps),
 		NewListCommand(deps),
+		NewStartCommand(deps),
+		NewStopCommand(deps),
+		NewPauseCommand(deps),
+		NewResumeCommand(deps),
+		NewRestartCommand(deps),
+		NewScaleCommand(deps),
 		NewVersionCommand(deps),
 	)
 	completeFlags(root, deps)

@@ -1,0 +1,171 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package plugin
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/net"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"queueworker.dev/queueworker/api/protocol"
+	"queueworker.dev/queueworker/api/v1alpha1"
+	"queueworker.dev/queueworker/plugin/intent"
+	"queueworker.dev/queueworker/plugin/view"
+)
+
+// glance is how often a command that waits looks.
+const glance = 500 * time.Millisecond
+
+// until looks until met says so, or the timeout has passed; 0 means for ever.
+func until(ctx context.Context, timeout time.Duration, what string, met func(context.Context) (done bool, seen string, err error)) error {
+	if timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, timeout)
+		defer cancel()
+	}
+	var seen string
+	err := wait.PollUntilContextCancel(ctx, glance, true, func(ctx context.Context) (bool, error) {
+		done, now, err := met(ctx)
+		if now != "" {
+			seen = now
+		}
+		return done, err
+	})
+	if errors.Is(err, context.DeadlineExceeded) {
+		return TimedOut("%s: not within %s; last seen: %s", what, timeout, view.Clean(seen))
+	}
+	return err
+}
+
+// await waits until all that were changed have obeyed.
+func (s *steering) await(ctx context.Context, cluster *Cluster, inputs []intent.Input) error {
+	var problems []error
+	for _, in := range inputs {
+		err := until(ctx, s.timeout, "QueueWorker "+in.Worker.Name, func(ctx context.Context) (bool, string, error) {
+			worker := &v1alpha1.QueueWorker{}
+			if err := cluster.Client.Get(ctx, client.ObjectKeyFromObject(in.Worker), worker); err != nil {
+				return false, "", fmt.Errorf("read QueueWorker %s: %w", in.Worker.Name, err)
+			}
+			if worker.Status.ObservedGeneration < in.Worker.Generation {
+				return false, "The operator has not taken the change up; does it run?", nil
+			}
+			seen := in
+			seen.Worker = worker
+			return s.settled(ctx, cluster, seen)
+		})
+		if err != nil {
+			problems = append(problems, err)
+		}
+	}
+	return errors.Join(problems...)
+}
+
+// isReady tells whether a pool is as its spec wants it.
+func isReady(_ context.Context, _ *Cluster, in intent.Input) (bool, string, error) {
+	ready, seen := is(in.Worker, v1alpha1.ConditionReady)
+	return ready, seen, nil
+}
+
+// is tells whether a condition is true for the present spec, and its message.
+func is(worker *v1alpha1.QueueWorker, kind string) (bool, string) {
+	condition := meta.FindStatusCondition(worker.Status.Conditions, kind)
+	if condition == nil {
+		return false, "The operator has said nothing yet."
+	}
+	return condition.Status == metav1.ConditionTrue && condition.ObservedGeneration >= worker.Generation, condition.Message
+}
+
+// isPaused tells whether the last job has been finished: of the pool, or of one worker.
+func isPaused(ctx context.Context, cluster *Cluster, in intent.Input) (bool, string, error) {
+	if in.Pod == nil {
+		paused, seen := is(in.Worker, v1alpha1.ConditionPaused)
+		return paused, seen, nil
+	}
+	phase, seen, err := phaseOf(ctx, cluster, in.Pod)
+	return phase == protocol.PhasePaused, seen, err
+}
+
+// isResumed tells whether jobs are taken again.
+func isResumed(ctx context.Context, cluster *Cluster, in intent.Input) (bool, string, error) {
+	if in.Pod == nil {
+		if paused, seen := is(in.Worker, v1alpha1.ConditionPaused); paused {
+			return false, seen, nil
+		}
+		return isReady(ctx, cluster, in)
+	}
+	phase, seen, err := phaseOf(ctx, cluster, in.Pod)
+	return phase == protocol.PhaseRunning, seen, err
+}
+
+// phaseOf asks the agent of a pod what it is about. An agent that does not answer is
+// asked again.
+func phaseOf(ctx context.Context, cluster *Cluster, pod *corev1.Pod) (protocol.Phase, string, error) {
+	raw, err := cluster.Core.RESTClient().Get().Namespace(pod.Namespace).Resource("pods").SubResource("proxy").
+		Name(net.JoinSchemeNamePort("http", pod.Name, protocol.PortName)).Suffix(protocol.StatusPath).DoRaw(ctx)
+	switch {
+	case apierrors.IsForbidden(err) || apierrors.IsNotFound(err):
+		return "", "", fmt.Errorf("ask the agent of pod %s: %w", pod.Name, err)
+	case err != nil:
+		return "", err.Error(), nil
+	}
+	var status protocol.Status
+	if err := json.Unmarshal(raw, &status); err != nil {
+		return "", "The agent's answer cannot be read.", nil
+	}
+	return status.Phase, "The worker is " + strings.ToLower(string(status.Phase)) + ".", nil
+}
+
+// isGone tells whether the pods are gone: all of the pool, or the one.
+func isGone(ctx context.Context, cluster *Cluster, in intent.Input) (bool, string, error) {
+	if in.Pod != nil {
+		pod := &corev1.Pod{}
+		err := cluster.Client.Get(ctx, client.ObjectKeyFromObject(in.Pod), pod)
+		if apierrors.IsNotFound(err) || err == nil && pod.UID != in.Pod.UID {
+			return true, "", nil
+		}
+		return false, "Pod " + in.Pod.Name + " finishes its jobs.", err
+	}
+	pods, err := podsOf(ctx, cluster, in.Worker)
+	if err != nil {
+		return false, "", err
+	}
+	return len(pods) == 0, fmt.Sprintf("%d pod(s) finish their jobs.", len(pods)), nil
+}
+
+// isRecreated tells whether every pod is younger than the command.
+func isRecreated(ctx context.Context, cluster *Cluster, in intent.Input) (bool, string, error) {
+	pods, err := podsOf(ctx, cluster, in.Worker)
+	if err != nil {
+		return false, "", err
+	}
+	old := 0
+	for i := range pods {
+		if pods[i].CreationTimestamp.Time.Before(in.Now.Truncate(time.Second)) {
+			old++
+		}
+	}
+	if old > 0 {
+		return false, fmt.Sprintf("%d old pod(s) are still there.", old), nil
+	}
+	return isReady(ctx, cluster, in)
+}
+
+func podsOf(ctx context.Context, cluster *Cluster, worker *v1alpha1.QueueWorker) ([]corev1.Pod, error) {
+	pods := &corev1.PodList{}
+	if err := cluster.Client.List(ctx, pods, client.InNamespace(worker.Namespace), client.MatchingLabels{v1alpha1.LabelName: worker.Name}); err != nil {
+		return nil, fmt.Errorf("list the pods of QueueWorker %s: %w", worker.Name, err)
+	}
+	return pods.Items, nil
+}

@@ -1,0 +1,100 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package plugin
+
+import (
+	"bufio"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"k8s.io/cli-runtime/pkg/printers"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"queueworker.dev/queueworker/plugin/view"
+)
+
+// dryRun is how far a command that writes goes.
+type dryRun string
+
+const (
+	// dryRunNone writes.
+	dryRunNone dryRun = "none"
+	// dryRunClient says what would be written, and asks the cluster nothing more.
+	dryRunClient dryRun = "client"
+	// dryRunServer has the cluster check what would be written, and write nothing.
+	dryRunServer dryRun = "server"
+)
+
+func (d *dryRun) addFlag(cmd *cobra.Command) {
+	cmd.Flags().StringVar((*string)(d), "dry-run", string(dryRunNone), "none, client (say what would be done) or server (have the cluster check it), without doing it.")
+	cmd.Flags().Lookup("dry-run").NoOptDefVal = string(dryRunClient)
+	// It fails for a flag that does not exist, which it does.
+	_ = cmd.RegisterFlagCompletionFunc("dry-run", cobra.FixedCompletions([]string{string(dryRunNone), string(dryRunClient), string(dryRunServer)}, cobra.ShellCompDirectiveNoFileComp))
+}
+
+func (d *dryRun) validate() error {
+	switch *d {
+	case "":
+		*d = dryRunNone
+	case dryRunNone, dryRunClient, dryRunServer:
+	default:
+		return Usage("--dry-run must be none, client or server, not %q", string(*d))
+	}
+	return nil
+}
+
+// is tells whether nothing will be written.
+func (d *dryRun) is() bool { return *d == dryRunClient || *d == dryRunServer }
+
+// options are those of a patch.
+func (d *dryRun) options() []client.PatchOption {
+	if *d == dryRunServer {
+		return []client.PatchOption{client.DryRunAll}
+	}
+	return nil
+}
+
+// createOptions are those of a creation.
+func (d *dryRun) createOptions() []client.CreateOption {
+	if *d == dryRunServer {
+		return []client.CreateOption{client.DryRunAll}
+	}
+	return nil
+}
+
+// suffix ends what is said of a write that did not happen.
+func (d *dryRun) suffix() string {
+	if d.is() {
+		return " (" + string(*d) + " dry run: nothing was changed)"
+	}
+	return ""
+}
+
+// confirmation is the flag --yes, and the question that it answers.
+type confirmation struct{ yes bool }
+
+func (c *confirmation) addFlag(cmd *cobra.Command) {
+	cmd.Flags().BoolVarP(&c.yes, "yes", "y", false, "Do not ask.")
+}
+
+// ask says what may be destroyed and has it confirmed: by --yes, or by somebody at a
+// terminal.
+func (c *confirmation) ask(deps *Deps, dangers []string) error {
+	for _, danger := range dangers {
+		fmt.Fprintln(deps.Streams.ErrOut, "warning: "+view.Clean(danger))
+	}
+	if c.yes {
+		return nil
+	}
+	if !printers.IsTerminal(deps.Streams.In) {
+		return Usage("nothing was done: this needs a yes, and nobody is at a terminal to say it; give --yes if it is meant")
+	}
+	fmt.Fprint(deps.Streams.ErrOut, "Type yes to go on: ")
+	answer, err := bufio.NewReader(deps.Streams.In).ReadString('\n')
+	if err != nil || !strings.EqualFold(strings.TrimSpace(answer), "yes") {
+		return Usage("nothing was done")
+	}
+	return nil
+}

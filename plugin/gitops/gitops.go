@@ -1,0 +1,174 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package gitops tells whether a change made by hand will be undone by a tool that
+// keeps an object as Git has it, and what to change instead.
+//
+// What counts is who owns the field that is written: managedFields name its owner. An
+// object that a tool manages may well have fields that Git says nothing of; nobody
+// sets those back.
+package gitops
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// Labels and annotations by which the tools know their objects.
+const (
+	argoTracking    = "argocd.argoproj.io/tracking-id"
+	argoInstance    = "argocd.argoproj.io/instance"
+	fluxKustomize   = "kustomize.toolkit.fluxcd.io/name"
+	fluxKustomizeNS = "kustomize.toolkit.fluxcd.io/namespace"
+	fluxHelm        = "helm.toolkit.fluxcd.io/name"
+	fluxHelmNS      = "helm.toolkit.fluxcd.io/namespace"
+)
+
+// Tool is what keeps an object as Git has it.
+type Tool string
+
+// The tools that are known.
+const (
+	ArgoCD        Tool = "Argo CD"
+	FluxKustomize Tool = "Flux (Kustomization)"
+	FluxHelm      Tool = "Flux (HelmRelease)"
+)
+
+// managers are the field managers of the tools.
+var managers = map[string]Tool{
+	"argocd-controller":             ArgoCD,
+	"argocd-application-controller": ArgoCD,
+	"kustomize-controller":          FluxKustomize,
+	"helm-controller":               FluxHelm,
+}
+
+// Owner is who keeps an object as Git has it.
+type Owner struct {
+	Tool Tool
+	// Name is the tool's own object: an Application, a Kustomization or a HelmRelease;
+	// empty where the object does not tell.
+	Name string
+	// Namespace is where that is; empty where the object does not tell.
+	Namespace string
+	// Fields are those of the fields asked about that the tool owns, sorted.
+	Fields []string
+}
+
+// Find says who keeps an object as Git has it, and which of the fields that are to be
+// written are theirs. Fields are written as spec.paused, or as
+// metadata.annotations.queueworker.dev/killAt.
+func Find(object metav1.Object, fields []string) (Owner, bool) {
+	owner, found := marked(object)
+	for _, entry := range object.GetManagedFields() {
+		tool, ok := managers[entry.Manager]
+		if !ok || entry.Subresource != "" {
+			continue
+		}
+		if !found {
+			owner, found = Owner{Tool: tool}, true
+		}
+		for _, field := range fields {
+			if owns(entry.FieldsV1, field) && !slices.Contains(owner.Fields, field) {
+				owner.Fields = append(owner.Fields, field)
+			}
+		}
+	}
+	slices.Sort(owner.Fields)
+	return owner, found
+}
+
+// marked reads the labels and annotations the tools put on their objects.
+func marked(object metav1.Object) (Owner, bool) {
+	labels, annotations := object.GetLabels(), object.GetAnnotations()
+	if id := annotations[argoTracking]; id != "" {
+		name, _, _ := strings.Cut(id, ":")
+		return Owner{Tool: ArgoCD, Name: name}, true
+	}
+	if name := labels[argoInstance]; name != "" {
+		return Owner{Tool: ArgoCD, Name: name}, true
+	}
+	if name := labels[fluxHelm]; name != "" {
+		return Owner{Tool: FluxHelm, Name: name, Namespace: labels[fluxHelmNS]}, true
+	}
+	if name := labels[fluxKustomize]; name != "" {
+		return Owner{Tool: FluxKustomize, Name: name, Namespace: labels[fluxKustomizeNS]}, true
+	}
+	return Owner{}, false
+}
+
+// owns tells whether a set of fields has a field, or something of it.
+func owns(set *metav1.FieldsV1, field string) bool {
+	if set == nil {
+		return false
+	}
+	var fields map[string]any
+	if err := json.Unmarshal(set.GetRawBytes(), &fields); err != nil {
+		return false
+	}
+	for _, step := range path(field) {
+		next, ok := fields["f:"+step].(map[string]any)
+		if !ok {
+			return false
+		}
+		fields = next
+	}
+	return true
+}
+
+// path are the steps to a field; an annotation's name is one step, dots and all.
+func path(field string) []string {
+	const annotations = "metadata.annotations."
+	if name, ok := strings.CutPrefix(field, annotations); ok {
+		return []string{"metadata", "annotations", name}
+	}
+	return strings.Split(field, ".")
+}
+
+// Warning says that a change made by hand will not last, and what to do instead; or
+// that it lasts only as long as Git does not say otherwise. What is the object, such
+// as QueueWorker emails.
+func (o Owner) Warning(what string, fields []string) string {
+	where := o.where()
+	if len(o.Fields) == 0 {
+		return fmt.Sprintf("%s keeps %s as Git has it. Git does not set %s, so this change stays until it does; to keep it for good, write it to Git.",
+			where, what, strings.Join(fields, " and "))
+	}
+	return fmt.Sprintf("%s owns %s of %s and will undo this change. Change it in Git instead%s.",
+		where, strings.Join(o.Fields, " and "), what, o.instead())
+}
+
+func (o Owner) where() string {
+	kind := map[Tool]string{ArgoCD: "Argo CD application", FluxKustomize: "Flux Kustomization", FluxHelm: "Flux HelmRelease"}[o.Tool]
+	if o.Name == "" {
+		return string(o.Tool)
+	}
+	if o.Namespace == "" {
+		return kind + " " + o.Name
+	}
+	return kind + " " + o.Namespace + "/" + o.Name
+}
+
+// instead is how the tool is told to leave the field alone, for changes that cannot
+// wait for a commit.
+func (o Owner) instead() string {
+	name, namespace := o.Name, ""
+	if name == "" {
+		name = "NAME"
+	}
+	if o.Namespace != "" {
+		namespace = " -n " + o.Namespace
+	}
+	switch o.Tool {
+	case ArgoCD:
+		return ", or let the application ignore what is set by hand: ignoreDifferences with managedFieldsManagers: [queueworker-cli], and the sync option RespectIgnoreDifferences=true"
+	case FluxKustomize:
+		return ", or hold Flux meanwhile: flux suspend kustomization " + name + namespace
+	case FluxHelm:
+		return " (the chart's values), or hold Flux meanwhile: flux suspend helmrelease " + name + namespace
+	}
+	return ""
+}

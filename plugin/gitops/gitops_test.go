@@ -1,0 +1,121 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package gitops
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+func entry(manager, fields string) metav1.ManagedFieldsEntry {
+	set := &metav1.FieldsV1{}
+	set.SetRawString(fields)
+	return metav1.ManagedFieldsEntry{Manager: manager, Operation: metav1.ManagedFieldsOperationApply, FieldsV1: set}
+}
+
+func TestFind(t *testing.T) {
+	const git = `{"f:metadata":{"f:annotations":{"f:queueworker.dev/restartedAt":{}}},"f:spec":{"f:paused":{},"f:autoscaling":{"f:maxProcesses":{}}}}`
+	tests := map[string]struct {
+		object    metav1.ObjectMeta
+		fields    []string
+		want      Owner
+		wantFound bool
+	}{
+		"nobody": {
+			object: metav1.ObjectMeta{ManagedFields: []metav1.ManagedFieldsEntry{entry("kubectl-client-side-apply", git)}},
+			fields: []string{"spec.paused"},
+		},
+		"Argo CD has the field": {
+			object: metav1.ObjectMeta{
+				Annotations:   map[string]string{argoTracking: "shop:queueworker.dev/QueueWorker:prod/emails"},
+				ManagedFields: []metav1.ManagedFieldsEntry{entry("argocd-controller", git)},
+			},
+			fields: []string{"spec.paused"}, wantFound: true,
+			want: Owner{Tool: ArgoCD, Name: "shop", Fields: []string{"spec.paused"}},
+		},
+		"Argo CD by label, the field is nobody's": {
+			object: metav1.ObjectMeta{
+				Labels:        map[string]string{argoInstance: "shop"},
+				ManagedFields: []metav1.ManagedFieldsEntry{entry("argocd-controller", git)},
+			},
+			fields: []string{"spec.stopped"}, wantFound: true,
+			want: Owner{Tool: ArgoCD, Name: "shop"},
+		},
+		"Flux has one of two fields": {
+			object: metav1.ObjectMeta{
+				Labels:        map[string]string{fluxKustomize: "apps", fluxKustomizeNS: "flux-system"},
+				ManagedFields: []metav1.ManagedFieldsEntry{entry("kustomize-controller", git)},
+			},
+			fields: []string{"spec.stopped", "spec.paused"}, wantFound: true,
+			want: Owner{Tool: FluxKustomize, Name: "apps", Namespace: "flux-system", Fields: []string{"spec.paused"}},
+		},
+		"a chart has an annotation": {
+			object: metav1.ObjectMeta{
+				Labels:        map[string]string{fluxHelm: "shop", fluxHelmNS: "prod"},
+				ManagedFields: []metav1.ManagedFieldsEntry{entry("helm-controller", git)},
+			},
+			fields: []string{"metadata.annotations.queueworker.dev/restartedAt"}, wantFound: true,
+			want: Owner{Tool: FluxHelm, Name: "shop", Namespace: "prod", Fields: []string{"metadata.annotations.queueworker.dev/restartedAt"}},
+		},
+		"a nested field, known by its manager alone": {
+			object: metav1.ObjectMeta{ManagedFields: []metav1.ManagedFieldsEntry{entry("argocd-controller", git)}},
+			fields: []string{"spec.autoscaling.maxProcesses", "spec.autoscaling.minProcesses"}, wantFound: true,
+			want: Owner{Tool: ArgoCD, Fields: []string{"spec.autoscaling.maxProcesses"}},
+		},
+		"the status is no matter of Git's": {
+			object: metav1.ObjectMeta{ManagedFields: []metav1.ManagedFieldsEntry{{Manager: "argocd-controller", Subresource: "status"}}},
+			fields: []string{"spec.paused"},
+		},
+		"fields nobody can read": {
+			object: metav1.ObjectMeta{ManagedFields: []metav1.ManagedFieldsEntry{entry("argocd-controller", `[]`), {Manager: "argocd-controller"}}},
+			fields: []string{"spec.paused"}, wantFound: true,
+			want: Owner{Tool: ArgoCD},
+		},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			got, found := Find(&tc.object, tc.fields)
+			if diff := cmp.Diff(tc.want, got); diff != "" || found != tc.wantFound {
+				t.Errorf("found %t, want %t; (-want +got):\n%s", found, tc.wantFound, diff)
+			}
+		})
+	}
+}
+
+func TestWarning(t *testing.T) {
+	tests := map[string]struct {
+		owner Owner
+		want  []string
+	}{
+		"a field of Argo CD's": {
+			owner: Owner{Tool: ArgoCD, Name: "shop", Fields: []string{"spec.paused"}},
+			want:  []string{"Argo CD application shop owns spec.paused of QueueWorker emails and will undo this change", "managedFieldsManagers: [queueworker-cli]"},
+		},
+		"a field of Flux's": {
+			owner: Owner{Tool: FluxKustomize, Name: "apps", Namespace: "flux-system", Fields: []string{"spec.paused"}},
+			want:  []string{"Flux Kustomization flux-system/apps owns", "flux suspend kustomization apps -n flux-system"},
+		},
+		"a field of a chart's": {
+			owner: Owner{Tool: FluxHelm, Name: "shop", Fields: []string{"spec.paused"}},
+			want:  []string{"Flux HelmRelease shop owns", "(the chart's values)", "flux suspend helmrelease shop."},
+		},
+		"a field Git does not set": {
+			owner: Owner{Tool: ArgoCD},
+			want:  []string{"Argo CD keeps QueueWorker emails as Git has it. Git does not set spec.paused, so this change stays until it does"},
+		},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			got := tc.owner.Warning("QueueWorker emails", []string{"spec.paused"})
+			for _, phrase := range tc.want {
+				if !strings.Contains(got, phrase) {
+					t.Errorf("%q lacks %q", got, phrase)
+				}
+			}
+		})
+	}
+}

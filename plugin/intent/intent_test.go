@@ -1,0 +1,195 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package intent
+
+import (
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"queueworker.dev/queueworker/api/v1alpha1"
+	"queueworker.dev/queueworker/test/builders"
+)
+
+var noon = time.Date(2026, 11, 23, 12, 0, 0, 500, time.UTC)
+
+func emails() *builders.Worker { return builders.QueueWorker("shop", "emails") }
+
+// podOf is a pod of a pool, with annotations.
+func podOf(pool string, annotations map[string]string) *corev1.Pod {
+	return &corev1.Pod{ObjectMeta: metav1.ObjectMeta{
+		Name: "emails-worker-a", Labels: map[string]string{v1alpha1.LabelName: pool}, Annotations: annotations,
+	}}
+}
+
+func TestPlans(t *testing.T) {
+	soon, past := noon.Add(2*time.Hour), noon.Add(-time.Second)
+	n := func(n int32) *int32 { return &n }
+	removed := podOf("emails", nil)
+	removed.DeletionTimestamp = &metav1.Time{Time: noon}
+	stop := func(now bool) func(Input) (Plan, error) {
+		return func(in Input) (Plan, error) { return Stop(in, now) }
+	}
+	pause := func(until *time.Time) func(Input) (Plan, error) {
+		return func(in Input) (Plan, error) { return Pause(in, until) }
+	}
+	restart := func(pods bool) func(Input) (Plan, error) {
+		return func(in Input) (Plan, error) { return Restart(in, pods) }
+	}
+	scale := func(size Size) func(Input) (Plan, error) {
+		return func(in Input) (Plan, error) { return Scale(in, size) }
+	}
+	tests := map[string]struct {
+		do         func(Input) (Plan, error)
+		worker     *builders.Worker
+		conditions []metav1.Condition
+		pod        *corev1.Pod
+		// wantWorker and wantPod are the patches as JSON; empty: none.
+		wantWorker, wantPod string
+		wantLocked          bool
+		// want are phrases of what is said: done, danger, notes or the refusal.
+		want        []string
+		wantRefusal bool
+	}{
+		"start":                             {do: Start, worker: emails().Stopped(true), wantWorker: `{"spec":{"stopped":false}}`, want: []string{"is started"}},
+		"start what runs":                   {do: Start, worker: emails(), want: []string{"is not stopped"}},
+		"start what is paused":              {do: Start, worker: emails().Stopped(true).Paused(true), wantWorker: `{"spec":{"stopped":false}}`, want: []string{"resume emails"}},
+		"start without processes":           {do: Start, worker: emails().Stopped(true).Processes(0), wantWorker: `{"spec":{"stopped":false}}`, want: []string{"scale emails --processes N"}},
+		"stop":                              {do: stop(false), worker: emails(), wantWorker: `{"spec":{"stopped":true}}`, want: []string{"is stopped"}},
+		"stop what is stopped":              {do: stop(false), worker: emails().Stopped(true), want: []string{"already"}},
+		"stop at once":                      {do: stop(true), worker: emails(), wantWorker: `{"metadata":{"annotations":{"queueworker.dev/killAt":"token"}},"spec":{"stopped":true}}`, want: []string{"with tries=1, as here, it has failed then and is lost", "retry_after"}},
+		"stop at once what is stopped":      {do: stop(true), worker: emails().Stopped(true), wantWorker: `{"metadata":{"annotations":{"queueworker.dev/killAt":"token"}},"spec":{"stopped":true}}`, want: []string{"killed now"}},
+		"stop at once with tries":           {do: stop(true), worker: emails().Spec(func(s *v1alpha1.QueueWorkerSpec) { s.Tries = n(3) }), wantWorker: `{"metadata":{"annotations":{"queueworker.dev/killAt":"token"}},"spec":{"stopped":true}}`, want: []string{"if it has a try left of its 3; a job with tries=1 is lost"}},
+		"stop at once with tries 0":         {do: stop(true), worker: emails().Spec(func(s *v1alpha1.QueueWorkerSpec) { s.Tries = n(0) }), wantWorker: `{"metadata":{"annotations":{"queueworker.dev/killAt":"token"}},"spec":{"stopped":true}}`, want: []string{"retry_after has passed."}},
+		"let one go":                        {do: stop(false), worker: emails().Processes(4), pod: podOf("emails", nil), wantPod: `{"metadata":{"annotations":{"queueworker.dev/retire":"true"}}}`, wantWorker: `{"spec":{"processes":3}}`, wantLocked: true, want: []string{"from 4 to 3"}},
+		"let the only one go":               {do: stop(false), worker: emails(), pod: podOf("emails", nil), wantPod: `{"metadata":{"annotations":{"queueworker.dev/retire":"true"}}}`, wantWorker: `{"spec":{"processes":0}}`, wantLocked: true, want: []string{"from 1 to 0"}},
+		"let one of a larger pod go":        {do: stop(false), worker: emails().Processes(7).PerPod(4), pod: podOf("emails", nil), wantPod: `{"metadata":{"annotations":{"queueworker.dev/retire":"true"}}}`, wantWorker: `{"spec":{"processes":4}}`, wantLocked: true, want: []string{"from 7 to 4"}},
+		"let one go under autoscaling":      {do: stop(false), worker: emails().Autoscaling(1, 9, nil), pod: podOf("emails", nil), wantPod: `{"metadata":{"annotations":{"queueworker.dev/retire":"true"}}}`, want: []string{"replaced if it is still needed"}},
+		"let one go of none":                {do: stop(false), worker: emails().Processes(0), pod: podOf("emails", nil), wantPod: `{"metadata":{"annotations":{"queueworker.dev/retire":"true"}}}`, want: []string{"lets worker"}},
+		"let one go at once":                {do: stop(true), worker: emails().Processes(2), pod: podOf("emails", nil), wantPod: `{"metadata":{"annotations":{"queueworker.dev/killAt":"token","queueworker.dev/retire":"true"}}}`, wantWorker: `{"spec":{"processes":1}}`, wantLocked: true, want: []string{"worker emails-worker-a is killed now", "lost"}},
+		"let one go again":                  {do: stop(false), worker: emails().Processes(2), pod: podOf("emails", map[string]string{v1alpha1.AnnotationRetire: "true"}), want: []string{"already"}},
+		"let one go that was let, at once":  {do: stop(true), worker: emails().Processes(2), pod: podOf("emails", map[string]string{v1alpha1.AnnotationRetire: "true"}), wantPod: `{"metadata":{"annotations":{"queueworker.dev/killAt":"token","queueworker.dev/retire":"true"}}}`, want: []string{"at once"}},
+		"let one of another pool go":        {do: stop(false), worker: emails(), pod: podOf("reports", nil), wantRefusal: true, want: []string{"belongs to no worker of QueueWorker emails"}},
+		"let one go that is going":          {do: stop(false), worker: emails(), pod: removed, wantRefusal: true, want: []string{"is being removed already"}},
+		"pause":                             {do: pause(nil), worker: emails(), wantWorker: `{"spec":{"paused":true}}`, want: []string{"is paused"}},
+		"pause what is paused":              {do: pause(nil), worker: emails().Paused(true), want: []string{"already"}},
+		"pause what is stopped":             {do: pause(nil), worker: emails().Stopped(true), wantWorker: `{"spec":{"paused":true}}`, want: []string{"start emails"}},
+		"pause for a while":                 {do: pause(&soon), worker: emails(), wantWorker: `{"spec":{"pausedUntil":"2026-11-23T14:00:00Z"}}`, want: []string{"until 2026-11-23T14:00:00Z"}},
+		"pause for a while without an end":  {do: pause(&soon), worker: emails().Paused(true), wantRefusal: true, want: []string{"paused without an end"}},
+		"pause into the past":               {do: pause(&past), worker: emails(), wantRefusal: true, want: []string{"in the future"}},
+		"pause one":                         {do: pause(nil), worker: emails(), pod: podOf("emails", nil), wantPod: `{"metadata":{"annotations":{"queueworker.dev/paused":"true"}}}`, want: []string{"emails-worker-a paused"}},
+		"pause one that is paused":          {do: pause(nil), worker: emails(), pod: podOf("emails", map[string]string{v1alpha1.AnnotationPaused: "true"}), want: []string{"already"}},
+		"pause one for a while":             {do: pause(&soon), worker: emails(), pod: podOf("emails", nil), wantRefusal: true, want: []string{"--for is for whole pools"}},
+		"resume":                            {do: Resume, worker: emails().Paused(true), wantWorker: `{"metadata":{"annotations":{"queueworker.dev/resumedAt":"token"}},"spec":{"paused":false}}`, want: []string{"is resumed"}},
+		"resume before the time":            {do: Resume, worker: emails().Spec(func(s *v1alpha1.QueueWorkerSpec) { s.PausedUntil = &metav1.Time{Time: soon} }), wantWorker: `{"metadata":{"annotations":{"queueworker.dev/resumedAt":"token"}},"spec":{"paused":false,"pausedUntil":null}}`, want: []string{"is resumed"}},
+		"resume what runs":                  {do: Resume, worker: emails(), want: []string{"is not paused"}},
+		"resume one":                        {do: Resume, worker: emails().Paused(true), pod: podOf("emails", map[string]string{v1alpha1.AnnotationPaused: "true"}), wantPod: `{"metadata":{"annotations":{"queueworker.dev/paused":null}}}`, want: []string{"paused as a whole"}},
+		"resume one that runs":              {do: Resume, worker: emails(), pod: podOf("emails", nil), want: []string{"not paused by itself"}},
+		"restart":                           {do: restart(false), worker: emails(), wantWorker: `{"metadata":{"annotations":{"queueworker.dev/restartedAt":"token"}}}`, want: []string{"after its current job"}},
+		"restart pods":                      {do: restart(true), worker: emails(), wantWorker: `{"metadata":{"annotations":{"queueworker.dev/recreatedAt":"token"}}}`, want: []string{"pods replaced"}},
+		"restart one":                       {do: restart(false), worker: emails(), pod: podOf("emails", nil), wantPod: `{"metadata":{"annotations":{"queueworker.dev/restartedAt":"token"}}}`, want: []string{"emails-worker-a restarted"}},
+		"restart the pods of one":           {do: restart(true), worker: emails(), pod: podOf("emails", nil), wantRefusal: true, want: []string{"choose one"}},
+		"scale":                             {do: scale(Size{Processes: n(5)}), worker: emails(), wantWorker: `{"spec":{"processes":5}}`, want: []string{"from 1 to 5"}},
+		"scale to what it is":               {do: scale(Size{Processes: n(5)}), worker: emails().Processes(5), want: []string{"already"}},
+		"scale to part of a pod":            {do: scale(Size{Processes: n(5)}), worker: emails().PerPod(4), wantWorker: `{"spec":{"processes":5}}`, want: []string{"there will be 8"}},
+		"scale what is stopped":             {do: scale(Size{Processes: n(5)}), worker: emails().Stopped(true), wantWorker: `{"spec":{"processes":5}}`, want: []string{"start emails"}},
+		"scale against autoscaling":         {do: scale(Size{Processes: n(5)}), worker: emails().Autoscaling(2, 9, nil), wantRefusal: true, want: []string{"between 2 and 9", "--min N --max N"}},
+		"scale bounds":                      {do: scale(Size{Lowest: n(0), Highest: n(20)}), worker: emails().Autoscaling(2, 9, nil), wantWorker: `{"spec":{"autoscaling":{"maxProcesses":20,"minProcesses":0}}}`, want: []string{"between 0 and 20"}},
+		"scale one bound":                   {do: scale(Size{Highest: n(20)}), worker: emails().Autoscaling(2, 9, nil), wantWorker: `{"spec":{"autoscaling":{"maxProcesses":20}}}`, want: []string{"between 2 and 20"}},
+		"scale bounds to what they are":     {do: scale(Size{Highest: n(9)}), worker: emails().Autoscaling(2, 9, nil), want: []string{"already"}},
+		"scale bounds that cross":           {do: scale(Size{Lowest: n(10)}), worker: emails().Autoscaling(2, 9, nil), wantRefusal: true, want: []string{"must not be above"}},
+		"scale bounds without autoscaling":  {do: scale(Size{Highest: n(9)}), worker: emails(), wantRefusal: true, want: []string{"--processes N"}},
+		"scale in both ways":                {do: scale(Size{Processes: n(1), Highest: n(9)}), worker: emails(), wantRefusal: true, want: []string{"one or the other"}},
+		"scale without a number":            {do: scale(Size{}), worker: emails(), wantRefusal: true, want: []string{"say how many"}},
+		"restart a worker of another's":     {do: restart(false), worker: emails(), pod: podOf("reports", nil), wantRefusal: true, want: []string{"belongs to no worker"}},
+		"resume a worker of another's":      {do: Resume, worker: emails(), pod: podOf("reports", nil), wantRefusal: true, want: []string{"belongs to no worker"}},
+		"pause a worker of another's":       {do: pause(nil), worker: emails(), pod: podOf("reports", nil), wantRefusal: true, want: []string{"belongs to no worker"}},
+		"resume what the operator paused":   {do: Resume, worker: emails(), conditions: []metav1.Condition{{Type: v1alpha1.ConditionPaused, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonPausedByFailing}}, wantWorker: `{"metadata":{"annotations":{"queueworker.dev/resumedAt":"token"}},"spec":{"paused":false}}`, want: []string{"is resumed"}},
+		"resume what is paused and stopped": {do: Resume, worker: emails().Paused(true).Stopped(true), wantWorker: `{"metadata":{"annotations":{"queueworker.dev/resumedAt":"token"}},"spec":{"paused":false}}`, want: []string{"start emails"}},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			worker := tc.worker.Obj()
+			worker.Status.Conditions = tc.conditions
+			plan, err := tc.do(Input{Worker: worker, Pod: tc.pod, Now: noon, Token: "token"})
+			var refusal Refusal
+			if refused := errors.As(err, &refusal); refused != tc.wantRefusal {
+				t.Fatalf("refused %t, want %t: %v", refused, tc.wantRefusal, err)
+			}
+			if got := body(t, plan.Worker); got != tc.wantWorker {
+				t.Errorf("the QueueWorker's patch is %s, want %s", got, tc.wantWorker)
+			}
+			if got := body(t, plan.Pod); got != tc.wantPod {
+				t.Errorf("the pod's patch is %s, want %s", got, tc.wantPod)
+			}
+			if locked := plan.Worker != nil && plan.Worker.Locked; locked != tc.wantLocked {
+				t.Errorf("locked is %t, want %t", locked, tc.wantLocked)
+			}
+			said := strings.Join(append([]string{plan.Done, plan.Danger, string(refusal)}, plan.Notes...), "\n")
+			for _, phrase := range tc.want {
+				if !strings.Contains(said, phrase) {
+					t.Errorf("lacks %q: %s", phrase, said)
+				}
+			}
+		})
+	}
+}
+
+func body(t *testing.T, patch *Patch) string {
+	t.Helper()
+	if patch == nil {
+		return ""
+	}
+	text, err := json.Marshal(patch.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func TestFieldsAreThoseOfThePatch(t *testing.T) {
+	plan, err := Resume(Input{Worker: emails().Paused(true).Obj(), Token: "token"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"spec.paused", "metadata.annotations.queueworker.dev/resumedAt"}
+	if diff := cmp.Diff(want, plan.Worker.Fields); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestDangerNamesTheJobs(t *testing.T) {
+	worker := emails().Obj()
+	row := func(name, class, id string) v1alpha1.Worker {
+		return v1alpha1.Worker{Name: name, CurrentJob: &v1alpha1.CurrentJob{Class: class, ID: id}}
+	}
+	worker.Status.Workers = []v1alpha1.Worker{
+		row("emails-worker-a/0", `App\Jobs\Send`, "7"), row("emails-worker-b/0", "", ""), {Name: "emails-worker-c/0"},
+	}
+	for range 12 {
+		worker.Status.Workers = append(worker.Status.Workers, row("emails-worker-d/0", "More", ""))
+	}
+	all, err := Stop(Input{Worker: worker}, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, phrase := range []string{`App\Jobs\Send 7 on emails-worker-a/0, a job of unknown class on emails-worker-b/0`, "and 4 more"} {
+		if !strings.Contains(all.Danger, phrase) {
+			t.Errorf("lacks %q: %s", phrase, all.Danger)
+		}
+	}
+	one, err := Stop(Input{Worker: worker, Pod: podOf("emails", nil)}, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(one.Danger, "emails-worker-b") {
+		t.Errorf("names a job of another worker: %s", one.Danger)
+	}
+}

@@ -1,0 +1,219 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package redact
+
+import (
+	"encoding/json"
+	"regexp"
+	"strings"
+)
+
+// Learn remembers the secrets of an object, for Object and Text.
+func (r *Redactor) Learn(object map[string]any) { r.fields(object) }
+
+// Object returns an object without its secrets; the one given is left as it is.
+func (r *Redactor) Object(object map[string]any) map[string]any { return r.fields(object) }
+
+// fields goes through the fields of an object.
+func (r *Redactor) fields(object map[string]any) map[string]any {
+	out := make(map[string]any, len(object))
+	for name, value := range object {
+		out[name] = r.field(name, value)
+	}
+	return out
+}
+
+// field is what is left of one field.
+func (r *Redactor) field(name string, value any) any {
+	switch typed := value.(type) {
+	case string:
+		return r.scalar(name, typed)
+	case []any:
+		return r.list(name, typed)
+	case map[string]any:
+		return r.table(name, typed)
+	}
+	return value // numbers, booleans, null
+}
+
+func (r *Redactor) table(name string, fields map[string]any) any {
+	switch name {
+	case "annotations":
+		return r.annotations(fields)
+	case "data", "stringData", "binaryData", "volumeAttributes", "options", "parameters", "headers":
+		return r.values(fields)
+	}
+	return r.fields(fields)
+}
+
+func (r *Redactor) list(name string, items []any) any {
+	out := make([]any, 0, len(items))
+	for _, item := range items {
+		switch name {
+		case "env", "httpHeaders":
+			out = append(out, r.named(item))
+			continue
+		case "args", "command":
+			if text, ok := item.(string); ok {
+				out = append(out, r.argument(text))
+				continue
+			}
+		case "managedFields":
+			out = append(out, manager(item))
+			continue
+		}
+		out = append(out, r.field("", item))
+	}
+	return out
+}
+
+// named is an item with a name and a value, whose value goes.
+func (r *Redactor) named(item any) any {
+	fields, ok := item.(map[string]any)
+	if !ok {
+		return r.field("", item)
+	}
+	out := r.fields(fields)
+	if value, ok := fields["value"].(string); ok {
+		name, _ := fields["name"].(string)
+		if !strings.HasPrefix(name, "QUEUEWORKER_") { // made from the spec, where it may be read
+			r.learn(name, value)
+		}
+		out["value"] = gone(value)
+	}
+	return out
+}
+
+// values are fields whose names stay and whose values go.
+func (r *Redactor) values(fields map[string]any) map[string]any {
+	out := make(map[string]any, len(fields))
+	for name, value := range fields {
+		text, ok := value.(string)
+		if !ok {
+			out[name] = r.field(name, value)
+			continue
+		}
+		r.learn(name, text)
+		out[name] = gone(text)
+	}
+	return out
+}
+
+// ours are the annotations that say how a pool or pod is steered; a value that
+// is a time, a switch or a hash is worth reading.
+var (
+	ours  = regexp.MustCompile(`^(queueworker\.dev/|deployment\.kubernetes\.io/revision$|controller\.kubernetes\.io/pod-deletion-cost$|kubectl\.kubernetes\.io/(restartedAt|default-container)$|batch\.kubernetes\.io/)`)
+	plain = regexp.MustCompile(`^(true|false|-?[0-9]{1,12}|[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+(Z|[+-][0-9:]{5})|[0-9a-f]{6,16})$`)
+)
+
+// annotations may hold anything, the last applied manifest with all its env among it.
+func (r *Redactor) annotations(fields map[string]any) map[string]any {
+	out := make(map[string]any, len(fields))
+	for name, value := range fields {
+		text, _ := value.(string)
+		if ours.MatchString(name) && plain.MatchString(text) {
+			out[name] = text
+			continue
+		}
+		r.nested(text)
+		if secretName.MatchString(name) {
+			r.learn(name, text)
+		}
+		out[name] = gone(text)
+	}
+	return out
+}
+
+// nested learns the secrets of an object that stands as JSON in a text.
+func (r *Redactor) nested(text string) {
+	var object map[string]any
+	if strings.HasPrefix(text, "{") && json.Unmarshal([]byte(text), &object) == nil {
+		r.Learn(object)
+	}
+}
+
+// word matches the words of a command line that is known to be harmless: what the
+// operator, the agent and Laravel have in theirs, and shells, which matter to a diagnosis.
+var (
+	word = regexp.MustCompile(`^(--?|-c|-lc|-e|php|artisan|queue:(work|listen|retry|forget|flush|clear)|run|install|all|(/[a-z/]*/)?(sh|bash|ash|php[0-9.]*|env|tini|dumb-init|gosu|su-exec|agent|backlog|queueworker-[a-z]+|manager))$`)
+	// number is a flag with a number, a duration or a switch.
+	number = regexp.MustCompile(`^--[a-z][a-z-]*(=(true|false|[0-9.,]+(ms|s|m|h|Ki|Mi|Gi)?))?$`)
+	flag   = regexp.MustCompile(`^--?[A-Za-z][A-Za-z0-9-]*$`)
+	// operators are the operator's own flags.
+	operators = regexp.MustCompile(`^--(agent-image|backlog-image|metrics-bind-address|health-probe-bind-address|watch-namespaces|zap-log-level)=[A-Za-z0-9._:/@,-]*$`)
+)
+
+// argument is what is left of one word of a command line.
+func (r *Redactor) argument(text string) string {
+	if word.MatchString(text) || operators.MatchString(text) {
+		return text
+	}
+	name, value, found := strings.Cut(text, "=")
+	switch {
+	case !found || !flag.MatchString(name):
+		if number.MatchString(text) {
+			return text
+		}
+		r.learn("", text)
+		return gone(text)
+	case number.MatchString(text) && !secretName.MatchString(name):
+		return text
+	}
+	r.learn(name, value)
+	return name + "=" + gone(value)
+}
+
+// references are fields whose names look like secrets and whose values name objects.
+var references = regexp.MustCompile(`(?i)(name|ref|key|path|policy|kind|type|reason)$`)
+
+// scalar is what is left of a text field.
+func (r *Redactor) scalar(name, value string) string {
+	switch {
+	case name == "url" || name == "uri":
+		return r.Text(address(value))
+	case name == "path":
+		before, _, found := strings.Cut(value, "?")
+		if found {
+			return before + "?(removed)"
+		}
+	case secretName.MatchString(name) && !references.MatchString(name):
+		r.learn(name, value)
+		return gone(value)
+	}
+	return r.Text(value)
+}
+
+// address is an URL without its credentials and its query.
+func address(text string) string {
+	scheme, rest, found := strings.Cut(text, "://")
+	if !found {
+		return gone(text)
+	}
+	place, _, query := strings.Cut(rest, "?")
+	host, path, _ := strings.Cut(place, "/")
+	if at := strings.LastIndex(host, "@"); at >= 0 {
+		host = "(removed)" + host[at:]
+	}
+	out := scheme + "://" + host + "/" + path
+	if query {
+		out += "?(removed)"
+	}
+	return out
+}
+
+// manager is who wrote an object, how and when, without the fields: a set of fields
+// has values in it where lists are sets.
+func manager(item any) any {
+	fields, ok := item.(map[string]any)
+	if !ok {
+		return nil
+	}
+	out := map[string]any{}
+	for _, name := range []string{"manager", "operation", "subresource", "time", "apiVersion"} {
+		if value, ok := fields[name]; ok {
+			out[name] = value
+		}
+	}
+	return out
+}

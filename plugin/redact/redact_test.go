@@ -1,0 +1,167 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package redact
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	"sigs.k8s.io/yaml"
+)
+
+// pod has a secret, beginning with canary, in every place where people put them.
+const pod = `
+apiVersion: v1
+kind: Pod
+metadata:
+  name: emails-worker-abc
+  namespace: shop
+  annotations:
+    queueworker.dev/restartedAt: "2026-11-23T10:00:00Z"
+    queueworker.dev/control: '{"version":1,"restartToken":"canary-in-control"}'
+    example.com/hook: https://hooks.example.com/canary-in-annotation
+    kubectl.kubernetes.io/last-applied-configuration: |
+      {"spec":{"containers":[{"name":"worker","env":[{"name":"DB_PASSWORD","value":"canary-last-applied"}]}]}}
+  managedFields:
+  - manager: kubectl
+    operation: Update
+    fieldsV1: {"f:metadata": {"f:finalizers": {'v:"canary-in-managed-fields"': {}}}}
+spec:
+  containers:
+  - name: worker
+    image: registry.example.com/shop:1.4.2
+    command: [sh, -c, "export TOKEN=canary-in-command; exec \"$@\"", --]
+    args: [php, artisan, queue:work, --max-jobs=500, --db-password=canary-in-flag, --api-key=1234567, swordfish-canary]
+    env:
+    - {name: DB_PASSWORD, value: canary-in-env}
+    - {name: PIN, value: "1234"}
+    - {name: APP_KEY, valueFrom: {secretKeyRef: {name: shop-env, key: app-key}}}
+    - {name: PEM, value: "-----BEGIN PRIVATE KEY-----\ncanary-in-pem\n-----END PRIVATE KEY-----"}
+    - {name: QUEUEWORKER_QUEUE, value: "high,default"}
+    livenessProbe:
+      exec: {command: [curl, canary-in-probe]}
+      httpGet: {path: "/live?key=canary-in-path", httpHeaders: [{name: Authorization, value: canary-in-header}]}
+  volumes:
+  - {name: csi, csi: {driver: secrets.example.com, volumeAttributes: {vault: canary-in-volume}}}
+  - {name: env, secret: {secretName: shop-env}}
+status:
+  message: "connect to redis://app:canary-in-url@redis:6379: the password canary-in-env was refused"
+  containerStatuses:
+  - name: worker
+    state: {terminated: {exitCode: 1, message: "Authorization: Bearer canary-in-bearer-1"}}
+`
+
+const configMap = `
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: emails-control, namespace: shop}
+data: {control.json: '{"restartToken":"canary-in-config-map"}'}
+binaryData: {blob: Y2FuYXJ5LWluLWJpbmFyeQ==}
+`
+
+func parsed(t *testing.T, text string) map[string]any {
+	t.Helper()
+	object := map[string]any{}
+	if err := yaml.Unmarshal([]byte(text), &object); err != nil {
+		t.Fatal(err)
+	}
+	return object
+}
+
+func TestNoCanarySurvives(t *testing.T) {
+	r := New()
+	objects := []map[string]any{parsed(t, pod), parsed(t, configMap)}
+	for _, object := range objects {
+		r.Learn(object)
+	}
+	for _, object := range objects {
+		text, err := yaml.Marshal(r.Object(object))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(text)) {
+			if strings.Contains(line, "canary") || strings.Contains(line, "Y2FuYXJ5") || strings.Contains(line, `"1234"`) || strings.Contains(line, "1234567") {
+				t.Errorf("%s still has %s", object["kind"], line)
+			}
+		}
+	}
+	log := r.Text(`{"msg":"Applied","error":"SQLSTATE[28000]: using canary-last-applied","token":"canary-in-log"} canary-in-flag` + "\ncanary-in-pem\n")
+	if strings.Contains(log, "canary") {
+		t.Errorf("a log still has %s", log)
+	}
+}
+
+func TestWhatADiagnosisNeedsStays(t *testing.T) {
+	r := New()
+	r.Keep("shop")
+	object := parsed(t, pod)
+	r.Learn(object)
+	text, err := json.Marshal(r.Object(object))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, phrase := range []string{
+		`"registry.example.com/shop:1.4.2"`, `"2026-11-23T10:00:00Z"`, `"secretName":"shop-env"`, `"key":"app-key"`,
+		`["sh","-c",`, `["php","artisan","queue:work","--max-jobs=500","--db-password=(removed, 14 bytes)"`, `"name":"DB_PASSWORD"`,
+		`"manager":"kubectl"`, `redis://(removed)@redis:6379: the password (removed) was refused`, `"exitCode":1`, `"/live?(removed)"`,
+	} {
+		if !strings.Contains(string(text), phrase) {
+			t.Errorf("lacks %s in %s", phrase, text)
+		}
+	}
+}
+
+func TestText(t *testing.T) {
+	tests := map[string]struct {
+		learn map[string]string
+		text  string
+		want  string
+	}{
+		"a plain sentence":             {text: "Scaled Deployment from 3 to 5", want: "Scaled Deployment from 3 to 5"},
+		"a digest and a UID":           {text: "sha256:4f2ab1 2f1c9d0e-1111-2222-3333-444455556666", want: "sha256:4f2ab1 2f1c9d0e-1111-2222-3333-444455556666"},
+		"a URL with credentials":       {text: "mysql://shop:pa:ss@db/shop", want: "mysql://(removed)@db/shop"},
+		"a URL without":                {text: "https://10.0.0.1:6443/api", want: "https://10.0.0.1:6443/api"},
+		"a token in JSON":              {text: `"token": "abc"`, want: `"token": "(removed)"`},
+		"a password in a command line": {text: "mysql --password=abc -h db", want: "mysql --password=(removed) -h db"},
+		"a web token":                  {text: "with eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.sig-nature_1 in it", want: "with (removed) in it"},
+		"Laravel's key":                {text: "key base64:" + strings.Repeat("Ab1/", 11) + "=", want: "key (removed)"},
+		"the longer secret goes first": {learn: map[string]string{"A_SECRET": "abcd", "B_SECRET": "abcdefgh"}, text: "abcdefgh abcd", want: "(removed) (removed)"},
+		"a short value stays":          {learn: map[string]string{"QUEUE": "redis", "REDIS_PORT": "6379000000"}, text: "redis 6379000000", want: "redis 6379000000"},
+		"the name of an object stays":  {learn: map[string]string{"NAMESPACE": "queueworker"}, text: "queueworker.dev", want: "queueworker.dev"},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			r := New()
+			for name, value := range tc.learn {
+				r.Learn(map[string]any{"env": []any{map[string]any{"name": name, "value": value}}})
+			}
+			if got := r.Text(tc.text); got != tc.want {
+				t.Errorf("got %q, want %q", got, tc.want)
+			}
+		})
+	}
+}
+
+// FuzzNoEnvSurvives has any value in an env and in the text of a message.
+func FuzzNoEnvSurvives(f *testing.F) {
+	for _, seed := range []string{"correct horse battery", "a\nb\nlonger line", "(removed)", "{\"a\":1}", "ab%00\xff"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, secret string) {
+		if len(strings.TrimSpace(secret)) < shortest || harmless.MatchString(strings.TrimSpace(secret)) || strings.Contains("(removed)", strings.TrimSpace(secret)) {
+			return
+		}
+		object := map[string]any{
+			"env":     []any{map[string]any{"name": "VALUE", "value": "x" + secret + "x"}},
+			"message": fmt.Sprintf("refused: x%sx.", secret),
+		}
+		r := New()
+		r.Learn(object)
+		if message, ok := r.Object(object)["message"].(string); !ok || strings.Contains(message, "x"+secret+"x") {
+			t.Errorf("the message still is %q", message)
+		}
+	})
+}

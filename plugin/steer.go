@@ -1,0 +1,288 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package plugin
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"queueworker.dev/queueworker/api/v1alpha1"
+	"queueworker.dev/queueworker/plugin/gitops"
+	"queueworker.dev/queueworker/plugin/intent"
+)
+
+// steering is what the commands that change QueueWorkers have in common: which ones,
+// how surely, and whether to wait.
+type steering struct {
+	deps *Deps
+	// decide says what is to be written.
+	decide func(intent.Input) (intent.Plan, error)
+	// settled tells whether a pool has obeyed, with what to say if it never does; nil
+	// where there is nothing to wait for.
+	settled func(context.Context, *Cluster, intent.Input) (done bool, seen string, err error)
+
+	all      bool
+	selector string
+	worker   string
+	dryRun   dryRun
+	confirm  confirmation
+	wait     bool
+	timeout  time.Duration
+}
+
+// addFlags adds the flags that all have.
+func (s *steering) addFlags(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&s.all, "all", false, "All QueueWorkers of the namespace.")
+	cmd.Flags().StringVarP(&s.selector, "selector", "l", "", "The QueueWorkers with these labels, such as team=shop.")
+	s.dryRun.addFlag(cmd)
+	cmd.ValidArgsFunction = s.deps.CompleteWorkers(0)
+}
+
+// addWorkerFlag adds --worker, for commands that can mean a single one.
+func (s *steering) addWorkerFlag(cmd *cobra.Command, what string) {
+	cmd.Flags().StringVar(&s.worker, "worker", "", what)
+	// It fails for a flag that does not exist, which it does.
+	_ = cmd.RegisterFlagCompletionFunc("worker", s.deps.CompletePods)
+}
+
+// addWaitFlags adds --wait and --timeout.
+func (s *steering) addWaitFlags(cmd *cobra.Command, until string) {
+	cmd.Flags().BoolVar(&s.wait, "wait", false, "Wait until "+until+".")
+	cmd.Flags().DurationVar(&s.timeout, "timeout", 5*time.Minute, "How long to wait; 0 means for ever.")
+}
+
+// run does it to all that are named.
+func (s *steering) run(ctx context.Context, names []string) error {
+	if err := s.dryRun.validate(); err != nil {
+		return err
+	}
+	cluster, err := s.deps.Connect()
+	if err != nil {
+		return err
+	}
+	inputs, err := s.inputs(ctx, cluster, names)
+	if err != nil {
+		return err
+	}
+	plans := make([]intent.Plan, len(inputs))
+	var problems []error
+	for i, in := range inputs {
+		if plans[i], err = s.decide(in); err != nil {
+			problems = append(problems, err)
+		}
+	}
+	// A mistake in one of several is told before any is changed.
+	if len(problems) > 0 {
+		return Usage("%w", errors.Join(problems...))
+	}
+	if err := s.ask(plans); err != nil {
+		return err
+	}
+	for i := range inputs {
+		if err := s.carryOut(ctx, cluster, inputs[i], plans[i]); err != nil {
+			problems = append(problems, err)
+		}
+	}
+	if len(problems) > 0 || !s.wait || s.dryRun.is() || s.settled == nil {
+		return errors.Join(problems...)
+	}
+	return s.await(ctx, cluster, inputs)
+}
+
+// inputs reads the QueueWorkers that are meant, and the pod where one is.
+func (s *steering) inputs(ctx context.Context, cluster *Cluster, names []string) ([]intent.Input, error) {
+	now := s.deps.Now()
+	token := now.UTC().Format(time.RFC3339Nano)
+	if s.worker != "" {
+		worker, pod, err := s.single(ctx, cluster, names)
+		if err != nil {
+			return nil, err
+		}
+		return []intent.Input{{Worker: worker, Pod: pod, Now: now, Token: token}}, nil
+	}
+	pools, err := s.pools(ctx, cluster, names)
+	if err != nil {
+		return nil, err
+	}
+	inputs := make([]intent.Input, 0, len(pools))
+	for i := range pools {
+		inputs = append(inputs, intent.Input{Worker: &pools[i], Now: now, Token: token})
+	}
+	return inputs, nil
+}
+
+// pools reads the QueueWorkers that are named, have the labels, or all.
+func (s *steering) pools(ctx context.Context, cluster *Cluster, names []string) ([]v1alpha1.QueueWorker, error) {
+	switch several := s.all || s.selector != ""; {
+	case several && len(names) > 0:
+		return nil, Usage("names, and --all or --selector, exclude each other")
+	case several:
+		found, err := (&scope{selector: s.selector}).pools(ctx, cluster)
+		if err != nil {
+			return nil, err
+		}
+		if len(found.Items) == 0 {
+			return nil, NotFound("no QueueWorker of the namespace %s is meant", cluster.Namespace)
+		}
+		return found.Items, nil
+	case len(names) == 0:
+		return nil, Usage("name a QueueWorker, or say --all; `kubectl queueworker list` lists them")
+	}
+	pools := make([]v1alpha1.QueueWorker, len(names))
+	for i, name := range names {
+		if err := cluster.Client.Get(ctx, client.ObjectKey{Namespace: cluster.Namespace, Name: name}, &pools[i]); err != nil {
+			return nil, fmt.Errorf("read QueueWorker %s: %w", name, err)
+		}
+	}
+	return pools, nil
+}
+
+// single reads the pod that --worker names, and its pool: the one named, else the one
+// that the pod's label names.
+func (s *steering) single(ctx context.Context, cluster *Cluster, names []string) (*v1alpha1.QueueWorker, *corev1.Pod, error) {
+	if s.all || s.selector != "" || len(names) > 1 {
+		return nil, nil, Usage("--worker names one worker, so at most one QueueWorker goes with it")
+	}
+	name, slot, err := slotOf(s.worker)
+	if err != nil {
+		return nil, nil, err
+	}
+	pod := &corev1.Pod{}
+	if err := cluster.Client.Get(ctx, client.ObjectKey{Namespace: cluster.Namespace, Name: name}, pod); err != nil {
+		return nil, nil, fmt.Errorf("read worker %s: %w", name, err)
+	}
+	pool := pod.Labels[v1alpha1.LabelName]
+	if len(names) == 1 {
+		pool = names[0]
+	}
+	if pool == "" {
+		return nil, nil, Usage("pod %s belongs to no QueueWorker; `kubectl queueworker workers` lists those that do", name)
+	}
+	worker := &v1alpha1.QueueWorker{}
+	if err := cluster.Client.Get(ctx, client.ObjectKey{Namespace: cluster.Namespace, Name: pool}, worker); err != nil {
+		return nil, nil, fmt.Errorf("read QueueWorker %s: %w", pool, err)
+	}
+	if slot && worker.Spec.ProcessesPerPod > 1 {
+		return nil, nil, Usage("pod %s holds %d processes, which come and go together; say --worker %s to mean all of them", name, worker.Spec.ProcessesPerPod, name)
+	}
+	return worker, pod, nil
+}
+
+// ask has what may destroy something confirmed, for all at once.
+func (s *steering) ask(plans []intent.Plan) error {
+	var dangers []string
+	for _, plan := range plans {
+		if plan.Danger != "" {
+			dangers = append(dangers, plan.Danger)
+		}
+	}
+	if len(dangers) == 0 || s.dryRun.is() {
+		return nil
+	}
+	return s.confirm.ask(s.deps, dangers)
+}
+
+// carryOut writes what a plan says.
+func (s *steering) carryOut(ctx context.Context, cluster *Cluster, in intent.Input, plan intent.Plan) error {
+	s.warn(in.Worker, plan)
+	plan, err := s.write(ctx, cluster, in, plan)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(s.deps.Streams.Out, "QueueWorker %s %s%s\n", in.Worker.Name, plan.Done, s.dryRun.suffix())
+	for _, note := range plan.Notes {
+		fmt.Fprintln(s.deps.Streams.ErrOut, "note: "+note)
+	}
+	return err
+}
+
+// warn says where Git will undo the change.
+func (s *steering) warn(worker *v1alpha1.QueueWorker, plan intent.Plan) {
+	if plan.Worker == nil {
+		return
+	}
+	if owner, found := gitops.Find(worker, plan.Worker.Fields); found {
+		fmt.Fprintln(s.deps.Streams.ErrOut, "warning: "+owner.Warning("QueueWorker "+worker.Name, plan.Worker.Fields))
+	}
+}
+
+// attempts are how often a patch of a value that somebody else changed meanwhile is
+// reckoned anew.
+const attempts = 5
+
+// write writes the pod's patch and then the QueueWorker's. The latter is tried as a dry
+// run before, so that nobody without the right to it does half of it.
+func (s *steering) write(ctx context.Context, cluster *Cluster, in intent.Input, plan intent.Plan) (intent.Plan, error) {
+	if s.dryRun == dryRunClient {
+		return plan, nil
+	}
+	if plan.Pod != nil && plan.Worker != nil {
+		if err := patch(ctx, cluster, in.Worker.DeepCopy(), plan.Worker, client.DryRunAll); err != nil && !apierrors.IsConflict(err) {
+			return plan, err
+		}
+	}
+	if plan.Pod != nil {
+		if err := patch(ctx, cluster, in.Pod.DeepCopy(), plan.Pod, s.dryRun.options()...); err != nil {
+			return plan, err
+		}
+	}
+	for attempt := 1; plan.Worker != nil; attempt++ {
+		err := patch(ctx, cluster, in.Worker, plan.Worker, s.dryRun.options()...)
+		if err == nil || !apierrors.IsConflict(err) || attempt == attempts {
+			return plan, err
+		}
+		if err := cluster.Client.Get(ctx, client.ObjectKeyFromObject(in.Worker), in.Worker); err != nil {
+			return plan, fmt.Errorf("read QueueWorker %s again: %w", in.Worker.Name, err)
+		}
+		if plan, err = s.decide(in); err != nil {
+			return plan, err
+		}
+	}
+	return plan, nil
+}
+
+// patch writes one patch; object becomes what it made.
+func patch(ctx context.Context, cluster *Cluster, object client.Object, p *intent.Patch, options ...client.PatchOption) error {
+	body := map[string]any{}
+	maps.Copy(body, p.Body)
+	if p.Locked {
+		metadata := map[string]any{"resourceVersion": object.GetResourceVersion()}
+		if others, ok := body["metadata"].(map[string]any); ok {
+			maps.Copy(metadata, others)
+		}
+		body["metadata"] = metadata
+	}
+	raw, err := json.Marshal(body)
+	if err != nil {
+		return fmt.Errorf("write the patch of %s: %w", object.GetName(), err)
+	}
+	if err := cluster.Client.Patch(ctx, object, client.RawPatch(types.MergePatchType, raw), options...); err != nil {
+		return fmt.Errorf("change %s: %w", object.GetName(), err)
+	}
+	return nil
+}
+
+// slotOf reads a worker's name: a pod's, or a pod's and the number of a process in it
+// as the worker table shows it.
+func slotOf(worker string) (pod string, slot bool, err error) {
+	pod, number, slot := strings.Cut(worker, "/")
+	if slot {
+		if _, err := strconv.ParseUint(number, 10, 8); err != nil {
+			return "", false, Usage("--worker %q is no worker; write the name of a pod, or one of the worker table such as emails-worker-abc/0", worker)
+		}
+	}
+	return pod, slot, nil
+}
