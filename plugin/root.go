@@ -78,6 +78,7 @@ func NewRootCommand(deps *Deps) *cobra.Command {
 	root.AddCommand(
 		NewImportCommand(deps),
 		NewListCommand(deps),
+		NewCreateCommand(deps),
 		NewStartCommand(deps),
 		NewStopCommand(deps),
 		NewPauseCommand(deps),

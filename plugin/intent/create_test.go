@@ -1,0 +1,91 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package intent
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"queueworker.dev/queueworker/api/v1alpha1"
+)
+
+func TestManifest(t *testing.T) {
+	tests := map[string]struct {
+		set         map[string]any
+		want        map[string]any
+		wantRefusal string
+	}{
+		"the least": {
+			set:  map[string]any{"queue": new("emails")},
+			want: map[string]any{"queue": "emails"},
+		},
+		"the guide's": {
+			set: map[string]any{
+				"queue": new("high,default"), "timeout": new("60s"), "memory": new("256Mi"), "sleep": new("3s"), "tries": new(int64(3)),
+				"processes": new(int64(0)), "backoff": &[]string{"10s", "60s"}, "env": &[]string{"A=b=c", "EMPTY="}, "force": new(true),
+			},
+			want: map[string]any{
+				"queue": "high,default", "timeout": "60s", "memory": "256Mi", "sleep": "3s", "tries": int64(3), "processes": int64(0),
+				"backoff": []any{"10s", "60s"}, "force": true,
+				"env": []any{map[string]any{"name": "A", "value": "b=c"}, map[string]any{"name": "EMPTY", "value": ""}},
+			},
+		},
+		"autoscaling": {
+			set:  map[string]any{"queue": new("emails"), "min": new(int64(0)), "max": new(int64(20)), "target-wait": new("2m")},
+			want: map[string]any{"queue": "emails", "autoscaling": map[string]any{"minProcesses": int64(0), "maxProcesses": int64(20), "targetWait": "2m"}},
+		},
+		"no queue":            {set: map[string]any{}, wantRefusal: "say which queue"},
+		"an empty queue":      {set: map[string]any{"queue": new("")}, wantRefusal: "say which queue"},
+		"a minimum alone":     {set: map[string]any{"queue": new("emails"), "min": new(int64(0))}, wantRefusal: "needs --max"},
+		"two sizes":           {set: map[string]any{"queue": new("emails"), "max": new(int64(1)), "processes": new(int64(1))}, wantRefusal: "one or the other"},
+		"a variable unnamed":  {set: map[string]any{"queue": new("emails"), "env": &[]string{"=x"}}, wantRefusal: "NAME=VALUE"},
+		"a variable unvalued": {set: map[string]any{"queue": new("emails"), "env": &[]string{"x"}}, wantRefusal: "NAME=VALUE"},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			got, err := Manifest("emails", tc.set)
+			if tc.wantRefusal != "" {
+				if err == nil || !strings.Contains(err.Error(), tc.wantRefusal) {
+					t.Errorf("got %v, want a refusal with %q", err, tc.wantRefusal)
+				}
+				return
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tc.want, got["spec"]); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestOptionsAreFields: every flag sets a field that the API has.
+func TestOptionsAreFields(t *testing.T) {
+	for _, option := range Options() {
+		at := reflect.TypeFor[v1alpha1.QueueWorkerSpec]()
+		for _, step := range option.Path {
+			if at.Kind() == reflect.Pointer {
+				at = at.Elem()
+			}
+			field, ok := byJSON(at, step)
+			if !ok {
+				t.Fatalf("--%s sets %s, which the API does not have", option.Flag, strings.Join(option.Path, "."))
+			}
+			at = field
+		}
+	}
+}
+
+func byJSON(at reflect.Type, name string) (reflect.Type, bool) {
+	for i := range at.NumField() {
+		if tag, _, _ := strings.Cut(at.Field(i).Tag.Get("json"), ","); tag == name {
+			return at.Field(i).Type, true
+		}
+	}
+	return nil, false
+}

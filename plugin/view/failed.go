@@ -1,0 +1,39 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package view
+
+import (
+	"time"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"queueworker.dev/queueworker/api/v1alpha1"
+)
+
+// FailedJobs are the failed jobs that a ListFailed found, one row each.
+func FailedJobs(command *v1alpha1.QueueCommand, now time.Time) Listing {
+	command.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("QueueCommand"))
+	listing := Listing{
+		Object:  command,
+		Columns: []Column{{Name: "ID"}, {Name: "Class"}, {Name: "Queue"}, {Name: "Failed"}, {Name: "Exception"}, {Name: "Connection", Wide: true}},
+		Names:   []string{},
+	}
+	for i := range command.Status.FailedJobs {
+		job := &command.Status.FailedJobs[i]
+		listing.Names = append(listing.Names, job.ID)
+		listing.Rows = append(listing.Rows, []string{
+			job.ID, or(job.Class), or(job.Queue), since(job.FailedTime, now), or(job.Exception), or(job.Connection),
+		})
+	}
+	return listing
+}
+
+// Created is a QueueWorker that was made, or would have been.
+func Created(object *unstructured.Unstructured) Listing {
+	queue, _, _ := unstructured.NestedString(object.Object, "spec", "queue")
+	return Listing{
+		Object: object, Columns: []Column{{Name: "Name"}, {Name: "Queue"}},
+		Rows: [][]string{{object.GetName(), queue}},
+	}
+}
