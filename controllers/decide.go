@@ -10,6 +10,7 @@ import (
 
 	"queueworker.dev/queueworker/api/protocol"
 	"queueworker.dev/queueworker/api/v1alpha1"
+	"queueworker.dev/queueworker/controllers/alerts"
 	"queueworker.dev/queueworker/controllers/desired"
 	"queueworker.dev/queueworker/controllers/drain"
 	"queueworker.dev/queueworker/controllers/stuck"
@@ -21,6 +22,7 @@ type decision struct {
 	sizing   sizing
 	removal  drain.Plan
 	stuck    stuck.Output
+	alerts   alerts.Output
 	controls desired.Controls
 	// cutOff are pods whose grace period is to be cut short.
 	cutOff  []*corev1.Pod
@@ -32,6 +34,7 @@ func decide(o *observation, s sizing, agentImage string) decision {
 	d := decision{problem: o.problem, sizing: s}
 	d.removal = removal(o, desired.Pods(d.sizing.processes, &o.worker.Spec))
 	d.stuck = stuck.Find(stuckInput(o))
+	d.alerts = alerts.Decide(alertsInput(o))
 	d.controls = desired.Control(desired.ControlInput{
 		Now:       o.now,
 		Worker:    o.worker,

@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/resourceversion"
 
 	"queueworker.dev/queueworker/api/v1alpha1"
+	"queueworker.dev/queueworker/controllers/alerts"
 	"queueworker.dev/queueworker/controllers/scaling"
 	"queueworker.dev/queueworker/controllers/status"
 	"queueworker.dev/queueworker/controllers/stuck"
@@ -63,6 +64,8 @@ type past struct {
 	startLatency time.Duration
 	// stuck is the memory of the last look for stuck workers.
 	stuck stuck.Memory
+	// alerts is the memory of the last judgement of the jobs' health.
+	alerts alerts.Memory
 }
 
 // recall completes an observation by what is remembered of the pool.
@@ -92,6 +95,7 @@ func sizeBefore(o *observation) int32 {
 // keep remembers a decision.
 func (m *poolMemory) keep(d decision) {
 	m.past.size, m.past.stuck, m.past.scaling = d.sizing.processes, d.stuck.Memory, scaling.Memory{}
+	m.past.alerts = d.alerts.Memory
 	if d.sizing.decision != nil {
 		m.past.scaling = d.sizing.decision.Memory
 	}

@@ -81,6 +81,7 @@ func (r *QueueWorkerReconciler) observe(ctx context.Context, name types.Namespac
 		return nil, err
 	}
 	r.Collector.Track(name, trackedPods(o.pods))
+	r.Collector.Watch(name, watchLimits(&worker.Spec))
 	o.reports = r.Collector.Snapshot(name)
 	r.observeBacklog(o)
 	if err := r.observeRivals(ctx, o, apps.Items); err != nil {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"math"
 	"time"
+	"unicode/utf8"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -71,7 +72,7 @@ func (r *QueueWorkerReconciler) report(ctx context.Context, o *observation, d de
 		}
 	}
 	r.tellExits(o, d, in, memory)
-	return sooner(out.Recheck, wait, retryAfter(a), d.sizing.recheck, d.removal.Recheck, d.stuck.Recheck,
+	return sooner(out.Recheck, wait, retryAfter(a), d.sizing.recheck, d.removal.Recheck, d.stuck.Recheck, d.alerts.Recheck,
 		desired.PauseLeft(o.worker, o.now), o.foreign.left(o.now), hearing(o, d)), nil
 }
 
@@ -153,8 +154,21 @@ func (r *QueueWorkerReconciler) emit(worker *v1alpha1.QueueWorker, events []stat
 		if event.Related != nil {
 			related = event.Related
 		}
-		r.Recorder.Eventf(worker, related, event.Type, event.Reason, event.Action, "%s", event.Note)
+		r.Recorder.Eventf(worker, related, event.Type, event.Reason, event.Action, "%s", clip(event.Note))
 	}
+}
+
+// clip cuts an event's note to what the API server takes, at the end of a character.
+func clip(note string) string {
+	const most, mark = 1024, "…" // bytes
+	if len(note) <= most {
+		return note
+	}
+	end := most - len(mark)
+	for end > 0 && !utf8.RuneStart(note[end]) {
+		end--
+	}
+	return note[:end] + mark
 }
 
 func statusInput(o *observation, d decision, a application) status.Input {
@@ -177,6 +191,8 @@ func statusInput(o *observation, d decision, a application) status.Input {
 		Times:      times(o, d),
 		Foreign:    o.foreign.told(o.now),
 		Stuck:      d.stuck.Stuck,
+		Alerts:     d.alerts.Alerts,
+		OnFailing:  d.alerts.Pause,
 	}
 	if o.app != nil {
 		in.AppName = o.app.Name

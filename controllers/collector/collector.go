@@ -93,6 +93,13 @@ func (c *Collector) Track(pool types.NamespacedName, pods []Pod) {
 	c.do(func(now time.Time) { c.core.track(now, pool, pods) })
 }
 
+// Watch says what wakes a pool, in place of what was said before.
+func (c *Collector) Watch(pool types.NamespacedName, limits Limits) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.core.pool(c.clock.Now(), pool).limits = limits
+}
+
 // Forget drops all that is known of a pool, which was deleted.
 func (c *Collector) Forget(pool types.NamespacedName) {
 	c.do(func(time.Time) { c.core.forget(pool) })

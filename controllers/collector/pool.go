@@ -38,6 +38,7 @@ type pool struct {
 	settledOrder fifo[types.UID]
 
 	samples  samples
+	limits   Limits
 	alarm    alarm
 	timer    timer
 	nudgedAt time.Time
@@ -300,6 +301,7 @@ func (c *core) snapshot(now time.Time, key types.NamespacedName) Snapshot {
 	}
 	until = p.samples.start(p.samples.number(until))
 	s.Samples = throughput.Input{Now: now, Until: until, Since: p.since, Buckets: p.samples.buckets(until)}
+	s.Latest = p.samples.buckets(now.Add(throughput.BucketWidth))
 	for _, e := range p.ended {
 		s.Ended = append(s.Ended, e.Ended)
 	}

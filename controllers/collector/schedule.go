@@ -236,7 +236,7 @@ func (c *core) failed(now time.Time, t *target, failure string) {
 
 func (c *core) reported(now time.Time, t *target, status *protocol.Status) {
 	p, prev := t.pool, t.status
-	if t.unreachable || notable(prev, status) {
+	if t.unreachable || notable(prev, status) || p.limits.exceeded(prev, status) {
 		c.wakes.push(p.key)
 	}
 	if prev == nil {
@@ -246,6 +246,10 @@ func (c *core) reported(now time.Time, t *target, status *protocol.Status) {
 		}
 	} else {
 		c.sampled(t.startedAt, p, t.pulledAt, endedBetween(prev.Counters, status.Counters))
+		if p.limits.Failures && status.Counters.Failed > prev.Counters.Failed {
+			p.alarm.fail(now)
+			c.setAlarm(p)
+		}
 		if moved(prev, status) {
 			p.alarm.move(now, c.report)
 			c.setAlarm(p)

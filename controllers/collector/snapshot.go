@@ -76,4 +76,18 @@ type Snapshot struct {
 	Ended []Ended
 	// Samples are the jobs ended of late, for throughput.Compute.
 	Samples throughput.Input
+	// Latest are the same jobs with those of the last seconds, of which not every pod
+	// has told yet.
+	Latest []throughput.Bucket
+}
+
+// Limits are what wakes a pool when a report goes beyond it, besides what changes its
+// conditions anyway. Zero values wake it never.
+type Limits struct {
+	// Memory is how much memory a process may use, in bytes.
+	Memory int64
+	// Job is how long a job may have been worked on.
+	Job time.Duration
+	// Failures wakes the pool for jobs that failed for good, every few seconds at most.
+	Failures bool
 }

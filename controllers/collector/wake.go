@@ -83,6 +83,26 @@ func alarming(reason protocol.ExitReason) bool {
 	return !reason.Intended() || reason == protocol.ExitMaxExceptions
 }
 
+// exceeded tells whether a process has gone beyond a limit between two reports.
+func (l Limits) exceeded(prev, next *protocol.Status) bool {
+	for i := range next.Workers {
+		w, before := &next.Workers[i], &protocol.Worker{}
+		if i < len(prev.Workers) && prev.Workers[i].PID == w.PID {
+			before = &prev.Workers[i]
+		}
+		if l.large(w) && !l.large(before) || l.slow(w) && !l.slow(before) {
+			return true
+		}
+	}
+	return false
+}
+
+func (l Limits) large(w *protocol.Worker) bool { return l.Memory > 0 && w.MemoryBytes > l.Memory }
+
+func (l Limits) slow(w *protocol.Worker) bool {
+	return l.Job > 0 && w.Job != nil && w.Job.AgeSeconds >= l.Job.Seconds()
+}
+
 func inState(s *protocol.Status, state protocol.WorkerState) int {
 	n := 0
 	for i := range s.Workers {
@@ -117,6 +137,24 @@ type alarm struct {
 	due    time.Time    // for what moved since the last time
 	last   time.Time    // the last time due came
 	trails [2]time.Time // when the rates over one and five minutes are zero
+	failed alarmClock   // for jobs that failed
+}
+
+// alarmClock is a time that is set, and the last one that came.
+type alarmClock struct{ due, last time.Time }
+
+// failInterval is the shortest time between two wakes for failed jobs alone.
+const failInterval = 5 * time.Second
+
+// fail sets the wake for a failed job as soon as the interval allows.
+func (a *alarm) fail(now time.Time) {
+	if !a.failed.due.IsZero() {
+		return
+	}
+	a.failed.due = a.failed.last.Add(failInterval)
+	if a.failed.due.Before(now) {
+		a.failed.due = now
+	}
 }
 
 // move sets due as soon as the interval since the last time allows.
@@ -133,7 +171,7 @@ func (a *alarm) move(now time.Time, interval time.Duration) {
 // next returns the earliest time that is set; zero if none is.
 func (a *alarm) next() time.Time {
 	earliest := a.due
-	for _, at := range a.trails {
+	for _, at := range [...]time.Time{a.trails[0], a.trails[1], a.failed.due} {
 		if !at.IsZero() && (earliest.IsZero() || at.Before(earliest)) {
 			earliest = at
 		}
@@ -146,6 +184,10 @@ func (a *alarm) ring(now time.Time) bool {
 	rang := false
 	if !a.due.IsZero() && !a.due.After(now) {
 		a.due, a.last, rang = time.Time{}, now, true
+	}
+	if at := a.failed.due; !at.IsZero() && !at.After(now) {
+		a.failed = alarmClock{last: now}
+		rang = true
 	}
 	for i, at := range a.trails {
 		if !at.IsZero() && !at.After(now) {

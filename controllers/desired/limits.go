@@ -50,10 +50,7 @@ type Memory struct {
 
 // memoryOf derives the limits of a pod with so many processes.
 func memoryOf(spec *v1alpha1.QueueWorkerSpec, runtime v1alpha1.Runtime) Memory {
-	process := defaultMemory
-	if spec.Memory != nil {
-		process = spec.Memory.Value()
-	}
+	process := ProcessMemory(spec)
 	processes := int64(ProcessesPerPod(spec))
 	// Whole mebibytes, rounded up: a quantity of 0.1Gi would make limits that differ
 	// from their own printed form.
@@ -70,6 +67,14 @@ func memoryOf(spec *v1alpha1.QueueWorkerSpec, runtime v1alpha1.Runtime) Memory {
 		m.Heap, m.Retire = 0, process
 	}
 	return m
+}
+
+// ProcessMemory is how much memory one process may use, in bytes.
+func ProcessMemory(spec *v1alpha1.QueueWorkerSpec) int64 {
+	if spec.Memory == nil {
+		return defaultMemory
+	}
+	return spec.Memory.Value()
 }
 
 // ProcessesPerPod is how many processes each pod of the pool runs.

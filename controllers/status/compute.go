@@ -35,6 +35,7 @@ func Compute(in Input) Output {
 	status.Backlog = backlogStatus(in.Backlog, status.Backlog)
 	status.Autoscaling = autoscalingStatus(in)
 	setConditions(in, c, v, &status)
+	status.OnFailing = in.OnFailing
 	account(in, &status)
 	if status.Totals.Processed+status.Totals.Failed+status.Totals.Released > 0 {
 		status.Throughput = new(in.Throughput)

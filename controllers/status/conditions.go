@@ -44,6 +44,10 @@ func setConditions(in Input, c counts, v verdict, status *v1alpha1.QueueWorkerSt
 	conflict, reason := conflicting(in)
 	onlyWhen(v1alpha1.ConditionConflict, conflict != "", reason, conflict)
 	onlyWhen(v1alpha1.ConditionWorkersStuck, len(in.Stuck) > 0, v1alpha1.ReasonIdleWithWork, stuckMessage(in))
+	for _, conditionType := range AlertTypes {
+		alert := alertOf(in, conditionType)
+		onlyWhen(conditionType, alert.Type != "", alert.Reason, alert.Message)
+	}
 
 	for _, judgement := range []standing{pausedCondition(in, c), reportingCondition(in), gracefulCondition(in)} {
 		set(judgement.conditionType, judgement.is, judgement.reason, judgement.message)

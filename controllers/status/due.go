@@ -76,6 +76,7 @@ func urgent(status *v1alpha1.QueueWorkerStatus) v1alpha1.QueueWorkerStatus {
 		Selector:           status.Selector,
 		Desired:            status.Desired,
 		Failing:            status.Failing,
+		OnFailing:          status.OnFailing,
 	}
 	if out.State == v1alpha1.StateIdle {
 		// A pool of quick jobs goes back and forth between the two.

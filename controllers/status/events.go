@@ -43,9 +43,7 @@ func Changes(in Input, after *v1alpha1.QueueWorkerStatus) []Event {
 	case is == v1alpha1.ReasonNotPaused && was != "":
 		out = append(out, normal(v1alpha1.EventResumed, "Resume", "Resumed"))
 	}
-	if paused := after.OnFailing; paused != nil && paused.Paused && (before.OnFailing == nil || !before.OnFailing.Paused) {
-		out = append(out, Event{Type: corev1.EventTypeWarning, Reason: v1alpha1.EventPausedByFailing, Action: "Pause", Note: paused.Cause})
-	}
+	out = append(out, alertChanges(before, after)...)
 	if lost := after.Totals.UnaccountedWorkers - before.Totals.UnaccountedWorkers; lost > 0 {
 		out = append(out, Event{Type: corev1.EventTypeWarning, Reason: v1alpha1.EventUnaccounted, Action: "Count", Note: fmt.Sprintf(
 			"%d pod(s) ended without their last counts being seen; totals contain what was last seen of them", lost)})

@@ -13,6 +13,7 @@ import (
 
 	"queueworker.dev/queueworker/api/protocol"
 	"queueworker.dev/queueworker/api/v1alpha1"
+	"queueworker.dev/queueworker/controllers/alerts"
 	"queueworker.dev/queueworker/controllers/desired"
 	"queueworker.dev/queueworker/controllers/drain"
 	"queueworker.dev/queueworker/controllers/scaling"
@@ -54,6 +55,10 @@ type Input struct {
 	Foreign string
 	// Stuck are the pods with a worker that waits while there is work.
 	Stuck []string
+	// Alerts are what is wrong with the health of the jobs, OnFailing the pause that
+	// spec.onFailing has made of it.
+	Alerts    []alerts.Alert
+	OnFailing *v1alpha1.FailurePause
 
 	// Problem is why the pool could not be built; nil if it could.
 	Problem *desired.Problem

@@ -1,0 +1,150 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package alerts
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"queueworker.dev/queueworker/api/v1alpha1"
+)
+
+// judgement is one call of Decide at work.
+type judgement struct {
+	Input
+	// since is from when on failures count, and resumed since when the pool has been at
+	// work again after a pause by failing, zero if it never was.
+	since, resumed time.Time
+	// processed and failed are the jobs that ended since.
+	processed, failed int64
+	out               Output
+}
+
+// Decide judges a pool.
+func Decide(in Input) Output {
+	j := &judgement{Input: in}
+	j.out.Memory = Memory{High: map[string]Mark{}, Slow: in.Memory.Slow, Ends: map[string]End{}, Worded: map[string]time.Time{}}
+	j.resume()
+	j.count()
+	for _, find := range []func() *Alert{j.failuresHigh, j.memoryHigh, j.slowJobs, j.workersFailing} {
+		if found := find(); found != nil {
+			j.out.Alerts = append(j.out.Alerts, j.worded(*found))
+			j.recheck(Recheck)
+		}
+	}
+	slices.SortFunc(j.out.Alerts, func(a, b Alert) int { return strings.Compare(a.Type, b.Type) })
+	j.pause()
+	return j.out
+}
+
+// resume ends a pause by failing that a new token, or another spec, asks to end.
+func (j *judgement) resume() {
+	j.since = j.Now.Add(-Window)
+	if j.Pause == nil {
+		return
+	}
+	pause := *j.Pause
+	if pause.Paused && (!j.Rules.Pause || j.Token != pause.ResumedAt) {
+		// Rounded up, as whole seconds are what is kept.
+		resumed := metav1.NewTime(j.Now.Add(time.Second).Truncate(time.Second))
+		pause = v1alpha1.FailurePause{ResumedAt: j.Token, ResumedTime: &resumed}
+	}
+	j.out.Pause = &pause
+	if pause.ResumedTime != nil {
+		j.resumed = pause.ResumedTime.Time
+		if j.resumed.After(j.since) {
+			j.since = j.resumed
+		}
+	}
+}
+
+// count sums up what has ended since failures count.
+func (j *judgement) count() {
+	for _, bucket := range j.Jobs {
+		if !bucket.Start.Before(j.since) {
+			j.processed += bucket.Processed
+			j.failed += bucket.Failed
+		}
+	}
+	for id, end := range j.Memory.Ends {
+		j.remember(id, end)
+	}
+	for _, end := range j.Ends {
+		if _, known := j.Memory.Ends[end.ID]; !known {
+			j.remember(end.ID, end)
+		}
+	}
+}
+
+func (j *judgement) remember(id string, end End) {
+	if j.Now.Sub(end.At) < Window {
+		j.out.Memory.Ends[id] = end
+	}
+}
+
+// was is the alert of a type that the status tells of; nil if there is none.
+func (j *judgement) was(alertType string) *Alert {
+	for i := range j.Was {
+		if j.Was[i].Type == alertType {
+			return &j.Was[i]
+		}
+	}
+	return nil
+}
+
+// worded keeps the wording of an alert that has not long been told otherwise.
+func (j *judgement) worded(alert Alert) Alert {
+	was := j.was(alert.Type)
+	at, known := j.Memory.Worded[alert.Type]
+	switch {
+	case was == nil || was.Reason != alert.Reason:
+		at = j.Now
+	case !known:
+		// Another operator has worded it; its words are good for a while.
+		at, alert.Message = j.Now, was.Message
+	case j.Now.Sub(at) < rewordAfter:
+		alert.Message = was.Message
+	default:
+		at = j.Now
+	}
+	j.out.Memory.Worded[alert.Type] = at
+	return alert
+}
+
+func (j *judgement) recheck(after time.Duration) {
+	if j.out.Recheck == 0 || after < j.out.Recheck {
+		j.out.Recheck = after
+	}
+}
+
+// pause pauses the pool if its jobs fail and its spec asks for that.
+func (j *judgement) pause() {
+	if !j.Rules.Pause || j.out.Pause != nil && j.out.Pause.Paused {
+		return
+	}
+	for _, alert := range j.out.Alerts {
+		if alert.Type != v1alpha1.ConditionFailuresHigh && alert.Reason != v1alpha1.ReasonMaxExceptions {
+			continue
+		}
+		paused := v1alpha1.FailurePause{Paused: true, Cause: bounded(alert.Message), ResumedAt: j.Token}
+		paused.PausedTime = new(metav1.NewTime(j.Now.Truncate(time.Second)))
+		if j.out.Pause != nil {
+			paused.ResumedTime = j.out.Pause.ResumedTime
+		}
+		j.out.Pause = &paused
+		return
+	}
+}
+
+// bounded cuts a text to what FailurePause.Cause takes.
+func bounded(text string) string {
+	const most = 1024 // of the field
+	if runes := []rune(text); len(runes) > most {
+		return string(runes[:most])
+	}
+	return text
+}
