@@ -176,6 +176,21 @@ func (b *Worker) Autoscaling(lowest, highest int32, change func(*v1alpha1.Autosc
 	return b
 }
 
+// Alerts lets a function change the thresholds of alerts.
+func (b *Worker) Alerts(change func(*v1alpha1.Alerts)) *Worker {
+	if b.obj.Spec.Alerts == nil {
+		b.obj.Spec.Alerts = &v1alpha1.Alerts{}
+	}
+	change(b.obj.Spec.Alerts)
+	return b
+}
+
+// MaxExceptions sets after how many failures in a row a process is replaced.
+func (b *Worker) MaxExceptions(n int32) *Worker { b.obj.Spec.MaxExceptions = n; return b }
+
+// OnFailing says what happens to a pool whose jobs fail.
+func (b *Worker) OnFailing(what v1alpha1.OnFailing) *Worker { b.obj.Spec.OnFailing = what; return b }
+
 // MaxJobs sets after how many jobs a process is replaced.
 func (b *Worker) MaxJobs(n int32) *Worker { b.obj.Spec.MaxJobs = n; return b }
 

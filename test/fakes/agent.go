@@ -34,8 +34,11 @@ type Agent struct {
 	ip      string
 	started time.Time
 
-	mu       sync.Mutex
-	status   protocol.Status
+	mu     sync.Mutex
+	status protocol.Status
+	// failedAt and exitedAt are when the recent failures and exits were.
+	failedAt []time.Time
+	exitedAt []time.Time
 	lastPID  int32
 	exits    int64
 	token    string
@@ -133,6 +136,12 @@ func (a *Agent) serveStatus(response http.ResponseWriter, request *http.Request)
 	muted := a.muted
 	a.asked++
 	a.status.UptimeSeconds = time.Since(a.started).Seconds()
+	for i := range a.status.RecentFailures {
+		a.status.RecentFailures[i].AgeSeconds = time.Since(a.failedAt[i]).Seconds()
+	}
+	for i := range min(len(a.status.RecentExits), len(a.exitedAt)) {
+		a.status.RecentExits[i].AgeSeconds = time.Since(a.exitedAt[i]).Seconds()
+	}
 	document, err := json.Marshal(a.status)
 	a.mu.Unlock()
 	if muted {

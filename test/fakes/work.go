@@ -6,6 +6,7 @@ package fakes
 import (
 	"encoding/json"
 	"maps"
+	"time"
 
 	"queueworker.dev/queueworker/api/protocol"
 )
@@ -123,6 +124,7 @@ func (a *Agent) count(slot int32, why protocol.ExitReason, message string) {
 	a.status.Counters.Exits = exits
 	exit := protocol.Exit{Sequence: a.exits, Slot: slot, Reason: why, Message: message}
 	a.status.RecentExits = append([]protocol.Exit{exit}, a.status.RecentExits[:min(len(a.status.RecentExits), 9)]...)
+	a.exitedAt = append([]time.Time{time.Now()}, a.exitedAt[:min(len(a.exitedAt), 9)]...)
 	for i := range a.status.Workers {
 		if a.status.Workers[i].Slot == slot {
 			a.status.Workers[i].LastExit = &exit
@@ -150,6 +152,7 @@ func (a *Agent) Finish(slot int, outcome Outcome) {
 	worker.Job = nil
 	if worker.State == protocol.WorkerBusy {
 		worker.State = protocol.WorkerIdle
+		a.replaceFailing(worker)
 	} else {
 		why := protocol.ExitRestartRequested
 		switch a.status.Phase {
@@ -175,6 +178,7 @@ func (a *Agent) Work(slot int, jobs int, outcome Outcome) {
 	}
 	for range jobs {
 		a.countJob(&a.status.Workers[slot], outcome)
+		a.replaceFailing(&a.status.Workers[slot])
 	}
 }
 
@@ -185,11 +189,33 @@ func (a *Agent) countJob(worker *protocol.Worker, outcome Outcome) {
 	case Processed:
 		counters.Processed++
 		worker.Processed++
+		worker.FailuresInARow = 0
 	case Failed:
 		counters.Failed++
 		worker.Failed++
+		worker.FailuresInARow++
+		a.remember(worker)
 	case Released:
 		counters.Released++
+	}
+}
+
+// remember notes a failed job, which has thrown a RuntimeException.
+func (a *Agent) remember(worker *protocol.Worker) {
+	failure := protocol.Failure{Slot: worker.Slot, Class: `App\Jobs\Unseen`, Exception: "RuntimeException"}
+	if worker.Job != nil {
+		failure.Class, failure.ID = worker.Job.Class, worker.Job.ID
+	}
+	a.status.RecentFailures = append([]protocol.Failure{failure}, a.status.RecentFailures[:min(len(a.status.RecentFailures), 9)]...)
+	a.failedAt = append([]time.Time{time.Now()}, a.failedAt[:min(len(a.failedAt), 9)]...)
+}
+
+// replaceFailing replaces a slot's process whose jobs have failed maxExceptions times in
+// a row.
+func (a *Agent) replaceFailing(worker *protocol.Worker) {
+	if most := int64(a.config.MaxExceptions); most > 0 && worker.FailuresInARow >= most && worker.State == protocol.WorkerIdle {
+		worker.FailuresInARow = 0
+		a.end(worker, protocol.ExitMaxExceptions)
 	}
 }
 

@@ -80,13 +80,26 @@ var acceptedSpecs = map[string]struct {
 			s.Backoff = append(s.Backoff, *seconds(1))
 		}
 	}},
-	"maxJobs 10000000": {`maxJobs: 10000000`, func(s *v1alpha1.QueueWorkerSpec) { s.MaxJobs = 10000000 }},
-	"maxTime a week":   {`maxTime: 168h`, func(s *v1alpha1.QueueWorkerSpec) { s.MaxTime = seconds(7 * 86400) }},
-	"force, verbose":   {`{force: true, verbose: true}`, func(s *v1alpha1.QueueWorkerSpec) { s.Force, s.Verbose = true, true }},
-	"a priority class": {`priorityClassName: high.example`, func(s *v1alpha1.QueueWorkerSpec) { s.PriorityClassName = "high.example" }},
-	"cpu 1m":           {`cpu: 1m`, func(s *v1alpha1.QueueWorkerSpec) { s.CPU = quantity("1m") }},
-	"cpu 256":          {`cpu: 256`, func(s *v1alpha1.QueueWorkerSpec) { s.CPU = quantity("256") }},
-	"cpu half a core":  {`cpu: "0.5"`, func(s *v1alpha1.QueueWorkerSpec) { s.CPU = quantity("500m") }},
+	"maxJobs 10000000":  {`maxJobs: 10000000`, func(s *v1alpha1.QueueWorkerSpec) { s.MaxJobs = 10000000 }},
+	"maxTime a week":    {`maxTime: 168h`, func(s *v1alpha1.QueueWorkerSpec) { s.MaxTime = seconds(7 * 86400) }},
+	"alerts by default": {`alerts: {}`, func(s *v1alpha1.QueueWorkerSpec) { s.Alerts = defaultAlerts() }},
+	"alerts all off": {`alerts: {memoryPercent: 0, memoryFor: 0s, slowJobPercent: 0, failedPercent: 0, failedMinimum: 0, crashes: 0}`, func(s *v1alpha1.QueueWorkerSpec) {
+		s.Alerts = &v1alpha1.Alerts{
+			MemoryPercent: new(int32(0)), MemoryFor: seconds(0), SlowJobPercent: new(int32(0)),
+			FailedPercent: new(int32(0)), FailedMinimum: new(int32(0)), Crashes: new(int32(0)),
+		}
+	}},
+	"memory above what it may use": {`alerts: {memoryPercent: 200, memoryFor: 1h}`, func(s *v1alpha1.QueueWorkerSpec) {
+		s.Alerts = defaultAlerts()
+		s.Alerts.MemoryPercent, s.Alerts.MemoryFor = new(int32(200)), seconds(3600)
+	}},
+	"maxExceptions 10000": {`maxExceptions: 10000`, func(s *v1alpha1.QueueWorkerSpec) { s.MaxExceptions = 10000 }},
+	"onFailing Pause":     {`onFailing: Pause`, func(s *v1alpha1.QueueWorkerSpec) { s.OnFailing = v1alpha1.OnFailingPause }},
+	"force, verbose":      {`{force: true, verbose: true}`, func(s *v1alpha1.QueueWorkerSpec) { s.Force, s.Verbose = true, true }},
+	"a priority class":    {`priorityClassName: high.example`, func(s *v1alpha1.QueueWorkerSpec) { s.PriorityClassName = "high.example" }},
+	"cpu 1m":              {`cpu: 1m`, func(s *v1alpha1.QueueWorkerSpec) { s.CPU = quantity("1m") }},
+	"cpu 256":             {`cpu: 256`, func(s *v1alpha1.QueueWorkerSpec) { s.CPU = quantity("256") }},
+	"cpu half a core":     {`cpu: "0.5"`, func(s *v1alpha1.QueueWorkerSpec) { s.CPU = quantity("500m") }},
 	"env from a Secret": {`env: [{name: KEY, valueFrom: {secretKeyRef: {name: shop, key: key}}}]`, func(s *v1alpha1.QueueWorkerSpec) {
 		s.Env = []corev1.EnvVar{{Name: "KEY", ValueFrom: &corev1.EnvVarSource{SecretKeyRef: &corev1.SecretKeySelector{
 			LocalObjectReference: corev1.LocalObjectReference{Name: "shop"}, Key: "key",
@@ -109,7 +122,15 @@ var acceptedSpecs = map[string]struct {
 func defaultSpec() v1alpha1.QueueWorkerSpec {
 	return v1alpha1.QueueWorkerSpec{
 		Queue: "default", Processes: new(int32(1)), ProcessesPerPod: 1, Timeout: seconds(60),
-		Memory: quantity("128Mi"), Sleep: seconds(3), Tries: new(int32(1)),
+		Memory: quantity("128Mi"), Sleep: seconds(3), Tries: new(int32(1)), OnFailing: v1alpha1.OnFailingContinue,
+	}
+}
+
+// defaultAlerts are what the apiserver makes of alerts that say nothing.
+func defaultAlerts() *v1alpha1.Alerts {
+	return &v1alpha1.Alerts{
+		MemoryPercent: new(int32(80)), MemoryFor: seconds(120), SlowJobPercent: new(int32(80)),
+		FailedPercent: new(int32(10)), FailedMinimum: new(int32(10)), Crashes: new(int32(3)),
 	}
 }
 
