@@ -245,7 +245,7 @@ func TestAMessageIsWordedAtMostOnceAMinute(t *testing.T) {
 	w := newWorld(nil).jobs(0, 10)
 	first := w.expect(t, "at first", failuresHigh).Alerts[0].Message
 	for range 11 {
-		w.after(5 * time.Second).jobs(0, 3)
+		w.after(5*time.Second).jobs(0, 3)
 		if message := w.decide().Alerts[0].Message; message != first {
 			t.Fatalf("after %s it says %q", w.in.Now.Sub(start), message)
 		}
