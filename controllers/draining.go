@@ -4,6 +4,7 @@
 package controllers
 
 import (
+	"slices"
 	"strconv"
 	"time"
 
@@ -42,6 +43,7 @@ func removal(o *observation, pods int32) drain.Plan {
 		RollingOut:     rollingOut(live),
 		DeadlinePassed: deadlinePassed(live),
 		MaxSurge:       maxSurge(live),
+		MaxReplaced:    o.worker.Spec.MaxUnavailable,
 	}
 	if live.Spec.Replicas != nil {
 		in.Replicas = *live.Spec.Replicas
@@ -51,10 +53,25 @@ func removal(o *observation, pods int32) drain.Plan {
 	}
 	for _, pod := range o.pods {
 		if active(pod) {
-			in.Pods = append(in.Pods, drainPod(pod, o.reports.Pods[pod.UID]))
+			out := drainPod(pod, o.reports.Pods[pod.UID])
+			out.Due = recycles(o) && isDue(pod, o.reports.Pods[pod.UID])
+			in.Pods = append(in.Pods, out)
 		}
 	}
 	return drain.Decide(in)
+}
+
+// recycles tells whether pods are replaced now that have reached a limit. A pool that is
+// paused has no process that could have.
+func recycles(o *observation) bool {
+	return o.worker.Spec.Recycle == v1alpha1.RecyclePod && desired.PausedBy(o.worker, o.now) == ""
+}
+
+// isDue tells whether a process in a pod has reached its limit. A pod that somebody has
+// paused stays, to be looked at.
+func isDue(pod *corev1.Pod, report collector.PodReport) bool {
+	return report.Status != nil && !isPausedAlone(pod) &&
+		slices.ContainsFunc(report.Status.Workers, func(w protocol.Worker) bool { return w.RecycleDue })
 }
 
 // jobTimeout is the longest timeout of their own among the jobs that wait; 0 if none
@@ -84,6 +101,7 @@ func drainPod(pod *corev1.Pod, report collector.PodReport) drain.Pod {
 		Ready:        readySince(pod) != nil,
 		DeletionCost: deletionCost(pod),
 		Cordoned:     document.Cordoned,
+		Retire:       pod.Annotations[v1alpha1.AnnotationRetire] == v1alpha1.AnnotationTrue,
 		Heard:        report.Status != nil,
 		LastHeard:    report.PulledAt,
 	}

@@ -21,13 +21,17 @@ type decision struct {
 	// rolling tells that pods of two templates stand side by side, or will.
 	rolling bool
 	victims map[*Pod]bool
-	plan    Plan
+	// strict tells that just the victims may go, also where others have no job.
+	strict bool
+	plan   Plan
 }
 
 // Decide plans the next step from what there is to what is wanted.
 func Decide(in Input) Plan {
 	d := newDecision(in)
 	switch {
+	case d.replacing():
+		d.replace()
 	case in.Wanted > in.Replicas:
 		d.plan.Replicas = in.Wanted
 		d.plan.Reason = ScaledUp
@@ -212,7 +216,7 @@ func (d *decision) recheck(after time.Duration) {
 
 // removable tells whether no job is lost with a pod.
 func (d *decision) removable(pod *Pod) bool {
-	return pod.neverStarted() || d.victims[pod] && pod.drained(d.Now, d.Silence)
+	return pod.neverStarted() && (!d.strict || d.victims[pod]) || d.victims[pod] && pod.drained(d.Now, d.Silence)
 }
 
 // leaving tells that a pod is a victim and may go.
@@ -300,7 +304,8 @@ func (d *decision) markDrained() {
 	for _, set := range d.sets {
 		blocked := d.blockedClasses(set)
 		for _, pod := range set {
-			if d.leaving(pod) && pod.DeletionCost != MinimumCost && slices.Contains(blocked, pod.class()) {
+			below := func(c class) bool { return compareClasses(c, pod.class()) <= 0 }
+			if d.leaving(pod) && pod.DeletionCost != MinimumCost && slices.ContainsFunc(blocked, below) {
 				d.plan.Costs[pod.Name] = MinimumCost
 			}
 		}

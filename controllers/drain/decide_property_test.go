@@ -4,6 +4,7 @@
 package drain
 
 import (
+	"fmt"
 	"reflect"
 	"slices"
 	"testing"
@@ -61,6 +62,7 @@ func TestAPlanKeepsItsPromises(t *testing.T) {
 		p.wellFormed()
 		p.frozenInARollout()
 		p.costs()
+		p.asManyServe()
 		if p.plan.Message == "" || p.plan.Recheck < 0 {
 			t.Fatalf("the plan is %+v", p.plan)
 		}
@@ -72,7 +74,11 @@ func (p promise) replicas() {
 	if p.plan.Replicas < p.in.Wanted {
 		p.Fatalf("%d replicas where %d are wanted", p.plan.Replicas, p.in.Wanted)
 	}
-	if p.plan.Replicas > max(p.in.Wanted, p.in.Replicas) {
+	most := max(p.in.Wanted, p.in.Replicas)
+	if p.plan.Reason == Replacing {
+		most = p.in.Wanted + max(p.in.MaxReplaced, 1)
+	}
+	if p.plan.Replicas > most {
 		p.Fatalf("%d replicas where there are %d and %d are wanted", p.plan.Replicas, p.in.Replicas, p.in.Wanted)
 	}
 }
@@ -105,7 +111,7 @@ func (p promise) nothingIsLost() {
 func (p promise) idleFirst() {
 	for _, name := range p.plan.Cordon {
 		victim := p.pods[name]
-		if victim.Cordoned || victim.Heard && victim.Busy == 0 {
+		if victim.Cordoned || victim.outgoing() || victim.Heard && victim.Busy == 0 {
 			continue
 		}
 		for _, other := range p.after.Pods {
@@ -194,6 +200,30 @@ func (p promise) costs() {
 	}
 }
 
+// asManyServe: to replace pods leaves as many that take jobs as are wanted, or as there were.
+func (p promise) asManyServe() {
+	if p.plan.Reason != Replacing {
+		return
+	}
+	serving := func(pods []Pod) (n int) {
+		for _, pod := range pods {
+			if pod.Ready && !pod.Cordoned {
+				n++
+			}
+		}
+		return n
+	}
+	before, after := serving(p.in.Pods), serving(p.after.Pods)
+	if after < before && after < int(p.in.Wanted) {
+		p.Fatalf("%d pods serve where %d did and %d are wanted: %+v", after, before, p.in.Wanted, p.plan)
+	}
+	for _, name := range p.plan.Cordon {
+		if pod := p.pods[name]; !pod.outgoing() {
+			p.Fatalf("%s is cordoned, which is not to be replaced", name)
+		}
+	}
+}
+
 // TestAPlanIsStable: carried out and made again, with nothing heard meanwhile, it
 // soon plans nothing; and it never calls back whom it has just sent away.
 func TestAPlanIsStable(t *testing.T) {
@@ -253,7 +283,7 @@ func TestVictimsStay(t *testing.T) {
 }
 
 // TestAPoolReachesItsSize: victims drain, controllers act, and in a bounded number of
-// passes there are as many pods as wanted, none cordoned.
+// passes there are as many pods as wanted, none cordoned and none that was to be replaced.
 func TestAPoolReachesItsSize(t *testing.T) {
 	check(t, cases, func(t *rapid.T) {
 		in := anyInput(t)
@@ -264,7 +294,7 @@ func TestAPoolReachesItsSize(t *testing.T) {
 				in.Pods[i].ReplicaSet = "set"
 			}
 		}
-		most := 6 + 3*len(in.Pods)
+		most := 8 + 6*len(in.Pods)
 		for pass := 0; ; pass++ {
 			plan := Decide(in)
 			if !plan.Writes() && plan.Replicas == in.Replicas && in.Replicas == in.Wanted && len(in.Pods) <= int(in.Wanted+in.MaxSurge) {
@@ -274,17 +304,32 @@ func TestAPoolReachesItsSize(t *testing.T) {
 				t.Fatalf("after %d passes there are %d pods, %d replicas, %d wanted, and the plan is %+v",
 					pass, len(in.Pods), in.Replicas, in.Wanted, plan)
 			}
-			in = drainVictims(removeSurplus(t, apply(in, plan)))
+			in = createMissing(drainVictims(removeSurplus(t, apply(in, plan))), pass)
 			if in.Replicas == 0 {
 				in.Pods = nil
 			}
 		}
 		for _, pod := range in.Pods {
-			if pod.Cordoned && !in.RollingOut {
-				t.Fatalf("%s is still cordoned", pod.Name)
+			if (pod.Cordoned || pod.outgoing()) && !in.RollingOut {
+				t.Fatalf("%s is still here: %+v", pod.Name, pod)
 			}
 		}
 	})
+}
+
+// createMissing does the controllers' other half: what is missing is created, and what
+// was created before is ready and idle by then.
+func createMissing(in Input, pass int) Input {
+	in.Pods = slices.Clone(in.Pods)
+	for i := range in.Pods {
+		pod := &in.Pods[i]
+		pod.Scheduled, pod.Running, pod.Ready = true, true, true
+		pod.Started, pod.Heard, pod.LastHeard = true, true, in.Now
+	}
+	for len(in.Pods) < int(in.Replicas) {
+		in.Pods = append(in.Pods, Pod{Name: fmt.Sprintf("new-%d-%d", pass, len(in.Pods)), ReplicaSet: "set", Created: in.Now})
+	}
+	return in
 }
 
 // removeSurplus does what the controllers do: each pod too many goes, from any

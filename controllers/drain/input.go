@@ -37,6 +37,9 @@ type Input struct {
 	DeadlinePassed bool
 	// MaxSurge is how many pods more than Replicas a rollout may have.
 	MaxSurge int32
+	// MaxReplaced is how many pods may be replaced at once, each by a successor beyond
+	// Wanted; less than 1 counts as 1.
+	MaxReplaced int32
 	// Silence is how long a victim may give no sign of obeying before it counts as
 	// drained: the time a job may take and a margin. Not positive means DefaultSilence.
 	Silence time.Duration
@@ -54,6 +57,11 @@ type Pod struct {
 	Scheduled, Running, Ready bool
 	// DeletionCost is its deletion cost as observed; 0 if it has none or it cannot be read.
 	DeletionCost int32
+
+	// Retire tells that it goes first when there are fewer pods, and is replaced if there
+	// are not. Due tells that it is to be replaced because a process in it has reached
+	// its limit.
+	Retire, Due bool
 
 	// Started tells that its worker container has ever been started. It may have a
 	// job even while the pod's phase is Pending, because of another container.

@@ -23,6 +23,8 @@ func (d *decision) happening() string {
 				pods(int(d.Replicas)), d.plan.Replicas, d.Wanted)
 		}
 		return fmt.Sprintf("Lowered the pool from %s to %d; no job is known to run in those that go", pods(int(d.Replicas)), d.plan.Replicas)
+	case Replacing:
+		return d.replacement()
 	case Draining:
 		return fmt.Sprintf("Waiting for the jobs of %s to end before %s", pods(d.unfinished()), shrinking)
 	case Ranking:
@@ -34,6 +36,30 @@ func (d *decision) happening() string {
 		return "Waiting for the rollout in progress to end before " + shrinking
 	}
 	return ""
+}
+
+// replacement says how far the replacement of pods is.
+func (d *decision) replacement() string {
+	outgoing := 0
+	for _, pod := range d.pods {
+		if pod.outgoing() {
+			outgoing++
+		}
+	}
+	of := fmt.Sprintf("Replacing %s", pods(outgoing))
+	switch {
+	case d.plan.Replicas > d.Replicas:
+		return fmt.Sprintf("%s: raised the pool to %s until successors are ready", of, pods(int(d.plan.Replicas)))
+	case d.plan.Replicas < d.Replicas:
+		return fmt.Sprintf("%s: lowered the pool to %s; no job is known to run in those that go", of, pods(int(d.plan.Replicas)))
+	case d.removing():
+		return of + ": waiting for the drained to be gone"
+	case d.unfinished() > 0:
+		return fmt.Sprintf("%s: waiting for the jobs of %d to end", of, d.unfinished())
+	case len(d.victims) > 0:
+		return of + ": waiting for the marks of drained pods to be seen"
+	}
+	return of + ": waiting for successors to be ready"
 }
 
 // unfinished counts the victims that may still have a job.

@@ -19,6 +19,8 @@ type modelAgent struct {
 	process  bool
 	busy     bool
 	since    time.Time // of the job
+	// due tells that the process has reached its limit, until another starts.
+	due bool
 }
 
 // modelReport is what the operator last heard of an agent.
@@ -39,21 +41,29 @@ type model struct {
 	pods     []*modelPod
 	born     int
 	removed  int
+	// together is how many pods may be replaced at once, replaced how many were removed
+	// that were to be.
+	together int32
+	replaced int
 }
 
 // TestNoJobIsInAPodThatIsRemoved lets a pool live: jobs, deaths, and sizes that
 // change faster than they can be reached.
 func TestNoJobIsInAPodThatIsRemoved(t *testing.T) {
-	removed := 0
+	removed, replaced := 0, 0
 	check(t, 20_000, func(t *rapid.T) {
-		m := &model{T: t, now: now}
+		m := &model{T: t, now: now, together: int32(rapid.IntRange(1, 3).Draw(t, "together"))}
 		for range rapid.IntRange(1, 150).Draw(t, "steps") {
 			m.now = m.now.Add(time.Duration(rapid.IntRange(0, 9).Draw(t, "seconds")) * time.Second)
-			m.happen(rapid.IntRange(0, 13).Draw(t, "what"))
+			m.happen(rapid.IntRange(0, 15).Draw(t, "what"))
 		}
 		m.comesToRest()
 		removed += m.removed
+		replaced += m.replaced
 	})
+	if replaced < 10_000 {
+		t.Errorf("only %d pods were replaced: nothing was tried", replaced)
+	}
 	if removed < 20_000 {
 		t.Errorf("only %d pods were removed: nothing was tried", removed)
 	}
@@ -79,10 +89,15 @@ func (m *model) happen(what int) {
 		m.replicaSet()
 	case what == 5 && pod.agent.process && rapid.IntRange(0, 4).Draw(m.T, "crashes") == 0:
 		pod.Ready, pod.agent.busy = false, false
-		pod.agent.process = !pod.agent.cordoned
+		pod.agent.process = false
+		pod.agent.start()
 		pod.restarts++
 	case what <= 7:
 		m.grow(pod)
+	case what == 14:
+		pod.Retire = pod.Retire || rapid.IntRange(0, 9).Draw(m.T, "retired") == 0
+	case what == 15:
+		pod.agent.due = pod.agent.process
 	default:
 		m.work(pod, what)
 	}
@@ -105,7 +120,7 @@ func (m *model) grow(pod *modelPod) {
 	case !pod.Running:
 		pod.Running, pod.Started = true, true
 		m.obey(pod) // the first thing an agent does
-		pod.agent.process = !pod.agent.cordoned
+		pod.agent.start()
 	case !pod.Ready && pod.agent.process:
 		pod.Ready, pod.readyAt = true, m.now
 	}
@@ -132,17 +147,45 @@ func (m *model) work(pod *modelPod, what int) {
 func (m *model) obey(pod *modelPod) {
 	agent := &pod.agent
 	agent.revision, agent.cordoned = pod.revision, pod.Cordoned
-	switch {
-	case !agent.cordoned:
-		agent.process = true
-	case !agent.busy:
+	if agent.cordoned && !agent.busy {
 		agent.process = false
 	}
+	agent.start()
+}
+
+// start starts a process where one is wanted and there is none.
+func (a *modelAgent) start() {
+	if !a.cordoned && !a.process {
+		a.process, a.due = true, false
+	}
+}
+
+// serving counts the pods that take jobs.
+func (m *model) serving() int {
+	n := 0
+	for _, pod := range m.pods {
+		if pod.Ready && !pod.Cordoned {
+			n++
+		}
+	}
+	return n
 }
 
 // reconcile is one pass of the operator.
 func (m *model) reconcile() {
 	plan := Decide(m.observe())
+	before := m.serving()
+	defer func() {
+		if plan.Reason != Replacing {
+			return
+		}
+		if after := m.serving(); after < before && after < int(m.wanted) {
+			m.Fatalf("%d pods serve, %d did and %d are wanted: %+v", after, before, m.wanted, plan)
+		}
+		if plan.Replicas > m.wanted+m.together {
+			m.Fatalf("%d replicas where %d are wanted, %d replaced at once", plan.Replicas, m.wanted, m.together)
+		}
+	}()
 	for _, pod := range m.pods {
 		cordon, uncordon := slices.Contains(plan.Cordon, pod.Name), slices.Contains(plan.Uncordon, pod.Name)
 		if cordon || uncordon {
@@ -157,13 +200,14 @@ func (m *model) reconcile() {
 }
 
 func (m *model) observe() Input {
-	in := Input{Now: m.now, Wanted: m.wanted, Replicas: m.replicas, Silence: 1000 * time.Hour}
+	in := Input{Now: m.now, Wanted: m.wanted, Replicas: m.replicas, MaxReplaced: m.together, Silence: 1000 * time.Hour}
 	for _, pod := range m.pods {
 		seen := pod.Pod
 		report := pod.report
 		seen.Heard, seen.LastHeard = report.heard, report.at
 		seen.Obeys = report.heard && report.agent.cordoned && pod.Cordoned && report.agent.revision >= pod.revision
 		seen.Drained = seen.Obeys && !report.agent.process
+		seen.Due = report.agent.due
 		if report.agent.busy {
 			seen.Busy, seen.JobStarted = 1, report.agent.since
 		}
@@ -186,6 +230,9 @@ func (m *model) replicaSet() {
 			m.Fatalf("%s was removed in its job: %+v", pod.Name, pod)
 		}
 		m.removed++
+		if pod.Retire || pod.agent.due {
+			m.replaced++
+		}
 		m.pods = slices.DeleteFunc(m.pods, func(other *modelPod) bool { return other == pod })
 	}
 }
@@ -193,7 +240,7 @@ func (m *model) replicaSet() {
 // comesToRest: once nothing changes any more, there are as many pods as wanted, all of
 // which take jobs, and the operator writes nothing.
 func (m *model) comesToRest() {
-	for range 60 {
+	for range 150 {
 		m.reconcile()
 		m.replicaSet()
 		for _, pod := range m.pods {
@@ -213,7 +260,7 @@ func (m *model) comesToRest() {
 		m.Fatalf("%d pods where %d are wanted", len(m.pods), m.wanted)
 	}
 	for _, pod := range m.pods {
-		if pod.agent.cordoned || !pod.agent.process || pod.DeletionCost != 0 {
+		if pod.agent.cordoned || !pod.agent.process || pod.DeletionCost != 0 || pod.Retire || pod.agent.due {
 			m.Fatalf("%s stays: %+v", pod.Name, pod)
 		}
 	}

@@ -45,6 +45,8 @@ const (
 	Ranking Reason = "Ranking"
 	// ScaledDown: replicas are lowered.
 	ScaledDown Reason = "ScaledDown"
+	// Replacing: a pod that is retired or due is replaced, its successor first.
+	Replacing Reason = "Replacing"
 	// AwaitingRemoval: the ReplicaSet has more pods than it should and removes some.
 	AwaitingRemoval Reason = "AwaitingRemoval"
 	// AwaitingRollout: fewer pods are wanted, but a rollout is in progress.

@@ -80,6 +80,7 @@ func rank(pods []*Pod, now time.Time, silence time.Duration) {
 	slices.SortFunc(pods, func(a, b *Pod) int {
 		return cmp.Or(
 			compareClasses(a.lastingClass(), b.lastingClass()),
+			cmp.Compare(a.leave(), b.leave()),
 			cmp.Compare(a.stage(now, silence), b.stage(now, silence)),
 			cmp.Compare(a.load(), b.load()),
 			cmp.Compare(a.Busy, b.Busy),
@@ -90,13 +91,30 @@ func rank(pods []*Pod, now time.Time, silence time.Duration) {
 	})
 }
 
-// lastingClass is the class without a cost of ours that is about to be taken back.
+// lastingClass is the class without a cost of ours that is about to be taken back, and
+// with the one that a pod will get that has to go first.
 func (p *Pod) lastingClass() class {
 	c := p.class()
-	if !p.Cordoned && !p.neverStarted() && c.cost == MinimumCost {
+	if p.outgoing() {
+		c.cost = MinimumCost
+	} else if !p.Cordoned && !p.neverStarted() && c.cost == MinimumCost {
 		c.cost = 0
 	}
 	return c
+}
+
+// outgoing tells whether a pod is to be replaced, or to go before others.
+func (p *Pod) outgoing() bool { return p.Retire || p.Due }
+
+// leave is the order in which pods go that are the same to their ReplicaSet.
+func (p *Pod) leave() int {
+	switch {
+	case p.Retire:
+		return 0
+	case p.Due:
+		return 1
+	}
+	return 2
 }
 
 // stage is how far a pod is on its way out: the farther, the earlier it is a victim,

@@ -49,8 +49,15 @@ func anyInput(t *rapid.T) Input {
 		in.RollingOut, in.DeadlinePassed, in.MaxSurge = true, kind == 5, 2
 		sets = rapid.IntRange(1, 3).Draw(t, "sets")
 	}
+	in.MaxReplaced = int32(rapid.IntRange(0, 3).Draw(t, "replaced at once"))
+	replaces := rapid.IntRange(0, 2).Draw(t, "replaces") > 0
 	for i, bits := range rapid.SliceOfN(rapid.Uint64(), 0, 9).Draw(t, "pods") {
-		in.Pods = append(in.Pods, anyPod(i, sets, bits))
+		pod := anyPod(i, sets, bits)
+		if replaces {
+			pod.Retire = bits>>60 == 0
+			pod.Due = pod.Heard && bits>>58&3 == 0
+		}
+		in.Pods = append(in.Pods, pod)
 	}
 	return in
 }

@@ -6,6 +6,8 @@ package status
 import (
 	"fmt"
 
+	"k8s.io/apimachinery/pkg/api/meta"
+
 	"queueworker.dev/queueworker/api/v1alpha1"
 	"queueworker.dev/queueworker/controllers/desired"
 	"queueworker.dev/queueworker/controllers/drain"
@@ -21,6 +23,7 @@ func progress(in Input, c counts) verdict {
 	switch {
 	case deployment == nil:
 		return moving("The Deployment is being created.")
+	case exchanging(in, pods): // and goes on as it is
 	case deployment.Status.ObservedGeneration < deployment.Generation:
 		return moving("The Deployment has changed and its pods follow.")
 	case shrinking(in):
@@ -44,12 +47,21 @@ func progress(in Input, c counts) verdict {
 	return v
 }
 
+// exchanging tells whether a pool that is as wanted has a pod or so more or less for a
+// while, because its pods are replaced one by one.
+func exchanging(in Input, pods int32) bool {
+	spec, before, now := &in.Worker.Spec, &in.Worker.Status, &in.Deployment.Status
+	return (spec.Recycle == v1alpha1.RecyclePod || in.Removal.Reason == drain.Replacing) && pods > 0 &&
+		before.ObservedGeneration == in.Worker.Generation && meta.IsStatusConditionTrue(before.Conditions, v1alpha1.ConditionReady) &&
+		now.UpdatedReplicas >= pods && now.AvailableReplicas >= pods && now.Replicas <= pods+max(spec.MaxUnavailable, 1)
+}
+
 // shrinking tells whether the pool is on its way to fewer pods.
 func shrinking(in Input) bool {
 	switch in.Removal.Reason {
 	case drain.Draining, drain.Ranking, drain.ScaledDown, drain.AwaitingRemoval, drain.AwaitingRollout:
 		return true
-	case drain.Settled, drain.ScaledUp:
+	case drain.Settled, drain.ScaledUp, drain.Replacing:
 	}
 	return false
 }
