@@ -14,6 +14,7 @@ import (
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"queueworker.dev/queueworker/api/v1alpha1"
@@ -68,6 +69,9 @@ func (d *Deps) Connect() (*Cluster, error) {
 	config, err := d.Flags.ToRESTConfig()
 	if err != nil {
 		return nil, fmt.Errorf("find the cluster in the kubeconfig: %w", err)
+	}
+	if *d.Flags.APIServer == "" && config.Host == clientcmd.ClusterDefaults.Server {
+		return nil, clientcmd.ErrEmptyConfig
 	}
 	if config.WarningHandler == nil && config.WarningHandlerWithContext == nil {
 		config.WarningHandler = rest.NewWarningWriter(d.Streams.ErrOut, rest.WarningWriterOptions{Deduplicate: true, Color: d.Colour()})

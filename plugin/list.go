@@ -13,6 +13,7 @@ import (
 
 	"queueworker.dev/queueworker/api/v1alpha1"
 	"queueworker.dev/queueworker/plugin/output"
+	"queueworker.dev/queueworker/plugin/source"
 	"queueworker.dev/queueworker/plugin/view"
 )
 
@@ -82,6 +83,26 @@ func (s *scope) pools(ctx context.Context, cluster *Cluster) (*v1alpha1.QueueWor
 		return nil, fmt.Errorf("list QueueWorkers: %w", err)
 	}
 	return pools, nil
+}
+
+// source reads snapshots of what is in scope, or of the one QueueWorker that is named.
+func (s *scope) source(deps *Deps, cluster *Cluster, names []string) (*source.Source, error) {
+	from := &source.Source{Reader: cluster.Client, Core: cluster.Core, Agents: true, Now: deps.Now}
+	selector, err := labels.Parse(s.selector)
+	if err != nil {
+		return nil, Usage("--selector %q cannot be read: %w", s.selector, err)
+	}
+	from.Scope = source.Scope{Namespace: cluster.Namespace, Selector: selector}
+	if s.allNamespaces {
+		from.Scope.Namespace = ""
+	}
+	if len(names) > 0 {
+		if s.allNamespaces || s.selector != "" {
+			return nil, Usage("name a QueueWorker, or choose several with --all-namespaces or --selector, but not both")
+		}
+		from.Scope.Name = names[0]
+	}
+	return from, nil
 }
 
 // nothing is what is said when nothing is in scope.

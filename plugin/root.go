@@ -76,8 +76,12 @@ func NewRootCommand(deps *Deps) *cobra.Command {
 	deps.Flags.AddFlags(root.PersistentFlags())
 	addVerbosity(root)
 	root.AddCommand(
-		NewImportCommand(deps),
+		// See what happens.
 		NewListCommand(deps),
+		NewStatusCommand(deps),
+		NewWorkersCommand(deps),
+		NewExplainCommand(deps),
+		// Steer workers.
 		NewCreateCommand(deps),
 		NewStartCommand(deps),
 		NewStopCommand(deps),
@@ -85,6 +89,8 @@ func NewRootCommand(deps *Deps) *cobra.Command {
 		NewResumeCommand(deps),
 		NewRestartCommand(deps),
 		NewScaleCommand(deps),
+		// Set up and find faults.
+		NewImportCommand(deps),
 		NewVersionCommand(deps),
 	)
 	completeFlags(root, deps)

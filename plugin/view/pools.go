@@ -76,5 +76,8 @@ func since(t *metav1.Time, now time.Time) string {
 	if t.IsZero() {
 		return none
 	}
-	return duration.HumanDuration(max(now.Sub(t.Time), 0))
+	return short(now.Sub(t.Time))
 }
+
+// short is a duration in the way of kubectl, such as 4s, 12m or 3d.
+func short(d time.Duration) string { return duration.HumanDuration(max(d, 0)) }

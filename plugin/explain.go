@@ -1,0 +1,47 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package plugin
+
+import (
+	"context"
+	"io"
+
+	"github.com/spf13/cobra"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"queueworker.dev/queueworker/api/v1alpha1"
+	"queueworker.dev/queueworker/plugin/view"
+)
+
+// NewExplainCommand is `kubectl queueworker explain`.
+func NewExplainCommand(deps *Deps) *cobra.Command {
+	return &cobra.Command{
+		Use:               "explain NAME",
+		Short:             "Say why a QueueWorker has the number of processes it has",
+		Example:           "  kubectl queueworker explain emails",
+		GroupID:           groupSee,
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: deps.CompleteWorkers(1),
+		RunE:              func(cmd *cobra.Command, names []string) error { return explain(cmd.Context(), deps, names[0]) },
+	}
+}
+
+func explain(ctx context.Context, deps *Deps, name string) error {
+	cluster, err := deps.Connect()
+	if err != nil {
+		return err
+	}
+	pool := &v1alpha1.QueueWorker{}
+	if err := cluster.Client.Get(ctx, client.ObjectKey{Namespace: cluster.Namespace, Name: name}, pool); err != nil {
+		return err
+	}
+	var app *v1alpha1.QueueApp
+	found := &v1alpha1.QueueApp{}
+	// Without the QueueApp all but its cap is explained.
+	if cluster.Client.Get(ctx, client.ObjectKey{Namespace: cluster.Namespace, Name: pool.Status.AppName}, found) == nil {
+		app = found
+	}
+	_, err = io.WriteString(deps.Streams.Out, view.Explain(&view.Snapshot{Time: deps.Now()}, pool, app))
+	return err
+}

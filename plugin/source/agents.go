@@ -1,0 +1,109 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package source
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"queueworker.dev/queueworker/api/protocol"
+	"queueworker.dev/queueworker/plugin/view"
+)
+
+const (
+	// patience is how long an agent may take to answer.
+	patience = 2 * time.Second
+	// atOnce is how many agents are asked at a time.
+	atOnce = 16
+)
+
+// ask adds to a snapshot what the agents of its running pods say. A caller who may
+// not ask one may ask none, so the first refusal ends it.
+func (s *Source) ask(ctx context.Context, snapshot *view.Snapshot) {
+	if s.Now().Before(s.proxyRefused) {
+		snapshot.AgentsRefused = s.refusal
+		return
+	}
+	var running []*view.Pod
+	for i := range snapshot.Pods {
+		if snapshot.Pods[i].Phase == corev1.PodRunning {
+			running = append(running, &snapshot.Pods[i])
+		}
+	}
+	var refused atomic.Bool
+	var group sync.WaitGroup
+	places := make(chan struct{}, atOnce)
+	for i, pod := range running {
+		places <- struct{}{}
+		group.Go(func() {
+			defer func() { <-places }()
+			if refused.Load() {
+				return
+			}
+			answer, err := s.answer(ctx, pod)
+			if apierrors.IsForbidden(err) {
+				refused.Store(true)
+			}
+			pod.Answer, pod.AskedAt = answer, s.Now()
+			if err != nil {
+				pod.Silence = err.Error()
+			}
+		})
+		if i == 0 {
+			group.Wait() // a caller without the right is refused once, not sixteen times
+		}
+	}
+	group.Wait()
+	if refused.Load() {
+		s.refusal = "you may not `get` `pods/proxy`"
+		s.proxyRefused = s.Now().Add(refusalHolds)
+		snapshot.AgentsRefused = s.refusal
+	}
+}
+
+// answer asks the agent of one pod. A pod is not trusted: what it says is bounded,
+// and must be of the pod that was asked.
+func (s *Source) answer(ctx context.Context, pod *view.Pod) (*protocol.Status, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	stream, err := s.Core.Pods(pod.Namespace).
+		ProxyGet("http", pod.Name, strconv.Itoa(protocol.Port), protocol.StatusPath, nil).Stream(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = stream.Close() }() // nothing was written
+	data, err := io.ReadAll(io.LimitReader(stream, protocol.MaxStatusBytes+1))
+	if err != nil {
+		return nil, err
+	}
+	return decode(data, string(pod.UID))
+}
+
+// decode reads an agent's status document.
+func decode(data []byte, uid string) (*protocol.Status, error) {
+	if len(data) > protocol.MaxStatusBytes {
+		return nil, errors.New("the answer is too long")
+	}
+	status := &protocol.Status{}
+	if err := json.Unmarshal(data, status); err != nil {
+		return nil, fmt.Errorf("the answer cannot be read: %w", err)
+	}
+	switch {
+	case status.Version < protocol.OldestVersion || status.Version > protocol.Version:
+		return nil, fmt.Errorf("the answer has version %d, which this plugin does not know", status.Version)
+	case status.PodUID != uid:
+		return nil, errors.New("another pod answered")
+	}
+	return status, nil
+}

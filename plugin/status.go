@@ -1,0 +1,153 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package plugin
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"queueworker.dev/queueworker/api/v1alpha1"
+	"queueworker.dev/queueworker/plugin/view"
+)
+
+type statusCommand struct {
+	deps  *Deps
+	scope scope
+	watch watchFlag
+	// app is the QueueApp whose pools are shown; empty if one pool or all are.
+	app string
+	// named tells that one pool is shown.
+	named bool
+}
+
+// NewStatusCommand is `kubectl queueworker status`.
+func NewStatusCommand(deps *Deps) *cobra.Command {
+	c := &statusCommand{deps: deps}
+	cmd := &cobra.Command{
+		Use:   "status [NAME]",
+		Short: "Show all about a QueueWorker or QueueApp, with what to do where something is amiss",
+		Long: "Show a QueueWorker, a QueueApp with its QueueWorkers, or all in the namespace, as a tree: backlog, throughput, size and the last decisions about it, workers, and conditions with what to do.\n\n" +
+			"NAME is a QueueWorker's, else a QueueApp's; qapp/NAME is a QueueApp's in any case.",
+		Example:           "  kubectl queueworker status emails\n  kubectl queueworker status qapp/shop --watch",
+		GroupID:           groupSee,
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: deps.CompleteWorkersAndApps,
+		RunE:              func(cmd *cobra.Command, names []string) error { return c.run(cmd.Context(), names) },
+	}
+	c.scope.addFlags(cmd)
+	c.watch.addFlag(cmd)
+	return cmd
+}
+
+func (c *statusCommand) run(ctx context.Context, names []string) error {
+	cluster, err := c.deps.Connect()
+	if err != nil {
+		return err
+	}
+	names, err = c.choose(ctx, cluster, names)
+	if err != nil {
+		return err
+	}
+	from, err := c.scope.source(c.deps, cluster, names)
+	if err != nil {
+		return err
+	}
+	return c.watch.run(ctx, c.deps, cluster, from, func(snapshot *view.Snapshot, out, _ io.Writer) error {
+		if err := c.addApps(ctx, cluster, snapshot); err != nil {
+			return err
+		}
+		return c.draw(snapshot, out)
+	})
+}
+
+// choose finds out whether a name is a QueueWorker's or a QueueApp's, and returns the
+// QueueWorkers' names to read.
+func (c *statusCommand) choose(ctx context.Context, cluster *Cluster, names []string) ([]string, error) {
+	if len(names) == 0 {
+		return nil, nil
+	}
+	kind, name, qualified := strings.Cut(names[0], "/")
+	if !qualified {
+		kind, name = "", names[0]
+	}
+	worker, app, err := kindOf(kind)
+	if err != nil {
+		return nil, err
+	}
+	if c.scope.allNamespaces || c.scope.selector != "" {
+		return nil, Usage("give a name, or choose several with --all-namespaces or --selector, but not both")
+	}
+	key := client.ObjectKey{Namespace: cluster.Namespace, Name: name}
+	if worker {
+		err := cluster.Client.Get(ctx, key, &v1alpha1.QueueWorker{})
+		if err == nil || !apierrors.IsNotFound(err) || !app {
+			c.named = true
+			return []string{name}, err
+		}
+	}
+	if err := cluster.Client.Get(ctx, key, &v1alpha1.QueueApp{}); err != nil {
+		if apierrors.IsNotFound(err) && worker {
+			return nil, NotFound("there is no QueueWorker and no QueueApp named %s in the namespace %s; kubectl queueworker list shows what there is", name, cluster.Namespace)
+		}
+		return nil, err
+	}
+	c.app = name
+	return nil, nil
+}
+
+// kindOf reads the kind in kind/name in the ways of kubectl; none may be either.
+func kindOf(kind string) (worker, app bool, err error) {
+	switch strings.ToLower(kind) {
+	case "":
+		return true, true, nil
+	case "qw", "queueworker", "queueworkers", "queueworker.queueworker.dev":
+		return true, false, nil
+	case "qapp", "queueapp", "queueapps", "queueapp.queueworker.dev":
+		return false, true, nil
+	}
+	return false, false, Usage("there is no kind %q; write qw/NAME for a QueueWorker or qapp/NAME for a QueueApp", kind)
+}
+
+// addApps adds the QueueApps that belong into the picture. Without the right to list
+// them, their names are all that is known.
+func (c *statusCommand) addApps(ctx context.Context, cluster *Cluster, snapshot *view.Snapshot) error {
+	apps := &v1alpha1.QueueAppList{}
+	options := []client.ListOption{}
+	if !c.scope.allNamespaces {
+		options = append(options, client.InNamespace(cluster.Namespace))
+	}
+	if err := cluster.Client.List(ctx, apps, options...); err != nil && !apierrors.IsForbidden(err) {
+		return fmt.Errorf("list QueueApps: %w", err)
+	}
+	snapshot.Apps = apps.Items
+	switch {
+	case c.app != "":
+		snapshot.KeepApp(c.app)
+	case c.named || c.scope.selector != "":
+		snapshot.KeepUsedApps()
+	}
+	return nil
+}
+
+func (c *statusCommand) draw(snapshot *view.Snapshot, out io.Writer) error {
+	var paint view.Paint
+	if c.deps.Colour() {
+		paint = view.Colours
+	}
+	text := view.Tree(view.StatusTree(snapshot, paint))
+	if text == "" {
+		text = "There is no QueueApp and no QueueWorker here.\n"
+	}
+	if note := view.Freshness(snapshot); note != "" {
+		text += "\n" + note + "\n"
+	}
+	_, err := io.WriteString(out, text)
+	return err
+}

@@ -1,0 +1,30 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package view
+
+import (
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+)
+
+// Group is the API group of documents that the plugin makes itself, which no
+// cluster serves.
+var Group = schema.GroupVersion{Group: "cli.queueworker.dev", Version: "v1alpha1"}
+
+// workerList are workers as a document for programs.
+func workerList(workers []Worker) runtime.Object {
+	list := &unstructured.UnstructuredList{Items: []unstructured.Unstructured{}}
+	list.SetGroupVersionKind(Group.WithKind("WorkerList"))
+	for i := range workers {
+		fields, err := runtime.DefaultUnstructuredConverter.ToUnstructured(&workers[i])
+		if err != nil {
+			continue // a struct of strings and numbers converts
+		}
+		item := unstructured.Unstructured{Object: fields}
+		item.SetGroupVersionKind(Group.WithKind("Worker"))
+		list.Items = append(list.Items, item)
+	}
+	return list
+}

@@ -1,0 +1,250 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package view
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"queueworker.dev/queueworker/api/v1alpha1"
+)
+
+const (
+	// shownDecisions and shownWorkers bound what a tree shows of a pool.
+	shownDecisions = 5
+	shownWorkers   = 20
+)
+
+// StatusTree is a snapshot as one tree for each QueueApp: its pools, and of each what
+// waits, what is done, why it has its size, its workers, and its conditions with
+// what to do about them.
+func StatusTree(s *Snapshot, paint Paint) []Node {
+	v := &statusView{s, paint}
+	apps := map[string]*v1alpha1.QueueApp{}
+	for i := range s.Apps {
+		apps[s.Apps[i].Namespace+"/"+s.Apps[i].Name] = &s.Apps[i]
+	}
+	pools := map[string][]*v1alpha1.QueueWorker{}
+	keys := map[string]bool{}
+	for key := range apps {
+		keys[key] = true
+	}
+	for i := range s.Pools {
+		pool := &s.Pools[i]
+		key := pool.Namespace + "/" + appOf(pool)
+		pools[key] = append(pools[key], pool)
+		keys[key] = true
+	}
+	var sorted []string
+	for key := range keys {
+		sorted = append(sorted, key)
+	}
+	slices.Sort(sorted)
+	var roots []Node
+	for _, key := range sorted {
+		roots = append(roots, v.app(key, apps[key], pools[key]))
+	}
+	return roots
+}
+
+type statusView struct {
+	*Snapshot
+	paint Paint
+}
+
+// appOf is the name of the QueueApp a pool uses; empty while that is not known.
+func appOf(pool *v1alpha1.QueueWorker) string { return cmp.Or(pool.Status.AppName, pool.Spec.AppName) }
+
+func (v *statusView) app(key string, app *v1alpha1.QueueApp, pools []*v1alpha1.QueueWorker) Node {
+	namespace, name, _ := strings.Cut(key, "/")
+	var root Node
+	switch {
+	case app != nil:
+		root.Text = v.paint.in(Strong, "QueueApp "+app.Name) + "  " + appFacts(app)
+	case name == "":
+		root.Text = v.paint.in(Bad, "No QueueApp")
+	default:
+		root.Text = v.paint.in(Strong, "QueueApp "+Clean(name))
+	}
+	if v.severalNamespaces() {
+		root.Text = namespace + ": " + root.Text
+	}
+	if app != nil && len(pools) == 0 {
+		root.add(line(v.paint.in(Faint, "no QueueWorker uses it")))
+	}
+	for _, pool := range pools {
+		root.add(v.pool(pool))
+	}
+	return root
+}
+
+// appFacts are what the workers of an app share, in a few words.
+func appFacts(app *v1alpha1.QueueApp) string {
+	facts := []string{cmp.Or(string(app.Spec.Runtime), string(v1alpha1.RuntimeLaravel))}
+	if connection := app.Spec.Connection; connection != nil {
+		facts = append(facts, "connection "+cmp.Or(connection.Name, "of the application's default")+", driver "+cmp.Or(string(connection.Driver), string(v1alpha1.DriverNone)))
+	}
+	if limit := app.Spec.MaxProcesses; limit != nil {
+		facts = append(facts, fmt.Sprintf("at most %d processes", *limit))
+	}
+	return Clean(strings.Join(facts, "; "))
+}
+
+func (v *statusView) pool(pool *v1alpha1.QueueWorker) Node {
+	s := &pool.Status
+	state := cmp.Or(string(s.State), "not looked at by the operator yet")
+	out := Node{Text: fmt.Sprintf("%s  %s  %s; %s", v.paint.in(Strong, "QueueWorker "+pool.Name),
+		v.paint.in(StateTone(s.State), state), queues(pool.Spec.Queue), v.processes(pool))}
+	out.add(v.backlog(pool)...)
+	out.add(throughput(pool)...)
+	out.add(v.size(pool))
+	out.add(v.workers(pool)...)
+	out.add(v.conditions(pool)...)
+	return out
+}
+
+func queues(list string) string {
+	if strings.Contains(list, ",") {
+		return "queues " + Clean(list)
+	}
+	return "queue " + Clean(list)
+}
+
+func (v *statusView) processes(pool *v1alpha1.QueueWorker) string {
+	s := &pool.Status
+	text := fmt.Sprintf("%d of %d processes ready, %d busy, %d idle", s.Ready, s.Desired, s.Busy, s.Idle)
+	if s.Failing > 0 {
+		text += ", " + v.paint.in(Bad, fmt.Sprintf("%d failing", s.Failing))
+	}
+	return text
+}
+
+func (v *statusView) backlog(pool *v1alpha1.QueueWorker) []Node {
+	b := pool.Status.Backlog
+	if b == nil {
+		return nil
+	}
+	text := fmt.Sprintf("Backlog: %d ready, %d delayed, %d being worked on", b.Ready, b.Delayed, b.Reserved)
+	if b.Failed != nil {
+		text += fmt.Sprintf(", %d failed and kept", *b.Failed)
+	}
+	if !b.OldestTime.IsZero() {
+		text += "; the oldest has waited for " + since(b.OldestTime, v.Time)
+	}
+	if !b.NextDueTime.IsZero() && b.NextDueTime.After(v.Time) {
+		text += "; the next is due in " + short(b.NextDueTime.Sub(v.Time))
+	}
+	out := line(text)
+	for i := range b.Queues {
+		q := &b.Queues[i]
+		out.add(line(fmt.Sprintf("%s: %d ready, %d delayed, %d being worked on", Clean(q.Queue), q.Ready, q.Delayed, q.Reserved)))
+	}
+	return []Node{out}
+}
+
+// throughput is what a pool gets done, and what of it was recycled.
+func throughput(pool *v1alpha1.QueueWorker) []Node {
+	var out []Node
+	s := &pool.Status
+	if t := s.Throughput; t != nil {
+		text := "Done: " + t.JobsPerMinute + " jobs/min"
+		if t.AverageTime != "" {
+			text += ", " + t.AverageTime + " each"
+		}
+		if t.FailedShare != "" {
+			text += ", " + t.FailedShare + " failed"
+		}
+		out = append(out, line(Clean(fmt.Sprintf("%s; in all %d processed, %d failed, %d released",
+			text, s.Totals.Processed, s.Totals.Failed, s.Totals.Released))))
+	}
+	if len(s.Restarts) > 0 {
+		var counts []string
+		for _, restart := range s.Restarts {
+			counts = append(counts, fmt.Sprintf("%d %s", restart.Count, restart.Reason))
+		}
+		out = append(out, line(Clean("Ended processes: "+strings.Join(counts, ", "))))
+	}
+	return out
+}
+
+func (v *statusView) size(pool *v1alpha1.QueueWorker) Node {
+	out := line("Size: " + SizeReason(pool))
+	if auto := pool.Status.Autoscaling; auto != nil {
+		for i := range auto.Decisions[:min(len(auto.Decisions), shownDecisions)] {
+			out.add(line(decision(&auto.Decisions[i], v.Snapshot)))
+		}
+	}
+	return out
+}
+
+func decision(d *v1alpha1.ScalingDecision, s *Snapshot) string {
+	return Clean(fmt.Sprintf("%s ago %d → %d  %s", since(&d.Time, s.Time), d.From, d.To, cmp.Or(d.Message, d.Reason)))
+}
+
+func (v *statusView) workers(pool *v1alpha1.QueueWorker) []Node {
+	workers := v.PoolWorkers(pool)
+	if len(workers) == 0 {
+		return nil
+	}
+	head := fmt.Sprintf("Workers: %d", len(workers))
+	if int(pool.Status.Processes) > len(workers) {
+		head = fmt.Sprintf("Workers: %d of %d", len(workers), pool.Status.Processes)
+	}
+	out := line(head)
+	shown := workers[:min(len(workers), shownWorkers)]
+	rows := make([][]string, 0, len(shown))
+	for i := range shown {
+		w := &shown[i]
+		rows = append(rows, []string{
+			Clean(w.Name), string(w.State), "pid " + pid(w.PID), "up " + since(w.StartedTime, v.Time),
+			fmt.Sprintf("%d done", w.Processed), fmt.Sprintf("%d failed", w.Failed), memory(w.Memory), cpu(w.CPU), Clean(job(w.CurrentJob, v.Time)),
+		})
+	}
+	for i, text := range columns(rows) {
+		out.add(line(strings.Replace(text, rows[i][1], v.paint.in(WorkerTone(shown[i].State), rows[i][1]), 1)))
+	}
+	if more := len(workers) - len(shown); more > 0 {
+		out.add(line(v.paint.in(Faint, fmt.Sprintf("and %d more: kubectl queueworker workers %s", more, pool.Name))))
+	}
+	return []Node{out}
+}
+
+func (v *statusView) conditions(pool *v1alpha1.QueueWorker) []Node {
+	if len(pool.Status.Conditions) == 0 {
+		return nil
+	}
+	out := line("Conditions")
+	var well []string
+	for i := range pool.Status.Conditions {
+		c := &pool.Status.Conditions[i]
+		switch {
+		case ConditionTone(c) != Good:
+			out.add(v.condition(c, pool.Name))
+		case c.Status == metav1.ConditionTrue:
+			well = append(well, c.Type)
+		default:
+			well = append(well, "not "+c.Type)
+		}
+	}
+	slices.Sort(well)
+	if len(well) > 0 {
+		out.add(line(v.paint.in(Good, "✔ ") + Clean(strings.Join(well, ", "))))
+	}
+	return []Node{out}
+}
+
+func (v *statusView) condition(c *metav1.Condition, name string) Node {
+	marks := map[Tone]string{Doubtful: "!", Bad: "✘", Faint: "?"}
+	tone := ConditionTone(c)
+	out := line(v.paint.in(tone, marks[tone]+" "+c.Type+"="+string(c.Status)) + " " + Clean(c.Reason+": "+c.Message))
+	out.Text += v.paint.in(Faint, " (for "+since(&c.LastTransitionTime, v.Time)+")")
+	if what := Advice(c, name); what != "" {
+		out.add(line("What to do: " + what))
+	}
+	return out
+}

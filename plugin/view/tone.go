@@ -1,0 +1,101 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package view
+
+import (
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"queueworker.dev/queueworker/api/v1alpha1"
+)
+
+// Tone is how a word is to be taken, which a terminal shows by colour.
+type Tone int
+
+// The tones.
+const (
+	Plain Tone = iota
+	Good
+	Doubtful
+	Bad
+	Faint
+	Strong
+)
+
+// Paint shows text in a tone; nil leaves it as it is.
+type Paint func(tone Tone, text string) string
+
+func (p Paint) in(tone Tone, text string) string {
+	if p == nil || text == "" {
+		return text
+	}
+	return p(tone, text)
+}
+
+// Colours paints for a terminal with the colours every one has.
+func Colours(tone Tone, text string) string {
+	codes := map[Tone]string{Good: "32", Doubtful: "33", Bad: "31", Faint: "2", Strong: "1"}
+	code, ok := codes[tone]
+	if !ok {
+		return text
+	}
+	return "\x1b[" + code + "m" + text + "\x1b[0m"
+}
+
+// StateTone is how a pool's state is to be taken.
+func StateTone(state v1alpha1.State) Tone {
+	switch state {
+	case v1alpha1.StateActive, v1alpha1.StateIdle:
+		return Good
+	case v1alpha1.StateFailing:
+		return Bad
+	case v1alpha1.StatePaused, v1alpha1.StateStopped, v1alpha1.StateDraining, v1alpha1.StateStarting:
+		return Doubtful
+	default:
+		return Plain
+	}
+}
+
+// WorkerTone is how a worker's state is to be taken.
+func WorkerTone(state v1alpha1.WorkerState) Tone {
+	switch state {
+	case v1alpha1.WorkerBusy:
+		return Good
+	case v1alpha1.WorkerBackingOff:
+		return Bad
+	case v1alpha1.WorkerRetiring, v1alpha1.WorkerPaused, v1alpha1.WorkerStopped, v1alpha1.WorkerStarting:
+		return Doubtful
+	case v1alpha1.WorkerIdle:
+		return Plain
+	default:
+		return Plain
+	}
+}
+
+// troubles are the conditions that tell of something amiss while they are true; the
+// others do while they are false.
+var troubles = map[string]bool{
+	v1alpha1.ConditionReconciling:    true,
+	v1alpha1.ConditionStalled:        true,
+	v1alpha1.ConditionPaused:         true,
+	v1alpha1.ConditionScalingLimited: true,
+	v1alpha1.ConditionWorkersStuck:   true,
+	v1alpha1.ConditionConflict:       true,
+}
+
+// ConditionTone is how a condition is to be taken.
+func ConditionTone(c *metav1.Condition) Tone {
+	amiss := metav1.ConditionFalse
+	if troubles[c.Type] {
+		amiss = metav1.ConditionTrue
+	}
+	switch {
+	case c.Status == metav1.ConditionUnknown:
+		return Faint
+	case c.Status != amiss:
+		return Good
+	case c.Type == v1alpha1.ConditionReconciling, c.Type == v1alpha1.ConditionPaused, c.Type == v1alpha1.ConditionScalingLimited:
+		return Doubtful
+	}
+	return Bad
+}

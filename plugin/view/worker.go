@@ -1,0 +1,151 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package view
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"queueworker.dev/queueworker/api/protocol"
+	"queueworker.dev/queueworker/api/v1alpha1"
+)
+
+const mebibyte = 1 << 20
+
+// podOf is the pod in a worker's name, which is the pod's name and a slot.
+func podOf(name string) string {
+	pod, _, _ := strings.Cut(name, "/")
+	return pod
+}
+
+// worker is what an agent says of a slot, in the words of the API.
+func worker(queue string, pod *Pod, from *protocol.Worker) v1alpha1.Worker {
+	out := v1alpha1.Worker{
+		Name:      fmt.Sprintf("%s/%d", pod.Name, from.Slot),
+		PID:       from.PID,
+		State:     v1alpha1.WorkerState(from.State),
+		Queue:     queue,
+		Processed: from.Processed,
+		Failed:    from.Failed,
+	}
+	if from.PID != 0 {
+		out.StartedTime = ago(pod.AskedAt, from.AgeSeconds)
+	}
+	if from.MemoryBytes > 0 {
+		out.Memory = resource.NewQuantity((from.MemoryBytes+mebibyte-1)/mebibyte*mebibyte, resource.BinarySI)
+	}
+	if from.PID != 0 {
+		out.CPU = resource.NewMilliQuantity(int64(from.CPUCores*1000+0.5), resource.DecimalSI)
+	}
+	if from.Job != nil {
+		out.CurrentJob = &v1alpha1.CurrentJob{Class: from.Job.Class, ID: from.Job.ID, StartedTime: ago(pod.AskedAt, from.Job.AgeSeconds)}
+		if from.Job.Queue != "" {
+			out.Queue = from.Job.Queue
+		}
+	}
+	if from.LastExit != nil {
+		out.LastExit = &v1alpha1.Exit{Reason: string(from.LastExit.Reason), Code: from.LastExit.Code, Message: from.LastExit.Message}
+	}
+	return out
+}
+
+// maxAge bounds an age that an agent tells, so that it is one of this century.
+const maxAge = 10 * 365 * 24 * time.Hour
+
+// ago is the instant so many seconds before another.
+func ago(now time.Time, seconds float64) *metav1.Time {
+	age := maxAge
+	if seconds < maxAge.Seconds() {
+		age = protocol.Duration(max(seconds, 0))
+	}
+	return new(metav1.NewTime(now.Add(-age)))
+}
+
+// WorkerTable lists workers: the table of the guide.
+func WorkerTable(workers []Worker, now time.Time, namespaces bool) Listing {
+	listing := Listing{Object: workerList(workers), Names: []string{}}
+	if namespaces {
+		listing.Columns = append(listing.Columns, Column{Name: "Namespace"})
+	}
+	for _, name := range []string{"ID", "Queue", "Status", "PID", "Started", "Processed", "Failed", "Memory", "CPU", "Current job"} {
+		listing.Columns = append(listing.Columns, Column{Name: name})
+	}
+	for _, name := range []string{"Queueworker", "Last exit", "Seen"} {
+		listing.Columns = append(listing.Columns, Column{Name: name, Wide: true})
+	}
+	for i := range workers {
+		var row []string
+		if namespaces {
+			row = append(row, workers[i].Namespace)
+		}
+		listing.Rows = append(listing.Rows, append(row, workerCells(&workers[i], now)...))
+		if name := "pod/" + workers[i].Pod; len(listing.Names) == 0 || listing.Names[len(listing.Names)-1] != name {
+			listing.Names = append(listing.Names, name)
+		}
+	}
+	return listing
+}
+
+func workerCells(w *Worker, now time.Time) []string {
+	exit := none
+	if w.LastExit != nil {
+		exit = w.LastExit.Reason
+	}
+	return []string{
+		w.Name, or(w.Queue), string(w.State), pid(w.PID), since(w.StartedTime, now),
+		fmt.Sprint(w.Processed), fmt.Sprint(w.Failed), memory(w.Memory), cpu(w.CPU), job(w.CurrentJob, now),
+		w.QueueWorker, exit, seen(w, now),
+	}
+}
+
+func pid(n int32) string {
+	if n == 0 {
+		return none
+	}
+	return number(n)
+}
+
+func memory(q *resource.Quantity) string {
+	if q == nil {
+		return none
+	}
+	return fmt.Sprintf("%dMi", (q.Value()+mebibyte-1)/mebibyte)
+}
+
+func cpu(q *resource.Quantity) string {
+	if q == nil {
+		return none
+	}
+	return fmt.Sprintf("%dm", q.MilliValue())
+}
+
+// job names a job and since when it is worked on.
+func job(j *v1alpha1.CurrentJob, now time.Time) string {
+	if j == nil {
+		return none
+	}
+	name := j.Class
+	if name == "" {
+		name = "a job"
+	}
+	if j.StartedTime == nil {
+		return name
+	}
+	return name + " for " + since(j.StartedTime, now)
+}
+
+// seen is how fresh a row is.
+func seen(w *Worker, now time.Time) string {
+	if w.Live {
+		return "live"
+	}
+	if w.AsOf == nil {
+		return none
+	}
+	return since(w.AsOf, now) + " ago"
+}

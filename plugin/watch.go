@@ -1,0 +1,86 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package plugin
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"queueworker.dev/queueworker/plugin/source"
+	"queueworker.dev/queueworker/plugin/view"
+)
+
+// watchEvery is how often a picture is drawn anew.
+const watchEvery = 2 * time.Second
+
+// watchFlag is the flag --watch of commands that draw a picture.
+type watchFlag struct{ on bool }
+
+func (w *watchFlag) addFlag(cmd *cobra.Command) {
+	cmd.Flags().BoolVarP(&w.on, "watch", "w", false, "Draw the picture anew every 2 seconds, until Ctrl-C.")
+}
+
+func (w *watchFlag) validate(forPeople bool) error {
+	if w.on && !forPeople {
+		return Usage("--watch draws for people; a program gets every change from: kubectl get queueworkers --watch -o json")
+	}
+	return nil
+}
+
+// drawing prints a snapshot.
+type drawing func(snapshot *view.Snapshot, out, errOut io.Writer) error
+
+// run draws once, or with --watch until ctx ends.
+func (w *watchFlag) run(ctx context.Context, deps *Deps, cluster *Cluster, from *source.Source, draw drawing) error {
+	if !w.on {
+		snapshot, err := from.Read(ctx)
+		if err != nil {
+			return err
+		}
+		return draw(snapshot, deps.Streams.Out, deps.Streams.ErrOut)
+	}
+	quiet()
+	if err := from.Follow(ctx, cluster.Config, cluster.Client.Scheme()); err != nil {
+		return err
+	}
+	screen := openScreen(deps)
+	defer screen.close()
+	ticker := time.NewTicker(watchEvery)
+	defer ticker.Stop()
+	for first := true; ; first = false {
+		picture, err := picture(ctx, from, draw)
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case err != nil && (first || apierrors.IsNotFound(err) || apierrors.IsForbidden(err)):
+			return err
+		case err != nil:
+			_, sentence := Explain(err)
+			screen.trouble(sentence, deps.Now())
+		default:
+			screen.show(picture)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-ticker.C:
+		}
+	}
+}
+
+// picture is what a drawing makes of the next snapshot.
+func picture(ctx context.Context, from *source.Source, draw drawing) (string, error) {
+	snapshot, err := from.Read(ctx)
+	if err != nil {
+		return "", err
+	}
+	var out bytes.Buffer
+	err = draw(snapshot, &out, &out)
+	return out.String(), err
+}
