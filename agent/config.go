@@ -91,5 +91,7 @@ func settings(config protocol.Config, podName string) supervisor.Settings {
 		MemoryBytes:   config.MemoryBytes,
 		RetireBytes:   config.RetireBytes,
 		Grace:         time.Duration(config.GraceSeconds) * time.Second,
+		Run:           config.Run,
+		StopWhenEmpty: config.StopWhenEmpty,
 	}
 }

@@ -57,10 +57,14 @@ func run(p paths, command []string, version string) int {
 	}
 	debug.SetMemoryLimit(memoryLimit + int64(config.Processes)*perProcess)
 	_ = os.Unsetenv(protocol.ConfigEnv) // nothing to the workers
-	if err := supervise(p, config, version, ends, stderr, log); err != nil {
+	interrupted, err := supervise(p, config, version, ends, stderr, log)
+	switch {
+	case err != nil:
 		log("%v", err)
 		refuse(p, err)
 		return exitFailed
+	case interrupted:
+		return protocol.CodeInterrupted
 	}
 	return exitOK
 }
@@ -74,18 +78,19 @@ func refuse(p paths, cause error) {
 	})
 }
 
-func supervise(p paths, config protocol.Config, version string, ends <-chan os.Signal, stderr *output.Sink, log func(string, ...any)) error {
+// supervise runs until the pod ends, and tells whether that was before its batch run's end.
+func supervise(p paths, config protocol.Config, version string, ends <-chan os.Signal, stderr *output.Sink, log func(string, ...any)) (interrupted bool, err error) {
 	past, err := report.Load(p.state)
 	if err != nil {
 		log("%v; counts begin at zero", err)
 	}
 	listener, err := report.Listen(p.address)
 	if err != nil {
-		return fmt.Errorf("serve the status on %s: %w", p.address, err)
+		return false, fmt.Errorf("serve the status on %s: %w", p.address, err)
 	}
 	reaper, err := process.NewReaper()
 	if err != nil {
-		return err
+		return false, err
 	}
 	var program supervisor.Program = &customProgram{config: config}
 	facts := customFacts
@@ -112,7 +117,7 @@ func supervise(p paths, config protocol.Config, version string, ends <-chan os.S
 	listen(executor, ends, p.control)
 	executor.Run()
 	keeper.Close(executor.State())
-	return nil
+	return executor.State().Interrupted(), nil
 }
 
 // listen turns what the agent hears from outside into events: the pod's end and

@@ -68,6 +68,9 @@ func children(o *observation, d decision) []child {
 // has its Deployment is stopped, scaled and controlled all the same, also while the API
 // server refuses what else it should have.
 func (r *QueueWorkerReconciler) apply(ctx context.Context, o *observation, d decision) (application, error) {
+	if err := r.endRuns(ctx, o, d); err != nil {
+		return application{}, err
+	}
 	pending, conflict, err := r.pending(ctx, o, d)
 	if err != nil {
 		return application{}, err
@@ -78,13 +81,21 @@ func (r *QueueWorkerReconciler) apply(ctx context.Context, o *observation, d dec
 			return application{}, err
 		}
 	}
+	if a == (application{}) {
+		if a, err = r.startRun(ctx, o, d); err != nil {
+			return application{}, err
+		}
+	}
 	if a != (application{}) {
+		if len(o.openRuns()) > 0 {
+			return a, r.control(ctx, o, d)
+		}
 		if o.deployment == nil || !desired.OwnedBy(o.deployment, o.worker) {
 			return a, nil
 		}
 		return a, errors.Join(r.scaleOnly(ctx, o, d), r.control(ctx, o, d))
 	}
-	if d.objects.Deployment == nil {
+	if d.objects.Deployment == nil && !desired.IsBatch(&o.worker.Spec) {
 		err = r.scaleOnly(ctx, o, d)
 	}
 	return a, errors.Join(err, r.prune(ctx, o, d), r.control(ctx, o, d))

@@ -11,6 +11,7 @@ import (
 	"queueworker.dev/queueworker/api/protocol"
 	"queueworker.dev/queueworker/api/v1alpha1"
 	"queueworker.dev/queueworker/controllers/alerts"
+	"queueworker.dev/queueworker/controllers/batch"
 	"queueworker.dev/queueworker/controllers/desired"
 	"queueworker.dev/queueworker/controllers/drain"
 	"queueworker.dev/queueworker/controllers/stuck"
@@ -27,23 +28,33 @@ type decision struct {
 	// cutOff are pods whose grace period is to be cut short.
 	cutOff  []*corev1.Pod
 	objects desired.Objects
+	// runs is nil where a pool has nothing to do with runs.
+	runs *batch.Output
 }
 
 // decide is a pure function of what was observed and of the size decided on.
 func decide(o *observation, s sizing, agentImage string) decision {
 	d := decision{problem: o.problem, sizing: s}
-	d.removal = removal(o, desired.Pods(d.sizing.processes, &o.worker.Spec))
+	d.runs = decideRuns(o, s, d.problem)
+	pods := desired.Pods(d.sizing.processes, &o.worker.Spec)
+	inRuns := d.runs != nil && (desired.IsBatch(&o.worker.Spec) || d.runs.Open != nil)
+	if inRuns {
+		d.removal = drain.Plan{Replicas: pods, Reason: drain.Settled}
+	} else {
+		d.removal = removal(o, pods)
+	}
 	d.stuck = stuck.Find(stuckInput(o))
 	d.alerts = alerts.Decide(alertsInput(o))
 	d.controls = desired.Control(desired.ControlInput{
 		Now:       o.now,
 		Worker:    o.worker,
 		Processes: d.sizing.processes,
+		Finish:    finishedRun(o, d.runs),
 		Live:      ownConfigMap(o),
 		Pods:      controlledPods(o, d.removal),
 	})
 	d.cutOff = cutOff(o, d.controls)
-	objects, problem := desired.Build(desired.Input{
+	in := desired.Input{
 		Worker:     o.worker,
 		App:        o.app,
 		Most:       d.sizing.most,
@@ -51,10 +62,20 @@ func decide(o *observation, s sizing, agentImage string) decision {
 		Control:    d.controls.Pool,
 		AgentImage: agentImage,
 		Live:       o.deployment,
-	})
+	}
+	if inRuns {
+		in.Run = d.runs.Start
+	}
+	if inRuns && !desired.IsBatch(&o.worker.Spec) {
+		in.App = nil // the Deployment waits for the end of the run
+	}
+	objects, problem := desired.Build(in)
 	d.objects = objects
 	if d.problem == nil {
 		d.problem = problem
+	}
+	if d.problem == nil && d.runs != nil && d.runs.Invalid != "" {
+		d.problem = &desired.Problem{Reason: v1alpha1.ReasonScheduleInvalid, Message: d.runs.Invalid}
 	}
 	return d
 }

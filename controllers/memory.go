@@ -45,6 +45,10 @@ type poolMemory struct {
 	// deploymentVersion is the resource version that the last write to the Deployment
 	// has resulted in.
 	deploymentVersion string
+	// startedRun is the run started in the last pass, which the cache may not know yet.
+	startedRun string
+	// quiet is since when the workers have told of nothing new.
+	quiet quiet
 	// foreign is who wrote the Deployment's replicas last, besides the operator.
 	foreign foreignScaler
 	// kill is the last kill that was asked for.
@@ -62,6 +66,8 @@ type past struct {
 	completed scaling.Completed
 	// startLatency is what pods of the pool take to start; 0 if unknown.
 	startLatency time.Duration
+	// quiet is since when the workers have told of nothing new.
+	quiet time.Time
 	// stuck is the memory of the last look for stuck workers.
 	stuck stuck.Memory
 	// alerts is the memory of the last judgement of the jobs' health.
@@ -77,6 +83,7 @@ func (m *poolMemory) recall(o *observation) {
 	m.tally.update(m.since, o.pods, o.reports)
 	m.past.completed = m.tally.completed
 	m.past.startLatency = startLatency(o.pods, m.past.startLatency)
+	m.past.quiet = m.quiet.update(o.pods, o.reports)
 	o.past = m.past
 	m.foreign.see(o)
 	o.foreign = m.foreign

@@ -6,6 +6,7 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net"
 	"slices"
 	"strconv"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -39,8 +41,10 @@ type observation struct {
 	deployment *appsv1.Deployment
 	configMap  *corev1.ConfigMap
 	budget     *policyv1.PodDisruptionBudget
+	// runs are the pool's own Jobs, by name.
+	runs []*batchv1.Job
 
-	// pods are those of the pool's own ReplicaSets, by name.
+	// pods are those of the pool's own ReplicaSets and of its open runs, by name.
 	pods    []*corev1.Pod
 	reports collector.Snapshot
 	// backlog is what is known of the pool's queues.
@@ -77,6 +81,9 @@ func (r *QueueWorkerReconciler) observe(ctx context.Context, name types.Namespac
 		return nil, fmt.Errorf("list QueueApps: %w", err)
 	}
 	o.app, o.problem = desired.SelectApp(worker, apps.Items)
+	if err := r.observeRuns(ctx, o); err != nil {
+		return nil, err
+	}
 	if err := r.observePods(ctx, o); err != nil {
 		return nil, err
 	}
@@ -112,7 +119,7 @@ func (r *QueueWorkerReconciler) observeBacklog(o *observation) {
 		App:    client.ObjectKeyFromObject(o.app),
 		Queues: queues(o.worker),
 		Soon:   soon(r.memory.of(name).past.startLatency),
-		Eager:  o.worker.Spec.Autoscaling != nil,
+		Eager:  o.worker.Spec.Autoscaling != nil || o.openRun() != nil,
 	})
 }
 
@@ -155,15 +162,20 @@ func get[T any, P interface {
 }
 
 // observePods reads the pods of the pool: those with its label whose ReplicaSet
-// is controlled by its Deployment. A label alone is no proof, anybody may set it.
+// is controlled by its Deployment, or which are of an open run. A label alone is no
+// proof, anybody may set it.
 func (r *QueueWorkerReconciler) observePods(ctx context.Context, o *observation) error {
-	if o.deployment == nil {
-		return nil
-	}
+	owners := o.openRuns()
 	ours := []client.ListOption{client.InNamespace(o.worker.Namespace), client.MatchingLabels(desired.Selector(o.worker.Name))}
-	owners, err := replicaSetsOf(ctx, r.Client, o.deployment, ours...)
-	if err != nil {
-		return err
+	if o.deployment != nil {
+		sets, err := replicaSetsOf(ctx, r.Client, o.deployment, ours...)
+		if err != nil {
+			return err
+		}
+		maps.Copy(owners, sets)
+	}
+	if len(owners) == 0 {
+		return nil
 	}
 	pods := &corev1.PodList{}
 	if err := r.Client.List(ctx, pods, ours...); err != nil {

@@ -9,6 +9,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/util/workqueue"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -77,6 +78,9 @@ func podChanged(before, after *corev1.Pod) bool {
 // recordEnd keeps the last word of a pod.
 func (r *QueueWorkerReconciler) recordEnd(ctx context.Context, pod *corev1.Pod) {
 	ended := collector.Ended{UID: pod.UID, Name: pod.Name, CutShort: cutShort(pod)}
+	if owner := metav1.GetControllerOf(pod); owner != nil {
+		ended.OfRun = owner.Kind == "Job"
+	}
 	if container := status.WorkerStatus(pod); container != nil {
 		ended.Started = hasStarted(container)
 		ended.Final = finalOf(container)

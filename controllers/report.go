@@ -72,7 +72,7 @@ func (r *QueueWorkerReconciler) report(ctx context.Context, o *observation, d de
 		}
 	}
 	r.tellExits(o, d, in, memory)
-	return sooner(out.Recheck, wait, retryAfter(a), d.sizing.recheck, d.removal.Recheck, d.stuck.Recheck, d.alerts.Recheck,
+	return sooner(out.Recheck, wait, retryAfter(a), d.sizing.recheck, d.removal.Recheck, d.stuck.Recheck, d.alerts.Recheck, recheckRuns(d),
 		desired.PauseLeft(o.worker, o.now), o.foreign.left(o.now), hearing(o, d)), nil
 }
 
@@ -140,6 +140,9 @@ func (r *QueueWorkerReconciler) tellExits(o *observation, d decision, in status.
 	}
 	memory.told = told
 	r.emit(o.worker, exits)
+	if d.runs != nil && d.runs.Finish != "" && d.controls.Pool.Finish != desired.PoolControl(ownConfigMap(o)).Finish {
+		r.emit(o.worker, []status.Event{status.Finishing(d.runs.Finish)})
+	}
 	if d.controls.Restart {
 		r.emit(o.worker, []status.Event{status.RestartRequested(d.sizing.processes, d.controls.Pool.RestartSpreadSeconds)})
 	}
@@ -203,6 +206,7 @@ func statusInput(o *observation, d decision, a application) status.Input {
 			Pod: pod, Report: report.Status, ReportedAt: report.PulledAt, Error: report.Error, Unreachable: report.Unreachable,
 		})
 	}
+	addRuns(&in, o, d)
 	return in
 }
 
@@ -241,6 +245,10 @@ func endedPods(o *observation) []status.EndedPod {
 	}
 	var out []status.EndedPod
 	for _, ended := range o.reports.Ended {
+		if ended.OfRun && !accounted[ended.UID] {
+			// Of a run that has ended, which is accounted for.
+			continue
+		}
 		if !ended.Tracked && ended.LastPulled == nil && !accounted[ended.UID] {
 			continue
 		}

@@ -120,11 +120,13 @@ func slimConfigMap(object any) (any, error) {
 	return object, nil
 }
 
-// slimJob keeps of a Job what tells how far it is.
+// slimJob keeps of a Job what tells how far it is, and how large.
 func slimJob(object any) (any, error) {
 	if job, ok := object.(*batchv1.Job); ok {
 		job.ManagedFields = nil
-		job.Spec = batchv1.JobSpec{Suspend: job.Spec.Suspend, ActiveDeadlineSeconds: job.Spec.ActiveDeadlineSeconds}
+		job.Spec = batchv1.JobSpec{
+			Suspend: job.Spec.Suspend, ActiveDeadlineSeconds: job.Spec.ActiveDeadlineSeconds, Parallelism: job.Spec.Parallelism,
+		}
 	}
 	return object, nil
 }

@@ -35,6 +35,8 @@ type sizing struct {
 	// where there is no cap.
 	claim scaling.Claim
 	grant *scaling.Grant
+	// fixed tells that the pool has its size whatever a cap leaves: that of a run that has begun.
+	fixed bool
 	// scarce tells that the cap is too small for all.
 	scarce bool
 	// recheck is after how long to decide again without news; 0 means not at all.
@@ -60,6 +62,9 @@ func size(o *observation) sizing {
 			s.claim.Minimum = 0
 		}
 	}
+	if worksInRuns(o) && (desired.IsBatch(spec) || o.openRun() != nil) {
+		s.runSize(o)
+	}
 	s.claim.Wanted = s.processes
 	if o.app != nil && o.app.Spec.MaxProcesses != nil {
 		s.share(*o.app.Spec.MaxProcesses, o.claims)
@@ -79,7 +84,7 @@ func (s *sizing) share(limit int32, others []scaling.Claim) {
 			s.grant = &grant
 		}
 	}
-	if s.grant.Limited {
+	if s.grant.Limited && !s.fixed {
 		s.processes = s.grant.Processes
 	}
 }
@@ -88,7 +93,7 @@ func (s *sizing) share(limit int32, others []scaling.Claim) {
 // they leave of the cap.
 func (s *sizing) await(free int32, o *observation) {
 	free = max(0, free) / s.claim.ProcessesPerPod * s.claim.ProcessesPerPod
-	if wanted := wholePods(s.processes, &o.worker.Spec); s.processes <= o.past.size || wanted <= free {
+	if wanted := wholePods(s.processes, &o.worker.Spec); s.fixed || s.processes <= o.past.size || wanted <= free {
 		return
 	}
 	s.scarce = true
@@ -105,6 +110,9 @@ func claimOf(worker *v1alpha1.QueueWorker) scaling.Claim {
 		Name: worker.Name, Priority: spec.Priority, Wanted: desired.Processes(spec), ProcessesPerPod: desired.ProcessesPerPod(spec),
 	}
 	claim.Minimum = min(1, claim.Wanted)
+	if desired.IsBatch(spec) {
+		return claimOfRuns(worker, claim)
+	}
 	if auto := spec.Autoscaling; auto != nil && !spec.Stopped {
 		claim.Minimum = minProcesses(auto)
 		claim.Wanted = claim.Minimum

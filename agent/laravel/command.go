@@ -79,6 +79,7 @@ func options(config protocol.Config, facts Facts, maxTime time.Duration) []optio
 		{name: "max-jobs", value: strconv.FormatInt(int64(config.MaxJobs), 10), wanted: config.MaxJobs > 0 && config.Recycle != protocol.RecyclePod, basic: true},
 		{name: "max-time", value: strconv.FormatInt(int64(maxTime/time.Second), 10), wanted: maxTime > 0, basic: true},
 		{name: "rest", value: seconds(config.RestMilliseconds), wanted: config.RestMilliseconds > 0},
+		{name: "stop-when-empty", wanted: config.StopWhenEmpty, basic: true},
 		{name: "force", wanted: config.Force, basic: true},
 		{name: "json", wanted: true},
 	}

@@ -114,7 +114,7 @@ func workerState(s *supervisor.State, slot *supervisor.Slot, now time.Time) prot
 		return runningState(&slot.Process, now)
 	case s.Phase() == protocol.PhasePaused:
 		return protocol.WorkerPaused
-	case s.Terminating, s.Phase() == protocol.PhaseCordoned:
+	case s.Terminating, slot.Done, s.Phase() == protocol.PhaseCordoned, s.Phase() == protocol.PhaseFinishing:
 		return protocol.WorkerStopped
 	case slot.RetryAt.After(now):
 		return protocol.WorkerBackingOff

@@ -166,6 +166,9 @@ func byItself(e Ending) (protocol.ExitReason, string) {
 	case e.MaxTime > 0 && e.Uptime >= e.MaxTime:
 		return protocol.ExitMaxTime, fmt.Sprintf("It ended after %s, as maxTime asks.", e.Uptime.Round(time.Second))
 	}
+	if e.Settings.StopWhenEmpty {
+		return protocol.ExitFinished, fmt.Sprintf("It ended after %d job(s), because it found its queues empty.", e.Jobs)
+	}
 	return protocol.ExitRestartRequested, fmt.Sprintf("It ended by itself with exit code 0 after %s: the application asked its "+
 		"workers to restart (queue:restart), or its connection was lost.", e.Uptime.Round(time.Millisecond))
 }
@@ -211,6 +214,7 @@ func asked(e Ending) string {
 	messages := map[protocol.ExitReason]string{
 		protocol.ExitPaused:           "It was asked to end because the pool is paused.",
 		protocol.ExitDrained:          "It was asked to end because its pod is to be removed.",
+		protocol.ExitFinished:         "It was asked to end because its run is over.",
 		protocol.ExitRestartRequested: "It was asked to end to be restarted.",
 		protocol.ExitMaxJobs:          fmt.Sprintf("It was replaced after %d jobs, as maxJobs asks.", e.Jobs),
 		protocol.ExitMaxExceptions: fmt.Sprintf("%d jobs in a row had failed, last%s, and it was replaced, as maxExceptions asks.",

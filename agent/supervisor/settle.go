@@ -24,7 +24,7 @@ func (s *step) settle() {
 	if !s.restartAt.IsZero() && !s.now.Before(s.restartAt) {
 		s.restartAt = time.Time{} // every older process is retiring now
 	}
-	if s.Terminating {
+	if s.Terminating || s.finishing || s.allDone() {
 		s.finish()
 	}
 }
@@ -39,7 +39,7 @@ func (s *step) ask() {
 }
 
 // startable tells whether an empty slot may get a process once its wait is over.
-func (s *State) startable(slot *Slot) bool { return s.answered && !slot.starting }
+func (s *State) startable(slot *Slot) bool { return s.answered && !slot.starting && !slot.Done }
 
 // finish ends the agent when nothing is left, and sees to it at the deadline.
 func (s *step) finish() {
@@ -48,7 +48,7 @@ func (s *step) finish() {
 	case s.Left() == 0:
 		s.finished = true
 		s.do(Finish{})
-	case !s.killedAll && !s.now.Before(s.Deadline):
+	case s.Terminating && !s.killedAll && !s.now.Before(s.Deadline):
 		s.killRest()
 	}
 }
@@ -108,6 +108,8 @@ func (s *step) due(p *Process, wanted bool) protocol.ExitReason {
 	switch {
 	case !wanted && s.Phase() == protocol.PhasePaused:
 		return protocol.ExitPaused
+	case !wanted && s.finishing:
+		return protocol.ExitFinished
 	case !wanted:
 		return protocol.ExitDrained
 	case s.restartDue(p):

@@ -33,6 +33,11 @@ type Settings struct {
 	// replaces it; 0 means never.
 	MemoryBytes int64
 	RetireBytes int64
+	// Run is the batch run the pod belongs to; empty if it belongs to none.
+	Run string
+	// StopWhenEmpty tells that a process that ends by itself, without a job, has found
+	// its queues empty and gets no successor.
+	StopWhenEmpty bool
 	// Grace is how long the pod has from SIGTERM until everything is killed.
 	Grace time.Duration
 }
@@ -92,6 +97,7 @@ type State struct {
 	restartAsked    time.Time // processes older than this are replaced ...
 	restartAt       time.Time // ... from this time on; zero when none are
 
+	finishing bool // for good: the run is over
 	killedAll bool
 	finished  bool
 }
@@ -138,6 +144,9 @@ type Slot struct {
 	Processed, Failed int64
 	CPU               time.Duration // of the processes that have ended
 	LastExit          *Exit
+
+	// Done tells that its last process found the queues empty and needs no successor.
+	Done bool
 
 	starting bool
 	starts   uint64
@@ -223,6 +232,8 @@ func (s *State) Phase() protocol.Phase {
 	switch {
 	case s.Terminating:
 		return protocol.PhaseTerminating
+	case s.finishing:
+		return protocol.PhaseFinishing
 	case s.Control != nil && s.Control.Cordoned:
 		return protocol.PhaseCordoned
 	case s.Control != nil && s.Control.Paused:
@@ -248,7 +259,7 @@ func (s *State) Ready() bool {
 	if s.Control == nil {
 		return false
 	}
-	if s.Terminating || s.Control.Paused {
+	if s.Terminating || s.finishing || s.Control.Paused {
 		return true
 	}
 	for i := range s.Slots {
@@ -257,6 +268,21 @@ func (s *State) Ready() bool {
 		}
 	}
 	return false
+}
+
+// Interrupted tells whether the pod ends before its batch run does.
+func (s *State) Interrupted() bool {
+	return s.Settings.Run != "" && !s.finishing && !s.allDone()
+}
+
+// allDone tells whether no slot will have a process again.
+func (s *State) allDone() bool {
+	for i := range s.Slots {
+		if !s.Slots[i].Done {
+			return false
+		}
+	}
+	return len(s.Slots) > 0
 }
 
 // Left is how many processes run or are about to.

@@ -64,6 +64,7 @@ func (e ControlRead) apply(s *step) {
 	}
 	first := s.Control == nil
 	s.Control = e.Document
+	s.finishing = s.finishing || s.Settings.Run != "" && e.Document.Finish == s.Settings.Run
 	pool := changed(&s.restartToken, e.Document.RestartToken)
 	own := changed(&s.podRestartToken, e.Document.PodRestartToken)
 	killPool := changed(&s.killToken, e.Document.KillToken)
@@ -271,6 +272,9 @@ func (s *step) ended(number int, ending Ending, cpu time.Duration) {
 	}
 	s.RecentExits = slices.Concat([]Exit{exit}, s.RecentExits[:min(len(s.RecentExits), recentExits-1)])
 	slot.CPU += max(cpu, p.CPU)
+	// One that has worked is followed by another that makes sure: it may also have
+	// ended because the application asked its workers to restart.
+	slot.Done = verdict.Reason == protocol.ExitFinished && ending.Asked == "" && ending.Jobs == 0
 	s.backOff(slot, verdict, ending)
 	slot.Process = Process{}
 	if !s.Facts.Final {

@@ -31,6 +31,10 @@ const (
 	TerminationMessageFlag = "termination-message"
 )
 
+// CodeInterrupted is the exit code of an agent of a batch run that is ended before
+// the run is, so that its pod counts as failed and another takes its place.
+const CodeInterrupted = 75
+
 // Runtimes that a Config may name.
 const (
 	RuntimeLaravel = "Laravel"
@@ -111,6 +115,15 @@ type Config struct {
 	// GraceSeconds is the pod's termination grace period. The agent kills what is
 	// left 3 seconds before it ends.
 	GraceSeconds int64 `json:"graceSeconds"`
+
+	// Run is the name of the batch run the pod belongs to; empty for a pool that works
+	// on. A pod of a run ends well once Control.Finish names it, and with
+	// CodeInterrupted if it is ended before.
+	Run string `json:"run,omitempty"`
+	// StopWhenEmpty lets a process of a run end when it finds its queues empty; it is
+	// not started again, and the pod ends when all have. Set where nobody measures
+	// what waits.
+	StopWhenEmpty bool `json:"stopWhenEmpty,omitempty"`
 
 	// Patterns are a Custom worker's job events.
 	Patterns *Patterns `json:"patterns,omitempty"`

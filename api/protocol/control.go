@@ -38,6 +38,11 @@ type Control struct {
 	// ready as it was: a ReplicaSet removes pods that are not ready first, busy or not.
 	Cordoned bool `json:"cordoned,omitempty"`
 
+	// Finish is the name of the batch run that is to end: every process of a pod whose
+	// Config.Run it is finishes its job, none is started any more, and the pod ends. It
+	// cannot be taken back. It wins over Cordoned and Paused.
+	Finish string `json:"finish,omitempty"`
+
 	// RestartToken restarts the processes of every pod of the pool, gracefully.
 	RestartToken string `json:"restartToken,omitempty"`
 

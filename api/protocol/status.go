@@ -26,6 +26,8 @@ const (
 	// PhaseCordoned means that no process is wanted because of Control.Cordoned. An
 	// agent that does not know that field never reports it.
 	PhaseCordoned Phase = "Cordoned"
+	// PhaseFinishing means that no process is wanted because of Control.Finish.
+	PhaseFinishing Phase = "Finishing"
 	// PhaseTerminating means that the pod was asked to end.
 	PhaseTerminating Phase = "Terminating"
 )
@@ -69,6 +71,9 @@ const (
 	// ExitDrained: it was asked to end because its pod was cordoned or being removed, and
 	// finished its job.
 	ExitDrained ExitReason = "Drained"
+	// ExitFinished: its batch run is over: it was asked to end, or found its queues
+	// empty where that is the end.
+	ExitFinished ExitReason = "Finished"
 	// ExitGraceExceeded: its pod's grace period was over before its job was, and it was killed.
 	ExitGraceExceeded ExitReason = "GraceExceeded"
 	// ExitKilledOnRequest: a kill token changed.
@@ -89,7 +94,7 @@ const (
 func (r ExitReason) Intended() bool {
 	switch r {
 	case ExitMaxJobs, ExitMaxTime, ExitMemory, ExitMaxExceptions, ExitRestartRequested, ExitPaused, ExitDrained,
-		ExitKilledOnRequest:
+		ExitFinished, ExitKilledOnRequest:
 		return true
 	case ExitJobTimeout, ExitOOMKilled, ExitGraceExceeded, ExitKilled, ExitCrashed, ExitConfigError, ExitCommandNotFound:
 		return false

@@ -47,6 +47,9 @@ const (
 	// ConditionConflict is present while an object with a name the pool needs
 	// belongs to somebody else, or somebody else scales the pool's Deployment.
 	ConditionConflict = "Conflict"
+	// ConditionRunFailed is present in mode Batch after a run that failed, until the
+	// next begins.
+	ConditionRunFailed = "RunFailed"
 )
 
 // The reasons of conditions. They are part of the API: monitoring rules and
@@ -146,9 +149,25 @@ const (
 	ReasonMaxExceptions = "MaxExceptions"
 	// ReasonMemoryLimitLow: the template's memory limit is below what the processes may use.
 	ReasonMemoryLimitLow = "MemoryLimitLow"
+	// ReasonRunning: a run of mode Batch is on its way and its workers work.
+	ReasonRunning = "Running"
+	// ReasonFinishing: the queues are empty, and the workers of the run end.
+	ReasonFinishing = "Finishing"
+	// ReasonRunComplete: the last run ended with its queues empty.
+	ReasonRunComplete = "RunComplete"
+	// ReasonRunFailed: the last run was given up because its pods failed.
+	ReasonRunFailed = "RunFailed"
+	// ReasonRunStopped: the last run was ended before its queues were empty.
+	ReasonRunStopped = "RunStopped"
+	// ReasonAwaitingRun: no run has been started yet.
+	ReasonAwaitingRun = "AwaitingRun"
+	// ReasonScheduleInvalid: spec.batch.schedule or timeZone cannot be used.
+	ReasonScheduleInvalid = "ScheduleInvalid"
 )
 
-// The types of a QueueCommand's conditions, present only while they are true.
+// The types of a QueueCommand's conditions, present only while they are true. A
+// QueueWorker of mode Batch has ConditionComplete too: after a run that ended with its
+// queues empty, until the next begins.
 const (
 	// ConditionComplete is true when the command has succeeded.
 	ConditionComplete = "Complete"
@@ -198,4 +217,12 @@ const (
 	EventPausedByFailing = "PausedByFailing"
 	// EventUnaccounted: pods ended without their last counts being seen.
 	EventUnaccounted = "Unaccounted"
+	// EventRunStarted: a run of mode Batch was started.
+	EventRunStarted = "RunStarted"
+	// EventRunSkipped: a run was due while another one was on its way.
+	EventRunSkipped = "RunSkipped"
+	// EventRunFinishing: the queues are empty, and the workers of a run were told to end.
+	EventRunFinishing = "RunFinishing"
+	// EventRunEnded: a run ended.
+	EventRunEnded = "RunEnded"
 )

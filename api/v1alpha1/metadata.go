@@ -40,6 +40,9 @@ const (
 	// pod: at once, in the middle of their jobs, once per new value. The value is
 	// opaque; a timestamp is customary.
 	AnnotationKillAt = GroupName + "/killAt"
+	// AnnotationRunAt on a QueueWorker of mode Batch starts a run, once per new value.
+	// The value is opaque; a timestamp is customary.
+	AnnotationRunAt = GroupName + "/runAt"
 	// AnnotationControl on a pod carries the control document for its agent.
 	AnnotationControl = GroupName + "/control"
 	// AnnotationCordonedAt on a pod is when it was cordoned, as RFC 3339: a pod that is
@@ -51,6 +54,9 @@ const (
 	// AnnotationFailedKey on the pod of a backlog probe is the SHA-256, as hexadecimal
 	// digits, of the key that the probe lists failed jobs to.
 	AnnotationFailedKey = GroupName + "/failed-key"
+	// AnnotationProcessesPerPod on the Job of a run is how many processes each of its
+	// pods has.
+	AnnotationProcessesPerPod = GroupName + "/processes-per-pod"
 	// AnnotationAppliedHash on a child is the hash of what the operator last
 	// applied, so that an unchanged child is not written again.
 	AnnotationAppliedHash = GroupName + "/applied-hash"

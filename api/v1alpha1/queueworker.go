@@ -27,6 +27,9 @@ const (
 // +kubebuilder:validation:XValidation:rule="size(self.timeout) == 0 || size(self.sleep) == 0 || !self.timeout.matches('^([0-9]{1,5}h)?([0-9]{1,5}m)?([0-9]{1,6}s)?$') || !self.sleep.matches('^([0-9]{1,5}h)?([0-9]{1,5}m)?([0-9]{1,6}([.][0-9]{1,3})?s)?([0-9]{1,6}ms)?$') || duration(self.timeout) == duration('0s') || duration(self.sleep) < duration(self.timeout)",message="sleep must be shorter than timeout (or timeout 0s): an idle worker that sleeps as long as a job may run is killed by its own timeout",fieldPath=".sleep"
 // +kubebuilder:validation:XValidation:rule="!has(self.recycle) || self.recycle != 'Pod' || has(self.maxJobs) && self.maxJobs > 0 || has(self.maxTime) && self.maxTime != '0s'",message="recycle Pod needs maxJobs or maxTime, which say when a pod is replaced",fieldPath=".recycle"
 // +kubebuilder:validation:XValidation:rule="!has(self.maxUnavailable) || has(self.recycle) && self.recycle == 'Pod'",message="maxUnavailable is only for recycle Pod; remove it, or set recycle to Pod",fieldPath=".maxUnavailable"
+// +kubebuilder:validation:XValidation:rule="!has(self.mode) || self.mode != 'Batch' || !has(self.autoscaling)",message="autoscaling does not go with mode Batch: a run has the workers that processes says; remove autoscaling or the mode",fieldPath=".autoscaling"
+// +kubebuilder:validation:XValidation:rule="!has(self.mode) || self.mode != 'Batch' || !has(self.recycle) || self.recycle != 'Pod'",message="recycle Pod does not go with mode Batch: the pods of a run live as long as the run; remove recycle or the mode",fieldPath=".recycle"
+// +kubebuilder:validation:XValidation:rule="!has(self.batch) || (has(self.mode) && self.mode == 'Batch')",message="batch needs mode: Batch; set the mode or remove batch",fieldPath=".batch"
 type QueueWorkerSpec struct {
 	// appName is the QueueApp in this namespace whose pods the workers run in.
 	// Default: the QueueApp named default, else the only one of the namespace;
@@ -47,9 +50,20 @@ type QueueWorkerSpec struct {
 	// +kubebuilder:validation:XValidation:rule="self.split(',').all(name, size(name) <= 255)",message="queue names must be at most 255 characters"
 	Queue string `json:"queue"`
 
+	// mode is Continuous, workers that run on, or Batch, workers that run in Jobs, each of
+	// which ends when the queues are empty. Default: Continuous.
+	// +optional
+	// +kubebuilder:default=Continuous
+	Mode Mode `json:"mode,omitempty"`
+
+	// batch says when the runs of mode Batch begin and what is kept of them. Default:
+	// absent, one run when the QueueWorker is created.
+	// +optional
+	Batch *Batch `json:"batch,omitempty"`
+
 	// processes is how many worker processes run in all, 0 to 1000. Default: 1.
 	// 0 means none; unlike stopped it is what `kubectl scale` writes. Ignored while
-	// autoscaling is set.
+	// autoscaling is set. With mode Batch it counts from the next run.
 	// +optional
 	// +kubebuilder:default=1
 	// +kubebuilder:validation:Minimum=0

@@ -19,7 +19,8 @@ const (
 	StateStarting State = "Starting"
 	// StateActive means that at least one process is working on a job.
 	StateActive State = "Active"
-	// StateIdle means that processes run and none has a job.
+	// StateIdle means that processes run and none has a job, or that a pool of mode Batch
+	// has no run now.
 	StateIdle State = "Idle"
 	// StatePaused means that the pool takes no jobs because spec.paused is true.
 	StatePaused State = "Paused"
@@ -64,7 +65,7 @@ type QueueWorkerStatus struct {
 	// conditions are the standing findings about the pool: Ready, Reconciling,
 	// Stalled, Paused, AgentsReporting, GracefulStop, BacklogKnown, TimeoutChain,
 	// ScalingActive, ScalingLimited, WorkersStuck, MemoryHigh, SlowJobs, FailuresHigh,
-	// WorkersFailing and Conflict.
+	// WorkersFailing, Conflict, Complete and RunFailed.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -121,6 +122,10 @@ type QueueWorkerStatus struct {
 	// spec.autoscaling.
 	// +optional
 	Autoscaling *AutoscalingStatus `json:"autoscaling,omitempty"`
+
+	// batch is what became of the runs. Absent without mode Batch.
+	// +optional
+	Batch *BatchStatus `json:"batch,omitempty"`
 
 	// throughput is what the pool gets done. Absent until a job has ended.
 	// +optional

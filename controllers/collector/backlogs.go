@@ -156,6 +156,15 @@ func (b *Backlogs) Track(app types.NamespacedName, where Probe) {
 	}
 }
 
+// Ask has the probe of a QueueApp asked at once.
+func (b *Backlogs) Ask(app types.NamespacedName) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if p := b.probes[app]; p != nil {
+		poke(p.kick)
+	}
+}
+
 // Drop forgets the probe of a QueueApp that needs none any more.
 func (b *Backlogs) Drop(app types.NamespacedName) {
 	b.mu.Lock()

@@ -212,7 +212,7 @@ func within[N int32 | int64 | float64](value, most N) N {
 
 func knownPhase(p protocol.Phase) bool {
 	switch p {
-	case protocol.PhaseRunning, protocol.PhasePaused, protocol.PhaseCordoned, protocol.PhaseTerminating:
+	case protocol.PhaseRunning, protocol.PhasePaused, protocol.PhaseCordoned, protocol.PhaseFinishing, protocol.PhaseTerminating:
 		return true
 	}
 	return false
@@ -230,7 +230,7 @@ func knownState(s protocol.WorkerState) bool {
 func knownReason(r protocol.ExitReason) bool {
 	switch r {
 	case protocol.ExitMaxJobs, protocol.ExitMaxTime, protocol.ExitMemory, protocol.ExitMaxExceptions, protocol.ExitJobTimeout,
-		protocol.ExitOOMKilled, protocol.ExitRestartRequested, protocol.ExitPaused, protocol.ExitDrained,
+		protocol.ExitOOMKilled, protocol.ExitRestartRequested, protocol.ExitPaused, protocol.ExitDrained, protocol.ExitFinished,
 		protocol.ExitGraceExceeded, protocol.ExitKilledOnRequest, protocol.ExitKilled, protocol.ExitCrashed, protocol.ExitConfigError,
 		protocol.ExitCommandNotFound:
 		return true

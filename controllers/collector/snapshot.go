@@ -56,6 +56,8 @@ type Ended struct {
 	// CutShort tells that the pod was not left the time to finish its jobs: somebody asked
 	// for its end within a second.
 	CutShort bool
+	// OfRun tells that it was a pod of a Job.
+	OfRun bool
 	// Tracked tells whether the pod was ever among those given to Track, which proves
 	// that it was the pool's even if its agent never answered. It is filled in.
 	Tracked bool

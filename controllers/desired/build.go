@@ -7,6 +7,7 @@ import (
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
 	appsv1ac "k8s.io/client-go/applyconfigurations/apps/v1"
 	corev1ac "k8s.io/client-go/applyconfigurations/core/v1"
 	policyv1ac "k8s.io/client-go/applyconfigurations/policy/v1"
@@ -21,8 +22,10 @@ type Input struct {
 	App    *v1alpha1.QueueApp
 	// Most is how many processes the pool is expected to have at most.
 	Most int32
-	// Replicas is how many pods the Deployment shall have.
+	// Replicas is how many pods the Deployment, or the run, shall have.
 	Replicas int32
+	// Run is the run to be started; empty if none is.
+	Run string
 	// Control is the pool's control document.
 	Control protocol.Control
 	// AgentImage is the agent image of this operator.
@@ -35,6 +38,8 @@ type Input struct {
 type Objects struct {
 	ConfigMap  *corev1ac.ConfigMapApplyConfiguration
 	Deployment *appsv1ac.DeploymentApplyConfiguration
+	// Run is the Job to be created; nil if none is. A Deployment and runs exclude each other.
+	Run *batchv1.Job
 	// PodDisruptionBudget is nil where the pool should have none.
 	PodDisruptionBudget *policyv1ac.PodDisruptionBudgetApplyConfiguration
 
@@ -55,9 +60,20 @@ func Build(in Input) (Objects, *Problem) {
 	if problem != nil {
 		return objects, problem
 	}
+	if IsBatch(&in.Worker.Spec) {
+		if problem := endless(in.App, container); problem != nil {
+			return objects, problem
+		}
+	}
 	template, findings := podTemplate(in, container)
 	objects.Findings = findings
 	objects.Grace = time.Duration(*template.Spec.TerminationGracePeriodSeconds) * time.Second
+	if IsBatch(&in.Worker.Spec) {
+		if in.Run != "" {
+			objects.Run = runJob(in, template, template.Spec.Containers[container].Name)
+		}
+		return objects, nil
+	}
 	objects.Deployment = deployment(in, template)
 	if Pods(in.Most, &in.Worker.Spec) > 1 {
 		objects.PodDisruptionBudget = podDisruptionBudget(in.Worker)

@@ -46,6 +46,8 @@ type ControlInput struct {
 	Worker *v1alpha1.QueueWorker
 	// Processes is how many processes the pool is meant to have.
 	Processes int32
+	// Finish is the run that is to end; empty if none is.
+	Finish string
 	// Live is the ConfigMap with the pool's document; nil if there is none.
 	Live *corev1.ConfigMap
 	// Pods are the pool's pods, those that have ended left out.
@@ -146,6 +148,7 @@ func differsByItself(a, b protocol.Control) bool {
 func poolControl(in ControlInput) protocol.Control {
 	control := protocol.Control{
 		Paused:       PausedBy(in.Worker, in.Now) != "",
+		Finish:       in.Finish,
 		RestartToken: Token(in.Worker, v1alpha1.AnnotationRestartedAt),
 		KillToken:    Token(in.Worker, v1alpha1.AnnotationKillAt),
 	}

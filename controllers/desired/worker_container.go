@@ -162,6 +162,9 @@ func agentConfig(in Input, memory Memory, gracePeriod time.Duration) protocol.Co
 	if spec.Recycle == v1alpha1.RecyclePod {
 		config.Recycle = protocol.RecyclePod
 	}
+	if in.Run != "" {
+		config.Run, config.StopWhenEmpty = in.Run, !NeedsProbe(in.App)
+	}
 	if config.Runtime == "" {
 		config.Runtime = protocol.RuntimeLaravel
 	}

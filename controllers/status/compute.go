@@ -34,9 +34,11 @@ func Compute(in Input) Output {
 	status.Busy, status.Idle, status.Failing = c.busy, c.idle, c.failing
 	status.Backlog = backlogStatus(in.Backlog, status.Backlog)
 	status.Autoscaling = autoscalingStatus(in)
+	status.Batch = batchStatus(in)
 	setConditions(in, c, v, &status)
 	status.OnFailing = in.OnFailing
 	account(in, &status)
+	countRun(&in.Worker.Status, &status)
 	if status.Totals.Processed+status.Totals.Failed+status.Totals.Released > 0 {
 		status.Throughput = new(in.Throughput)
 	}

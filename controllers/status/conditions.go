@@ -49,6 +49,16 @@ func setConditions(in Input, c counts, v verdict, status *v1alpha1.QueueWorkerSt
 		onlyWhen(conditionType, alert.Type != "", alert.Reason, alert.Message)
 	}
 
+	complete, failed := restingAfter(status.Batch, v1alpha1.RunComplete), restingAfter(status.Batch, v1alpha1.RunFailed)
+	if complete || failed {
+		last := lastRun(status.Batch)
+		onlyWhen(v1alpha1.ConditionComplete, complete, v1alpha1.ReasonRunComplete, ended(last))
+		onlyWhen(v1alpha1.ConditionRunFailed, failed, v1alpha1.ReasonRunFailed, failedMessage(last))
+	} else {
+		onlyWhen(v1alpha1.ConditionComplete, false, "", "")
+		onlyWhen(v1alpha1.ConditionRunFailed, false, "", "")
+	}
+
 	for _, judgement := range []standing{pausedCondition(in, c), reportingCondition(in), gracefulCondition(in)} {
 		set(judgement.conditionType, judgement.is, judgement.reason, judgement.message)
 	}

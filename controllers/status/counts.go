@@ -35,6 +35,9 @@ type counts struct {
 func count(in Input) counts {
 	c := counts{perPod: desired.ProcessesPerPod(&in.Worker.Spec)}
 	c.desired = desired.Pods(in.Processes, &in.Worker.Spec) * c.perPod
+	if in.PerPod > 0 {
+		c.perPod, c.desired = in.PerPod, in.Processes
+	}
 	for _, pod := range in.Pods {
 		if pod.terminal() {
 			continue

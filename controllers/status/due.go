@@ -77,6 +77,7 @@ func urgent(status *v1alpha1.QueueWorkerStatus) v1alpha1.QueueWorkerStatus {
 		Desired:            status.Desired,
 		Failing:            status.Failing,
 		OnFailing:          status.OnFailing,
+		Batch:              withoutCounts(status.Batch),
 	}
 	if out.State == v1alpha1.StateIdle {
 		// A pool of quick jobs goes back and forth between the two.
@@ -116,6 +117,7 @@ func riding(status *v1alpha1.QueueWorkerStatus) v1alpha1.QueueWorkerStatus {
 		Restarts:    slices.Clone(status.Restarts),
 		Backlog:     backlogCounts(status.Backlog),
 		Autoscaling: status.Autoscaling,
+		Batch:       status.Batch,
 	}
 }
 

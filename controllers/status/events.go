@@ -33,7 +33,7 @@ type Event struct {
 func Changes(in Input, after *v1alpha1.QueueWorkerStatus) []Event {
 	before := &in.Worker.Status
 	var out []Event
-	if before.ObservedGeneration != 0 && before.Desired != after.Desired {
+	if before.ObservedGeneration != 0 && before.Desired != after.Desired && !inRuns(in) {
 		out = append(out, resized(in, after))
 	}
 	switch was, is := pauseReason(before), pauseReason(after); {
@@ -51,7 +51,7 @@ func Changes(in Input, after *v1alpha1.QueueWorkerStatus) []Event {
 	if was, is := standingReason(before, v1alpha1.ConditionStalled), standingReason(after, v1alpha1.ConditionStalled); is != "" && was != is && is != v1alpha1.ReasonPausedByFailing {
 		out = append(out, Event{Type: corev1.EventTypeWarning, Reason: is, Action: "Reconcile", Note: standingMessage(after, v1alpha1.ConditionStalled)})
 	}
-	return out
+	return append(out, runChanges(in, after)...)
 }
 
 func normal(reason, action, note string, args ...any) Event {
@@ -127,7 +127,7 @@ func Exits(pods []Pod, told map[types.UID]int64) ([]Event, map[types.UID]int64) 
 func exitEvent(pod Pod, exit *protocol.Exit) (Event, bool) {
 	event := Event{Type: corev1.EventTypeWarning, Reason: string(exit.Reason), Action: "Restart"}
 	switch exit.Reason {
-	case protocol.ExitDrained, protocol.ExitPaused:
+	case protocol.ExitDrained, protocol.ExitPaused, protocol.ExitFinished:
 		return Event{}, false
 	case protocol.ExitMaxJobs, protocol.ExitMaxTime, protocol.ExitRestartRequested:
 		event.Type = corev1.EventTypeNormal

@@ -14,6 +14,7 @@ import (
 	"queueworker.dev/queueworker/api/protocol"
 	"queueworker.dev/queueworker/api/v1alpha1"
 	"queueworker.dev/queueworker/controllers/alerts"
+	"queueworker.dev/queueworker/controllers/batch"
 	"queueworker.dev/queueworker/controllers/desired"
 	"queueworker.dev/queueworker/controllers/drain"
 	"queueworker.dev/queueworker/controllers/scaling"
@@ -60,6 +61,11 @@ type Input struct {
 	Alerts    []alerts.Alert
 	OnFailing *v1alpha1.FailurePause
 
+	// Runs is what was decided about the pool's runs; nil where it has none to do with.
+	Runs *batch.Output
+	// PerPod is how many processes each pod of the open run has; 0 where there is none.
+	PerPod int32
+
 	// Problem is why the pool could not be built; nil if it could.
 	Problem *desired.Problem
 	// Findings are promises the pool cannot keep.
@@ -83,6 +89,10 @@ type Pod struct {
 	Report *protocol.Status
 	// ReportedAt is when it was asked for; ages in it count from then.
 	ReportedAt time.Time
+	// Final is the agent's last word, of a pod that has ended and stays; nil if none is known.
+	Final *protocol.Final
+	// Closing tells that the pod is of a run that ends with this status.
+	Closing bool
 	// Error says why the last call failed; empty if it did not.
 	Error string
 	// Unreachable tells that so many calls in a row failed that the pod counts as silent.

@@ -10,6 +10,8 @@ import (
 // stateOf sums the pool up in one word.
 func stateOf(in Input, c counts, verdict verdict) v1alpha1.State {
 	switch {
+	case inRuns(in):
+		return stateOfRuns(in, c, verdict)
 	case c.desired == 0:
 		return stateWithoutProcesses(in, c)
 	case verdict.reason == v1alpha1.ReasonPausedByFailing:

@@ -66,12 +66,23 @@ func (b *books) update(pod Pod) {
 	b.present[pod.UID] = true
 	entry := b.ledger[pod.UID]
 	entry.name = pod.Name
-	if pod.Report != nil {
+	switch {
+	case pod.Final != nil:
+		b.add(&entry, pod.Final.Counters)
+		entry.seen = true
+	case pod.Report != nil:
 		b.add(&entry, pod.Report.Counters)
 		entry.seen = true
 	}
 	countContainerRestarts(pod, b.restarts, &entry)
-	b.ledger[pod.UID] = entry
+	if !pod.Closing {
+		b.ledger[pod.UID] = entry
+		return
+	}
+	if entry.seen && (pod.Final == nil || !pod.Final.Complete) {
+		b.totals.UnaccountedWorkers++
+	}
+	delete(b.ledger, pod.UID)
 }
 
 // giveUp drops the pods that are in the ledger and nowhere else: they ended while

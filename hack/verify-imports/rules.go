@@ -28,6 +28,7 @@ type rule struct {
 var purePackages = []string{
 	"controllers/scaling", "controllers/drain", "controllers/desired",
 	"controllers/throughput", "controllers/status", "controllers/stuck", "controllers/command", "controllers/alerts",
+	"controllers/batch",
 }
 
 // pluginPure are the pure packages of the kubectl plugin.
@@ -92,7 +93,7 @@ var rules = []rule{
 	{
 		packages:  purePackages,
 		ours:      append([]string{"api/..."}, purePackages...),
-		libraries: []string{"k8s.io/api/...", "k8s.io/apimachinery/...", "k8s.io/client-go/applyconfigurations/..."},
+		libraries: []string{"k8s.io/api/...", "k8s.io/apimachinery/...", "k8s.io/client-go/applyconfigurations/...", "github.com/robfig/cron/v3"},
 		pure:      true,
 		because:   "a package that decides is pure: the same input gives the same answer",
 	},

@@ -114,7 +114,7 @@ func (cp *ControlPlane) startAPIServer() error {
 }
 
 // controllers are those of kube-controller-manager that a pool's objects meet.
-const controllers = "deployment-controller,replicaset-controller,garbage-collector-controller," +
+const controllers = "deployment-controller,job-controller,replicaset-controller,garbage-collector-controller," +
 	"disruption-controller,namespace-controller"
 
 func (cp *ControlPlane) startControllers() error {

@@ -47,6 +47,7 @@ type Agent struct {
 	asked    int
 	muted    bool
 	closed   bool
+	finished bool
 	restart  *containerEnd
 	ended    chan struct{}
 }

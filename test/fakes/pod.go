@@ -31,6 +31,10 @@ type program interface {
 	takeRestart() *containerEnd
 	// terminate asks it to end; the channel is closed when it has.
 	terminate() <-chan struct{}
+	// over tells whether it has ended by itself.
+	over() bool
+	// exitCode is that of its container's end.
+	exitCode() int32
 	// lastWord is its termination message.
 	lastWord() string
 	// stop ends it at once.
@@ -152,6 +156,10 @@ func (w *podWorker) sync(ctx context.Context, pod *corev1.Pod) time.Duration {
 		w.started = metav1.Now()
 	}
 	agent.read(w.volumeOf(pod))
+	if agent.over() {
+		w.write(ctx, w.endedStatus(pod, agent))
+		return 0
+	}
 	w.write(ctx, w.runningStatus(pod, agent))
 	return w.kubelet.options.SyncPeriod
 }

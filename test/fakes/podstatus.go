@@ -173,10 +173,13 @@ func (w *podWorker) runningStatus(pod *corev1.Pod, agent program) corev1.PodStat
 	return status
 }
 
-// endedStatus is that of a pod whose containers have ended well.
+// endedStatus is that of a pod whose containers have ended.
 func (w *podWorker) endedStatus(pod *corev1.Pod, agent program) corev1.PodStatus {
 	status := w.runningStatus(pod, agent)
 	status.Phase = corev1.PodSucceeded
+	if agent.exitCode() != 0 {
+		status.Phase = corev1.PodFailed
+	}
 	status.Conditions = conditions(true, false)
 	for i := range status.ContainerStatuses {
 		container := &status.ContainerStatuses[i]
@@ -185,7 +188,7 @@ func (w *podWorker) endedStatus(pod *corev1.Pod, agent program) corev1.PodStatus
 			Reason: "Completed", StartedAt: w.started, FinishedAt: metav1.Now(),
 		}}
 		if container.Name == workerContainer(pod).Name {
-			container.State.Terminated.Message = agent.lastWord()
+			container.State.Terminated.Message, container.State.Terminated.ExitCode = agent.lastWord(), agent.exitCode()
 		}
 	}
 	return status

@@ -133,4 +133,6 @@ func (p *probe) read(map[string]string)     {}
 func (p *probe) takeRestart() *containerEnd { return nil }
 func (p *probe) terminate() <-chan struct{} { return p.ended }
 func (p *probe) lastWord() string           { return "" }
+func (p *probe) over() bool                 { return false }
+func (p *probe) exitCode() int32            { return 0 }
 func (p *probe) stop()                      { _ = p.server.Close() }

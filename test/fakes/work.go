@@ -39,6 +39,10 @@ func (a *Agent) obey(control protocol.Control) {
 	if a.status.Phase == protocol.PhaseTerminating {
 		return
 	}
+	if a.config.Run != "" && control.Finish == a.config.Run {
+		a.finish()
+		return
+	}
 	phase, idle, why := asked(control)
 	a.status.Phase = phase
 	for i := range a.status.Workers {
@@ -101,7 +105,7 @@ func (a *Agent) end(worker *protocol.Worker, why protocol.ExitReason) {
 	}
 	worker.PID, worker.Job = 0, nil
 	switch a.status.Phase {
-	case protocol.PhaseTerminating:
+	case protocol.PhaseTerminating, protocol.PhaseFinishing:
 		worker.State = protocol.WorkerStopped
 		a.checkEnded()
 	case protocol.PhaseCordoned:
@@ -158,6 +162,8 @@ func (a *Agent) Finish(slot int, outcome Outcome) {
 		switch a.status.Phase {
 		case protocol.PhasePaused:
 			why = protocol.ExitPaused
+		case protocol.PhaseFinishing:
+			why = protocol.ExitFinished
 		case protocol.PhaseTerminating, protocol.PhaseCordoned:
 			why = protocol.ExitDrained
 		case protocol.PhaseRunning:
@@ -267,6 +273,32 @@ func (a *Agent) takeRestart() *containerEnd {
 	end := a.restart
 	a.restart = nil
 	return end
+}
+
+// finish ends every process after its job, and then the pod.
+func (a *Agent) finish() {
+	a.finished, a.status.Phase = true, protocol.PhaseFinishing
+	for i := range a.status.Workers {
+		a.retire(&a.status.Workers[i], protocol.ExitFinished)
+	}
+	a.checkEnded()
+}
+
+// over tells whether the agent has ended because its run is.
+func (a *Agent) over() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.finished && a.closed
+}
+
+// exitCode tells a pod of a run that was ended before the run was.
+func (a *Agent) exitCode() int32 {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.config.Run != "" && !a.finished {
+		return protocol.CodeInterrupted
+	}
+	return 0
 }
 
 // terminate asks the agent to end. The channel is closed when no process is left.

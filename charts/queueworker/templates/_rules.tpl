@@ -173,6 +173,7 @@
   - jobs
   verbs:
   - create
+  - delete
   - get
   - list
   - patch

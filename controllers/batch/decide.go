@@ -1,0 +1,266 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package batch
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"queueworker.dev/queueworker/api/v1alpha1"
+)
+
+const (
+	// hurry is how soon to look again for what is expected any moment.
+	hurry = time.Second
+	// maxRuns bounds the runs a status tells of.
+	maxRuns = 10
+)
+
+// Decide decides about a pool's runs.
+func Decide(in Input) Output {
+	d := &decision{Input: in, out: Output{Left: len(in.Runs)}}
+	if in.Past != nil {
+		d.out.Status = *in.Past.DeepCopy()
+	}
+	table, err := parse(in.Spec.Schedule, in.Spec.TimeZone)
+	if err == nil && table != nil && table.next(in.Now).IsZero() {
+		err = fmt.Errorf("spec.batch.schedule %q names a time that never comes", in.Spec.Schedule)
+	}
+	if err != nil {
+		d.out.Invalid = sentence(err.Error())
+	}
+	d.adopt()
+	d.close()
+	d.prune()
+	d.keepTime(table)
+	if d.out.Open == nil {
+		d.begin(table)
+	} else {
+		d.skip(table)
+		d.finish()
+	}
+	return d.out
+}
+
+// decision is one call of Decide at work.
+type decision struct {
+	Input
+	out Output
+}
+
+func (d *decision) recheck(after time.Duration) {
+	if d.out.Recheck == 0 || after < d.out.Recheck {
+		d.out.Recheck = max(after, time.Millisecond)
+	}
+}
+
+// adopt notes the Jobs that the status does not tell of yet.
+func (d *decision) adopt() {
+	s := &d.out.Status
+	runs := slices.Clone(d.Runs)
+	slices.SortFunc(runs, func(a, b Run) int { return a.Created.Compare(b.Created) })
+	for _, run := range runs {
+		if known(s, run) {
+			continue
+		}
+		started := metav1.NewTime(run.Created)
+		s.Runs = slices.Insert(s.Runs, 0, v1alpha1.Run{Name: run.Name, Started: started})
+		s.Runs = s.Runs[:min(len(s.Runs), maxRuns)]
+		s.LastStartTime = &started
+		if d.Spec.Token != "" && run.Name == requestedName(d.Name, d.UID, d.Spec.Token) {
+			s.RequestedRun = run.Name
+		}
+		if at, scheduled := scheduledTime(d.Name, run.Name); scheduled {
+			s.LastScheduleTime = new(metav1.NewTime(at))
+		}
+	}
+}
+
+// known tells whether a status has told of a run: it still does, or has forgotten it
+// among newer ones.
+func known(s *v1alpha1.BatchStatus, run Run) bool {
+	return find(s, run.Name) != nil || s.LastStartTime != nil && run.Created.Before(s.LastStartTime.Time)
+}
+
+func find(s *v1alpha1.BatchStatus, name string) *v1alpha1.Run {
+	for i := range s.Runs {
+		if s.Runs[i].Name == name {
+			return &s.Runs[i]
+		}
+	}
+	return nil
+}
+
+// Closed tells whether a status says that a run has ended: its pods have been
+// accounted for, and are nobody's affair any more.
+func Closed(past *v1alpha1.BatchStatus, run Run) bool {
+	if past == nil || !known(past, run) {
+		return false
+	}
+	told := find(past, run.Name)
+	return told == nil || told.Ended != nil
+}
+
+// close notes the runs that have ended, and ends those that shall not go on.
+func (d *decision) close() {
+	s := &d.out.Status
+	s.ActiveRun = ""
+	for i := range s.Runs {
+		told := &s.Runs[i]
+		if told.Ended != nil {
+			continue
+		}
+		at := slices.IndexFunc(d.Runs, func(r Run) bool { return r.Name == told.Name })
+		switch {
+		case at < 0:
+			d.closeRun(told, v1alpha1.RunStopped, d.Now)
+		case d.Runs[at].Leaving, d.Runs[at].Outcome == "":
+			d.keepOpen(&d.Runs[at])
+		case d.Runs[at].Living > 0:
+			// The cache of pods is behind that of Jobs.
+			d.keepOpen(&d.Runs[at])
+			d.recheck(hurry)
+		default:
+			d.closeRun(told, d.Runs[at].Outcome, d.Runs[at].Ended)
+		}
+	}
+}
+
+func (d *decision) keepOpen(run *Run) {
+	if d.out.Open == nil {
+		d.out.Open, d.out.Status.ActiveRun = run, run.Name
+	}
+	if (d.Spec.Stopped || d.Spec.Removed) && !run.Leaving && run.Outcome == "" {
+		d.out.End = append(d.out.End, run.Name)
+	}
+}
+
+func (d *decision) closeRun(told *v1alpha1.Run, outcome v1alpha1.RunOutcome, at time.Time) {
+	ended := metav1.NewTime(at.Truncate(time.Second))
+	if ended.Before(&told.Started) {
+		ended = told.Started
+	}
+	told.Ended, told.Outcome = &ended, outcome
+	if outcome == v1alpha1.RunComplete {
+		d.out.Status.LastSuccessfulTime = &ended
+	}
+	d.out.Closed = append(d.out.Closed, told.Name)
+}
+
+// prune picks the ended runs that are more than are to be kept. Those that the status
+// as it is written does not tell of as ended stay until it does.
+func (d *decision) prune() {
+	kept := map[v1alpha1.RunOutcome]int32{}
+	limits := map[v1alpha1.RunOutcome]int32{v1alpha1.RunComplete: d.Spec.KeepComplete, v1alpha1.RunFailed: d.Spec.KeepFailed}
+	runs := slices.Clone(d.Runs)
+	slices.SortFunc(runs, func(a, b Run) int { return b.Created.Compare(a.Created) })
+	for _, run := range runs {
+		if run.Leaving || run.Outcome == "" || !Closed(d.Past, run) {
+			continue
+		}
+		if kept[run.Outcome]++; d.Spec.Removed || kept[run.Outcome] > limits[run.Outcome] {
+			d.out.Prune = append(d.out.Prune, run.Name)
+		}
+	}
+}
+
+// keepTime brings the next time of the schedule up to date. Times that pass while no
+// run may begin are not made up for.
+func (d *decision) keepTime(table *timetable) {
+	s := &d.out.Status
+	if table == nil || d.out.Invalid != "" || d.Spec.Stopped || d.Spec.Paused || d.Spec.Removed {
+		s.Schedule, s.NextScheduleTime = "", nil
+		return
+	}
+	follows := strings.TrimSpace(d.Spec.Schedule + " " + d.Spec.TimeZone)
+	if s.Schedule != follows || s.NextScheduleTime == nil {
+		after := d.Now
+		if !d.Unseen.IsZero() {
+			after = d.Unseen // what came due before the operator looked
+		}
+		s.Schedule = follows
+		d.setNext(table.next(after))
+	}
+	if last := s.LastScheduleTime; last != nil && !s.NextScheduleTime.After(last.Time) {
+		d.setNext(table.next(last.Time))
+	}
+	d.recheck(s.NextScheduleTime.Sub(d.Now))
+}
+
+func (d *decision) setNext(at time.Time) { d.out.Status.NextScheduleTime = new(metav1.NewTime(at)) }
+
+// dueAt is the last time of the schedule that has come and was not acted on; zero if
+// there is none.
+func (d *decision) dueAt(table *timetable) time.Time {
+	next := d.out.Status.NextScheduleTime
+	if table == nil || next == nil || next.After(d.Now) {
+		return time.Time{}
+	}
+	return table.last(next.Time, d.Now)
+}
+
+// requested is the run that the annotation asks for and that was not acted on.
+func (d *decision) requested() string {
+	if d.Spec.Token == "" {
+		return ""
+	}
+	if name := requestedName(d.Name, d.UID, d.Spec.Token); name != d.out.Status.RequestedRun {
+		return name
+	}
+	return ""
+}
+
+// begin starts a run if one is due.
+func (d *decision) begin(table *timetable) {
+	if d.Spec.Stopped || d.Spec.Paused || d.Spec.Removed {
+		return
+	}
+	due := d.requested()
+	if at := d.dueAt(table); due == "" && !at.IsZero() {
+		due = scheduledName(d.Name, at)
+	}
+	s := &d.out.Status
+	if due == "" && d.Spec.Schedule == "" && s.LastStartTime == nil && s.RequestedRun == "" {
+		due = firstName(d.Name, d.UID)
+	}
+	switch {
+	case due == "":
+	case d.Blocked != "":
+		d.out.Message = d.Blocked
+	default:
+		d.out.Start = due
+	}
+}
+
+// skip passes over what is due while a run is on its way.
+func (d *decision) skip(table *timetable) {
+	if d.Spec.Stopped || d.Spec.Paused || d.Spec.Removed {
+		return
+	}
+	open := d.out.Open.Name
+	if due := d.requested(); due != "" {
+		d.out.Status.RequestedRun = due
+		d.out.Skipped = append(d.out.Skipped, fmt.Sprintf(
+			"The run that %s asks for is skipped, because %s is still on its way; set another value once it has ended", v1alpha1.AnnotationRunAt, open))
+	}
+	at := d.dueAt(table)
+	if at.IsZero() {
+		return
+	}
+	d.setNext(table.next(d.Now))
+	d.recheck(d.out.Status.NextScheduleTime.Sub(d.Now))
+	d.out.Skipped = append(d.out.Skipped, fmt.Sprintf(
+		"The run of %s is skipped, because %s is still on its way", at.Format(time.RFC3339), open))
+}
+
+func sentence(text string) string {
+	if text == "" {
+		return ""
+	}
+	return strings.ToUpper(text[:1]) + strings.TrimSuffix(text[1:], ".") + "."
+}

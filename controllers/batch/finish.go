@@ -1,0 +1,71 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package batch
+
+import (
+	"fmt"
+	"time"
+)
+
+// margin is how much later than what it is to follow a measurement has to be: the
+// times of both are told by answers that were on their way for a moment, and Jobs are
+// created at whole seconds.
+const margin = time.Second
+
+// finish tells the workers of the open run to end once the run is over. What was told
+// once stays: it cannot be taken back.
+func (d *decision) finish() {
+	run := d.out.Open
+	if run.Leaving || run.Outcome != "" {
+		return
+	}
+	if d.Told == run.Name {
+		d.out.Finish = run.Name
+		d.out.Message = "The queues are empty, and the workers of the run end."
+		return
+	}
+	if d.Spec.Stopped || d.Spec.Paused || d.Spec.Removed {
+		return
+	}
+	why, soon := d.left(run)
+	switch {
+	case why == "":
+		d.out.Finish = run.Name
+		d.out.Message = "The queues are empty, and the workers of the run end."
+	default:
+		d.out.Message, d.out.Hurry = why, soon
+		if soon {
+			d.recheck(hurry)
+		}
+	}
+}
+
+// left says why the run is not over; empty if it is. The second result tells that
+// only fresh answers are missing.
+func (d *decision) left(run *Run) (why string, soon bool) {
+	w := &d.Work
+	waiting := w.Ready + w.Reserved
+	if d.Spec.WaitForDelayed {
+		waiting += w.Delayed
+	}
+	switch {
+	case w.Unmeasured:
+		return "The run ends when every worker has found its queues empty.", false
+	case !w.Known:
+		return "The run goes on, because it is not known what waits on its queues; see the condition BacklogKnown.", false
+	case w.MeasuredAt.Before(run.Created.Add(margin)):
+		return "The run has begun, and what waits is being measured.", true
+	case waiting > 0:
+		return "The run goes on until its queues are empty.", false
+	case w.Busy > 0:
+		return "The run goes on: nothing waits, and a worker still works on a job.", false
+	case w.Silent > 0:
+		return fmt.Sprintf("The run goes on: nothing waits, and %d pod(s) do not answer, which may be at work; see the condition AgentsReporting.", w.Silent), false
+	case w.MeasuredAt.Before(w.Quiet.Add(margin)):
+		return "Nothing waits and no worker works; it is being measured once more.", true
+	case w.Unheard > 0:
+		return "Nothing waits and no worker works; it is being measured once more.", true
+	}
+	return "", false
+}

@@ -1,0 +1,90 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package desired
+
+import (
+	"fmt"
+	"strconv"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"queueworker.dev/queueworker/api/protocol"
+	"queueworker.dev/queueworker/api/v1alpha1"
+)
+
+// failuresPerPod is how often the pods of a run may fail for reasons of their own, each,
+// before the run is given up: what a Job of one pod has by default. Workers that crash
+// are restarted in their pods and are none.
+const failuresPerPod = 6
+
+// IsBatch tells whether a pool works in runs.
+func IsBatch(spec *v1alpha1.QueueWorkerSpec) bool { return spec.Mode == v1alpha1.ModeBatch }
+
+// runJob is the Job of a run. Every pod has to succeed: one that fails, is evicted or
+// deleted is replaced, and its successor ends at once if the run is over by then.
+func runJob(in Input, template *corev1.PodTemplateSpec, worker string) *batchv1.Job {
+	template.Spec.RestartPolicy = corev1.RestartPolicyNever
+	template.Spec.InitContainers[0].Image = in.AgentImage
+	return &batchv1.Job{
+		TypeMeta: metav1.TypeMeta{APIVersion: batchv1.SchemeGroupVersion.String(), Kind: "Job"},
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace:   in.Worker.Namespace,
+			Name:        in.Run,
+			Labels:      childLabels(in.Worker),
+			Annotations: map[string]string{v1alpha1.AnnotationProcessesPerPod: strconv.Itoa(int(ProcessesPerPod(&in.Worker.Spec)))},
+			OwnerReferences: []metav1.OwnerReference{{
+				APIVersion: v1alpha1.SchemeGroupVersion.String(), Kind: "QueueWorker",
+				Name: in.Worker.Name, UID: in.Worker.UID, Controller: new(true),
+			}},
+		},
+		Spec: batchv1.JobSpec{
+			Parallelism:  &in.Replicas,
+			Completions:  &in.Replicas,
+			BackoffLimit: new(failuresPerPod * in.Replicas),
+			// Of two pods in one place both would be at work.
+			PodReplacementPolicy: new(batchv1.Failed),
+			PodFailurePolicy: &batchv1.PodFailurePolicy{Rules: []batchv1.PodFailurePolicyRule{
+				{
+					Action: batchv1.PodFailurePolicyActionIgnore,
+					OnExitCodes: &batchv1.PodFailurePolicyOnExitCodesRequirement{
+						ContainerName: &worker, Operator: batchv1.PodFailurePolicyOnExitCodesOpIn, Values: []int32{protocol.CodeInterrupted},
+					},
+				},
+				{
+					Action: batchv1.PodFailurePolicyActionIgnore,
+					OnPodConditions: []batchv1.PodFailurePolicyOnPodConditionsPattern{
+						{Type: corev1.DisruptionTarget, Status: corev1.ConditionTrue},
+					},
+				},
+			}},
+			Template: *template,
+		},
+	}
+}
+
+// endless is what keeps the pods of a run from ending.
+func endless(app *v1alpha1.QueueApp, container int) *Problem {
+	containers := app.Spec.Template.Spec.Containers
+	if len(containers) == 1 {
+		return nil
+	}
+	other := containers[0].Name
+	if container == 0 {
+		other = containers[1].Name
+	}
+	return &Problem{v1alpha1.ReasonAppInvalid, fmt.Sprintf(
+		"The QueueApp %q has the container %q beside the worker's, and a pod of a run ends only when all of its containers have; make it a sidecar: an init container with restartPolicy Always.",
+		app.Name, other)}
+}
+
+// RunProcesses is how many processes each pod of a run has.
+func RunProcesses(run *batchv1.Job) int32 {
+	n, err := strconv.ParseInt(run.Annotations[v1alpha1.AnnotationProcessesPerPod], 10, 32)
+	if err != nil {
+		return 1
+	}
+	return max(int32(n), 1)
+}

@@ -1,0 +1,338 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"queueworker.dev/queueworker/api/protocol"
+	"queueworker.dev/queueworker/api/v1alpha1"
+	"queueworker.dev/queueworker/controllers/batch"
+	"queueworker.dev/queueworker/controllers/collector"
+	"queueworker.dev/queueworker/controllers/desired"
+	"queueworker.dev/queueworker/controllers/scaling"
+	"queueworker.dev/queueworker/controllers/status"
+)
+
+const (
+	// defaultKeepComplete and defaultKeepFailed repeat defaults of the CRD.
+	defaultKeepComplete = 3
+	defaultKeepFailed   = 1
+
+	// exactDialect is that of workers that tell of the end of every attempt. Others may
+	// keep silent about one that threw, and seem to have its job until they begin another.
+	exactDialect = "json"
+)
+
+// worksInRuns tells whether a pool has to do with runs: it is of mode Batch, or was.
+func worksInRuns(o *observation) bool { return desired.IsBatch(&o.worker.Spec) || len(o.runs) > 0 }
+
+// openRun is the Job of the run that has not ended; nil if there is none.
+func (o *observation) openRun() *batchv1.Job {
+	for _, run := range o.runs {
+		if !batch.Closed(o.worker.Status.Batch, runOf(run)) {
+			return run
+		}
+	}
+	return nil
+}
+
+// openRuns are the UIDs of the Jobs of runs that have not ended.
+func (o *observation) openRuns() map[types.UID]bool {
+	open := map[types.UID]bool{}
+	for _, run := range o.runs {
+		if !batch.Closed(o.worker.Status.Batch, runOf(run)) {
+			open[run.UID] = true
+		}
+	}
+	return open
+}
+
+func runOf(job *batchv1.Job) batch.Run {
+	run := batch.Run{Name: job.Name, Created: job.CreationTimestamp.Time, Leaving: job.DeletionTimestamp != nil}
+	for _, condition := range job.Status.Conditions {
+		if condition.Status != corev1.ConditionTrue {
+			continue
+		}
+		switch condition.Type {
+		case batchv1.JobComplete:
+			run.Outcome, run.Ended = v1alpha1.RunComplete, condition.LastTransitionTime.Time
+		case batchv1.JobFailed:
+			run.Outcome, run.Ended = v1alpha1.RunFailed, condition.LastTransitionTime.Time
+		}
+	}
+	return run
+}
+
+// runProcesses is how many processes a run has.
+func runProcesses(job *batchv1.Job) int32 {
+	if job.Spec.Parallelism == nil {
+		return desired.RunProcesses(job)
+	}
+	return *job.Spec.Parallelism * desired.RunProcesses(job)
+}
+
+// runSize is the size of a pool that works in runs: that of the open run, which is
+// fixed, or what one that is due is to have.
+func (s *sizing) runSize(o *observation) {
+	s.processes = 0
+	s.claim.Minimum = 0
+	if run := o.openRun(); run != nil {
+		s.processes = runProcesses(run)
+		s.claim.Minimum, s.fixed = s.processes, true
+	} else if batch.Decide(batchInput(o, "")).Start != "" {
+		s.processes = desired.Processes(&o.worker.Spec)
+		s.claim.Minimum = min(1, s.processes)
+	}
+	s.most = s.processes
+}
+
+// decideRuns decides about the runs of a pool that has to do with them; nil for any other.
+func decideRuns(o *observation, s sizing, problem *desired.Problem) *batch.Output {
+	if !worksInRuns(o) && o.worker.Status.Batch == nil {
+		return nil
+	}
+	out := batch.Decide(batchInput(o, blocked(o, s, problem)))
+	return &out
+}
+
+// blocked says why no run can be started now.
+func blocked(o *observation, s sizing, problem *desired.Problem) string {
+	switch {
+	case problem != nil:
+		return problem.Message
+	case o.deployment != nil && desired.OwnedBy(o.deployment, o.worker):
+		return "The pods of the mode Continuous finish their jobs before a run begins."
+	case desired.Processes(&o.worker.Spec) == 0:
+		return "No run begins, because spec.processes is 0."
+	case s.processes < desired.ProcessesPerPod(&o.worker.Spec) && s.grant != nil && s.grant.Limited:
+		return "No run begins: " + s.grant.Message
+	}
+	return ""
+}
+
+func batchInput(o *observation, blocked string) batch.Input {
+	spec := &o.worker.Spec
+	in := batch.Input{
+		Now:     o.now,
+		Name:    o.worker.Name,
+		UID:     string(o.worker.UID),
+		Past:    o.worker.Status.Batch,
+		Blocked: blocked,
+		Told:    desired.PoolControl(ownConfigMap(o)).Finish,
+		Work:    work(o),
+		Spec: batch.Spec{
+			Removed:        !desired.IsBatch(spec),
+			Stopped:        spec.Stopped,
+			Paused:         desired.PausedBy(o.worker, o.now) != "",
+			Token:          o.worker.Annotations[v1alpha1.AnnotationRunAt],
+			WaitForDelayed: true,
+			KeepComplete:   defaultKeepComplete,
+			KeepFailed:     defaultKeepFailed,
+		},
+	}
+	if o.worker.Status.ObservedGeneration == 0 {
+		in.Unseen = o.worker.CreationTimestamp.Time
+	}
+	if b := spec.Batch; b != nil {
+		in.Spec.Schedule, in.Spec.TimeZone = b.Schedule, b.TimeZone
+		in.Spec.WaitForDelayed = b.WaitForDelayed == nil || *b.WaitForDelayed
+		if limit := b.SuccessfulRunsHistoryLimit; limit != nil {
+			in.Spec.KeepComplete = *limit
+		}
+		if limit := b.FailedRunsHistoryLimit; limit != nil {
+			in.Spec.KeepFailed = *limit
+		}
+	}
+	for _, job := range o.runs {
+		run := runOf(job)
+		run.Living = living(o, job)
+		in.Runs = append(in.Runs, run)
+	}
+	return in
+}
+
+// living is how many pods of a run have not ended.
+func living(o *observation, job *batchv1.Job) int {
+	n := 0
+	for _, pod := range o.pods {
+		if metav1.IsControlledBy(pod, job) && !ended(pod) {
+			n++
+		}
+	}
+	return n
+}
+
+// ended tells whether a pod will never run again.
+func ended(pod *corev1.Pod) bool {
+	return pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
+}
+
+// work is what is left of the open run and who works on it.
+func work(o *observation) batch.Work {
+	out := batch.Work{Quiet: o.past.quiet}
+	if o.app == nil {
+		return out
+	}
+	if !desired.NeedsProbe(o.app) {
+		out.Unmeasured = true
+		return out
+	}
+	backlog := scalingBacklog(o)
+	if backlog == nil {
+		return out
+	}
+	out.Known, out.MeasuredAt = true, backlog.MeasuredAt
+	out.Ready, out.Delayed, out.Reserved = backlog.Ready, backlog.Delayed, backlog.Reserved
+	for _, pod := range o.pods {
+		if ended(pod) || !isRunning(pod) {
+			continue
+		}
+		report := o.reports.Pods[pod.UID]
+		out.Busy += atWork(o, report)
+		switch {
+		case report.Status != nil && !report.PulledAt.Before(backlog.MeasuredAt):
+		case report.Unreachable:
+			out.Silent++
+		default:
+			out.Unheard++
+		}
+	}
+	return out
+}
+
+// atWork is how many processes of a pod work on a job. Where a worker may keep silent
+// about the end of an attempt, the job it seems to have is none if the backend would
+// hold it reserved, and does not, or if it would have been killed for its timeout.
+func atWork(o *observation, report collector.PodReport) int {
+	if report.Status == nil {
+		return 0
+	}
+	exact := report.Status.Runtime != nil && report.Status.Runtime.Dialect == exactDialect
+	n := 0
+	for i := range report.Status.Workers {
+		job := report.Status.Workers[i].Job
+		if job != nil && (exact || mayRun(o, protocol.Duration(job.AgeSeconds)+o.now.Sub(report.PulledAt))) {
+			n++
+		}
+	}
+	return n
+}
+
+// mayRun tells whether a job of this age may still be worked on although no job is
+// reserved.
+func mayRun(o *observation, age time.Duration) bool {
+	limit := desired.Timeout(&o.worker.Spec)
+	if limit > 0 {
+		limit = max(limit, jobTimeout(o)) + silenceMargin
+	}
+	if knowsReserved(o.app) && (limit == 0 || age < desired.RetryAfter(o.app)) {
+		return false
+	}
+	return limit == 0 || age < limit
+}
+
+// quiet notes since when the workers of a pool have told of nothing new.
+type quiet struct {
+	since time.Time
+	told  map[types.UID]activity
+}
+
+// activity is what changes when a worker does anything.
+type activity struct {
+	attempts, exits int64
+	jobs            string
+}
+
+// update takes in what is reported now.
+func (q *quiet) update(pods []*corev1.Pod, reports collector.Snapshot) time.Time {
+	told := make(map[types.UID]activity, len(pods))
+	for _, pod := range pods {
+		report := reports.Pods[pod.UID]
+		if report.Status == nil {
+			continue
+		}
+		now := activityOf(report.Status)
+		if last, known := q.told[pod.UID]; (!known || last != now) && report.PulledAt.After(q.since) {
+			q.since = report.PulledAt
+		}
+		told[pod.UID] = now
+	}
+	q.told = told
+	return q.since
+}
+
+func activityOf(status *protocol.Status) activity {
+	out := activity{attempts: status.Counters.Attempts()}
+	for _, n := range status.Counters.Exits {
+		out.exits += n
+	}
+	for i := range status.Workers {
+		if worker := &status.Workers[i]; worker.Job != nil {
+			out.jobs += fmt.Sprintf("%d %s %s\n", worker.Slot, worker.Job.ID, worker.Job.Class)
+		}
+	}
+	return out
+}
+
+// claimOfRuns is what a pool of mode Batch asks of a cap as far as its object tells.
+func claimOfRuns(worker *v1alpha1.QueueWorker, claim scaling.Claim) scaling.Claim {
+	claim.Wanted, claim.Minimum = 0, 0
+	if status := worker.Status.Batch; status != nil && status.ActiveRun != "" {
+		claim.Wanted, claim.Minimum = worker.Status.Desired, worker.Status.Desired
+	}
+	return claim
+}
+
+// finishedRun is the run that the control document says is to finish: that of now, else
+// the last one, since nothing is gained by taking it back.
+func finishedRun(o *observation, runs *batch.Output) string {
+	switch {
+	case runs == nil || !desired.IsBatch(&o.worker.Spec):
+		return ""
+	case runs.Finish != "":
+		return runs.Finish
+	}
+	return desired.PoolControl(ownConfigMap(o)).Finish
+}
+
+// addRuns adds to a status's input what concerns runs.
+func addRuns(in *status.Input, o *observation, d decision) {
+	in.Runs = d.runs
+	if run := o.openRun(); run != nil {
+		in.PerPod = desired.RunProcesses(run)
+	}
+	for i := range in.Pods {
+		pod := &in.Pods[i]
+		owner := metav1.GetControllerOf(pod)
+		if owner == nil || owner.Kind != "Job" || !ended(pod.Pod) {
+			continue
+		}
+		if container := status.WorkerStatus(pod.Pod); container != nil {
+			pod.Final = finalOf(container)
+		}
+		pod.Closing = slices.Contains(d.runs.Closed, owner.Name)
+	}
+}
+
+func recheckRuns(d decision) time.Duration {
+	if d.runs == nil {
+		return 0
+	}
+	return d.runs.Recheck
+}
+
+// heardOfRun notes that a run needs no looking for any more: the cache has it, or it is gone.
+func (m *poolMemory) heardOfRun(name string) {
+	if m.startedRun == name {
+		m.startedRun = ""
+	}
+}

@@ -1,0 +1,135 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	batchv1 "k8s.io/api/batch/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"queueworker.dev/queueworker/controllers/desired"
+)
+
+// observeRuns reads the pool's own Jobs. One that should be there and is not in the
+// cache is read past it: to take it for deleted would start a second one.
+func (r *QueueWorkerReconciler) observeRuns(ctx context.Context, o *observation) error {
+	jobs := &batchv1.JobList{}
+	if err := r.Client.List(ctx, jobs, client.InNamespace(o.worker.Namespace), client.MatchingLabels(desired.Selector(o.worker.Name))); err != nil {
+		return fmt.Errorf("list Jobs: %w", err)
+	}
+	for i := range jobs.Items {
+		if desired.OwnedBy(&jobs.Items[i], o.worker) {
+			o.runs = append(o.runs, &jobs.Items[i])
+		}
+	}
+	memory := r.memory.of(client.ObjectKeyFromObject(o.worker))
+	expected := []string{memory.startedRun}
+	if status := o.worker.Status.Batch; status != nil && status.ActiveRun != memory.startedRun {
+		expected = append(expected, status.ActiveRun)
+	}
+	for _, name := range expected {
+		if slices.ContainsFunc(o.runs, func(job *batchv1.Job) bool { return job.Name == name }) {
+			memory.heardOfRun(name)
+			continue
+		}
+		if name == "" {
+			continue
+		}
+		job := &batchv1.Job{}
+		err := r.Live.Get(ctx, types.NamespacedName{Namespace: o.worker.Namespace, Name: name}, job)
+		switch {
+		case apierrors.IsNotFound(err):
+			memory.heardOfRun(name)
+		case err != nil:
+			return fmt.Errorf("look for Job %s: %w", name, err)
+		case desired.OwnedBy(job, o.worker):
+			o.runs = append(o.runs, job)
+		}
+	}
+	slices.SortFunc(o.runs, func(a, b *batchv1.Job) int { return strings.Compare(a.Name, b.Name) })
+	return nil
+}
+
+// startRun creates the Job of a run.
+func (r *QueueWorkerReconciler) startRun(ctx context.Context, o *observation, d decision) (application, error) {
+	job := d.objects.Run
+	if job == nil {
+		return application{}, nil
+	}
+	err := r.Client.Create(ctx, job)
+	switch {
+	case apierrors.IsAlreadyExists(err):
+		return r.takenRun(ctx, o, job.Name)
+	case refused(err):
+		return application{rejected: fmt.Sprintf("The API server refused the Job %s: %s", job.Name, refusal(err))}, nil
+	case err != nil:
+		return application{}, fmt.Errorf("create Job %s: %w", job.Name, err)
+	}
+	r.memory.of(client.ObjectKeyFromObject(o.worker)).startedRun = job.Name
+	ctrl.LoggerFrom(ctx).Info("Started run", "Job", job.Name)
+	return application{}, nil
+}
+
+// takenRun finds out whose the Job is that has the name of a run.
+func (r *QueueWorkerReconciler) takenRun(ctx context.Context, o *observation, name string) (application, error) {
+	c := child{kind: batchv1.SchemeGroupVersion.WithKind("Job"), name: name}
+	if err := r.readPastCache(ctx, o, &c); err != nil || c.live == nil {
+		return application{}, err
+	}
+	if !desired.OwnedBy(c.live, o.worker) {
+		return application{conflict: foreign(c, o.worker)}, nil
+	}
+	r.memory.of(client.ObjectKeyFromObject(o.worker)).startedRun = name
+	return application{}, nil
+}
+
+// endRuns deletes what the pool shall not have: runs that are to end, those of long
+// ago, and what a pool of the other mode has. A run that is to end goes after its pods,
+// each of which finishes its jobs within its grace period.
+func (r *QueueWorkerReconciler) endRuns(ctx context.Context, o *observation, d decision) error {
+	if d.runs == nil {
+		return nil
+	}
+	var failures []error
+	for _, job := range o.runs {
+		switch {
+		case slices.Contains(d.runs.End, job.Name):
+			failures = append(failures, r.remove(ctx, job, metav1.DeletePropagationForeground))
+		case slices.Contains(d.runs.Prune, job.Name):
+			failures = append(failures, r.remove(ctx, job, metav1.DeletePropagationBackground))
+		}
+	}
+	if desired.IsBatch(&o.worker.Spec) {
+		if live := o.deployment; live != nil && live.DeletionTimestamp == nil && desired.OwnedBy(live, o.worker) {
+			failures = append(failures, r.remove(ctx, live, metav1.DeletePropagationForeground))
+		}
+		if o.budget != nil && o.budget.DeletionTimestamp == nil && desired.OwnedBy(o.budget, o.worker) {
+			failures = append(failures, r.remove(ctx, o.budget, metav1.DeletePropagationBackground))
+		}
+	}
+	if name := client.ObjectKeyFromObject(o.worker); d.runs.Hurry && o.app != nil {
+		r.Backlogs.Ask(client.ObjectKeyFromObject(o.app))
+		r.Collector.Nudge(name)
+	}
+	return errors.Join(failures...)
+}
+
+func (r *QueueWorkerReconciler) remove(ctx context.Context, object client.Object, how metav1.DeletionPropagation) error {
+	uid := object.GetUID()
+	err := r.Client.Delete(ctx, object, client.Preconditions{UID: &uid}, client.PropagationPolicy(how))
+	if client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("delete %T %s: %w", object, object.GetName(), err)
+	}
+	ctrl.LoggerFrom(ctx).Info("Deleted object", "object", object.GetName(), "propagation", how)
+	return nil
+}

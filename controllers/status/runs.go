@@ -1,0 +1,224 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package status
+
+import (
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"queueworker.dev/queueworker/api/v1alpha1"
+	"queueworker.dev/queueworker/controllers/desired"
+)
+
+// inRuns tells whether the pool is what its runs are: it is of mode Batch, or a run of
+// that mode is yet to end.
+func inRuns(in Input) bool {
+	return in.Runs != nil && (desired.IsBatch(&in.Worker.Spec) || in.Runs.Open != nil)
+}
+
+// batchStatus is what status.batch says; nil for a pool that has nothing to do with runs.
+func batchStatus(in Input) *v1alpha1.BatchStatus {
+	if in.Runs == nil || !desired.IsBatch(&in.Worker.Spec) && in.Runs.Left == 0 {
+		return nil
+	}
+	return in.Runs.Status.DeepCopy()
+}
+
+// countRun adds what was done since the last write to the run that did it.
+func countRun(before, after *v1alpha1.QueueWorkerStatus) {
+	if after.Batch == nil || len(after.Batch.Runs) == 0 {
+		return
+	}
+	run := &after.Batch.Runs[0]
+	if before.Batch != nil {
+		for i := range after.Batch.Runs {
+			if after.Batch.Runs[i].Name == before.Batch.ActiveRun {
+				run = &after.Batch.Runs[i]
+			}
+		}
+	}
+	run.Processed += after.Totals.Processed - before.Totals.Processed
+	run.Failed += after.Totals.Failed - before.Totals.Failed
+}
+
+// lastRun is the newest run; nil if there was none.
+func lastRun(status *v1alpha1.BatchStatus) *v1alpha1.Run {
+	if status == nil || len(status.Runs) == 0 {
+		return nil
+	}
+	return &status.Runs[0]
+}
+
+// restingAfter tells whether the pool has no run now and its last one ended so.
+func restingAfter(status *v1alpha1.BatchStatus, outcome v1alpha1.RunOutcome) bool {
+	last := lastRun(status)
+	return last != nil && status.ActiveRun == "" && last.Outcome == outcome
+}
+
+// progressOfRuns says how far a pool is that works in runs.
+func progressOfRuns(in Input, c counts) verdict {
+	moving := func(format string, args ...any) verdict {
+		return verdict{reason: v1alpha1.ReasonProgressing, message: fmt.Sprintf(format, args...)}
+	}
+	open := in.Runs.Open
+	switch {
+	case in.Deployment != nil && desired.IsBatch(&in.Worker.Spec) && desired.OwnedBy(in.Deployment, in.Worker):
+		return moving("The pods of the mode Continuous finish their jobs and go.")
+	case open == nil:
+		return betweenRuns(in)
+	case open.Leaving, len(in.Runs.End) > 0:
+		return moving("The run %s is ended: %d pod(s) finish their jobs before they go.", open.Name, c.leaving)
+	}
+	if v, under := changingPause(in, c); under {
+		return v
+	}
+	switch {
+	case in.pausedBy() != "":
+		return pausedVerdict(in, fmt.Sprintf("The run %s is paused: its pods stay and take no jobs, ", open.Name))
+	case in.Runs.Finish != "" || open.Outcome != "":
+		return verdict{ready: true, reason: v1alpha1.ReasonFinishing, message: fmt.Sprintf(
+			"The run %s is over: its queues are empty, and its workers end.", open.Name)}
+	case c.processes == 0 && len(in.Pods) == 0:
+		return moving("The run %s has begun and its pods are being created.", open.Name)
+	case c.ready < c.processes:
+		return moving("The run %s: %d of %d processes are ready.", open.Name, c.ready, c.processes)
+	}
+	return verdict{ready: true, reason: v1alpha1.ReasonRunning, message: fmt.Sprintf("The run %s: %d process(es) work. %s", open.Name, c.processes, in.Runs.Message)}
+}
+
+// pausedVerdict is that on a paused pool, whose message the cause ends.
+func pausedVerdict(in Input, message string) verdict {
+	v := verdict{reason: in.pausedBy(), message: message + pauseCause(in)}
+	v.stalled = v.reason == v1alpha1.ReasonPausedByFailing // nobody has asked for this pause
+	v.ready = !v.stalled
+	return v
+}
+
+// betweenRuns is the verdict on a pool that has no run now.
+func betweenRuns(in Input) verdict {
+	status, last := &in.Runs.Status, lastRun(&in.Runs.Status)
+	v := verdict{ready: true, reason: v1alpha1.ReasonAwaitingRun, message: "No run has begun yet."}
+	switch {
+	case in.Runs.Start != "":
+		return verdict{reason: v1alpha1.ReasonProgressing, message: fmt.Sprintf("The run %s is being created.", in.Runs.Start)}
+	case in.Worker.Spec.Stopped:
+		return verdict{ready: true, reason: v1alpha1.ReasonStopped, message: "Stopped, because spec.stopped is true: no run begins."}
+	case in.pausedBy() != "":
+		return pausedVerdict(in, "No run begins, ")
+	case in.Runs.Message != "":
+		v.message = in.Runs.Message
+	case restingAfter(status, v1alpha1.RunComplete):
+		v.reason, v.message = v1alpha1.ReasonRunComplete, ended(last)
+	case restingAfter(status, v1alpha1.RunStopped):
+		v.reason, v.message = v1alpha1.ReasonRunStopped, ended(last)
+	case restingAfter(status, v1alpha1.RunFailed):
+		v = verdict{stalled: true, reason: v1alpha1.ReasonRunFailed, message: failedMessage(last)}
+	}
+	if next := status.NextScheduleTime; next != nil {
+		v.message += fmt.Sprintf(" The next run begins at %s.", next.UTC().Format(time.RFC3339))
+	}
+	return v
+}
+
+// ended says of a run that it has ended and what it has done.
+func ended(run *v1alpha1.Run) string {
+	how := "ended with its queues empty"
+	switch run.Outcome {
+	case v1alpha1.RunStopped:
+		how = "was ended before its queues were empty"
+	case v1alpha1.RunFailed:
+		how = "failed"
+	case v1alpha1.RunComplete:
+	}
+	return fmt.Sprintf("The run %s %s after %s: %d job(s) processed, %d failed.",
+		run.Name, how, run.Ended.Sub(run.Started.Time), run.Processed, run.Failed)
+}
+
+func failedMessage(run *v1alpha1.Run) string {
+	return ended(run) + fmt.Sprintf(" Its pods failed too often; see kubectl describe job %s, mend what it tells, and start a run with another value of the annotation %s.",
+		run.Name, v1alpha1.AnnotationRunAt)
+}
+
+// stateOfRuns sums up a pool that works in runs: Active while there is one, whatever its
+// workers do at a moment, and Idle between two.
+func stateOfRuns(in Input, c counts, v verdict) v1alpha1.State {
+	spec, open := &in.Worker.Spec, in.Runs.Open
+	switch {
+	case open != nil && (open.Leaving || len(in.Runs.End) > 0), c.leaving > 0 && open == nil:
+		return v1alpha1.StateDraining
+	case open == nil && spec.Stopped:
+		return v1alpha1.StateStopped
+	case v.reason == v1alpha1.ReasonPausedByFailing:
+		return v1alpha1.StatePaused
+	case v.stalled, c.failing > 0 && c.failing == c.processes:
+		return v1alpha1.StateFailing
+	case in.pausedBy() != "" && pausingDone(c):
+		return v1alpha1.StatePaused
+	case in.pausedBy() != "":
+		return v1alpha1.StateDraining
+	case open == nil && in.Runs.Start == "":
+		return v1alpha1.StateIdle
+	case c.ready > 0 || in.Runs.Finish != "":
+		return v1alpha1.StateActive
+	}
+	return v1alpha1.StateStarting
+}
+
+// runChanges are the events of the runs of a status that was written over another.
+func runChanges(in Input, after *v1alpha1.QueueWorkerStatus) []Event {
+	if in.Runs == nil || after.Batch == nil {
+		return nil
+	}
+	before := in.Worker.Status.Batch
+	if before == nil {
+		before = &v1alpha1.BatchStatus{}
+	}
+	var out []Event
+	for i := range after.Batch.Runs {
+		run := &after.Batch.Runs[i]
+		was := runNamed(before, run.Name)
+		if was == nil && run.Ended == nil {
+			out = append(out, normal(v1alpha1.EventRunStarted, "Run", "Started the run %s with %d process(es)", run.Name, after.Desired))
+		}
+		if run.Ended != nil && (was == nil || was.Ended == nil) {
+			event := normal(v1alpha1.EventRunEnded, "Run", "%s", ended(run))
+			if run.Outcome == v1alpha1.RunFailed {
+				event.Type = corev1.EventTypeWarning
+			}
+			out = append(out, event)
+		}
+	}
+	for _, note := range in.Runs.Skipped {
+		out = append(out, Event{Type: corev1.EventTypeWarning, Reason: v1alpha1.EventRunSkipped, Action: "Run", Note: note})
+	}
+	return out
+}
+
+func runNamed(status *v1alpha1.BatchStatus, name string) *v1alpha1.Run {
+	for i := range status.Runs {
+		if status.Runs[i].Name == name {
+			return &status.Runs[i]
+		}
+	}
+	return nil
+}
+
+// Finishing is the event of a run whose workers are told to end.
+func Finishing(run string) Event {
+	return normal(v1alpha1.EventRunFinishing, "Run", "The queues of the run %s are empty; its workers end", run)
+}
+
+// withoutCounts are the runs without what changes with every job.
+func withoutCounts(status *v1alpha1.BatchStatus) *v1alpha1.BatchStatus {
+	out := status.DeepCopy()
+	if out == nil {
+		return nil
+	}
+	for i := range out.Runs {
+		out.Runs[i].Processed, out.Runs[i].Failed = 0, 0
+	}
+	return out
+}

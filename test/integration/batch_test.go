@@ -1,0 +1,310 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package integration
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"queueworker.dev/queueworker/api/protocol"
+	"queueworker.dev/queueworker/api/v1alpha1"
+	"queueworker.dev/queueworker/test/builders"
+	"queueworker.dev/queueworker/test/fakes"
+)
+
+// jobsOf are the Jobs of a QueueWorker.
+func jobsOf(ctx context.Context, namespace, worker string) ([]batchv1.Job, error) {
+	jobs := &batchv1.JobList{}
+	err := api.List(ctx, jobs, client.InNamespace(namespace), client.MatchingLabels{v1alpha1.LabelName: worker})
+	return jobs.Items, err
+}
+
+// hasJobs waits until a QueueWorker has as many Jobs.
+func hasJobs(t *testing.T, namespace, worker string, n int) []batchv1.Job {
+	t.Helper()
+	var jobs []batchv1.Job
+	eventually(t, fmt.Sprintf("%s has %d Jobs", worker, n), func(ctx context.Context) (err error) {
+		if jobs, err = jobsOf(ctx, namespace, worker); err == nil && len(jobs) != n {
+			err = fmt.Errorf("it has %d", len(jobs))
+		}
+		return err
+	})
+	return jobs
+}
+
+// runsAgents are the agents of the open run, waited for until there are n.
+func runAgents(t *testing.T, namespace, worker string, n int) []*fakes.Agent {
+	t.Helper()
+	var agents []*fakes.Agent
+	eventually(t, fmt.Sprintf("%d agents of the run of %s", n, worker), func(ctx context.Context) error {
+		live := &v1alpha1.QueueWorker{}
+		if err := api.Get(ctx, client.ObjectKey{Namespace: namespace, Name: worker}, live); err != nil {
+			return err
+		}
+		if live.Status.Batch == nil || live.Status.Batch.ActiveRun == "" {
+			return errors.New("there is no run")
+		}
+		if agents = kubelet.Agents(namespace, live.Status.Batch.ActiveRun+"-"); len(agents) != n {
+			return fmt.Errorf("there are %d", len(agents))
+		}
+		return nil
+	})
+	return agents
+}
+
+// isComplete is content after a run that ended with its queues empty.
+var isComplete = all(
+	hasCondition(v1alpha1.ConditionComplete, metav1.ConditionTrue, v1alpha1.ReasonRunComplete),
+	hasCondition(v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonRunComplete),
+	lacksCondition(v1alpha1.ConditionReconciling), lacksCondition(v1alpha1.ConditionStalled),
+	func(w *v1alpha1.QueueWorker) error {
+		return errors.Join(same(v1alpha1.StateIdle, w.Status.State), same(0, w.Status.Processes), same("", w.Status.Batch.ActiveRun))
+	},
+)
+
+func batchWorker(namespace, name string, change func(*v1alpha1.QueueWorkerSpec)) *v1alpha1.QueueWorker {
+	return builders.QueueWorker(namespace, name).Spec(func(spec *v1alpha1.QueueWorkerSpec) {
+		spec.Mode = v1alpha1.ModeBatch
+		if change != nil {
+			change(spec)
+		}
+	}).Obj()
+}
+
+func TestARunEndsWhenItsQueuesAreEmptyAndNoWorkerIsBusy(t *testing.T) {
+	namespace := newNamespace(t)
+	startOperator(t, operatorOptions{namespaces: []string{namespace}})
+	create(t, builders.QueueApp(namespace, "shop").Driver(v1alpha1.DriverRedis).Obj())
+	backend := kubelet.Backend(namespace, "shop")
+	backend.Set(protocol.QueueDepth{Queue: "default", Ready: 5})
+	create(t, batchWorker(namespace, "nightly", func(spec *v1alpha1.QueueWorkerSpec) {
+		spec.Processes, spec.ProcessesPerPod = new(int32(3)), 2
+	}))
+	running := waitFor(t, namespace, "nightly", "works", all(
+		hasCondition(v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonRunning), lacksCondition(v1alpha1.ConditionComplete),
+		func(w *v1alpha1.QueueWorker) error {
+			return errors.Join(same(v1alpha1.StateActive, w.Status.State), same(4, w.Status.Ready), same(4, w.Status.Desired))
+		}))
+	run := running.Status.Batch.ActiveRun
+	agents := runAgents(t, namespace, "nightly", 2)
+	for _, agent := range agents {
+		if config := agent.Config(); config.Run != run || config.StopWhenEmpty {
+			t.Errorf("the agent's run is %q, want %q; stops when empty: %t", config.Run, run, config.StopWhenEmpty)
+		}
+	}
+	agents[0].Start(0, "App\\Jobs\\Send")
+	for _, depth := range []protocol.QueueDepth{{Reserved: 1}, {Delayed: 1}, {Ready: 1}} {
+		depth.Queue = "default"
+		asked := backend.Asked()
+		backend.Set(depth)
+		eventually(t, "the backlog is measured twice", func(context.Context) error {
+			if backend.Asked() < asked+2 {
+				return errors.New("not yet")
+			}
+			return nil
+		})
+		if phase := agents[0].Status().Phase; phase != protocol.PhaseRunning {
+			t.Fatalf("with %+v the pod is %s", depth, phase)
+		}
+	}
+	agents[0].Finish(0, fakes.Processed)
+	agents[1].Work(1, 6, fakes.Processed)
+	agents[1].Work(1, 1, fakes.Failed)
+	backend.Set(protocol.QueueDepth{Queue: "default"})
+
+	worker := waitFor(t, namespace, "nightly", "is complete", isComplete)
+	if totals := worker.Status.Totals; totals != (v1alpha1.Totals{Processed: 7, Failed: 1}) {
+		t.Errorf("totals %+v", totals)
+	}
+	if got := worker.Status.Batch.Runs; len(got) != 1 || got[0].Name != run || got[0].Outcome != v1alpha1.RunComplete || got[0].Processed != 7 || got[0].Failed != 1 {
+		t.Errorf("runs %+v", got)
+	}
+	for _, pod := range podsOf(t, namespace, "nightly") {
+		if pod.Status.Phase != corev1.PodSucceeded {
+			t.Errorf("pod %s is %s", pod.Name, pod.Status.Phase)
+		}
+	}
+	requireSettled(t, namespace, "nightly")
+
+	t.Run("again on request, once", func(t *testing.T) {
+		changeWorker(t, namespace, "nightly", func(w *v1alpha1.QueueWorker) {
+			metav1.SetMetaDataAnnotation(&w.ObjectMeta, v1alpha1.AnnotationRunAt, "once more")
+			w.Spec.Processes = new(int32(2))
+		})
+		hasJobs(t, namespace, "nightly", 2)
+		worker := waitFor(t, namespace, "nightly", "is complete again", all(isComplete, func(w *v1alpha1.QueueWorker) error {
+			return same(2, len(w.Status.Batch.Runs))
+		}))
+		if worker.Status.Batch.Runs[0].Processed != 0 || worker.Status.Totals.Processed != 7 {
+			t.Errorf("status %+v", worker.Status.Batch)
+		}
+		requireSettled(t, namespace, "nightly")
+		hasJobs(t, namespace, "nightly", 2)
+	})
+	t.Run("history", func(t *testing.T) {
+		changeWorker(t, namespace, "nightly", func(w *v1alpha1.QueueWorker) {
+			w.Spec.Batch = &v1alpha1.Batch{SuccessfulRunsHistoryLimit: new(int32(0))}
+		})
+		hasJobs(t, namespace, "nightly", 0)
+		eventually(t, "the pods go too", func(context.Context) error {
+			return same(0, len(podsOf(t, namespace, "nightly")))
+		})
+		requireSettled(t, namespace, "nightly")
+		if worker := getWorker(t, namespace, "nightly"); worker.Status.Totals.Processed != 7 || worker.Status.Totals.UnaccountedWorkers != 0 {
+			t.Errorf("totals %+v", worker.Status.Totals)
+		}
+	})
+}
+
+// requireSettled has the operator look at a QueueWorker again and fails the test if its
+// totals change: what was counted is not counted twice.
+func requireSettled(t *testing.T, namespace, name string) {
+	t.Helper()
+	before := getWorker(t, namespace, name).Status.Totals
+	changeWorker(t, namespace, name, func(w *v1alpha1.QueueWorker) { w.Spec.Verbose = !w.Spec.Verbose })
+	after := waitFor(t, namespace, name, "is looked at again", isComplete)
+	if before != after.Status.Totals {
+		t.Errorf("totals were %+v and are %+v", before, after.Status.Totals)
+	}
+}
+
+func TestAPodOfARunThatIsTakenAwayIsReplaced(t *testing.T) {
+	namespace := newNamespace(t)
+	startOperator(t, operatorOptions{namespaces: []string{namespace}})
+	create(t, builders.QueueApp(namespace, "shop").Driver(v1alpha1.DriverRedis).Obj())
+	backend := kubelet.Backend(namespace, "shop")
+	backend.Set(protocol.QueueDepth{Queue: "default", Ready: 1})
+	create(t, batchWorker(namespace, "nightly", nil))
+	first := runAgents(t, namespace, "nightly", 1)[0]
+	first.Work(0, 3, fakes.Processed)
+	if err := api.Delete(t.Context(), &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: first.Pod}}); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "a successor", func(context.Context) error {
+		agents := kubelet.Agents(namespace, "nightly-run-")
+		if len(agents) != 1 || agents[0].Pod == first.Pod {
+			return fmt.Errorf("there are %d agents", len(agents))
+		}
+		return nil
+	})
+	kubelet.Agents(namespace, "nightly-run-")[0].Work(0, 2, fakes.Processed)
+	backend.Set(protocol.QueueDepth{Queue: "default"})
+	worker := waitFor(t, namespace, "nightly", "is complete", isComplete)
+	if totals := worker.Status.Totals; totals != (v1alpha1.Totals{Processed: 5}) {
+		t.Errorf("totals %+v, want 5 processed jobs", totals)
+	}
+}
+
+func TestStoppedAndPausedRuns(t *testing.T) {
+	namespace := newNamespace(t)
+	startOperator(t, operatorOptions{namespaces: []string{namespace}})
+	create(t, builders.QueueApp(namespace, "shop").Driver(v1alpha1.DriverRedis).Obj())
+	kubelet.Backend(namespace, "shop").Set(protocol.QueueDepth{Queue: "default", Ready: 1})
+	create(t, batchWorker(namespace, "nightly", nil))
+	agent := runAgents(t, namespace, "nightly", 1)[0]
+
+	changeWorker(t, namespace, "nightly", func(w *v1alpha1.QueueWorker) { w.Spec.Paused = true })
+	waitFor(t, namespace, "nightly", "is paused", all(
+		hasCondition(v1alpha1.ConditionPaused, metav1.ConditionTrue, v1alpha1.ReasonPaused),
+		func(w *v1alpha1.QueueWorker) error { return same(v1alpha1.StatePaused, w.Status.State) }))
+	kubelet.Backend(namespace, "shop").Set(protocol.QueueDepth{Queue: "default"})
+	changeWorker(t, namespace, "nightly", func(w *v1alpha1.QueueWorker) { w.Spec.Paused = false })
+	kubelet.Backend(namespace, "shop").Set(protocol.QueueDepth{Queue: "default", Ready: 1})
+	waitFor(t, namespace, "nightly", "works again", hasCondition(v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonRunning))
+
+	if !agent.Start(0, "Report") {
+		t.Fatal("the worker is not idle")
+	}
+	changeWorker(t, namespace, "nightly", func(w *v1alpha1.QueueWorker) { w.Spec.Stopped = true })
+	waitFor(t, namespace, "nightly", "is draining", func(w *v1alpha1.QueueWorker) error {
+		return errors.Join(same(v1alpha1.StateDraining, w.Status.State), same(true, w.Status.Batch.ActiveRun != ""))
+	})
+	agent.Finish(0, fakes.Processed)
+	worker := waitFor(t, namespace, "nightly", "is stopped", all(
+		hasCondition(v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonStopped),
+		func(w *v1alpha1.QueueWorker) error {
+			return errors.Join(same(v1alpha1.StateStopped, w.Status.State), same(1, w.Status.Totals.Processed))
+		}))
+	if run := worker.Status.Batch.Runs[0]; run.Outcome != v1alpha1.RunStopped || run.Processed != 1 {
+		t.Errorf("run %+v", run)
+	}
+	hasJobs(t, namespace, "nightly", 0)
+	changeWorker(t, namespace, "nightly", func(w *v1alpha1.QueueWorker) { w.Spec.Stopped = false })
+	waitFor(t, namespace, "nightly", "waits for a request", hasCondition(v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonRunStopped))
+	hasJobs(t, namespace, "nightly", 0)
+}
+
+func TestAnotherModeRemovesWhatTheLastOneMade(t *testing.T) {
+	namespace := newNamespace(t)
+	startOperator(t, operatorOptions{namespaces: []string{namespace}})
+	create(t, builders.QueueApp(namespace, "shop").Driver(v1alpha1.DriverRedis).Obj())
+	kubelet.Backend(namespace, "shop").Set(protocol.QueueDepth{Queue: "default", Ready: 1})
+	create(t, builders.QueueWorker(namespace, "emails").Processes(2).Obj())
+	waitReady(t, namespace, "emails")
+	agent := agentsOf(t, namespace, "emails", 2)[0]
+	agent.Work(0, 2, fakes.Processed)
+	agent.Start(0, "Send")
+	changeWorker(t, namespace, "emails", func(w *v1alpha1.QueueWorker) { w.Spec.Mode = v1alpha1.ModeBatch })
+	waitFor(t, namespace, "emails", "waits for the job", hasCondition(v1alpha1.ConditionReconciling, metav1.ConditionTrue, v1alpha1.ReasonProgressing))
+	hasJobs(t, namespace, "emails", 0)
+	agent.Finish(0, fakes.Processed)
+	hasJobs(t, namespace, "emails", 1)
+	run := runAgents(t, namespace, "emails", 2)[0]
+	run.Work(0, 1, fakes.Processed)
+	run.Start(0, "Send")
+	changeWorker(t, namespace, "emails", func(w *v1alpha1.QueueWorker) { w.Spec.Mode = v1alpha1.ModeContinuous })
+	waitFor(t, namespace, "emails", "waits for the job of the run", func(w *v1alpha1.QueueWorker) error {
+		return same(v1alpha1.StateDraining, w.Status.State)
+	})
+	run.Finish(0, fakes.Processed)
+	worker := waitFor(t, namespace, "emails", "works on", all(isReady, func(w *v1alpha1.QueueWorker) error {
+		return errors.Join(same(5, w.Status.Totals.Processed), same(true, w.Status.Batch == nil), same(2, w.Status.Ready))
+	}))
+	if worker.Status.Totals.UnaccountedWorkers != 0 {
+		t.Errorf("totals %+v", worker.Status.Totals)
+	}
+	hasJobs(t, namespace, "emails", 0)
+	deploymentOf(t, namespace, "emails")
+}
+
+func TestAScheduleStartsRuns(t *testing.T) {
+	namespace := newNamespace(t)
+	clock := &offsetClock{}
+	startOperator(t, operatorOptions{namespaces: []string{namespace}, clock: clock})
+	create(t, builders.QueueApp(namespace, "shop").Driver(v1alpha1.DriverRedis).Obj())
+	backend := kubelet.Backend(namespace, "shop")
+	backend.Set(protocol.QueueDepth{Queue: "default"})
+	create(t, batchWorker(namespace, "hourly", func(spec *v1alpha1.QueueWorkerSpec) {
+		spec.Batch = &v1alpha1.Batch{Schedule: "30 2 * * *", TimeZone: "Europe/Berlin"}
+	}))
+	worker := waitFor(t, namespace, "hourly", "waits", hasCondition(v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonAwaitingRun))
+	next := worker.Status.Batch.NextScheduleTime
+	if next == nil || !strings.HasSuffix(next.UTC().Format(time.TimeOnly), ":30:00") {
+		t.Fatalf("the next run is at %s", next)
+	}
+	hasJobs(t, namespace, "hourly", 0)
+	for n := range 2 {
+		if n == 0 {
+			clock.forward(time.Until(next.Time) + time.Minute)
+		} else {
+			clock.forward(24 * time.Hour)
+		}
+		poke(t, namespace, "hourly")
+		worker = waitFor(t, namespace, "hourly", fmt.Sprintf("has had %d runs", n+1), all(isComplete, func(w *v1alpha1.QueueWorker) error {
+			return same(n+1, len(w.Status.Batch.Runs))
+		}))
+		if last := worker.Status.Batch.LastScheduleTime; last == nil || !last.Equal(new(metav1.NewTime(next.Add(time.Duration(n)*24*time.Hour)))) {
+			t.Errorf("the last time of the schedule is %s", last)
+		}
+	}
+}
