@@ -18,6 +18,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"queueworker.dev/queueworker/api/v1alpha1"
+	"queueworker.dev/queueworker/plugin/importing/horizon"
 	"queueworker.dev/queueworker/plugin/importing/manifest"
 	"queueworker.dev/queueworker/plugin/importing/supervisor"
 )
@@ -32,7 +33,7 @@ func NewImportCommand(deps *Deps) *cobra.Command {
 		Args:    cobra.NoArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newImportSupervisorCommand(deps))
+	cmd.AddCommand(newImportSupervisorCommand(deps), newImportHorizonCommand(deps))
 	return cmd
 }
 
@@ -45,13 +46,45 @@ func newImportSupervisorCommand(deps *Deps) *cobra.Command {
 		Args:    cobra.MinimumNArgs(1),
 		RunE: func(_ *cobra.Command, files []string) error {
 			return i.run(func() (manifest.Draft, error) {
+				directory, err := os.Getwd()
+				if err != nil {
+					return manifest.Draft{}, fmt.Errorf("find the working directory: %w", err)
+				}
 				return supervisor.Import(supervisor.Input{
-					Paths: files, Environment: i.environment, Read: readAtMost, Glob: filepath.Glob,
+					Paths: files, Directory: directory, Environment: i.environment, Read: readAtMost, Glob: filepath.Glob,
 				})
 			})
 		},
 	}
 	i.addFlags(cmd)
+	return cmd
+}
+
+func newImportHorizonCommand(deps *Deps) *cobra.Command {
+	i := &importCommand{deps: deps}
+	environment := "production"
+	cmd := &cobra.Command{
+		Use:     "horizon FILE",
+		Short:   "Make QueueWorkers of a Laravel Horizon configuration",
+		Example: "  kubectl queueworker import horizon config/horizon.php --image=registry.example.com/shop:1.4 | kubectl apply -f -",
+		Args:    cobra.ExactArgs(1),
+		RunE: func(_ *cobra.Command, files []string) error {
+			if i.driver == "" {
+				i.driver = string(v1alpha1.DriverRedis) // Horizon knows no other
+			}
+			return i.run(func() (manifest.Draft, error) {
+				source, err := readAtMost(files[0])
+				if err != nil {
+					return manifest.Draft{}, fmt.Errorf("read %s: %w", files[0], err)
+				}
+				return horizon.Import(horizon.Input{
+					File: files[0], Source: source, Environment: environment, Variables: i.environment,
+				})
+			})
+		},
+	}
+	i.addFlags(cmd)
+	cmd.Flags().StringVar(&environment, "environment", environment, "The environment whose supervisors are imported.")
 	return cmd
 }
 

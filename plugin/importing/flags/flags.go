@@ -53,6 +53,8 @@ type number struct {
 	// whole is set where fractions are not taken.
 	whole bool
 	set   func(*v1alpha1.QueueWorkerSpec, float64)
+	// off is set where 0 is what counts anyhow.
+	off bool
 	// zero is what 0 means where the field does not take it.
 	zero string
 }
@@ -65,11 +67,11 @@ const (
 
 var numbers = map[string]number{
 	"timeout":  {most: day, whole: true, set: func(s *v1alpha1.QueueWorkerSpec, n float64) { s.Timeout = seconds(n) }},
-	"max-time": {most: week, whole: true, set: func(s *v1alpha1.QueueWorkerSpec, n float64) { s.MaxTime = seconds(n) }},
+	"max-time": {most: week, whole: true, off: true, set: func(s *v1alpha1.QueueWorkerSpec, n float64) { s.MaxTime = seconds(n) }},
 	"sleep":    {most: hour, set: func(s *v1alpha1.QueueWorkerSpec, n float64) { s.Sleep = seconds(n) }},
-	"rest":     {most: hour, set: func(s *v1alpha1.QueueWorkerSpec, n float64) { s.Rest = seconds(n) }},
+	"rest":     {most: hour, off: true, set: func(s *v1alpha1.QueueWorkerSpec, n float64) { s.Rest = seconds(n) }},
 	"tries":    {most: 10000, whole: true, set: func(s *v1alpha1.QueueWorkerSpec, n float64) { s.Tries = new(int32(n)) }},
-	"max-jobs": {most: 10000000, whole: true, set: func(s *v1alpha1.QueueWorkerSpec, n float64) { s.MaxJobs = int32(n) }},
+	"max-jobs": {most: 10000000, whole: true, off: true, set: func(s *v1alpha1.QueueWorkerSpec, n float64) { s.MaxJobs = int32(n) }},
 	"memory": {
 		least: 32, most: 1 << 20, whole: true,
 		set: func(s *v1alpha1.QueueWorkerSpec, n float64) {
@@ -141,6 +143,9 @@ func (f number) apply(spec *v1alpha1.QueueWorkerSpec, option Option) Outcome {
 	}
 	if n == 0 && f.zero != "" {
 		return Outcome{Why: f.zero + "; " + otherwise, Warning: true}
+	}
+	if n == 0 && f.off {
+		return Outcome{}
 	}
 	taken := min(max(n, f.least), f.most)
 	if f.whole {

@@ -28,6 +28,10 @@ type Placement struct {
 	Connection string
 	// Env are the variables of the pool.
 	Env []corev1.EnvVar
+	// Share is what the pool shares a number of processes with, and Processes is that
+	// number; empty where its own number is all there is to it.
+	Share     string
+	Processes int32
 	// RunAsUser is the number of the user the workers run as; nil if unknown.
 	RunAsUser *int64
 }
@@ -37,10 +41,6 @@ type Draft struct {
 	Origin string
 	Notes  []Note
 	Pools  []Placement
-	// Processes is how many processes all pools together may have; 0 if nothing says.
-	Processes int32
-	// ProcessesNote says where Processes comes from.
-	ProcessesNote *Note
 }
 
 // Directories are the applications' directories, in the order they come.
@@ -111,10 +111,6 @@ func Assemble(draft Draft, settings Settings) Result {
 		}
 		result.Apps = append(result.Apps, app)
 	}
-	if draft.Processes > 0 && len(result.Apps) == 1 {
-		result.Apps[0].Spec.MaxProcesses = &draft.Processes
-		result.Apps[0].Notes = append(result.Apps[0].Notes, *draft.ProcessesNote)
-	}
 	return result
 }
 
@@ -152,11 +148,56 @@ func assemble(pools []Placement, settings Settings) App {
 	}
 	app.Spec.Connection = connection(first.Connection, settings)
 	app.Notes = appNotes(pools, settings)
+	limit(&app, pools)
 	for _, pool := range pools {
 		pool.Pool.Spec.Env = pool.Env
 		app.Pools = append(app.Pools, pool.Pool)
 	}
 	return app
+}
+
+// maxProcesses is how large the cap of a QueueApp may be.
+const maxProcesses = 100_000
+
+// limit carries over that pools share a number of processes: the cap of the
+// QueueApp is the sum of what its pools have, each share counted once.
+func limit(app *App, pools []Placement) {
+	counted := map[string]bool{}
+	shared := false
+	var names []string
+	total := int32(0)
+	for _, pool := range pools {
+		switch {
+		case pool.Share == "":
+			total += processes(pool.Pool.Spec)
+		case counted[pool.Share]:
+			shared = true
+		default:
+			counted[pool.Share] = true
+			names = append(names, fmt.Sprintf("%s: %d", pool.Share, pool.Processes))
+			total += pool.Processes
+		}
+	}
+	if !shared {
+		return
+	}
+	total = min(total, maxProcesses)
+	app.Spec.MaxProcesses = &total
+	why := "the total that all queues of a supervisor share (" + strings.Join(names, ", ") + ")"
+	if len(names) > 1 || len(names) < len(pools) && total > pools[0].Processes {
+		why += " and what the other pools have; it bounds all pools together, so one may use what another leaves"
+	}
+	app.Notes = append(app.Notes, Note{Line: Line{File: "carried over"}, Subject: fmt.Sprintf("maxProcesses: %d", total), Why: why})
+}
+
+func processes(spec v1alpha1.QueueWorkerSpec) int32 {
+	switch {
+	case spec.Autoscaling != nil:
+		return spec.Autoscaling.MaxProcesses
+	case spec.Processes != nil:
+		return *spec.Processes
+	}
+	return 1
 }
 
 func connection(name string, settings Settings) *v1alpha1.Connection {

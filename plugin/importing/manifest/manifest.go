@@ -129,9 +129,14 @@ func (r Result) all() []Note {
 
 // sorted are notes in the order of the lines they are about, each once.
 func sorted(notes []Note) []Note {
-	out := slices.Clone(notes)
+	seen := map[Note]bool{}
+	out := slices.DeleteFunc(slices.Clone(notes), func(n Note) bool {
+		again := seen[n]
+		seen[n] = true
+		return again
+	})
 	slices.SortStableFunc(out, func(a, b Note) int {
 		return cmp.Or(cmp.Compare(a.Line.File, b.Line.File), cmp.Compare(a.Line.Number, b.Line.Number))
 	})
-	return slices.Compact(out)
+	return out
 }

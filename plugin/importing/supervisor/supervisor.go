@@ -25,6 +25,8 @@ const (
 type Input struct {
 	// Paths are the files to read, as the user named them.
 	Paths []string
+	// Directory is the working directory, which relative paths are relative to.
+	Directory string
 	// Environment are variables of supervisord's environment that are known.
 	Environment map[string]string
 	// Read reads a file.
@@ -88,7 +90,11 @@ func (c *configuration) readFile(in Input, name string) error {
 	case len(content) > manifest.MaxFileSize:
 		return fmt.Errorf("%s has more than %d bytes, which no configuration has; is it the right file?", name, manifest.MaxFileSize)
 	}
-	return c.read(name, path.Dir(name), content)
+	here := path.Dir(name)
+	if !path.IsAbs(here) {
+		here = path.Join(in.Directory, here)
+	}
+	return c.read(name, here, content)
 }
 
 // include reads the files that [include] names: patterns relative to the file.

@@ -22,7 +22,7 @@ var environment = map[string]string{
 
 func read(paths ...string) (manifest.Draft, error) {
 	return supervisor.Import(supervisor.Input{
-		Paths: paths, Environment: environment, Read: os.ReadFile, Glob: filepath.Glob,
+		Paths: paths, Directory: "/etc/supervisor", Environment: environment, Read: os.ReadFile, Glob: filepath.Glob,
 	})
 }
 

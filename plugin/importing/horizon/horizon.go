@@ -1,0 +1,229 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package horizon reads config/horizon.php of a Laravel application, as far as that
+// can be done without running it, and makes QueueWorkers of the supervisors of one
+// environment. They are put together as Horizon does: the environment's over defaults.
+package horizon
+
+import (
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"queueworker.dev/queueworker/plugin/importing/manifest"
+	"queueworker.dev/queueworker/plugin/importing/phpvalue"
+)
+
+// Input is what an import reads.
+type Input struct {
+	// File is the name of the file, and Source its content.
+	File   string
+	Source []byte
+	// Environment is the environment whose supervisors are imported.
+	Environment string
+	// Variables are what env() knows.
+	Variables map[string]string
+}
+
+// configuration is a file that is read.
+type configuration struct {
+	in     Input
+	notes  []manifest.Note
+	placed []manifest.Placement
+}
+
+// Import reads the file.
+func Import(in Input) (manifest.Draft, error) {
+	if len(in.Source) > manifest.MaxFileSize {
+		return manifest.Draft{}, fmt.Errorf("%s has more than %d bytes, which no configuration has; is it the right file?", in.File, manifest.MaxFileSize)
+	}
+	c := &configuration{in: in}
+	root, err := phpvalue.Read(in.Source, in.Variables)
+	var syntax *phpvalue.SyntaxError
+	switch {
+	case errors.As(err, &syntax):
+		return manifest.Draft{}, fmt.Errorf("%s: %s", c.at(syntax.Line), syntax.Message)
+	case err != nil:
+		return manifest.Draft{}, fmt.Errorf("%s: %w", in.File, err)
+	case root.Kind != phpvalue.List:
+		return manifest.Draft{}, fmt.Errorf("%s: the file does not return an array that can be read: %s", c.at(root.Line), why(root))
+	}
+	if err := c.supervisors(root.Array); err != nil {
+		return manifest.Draft{}, err
+	}
+	c.others(root.Array)
+	return manifest.Draft{
+		Origin: fmt.Sprintf("Imported from the environment %s of %s by kubectl queueworker import horizon.", in.Environment, in.File),
+		Notes:  c.notes,
+		Pools:  c.placed,
+	}, nil
+}
+
+func (c *configuration) at(line int) manifest.Line {
+	return manifest.Line{File: c.in.File, Number: line}
+}
+
+func (c *configuration) note(line int, warning bool, subject, why string) {
+	c.notes = append(c.notes, manifest.Note{Line: c.at(line), Subject: subject, Why: why, Warning: warning})
+}
+
+// why is why a value is not the array that was wanted.
+func why(v phpvalue.Value) string {
+	if v.Kind == phpvalue.Unknown {
+		return v.Why
+	}
+	return "it is no array"
+}
+
+func key(name string) phpvalue.Key { return phpvalue.TextKey(name) }
+
+// supervisors makes pools of the supervisors of the environment.
+func (c *configuration) supervisors(root *phpvalue.Array) error {
+	environments, ok := root.Get(key("environments"))
+	switch {
+	case !ok:
+		return fmt.Errorf("%s has no environments; is it config/horizon.php?", c.in.File)
+	case environments.Kind != phpvalue.List:
+		return fmt.Errorf("%s: environments cannot be read: %s", c.at(environments.Line), why(environments))
+	}
+	c.told(environments, "environments")
+	name, plan, err := c.choose(environments.Array)
+	if err != nil {
+		return err
+	}
+	c.told(plan, "environments."+name)
+	defaults := c.defaults(root)
+	for _, item := range phpvalue.ReplaceRecursive(defaults, plan.Array).Items {
+		if item.Value.Kind != phpvalue.List {
+			c.note(item.Value.Line, true, item.Key.String(), "the supervisor is left out: "+why(item.Value))
+			continue
+		}
+		s := &supervisor{configuration: c, name: item.Key.String(), value: item.Value}
+		s.mergedLists(defaults, plan.Array)
+		if err := s.convert(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// told notes what of an array is assumed or not known.
+func (c *configuration) told(value phpvalue.Value, subject string) {
+	for _, assumed := range value.Assumed {
+		c.note(value.Line, false, subject, assumed)
+	}
+	if value.Array != nil {
+		for _, gap := range value.Array.Gaps {
+			c.note(value.Line, true, subject, gap)
+		}
+	}
+}
+
+// choose finds the supervisors of the environment: the first whose name fits, where a
+// name may have * in it.
+func (c *configuration) choose(environments *phpvalue.Array) (string, phpvalue.Value, error) {
+	var names []string
+	chosen := -1
+	for i, item := range environments.Items {
+		names = append(names, item.Key.String())
+		if chosen < 0 && fits(item.Key.String(), c.in.Environment) {
+			chosen = i
+		}
+	}
+	if chosen < 0 {
+		return "", phpvalue.Value{}, fmt.Errorf("%s has no environment %s, but %s; choose with --environment",
+			c.in.File, c.in.Environment, strings.Join(names, ", "))
+	}
+	item := environments.Items[chosen]
+	if item.Value.Kind != phpvalue.List {
+		return "", phpvalue.Value{}, fmt.Errorf("%s: the environment %s cannot be read: %s", c.at(item.Value.Line), item.Key, why(item.Value))
+	}
+	for i, other := range environments.Items {
+		if i != chosen {
+			c.note(other.Value.Line, false, "environments."+other.Key.String(), "it is not imported; choose it with --environment="+other.Key.String())
+		}
+	}
+	return item.Key.String(), item.Value, nil
+}
+
+// fits is Laravel's Str::is.
+func fits(pattern, name string) bool {
+	quoted := strings.ReplaceAll(regexp.QuoteMeta(pattern), `\*`, ".*")
+	matched, err := regexp.MatchString("^(?s:"+quoted+")$", name)
+	return err == nil && matched
+}
+
+// defaults are the options of supervisors in every environment.
+func (c *configuration) defaults(root *phpvalue.Array) *phpvalue.Array {
+	value, ok := root.Get(key("defaults"))
+	if !ok || value.Kind == phpvalue.Null {
+		return &phpvalue.Array{}
+	}
+	if value.Kind != phpvalue.List {
+		c.note(value.Line, true, "defaults", "they cannot be read, so none count: "+why(value))
+		return &phpvalue.Array{}
+	}
+	c.told(value, "defaults")
+	return value.Array
+}
+
+// otherKeys are what became of the rest of the file.
+var otherKeys = map[string]string{
+	"name":             "it is the dashboard's",
+	"domain":           "it is the dashboard's",
+	"path":             "it is the dashboard's",
+	"proxy_path":       "it is the dashboard's",
+	"middleware":       "it is the dashboard's",
+	"use":              "Horizon keeps its own figures there; workers do not",
+	"prefix":           "Horizon keeps its own figures there; workers do not",
+	"waits":            "nobody is told of a long wait; targetWait of a pool is the wait that autoscaling keeps to",
+	"trim":             "Horizon keeps records of jobs for so long; the status of a QueueWorker has figures, not jobs",
+	"silenced":         "jobs are not listed one by one",
+	"silenced_tags":    "jobs are not listed one by one",
+	"metrics":          "the operator and the agents serve metrics for Prometheus",
+	"fast_termination": "a pod that goes finishes its jobs first, while its successor is there already",
+	"memory_limit":     "it is that of Horizon's own process, which there is none of here",
+	"watch":            "it is for development",
+}
+
+func (c *configuration) others(root *phpvalue.Array) {
+	for _, item := range root.Items {
+		name := item.Key.String()
+		if name == "environments" || name == "defaults" {
+			continue
+		}
+		reason, known := otherKeys[name]
+		if !known {
+			reason = "it is no setting of workers"
+		}
+		c.note(item.Value.Line, false, name, reason)
+	}
+}
+
+// texts are the values of a list of texts, or of a text with commas; what is not
+// known of them is in the second.
+func texts(value phpvalue.Value) (found, unknown []string) {
+	if value.Kind != phpvalue.List {
+		given, ok := value.AsText()
+		if !ok {
+			return nil, []string{value.Why}
+		}
+		return split(given), nil
+	}
+	for _, item := range value.Array.Items {
+		given, ok := item.Value.AsText()
+		if !ok {
+			unknown = append(unknown, why(item.Value))
+			continue
+		}
+		found = append(found, split(given)...)
+	}
+	return found, append(unknown, value.Array.Gaps...)
+}
+
+func split(list string) []string {
+	return slices.DeleteFunc(strings.Split(list, ","), func(s string) bool { return strings.TrimSpace(s) == "" })
+}

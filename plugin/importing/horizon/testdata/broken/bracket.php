@@ -1,0 +1,9 @@
+<?php
+
+return [
+    "environments" => [
+        "production" => [
+            "a" => [1, 2,
+        ],
+    ],
+;

@@ -1,0 +1,10 @@
+<?php
+
+return [
+    "environments" => [
+        "production" => [
+            "a" => ["queue" => "x"]
+            "b" => [],
+        ],
+    ],
+];

@@ -1,0 +1,3 @@
+<?php
+
+return app()->make("horizon.config");

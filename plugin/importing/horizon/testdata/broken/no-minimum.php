@@ -1,0 +1,6 @@
+<?php
+
+return ["environments" => ["production" => ["a" => [
+    "queue" => ["a"],
+    "minProcesses" => 0,
+]]]];

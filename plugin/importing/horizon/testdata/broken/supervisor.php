@@ -1,0 +1,2 @@
+[program:a]
+command=php artisan queue:work

@@ -1,0 +1,214 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package phpvalue
+
+import (
+	"fmt"
+	"math"
+	"strings"
+
+	"github.com/VKCOM/php-parser/pkg/ast"
+)
+
+// function is a function of PHP or Laravel whose result depends on nothing but its
+// arguments. It is asked with as many arguments as it needs.
+type function struct {
+	arguments int
+	call      func(e *evaluator, arguments []Value) Value
+}
+
+// functions are the ones that configuration files use.
+var functions map[string]function
+
+func init() {
+	functions = map[string]function{
+		"array_merge":             {0, arrays(func(e *evaluator, into, from *Array) { e.merge(into, from) })},
+		"array_replace":           {1, arrays(func(e *evaluator, into, from *Array) { e.replace(into, from, false) })},
+		"array_replace_recursive": {1, arrays(func(e *evaluator, into, from *Array) { e.replace(into, from, true) })},
+		"array_values":            {1, (*evaluator).arrayValues},
+		"array_filter":            {1, (*evaluator).arrayFilter},
+		"array_unique":            {1, (*evaluator).arrayUnique},
+		"explode":                 {2, (*evaluator).explode},
+		"implode":                 {2, (*evaluator).implode},
+		"intval":                  {1, one(toInteger)},
+		"floatval":                {1, one(toFloat)},
+		"boolval":                 {1, one(toBoolean)},
+		"strval":                  {1, one(toText)},
+		"trim":                    {1, texts(strings.TrimSpace)},
+		"strtolower":              {1, texts(strings.ToLower)},
+		"strtoupper":              {1, texts(strings.ToUpper)},
+		"ceil":                    {1, one(func(v Value) Value { return decimal(math.Ceil(v.number().Float)) })},
+		"floor":                   {1, one(func(v Value) Value { return decimal(math.Floor(v.number().Float)) })},
+		"count":                   {1, one(length)},
+		"max":                     {2, extreme(func(a, b float64) bool { return a > b })},
+		"min":                     {2, extreme(func(a, b float64) bool { return a < b })},
+		"value":                   {1, one(func(v Value) Value { return v })},
+	}
+}
+
+// ExprFunctionCall is name(arguments).
+func (e *evaluator) ExprFunctionCall(n *ast.ExprFunctionCall) {
+	name := strings.ToLower(strings.TrimPrefix(identifier(n.Function), `\`))
+	if name == "" {
+		e.out = unknown("it calls a closure, which only PHP can")
+		return
+	}
+	arguments, problem := e.arguments(n.Args)
+	if problem != nil {
+		e.out = *problem
+		return
+	}
+	if name == "env" {
+		e.out = e.env(arguments)
+		return
+	}
+	called, known := functions[name]
+	if !known || len(arguments) < called.arguments {
+		e.out = unknown("it calls " + name + "(), which only PHP can")
+		return
+	}
+	for _, argument := range arguments {
+		if argument.Kind == Unknown {
+			e.out = argument
+			return
+		}
+	}
+	e.out = called.call(e, arguments).assuming(arguments...)
+}
+
+// ExprStaticCall is Name::method().
+func (e *evaluator) ExprStaticCall(n *ast.ExprStaticCall) {
+	e.out = unknown("it calls " + identifier(n.Class) + "::" + identifier(n.Call) + "(), which only PHP can")
+}
+
+// ExprMethodCall is $object->method().
+func (e *evaluator) ExprMethodCall(n *ast.ExprMethodCall) {
+	e.out = unknown("it calls " + identifier(n.Method) + "() of an object, which only PHP can")
+}
+
+// ExprClosure is function () { ... }.
+func (e *evaluator) ExprClosure(*ast.ExprClosure) {
+	e.out = unknown("it is a closure, which only PHP can call")
+}
+
+// ExprArrowFunction is fn () => ....
+func (e *evaluator) ExprArrowFunction(*ast.ExprArrowFunction) {
+	e.out = unknown("it is a closure, which only PHP can call")
+}
+
+// arguments are the values of a call's arguments, with lists that are spread.
+func (e *evaluator) arguments(nodes []ast.Vertex) (values []Value, problem *Value) {
+	fail := func(why string) ([]Value, *Value) {
+		value := unknown(why)
+		return nil, &value
+	}
+	for _, node := range nodes {
+		argument, ok := node.(*ast.Argument)
+		if !ok || argument.Name != nil {
+			return fail("it names an argument, which only PHP can match")
+		}
+		value := e.eval(argument.Expr)
+		switch {
+		case argument.VariadicTkn == nil:
+			values = append(values, value)
+		case value.Kind != List || len(value.Array.Gaps) > 0:
+			return fail("what is spread into its arguments is not known")
+		default:
+			for _, item := range value.Array.Items {
+				if e.left--; e.left < 0 {
+					return fail("it is too large")
+				}
+				values = append(values, item.Value)
+			}
+		}
+	}
+	return values, nil
+}
+
+// env is Laravel's env(name, default).
+func (e *evaluator) env(arguments []Value) Value {
+	if len(arguments) == 0 || arguments[0].Kind != String {
+		return unknown("it asks for a variable whose name is not known")
+	}
+	name := arguments[0].Text
+	if given, ok := e.environment[name]; ok {
+		return fromEnvironment(given)
+	}
+	if len(arguments) == 1 {
+		return Value{Assumed: []string{fmt.Sprintf("the variable %s is not known and has no default; give it with --env %s=...", name, name)}}
+	}
+	value := arguments[1]
+	if value.Kind == Unknown {
+		return value
+	}
+	shown, _ := value.AsText()
+	return value.assuming(Value{Assumed: []string{fmt.Sprintf("the default %s of env('%s') counts; give another with --env %s=...", quote(value, shown), name, name)}})
+}
+
+func quote(v Value, shown string) string {
+	switch v.Kind {
+	case String:
+		return "'" + shown + "'"
+	case Bool:
+		return fmt.Sprint(v.Bool)
+	case Null:
+		return "null"
+	case List:
+		return "[...]"
+	default:
+		return shown
+	}
+}
+
+// fromEnvironment reads a variable as Laravel does.
+func fromEnvironment(given string) Value {
+	switch strings.ToLower(given) {
+	case "true", "(true)":
+		return boolean(true)
+	case "false", "(false)":
+		return boolean(false)
+	case "null", "(null)":
+		return Value{}
+	case "empty", "(empty)":
+		return text("")
+	}
+	return text(given)
+}
+
+func one(convert func(Value) Value) func(*evaluator, []Value) Value {
+	return func(_ *evaluator, arguments []Value) Value { return convert(arguments[0]) }
+}
+
+func texts(convert func(string) string) func(*evaluator, []Value) Value {
+	return func(_ *evaluator, arguments []Value) Value {
+		given, ok := arguments[0].AsText()
+		if !ok || len(arguments) > 1 {
+			return unknown("only PHP can work it out")
+		}
+		return text(convert(given))
+	}
+}
+
+func length(v Value) Value {
+	if v.Kind != List || len(v.Array.Gaps) > 0 {
+		return unknown("it counts what is not known")
+	}
+	return integer(int64(len(v.Array.Items)))
+}
+
+// extreme is max(a, b, ...) or min(a, b, ...) of numbers.
+func extreme(better func(a, b float64) bool) func(*evaluator, []Value) Value {
+	return func(_ *evaluator, arguments []Value) Value {
+		best := arguments[0]
+		for _, candidate := range arguments {
+			if !numeric(candidate) {
+				return unknown("it compares what are no numbers")
+			}
+			if better(candidate.number().Float, best.number().Float) {
+				best = candidate
+			}
+		}
+		return best
+	}
+}

@@ -1,0 +1,218 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package phpvalue
+
+import (
+	"math"
+
+	"github.com/VKCOM/php-parser/pkg/ast"
+)
+
+// ExprBrackets is an expression in parentheses.
+func (e *evaluator) ExprBrackets(n *ast.ExprBrackets) { e.out = e.eval(n.Expr) }
+
+// ExprAssign sets a variable, or an item of one.
+func (e *evaluator) ExprAssign(n *ast.ExprAssign) {
+	value := e.eval(n.Expr)
+	e.assign(n.Var, value)
+	e.out = value
+}
+
+func (e *evaluator) assign(to ast.Vertex, value Value) {
+	switch target := to.(type) {
+	case *ast.ExprVariable:
+		e.variables[identifier(target.Name)] = value
+	case *ast.ExprArrayDimFetch:
+		if e.depth++; e.depth <= maxDepth {
+			e.assign(target.Var, e.withItem(e.eval(target.Var), target.Dim, value))
+		}
+		e.depth--
+	default:
+		e.forget("a part of it is set in a way that only PHP can work out")
+	}
+}
+
+// withItem is an array with one item set.
+func (e *evaluator) withItem(array Value, at ast.Vertex, value Value) Value {
+	if array.Kind != List {
+		return unknown("an item is set of what is no known array")
+	}
+	if e.left -= len(array.Array.Items); e.left < 0 {
+		return unknown("it is too large")
+	}
+	changed := array.Array.Clone()
+	if at == nil {
+		changed.Append(value)
+		return list(changed).assuming(array)
+	}
+	key, ok := e.eval(at).key()
+	if !ok {
+		return unknown("an item is set whose key is not known")
+	}
+	changed.Set(key, value)
+	return list(changed).assuming(array)
+}
+
+// ExprArrayDimFetch is $array[key].
+func (e *evaluator) ExprArrayDimFetch(n *ast.ExprArrayDimFetch) {
+	array := e.eval(n.Var)
+	at := e.eval(n.Dim)
+	key, ok := at.key()
+	switch {
+	case array.Kind == Unknown:
+		e.out = array
+	case array.Kind != List || !ok:
+		e.out = unknown("it is an item of what is no known array")
+	default:
+		value, found := array.Array.Get(key)
+		if !found && len(array.Array.Gaps) > 0 {
+			value = unknown(array.Array.Gaps[0])
+		}
+		e.out = value.assuming(array, at)
+	}
+}
+
+// ExprTernary is a ? b : c, and a ?: c.
+func (e *evaluator) ExprTernary(n *ast.ExprTernary) {
+	condition := e.eval(n.Cond)
+	switch {
+	case condition.Kind == Unknown:
+		e.out = condition
+	case !condition.True():
+		e.out = e.eval(n.IfFalse).assuming(condition)
+	case n.IfTrue == nil:
+		e.out = condition
+	default:
+		e.out = e.eval(n.IfTrue).assuming(condition)
+	}
+}
+
+// ExprMatch is match (value) { ... }.
+func (e *evaluator) ExprMatch(n *ast.ExprMatch) {
+	subject := e.eval(n.Expr)
+	for _, node := range n.Arms {
+		arm, ok := node.(*ast.MatchArm)
+		if !ok {
+			continue
+		}
+		for _, candidate := range arm.Exprs {
+			same := identical(subject, e.eval(candidate))
+			if same.Kind == Unknown {
+				e.out = same
+				return
+			}
+			if same.Bool {
+				e.out = e.eval(arm.ReturnExpr).assuming(subject)
+				return
+			}
+		}
+	}
+	e.out = unknown("no arm of its match fits")
+	for _, node := range n.Arms {
+		if arm, ok := node.(*ast.MatchArm); ok && arm.DefaultTkn != nil {
+			e.out = e.eval(arm.ReturnExpr).assuming(subject)
+		}
+	}
+}
+
+// ExprBinaryCoalesce is a ?? b.
+func (e *evaluator) ExprBinaryCoalesce(n *ast.ExprBinaryCoalesce) {
+	left := e.eval(n.Left)
+	if left.Kind == Null {
+		left = e.eval(n.Right).assuming(left)
+	}
+	e.out = left
+}
+
+// ExprBinaryConcat is a . b.
+func (e *evaluator) ExprBinaryConcat(n *ast.ExprBinaryConcat) {
+	e.out = join([]Value{e.eval(n.Left), e.eval(n.Right)})
+}
+
+// both is the value of an operator whose two operands are known.
+func (e *evaluator) both(left, right ast.Vertex, operator func(a, b Value) Value) {
+	a := e.eval(left)
+	b := e.eval(right)
+	switch {
+	case a.Kind == Unknown:
+		e.out = a
+	case b.Kind == Unknown:
+		e.out = b
+	default:
+		e.out = operator(a, b).assuming(a, b)
+	}
+}
+
+// arithmetic is an operator on numbers: whole where both are and the result is exact.
+func arithmetic(whole func(a, b float64) float64) func(a, b Value) Value {
+	return func(a, b Value) Value {
+		if a.Kind == List || b.Kind == List {
+			return unknown("it calculates with arrays")
+		}
+		x, y := a.number(), b.number()
+		result := whole(x.Float, y.Float)
+		exact := result == math.Trunc(result) && math.Abs(result) < 1<<53
+		if x.Kind == Int && y.Kind == Int && exact {
+			return integer(int64(result))
+		}
+		return decimal(result)
+	}
+}
+
+// ExprBinaryPlus is a + b, which for arrays adds the keys that are missing.
+func (e *evaluator) ExprBinaryPlus(n *ast.ExprBinaryPlus) {
+	e.both(n.Left, n.Right, func(a, b Value) Value {
+		if a.Kind != List || b.Kind != List {
+			return arithmetic(func(x, y float64) float64 { return x + y })(a, b)
+		}
+		if e.left -= len(a.Array.Items) + len(b.Array.Items); e.left < 0 {
+			return unknown("it is too large")
+		}
+		sum := a.Array.Clone()
+		sum.Gaps = append(sum.Gaps, b.Array.Gaps...)
+		for _, item := range b.Array.Items {
+			if _, has := sum.Get(item.Key); !has {
+				sum.Set(item.Key, item.Value)
+			}
+		}
+		return list(sum)
+	})
+}
+
+// ExprBinaryMinus is a - b.
+func (e *evaluator) ExprBinaryMinus(n *ast.ExprBinaryMinus) {
+	e.both(n.Left, n.Right, arithmetic(func(x, y float64) float64 { return x - y }))
+}
+
+// ExprBinaryMul is a * b.
+func (e *evaluator) ExprBinaryMul(n *ast.ExprBinaryMul) {
+	e.both(n.Left, n.Right, arithmetic(func(x, y float64) float64 { return x * y }))
+}
+
+// ExprBinaryDiv is a / b.
+func (e *evaluator) ExprBinaryDiv(n *ast.ExprBinaryDiv) {
+	e.both(n.Left, n.Right, func(a, b Value) Value {
+		if b.number().Float == 0 {
+			return unknown("it divides by zero")
+		}
+		return arithmetic(func(x, y float64) float64 { return x / y })(a, b)
+	})
+}
+
+// ExprUnaryMinus is -a.
+func (e *evaluator) ExprUnaryMinus(n *ast.ExprUnaryMinus) {
+	if value := e.eval(n.Expr); value.Kind == Unknown {
+		e.out = value
+	} else {
+		e.out = arithmetic(func(x, y float64) float64 { return x - y })(integer(0), value).assuming(value)
+	}
+}
+
+// ExprUnaryPlus is +a.
+func (e *evaluator) ExprUnaryPlus(n *ast.ExprUnaryPlus) { e.cast(n.Expr, Value.number) }
+
+// ExprBooleanNot is !a.
+func (e *evaluator) ExprBooleanNot(n *ast.ExprBooleanNot) {
+	e.cast(n.Expr, func(v Value) Value { return boolean(!v.True()) })
+}

@@ -1,0 +1,189 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package phpvalue
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/VKCOM/php-parser/pkg/ast"
+	"github.com/VKCOM/php-parser/pkg/conf"
+	phperrors "github.com/VKCOM/php-parser/pkg/errors"
+	"github.com/VKCOM/php-parser/pkg/parser"
+	"github.com/VKCOM/php-parser/pkg/version"
+	"github.com/VKCOM/php-parser/pkg/visitor"
+)
+
+// SyntaxError is a file that is no PHP.
+type SyntaxError struct {
+	Line    int
+	Message string
+}
+
+func (e *SyntaxError) Error() string { return fmt.Sprintf("line %d: %s", e.Line, e.Message) }
+
+const (
+	// maxDepth is how deep expressions may stand in one another.
+	maxDepth = 200
+	// maxItems is how many items all arrays that are made may have together, so that a
+	// short file cannot ask for a lot of memory.
+	maxItems = 200_000
+	// maxText is how long a text may be that is put together.
+	maxText = 64 << 10
+)
+
+// Read works out what a PHP file returns. The environment are the variables that
+// env() knows; for others its default is taken.
+func Read(source []byte, environment map[string]string) (value Value, err error) {
+	root, err := parse(source)
+	if err != nil {
+		return Value{}, err
+	}
+	e := &evaluator{environment: environment, variables: map[string]Value{}, constants: map[string]Value{}, left: maxItems}
+	e.statements(root.Stmts)
+	if e.returned == nil {
+		return Value{}, &SyntaxError{Line: 1, Message: "the file returns nothing that can be read; a configuration file ends with return [...]"}
+	}
+	return *e.returned, nil
+}
+
+// parse parses as PHP 8. The library stumbles over some texts that are no PHP at all,
+// which is no more than that.
+func parse(source []byte) (root *ast.Root, err error) {
+	defer func() {
+		if problem := recover(); problem != nil {
+			root, err = nil, &SyntaxError{Line: 1, Message: "the file cannot be read as PHP"}
+		}
+	}()
+	var first *phperrors.Error
+	parsed, err := parser.Parse(source, conf.Config{
+		Version: &version.Version{Major: 8, Minor: 1},
+		ErrorHandlerFunc: func(e *phperrors.Error) {
+			if first == nil {
+				first = e
+			}
+		},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("parse PHP: %w", err)
+	}
+	if first != nil {
+		line := 1
+		if first.Pos != nil {
+			line = first.Pos.StartLine
+		}
+		return nil, &SyntaxError{Line: line, Message: first.Msg}
+	}
+	root, ok := parsed.(*ast.Root)
+	if !ok || root == nil {
+		return nil, &SyntaxError{Line: 1, Message: "the file cannot be read as PHP"}
+	}
+	return root, nil
+}
+
+// evaluator works values out. It visits one node at a time, each method setting out.
+type evaluator struct {
+	visitor.Null
+	environment map[string]string
+	variables   map[string]Value
+	constants   map[string]Value
+	returned    *Value
+	// out is the value of the node that was visited last.
+	out   Value
+	depth int
+	left  int
+}
+
+// eval is the value of an expression.
+func (e *evaluator) eval(node ast.Vertex) Value {
+	if node == nil {
+		return Value{}
+	}
+	if e.depth++; e.depth > maxDepth {
+		e.depth--
+		return unknown("it is too deep")
+	}
+	e.out = unknown("only PHP can work it out")
+	node.Accept(e)
+	e.depth--
+	out := e.out
+	if out.Line == 0 {
+		out.Line = lineOf(node)
+	}
+	return out
+}
+
+func lineOf(node ast.Vertex) int {
+	if at := node.GetPosition(); at != nil {
+		return at.StartLine
+	}
+	return 0
+}
+
+// statements runs statements as far as they only set variables and return.
+func (e *evaluator) statements(list []ast.Vertex) {
+	for _, statement := range list {
+		if e.returned != nil {
+			return
+		}
+		e.statement(statement)
+	}
+}
+
+func (e *evaluator) statement(node ast.Vertex) {
+	switch s := node.(type) {
+	case *ast.StmtReturn:
+		value := e.eval(s.Expr)
+		e.returned = &value
+	case *ast.StmtNamespace:
+		e.statements(s.Stmts)
+	case *ast.StmtExpression:
+		value := e.eval(s.Expr)
+		if _, ok := s.Expr.(*ast.ExprAssign); !ok && value.Kind == Unknown {
+			e.forget(fmt.Sprintf("the statement in line %d may change it, which only PHP can work out", lineOf(node)))
+		}
+	case *ast.StmtConstList:
+		for _, c := range s.Consts {
+			if constant, ok := c.(*ast.StmtConstant); ok {
+				e.constants[identifier(constant.Name)] = e.eval(constant.Expr)
+			}
+		}
+	case *ast.StmtUseList, *ast.StmtGroupUseList, *ast.StmtFunction, *ast.StmtClass, *ast.StmtNop, *ast.StmtInlineHtml, *ast.StmtDeclare:
+		// They set nothing.
+	default:
+		e.forget(fmt.Sprintf("the statement in line %d may change it, which only PHP can work out", lineOf(node)))
+	}
+}
+
+// forget makes every variable unknown.
+func (e *evaluator) forget(why string) {
+	for name := range e.variables {
+		e.variables[name] = unknown(why)
+	}
+}
+
+// identifier is a name as it stands in the file.
+func identifier(node ast.Vertex) string {
+	switch n := node.(type) {
+	case *ast.Identifier:
+		return string(n.Value)
+	case *ast.Name:
+		return joined(n.Parts)
+	case *ast.NameFullyQualified:
+		return joined(n.Parts)
+	case *ast.NameRelative:
+		return joined(n.Parts)
+	}
+	return ""
+}
+
+func joined(parts []ast.Vertex) string {
+	words := make([]string, 0, len(parts))
+	for _, part := range parts {
+		if p, ok := part.(*ast.NamePart); ok {
+			words = append(words, string(p.Value))
+		}
+	}
+	return strings.Join(words, `\`)
+}
