@@ -45,7 +45,7 @@ type EnvironmentVariable string
 //
 // +kubebuilder:validation:XValidation:rule="self.driver == 'HTTP' ? has(self.http) : !has(self.http)",message="http must be set when driver is HTTP, and only then",fieldPath=".http"
 // +kubebuilder:validation:XValidation:rule="self.driver == 'Redis' || !has(self.redis)",message="redis may only be set when driver is Redis",fieldPath=".redis"
-// +kubebuilder:validation:XValidation:rule="self.driver == 'Database' || !has(self.database)",message="database may only be set when driver is Database",fieldPath=".database"
+// +kubebuilder:validation:XValidation:rule="self.driver != 'None' || !has(self.database)",message="database may not be set when driver is None: nobody reads it then",fieldPath=".database"
 type Connection struct {
 	// name is the connection argument of `artisan queue:work`, a key of the
 	// application's config/queue.php. Default: empty, the application's own default connection.
@@ -84,7 +84,8 @@ type Connection struct {
 	// +optional
 	Redis *RedisBackend `json:"redis,omitempty"`
 
-	// database says where the jobs table is, where the container's env does not.
+	// database says where the tables of jobs and of failed jobs are, where the container's
+	// env does not. With a driver other than Database it is that of the failed jobs alone.
 	// +optional
 	Database *DatabaseBackend `json:"database,omitempty"`
 

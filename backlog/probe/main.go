@@ -40,6 +40,7 @@ const memory = 16 << 20
 func Main(arguments []string, version string) int {
 	flags := flag.NewFlagSet("backlog", flag.ContinueOnError)
 	address := flags.String("listen", fmt.Sprintf(":%d", protocol.Port), "address to serve on")
+	key := flags.String("failed-key", protocol.FailedKeyFile, "file with the SHA-256 of the key that failed jobs are listed to")
 	if err := flags.Parse(arguments); err != nil {
 		return exitUsage
 	}
@@ -47,7 +48,7 @@ func Main(arguments []string, version string) int {
 	debug.SetGCPercent(50)
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
-	if err := run(ctx, *address, version); err != nil {
+	if err := run(ctx, *address, *key, version); err != nil {
 		tell("%v", err)
 		return exitFailed
 	}
@@ -59,7 +60,7 @@ func tell(format string, arguments ...any) {
 	fmt.Fprintf(os.Stderr, "queueworker-backlog: %s\n", strings.ReplaceAll(fmt.Sprintf(format, arguments...), "\n", " "))
 }
 
-func run(ctx context.Context, address, version string) error {
+func run(ctx context.Context, address, key, version string) error {
 	config, environment, problem := configure(os.Environ())
 	driver, problem := driverOf(config, environment, problem)
 	if problem != nil {
@@ -68,7 +69,7 @@ func run(ctx context.Context, address, version string) error {
 	if driver != nil {
 		defer func() { _ = driver.Close() }()
 	}
-	failed := listFailed(config, environment, problem)
+	failed := listFailed(config, environment, key, problem)
 	listener, err := Listen(address)
 	if err != nil {
 		return fmt.Errorf("serve on %s: %w", address, err)
@@ -122,19 +123,19 @@ func driverOf(config protocol.ProbeConfig, environment settings.Environment, pro
 // listFailed lists failed jobs from the database the application keeps them in, which
 // need not be where its queues are. A configuration that cannot be read says nothing
 // of either.
-func listFailed(config protocol.ProbeConfig, environment settings.Environment, problem *backlog.Error) *Failed {
+func listFailed(config protocol.ProbeConfig, environment settings.Environment, key string, problem *backlog.Error) *Failed {
 	if config.Version != protocol.Version {
-		return NewFailed(nil, problem, protocol.FailedKeyFile)
+		return NewFailed(nil, problem, key)
 	}
 	s, err := settings.NewFailed(config, environment)
 	if err != nil {
-		return NewFailed(nil, backlog.AsError(err, nil), protocol.FailedKeyFile)
+		return NewFailed(nil, backlog.AsError(err, nil), key)
 	}
 	lister, err := database.NewFailed(s)
 	if err != nil {
-		return NewFailed(nil, backlog.AsError(err, nil), protocol.FailedKeyFile)
+		return NewFailed(nil, backlog.AsError(err, nil), key)
 	}
-	return NewFailed(lister, nil, protocol.FailedKeyFile)
+	return NewFailed(lister, nil, key)
 }
 
 func parseConfig(document string) (protocol.ProbeConfig, error) {

@@ -5,6 +5,8 @@ package backends
 
 import (
 	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -35,6 +37,8 @@ var program = sync.OnceValues(func() (string, error) {
 type probe struct {
 	*process
 	address string
+	// key is what it lists failed jobs to.
+	key string
 }
 
 // startProbe starts the program with nothing in its environment but what is given.
@@ -54,8 +58,13 @@ func startProbeWith(t *testing.T, environment []string) *probe {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &probe{address: local(freePort(t))}
-	p.process = start(t, folder(t, "probe", 0), 0, environment, path, "--listen", p.address)
+	p := &probe{address: local(freePort(t)), key: "key-of-the-operator"}
+	dir := folder(t, "probe", 0)
+	sum := sha256.Sum256([]byte(p.key))
+	if err := os.WriteFile(filepath.Join(dir, "sha256"), []byte(hex.EncodeToString(sum[:])), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p.process = start(t, dir, 0, environment, path, "--listen", p.address, "--failed-key", filepath.Join(dir, "sha256"))
 	t.Cleanup(func() {
 		p.stop(syscall.SIGTERM)
 		if code := p.command.ProcessState.ExitCode(); code != 0 {

@@ -171,6 +171,13 @@ func TestAQueueAppHasItsDefaults(t *testing.T) {
 	}
 }
 
+func TestARedisQueueAppMaySayWhereItsFailedJobsAre(t *testing.T) {
+	object := manifest(t, "QueueApp", newNamespace(t), "shop", `connection: {driver: Redis, database: {failedTable: shop_failed_jobs}}`)
+	if err := api.Create(t.Context(), object); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestACustomQueueAppIsAccepted(t *testing.T) {
 	object := manifest(t, "QueueApp", newNamespace(t), "mailer", `
 runtime: Custom

@@ -156,7 +156,7 @@ var refusedQueueApps = map[string]refusal{
 	"address without HTTP":             {spec: `connection: {driver: Redis, http: {url: "http://x"}}`, field: "spec.connection.http", phrase: "and only then"},
 	"HTTP address of another kind":     {spec: `connection: {driver: HTTP, http: {url: "ftp://x/y"}}`, field: "spec.connection.http.url", phrase: "must be an http or https address"},
 	"redis settings for a database":    {spec: `connection: {driver: Database, redis: {host: x}}`, field: "spec.connection.redis", phrase: "may only be set when driver is Redis"},
-	"database settings for redis":      {spec: `connection: {driver: Redis, database: {name: x}}`, field: "spec.connection.database", phrase: "may only be set when driver is Database"},
+	"database settings for nobody":     {spec: `connection: {driver: None, database: {name: x}}`, field: "spec.connection.database", phrase: "may not be set when driver is None"},
 	"redis host with a space":          {spec: `connection: {driver: Redis, redis: {host: "a b"}}`, field: "spec.connection.redis.host", phrase: "must be a name or an address"},
 	"redis port too high":              {spec: `connection: {driver: Redis, redis: {port: 70000}}`, field: "spec.connection.redis.port", phrase: "less than or equal to 65535"},
 	"database kind unknown":            {spec: `connection: {driver: Database, database: {kind: Oracle}}`, field: "spec.connection.database.kind", phrase: `supported values: "PostgreSQL", "MySQL"`},
