@@ -59,6 +59,12 @@ class Ledger
         });
     }
 
+    /** Whether somebody has set demo:R:mended. */
+    public function mended(string $run): bool
+    {
+        return (bool) $this->redis->exists("demo:{$run}:mended");
+    }
+
     private static function now(int $plus = 0): string
     {
         return sprintf('%.3f', microtime(true) + $plus);

@@ -18,6 +18,7 @@ class Dispatch extends Command
         'quick' => Jobs\QuickJob::class,
         'slow' => Jobs\SlowJob::class,
         'failing' => Jobs\FailingJob::class,
+        'broken' => Jobs\BrokenJob::class,
         'selffail' => Jobs\SelfFailingJob::class,
         'released' => Jobs\ReleasedJob::class,
         'memory' => Jobs\MemoryJob::class,
