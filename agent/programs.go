@@ -26,6 +26,9 @@ var customFacts = supervisor.Facts{Final: true, Signals: true, Dialect: dialect.
 
 func (p *customProgram) Ask(supervisor.Runner) supervisor.Facts { return customFacts }
 
+// Inspect finds nothing: of a worker that may be anything no setting is known.
+func (p *customProgram) Inspect(supervisor.Runner) ([]protocol.Finding, bool) { return nil, true }
+
 func (p *customProgram) Command(time.Duration) []string { return p.config.Command }
 
 func (p *customProgram) Reading() supervisor.Reading {
@@ -74,6 +77,19 @@ func (p *laravelProgram) Ask(run supervisor.Runner) supervisor.Facts {
 	return p.supervised(facts)
 }
 
+// Inspect boots the application once, beside the first worker.
+func (p *laravelProgram) Inspect(run supervisor.Runner) ([]protocol.Finding, bool) {
+	output, code, err := run(laravel.InspectionQuestion(p.config))
+	inspection := laravel.ReadInspection(laravel.Answer{Output: output, Code: code, Err: err})
+	findings := laravel.Findings(p.config, *p.facts.Load(), inspection)
+	for _, finding := range findings {
+		if !finding.OK {
+			p.log("preflight: %s: %s", finding.Kind, finding.Message)
+		}
+	}
+	return findings, inspection != nil
+}
+
 // complaint says which question had no answer.
 func complaint(questions [3][]string, answers [3]laravel.Answer) string {
 	for i, answer := range answers {
@@ -94,7 +110,7 @@ func (p *laravelProgram) supervised(facts laravel.Facts) supervisor.Facts {
 	out := supervisor.Facts{
 		Final: facts.Known, Signals: pcntl, ShellWrapped: facts.ShellWrapped, Version: facts.Version,
 		OwnTimeout: pcntl, OwnMaxJobs: !facts.Known || facts.Has("max-jobs"), OwnMaxTime: !facts.Known || facts.Has("max-time"),
-		Dialect: facts.Dialect(),
+		Dialect: facts.Dialect(), Inspectable: facts.Known,
 	}
 	if !pcntl {
 		out.LifeLimit = laravel.MaxTimeWithoutPcntl

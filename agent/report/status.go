@@ -5,6 +5,7 @@ package report
 
 import (
 	"math"
+	"slices"
 	"time"
 
 	"queueworker.dev/queueworker/agent/supervisor"
@@ -73,6 +74,7 @@ func runtimeFacts(facts supervisor.Facts) *protocol.RuntimeFacts {
 	out := &protocol.RuntimeFacts{
 		GracefulStop: facts.Signals && !facts.ShellWrapped,
 		Dialect:      facts.Dialect, Version: facts.Version,
+		Findings: findings(facts),
 	}
 	switch {
 	case !facts.Signals:
@@ -81,6 +83,21 @@ func runtimeFacts(facts supervisor.Facts) *protocol.RuntimeFacts {
 		out.GracefulStopReason = "ShellWrapper"
 	}
 	return out
+}
+
+// findings are those about the program, with the one that the agent makes by itself.
+func findings(facts supervisor.Facts) []protocol.Finding {
+	if len(facts.Findings) == 0 {
+		return nil
+	}
+	wrapped := protocol.Finding{
+		Kind: protocol.FindingUnwrapped, OK: true, Message: "No shell stands between the agent and the worker.",
+	}
+	if facts.ShellWrapped {
+		wrapped.OK = false
+		wrapped.Message = "The worker's command is wrapped in a shell that keeps SIGTERM from it; the agent looks for the worker behind it, which may fail. Use the exec form of the command, or put exec in front of the shell's last command."
+	}
+	return append(slices.Clip(facts.Findings), wrapped)
 }
 
 func worker(s *supervisor.State, number int, now time.Time) protocol.Worker {

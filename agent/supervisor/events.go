@@ -29,6 +29,12 @@ type (
 	}
 	// FactsLearned brings the answers to Ask.
 	FactsLearned struct{ Facts Facts }
+	// Inspected brings what Inspect has found; Complete tells that there is no more to
+	// be found by looking again.
+	Inspected struct {
+		Findings []protocol.Finding
+		Complete bool
+	}
 	// Wrapped tells that a shell was found between the agent and a worker.
 	Wrapped struct{}
 
@@ -74,6 +80,8 @@ type Action interface{ action() }
 type (
 	// Ask asks the worker program what it can do.
 	Ask struct{}
+	// Inspect looks at the settings of the worker program, beside its first process.
+	Inspect struct{}
 	// Start starts a process, which answers with Started or NotStarted.
 	Start struct {
 		Slot    int
@@ -90,6 +98,7 @@ type (
 )
 
 func (Ask) action()     {}
+func (Inspect) action() {}
 func (Start) action()   {}
 func (Term) action()    {}
 func (Kill) action()    {}

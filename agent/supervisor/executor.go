@@ -14,12 +14,16 @@ import (
 	"queueworker.dev/queueworker/agent/dialect"
 	"queueworker.dev/queueworker/agent/output"
 	"queueworker.dev/queueworker/agent/process"
+	"queueworker.dev/queueworker/api/protocol"
 )
 
 // Program is the worker program: how it is asked, started and read.
 type Program interface {
 	// Ask finds out what it can do. It may take long and is called from a goroutine.
 	Ask(run Runner) Facts
+	// Inspect looks at its settings; complete tells that it need not be asked again. It
+	// may take long and is called from a goroutine.
+	Inspect(run Runner) (findings []protocol.Finding, complete bool)
 	// Command is the command of one process.
 	Command(maxTime time.Duration) []string
 	// Reading is how one process is read.
@@ -145,6 +149,8 @@ func (x *Executor) act(action Action) Event {
 	switch a := action.(type) {
 	case Ask:
 		go func() { x.Tell(FactsLearned{Facts: x.Program.Ask(x.run)}) }()
+	case Inspect:
+		go x.inspect()
 	case Start:
 		return x.start(a)
 	case Term:

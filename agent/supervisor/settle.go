@@ -24,6 +24,7 @@ func (s *step) settle() {
 	if !s.restartAt.IsZero() && !s.now.Before(s.restartAt) {
 		s.restartAt = time.Time{} // every older process is retiring now
 	}
+	s.inspect()
 	if s.Terminating || s.finishing || s.allDone() {
 		s.finish()
 	}
@@ -90,7 +91,7 @@ func (s *step) tend(slot *Slot, wanted bool) {
 		slot.Healthy = true
 	}
 	slot.RecycleDue = slot.RecycleDue || s.recycleDue(p)
-	if wanted && !p.signalled && (p.Retiring == protocol.ExitPaused || p.Retiring == protocol.ExitDrained) {
+	if wanted && p.termAt.IsZero() && (p.Retiring == protocol.ExitPaused || p.Retiring == protocol.ExitDrained) {
 		p.Retiring = "" // resumed or un-cordoned before it noticed
 	}
 	if p.Retiring == "" {
@@ -98,6 +99,7 @@ func (s *step) tend(slot *Slot, wanted bool) {
 			s.retire(slot, reason)
 		}
 	}
+	s.insist(slot)
 	if at := s.timeoutAt(p); !at.IsZero() && !s.now.Before(at) {
 		s.kill(slot, protocol.ExitJobTimeout)
 	}
@@ -172,9 +174,8 @@ func (s *step) outgrown(p *Process) protocol.ExitReason {
 
 func (s *step) retire(slot *Slot, reason protocol.ExitReason) {
 	slot.Process.Retiring = reason
-	if s.Facts.Signals && !slot.Process.signalled {
-		slot.Process.signalled = true
-		s.do(Term{Slot: s.number(slot), PID: slot.Process.PID})
+	if s.Facts.Signals && slot.Process.termAt.IsZero() {
+		s.term(slot)
 	}
 }
 
@@ -228,6 +229,7 @@ func (s *State) wakeFor(slot *Slot, next *earliest) {
 		next.consider(p.StartedAt.Add(healthyAfter))
 	}
 	next.consider(s.timeoutAt(p))
+	next.consider(s.insistAt(p))
 	switch {
 	case p.Retiring != "" || p.MaxTime == 0:
 	case s.recyclesByTime() && !slot.RecycleDue:

@@ -57,6 +57,10 @@ type Facts struct {
 	LifeLimit time.Duration
 	Dialect   string
 	Version   string
+	// Inspectable tells that the program's settings can be looked at, Findings what has
+	// been found out about it so far.
+	Inspectable bool
+	Findings    []protocol.Finding
 }
 
 // State is everything the supervisor knows. Values of it are never changed after
@@ -89,6 +93,9 @@ type State struct {
 
 	asking   bool // questions are being asked
 	answered bool // and were answered since a process last ended
+
+	inspecting bool // the program's settings are being looked at, or were
+	inspected  bool // and need not be again
 
 	restartToken    string
 	podRestartToken string
@@ -170,8 +177,9 @@ type Process struct {
 	// Retiring is why it was asked to end, empty if it was not; Killed why the
 	// agent killed it.
 	Retiring, Killed protocol.ExitReason
-	// signalled tells that the one SIGTERM was sent.
-	signalled bool
+	// termAt is when SIGTERM was last sent, zero before; jobsAtTerm is Jobs at that time.
+	termAt     time.Time
+	jobsAtTerm int64
 
 	Memory   int64 // bytes
 	CPU      time.Duration

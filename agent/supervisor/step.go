@@ -117,6 +117,11 @@ func (e FactsLearned) apply(s *step) {
 	s.Facts = e.Facts
 }
 
+func (e Inspected) apply(s *step) {
+	s.Facts.Findings = e.Findings
+	s.inspected = e.Complete
+}
+
 func (Wrapped) apply(s *step) { s.Facts.ShellWrapped = true }
 
 func (e Started) apply(s *step) {
@@ -279,6 +284,9 @@ func (s *step) ended(number int, ending Ending, cpu time.Duration) {
 	slot.Process = Process{}
 	if !s.Facts.Final {
 		s.answered = false // what was wrong may be mended: ask again
+	}
+	if s.inspecting && !s.inspected {
+		s.inspecting = false
 	}
 }
 

@@ -22,8 +22,8 @@ type world struct {
 	now   time.Time
 
 	nextPID  int
-	live     map[int]int // slot by pid
-	terms    map[int]int // SIGTERMs by pid
+	live     map[int]int       // slot by pid
+	terms    map[int]time.Time // the last SIGTERM by pid
 	asking   bool
 	ended    int64
 	finished int
@@ -54,7 +54,7 @@ func newWorld(t *rapid.T) *world {
 		Jitter:  rapid.Bool().Draw(t, "jitter"), RetireBytes: 1000,
 		Grace: time.Duration(rapid.IntRange(0, 60).Draw(t, "grace")) * time.Second,
 	}
-	w := &world{t: t, now: time.Unix(1000, 0), nextPID: 100, live: map[int]int{}, terms: map[int]int{}}
+	w := &world{t: t, now: time.Unix(1000, 0), nextPID: 100, live: map[int]int{}, terms: map[int]time.Time{}}
 	w.missing = rapid.IntRange(0, 4).Draw(t, "missing") == 0
 	facts := Facts{}
 	if rapid.Bool().Draw(t, "custom") {
@@ -179,9 +179,13 @@ func (w *world) carryOut(action Action) Event {
 	case Start:
 		return w.start(a)
 	case Term:
-		w.terms[a.PID]++
-		if slot, lives := w.live[a.PID]; w.terms[a.PID] > 1 || !lives || slot != a.Slot {
-			w.t.Fatalf("process %d (alive: %t) got SIGTERM %d times", a.PID, lives, w.terms[a.PID])
+		last, again := w.terms[a.PID]
+		w.terms[a.PID] = w.now
+		if slot, lives := w.live[a.PID]; !lives || slot != a.Slot {
+			w.t.Fatalf("process %d got SIGTERM and does not live", a.PID)
+		}
+		if again && (!w.state.Settings.Laravel || w.now.Sub(last) < insistAfter) {
+			w.t.Fatalf("process %d got SIGTERM again after %s, Laravel: %t", a.PID, w.now.Sub(last), w.state.Settings.Laravel)
 		}
 		if !w.state.Facts.Signals {
 			w.t.Fatal("SIGTERM to a worker that cannot handle it")

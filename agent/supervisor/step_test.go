@@ -118,6 +118,66 @@ func TestAnUnansweredQuestionIsAskedAgainAfterAnExit(t *testing.T) {
 	s.expect("after the answer", Start{})
 }
 
+func TestSettingsAreLookedAtBesideTheFirstProcess(t *testing.T) {
+	facts := laravelFacts
+	facts.Inspectable = true
+	s := begin(t, Settings{}, facts)
+	s.hear(run(1))
+	s.expect("at the beginning", Start{})
+	s.after(healthyAfter).hear(Tick{})
+	s.expect("when the process has started well", Inspect{})
+	s.after(time.Minute).hear(Tick{})
+	s.expect("while they are looked at")
+	s.hear(Inspected{Findings: []protocol.Finding{{Kind: "A"}}})
+	s.expect("when nothing was found")
+	s.hear(Exited{PID: 100})
+	s.after(healthyAfter).hear(Tick{})
+	s.expect("beside the next process", Inspect{})
+	s.hear(Inspected{Findings: []protocol.Finding{{Kind: "B", OK: true}}, Complete: true})
+	s.hear(Exited{PID: 101})
+	s.after(healthyAfter).hear(Tick{})
+	s.expect("once all is known")
+	if found := s.state.Facts.Findings; len(found) != 1 || found[0].Kind != "B" {
+		t.Errorf("found %+v", found)
+	}
+}
+
+// A Laravel worker that lost SIGTERM in the middle of an exception goes on with job after
+// job, or waits for the next one.
+func TestAWorkerThatDidNotHearIsAskedAgain(t *testing.T) {
+	paused := ControlRead{Document: &protocol.Control{Revision: 2, Paused: true}}
+	s := begin(t, Settings{Laravel: true}, laravelFacts)
+	s.hear(run(1))
+	s.hear(working(100, s.now))
+	s.hear(paused)
+	s.expect("when paused", Term{PID: 100})
+	s.after(20 * time.Second).hear(Tick{})
+	s.expect("while it has its job")
+	does := func(n int64) {
+		done := jobs(100, n)
+		done.Tally.Last = dialect.Ending{Class: "A", At: s.now}
+		s.hear(done)
+	}
+	does(1)
+	s.expect("when it begins a job that was on its way")
+	does(1)
+	s.expect("when it begins another", Term{PID: 100})
+	does(2)
+	s.expect("at once after that")
+	if at, ok := s.state.Wake(); !ok || !at.Equal(s.now.Add(5*time.Second)) {
+		t.Errorf("it wakes at %s, want 5 s from now", at)
+	}
+	s.after(5 * time.Second).hear(Tick{})
+	s.expect("when it waits for a job", Term{PID: 100})
+
+	s = begin(t, Settings{}, laravelFacts)
+	s.hear(run(1))
+	s.hear(paused)
+	s.expect("another program", Term{PID: 100})
+	s.after(time.Hour).hear(jobs(100, 5))
+	s.expect("is asked once only")
+}
+
 func TestFailuresInARowReplaceTheProcessAfterItsJob(t *testing.T) {
 	s := begin(t, Settings{MaxExceptions: 3}, laravelFacts)
 	s.hear(run(1))

@@ -274,6 +274,9 @@ type RuntimeFacts struct {
 	Dialect string `json:"dialect,omitempty"`
 	// Version is the framework's version as it tells it, such as 8.83.26; empty if unknown.
 	Version string `json:"version,omitempty"`
+	// Findings are what the agent has found out about the image and the application's
+	// settings; empty until it has looked.
+	Findings []Finding `json:"findings,omitempty"`
 }
 
 // Network is traffic in bytes since the pod started.

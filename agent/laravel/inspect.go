@@ -1,0 +1,75 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package laravel
+
+import (
+	_ "embed"
+	"encoding/json"
+	"slices"
+	"strconv"
+	"strings"
+
+	"queueworker.dev/queueworker/api/protocol"
+)
+
+//go:embed inspect.php
+var inspectSource string
+
+// inspectMark stands before the line that inspect.php prints; an application may print
+// what it likes before it.
+const inspectMark = "queueworker-inspection:"
+
+// Inspection is what an application's own settings say.
+type Inspection struct {
+	// MemoryLimit is PHP's memory_limit once the application has booted, such as 128M.
+	MemoryLimit string `json:"memoryLimit"`
+	Posix       bool   `json:"posix"`
+	// Connection is the queue connection in use, Driver its driver, empty if there is
+	// none of that name among Connections.
+	Connection  string   `json:"connection"`
+	Connections []string `json:"connections"`
+	Driver      string   `json:"driver"`
+	// BlockFor and RetryAfter are the connection's block_for and retry_after, in seconds;
+	// nil where it has none.
+	BlockFor   *float64 `json:"blockFor"`
+	RetryAfter *float64 `json:"retryAfter"`
+	// CacheStore is the default cache store, CacheDriver its driver.
+	CacheStore  string `json:"cacheStore"`
+	CacheDriver string `json:"cacheDriver"`
+	// LogChannel is the default log channel, LogSinks where it writes to in the end.
+	LogChannel string    `json:"logChannel"`
+	LogSinks   []LogSink `json:"logSinks"`
+}
+
+// LogSink is one place that a log channel writes to.
+type LogSink struct {
+	Channel string `json:"channel"`
+	Driver  string `json:"driver"`
+	Handler string `json:"handler"`
+	// Stream is the path of a file or a stream such as php://stderr.
+	Stream string `json:"stream"`
+}
+
+// InspectionQuestion is the command that reads an application's settings, with PHP's
+// memory_limit as the worker gets it.
+func InspectionQuestion(config protocol.Config) []string {
+	source := strings.TrimPrefix(inspectSource, "<?php\n")
+	return slices.Concat(config.Command, []string{
+		"php", "-d", "memory_limit=" + strconv.FormatInt(config.HeapLimitBytes, 10), "-r", source, "--", config.Connection,
+	})
+}
+
+// ReadInspection reads what the question printed; nil if that is no inspection.
+func ReadInspection(answer Answer) *Inspection {
+	at := strings.LastIndex(answer.Output, inspectMark)
+	if at < 0 {
+		return nil
+	}
+	line, _, _ := strings.Cut(answer.Output[at+len(inspectMark):], "\n")
+	found := &Inspection{}
+	if json.Unmarshal([]byte(line), found) != nil {
+		return nil
+	}
+	return found
+}
