@@ -63,6 +63,7 @@ func cleanStatus(s *protocol.Status) error {
 		r.GracefulStopReason = cleanWord(r.GracefulStopReason)
 		r.Dialect = cleanWord(r.Dialect)
 		r.Version = cleanText(r.Version, maxVersion)
+		r.Findings = cleanFindings(r.Findings)
 	}
 	s.RecentExits = cleanExits(s.RecentExits)
 	s.KilledJobs = cleanKilled(s.KilledJobs)
@@ -189,6 +190,18 @@ func cleanKilled(jobs []protocol.KilledJob) []protocol.KilledJob {
 		kept = append(kept, job)
 	}
 	return slices.Clip(kept[:min(len(kept), protocol.MaxKilledJobs)])
+}
+
+// cleanFindings are one finding of each kind that this operator knows, in their order.
+func cleanFindings(findings []protocol.Finding) []protocol.Finding {
+	var out []protocol.Finding
+	for _, kind := range protocol.FindingKinds {
+		at := slices.IndexFunc(findings, func(f protocol.Finding) bool { return f.Kind == kind })
+		if at >= 0 {
+			out = append(out, protocol.Finding{Kind: kind, OK: findings[at].OK, Message: cleanText(findings[at].Message, maxMessage)})
+		}
+	}
+	return out
 }
 
 // cleanExit tells whether an exit can be true and makes it safe to show.

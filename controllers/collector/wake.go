@@ -5,6 +5,7 @@ package collector
 
 import (
 	"maps"
+	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -117,7 +118,8 @@ func sameRuntime(a, b *protocol.RuntimeFacts) bool {
 	if a == nil || b == nil {
 		return a == b
 	}
-	return *a == *b
+	return a.GracefulStop == b.GracefulStop && a.GracefulStopReason == b.GracefulStopReason &&
+		a.Dialect == b.Dialect && a.Version == b.Version && slices.Equal(a.Findings, b.Findings)
 }
 
 func sameJob(a, b *protocol.Job) bool {
