@@ -5,6 +5,7 @@ package phpvalue
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/VKCOM/php-parser/pkg/ast"
@@ -57,6 +58,8 @@ func parse(source []byte) (root *ast.Root, err error) {
 		}
 	}()
 	var first *phperrors.Error
+	// The library never ends reading a text whose last character is <.
+	source = append(slices.Clone(source), '\n')
 	parsed, err := parser.Parse(source, conf.Config{
 		Version: &version.Version{Major: 8, Minor: 1},
 		ErrorHandlerFunc: func(e *phperrors.Error) {
