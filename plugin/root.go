@@ -80,6 +80,7 @@ func NewRootCommand(deps *Deps) *cobra.Command {
 		NewListCommand(deps),
 		NewStatusCommand(deps),
 		NewWorkersCommand(deps),
+		NewTopCommand(deps),
 		NewLogsCommand(deps),
 		NewExplainCommand(deps),
 		// Steer workers.

@@ -1,0 +1,211 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package plugin
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+	"github.com/spf13/cobra"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/cli-runtime/pkg/printers"
+
+	"queueworker.dev/queueworker/plugin/source"
+	"queueworker.dev/queueworker/plugin/view"
+)
+
+const (
+	// topFrames is how often a second the screen may change: keys shall be felt, and
+	// more would only cost.
+	topFrames = 10
+	// topAgents is how many agents are asked a second at most.
+	topAgents = 50
+)
+
+type topCommand struct {
+	deps  *Deps
+	scope scope
+	sort  string
+}
+
+// NewTopCommand is `kubectl queueworker top`.
+func NewTopCommand(deps *Deps) *cobra.Command {
+	c := &topCommand{deps: deps}
+	cmd := &cobra.Command{
+		Use:   "top [NAME]",
+		Short: "Watch the workers live, sorted and filtered by keys",
+		Long: "Watch the workers of a QueueWorker, or of all in the namespace, in a terminal. Press ? for the keys.\n\n" +
+			"The agents in the pods are asked every 2 seconds where you may `get` `pods/proxy`. Else the QueueWorkers' status is shown, with its age.",
+		Example:           "  kubectl queueworker top\n  kubectl queueworker top emails --sort memory",
+		GroupID:           groupSee,
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: deps.CompleteWorkers(1),
+		RunE:              func(cmd *cobra.Command, names []string) error { return c.run(cmd.Context(), names) },
+	}
+	c.scope.addFlags(cmd)
+	cmd.Flags().StringVar(&c.sort, "sort", string(view.ByCPU), "Sort by this to begin with: "+strings.Join(orders(), ", ")+".")
+	// It fails for a flag that does not exist; this one does.
+	_ = cmd.RegisterFlagCompletionFunc("sort", cobra.FixedCompletions(orders(), cobra.ShellCompDirectiveNoFileComp))
+	return cmd
+}
+
+// orders are the values of --sort, by the key that chooses them.
+func orders() []string {
+	var out []string
+	for _, key := range []string{"c", "m", "j", "t", "d", "f", "n", "s"} {
+		out = append(out, string(sortKeys[key]))
+	}
+	return out
+}
+
+var sortKeys = map[string]view.Order{
+	"c": view.ByCPU, "m": view.ByMemory, "j": view.ByJobTime, "t": view.ByAge,
+	"d": view.ByProcessed, "f": view.ByFailed, "n": view.ByName, "s": view.ByState,
+}
+
+func (c *topCommand) run(ctx context.Context, names []string) error {
+	known := false
+	for _, order := range orders() {
+		known = known || order == c.sort
+	}
+	if !known {
+		return Usage("there is no order %q; choose from %s", c.sort, strings.Join(orders(), ", "))
+	}
+	if !c.deps.Terminal() || !printers.IsTerminal(c.deps.Streams.In) {
+		return Usage("top needs a terminal; a script gets the same from: kubectl queueworker workers -o json")
+	}
+	cluster, err := c.deps.Connect()
+	if err != nil {
+		return err
+	}
+	from, err := c.scope.source(c.deps, cluster, names)
+	if err != nil {
+		return err
+	}
+	first, err := from.Read(ctx) // what is refused or not found is better said before the screen changes
+	if err != nil {
+		return err
+	}
+	quiet()
+	if err := from.Follow(ctx, cluster.Config, cluster.Client.Scheme()); err != nil {
+		return err
+	}
+	model := newTopModel(ctx, from, c.where(from), view.Order(c.sort), c.deps.Colour())
+	model.take(first)
+	_, err = tea.NewProgram(model, tea.WithContext(ctx), tea.WithInput(c.deps.Streams.In), tea.WithOutput(c.deps.Streams.Out),
+		tea.WithFPS(topFrames), tea.WithoutSignalHandler()).Run()
+	if errors.Is(err, tea.ErrProgramKilled) && ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return errors.Join(err, model.fatal)
+}
+
+func (c *topCommand) where(from *source.Source) string {
+	switch {
+	case from.Scope.Namespace == "":
+		return "all namespaces"
+	case from.Scope.Name != "":
+		return from.Scope.Namespace + "/" + from.Scope.Name
+	}
+	return from.Scope.Namespace
+}
+
+// topModel is the live view as bubbletea runs it. What is drawn is view.Top's matter.
+type topModel struct {
+	ctx    context.Context //nolint:containedctx // bubbletea's commands are given none
+	from   *source.Source
+	top    view.Top
+	paint  view.Paint
+	failed time.Time
+	// fatal ends the program: what is shown is gone, or forbidden.
+	fatal error
+}
+
+func newTopModel(ctx context.Context, from *source.Source, where string, by view.Order, colour bool) *topModel {
+	m := &topModel{ctx: ctx, from: from, top: view.Top{Width: 80, Height: 24, Where: where, Every: watchEvery, By: by, Now: from.Now()}}
+	if colour {
+		m.paint = view.Colours
+	}
+	return m
+}
+
+type (
+	tickMsg struct{}
+	readMsg struct {
+		snapshot *view.Snapshot
+		err      error
+	}
+)
+
+// Init implements tea.Model.
+func (m *topModel) Init() tea.Cmd { return m.later() }
+
+// later waits for the next reading.
+func (m *topModel) later() tea.Cmd {
+	return tea.Tick(m.top.Every, func(time.Time) tea.Msg { return tickMsg{} })
+}
+
+func (m *topModel) read() tea.Msg {
+	snapshot, err := m.from.Read(m.ctx)
+	return readMsg{snapshot, err}
+}
+
+// Update implements tea.Model.
+func (m *topModel) Update(message tea.Msg) (tea.Model, tea.Cmd) {
+	m.top.Now = m.from.Now()
+	switch message := message.(type) {
+	case tea.WindowSizeMsg:
+		m.top.Width, m.top.Height = message.Width, message.Height
+		m.top.Scroll(0)
+	case tickMsg:
+		if m.top.Paused {
+			return m, m.later()
+		}
+		return m, m.read
+	case readMsg:
+		return m, m.readDone(message)
+	case tea.KeyPressMsg:
+		return m, m.key(message)
+	}
+	return m, nil
+}
+
+func (m *topModel) readDone(message readMsg) tea.Cmd {
+	switch {
+	case m.ctx.Err() != nil:
+		return tea.Quit
+	case apierrors.IsNotFound(message.err), apierrors.IsForbidden(message.err):
+		m.fatal = message.err
+		return tea.Quit
+	case message.err != nil:
+		if m.failed.IsZero() {
+			m.failed = m.top.Now
+		}
+		_, sentence := Explain(message.err)
+		m.top.Trouble = "For " + m.top.Now.Sub(m.failed).Round(time.Second).String() + ": " + view.Clean(sentence)
+	case !m.top.Paused: // a reading that was under way when it was paused comes too late
+		m.take(message.snapshot)
+	}
+	return m.later()
+}
+
+// take shows a snapshot.
+func (m *topModel) take(snapshot *view.Snapshot) {
+	m.failed, m.top.Trouble = time.Time{}, ""
+	m.top.Snapshot = snapshot
+	m.top.Rate.Add(snapshot)
+	// Asked in turn, so many agents a second: a large fleet is looked at less often.
+	m.top.Every = max(watchEvery, (time.Duration(len(snapshot.Pods)) * time.Second / topAgents).Round(time.Second))
+	m.top.Scroll(0)
+}
+
+// View implements tea.Model.
+func (m *topModel) View() tea.View {
+	out := tea.NewView(m.top.Draw(m.paint))
+	out.AltScreen = true
+	return out
+}

@@ -1,0 +1,194 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package view
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/resource"
+
+	"queueworker.dev/queueworker/api/v1alpha1"
+)
+
+// Top is what the live view shows: a snapshot, and how its user wants to see it.
+type Top struct {
+	// Width and Height are the terminal's.
+	Width, Height int
+	// Where names what is looked at, Every how often.
+	Where string
+	Every time.Duration
+	// Snapshot is the last one; nil until there is one. Now is the time.
+	Snapshot *Snapshot
+	Now      time.Time
+	Rate     Rate
+	// Trouble is why there is no newer snapshot; empty if all is well.
+	Trouble string
+	// Paused holds the picture.
+	Paused bool
+	// By and Reverse sort, Filter and BusyOnly choose; Typing is while a filter is typed.
+	By       Order
+	Reverse  bool
+	Filter   string
+	BusyOnly bool
+	Typing   bool
+	// Help shows the keys instead of workers.
+	Help bool
+	// Offset is how many rows are scrolled past.
+	Offset int
+}
+
+// topHead and topFoot are the lines around the rows.
+const (
+	topHead = 4
+	topFoot = 1
+)
+
+// Rows is how many workers the terminal has room for.
+func (t *Top) Rows() int { return max(t.Height-topHead-topFoot, 1) }
+
+// Shown are the workers to show, in their order, before scrolling.
+func (t *Top) Shown() []Worker {
+	if t.Snapshot == nil {
+		return nil
+	}
+	workers := FilterWorkers(t.Snapshot.Workers(), t.Filter, t.BusyOnly)
+	SortWorkers(workers, t.By, t.Reverse)
+	return workers
+}
+
+// Scroll moves by so many rows, within what there is.
+func (t *Top) Scroll(by int) {
+	t.Offset = max(min(t.Offset+by, len(t.Shown())-t.Rows()), 0)
+}
+
+// Draw draws the picture: Height lines of at most Width characters, colours aside.
+func (t *Top) Draw(paint Paint) string {
+	lines := []string{fit(t.title(), t.Width), fit(t.totals(), t.Width), paint.in(t.noteTone(), fit(t.note(), t.Width))}
+	switch {
+	case t.Help:
+		lines = append(lines, topHelp...)
+	case t.Snapshot == nil:
+		lines = append(lines, "", "Reading ...")
+	default:
+		lines = append(lines, t.table(paint)...)
+	}
+	room := max(t.Height-topFoot, 1)
+	for len(lines) < room {
+		lines = append(lines, "")
+	}
+	return strings.Join(append(lines[:room], paint.in(Faint, fit(t.keys(), t.Width))), "\n")
+}
+
+func (t *Top) title() string {
+	state := "every " + t.Every.String()
+	if t.Paused {
+		state = "PAUSED"
+	}
+	at := t.Now
+	if t.Snapshot != nil {
+		at = t.Snapshot.Time
+	}
+	return fmt.Sprintf("QueueWorker top  %s  %s  %s", t.Where, at.Format(time.TimeOnly), state)
+}
+
+func (t *Top) totals() string {
+	if t.Snapshot == nil {
+		return ""
+	}
+	workers := t.Snapshot.Workers()
+	busy, failing := 0, 0
+	var cores, bytes resource.Quantity
+	for i := range workers {
+		if workers[i].CurrentJob != nil {
+			busy++
+		}
+		if workers[i].State == v1alpha1.WorkerBackingOff {
+			failing++
+		}
+		add(&cores, workers[i].CPU)
+		add(&bytes, workers[i].Memory)
+	}
+	text := fmt.Sprintf("%d workers in %d pools: %d busy", len(workers), len(t.Snapshot.Pools), busy)
+	if failing > 0 {
+		text += fmt.Sprintf(", %d FAILING", failing)
+	}
+	text += fmt.Sprintf("  cpu %s  memory %s", cpu(&cores), memory(&bytes))
+	if rate, ok := t.Rate.PerMinute(); ok && t.Snapshot.AgentsRefused == "" && t.Snapshot.PodsRefused == "" {
+		text += fmt.Sprintf("  %.0f jobs/min", rate)
+	}
+	return text + t.waiting()
+}
+
+func add(sum, more *resource.Quantity) {
+	if more != nil {
+		sum.Add(*more)
+	}
+}
+
+// waiting is what waits on the pools' queues.
+func (t *Top) waiting() string {
+	known, ready := false, int64(0)
+	for i := range t.Snapshot.Pools {
+		if b := t.Snapshot.Pools[i].Status.Backlog; b != nil {
+			known, ready = true, ready+b.Ready
+		}
+	}
+	if !known {
+		return ""
+	}
+	return fmt.Sprintf("  backlog %d", ready)
+}
+
+// note is what else is to be known, of which there is one line.
+func (t *Top) note() string {
+	switch {
+	case t.Typing:
+		return "Filter: " + t.Filter + "█   (Enter to keep, Esc to leave)"
+	case t.Trouble != "":
+		return t.Trouble
+	case t.Snapshot == nil:
+		return ""
+	}
+	var parts []string
+	if t.Filter != "" {
+		parts = append(parts, "Filter: "+t.Filter)
+	}
+	if t.BusyOnly {
+		parts = append(parts, "Only busy ones")
+	}
+	if text := Freshness(t.Snapshot); text != "" {
+		parts = append(parts, text)
+	}
+	return strings.Join(parts, "; ")
+}
+
+func (t *Top) noteTone() Tone {
+	switch {
+	case t.Trouble != "" && !t.Typing:
+		return Bad
+	case t.Snapshot != nil && Freshness(t.Snapshot) != "":
+		return Doubtful
+	}
+	return Strong
+}
+
+func (t *Top) keys() string {
+	return "q quit  p pause  / filter  b busy  sort: c cpu m mem j job t age  ? more"
+}
+
+// topHelp is shown instead of the workers.
+var topHelp = []string{
+	"",
+	"  q, Ctrl-C    quit",
+	"  p, Space     pause, and go on",
+	"  /            show only workers in which a text occurs; Esc shows all again",
+	"  b            show only workers that work on a job, or all again",
+	"  c m j t      sort by CPU, memory, how long the current job has run, age",
+	"  d f n s      sort by jobs done, jobs failed, name, state",
+	"  r            sort the other way round",
+	"  Up, Down, PageUp, PageDown, Home, End    scroll",
+	"  ?, h         this help, or the workers again",
+}

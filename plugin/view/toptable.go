@@ -1,0 +1,165 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package view
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// topColumn is a column of the live table.
+type topColumn struct {
+	name string
+	by   Order
+	// width is in characters; 0 shares what is left.
+	width int
+	// from is the terminal's width from which it is shown.
+	from int
+	// right aligns numbers.
+	right bool
+	cell  func(w *Worker, now time.Time) string
+}
+
+var topColumns = []topColumn{
+	{name: "WORKER", by: ByName, cell: func(w *Worker, _ time.Time) string { return w.Name }},
+	{name: "QUEUE", width: 16, from: 120, cell: func(w *Worker, _ time.Time) string { return w.Queue }},
+	{name: "STATE", by: ByState, width: 10, from: 40, cell: func(w *Worker, _ time.Time) string { return string(w.State) }},
+	{name: "PID", width: 6, from: 100, right: true, cell: func(w *Worker, _ time.Time) string { return pid(w.PID) }},
+	{name: "CPU", by: ByCPU, width: 6, from: 30, right: true, cell: func(w *Worker, _ time.Time) string { return cpu(w.CPU) }},
+	{name: "MEM", by: ByMemory, width: 6, from: 30, right: true, cell: func(w *Worker, _ time.Time) string { return memory(w.Memory) }},
+	{name: "AGE", by: ByAge, width: 6, from: 60, right: true, cell: func(w *Worker, now time.Time) string { return since(w.StartedTime, now) }},
+	{name: "DONE", by: ByProcessed, width: 7, from: 50, right: true, cell: func(w *Worker, _ time.Time) string { return fmt.Sprint(w.Processed) }},
+	{name: "FAILED", by: ByFailed, width: 7, from: 70, right: true, cell: func(w *Worker, _ time.Time) string { return fmt.Sprint(w.Failed) }},
+	{name: "JOB", by: ByJobTime, from: 60, cell: func(w *Worker, now time.Time) string { return job(w.CurrentJob, now) }},
+}
+
+// table is the heading and as many workers as there is room for.
+func (t *Top) table(paint Paint) []string {
+	workers := t.Shown()
+	offset := max(min(t.Offset, len(workers)-t.Rows()), 0)
+	columns := t.columns()
+	heads := make([]string, 0, len(columns))
+	for _, column := range columns {
+		name := column.name
+		if column.by == t.By {
+			name += "▾"
+			if t.Reverse {
+				name = column.name + "▴"
+			}
+		}
+		heads = append(heads, pad(name, column))
+	}
+	lines := []string{paint.in(Strong, fit(strings.Join(heads, " "), t.Width))}
+	if len(workers) == 0 {
+		return append(lines, t.nobody())
+	}
+	for i := range workers[offset:min(offset+t.Rows(), len(workers))] {
+		lines = append(lines, t.row(&workers[offset+i], columns, paint))
+	}
+	return lines
+}
+
+func (t *Top) nobody() string {
+	if t.Filter != "" || t.BusyOnly {
+		return "No worker is like that; Esc shows all."
+	}
+	return fit(NoWorkers(t.Snapshot), t.Width)
+}
+
+func (t *Top) row(w *Worker, columns []topColumn, paint Paint) string {
+	cells := make([]string, 0, len(columns))
+	left := t.Width
+	for _, column := range columns {
+		cell := fit(pad(Clean(column.cell(w, t.Snapshot.Time)), column), max(left, 0))
+		left -= len([]rune(cell)) + 1
+		if column.name == "STATE" {
+			cell = paint.in(WorkerTone(w.State), cell)
+		}
+		cells = append(cells, cell)
+	}
+	text := strings.Join(cells, " ")
+	if !w.Live && t.Snapshot.AgentsRefused == "" && t.Snapshot.PodsRefused == "" {
+		return paint.in(Faint, text)
+	}
+	return text
+}
+
+// columns are those the terminal has room for, each with its width: the worker's name
+// and the job share what the others leave.
+func (t *Top) columns() []topColumn {
+	var out []topColumn
+	left, sharing := t.Width, 0
+	for _, column := range topColumns {
+		if t.Width < column.from {
+			continue
+		}
+		out = append(out, column)
+		left -= column.width + 1
+		if column.width == 0 {
+			sharing++
+		}
+	}
+	left++ // none stands before the first
+	for i := range out {
+		if out[i].width != 0 {
+			continue
+		}
+		out[i].width = max(left/max(sharing, 1), 8)
+		if longest := t.longestName(); i == 0 && out[i].width > longest {
+			out[i].width = longest
+		}
+		left -= out[i].width
+		sharing--
+	}
+	return out
+}
+
+func (t *Top) longestName() int {
+	longest := len("WORKER▾")
+	for _, w := range t.Snapshot.Workers() {
+		longest = max(longest, len([]rune(w.Name)))
+	}
+	return longest
+}
+
+// pad makes a cell as wide as its column, and cuts what is too long.
+func pad(text string, column topColumn) string {
+	letters := []rune(text)
+	switch missing := column.width - len(letters); {
+	case missing >= 0 && column.right:
+		return strings.Repeat(" ", missing) + text
+	case missing >= 0:
+		return text + strings.Repeat(" ", missing)
+	case column.by == ByName:
+		return shortName(text, column.width)
+	case column.by == ByJobTime:
+		// Of a class its name matters most, without its namespace.
+		return fit(text[strings.LastIndex(text, `\`)+1:], column.width)
+	}
+	return fit(text, column.width)
+}
+
+// shortName cuts a worker's name in the middle: it begins with the pool's and ends
+// with what no other pod of the pool has.
+func shortName(name string, width int) string {
+	letters := []rune(name)
+	end := []rune(name[strings.LastIndex(name, "-")+1:])
+	if len(end)+2 > width {
+		return "…" + string(letters[len(letters)-max(width-1, 0):])
+	}
+	return string(letters[:width-len(end)-1]) + "…" + string(end)
+}
+
+// fit cuts a line to a width.
+func fit(text string, width int) string {
+	letters := []rune(text)
+	switch {
+	case len(letters) <= width:
+		return text
+	case width <= 0:
+		return ""
+	}
+	return string(letters[:width-1]) + "…"
+}
