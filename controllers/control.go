@@ -39,9 +39,6 @@ func (r *QueueWorkerReconciler) control(ctx context.Context, o *observation, d d
 		}
 		memory.wrote(pod.UID, version, o.now, unheard(pod, o.reports.Pods[pod.UID]))
 	}
-	if err := r.cut(ctx, d.cutOff); err != nil {
-		failures = append(failures, err)
-	}
 	if d.controls.Changed || len(d.controls.Pods) > 0 {
 		r.Collector.Nudge(name)
 	}

@@ -25,9 +25,7 @@ type decision struct {
 	stuck    stuck.Output
 	alerts   alerts.Output
 	controls desired.Controls
-	// cutOff are pods whose grace period is to be cut short.
-	cutOff  []*corev1.Pod
-	objects desired.Objects
+	objects  desired.Objects
 	// runs is nil where a pool has nothing to do with runs.
 	runs *batch.Output
 }
@@ -53,7 +51,6 @@ func decide(o *observation, s sizing, agentImage string) decision {
 		Live:      ownConfigMap(o),
 		Pods:      controlledPods(o, d.removal),
 	})
-	d.cutOff = cutOff(o, d.controls)
 	in := desired.Input{
 		Worker:     o.worker,
 		App:        o.app,

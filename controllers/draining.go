@@ -27,13 +27,7 @@ const silenceMargin = 30 * time.Second
 // removal plans how the pool gets from the pods it has to those it is meant to have.
 func removal(o *observation, pods int32) drain.Plan {
 	live := o.deployment
-	if live != nil && o.worker.Spec.Stopped {
-		if plan := killed(o); plan != nil {
-			return *plan
-		}
-	}
-	if live == nil || o.worker.Spec.Stopped {
-		// Stopped means no pods at all, now: each finishes its jobs within its grace period.
+	if live == nil {
 		return drain.Plan{Replicas: pods, Reason: drain.Settled}
 	}
 	in := drain.Input{
@@ -51,14 +45,47 @@ func removal(o *observation, pods int32) drain.Plan {
 	if timeout := desired.Timeout(&o.worker.Spec); timeout > 0 {
 		in.Silence = max(timeout, jobTimeout(o)) + silenceMargin
 	}
+	stop := stopping{observation: o}
 	for _, pod := range o.pods {
 		if active(pod) {
 			out := drainPod(pod, o.reports.Pods[pod.UID])
 			out.Due = recycles(o) && isDue(pod, o.reports.Pods[pod.UID])
+			out.Forsaken = stop.forsakes(pod, out)
 			in.Pods = append(in.Pods, out)
 		}
 	}
-	return drain.Decide(in)
+	plan := drain.Decide(in)
+	plan.Recheck = sooner(plan.Recheck, stop.recheck)
+	return plan
+}
+
+// stopping is a pool that is to have no pods at all. Each takes no more jobs and finishes
+// those it has within its grace period, as one that is removed does; but until then it is
+// not removed, because the kubelet passes nothing on to a pod that is: it could not be
+// told to kill its processes.
+type stopping struct {
+	*observation
+	// recheck is when the first grace period ends.
+	recheck time.Duration
+}
+
+// forsakes tells whether a pod of a stopped pool goes without being waited for: nobody
+// knows what it does, or it has had its time.
+func (s *stopping) forsakes(pod *corev1.Pod, seen drain.Pod) bool {
+	if !s.worker.Spec.Stopped {
+		return false
+	}
+	if report := s.reports.Pods[pod.UID]; report.Status == nil || report.Unreachable {
+		return true
+	}
+	grace := desired.GraceOf(s.deployment)
+	if !seen.Cordoned || seen.CordonedAt.IsZero() {
+		s.recheck = sooner(s.recheck, grace)
+		return false
+	}
+	left := seen.CordonedAt.Add(grace).Sub(s.now)
+	s.recheck = sooner(s.recheck, left)
+	return left <= 0
 }
 
 // recycles tells whether pods are replaced now that have reached a limit. A pool that is

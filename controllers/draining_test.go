@@ -182,9 +182,56 @@ func TestRemoval(t *testing.T) {
 	if got := removal(o, 1); got.Recheck != drain.DefaultSilence {
 		t.Errorf("jobs without a timeout are waited for %s, want %s", got.Recheck, drain.DefaultSilence)
 	}
-	o.worker.Spec.Stopped = true
-	if got := removal(o, 0); got.Replicas != 0 || got.Writes() {
-		t.Errorf("a stopped pool: %+v", got)
+}
+
+// A stopped pool keeps a pod while it finishes its jobs, so that it can still be told to
+// kill them, but no longer than it would have from the kubelet.
+func TestRemovalOfAStoppedPool(t *testing.T) {
+	type change func(o *observation)
+	cordonedFor := func(d time.Duration) change {
+		return func(o *observation) {
+			for _, pod := range o.pods {
+				pod.Annotations = map[string]string{
+					v1alpha1.AnnotationControl:    `{"revision":2,"cordoned":true}`,
+					v1alpha1.AnnotationCordonedAt: noon.Add(-d).Format(time.RFC3339),
+				}
+			}
+		}
+	}
+	tests := map[string]struct {
+		change   change
+		replicas int32
+		cordons  int
+		recheck  time.Duration
+	}{
+		"busy":                      {func(*observation) {}, 2, 2, 30 * time.Second},
+		"and told so":               {cordonedFor(10 * time.Second), 2, 0, 20 * time.Second},
+		"for as long as it may":     {cordonedFor(30 * time.Second), 0, 0, 0},
+		"of which nothing is known": {func(o *observation) { clear(o.reports.Pods) }, 0, 0, 0},
+		"that cannot be reached": {func(o *observation) {
+			for uid, report := range o.reports.Pods {
+				report.Unreachable = true
+				o.reports.Pods[uid] = report
+			}
+		}, 0, 0, 0},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			o := poolOf("a", 1)
+			o.worker.Spec.Stopped = true
+			o.deployment = &appsv1.Deployment{}
+			o.deployment.Spec.Replicas = new(int32(2))
+			for _, name := range []string{"a", "b"} {
+				pod := podOf(name, noon.Add(-time.Hour))
+				o.pods = append(o.pods, pod)
+				o.reports.Pods[pod.UID] = collector.PodReport{PulledAt: noon, Status: &protocol.Status{Phase: protocol.PhaseRunning, Workers: []protocol.Worker{{State: protocol.WorkerBusy, Job: &protocol.Job{}}}}}
+			}
+			tc.change(o)
+			got := removal(o, 0)
+			if got.Replicas != tc.replicas || len(got.Cordon) != tc.cordons || got.Recheck != tc.recheck {
+				t.Errorf("removal() = %+v, want %d replicas, %d cordons, again in %s", got, tc.replicas, tc.cordons, tc.recheck)
+			}
+		})
 	}
 }
 

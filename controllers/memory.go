@@ -51,8 +51,6 @@ type poolMemory struct {
 	quiet quiet
 	// foreign is who wrote the Deployment's replicas last, besides the operator.
 	foreign foreignScaler
-	// kill is the last kill that was asked for.
-	kill killAsked
 }
 
 // past is what a decision goes by besides what is observed.
@@ -87,8 +85,6 @@ func (m *poolMemory) recall(o *observation) {
 	o.past = m.past
 	m.foreign.see(o)
 	o.foreign = m.foreign
-	m.kill.see(o)
-	o.killAsked = m.kill
 }
 
 // sizeBefore is a pool's size as an earlier operator left it.

@@ -57,10 +57,9 @@ type observation struct {
 	taken  int32
 	// written are the last writes to the pool's pods.
 	written map[types.UID]podWrite
-	// past, foreign and killAsked are what the operator remembers of the pool.
-	past      past
-	foreign   foreignScaler
-	killAsked killAsked
+	// past and foreign are what the operator remembers of the pool.
+	past    past
+	foreign foreignScaler
 }
 
 // observe reads all that concerns a QueueWorker; nil if it is gone or going.

@@ -77,7 +77,7 @@ func podChanged(before, after *corev1.Pod) bool {
 
 // recordEnd keeps the last word of a pod.
 func (r *QueueWorkerReconciler) recordEnd(ctx context.Context, pod *corev1.Pod) {
-	ended := collector.Ended{UID: pod.UID, Name: pod.Name, CutShort: cutShort(pod)}
+	ended := collector.Ended{UID: pod.UID, Name: pod.Name}
 	if owner := metav1.GetControllerOf(pod); owner != nil {
 		ended.OfRun = owner.Kind == "Job"
 	}

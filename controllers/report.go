@@ -257,9 +257,6 @@ func endedPods(o *observation) []status.EndedPod {
 		if ended.Final != nil {
 			pod.Counters, pod.Complete = &ended.Final.Counters, ended.Final.Complete
 			pod.Killed = ended.Final.Killed
-			if ended.CutShort && !ended.Final.Complete {
-				pod.Open = ended.Final.Open
-			}
 		}
 		out = append(out, pod)
 	}

@@ -142,16 +142,10 @@ func (k *Keeper) write(state *supervisor.State) error {
 
 // Final makes the last word of a state.
 func Final(state *supervisor.State, complete bool) protocol.Final {
-	final := protocol.Final{
+	return protocol.Final{
 		Version: protocol.Version, Counters: state.Counters, Complete: complete, Message: state.Trouble,
-		Killed: killedJobs(state, protocol.MaxKilledJobs),
+		Killed: killedJobs(state),
 	}
-	for i := range state.Slots {
-		if job := state.Slots[i].Process.Open; job != nil {
-			final.Open = append(final.Open, protocol.OpenJob{Class: job.Class, ID: job.ID})
-		}
-	}
-	return final
 }
 
 // WriteFinal writes a last word to the termination message.
@@ -209,8 +203,6 @@ func encodeFinal(final protocol.Final) ([]byte, error) {
 			final.Message = halve(final.Message)
 		case len(final.Killed) > 0:
 			final.Killed = final.Killed[:len(final.Killed)/2]
-		case len(final.Open) > 0:
-			final.Open = final.Open[:len(final.Open)/2]
 		default:
 			return content, nil
 		}

@@ -48,7 +48,7 @@ func Status(in Input) protocol.Status {
 	for i := range s.RecentFailures {
 		status.RecentFailures = append(status.RecentFailures, failure(&s.RecentFailures[i], in.Now))
 	}
-	status.KilledJobs = killedJobs(s, protocol.MaxKilledJobs)
+	status.KilledJobs = killedJobs(s)
 	for i := range status.KilledJobs {
 		status.KilledJobs[i].AgeSeconds = seconds(in.Now.Sub(s.KilledJobs[i].At))
 	}
@@ -56,9 +56,9 @@ func Status(in Input) protocol.Status {
 }
 
 // killedJobs are the newest jobs cut short on request.
-func killedJobs(s *supervisor.State, most int) []protocol.KilledJob {
+func killedJobs(s *supervisor.State) []protocol.KilledJob {
 	var out []protocol.KilledJob
-	for i := range s.KilledJobs[:min(len(s.KilledJobs), most)] {
+	for i := range s.KilledJobs {
 		out = append(out, s.KilledJobs[i].KilledJob)
 	}
 	return out

@@ -53,7 +53,6 @@ func (Terminate) apply(s *step) {
 		return // a second signal changes nothing
 	}
 	s.Terminating = true
-	s.Changes++ // so that the last word tells which jobs are open
 	s.Deadline = s.now.Add(max(s.Settings.Grace-killMargin, 0))
 }
 

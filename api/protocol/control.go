@@ -61,11 +61,6 @@ type Control struct {
 	// of their jobs, whatever else the document says; PodKillToken those of this pod.
 	KillToken    string `json:"killToken,omitempty"`
 	PodKillToken string `json:"podKillToken,omitempty"`
-
-	// KillRevision is the first revision that had these two tokens; 0 if none asks for
-	// anything. An agent that obeys an older one has not heard of them yet. It is the
-	// operator's to read, not the agent's.
-	KillRevision int64 `json:"killRevision,omitempty"`
 }
 
 // WithOwn is the document with what the pod's own one says of this pod alone. A pod may

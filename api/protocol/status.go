@@ -301,13 +301,4 @@ type Final struct {
 	Message string `json:"message,omitempty"`
 	// Killed are the newest of Status.KilledJobs.
 	Killed []KilledJob `json:"killed,omitempty"`
-	// Open are jobs that were being worked on, as many as fit. While a pod ends it takes
-	// no new ones, so that they are those cut short if this is its last word.
-	Open []OpenJob `json:"open,omitempty"`
-}
-
-// OpenJob is a job that a pod worked on when it wrote its last word.
-type OpenJob struct {
-	Class string `json:"class,omitempty"`
-	ID    string `json:"id,omitempty"`
 }

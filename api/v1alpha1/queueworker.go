@@ -91,8 +91,9 @@ type QueueWorkerSpec struct {
 	// +kubebuilder:validation:Maximum=1000
 	Priority int32 `json:"priority,omitempty"`
 
-	// stopped removes all pods of the pool; a running job is finished first, within
-	// the grace period. processes is remembered. Default: false. It wins over everything else.
+	// stopped removes all pods of the pool; a running job is finished first: its pod is
+	// kept for that as long as the grace period, and then removed. processes is
+	// remembered. Default: false. It wins over everything else.
 	// +optional
 	Stopped bool `json:"stopped,omitempty"`
 

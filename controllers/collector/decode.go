@@ -38,11 +38,6 @@ func ParseFinal(message string) (*protocol.Final, error) {
 	}
 	final.Message = cleanText(final.Message, maxMessage)
 	final.Killed = cleanKilled(final.Killed)
-	final.Open = final.Open[:min(len(final.Open), protocol.MaxKilledJobs)]
-	for i := range final.Open {
-		job := &final.Open[i]
-		job.Class, job.ID = cleanText(job.Class, maxClass), cleanText(job.ID, maxJobID)
-	}
 	return final, nil
 }
 

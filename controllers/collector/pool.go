@@ -190,7 +190,6 @@ func (c *core) recordEnd(now time.Time, key types.NamespacedName, end Ended) {
 	}
 	before := known.Ended
 	known.Started = known.Started || end.Started
-	known.CutShort = known.CutShort || end.CutShort
 	known.OfRun = known.OfRun || end.OfRun
 	c.takeFinal(now, p, known, end.Final)
 	if known.Ended != before {

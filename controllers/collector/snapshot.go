@@ -53,9 +53,6 @@ type Ended struct {
 	Final *protocol.Final
 	// Started tells whether the pod's worker container had ever started.
 	Started bool
-	// CutShort tells that the pod was not left the time to finish its jobs: somebody asked
-	// for its end within a second.
-	CutShort bool
 	// OfRun tells that it was a pod of a Job.
 	OfRun bool
 	// Tracked tells whether the pod was ever among those given to Track, which proves

@@ -50,7 +50,8 @@ type ControlInput struct {
 	Finish string
 	// Live is the ConfigMap with the pool's document; nil if there is none.
 	Live *corev1.ConfigMap
-	// Pods are the pool's pods, those that have ended left out.
+	// Pods are the pool's pods that are not being removed: the kubelet passes nothing on
+	// to one that is.
 	Pods []ControlledPod
 }
 
@@ -88,13 +89,9 @@ func Control(in ControlInput) Controls {
 		// The spread belongs to the restart that was asked for, not to the pool's size since.
 		pool.RestartSpreadSeconds = live.RestartSpreadSeconds
 	}
-	pool.KillRevision = live.KillRevision
 	changed := pool != live || live.Revision == 0
 	if changed {
 		pool.Revision = highest + 1
-	}
-	if changed && live.Revision != 0 && pool.KillToken != "" && pool.KillToken != live.KillToken {
-		pool.KillRevision = pool.Revision
 	}
 
 	out := Controls{
@@ -116,7 +113,6 @@ func podControl(pool, own protocol.Control, pod ControlledPod, changed bool) (st
 	want := pool.WithOwn(protocol.Control{
 		Cordoned: pod.Cordoned, PodPaused: pod.Paused, PodRestartToken: pod.RestartToken, PodKillToken: pod.KillToken,
 	})
-	want.KillRevision = max(pool.KillRevision, own.KillRevision)
 	want.Revision = own.Revision
 	overdue := pod.Overdue && pod.Reported < own.Revision
 	if want == own && own.Revision >= pool.Revision && !overdue {
@@ -124,14 +120,11 @@ func podControl(pool, own protocol.Control, pod ControlledPod, changed bool) (st
 	}
 	want.Revision = pool.Revision
 	ofItsOwn := overdue || differsByItself(want, own)
-	if !changed && ofItsOwn {
-		want.Revision = max(pool.Revision, own.Revision, pod.Reported) + 1
-	}
-	if want.PodKillToken != "" && want.PodKillToken != own.PodKillToken {
-		want.KillRevision = want.Revision
-	}
 	if changed {
 		return encodeControl(want), true
+	}
+	if ofItsOwn {
+		want.Revision = max(pool.Revision, own.Revision, pod.Reported) + 1
 	}
 	behind := pod.Reported != 0 && pod.Reported < pool.Revision
 	// Without one of its own the pod read the pool's document when it started.

@@ -5,6 +5,7 @@ package desired
 
 import (
 	"encoding/json"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -42,6 +43,14 @@ func deployment(in Input, template *corev1.PodTemplateSpec) *appsv1ac.Deployment
 					WithMaxSurge(intstr.FromString("25%")).
 					WithMaxUnavailable(intstr.FromInt32(0)))).
 			WithTemplate(applyTemplate(template)))
+}
+
+// GraceOf is the termination grace period of the pods of a Deployment.
+func GraceOf(live *appsv1.Deployment) time.Duration {
+	if seconds := live.Spec.Template.Spec.TerminationGracePeriodSeconds; seconds != nil {
+		return time.Duration(*seconds) * time.Second
+	}
+	return corev1.DefaultTerminationGracePeriodSeconds * time.Second
 }
 
 // keepsAgent tells whether the pool keeps the agent image it has: its template is

@@ -216,7 +216,8 @@ func (d *decision) recheck(after time.Duration) {
 
 // removable tells whether no job is lost with a pod.
 func (d *decision) removable(pod *Pod) bool {
-	return pod.neverStarted() && (!d.strict || d.victims[pod]) || d.victims[pod] && pod.drained(d.Now, d.Silence)
+	return pod.neverStarted() && (!d.strict || d.victims[pod]) ||
+		d.victims[pod] && (pod.Forsaken || pod.drained(d.Now, d.Silence))
 }
 
 // leaving tells that a pod is a victim and may go.

@@ -67,6 +67,10 @@ type Pod struct {
 	// job even while the pod's phase is Pending, because of another container.
 	Started bool
 
+	// Forsaken tells that it is not waited for: it goes at once, and its jobs have its
+	// grace period.
+	Forsaken bool
+
 	// Cordoned tells that its control document says so.
 	Cordoned bool
 	// CordonedAt is when it was cordoned, from its annotation; zero if unknown.

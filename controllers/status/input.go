@@ -111,10 +111,8 @@ type EndedPod struct {
 	Started bool
 	// Tracked tells that this operator knew it before it ended.
 	Tracked bool
-	// Killed are jobs that its agent has cut short on request, and Open those that ended
-	// with it because somebody did not leave it the time to finish them.
+	// Killed are jobs that its agent has cut short on request.
 	Killed []protocol.KilledJob
-	Open   []protocol.OpenJob
 }
 
 // Ended tells whether a pod will never run again.

@@ -52,9 +52,6 @@ func endedJobs(pod EndedPod, told int64) []string {
 			names = append(names, jobName(job.Class, job.ID))
 		}
 	}
-	for _, job := range pod.Open {
-		names = append(names, jobName(job.Class, job.ID))
-	}
 	return names
 }
 

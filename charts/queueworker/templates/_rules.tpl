@@ -145,7 +145,6 @@
   resources:
   - pods
   verbs:
-  - delete
   - list
   - patch
   - watch
