@@ -16,6 +16,9 @@ func Advice(c *metav1.Condition, name string) string {
 	if tone == Good || tone == Faint {
 		return ""
 	}
+	if tell, ok := byType[c.Type]; ok {
+		return tell(name)
+	}
 	if tell, ok := advice[c.Reason]; ok {
 		return tell(name)
 	}
@@ -28,6 +31,13 @@ func say(text string) func(string) string { return func(string) string { return 
 // with is advice that ends in the object's name and a full stop.
 func with(text string) func(string) string {
 	return func(name string) string { return text + name + "." }
+}
+
+// byType is what to do about a condition whatever its reason.
+var byType = map[string]func(name string) string{
+	v1alpha1.ConditionMemoryHigh:   say("Raise spec.memory if the jobs need it; else look for what they keep in memory, or set spec.maxJobs so that processes are replaced sooner."),
+	v1alpha1.ConditionSlowJobs:     say("Raise spec.timeout (and the connection's retry_after above it), or split those jobs up; past the timeout they are killed."),
+	v1alpha1.ConditionFailuresHigh: with("See which jobs fail and why: kubectl queueworker failed list, and kubectl queueworker logs "),
 }
 
 // advice is what to do about a condition that tells of something amiss, by its reason.
@@ -67,4 +77,10 @@ var advice = map[string]func(name string) string{
 	"BacklogUnknown":                      say("The size is held until what waits is known again; see the condition BacklogKnown."),
 	"AgentsUnreadable":                    say("The pool gets no smaller until every agent answers; see the condition AgentsReporting."),
 	"Stopped":                             with("To start it: kubectl queueworker start "),
+	v1alpha1.ReasonPausedUntil:            with("It goes on by itself at that time; at once with: kubectl queueworker resume "),
+	v1alpha1.ReasonPausedByFailing:        with("Mend what makes the jobs fail, then: kubectl queueworker resume "),
+	v1alpha1.ReasonCrashes:                with("See what the processes print before they end: kubectl queueworker logs "),
+	v1alpha1.ReasonMaxExceptions:          with("See which exception the jobs throw: kubectl queueworker failed list, and kubectl queueworker logs "),
+	v1alpha1.ReasonRunFailed:              with("See why its pods failed: kubectl queueworker logs "),
+	v1alpha1.ReasonScheduleInvalid:        say("Correct spec.batch.schedule or spec.batch.timeZone as the message says."),
 }

@@ -95,6 +95,9 @@ func (e *explanation) wanted() {
 	case spec.Stopped:
 		e.say("  spec.stopped is true, which wins over everything. The size before is remembered; this brings it back: kubectl queueworker start %s.", e.pool.Name)
 		return
+	case spec.Mode == v1alpha1.ModeBatch:
+		e.batch()
+		return
 	case spec.Autoscaling != nil:
 		e.autoscaling()
 	default:
@@ -103,8 +106,8 @@ func (e *explanation) wanted() {
 	if per := spec.ProcessesPerPod; per > 1 {
 		e.say("  There are %d processes in each pod, so the number is one of whole pods.", per)
 	}
-	if spec.Paused {
-		e.say("  It is paused: the processes end after their job and come back at once with: kubectl queueworker resume %s.", e.pool.Name)
+	if pause := meta.FindStatusCondition(e.pool.Status.Conditions, v1alpha1.ConditionPaused); pause != nil && pause.Status == metav1.ConditionTrue {
+		e.say("  It is paused (%s), so its pods stay and their processes have ended or end after their job. They come back with: kubectl queueworker resume %s.", pause.Reason, e.pool.Name)
 	}
 }
 
@@ -174,6 +177,7 @@ func (e *explanation) shortOf() {
 	for _, name := range []string{
 		v1alpha1.ConditionStalled, v1alpha1.ConditionReconciling, v1alpha1.ConditionScalingActive, v1alpha1.ConditionScalingLimited,
 		v1alpha1.ConditionBacklogKnown, v1alpha1.ConditionAgentsReporting, v1alpha1.ConditionConflict, v1alpha1.ConditionPaused,
+		v1alpha1.ConditionWorkersFailing, v1alpha1.ConditionRunFailed,
 	} {
 		c := meta.FindStatusCondition(e.pool.Status.Conditions, name)
 		if c == nil || !e.hinders(c) {

@@ -72,7 +72,7 @@ func compare(a, b *Worker, by Order) int {
 
 func quantities(a, b *resource.Quantity) int {
 	if a == nil || b == nil {
-		return cmp.Compare(flag(a != nil), flag(b != nil))
+		return cmp.Compare(bit(a != nil), bit(b != nil))
 	}
 	return a.Cmp(*b)
 }
@@ -80,7 +80,7 @@ func quantities(a, b *resource.Quantity) int {
 // earlier puts the earlier of two times first, and those without one last.
 func earlier(noA, noB bool, times func() (a, b time.Time)) int {
 	if noA || noB {
-		return cmp.Compare(flag(noA), flag(noB))
+		return cmp.Compare(bit(noA), bit(noB))
 	}
 	a, b := times()
 	return a.Compare(b)
@@ -88,7 +88,7 @@ func earlier(noA, noB bool, times func() (a, b time.Time)) int {
 
 func idle(w *Worker) bool { return w.CurrentJob == nil || w.CurrentJob.StartedTime.IsZero() }
 
-func flag(is bool) int {
+func bit(is bool) int {
 	if is {
 		return 1
 	}

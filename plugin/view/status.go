@@ -102,7 +102,10 @@ func (v *statusView) pool(pool *v1alpha1.QueueWorker) Node {
 		v.paint.in(StateTone(s.State), state), queues(pool.Spec.Queue), v.processes(pool))}
 	out.add(v.backlog(pool)...)
 	out.add(throughput(pool)...)
-	out.add(v.size(pool))
+	out.add(v.batch(pool)...)
+	if pool.Spec.Mode != v1alpha1.ModeBatch {
+		out.add(v.size(pool))
+	}
 	out.add(v.workers(pool)...)
 	out.add(v.conditions(pool)...)
 	return out
@@ -220,8 +223,10 @@ func (v *statusView) conditions(pool *v1alpha1.QueueWorker) []Node {
 	}
 	out := line("Conditions")
 	var well []string
-	for i := range pool.Status.Conditions {
-		c := &pool.Status.Conditions[i]
+	sorted := slices.Clone(pool.Status.Conditions)
+	slices.SortStableFunc(sorted, func(a, b metav1.Condition) int { return severity(&b) - severity(&a) })
+	for i := range sorted {
+		c := &sorted[i]
 		switch {
 		case ConditionTone(c) != Good:
 			out.add(v.condition(c, pool.Name))
@@ -236,6 +241,18 @@ func (v *statusView) conditions(pool *v1alpha1.QueueWorker) []Node {
 		out.add(line(v.paint.in(Good, "✔ ") + Clean(strings.Join(well, ", "))))
 	}
 	return []Node{out}
+}
+
+// severity sorts conditions: what is amiss comes first.
+func severity(c *metav1.Condition) int {
+	switch ConditionTone(c) {
+	case Bad:
+		return 2
+	case Doubtful:
+		return 1
+	default:
+		return 0
+	}
 }
 
 func (v *statusView) condition(c *metav1.Condition, name string) Node {

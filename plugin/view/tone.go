@@ -81,6 +81,12 @@ var troubles = map[string]bool{
 	v1alpha1.ConditionScalingLimited: true,
 	v1alpha1.ConditionWorkersStuck:   true,
 	v1alpha1.ConditionConflict:       true,
+	v1alpha1.ConditionMemoryHigh:     true,
+	v1alpha1.ConditionSlowJobs:       true,
+	v1alpha1.ConditionFailuresHigh:   true,
+	v1alpha1.ConditionWorkersFailing: true,
+	v1alpha1.ConditionRunFailed:      true,
+	v1alpha1.ConditionFailed:         true,
 }
 
 // ConditionTone is how a condition is to be taken.

@@ -51,7 +51,7 @@ func (t *Top) table(paint Paint) []string {
 		}
 		heads = append(heads, pad(name, column))
 	}
-	lines := []string{paint.in(Strong, fit(strings.Join(heads, " "), t.Width))}
+	lines := []string{paint.in(Strong, fit(strings.TrimRight(strings.Join(heads, " "), " "), t.Width))}
 	if len(workers) == 0 {
 		return append(lines, t.nobody())
 	}
@@ -79,7 +79,7 @@ func (t *Top) row(w *Worker, columns []topColumn, paint Paint) string {
 		}
 		cells = append(cells, cell)
 	}
-	text := strings.Join(cells, " ")
+	text := strings.TrimRight(strings.Join(cells, " "), " ")
 	if !w.Live && t.Snapshot.AgentsRefused == "" && t.Snapshot.PodsRefused == "" {
 		return paint.in(Faint, text)
 	}

@@ -1,0 +1,124 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package source
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
+	"k8s.io/client-go/rest"
+
+	"queueworker.dev/queueworker/api/protocol"
+	"queueworker.dev/queueworker/plugin/view"
+)
+
+// proxy is a fake apiserver that answers for the agents of pods.
+func proxy(t *testing.T, answer func(w http.ResponseWriter, pod string)) (*Source, *atomic.Int32) {
+	t.Helper()
+	calls := &atomic.Int32{}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		calls.Add(1)
+		rest, ok := strings.CutPrefix(r.URL.Path, "/api/v1/namespaces/shop/pods/http:")
+		pod, ok2 := strings.CutSuffix(rest, fmt.Sprintf(":%d/proxy/status", protocol.Port))
+		if !ok || !ok2 {
+			http.Error(w, r.URL.Path, http.StatusNotFound)
+			return
+		}
+		answer(w, pod)
+	}))
+	t.Cleanup(server.Close)
+	core, err := corev1client.NewForConfig(&rest.Config{Host: server.URL, QPS: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	return &Source{Core: core, Agents: true, Now: func() time.Time { return now }}, calls
+}
+
+func pods(count int) *view.Snapshot {
+	s := &view.Snapshot{}
+	for i := range count {
+		name := fmt.Sprintf("pod-%d", i)
+		s.Pods = append(s.Pods, view.Pod{Namespace: "shop", Name: name, UID: "uid-pod", Phase: corev1.PodRunning})
+	}
+	return s
+}
+
+// TestAgentsAreAsked: every running pod's agent is asked, and a bad answer costs its
+// own row only.
+func TestAgentsAreAsked(t *testing.T) {
+	good := protocol.Status{Version: protocol.Version, PodUID: "uid-pod"}
+	s, _ := proxy(t, func(w http.ResponseWriter, pod string) {
+		switch pod {
+		case "pod-1":
+			_, _ = w.Write([]byte("no JSON"))
+		case "pod-2":
+			_ = json.NewEncoder(w).Encode(protocol.Status{Version: protocol.Version, PodUID: "another"})
+		case "pod-3":
+			_, _ = w.Write([]byte(`{"agent":"` + strings.Repeat("x", protocol.MaxStatusBytes) + `"}`))
+		case "pod-4":
+			http.Error(w, "gone", http.StatusServiceUnavailable)
+		case "pod-5":
+			_ = json.NewEncoder(w).Encode(protocol.Status{Version: protocol.Version + 1, PodUID: "uid-pod"})
+		default:
+			_ = json.NewEncoder(w).Encode(good)
+		}
+	})
+	snapshot := pods(40)
+	snapshot.Pods[6].Phase = corev1.PodPending
+	s.ask(t.Context(), snapshot)
+	wrong := map[int]string{1: "cannot be read", 2: "another pod", 3: "too long", 4: "unable to handle", 5: "version 2"}
+	for i := range snapshot.Pods {
+		pod := &snapshot.Pods[i]
+		switch reason, bad := wrong[i]; {
+		case i == 6:
+			if pod.Answer != nil || pod.Silence != "" {
+				t.Errorf("a pending pod was asked: %+v", pod)
+			}
+		case bad:
+			if pod.Answer != nil || !strings.Contains(pod.Silence, reason) {
+				t.Errorf("%s: answer %v, silence %q, want %q", pod.Name, pod.Answer, pod.Silence, reason)
+			}
+		case pod.Answer == nil || pod.Silence != "":
+			t.Errorf("%s did not answer: %q", pod.Name, pod.Silence)
+		}
+	}
+	if snapshot.AgentsRefused != "" {
+		t.Errorf("refused: %s", snapshot.AgentsRefused)
+	}
+}
+
+// TestRefusalIsAskedForOnce: a caller without the right asks one agent, and no other
+// for a minute.
+func TestRefusalIsAskedForOnce(t *testing.T) {
+	s, calls := proxy(t, func(w http.ResponseWriter, _ string) {
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusForbidden)
+		_, _ = w.Write([]byte(`{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"Forbidden","code":403,"message":"no"}`))
+	})
+	for range 3 {
+		snapshot := pods(30)
+		s.ask(t.Context(), snapshot)
+		if snapshot.AgentsRefused != "you may not `get` `pods/proxy`" {
+			t.Errorf("refusal is %q", snapshot.AgentsRefused)
+		}
+	}
+	if calls.Load() != 1 {
+		t.Errorf("%d agents were asked, want 1", calls.Load())
+	}
+	later := s.Now().Add(refusalHolds)
+	s.Now = func() time.Time { return later }
+	s.ask(t.Context(), pods(30))
+	if calls.Load() != 2 {
+		t.Errorf("after a minute, %d agents were asked in all, want 2", calls.Load())
+	}
+}

@@ -1,0 +1,97 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package view
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"queueworker.dev/queueworker/api/v1alpha1"
+)
+
+// well are reasons that tell of nothing to be done about a QueueWorker or QueueApp, or
+// that byType has advice for.
+var well = []string{
+	v1alpha1.ReasonAsWanted, v1alpha1.ReasonNotPaused, v1alpha1.ReasonScaledToZero, v1alpha1.ReasonMeasured, v1alpha1.ReasonInOrder,
+	v1alpha1.ReasonFollowing, v1alpha1.ReasonNotLimited, v1alpha1.ReasonReporting, v1alpha1.ReasonNoPods, v1alpha1.ReasonGraceful,
+	v1alpha1.ReasonRunning, v1alpha1.ReasonFinishing, v1alpha1.ReasonRunComplete, v1alpha1.ReasonRunStopped, v1alpha1.ReasonAwaitingRun,
+	v1alpha1.ReasonAboveThreshold, v1alpha1.ReasonNearTimeout,
+}
+
+// ofCommands are reasons of QueueCommands alone, which these trees do not show.
+var ofCommands = []string{
+	v1alpha1.ReasonSucceeded, v1alpha1.ReasonCommandFailed, v1alpha1.ReasonDeadlineExceeded, v1alpha1.ReasonJobGone, v1alpha1.ReasonWorkerNotFound,
+}
+
+// TestEveryReasonHasAdvice: a reason that comes into the API comes with advice.
+func TestEveryReasonHasAdvice(t *testing.T) {
+	files, err := filepath.Glob("../../api/v1alpha1/*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := 0
+	for _, path := range files {
+		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for reason, name := range reasons(t, file) {
+			found++
+			if _, told := advice[reason]; !told && !slices.Contains(well, reason) && !slices.Contains(ofCommands, reason) {
+				t.Errorf("there is no advice for the reason %s of %s", reason, name)
+			}
+		}
+	}
+	if found < 40 {
+		t.Errorf("found %d reasons in the API, which has more", found)
+	}
+}
+
+// reasons are the constants Reason... of a file, by their values.
+func reasons(t *testing.T, file *ast.File) map[string]string {
+	t.Helper()
+	out := map[string]string{}
+	ast.Inspect(file, func(node ast.Node) bool {
+		spec, ok := node.(*ast.ValueSpec)
+		if !ok || len(spec.Values) != 1 || !strings.HasPrefix(spec.Names[0].Name, "Reason") {
+			return true
+		}
+		if literal, ok := spec.Values[0].(*ast.BasicLit); ok {
+			reason, err := strconv.Unquote(literal.Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			out[reason] = spec.Names[0].Name
+		}
+		return true
+	})
+	return out
+}
+
+func TestAdvice(t *testing.T) {
+	tests := map[string]struct {
+		condition metav1.Condition
+		want      string
+	}{
+		"nothing amiss":        {condition(v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonStopped, ""), ""},
+		"not known":            {condition(v1alpha1.ConditionAgentsReporting, metav1.ConditionUnknown, v1alpha1.ReasonNoPods, ""), ""},
+		"paused":               {condition(v1alpha1.ConditionPaused, metav1.ConditionTrue, v1alpha1.ReasonPaused, ""), "To go on: kubectl queueworker resume emails."},
+		"of its type":          {condition(v1alpha1.ConditionFailuresHigh, metav1.ConditionTrue, "Whatever", ""), "See which jobs fail and why: kubectl queueworker failed list, and kubectl queueworker logs emails."},
+		"of a newer operator":  {condition(v1alpha1.ConditionStalled, metav1.ConditionTrue, "New", ""), "Its events may tell more: kubectl describe queueworker emails."},
+		"a newer type is good": {condition("PcntlAvailable", metav1.ConditionTrue, "Found", ""), ""},
+	}
+	for name, tt := range tests {
+		if got := Advice(&tt.condition, "emails"); got != tt.want {
+			t.Errorf("%s: advice is %q, want %q", name, got, tt.want)
+		}
+	}
+}
