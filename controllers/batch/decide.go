@@ -27,13 +27,8 @@ func Decide(in Input) Output {
 	if in.Past != nil {
 		d.out.Status = *in.Past.DeepCopy()
 	}
-	table, err := parse(in.Spec.Schedule, in.Spec.TimeZone)
-	if err == nil && table != nil && table.next(in.Now).IsZero() {
-		err = fmt.Errorf("spec.batch.schedule %q names a time that never comes", in.Spec.Schedule)
-	}
-	if err != nil {
-		d.out.Invalid = sentence(err.Error())
-	}
+	table, wrong := parse(in.Spec.Schedule, in.Spec.TimeZone, in.Now)
+	d.out.Invalid = wrong
 	d.adopt()
 	d.close()
 	d.prune()
@@ -72,12 +67,16 @@ func (d *decision) adopt() {
 		s.Runs = slices.Insert(s.Runs, 0, v1alpha1.Run{Name: run.Name, Started: started})
 		s.Runs = s.Runs[:min(len(s.Runs), maxRuns)]
 		s.LastStartTime = &started
-		if d.Spec.Token != "" && run.Name == requestedName(d.Name, d.UID, d.Spec.Token) {
-			s.RequestedRun = run.Name
-		}
 		if at, scheduled := scheduledTime(d.Name, run.Name); scheduled {
 			s.LastScheduleTime = new(metav1.NewTime(at))
 		}
+	}
+	if d.Spec.Token == "" {
+		return
+	}
+	// A value that comes back has the name of the run it had.
+	if asked := requestedName(d.Name, d.UID, d.Spec.Token); find(s, asked) != nil {
+		s.RequestedRun = asked
 	}
 }
 
@@ -135,7 +134,13 @@ func (d *decision) keepOpen(run *Run) {
 	if d.out.Open == nil {
 		d.out.Open, d.out.Status.ActiveRun = run, run.Name
 	}
-	if (d.Spec.Stopped || d.Spec.Removed) && !run.Leaving && run.Outcome == "" {
+	if !d.Spec.Stopped && !d.Spec.Removed || run.Leaving || run.Outcome != "" {
+		return
+	}
+	// One that the written status does not tell of would be started again.
+	if d.Past == nil || find(d.Past, run.Name) == nil {
+		d.recheck(hurry)
+	} else {
 		d.out.End = append(d.out.End, run.Name)
 	}
 }
@@ -173,7 +178,7 @@ func (d *decision) prune() {
 // run may begin are not made up for.
 func (d *decision) keepTime(table *timetable) {
 	s := &d.out.Status
-	if table == nil || d.out.Invalid != "" || d.Spec.Stopped || d.Spec.Paused || d.Spec.Removed {
+	if table == nil || d.Spec.Stopped || d.Spec.Paused || d.Spec.Removed {
 		s.Schedule, s.NextScheduleTime = "", nil
 		return
 	}
@@ -256,11 +261,4 @@ func (d *decision) skip(table *timetable) {
 	d.recheck(d.out.Status.NextScheduleTime.Sub(d.Now))
 	d.out.Skipped = append(d.out.Skipped, fmt.Sprintf(
 		"The run of %s is skipped, because %s is still on its way", at.Format(time.RFC3339), open))
-}
-
-func sentence(text string) string {
-	if text == "" {
-		return ""
-	}
-	return strings.ToUpper(text[:1]) + strings.TrimSuffix(text[1:], ".") + "."
 }

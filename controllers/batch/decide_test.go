@@ -119,6 +119,12 @@ func TestWhenARunBegins(t *testing.T) {
 			in.Spec.Token, in.Past.RequestedRun = "b", requestedName("nightly", "u1", "b")
 			return in
 		}, ""},
+		"a request that comes back": {func() Input {
+			in := resting()
+			in.Spec.Token, in.Past.RequestedRun = "b", "nightly-run-r0000000"
+			in.Past.Runs = append(in.Past.Runs, v1alpha1.Run{Name: requestedName("nightly", "u1", "b"), Ended: at(noon)})
+			return in
+		}, ""},
 		"a request while stopped":        {func() Input { in := resting(); in.Spec.Token, in.Spec.Stopped = "b", true; return in }, ""},
 		"its time has come":              {hourly, scheduledName("nightly", noon)},
 		"its time has not come":          {func() Input { in := hourly(); in.Now = noon.Add(-time.Second); return in }, ""},

@@ -4,10 +4,10 @@
 package batch
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"time"
+	_ "time/tzdata" // the operator's image has none
 
 	"github.com/robfig/cron/v3"
 )
@@ -18,23 +18,28 @@ type timetable struct {
 	zone *time.Location
 }
 
-// parse reads a schedule; of an empty one the timetable is nil.
-func parse(schedule, zone string) (*timetable, error) {
+// parse reads a schedule and what is wrong with it, in a sentence; of an empty one the
+// timetable is nil.
+func parse(schedule, zone string, now time.Time) (table *timetable, wrong string) {
 	if schedule == "" {
-		return nil, nil
+		return nil, ""
 	}
 	if strings.Contains(schedule, "TZ") {
-		return nil, errors.New("a time zone goes into spec.batch.timeZone")
+		return nil, "The time zone of spec.batch.schedule goes into spec.batch.timeZone."
 	}
 	parsed, err := cron.ParseStandard(schedule)
 	if err != nil {
-		return nil, fmt.Errorf("spec.batch.schedule %q cannot be used: %w", schedule, err)
+		return nil, fmt.Sprintf("The schedule %q in spec.batch.schedule cannot be used: %v.", schedule, err)
 	}
 	location, err := time.LoadLocation(zone) // UTC if empty
 	if err != nil {
-		return nil, fmt.Errorf("spec.batch.timeZone %q is not known; write an IANA name such as Europe/Berlin", zone)
+		return nil, fmt.Sprintf("The time zone %q in spec.batch.timeZone is not known; write an IANA name such as Europe/Berlin.", zone)
 	}
-	return &timetable{parsed, location}, nil
+	table = &timetable{parsed, location}
+	if table.next(now).IsZero() {
+		return nil, fmt.Sprintf("The schedule %q in spec.batch.schedule names a time that never comes.", schedule)
+	}
+	return table, ""
 }
 
 // next is the first time after another; zero if there is none within five years.
