@@ -4,19 +4,37 @@
 package batch
 
 import (
+	"flag"
+	"os"
 	"reflect"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
 	"pgregory.net/rapid"
 )
 
+// check tries a property on so many cases.
+func check(t *testing.T, cases int, property func(*rapid.T)) {
+	t.Helper()
+	if os.Getenv("QUEUEWORKER_LONG") == "1" {
+		cases *= 10
+	}
+	if checks := flag.Lookup("rapid.checks"); checks.Value.String() == checks.DefValue {
+		if err := checks.Value.Set(strconv.Itoa(cases)); err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = checks.Value.Set(checks.DefValue) }()
+	}
+	rapid.Check(t, property)
+}
+
 // TestRunsInAnyWorld has anything happen to a pool in any order. Never are there two runs
 // at once, none is started twice, and none ends while a job is left that was sent
 // before it was last measured.
 func TestRunsInAnyWorld(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	check(t, 20_000, func(t *rapid.T) {
 		w := newWorld(t)
 		steps := map[string]func(){
 			"send": w.send, "send later": w.sendLater, "take": w.take, "end": w.end, "pass": w.pass, "measure": w.measure, "hear": w.hear,
@@ -73,7 +91,7 @@ func (w *world) check(in Input, out Output) {
 // TestRunsGetAnywhere has a pool whose operator is never disturbed work its jobs off, so
 // that the other test does not pass by doing nothing.
 func TestRunsGetAnywhere(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	check(t, 500, func(t *rapid.T) {
 		w := newWorld(t)
 		w.spec.Schedule, w.spec.WaitForDelayed = "", true
 		for range rapid.IntRange(0, 5).Draw(t, "jobs") {

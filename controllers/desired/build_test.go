@@ -41,7 +41,11 @@ func TestBuildGolden(t *testing.T) {
 			if objects.PodDisruptionBudget != nil {
 				got += "---\n" + marshal(t, objects.PodDisruptionBudget)
 			}
-			got += "---\n" + marshal(t, objects.Deployment)
+			if objects.Run != nil {
+				got += "---\n" + marshal(t, objects.Run)
+			} else {
+				got += "---\n" + marshal(t, objects.Deployment)
+			}
 			compareGolden(t, strings.TrimSuffix(path, ".in.yaml")+".golden.yaml", got)
 		})
 	}
@@ -72,6 +76,9 @@ func readInput(t *testing.T, path string) Input {
 	}
 	in.Worker.Namespace, in.App.Namespace = "shop", "shop"
 	in.Worker.UID = "11111111-2222-3333-4444-555555555555"
+	if IsBatch(&in.Worker.Spec) {
+		in.Run = in.Worker.Name + "-run-29540880"
+	}
 	in.Most = Processes(&in.Worker.Spec)
 	in.Replicas = Pods(in.Most, &in.Worker.Spec)
 	return in

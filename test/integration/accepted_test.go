@@ -40,8 +40,23 @@ var acceptedSpecs = map[string]struct {
 	"two queues of 255 characters": {`queue: "` + strings.Repeat("q", 255) + "," + strings.Repeat("r", 255) + `"`, func(s *v1alpha1.QueueWorkerSpec) {
 		s.Queue = strings.Repeat("q", 255) + "," + strings.Repeat("r", 255)
 	}},
-	"appName of 50 characters":  {`appName: ` + strings.Repeat("a", 50), func(s *v1alpha1.QueueWorkerSpec) { s.AppName = strings.Repeat("a", 50) }},
-	"appName with dots":         {`appName: shop.v2`, func(s *v1alpha1.QueueWorkerSpec) { s.AppName = "shop.v2" }},
+	"appName of 50 characters": {`appName: ` + strings.Repeat("a", 50), func(s *v1alpha1.QueueWorkerSpec) { s.AppName = strings.Repeat("a", 50) }},
+	"appName with dots":        {`appName: shop.v2`, func(s *v1alpha1.QueueWorkerSpec) { s.AppName = "shop.v2" }},
+	"batch with nothing said": {"mode: Batch\nbatch: {}", func(s *v1alpha1.QueueWorkerSpec) {
+		s.Mode, s.Batch = v1alpha1.ModeBatch, defaultBatch()
+	}},
+	"mode Batch alone": {`mode: Batch`, func(s *v1alpha1.QueueWorkerSpec) { s.Mode = v1alpha1.ModeBatch }},
+	"a schedule with all there is": {"mode: Batch\nbatch: {schedule: \"*/5,7 0-6 ? JAN-MAR mon-FRI\", timeZone: America/Argentina/Buenos_Aires, waitForDelayed: false, successfulRunsHistoryLimit: 0, failedRunsHistoryLimit: 100}", func(s *v1alpha1.QueueWorkerSpec) {
+		s.Mode = v1alpha1.ModeBatch
+		s.Batch = &v1alpha1.Batch{
+			Schedule: "*/5,7 0-6 ? JAN-MAR mon-FRI", TimeZone: "America/Argentina/Buenos_Aires", WaitForDelayed: new(false),
+			SuccessfulRunsHistoryLimit: new(int32(0)), FailedRunsHistoryLimit: new(int32(100)),
+		}
+	}},
+	"a schedule by name": {"mode: Batch\nbatch: {schedule: \"@daily\", timeZone: Etc/GMT+5}", func(s *v1alpha1.QueueWorkerSpec) {
+		s.Mode, s.Batch = v1alpha1.ModeBatch, defaultBatch()
+		s.Batch.Schedule, s.Batch.TimeZone = "@daily", "Etc/GMT+5"
+	}},
 	"no processes":              {`processes: 0`, func(s *v1alpha1.QueueWorkerSpec) { s.Processes = new(int32(0)) }},
 	"a thousand processes":      {`processes: 1000`, func(s *v1alpha1.QueueWorkerSpec) { s.Processes = new(int32(1000)) }},
 	"64 processes a pod":        {`processesPerPod: 64`, func(s *v1alpha1.QueueWorkerSpec) { s.ProcessesPerPod = 64 }},
@@ -123,7 +138,13 @@ func defaultSpec() v1alpha1.QueueWorkerSpec {
 	return v1alpha1.QueueWorkerSpec{
 		Queue: "default", Processes: new(int32(1)), ProcessesPerPod: 1, Timeout: seconds(60),
 		Memory: quantity("128Mi"), Sleep: seconds(3), Tries: new(int32(1)), OnFailing: v1alpha1.OnFailingContinue,
+		Mode: v1alpha1.ModeContinuous,
 	}
+}
+
+// defaultBatch is what the apiserver makes of a batch that says nothing.
+func defaultBatch() *v1alpha1.Batch {
+	return &v1alpha1.Batch{WaitForDelayed: new(true), SuccessfulRunsHistoryLimit: new(int32(3)), FailedRunsHistoryLimit: new(int32(1))}
 }
 
 // defaultAlerts are what the apiserver makes of alerts that say nothing.

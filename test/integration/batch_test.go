@@ -5,6 +5,8 @@ package integration
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"strings"
@@ -307,4 +309,82 @@ func TestAScheduleStartsRuns(t *testing.T) {
 			t.Errorf("the last time of the schedule is %s", last)
 		}
 	}
+}
+
+// TestWhatKeepsRunsFromBeginningIsTold makes the mistakes that no schema finds, and
+// mends them.
+func TestWhatKeepsRunsFromBeginningIsTold(t *testing.T) {
+	schedule := func(text, zone string) func(*v1alpha1.QueueWorkerSpec) {
+		return func(spec *v1alpha1.QueueWorkerSpec) { spec.Batch = &v1alpha1.Batch{Schedule: text, TimeZone: zone} }
+	}
+	mendSchedule := func(t *testing.T, namespace string) {
+		changeWorker(t, namespace, "emails", func(w *v1alpha1.QueueWorker) { w.Spec.Batch = nil })
+	}
+	shop := builders.QueueApp("", "shop").Driver(v1alpha1.DriverRedis)
+	for name, tc := range map[string]obstacle{
+		"an hour of a schedule that is none": {
+			worker: batchWorker("", "emails", schedule("0 25 * * *", "")), reason: v1alpha1.ReasonScheduleInvalid, phrases: []string{"0 25 * * *", "25"}, mend: mendSchedule,
+		},
+		"a day that never comes": {
+			worker: batchWorker("", "emails", schedule("0 0 31 2 *", "")), reason: v1alpha1.ReasonScheduleInvalid, phrases: []string{"never comes"}, mend: mendSchedule,
+		},
+		"a time zone nobody knows": {
+			worker: batchWorker("", "emails", schedule("@daily", "Europe/Atlantis")), reason: v1alpha1.ReasonScheduleInvalid, phrases: []string{"Europe/Atlantis", "IANA"}, mend: mendSchedule,
+		},
+		"a container that does not end": {
+			app: builders.QueueApp("", "shop").Driver(v1alpha1.DriverRedis).Template(func(template *corev1.PodTemplateSpec) {
+				template.Spec.Containers = append(template.Spec.Containers, corev1.Container{Name: "proxy", Image: "registry.example.com/proxy:1"})
+			}).Obj(),
+			worker: batchWorker("", "emails", nil), reason: v1alpha1.ReasonAppInvalid, phrases: []string{`"proxy"`, "restartPolicy Always"},
+			mend: changeApp(func(app *v1alpha1.QueueApp) {
+				app.Spec.Template.Spec.Containers = app.Spec.Template.Spec.Containers[:1]
+			}),
+		},
+		"a Job of somebody else's with the name": {
+			worker: batchWorker("", "emails", func(spec *v1alpha1.QueueWorkerSpec) { spec.Stopped = true }),
+			reason: v1alpha1.ReasonForeignObject, phrases: []string{"Job emails-run-", "belongs to nobody"},
+			mend: func(t *testing.T, namespace string) {
+				if err := api.DeleteAllOf(t.Context(), &batchv1.Job{}, client.InNamespace(namespace), client.PropagationPolicy(metav1.DeletePropagationBackground)); err != nil {
+					t.Fatal(err)
+				}
+			},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			namespace := newNamespace(t)
+			clock := &offsetClock{}
+			startOperator(t, operatorOptions{namespaces: []string{namespace}, clock: clock})
+			if tc.app == nil {
+				tc.app = shop.Obj()
+			}
+			for _, object := range []client.Object{tc.app, tc.worker} {
+				object.SetNamespace(namespace)
+				create(t, object)
+			}
+			kubelet.Backend(namespace, "shop").Set(protocol.QueueDepth{Queue: "default"})
+			if tc.reason == v1alpha1.ReasonForeignObject {
+				takeRunName(t, namespace)
+			}
+			tc.final = true
+			requireTold(t, namespace, tc, clock)
+			tc.mend(t, namespace)
+			poke(t, namespace, "emails")
+			waitFor(t, namespace, "emails", "has had its run", isComplete)
+		})
+	}
+}
+
+// takeRunName creates a Job of the name that the next run of a stopped QueueWorker has,
+// and lets the QueueWorker go.
+func takeRunName(t *testing.T, namespace string) {
+	t.Helper()
+	worker := waitFor(t, namespace, "emails", "is stopped", inState(v1alpha1.StateStopped))
+	sum := sha256.Sum256([]byte(worker.UID))
+	create(t, &batchv1.Job{
+		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "emails-run-f" + hex.EncodeToString(sum[:])[:7]},
+		Spec: batchv1.JobSpec{Suspend: new(true), Template: corev1.PodTemplateSpec{Spec: corev1.PodSpec{
+			RestartPolicy: corev1.RestartPolicyNever, Containers: []corev1.Container{{Name: "other", Image: "registry.example.com/other:1"}},
+		}}},
+	})
+	changeWorker(t, namespace, "emails", func(w *v1alpha1.QueueWorker) { w.Spec.Stopped = false })
 }

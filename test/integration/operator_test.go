@@ -17,6 +17,7 @@ import (
 	"github.com/go-logr/logr"
 	"github.com/go-logr/logr/funcr"
 	"k8s.io/client-go/rest"
+	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
@@ -138,15 +139,16 @@ func newManager(config *rest.Config, options operatorOptions) (ctrl.Manager, err
 		interval = pullInterval
 	}
 	backlogs := collector.BacklogOptions{Interval: interval, QuietInterval: time.Second}
+	pulls := collector.Options{Interval: interval, ReportInterval: time.Second, Log: operatorLog.WithName("collector")}
 	if options.clock != nil {
-		backlogs.Clock = options.clock
+		backlogs.Clock, pulls.Clock = options.clock, offsetTicker{offset: options.clock}
 	}
 	setup := controllers.Options{
 		AgentImage:         options.agentImage,
 		ProbeImage:         probeImage,
 		Backlogs:           collector.NewBacklogs(backlogs),
 		Concurrency:        8,
-		Collector:          collector.New(collector.Options{Interval: interval, ReportInterval: time.Second, Log: operatorLog.WithName("collector")}),
+		Collector:          collector.New(pulls),
 		SkipNameValidation: true,
 	}
 	if setup.AgentImage == "" {
@@ -202,6 +204,16 @@ type offsetClock struct{ offset atomic.Int64 }
 func (c *offsetClock) Now() time.Time { return time.Now().Add(time.Duration(c.offset.Load())) }
 
 func (c *offsetClock) Since(at time.Time) time.Duration { return c.Now().Sub(at) }
+
+// offsetTicker has the time of an offsetClock, and lets real time pass.
+type offsetTicker struct {
+	clock.RealClock
+	offset *offsetClock
+}
+
+func (c offsetTicker) Now() time.Time { return c.offset.Now() }
+
+func (c offsetTicker) Since(at time.Time) time.Duration { return c.offset.Since(at) }
 
 // forward sets the clock forward.
 func (c *offsetClock) forward(d time.Duration) { c.offset.Add(int64(d)) }
