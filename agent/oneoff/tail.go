@@ -75,7 +75,7 @@ func (t *Tail) Text() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	text := strings.Join(t.lines, "\n")
-	return text[:min(len(text), t.limit)]
+	return strings.ToValidUTF8(text[:min(len(text), t.limit)], "")
 }
 
 // escape is what moves a terminal's cursor or colours its text.
