@@ -19,6 +19,8 @@ const (
 	// patience is how long a QueueApp or QueueWorker that is not there is waited for: it
 	// may come with the command, in one file.
 	patience = 2 * time.Minute
+	// lookAgain is how soon it is looked for again.
+	lookAgain = 2 * time.Second
 	// podTime is how long a Job may take to make its pod before that is told.
 	podTime = 10 * time.Second
 	// wordTime is how long after a Job's end the last word of its pod is waited for.
@@ -124,7 +126,7 @@ func obstructed(now time.Time, command *v1alpha1.QueueCommand, problem desired.P
 		return fail(now, command, problem.Reason, problem.Message)
 	}
 	out := pending(command, problem.Message)
-	out.Recheck = left
+	out.Recheck = min(left, lookAgain)
 	return out
 }
 

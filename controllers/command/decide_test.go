@@ -100,7 +100,7 @@ func TestDecide(t *testing.T) {
 		recheck time.Duration
 	}{
 		"a new command wants a Job":            {in: Input{Command: retry(nil)}, step: StepCreate},
-		"an app that is not there may come":    {in: Input{Command: retry(nil), Problem: missing}, state: v1alpha1.CommandPending, says: "does not exist", recheck: patience},
+		"an app that is not there may come":    {in: Input{Command: retry(nil), Problem: missing}, state: v1alpha1.CommandPending, says: "does not exist", recheck: lookAgain},
 		"but not for ever":                     {after: patience, in: Input{Command: retry(nil), Problem: missing}, state: v1alpha1.CommandFailed, reason: v1alpha1.ReasonAppNotFound, says: "does not exist", recheck: defaultTTL},
 		"what cannot come fails at once":       {in: Input{Command: retry(nil), Problem: &desired.Problem{Reason: v1alpha1.ReasonAppInvalid, Message: "No."}}, state: v1alpha1.CommandFailed, reason: v1alpha1.ReasonAppInvalid, says: "No.", recheck: defaultTTL},
 		"a Job that is refused":                {in: Input{Command: retry(nil), Rejected: "The API server refused the Job: exceeded quota."}, state: v1alpha1.CommandFailed, reason: v1alpha1.ReasonRejected, says: "quota", recheck: defaultTTL},

@@ -20,6 +20,8 @@ import (
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/cache"
+
+	"queueworker.dev/queueworker/api/protocol"
 )
 
 // Options configure a Kubelet. The zero value of each field means its default.
@@ -46,6 +48,8 @@ type Kubelet struct {
 	troubles map[string]Trouble
 	history  []*Agent
 	backends map[string]*Backend
+	outcomes map[string]CommandOutcome
+	commands map[string][]protocol.Command
 	running  sync.WaitGroup
 	ctx      context.Context
 }
@@ -84,7 +88,8 @@ func StartKubelet(ctx context.Context, config *rest.Config, options Options) (*K
 		return nil, fmt.Errorf("make the fake kubelet's client: %w", err)
 	}
 	k := &Kubelet{client: client, options: options, ctx: ctx,
-		workers: map[types.UID]*podWorker{}, troubles: map[string]Trouble{}, backends: map[string]*Backend{}}
+		workers: map[types.UID]*podWorker{}, troubles: map[string]Trouble{}, backends: map[string]*Backend{},
+		outcomes: map[string]CommandOutcome{}, commands: map[string][]protocol.Command{}}
 	for i := range options.Nodes {
 		if err := k.registerNode(fmt.Sprintf("fake-node-%d", i)); err != nil {
 			return nil, err

@@ -12,6 +12,8 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+
+	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
 const (
@@ -171,7 +173,14 @@ func (w *podWorker) start(pod *corev1.Pod) (program, error) {
 		return nil, err
 	}
 	if config != nil {
-		return startProbe(pod, w.kubelet.Backend(config.Namespace, config.App))
+		return startProbe(pod, w.kubelet.Backend(config.Namespace, config.App), w.failedKey)
+	}
+	command, err := commandOf(pod)
+	if err != nil {
+		return nil, err
+	}
+	if command != nil {
+		return w.kubelet.startCommand(pod, *command), nil
 	}
 	agent, err := startAgent(pod, w.volumeOf(pod), w.poke)
 	if err != nil {
@@ -179,6 +188,13 @@ func (w *podWorker) start(pod *corev1.Pod) (program, error) {
 	}
 	w.kubelet.remember(agent)
 	return agent, nil
+}
+
+// failedKey is the hash of the key that the pod's annotation has now.
+func (w *podWorker) failedKey() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.pod.Annotations[v1alpha1.AnnotationFailedKey]
 }
 
 // terminate asks the agent to end, waits for its jobs as long as the grace period

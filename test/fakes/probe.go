@@ -4,6 +4,8 @@
 package fakes
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -25,6 +27,7 @@ type Backend struct {
 	reason  protocol.BacklogError
 	message string
 	asked   int
+	failed  []protocol.FailedJob
 }
 
 // Backend is the backend of a QueueApp.
@@ -59,6 +62,22 @@ func (b *Backend) Asked() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.asked
+}
+
+// SetFailed says which failed jobs there are from now on.
+func (b *Backend) SetFailed(jobs ...protocol.FailedJob) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.failed = jobs
+}
+
+func (b *Backend) listFailed(pod string) protocol.FailedList {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return protocol.FailedList{
+		Version: protocol.Version, PodUID: pod, Reason: b.reason, Message: b.message,
+		Jobs: b.failed, Total: new(int64(len(b.failed))),
+	}
 }
 
 // answer is what a probe answers.
@@ -103,7 +122,7 @@ func probeConfig(pod *corev1.Pod) (*protocol.ProbeConfig, error) {
 	return nil, nil
 }
 
-func startProbe(pod *corev1.Pod, backend *Backend) (*probe, error) {
+func startProbe(pod *corev1.Pod, backend *Backend, keyHash func() string) (*probe, error) {
 	listener, ip, err := listen()
 	if err != nil {
 		return nil, err
@@ -116,6 +135,15 @@ func startProbe(pod *corev1.Pod, backend *Backend) (*probe, error) {
 			return
 		}
 		_ = json.NewEncoder(response).Encode(backend.answer(question, string(pod.UID)))
+	})
+	mux.HandleFunc("POST "+protocol.FailedPath, func(response http.ResponseWriter, request *http.Request) {
+		key, _ := strings.CutPrefix(request.Header.Get("Authorization"), "Bearer ")
+		sum := sha256.Sum256([]byte(key))
+		if hex.EncodeToString(sum[:]) != keyHash() {
+			http.Error(response, "another key", http.StatusUnauthorized)
+			return
+		}
+		_ = json.NewEncoder(response).Encode(backend.listFailed(string(pod.UID)))
 	})
 	p := &probe{server: &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}, ip: ip, ended: make(chan struct{})}
 	close(p.ended) // it has nothing to finish
