@@ -6,16 +6,19 @@ package controllers
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -23,6 +26,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"queueworker.dev/queueworker/api/protocol"
 	"queueworker.dev/queueworker/api/v1alpha1"
@@ -32,13 +36,17 @@ import (
 )
 
 // QueueAppReconciler gives each QueueApp that is used and has a driver its backlog
-// probe, and takes it away from the others.
+// probe, takes it away from the others, and writes the status of all.
 type QueueAppReconciler struct {
 	// Client and Live are as for the QueueWorkerReconciler.
 	Client client.Client
 	Live   client.Reader
 	// Backlogs is told where probes are.
 	Backlogs *collector.Backlogs
+	// Preflights knows what the workers of an app have found out about it.
+	Preflights *Preflights
+	// Clock is the time.
+	Clock clock.PassiveClock
 	// ProbeImage is the image of backlog probes.
 	ProbeImage string
 }
@@ -55,6 +63,7 @@ func (r *QueueAppReconciler) SetupWithManager(mgr ctrl.Manager, options controll
 		Watches(&v1alpha1.QueueWorker{}, handler.EnqueueRequestsFromMapFunc(r.appsBeside),
 			builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(appOfProbe)).
+		WatchesRawSource(source.Func(r.Preflights.keepQueue)).
 		WithOptions(options).
 		Complete(r)
 }
@@ -83,7 +92,10 @@ func appOfProbe(_ context.Context, pod client.Object) []reconcile.Request {
 	return []reconcile.Request{{NamespacedName: types.NamespacedName{Namespace: pod.GetNamespace(), Name: name}}}
 }
 
-// Reconcile makes the backlog probe of one QueueApp what it should be.
+// +kubebuilder:rbac:groups=queueworker.dev,resources=queueapps/status,verbs=patch
+
+// Reconcile makes the backlog probe of one QueueApp what it should be, and tells in its
+// status what its workers have found out about it.
 func (r *QueueAppReconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
 	app, err := get[v1alpha1.QueueApp](ctx, r.Client, request.Namespace, request.Name)
 	if err != nil {
@@ -93,49 +105,62 @@ func (r *QueueAppReconciler) Reconcile(ctx context.Context, request ctrl.Request
 		r.Backlogs.Drop(request.NamespacedName)
 		return ctrl.Result{}, nil
 	}
+	workers, err := r.workersOf(ctx, app)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	probeAgain, probeErr := r.reconcileProbe(ctx, app, len(workers) > 0)
+	statusAgain, statusErr := r.reportPreflight(ctx, app, workers)
+	if err := errors.Join(probeErr, statusErr); err != nil {
+		return ctrl.Result{}, err
+	}
+	return ctrl.Result{RequeueAfter: sooner(probeAgain, statusAgain)}, nil
+}
+
+// reconcileProbe makes the backlog probe what it should be. It returns after how long to
+// look again; zero if not until something happens.
+func (r *QueueAppReconciler) reconcileProbe(ctx context.Context, app *v1alpha1.QueueApp, used bool) (time.Duration, error) {
+	name := client.ObjectKeyFromObject(app)
 	live, err := get[appsv1.Deployment](ctx, r.Client, app.Namespace, desired.ProbeName(app.Name))
 	if err != nil {
-		return ctrl.Result{}, err
+		return 0, err
 	}
-	needed, err := r.needed(ctx, app)
-	if err != nil {
-		return ctrl.Result{}, err
-	}
-	if !needed {
-		r.Backlogs.Drop(request.NamespacedName)
-		return ctrl.Result{}, r.remove(ctx, app, live)
+	if !used || !desired.NeedsProbe(app) {
+		r.Backlogs.Drop(name)
+		return 0, r.remove(ctx, app, live)
 	}
 	a, err := r.apply(ctx, app, live)
 	if err != nil {
-		return ctrl.Result{}, err
+		return 0, err
 	}
 	where, err := r.find(ctx, app, live)
 	if err != nil {
-		return ctrl.Result{}, err
+		return 0, err
 	}
 	if trouble := a.conflict + a.rejected; trouble != "" {
 		// A probe that still runs is that of an earlier spec.
 		where = collector.Probe{Reason: protocol.BacklogMisconfigured, Message: trouble}
 	}
-	r.Backlogs.Track(request.NamespacedName, where)
-	return ctrl.Result{RequeueAfter: retryAfter(a)}, nil
+	r.Backlogs.Track(name, where)
+	return retryAfter(a), nil
 }
 
-// needed tells whether the app has a backend to ask and a QueueWorker to ask for.
-func (r *QueueAppReconciler) needed(ctx context.Context, app *v1alpha1.QueueApp) (bool, error) {
-	if !desired.NeedsProbe(app) {
-		return false, nil
-	}
+// workersOf are the names of the QueueWorkers that use an app.
+func (r *QueueAppReconciler) workersOf(ctx context.Context, app *v1alpha1.QueueApp) ([]string, error) {
 	workers, apps := &v1alpha1.QueueWorkerList{}, &v1alpha1.QueueAppList{}
 	for _, list := range []client.ObjectList{workers, apps} {
 		if err := r.Client.List(ctx, list, client.InNamespace(app.Namespace), client.UnsafeDisableDeepCopy); err != nil {
-			return false, fmt.Errorf("list %T: %w", list, err)
+			return nil, fmt.Errorf("list %T: %w", list, err)
 		}
 	}
-	return slices.ContainsFunc(workers.Items, func(worker v1alpha1.QueueWorker) bool {
-		used, _ := desired.SelectApp(&worker, apps.Items)
-		return used != nil && used.Name == app.Name && worker.DeletionTimestamp == nil
-	}), nil
+	var names []string
+	for i := range workers.Items {
+		worker := &workers.Items[i]
+		if used, _ := desired.SelectApp(worker, apps.Items); used != nil && used.Name == app.Name && worker.DeletionTimestamp == nil {
+			names = append(names, worker.Name)
+		}
+	}
+	return names, nil
 }
 
 // apply writes the probe's Deployment if it differs. One of somebody else's is left

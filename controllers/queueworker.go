@@ -27,6 +27,8 @@ type QueueWorkerReconciler struct {
 	Collector *collector.Collector
 	// Backlogs knows what the backlog probes report.
 	Backlogs *collector.Backlogs
+	// Preflights is told what workers find out about their QueueApp.
+	Preflights *Preflights
 	// Recorder takes events.
 	Recorder events.EventRecorder
 	// Clock is the time.
@@ -60,6 +62,7 @@ func (r *QueueWorkerReconciler) Reconcile(ctx context.Context, request ctrl.Requ
 	if observed == nil {
 		r.Collector.Forget(request.NamespacedName)
 		r.Backlogs.Forget(request.NamespacedName)
+		r.Preflights.forget(request.NamespacedName)
 		r.memory.forget(request.NamespacedName)
 		r.caps.forget(request.NamespacedName)
 		return ctrl.Result{}, nil

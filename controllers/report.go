@@ -49,6 +49,7 @@ func (r *QueueWorkerReconciler) report(ctx context.Context, o *observation, d de
 		r.tellExits(o, d, in, memory)
 		return again, nil
 	}
+	r.tellPreflight(o)
 	out := status.Compute(in)
 
 	write, wait := status.Due(&o.worker.Status, &out.Status, o.now, memory.writes)

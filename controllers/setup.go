@@ -55,11 +55,13 @@ func Setup(mgr ctrl.Manager, o Options) error {
 	if err := errors.Join(mgr.Add(o.Collector), mgr.Add(o.Backlogs)); err != nil {
 		return fmt.Errorf("add the collector: %w", err)
 	}
+	preflights := &Preflights{}
 	reconciler := &QueueWorkerReconciler{
 		Client:     mgr.GetClient(),
 		Live:       mgr.GetAPIReader(),
 		Collector:  o.Collector,
 		Backlogs:   o.Backlogs,
+		Preflights: preflights,
 		Recorder:   mgr.GetEventRecorder(v1alpha1.FieldManager),
 		Clock:      o.Clock,
 		AgentImage: o.AgentImage,
@@ -68,7 +70,9 @@ func Setup(mgr ctrl.Manager, o Options) error {
 	if err := reconciler.SetupWithManager(mgr, options); err != nil {
 		return fmt.Errorf("add the QueueWorker controller: %w", err)
 	}
-	apps := &QueueAppReconciler{Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Backlogs: o.Backlogs, ProbeImage: o.ProbeImage}
+	apps := &QueueAppReconciler{
+		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Backlogs: o.Backlogs, Preflights: preflights, Clock: o.Clock, ProbeImage: o.ProbeImage,
+	}
 	if err := apps.SetupWithManager(mgr, options); err != nil {
 		return fmt.Errorf("add the QueueApp controller: %w", err)
 	}

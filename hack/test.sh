@@ -29,7 +29,7 @@ verify() {
 # no goroutines, and the race detector would make its many generated cases take
 # five times as long.
 unit() {
-  local packages pure='/(controllers/(scaling|drain|batch|stuck|alerts|command|desired|status|throughput)|agent/dialect|plugin/(view|intent|gitops|redact|doctor|importing/.*)|hack/scalesim(/.*)?)$'
+  local packages pure='/(controllers/(preflight|scaling|drain|batch|stuck|alerts|command|desired|status|throughput)|agent/dialect|plugin/(view|intent|gitops|redact|doctor|importing/.*)|hack/scalesim(/.*)?)$'
   packages=$(go list ./... | grep -vE '/test/(integration|backends|e2e|bench)(/|$)')
   # shellcheck disable=SC2086 # one word per package
   go vet $packages

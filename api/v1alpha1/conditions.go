@@ -52,6 +52,14 @@ const (
 	ConditionRunFailed = "RunFailed"
 )
 
+// The types of a QueueApp's conditions. The others have the names of what a worker pod's
+// agent finds, see protocol.FindingKinds and the status's own description.
+const (
+	// ConditionPreflightPassed is true when an application keeps every promise that queue
+	// workers need, as far as its workers could see.
+	ConditionPreflightPassed = "PreflightPassed"
+)
+
 // The reasons of conditions. They are part of the API: monitoring rules and
 // scripts may depend on them.
 const (
@@ -147,6 +155,12 @@ const (
 	ReasonCrashes = "Crashes"
 	// ReasonMaxExceptions: processes are restarted because job after job fails.
 	ReasonMaxExceptions = "MaxExceptions"
+	// ReasonPassed: a promise that queue workers need is kept.
+	ReasonPassed = "Passed"
+	// ReasonNotPassed: a promise that queue workers need is not kept.
+	ReasonNotPassed = "NotPassed"
+	// ReasonNotChecked: no worker has looked into the application yet.
+	ReasonNotChecked = "NotChecked"
 	// ReasonMemoryLimitLow: the template's memory limit is below what the processes may use.
 	ReasonMemoryLimitLow = "MemoryLimitLow"
 	// ReasonRunning: a run of mode Batch is on its way and its workers work.

@@ -133,10 +133,14 @@ type Patterns struct {
 // refer to it by name.
 //
 // +kubebuilder:object:root=true
+// +kubebuilder:subresource:status
 // +kubebuilder:resource:shortName=qapp,categories=queueing
 // +kubebuilder:printcolumn:name="Runtime",type=string,JSONPath=`.spec.runtime`
 // +kubebuilder:printcolumn:name="Image",type=string,JSONPath=`.spec.template.spec.containers[0].image`
+// +kubebuilder:printcolumn:name="Version",type=string,JSONPath=`.status.images[0].version`
+// +kubebuilder:printcolumn:name="Preflight",type=string,JSONPath=`.status.conditions[?(@.type=="PreflightPassed")].status`
 // +kubebuilder:printcolumn:name="Connection",type=string,JSONPath=`.spec.connection.name`,priority=1
+// +kubebuilder:printcolumn:name="Findings",type=string,JSONPath=`.status.conditions[?(@.type=="PreflightPassed")].message`,priority=1
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
 // +kubebuilder:validation:XValidation:rule="size(self.metadata.name) <= 50",message="metadata.name must be at most 50 characters, so that the names of objects made for it fit",fieldPath=".metadata"
 type QueueApp struct {
@@ -149,6 +153,10 @@ type QueueApp struct {
 	// spec is what the workers of this application share.
 	// +required
 	Spec QueueAppSpec `json:"spec"`
+
+	// status is what its workers have found out about it.
+	// +optional
+	Status QueueAppStatus `json:"status,omitzero"`
 }
 
 // QueueAppList is a list of QueueApps.

@@ -27,7 +27,7 @@ type rule struct {
 
 var purePackages = []string{
 	"controllers/scaling", "controllers/drain", "controllers/desired",
-	"controllers/throughput", "controllers/status", "controllers/stuck", "controllers/command", "controllers/alerts",
+	"controllers/throughput", "controllers/status", "controllers/stuck", "controllers/command", "controllers/alerts", "controllers/preflight",
 	"controllers/batch",
 }
 

@@ -71,6 +71,7 @@
   - queueworker.dev
   resources:
   - queuecommands/status
+  - queueapps/status
   - queueworkers/status
   verbs:
   - get
@@ -102,6 +103,7 @@
   - queueworker.dev
   resources:
   - queuecommands/status
+  - queueapps/status
   - queueworkers/status
   verbs:
   - get
@@ -125,6 +127,7 @@
 - apiGroups:
   - queueworker.dev
   resources:
+  - queueapps/status
   - queueworkers/status
   verbs:
   - get
@@ -206,16 +209,17 @@
 - apiGroups:
   - queueworker.dev
   resources:
+  - queueapps/status
+  - queuecommands/status
+  - queueworkers/status
+  verbs:
+  - patch
+- apiGroups:
+  - queueworker.dev
+  resources:
   - queuecommands
   verbs:
   - delete
   - list
   - watch
-- apiGroups:
-  - queueworker.dev
-  resources:
-  - queuecommands/status
-  - queueworkers/status
-  verbs:
-  - patch
 {{- end }}

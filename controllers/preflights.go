@@ -1,0 +1,159 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/types"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"queueworker.dev/queueworker/api/v1alpha1"
+	"queueworker.dev/queueworker/controllers/preflight"
+	"queueworker.dev/queueworker/controllers/status"
+)
+
+// Preflights takes what pools have found out about their QueueApp from the controller of
+// QueueWorkers to that of QueueApps.
+type Preflights struct {
+	mu    sync.Mutex
+	pools map[types.NamespacedName]toldPreflight
+	queue requests
+}
+
+type toldPreflight struct {
+	app  types.NamespacedName
+	pool preflight.Pool
+}
+
+// tell notes what a pool has found, and wakes its app if that is news. A pool that has
+// nothing to say, as one whose pods have just begun, leaves what it said before.
+func (p *Preflights) tell(name, app types.NamespacedName, pool preflight.Pool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	before, known := p.pools[name]
+	if known && before.app == app && (len(pool.Findings) == 0 || before.pool.Same(pool)) {
+		return
+	}
+	if p.pools == nil {
+		p.pools = map[types.NamespacedName]toldPreflight{}
+	}
+	p.pools[name] = toldPreflight{app: app, pool: pool}
+	if known && before.app != app {
+		p.wake(before.app)
+	}
+	p.wake(app)
+}
+
+// forget drops a pool that is gone.
+func (p *Preflights) forget(name types.NamespacedName) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if before, known := p.pools[name]; known {
+		delete(p.pools, name)
+		p.wake(before.app)
+	}
+}
+
+func (p *Preflights) wake(app types.NamespacedName) {
+	if p.queue != nil {
+		p.queue.Add(ctrl.Request{NamespacedName: app})
+	}
+}
+
+// keepQueue is a source of nothing but the queue, by which a pool wakes its app.
+func (p *Preflights) keepQueue(_ context.Context, queue requests) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.queue = queue
+	return nil
+}
+
+// of is what pools have found; false as long as one of them has not been heard, since
+// less than is known elsewhere must not be written.
+func (p *Preflights) of(app types.NamespacedName, workers []string) ([]preflight.Pool, bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var out []preflight.Pool
+	for _, worker := range workers {
+		told, known := p.pools[types.NamespacedName{Namespace: app.Namespace, Name: worker}]
+		if !known || told.app != app {
+			return nil, false
+		}
+		out = append(out, told.pool)
+	}
+	return out, true
+}
+
+// tellPreflight tells the pool's app what its workers have found.
+func (r *QueueWorkerReconciler) tellPreflight(o *observation) {
+	name := client.ObjectKeyFromObject(o.worker)
+	if o.app == nil {
+		r.Preflights.forget(name)
+		return
+	}
+	r.Preflights.tell(name, client.ObjectKeyFromObject(o.app), preflightOf(o))
+}
+
+// preflightOf is what a pool's workers have found: the newest pod speaks for all, since
+// what it says is true of what others will be replaced by.
+func preflightOf(o *observation) preflight.Pool {
+	pool := preflight.Pool{Name: o.worker.Name}
+	var newest *corev1.Pod
+	for _, pod := range o.pods {
+		report := o.reports.Pods[pod.UID]
+		if !active(pod) || report.Status == nil || report.Status.Runtime == nil || len(report.Status.Runtime.Findings) == 0 {
+			continue
+		}
+		if newest == nil || later(pod, newest) {
+			newest = pod
+			pool.Findings = report.Status.Runtime.Findings
+		}
+		if container := status.WorkerStatus(pod); container != nil {
+			image := v1alpha1.CheckedImage{Image: container.Image, ImageID: container.ImageID, Version: report.Status.Runtime.Version}
+			if !slices.Contains(pool.Images, image) {
+				pool.Images = append(pool.Images, image)
+			}
+		}
+	}
+	slices.SortFunc(pool.Images, func(a, b v1alpha1.CheckedImage) int { return strings.Compare(a.ImageID, b.ImageID) })
+	return pool
+}
+
+func later(a, b *corev1.Pod) bool {
+	return cmp.Or(a.CreationTimestamp.Compare(b.CreationTimestamp.Time), strings.Compare(a.Name, b.Name)) > 0
+}
+
+// reportPreflight writes an app's status if it has changed. It returns after how long to
+// look again; zero if not until something happens.
+func (r *QueueAppReconciler) reportPreflight(ctx context.Context, app *v1alpha1.QueueApp, workers []string) (time.Duration, error) {
+	pools, heard := r.Preflights.of(client.ObjectKeyFromObject(app), workers)
+	if !heard {
+		return 0, nil
+	}
+	changed := app.DeepCopy()
+	changed.Status = preflight.Status(preflight.Input{Now: r.Clock.Now(), App: app, Pools: pools})
+	if equality.Semantic.DeepEqual(app.Status, changed.Status) {
+		return 0, nil
+	}
+	err := r.Client.Status().Patch(ctx, changed, client.MergeFromWithOptions(app, client.MergeFromWithOptimisticLock{}))
+	switch {
+	case apierrors.IsConflict(err), apierrors.IsNotFound(err):
+		// The cache is behind.
+		return time.Second, nil
+	case err != nil:
+		return 0, fmt.Errorf("write status of QueueApp %s: %w", app.Name, err)
+	}
+	return 0, nil
+}
