@@ -70,8 +70,8 @@
 - apiGroups:
   - queueworker.dev
   resources:
-  - queuecommands/status
   - queueapps/status
+  - queuecommands/status
   - queueworkers/status
   verbs:
   - get
@@ -102,8 +102,8 @@
 - apiGroups:
   - queueworker.dev
   resources:
-  - queuecommands/status
   - queueapps/status
+  - queuecommands/status
   - queueworkers/status
   verbs:
   - get
