@@ -84,14 +84,18 @@ func NewRootCommand(deps *Deps) *cobra.Command {
 		NewLogsCommand(deps),
 		NewExplainCommand(deps),
 		// Steer workers.
-		NewCreateCommand(deps),
 		NewStartCommand(deps),
 		NewStopCommand(deps),
 		NewPauseCommand(deps),
 		NewResumeCommand(deps),
 		NewRestartCommand(deps),
 		NewScaleCommand(deps),
+		// Look after jobs.
+		NewFailedCommand(deps),
+		NewClearCommand(deps),
+		NewOnceCommand(deps),
 		// Set up and find faults.
+		NewCreateCommand(deps),
 		NewImportCommand(deps),
 		NewVersionCommand(deps),
 	)

@@ -1,0 +1,270 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package plugin
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"queueworker.dev/queueworker/api/v1alpha1"
+	"queueworker.dev/queueworker/plugin/output"
+	"queueworker.dev/queueworker/plugin/view"
+)
+
+// most is how many failed jobs one QueueCommand can list, retry or forget.
+const most = 100
+
+// NewFailedCommand is `kubectl queueworker failed`.
+func NewFailedCommand(deps *Deps) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "failed",
+		Short: "List, retry and delete the jobs that failed for good",
+		Long: `List, retry and delete the jobs that failed for good, as the application keeps them. All of it goes by
+way of QueueCommands: who may create and read queuecommands may do it; no right to enter a pod is needed.`,
+		GroupID: groupJobs,
+		Args:    cobra.NoArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(newFailedList(deps), newFailedRetry(deps), newFailedForget(deps), newFailedFlush(deps))
+	return cmd
+}
+
+type failedList struct {
+	commanding
+	output        output.Flags
+	queue, search string
+	limit         int
+}
+
+func newFailedList(deps *Deps) *cobra.Command {
+	f := &failedList{commanding: commanding{deps: deps}}
+	cmd := &cobra.Command{
+		Use:     "list",
+		Aliases: []string{"ls"},
+		Short:   "List the failed jobs, the newest first",
+		Example: "  kubectl queueworker failed list --search PaymentException\n  kubectl queueworker failed list --queue emails -o name | xargs kubectl queueworker failed retry",
+		Args:    cobra.NoArgs,
+		RunE:    func(cmd *cobra.Command, _ []string) error { return f.run(cmd.Context()) },
+	}
+	f.addFlags(cmd)
+	f.output.AddFlags(cmd)
+	cmd.Flags().StringVar(&f.queue, "queue", "", "Only jobs of this queue.")
+	cmd.Flags().StringVar(&f.search, "search", "", "Only jobs whose id, class, queue or exception holds this text.")
+	cmd.Flags().IntVar(&f.limit, "limit", 0, "At most so many jobs; 0 means all.")
+	return cmd
+}
+
+func (f *failedList) run(ctx context.Context) error {
+	if err := f.output.Validate(); err != nil {
+		return Usage("%w", err)
+	}
+	if f.limit < 0 {
+		return Usage("--limit must be 0 or more")
+	}
+	cluster, err := f.deps.Connect()
+	if err != nil {
+		return err
+	}
+	found, err := f.pages(ctx, cluster)
+	if err != nil {
+		return err
+	}
+	listing := view.FailedJobs(found, f.deps.Now())
+	listing.Empty = "There are no failed jobs."
+	if f.search != "" || f.queue != "" {
+		listing.Empty = "There are no such failed jobs."
+	}
+	if err := f.output.Print(f.deps.Streams.Out, f.deps.Streams.ErrOut, listing); err != nil {
+		return err
+	}
+	if f.output.Table() && found.Status.Continue != "" {
+		fmt.Fprintf(f.deps.Streams.ErrOut, "There are more; --limit 0 shows all.\n")
+	}
+	return nil
+}
+
+// pages reads page after page and returns the last command with the jobs of all.
+func (f *failedList) pages(ctx context.Context, cluster *Cluster) (*v1alpha1.QueueCommand, error) {
+	var jobs []v1alpha1.FailedJob
+	next := ""
+	for {
+		size := most
+		if f.limit > 0 {
+			size = min(most, f.limit-len(jobs))
+		}
+		command, err := f.page(ctx, cluster, int32(size), next)
+		if err != nil {
+			return nil, err
+		}
+		jobs = append(jobs, command.Status.FailedJobs...)
+		next = command.Status.Continue
+		if next == "" || f.limit > 0 && len(jobs) >= f.limit {
+			command.Status.FailedJobs = jobs
+			command.Spec.Continue = ""
+			return command, nil
+		}
+	}
+}
+
+// page reads one page. Its QueueCommand has done its work then and is removed; where the
+// caller may not do that, it goes by itself a minute later.
+func (f *failedList) page(ctx context.Context, cluster *Cluster, size int32, next string) (*v1alpha1.QueueCommand, error) {
+	command, err := f.create(ctx, cluster, v1alpha1.QueueCommandSpec{
+		Action: v1alpha1.ActionListFailed, Queue: f.queue, Search: f.search, Limit: &size, Continue: next,
+		TTL: &metav1.Duration{Duration: time.Minute},
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := f.end(ctx, cluster, command); err != nil {
+		return nil, err
+	}
+	_ = cluster.Client.Delete(ctx, command.DeepCopy(), client.PropagationPolicy(metav1.DeletePropagationBackground))
+	return command, nil
+}
+
+func newFailedRetry(deps *Deps) *cobra.Command {
+	c := &commanding{deps: deps}
+	var all bool
+	var queue string
+	cmd := &cobra.Command{
+		Use:     "retry ID... | --all",
+		Short:   "Put failed jobs back onto their queues",
+		Example: "  kubectl queueworker failed retry 3f0e6d2a-5a3e-4a26-9d0e-0d6f3b1c2a11\n  kubectl queueworker failed retry --all --queue emails",
+		RunE: func(cmd *cobra.Command, ids []string) error {
+			switch {
+			case all && len(ids) > 0:
+				return Usage("ids and --all exclude each other")
+			case queue != "" && !all:
+				return Usage("--queue goes with --all")
+			case all:
+				what := "All failed jobs are put back"
+				if queue != "" {
+					what = "All failed jobs of the queue " + queue + " are put back"
+				}
+				return c.validated(func() error {
+					return c.do(cmd.Context(), v1alpha1.QueueCommandSpec{Action: v1alpha1.ActionRetryFailed, All: true, Queue: queue}, what)
+				})
+			}
+			return c.byID(cmd.Context(), v1alpha1.ActionRetryFailed, ids, "put back onto their queues")
+		},
+	}
+	c.addWriteFlags(cmd)
+	cmd.Flags().BoolVar(&all, "all", false, "All failed jobs.")
+	cmd.Flags().StringVar(&queue, "queue", "", "With --all: only those of this queue.")
+	return cmd
+}
+
+func newFailedForget(deps *Deps) *cobra.Command {
+	c := &commanding{deps: deps}
+	cmd := &cobra.Command{
+		Use:   "forget ID...",
+		Short: "Delete failed jobs",
+		RunE: func(cmd *cobra.Command, ids []string) error {
+			return c.byID(cmd.Context(), v1alpha1.ActionForgetFailed, ids, "deleted")
+		},
+	}
+	c.addWriteFlags(cmd)
+	return cmd
+}
+
+func newFailedFlush(deps *Deps) *cobra.Command {
+	c := &commanding{deps: deps}
+	var confirm confirmation
+	var hours int32
+	cmd := &cobra.Command{
+		Use:   "flush",
+		Short: "Delete all failed jobs, or the older ones",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			spec := v1alpha1.QueueCommandSpec{Action: v1alpha1.ActionFlushFailed}
+			what := "All failed jobs"
+			if cmd.Flags().Changed("hours") {
+				spec.Hours = &hours
+				what = fmt.Sprintf("All jobs that failed more than %d hours ago", hours)
+			}
+			return c.validated(func() error {
+				if err := c.sure(&confirm, what+" are deleted; nothing brings them back."); err != nil {
+					return err
+				}
+				return c.do(cmd.Context(), spec, what+" are deleted")
+			})
+		},
+	}
+	c.addWriteFlags(cmd)
+	confirm.addFlag(cmd)
+	cmd.Flags().Int32Var(&hours, "hours", 0, "Keep what failed within so many hours.")
+	return cmd
+}
+
+// NewClearCommand is `kubectl queueworker clear`.
+func NewClearCommand(deps *Deps) *cobra.Command {
+	c := &commanding{deps: deps}
+	var confirm confirmation
+	cmd := &cobra.Command{
+		Use:               "clear QUEUE",
+		Short:             "Delete all jobs of a queue",
+		Example:           "  kubectl queueworker clear reports --app shop",
+		GroupID:           groupJobs,
+		Args:              cobra.ExactArgs(1),
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE: func(cmd *cobra.Command, queues []string) error {
+			return c.validated(func() error {
+				if err := c.sure(&confirm, "All jobs that wait on the queue "+queues[0]+" are deleted, delayed ones too; nothing brings them back."); err != nil {
+					return err
+				}
+				return c.do(cmd.Context(), v1alpha1.QueueCommandSpec{Action: v1alpha1.ActionClearQueue, Queue: queues[0]}, "Queue "+queues[0]+" is cleared")
+			})
+		},
+	}
+	c.addWriteFlags(cmd)
+	confirm.addFlag(cmd)
+	return cmd
+}
+
+// sure has a deletion confirmed, unless nothing will be deleted.
+func (c *commanding) sure(confirm *confirmation, danger string) error {
+	if c.dryRun.is() {
+		return nil
+	}
+	return confirm.ask(c.deps, []string{danger})
+}
+
+func (c *commanding) validated(do func() error) error {
+	if err := c.dryRun.validate(); err != nil {
+		return err
+	}
+	return do()
+}
+
+// byID does something with failed jobs, a hundred at a time.
+func (c *commanding) byID(ctx context.Context, action v1alpha1.CommandAction, ids []string, done string) error {
+	if len(ids) == 0 {
+		return Usage("name failed jobs by their ids; `kubectl queueworker failed list` shows them")
+	}
+	ids = slices.Compact(slices.Sorted(slices.Values(ids)))
+	return c.validated(func() error {
+		cluster, err := c.deps.Connect()
+		if err != nil {
+			return err
+		}
+		for chunk := range slices.Chunk(ids, most) {
+			spec := v1alpha1.QueueCommandSpec{Action: action}
+			for _, id := range chunk {
+				spec.IDs = append(spec.IDs, v1alpha1.FailedJobID(strings.TrimSpace(id)))
+			}
+			if err := c.doIn(ctx, cluster, spec, fmt.Sprintf("%d failed job(s) are %s", len(chunk), done)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}

@@ -1,0 +1,127 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package plugin
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/spf13/cobra"
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"queueworker.dev/queueworker/api/v1alpha1"
+	"queueworker.dev/queueworker/plugin/view"
+)
+
+type onceCommand struct {
+	commanding
+	queue string
+}
+
+// NewOnceCommand is `kubectl queueworker once`.
+func NewOnceCommand(deps *Deps) *cobra.Command {
+	o := &onceCommand{commanding: commanding{deps: deps}}
+	cmd := &cobra.Command{
+		Use:   "once [NAME]",
+		Short: "Run one waiting job in a pod of its own, and show all it prints",
+		Long: `Run one waiting job in a pod of its own, verbosely, and show what it prints: of a pool's queues with the
+pool's options, or of --queue with the options of the QueueApp's template alone. Where no job waits,
+it ends at once.`,
+		Example:           "  kubectl queueworker once emails\n  kubectl queueworker once --queue reports --app shop",
+		GroupID:           groupJobs,
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: deps.CompleteWorkers(1),
+		RunE: func(cmd *cobra.Command, names []string) error {
+			return o.validated(func() error { return o.run(cmd.Context(), names) })
+		},
+	}
+	o.addWriteFlags(cmd)
+	cmd.Flags().StringVar(&o.queue, "queue", "", "Queue to take the job from instead, or several in priority order.")
+	return cmd
+}
+
+func (o *onceCommand) run(ctx context.Context, names []string) error {
+	spec := v1alpha1.QueueCommandSpec{Action: v1alpha1.ActionOnce, Queue: o.queue}
+	if len(names) == 1 {
+		if o.app != "" {
+			return Usage("--app and the name of a QueueWorker exclude each other; the QueueWorker says which QueueApp it uses")
+		}
+		spec.WorkerName = names[0]
+	}
+	cluster, err := o.deps.Connect()
+	if err != nil {
+		return err
+	}
+	if o.dryRun.is() {
+		return o.doIn(ctx, cluster, spec, "One job is run")
+	}
+	command, err := o.create(ctx, cluster, spec)
+	if err != nil {
+		return err
+	}
+	streamed := o.follow(ctx, cluster, command)
+	err = o.end(ctx, cluster, command)
+	if !streamed {
+		o.print(command.Status.Output)
+	}
+	return err
+}
+
+// follow shows the log of the command's pod as it is written. It tells whether it
+// did: who may not read logs sees the end of what was printed in the status.
+func (o *onceCommand) follow(ctx context.Context, cluster *Cluster, command *v1alpha1.QueueCommand) bool {
+	pod, err := o.pod(ctx, cluster, command)
+	if err != nil || pod == nil {
+		return false
+	}
+	stream, err := cluster.Core.Pods(pod.Namespace).GetLogs(pod.Name, &corev1.PodLogOptions{
+		Container: pod.Spec.Containers[0].Name, Follow: true,
+	}).Stream(ctx)
+	if err != nil {
+		return false
+	}
+	defer stream.Close()
+	shown := false
+	lines := bufio.NewReader(stream)
+	for {
+		line, err := lines.ReadString('\n')
+		if line != "" {
+			fmt.Fprintln(o.deps.Streams.Out, view.Clean(strings.TrimRight(line, "\r\n")))
+			shown = true
+		}
+		if errors.Is(err, io.EOF) {
+			return shown
+		}
+		if err != nil {
+			return false
+		}
+	}
+}
+
+// pod waits until the command's pod has started; nil if it ended before it was seen.
+func (o *onceCommand) pod(ctx context.Context, cluster *Cluster, command *v1alpha1.QueueCommand) (*corev1.Pod, error) {
+	var found *corev1.Pod
+	err := until(ctx, o.timeout, "the pod of QueueCommand "+command.Name, func(ctx context.Context) (bool, string, error) {
+		if err := cluster.Client.Get(ctx, client.ObjectKeyFromObject(command), command); err != nil {
+			return false, "", err
+		}
+		pods := &corev1.PodList{}
+		if err := cluster.Client.List(ctx, pods, client.InNamespace(command.Namespace), client.MatchingLabels{v1alpha1.LabelCommand: command.Name}); err != nil {
+			return false, "", err
+		}
+		for i := range pods.Items {
+			if pods.Items[i].Status.Phase != corev1.PodPending {
+				found = &pods.Items[i]
+				return true, "", nil
+			}
+		}
+		return ended(command), command.Status.Message, nil
+	})
+	return found, err
+}
