@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -15,7 +16,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/net"
 	"k8s.io/apimachinery/pkg/util/wait"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -112,8 +112,8 @@ func isResumed(ctx context.Context, cluster *Cluster, in intent.Input) (bool, st
 // phaseOf asks the agent of a pod what it is about. An agent that does not answer is
 // asked again.
 func phaseOf(ctx context.Context, cluster *Cluster, pod *corev1.Pod) (protocol.Phase, string, error) {
-	raw, err := cluster.Core.RESTClient().Get().Namespace(pod.Namespace).Resource("pods").SubResource("proxy").
-		Name(net.JoinSchemeNamePort("http", pod.Name, protocol.PortName)).Suffix(protocol.StatusPath).DoRaw(ctx)
+	raw, err := cluster.Core.Pods(pod.Namespace).
+		ProxyGet("http", pod.Name, strconv.Itoa(protocol.Port), protocol.StatusPath, nil).DoRaw(ctx)
 	switch {
 	case apierrors.IsForbidden(err) || apierrors.IsNotFound(err):
 		return "", "", fmt.Errorf("ask the agent of pod %s: %w", pod.Name, err)

@@ -90,12 +90,15 @@ func NewRootCommand(deps *Deps) *cobra.Command {
 		NewResumeCommand(deps),
 		NewRestartCommand(deps),
 		NewScaleCommand(deps),
+		NewRunCommand(deps),
 		// Look after jobs.
 		NewFailedCommand(deps),
 		NewClearCommand(deps),
 		NewOnceCommand(deps),
 		// Set up and find faults.
 		NewCreateCommand(deps),
+		NewDoctorCommand(deps),
+		NewReportCommand(deps),
 		NewImportCommand(deps),
 		NewVersionCommand(deps),
 	)

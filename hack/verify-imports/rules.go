@@ -32,7 +32,7 @@ var purePackages = []string{
 }
 
 // pluginPure are the pure packages of the kubectl plugin.
-var pluginPure = []string{"plugin/view", "plugin/intent", "plugin/gitops", "plugin/redact"}
+var pluginPure = []string{"plugin/view", "plugin/intent", "plugin/gitops", "plugin/redact", "plugin/doctor"}
 
 // importing are the packages that read foreign configurations, which are pure too.
 var importing = []string{

@@ -170,6 +170,8 @@ var references = regexp.MustCompile(`(?i)(name|ref|key|path|policy|kind|type|rea
 // scalar is what is left of a text field.
 func (r *Redactor) scalar(name, value string) string {
 	switch {
+	case name == "output" || name == "exception": // of an application's jobs, with its users' data
+		return gone(value)
 	case name == "url" || name == "uri":
 		return r.Text(address(value))
 	case name == "path":

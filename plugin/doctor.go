@@ -1,0 +1,241 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package plugin
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/spf13/cobra"
+	appsv1 "k8s.io/api/apps/v1"
+	authorizationv1 "k8s.io/api/authorization/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/client-go/discovery"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"queueworker.dev/queueworker/api/v1alpha1"
+	"queueworker.dev/queueworker/plugin/doctor"
+	"queueworker.dev/queueworker/plugin/output"
+	"queueworker.dev/queueworker/plugin/view"
+)
+
+type doctorCommand struct {
+	deps   *Deps
+	output output.Flags
+	scope  scope
+}
+
+// NewDoctorCommand is `kubectl queueworker doctor`.
+func NewDoctorCommand(deps *Deps) *cobra.Command {
+	d := &doctorCommand{deps: deps}
+	cmd := &cobra.Command{
+		Use:   "doctor [NAME]",
+		Short: "Find what keeps workers from their work, with cause and cure",
+		Long: `Look at the installation, at your rights and the operator's, at what the agents found in the images
+(pcntl, memory_limit, log channel, ...), and at every pool: connection, timeouts, stuck or failing workers.
+It ends with 1 if anything is wrong; warnings alone are no failure.`,
+		Example:           "  kubectl queueworker doctor\n  kubectl queueworker doctor emails\n  kubectl queueworker doctor -A -o json",
+		GroupID:           groupSetUp,
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: deps.CompleteWorkers(1),
+		RunE:              func(cmd *cobra.Command, names []string) error { return d.run(cmd.Context(), names) },
+	}
+	d.output.AddFlags(cmd)
+	d.scope.addFlags(cmd)
+	return cmd
+}
+
+func (d *doctorCommand) run(ctx context.Context, names []string) error {
+	if err := d.output.Validate(); err != nil {
+		return Usage("%w", err)
+	}
+	if len(names) > 0 && (d.scope.allNamespaces || d.scope.selector != "") {
+		return Usage("a name, and --all-namespaces or --selector, exclude each other")
+	}
+	cluster, err := d.deps.Connect()
+	if err != nil {
+		return err
+	}
+	in, err := d.look(ctx, cluster, names)
+	if err != nil {
+		return err
+	}
+	findings := doctor.Examine(in)
+	if err := d.print(findings); err != nil {
+		return err
+	}
+	if wrong := doctor.Count(findings, doctor.Wrong); wrong > 0 {
+		return fmt.Errorf("%d of %d findings are wrong", wrong, len(findings))
+	}
+	return nil
+}
+
+// tones are how levels are to be taken.
+var tones = map[doctor.Level]view.Tone{
+	doctor.Wrong: view.Bad, doctor.Warning: view.Doubtful, doctor.Unchecked: view.Faint, doctor.Fine: view.Good,
+}
+
+// shown are findings as they are shown.
+func shown(findings []doctor.Finding) []view.Finding {
+	out := make([]view.Finding, 0, len(findings))
+	for _, f := range findings {
+		out = append(out, view.Finding{Level: string(f.Level), Tone: tones[f.Level], About: f.About, Check: f.Check, Cause: f.Cause, Cure: f.Cure})
+	}
+	return out
+}
+
+func (d *doctorCommand) print(findings []doctor.Finding) error {
+	if !d.output.Table() || d.output.Wide() {
+		return d.output.Print(d.deps.Streams.Out, d.deps.Streams.ErrOut, view.Findings(shown(findings)))
+	}
+	var paint view.Paint
+	if d.deps.Colour() {
+		paint = view.Colours
+	}
+	_, err := io.WriteString(d.deps.Streams.Out, view.FindingsText(shown(findings), paint))
+	return err
+}
+
+// look reads all there is to judge. What the caller may not see is told, and the rest
+// is judged all the same; only a cluster that does not answer ends it.
+func (d *doctorCommand) look(ctx context.Context, cluster *Cluster, names []string) (doctor.Input, error) {
+	in := doctor.Input{Now: d.deps.Now(), Namespace: cluster.Namespace}
+	if d.scope.allNamespaces {
+		in.Namespace = ""
+	}
+	var err error
+	if in.Kinds, err = served(cluster); err != nil {
+		return in, err
+	}
+	if in.Mine, err = mine(ctx, cluster, in.Namespace); err != nil {
+		return in, err
+	}
+	in.Operators, err = operatorsOf(ctx, cluster)
+	in.OperatorsError = told(err)
+	if in.Theirs, err = theirs(ctx, cluster, in); err != nil {
+		in.TheirsError = told(err)
+	}
+	err = d.objects(ctx, cluster, names, &in)
+	if apierrors.IsForbidden(err) || meta.IsNoMatchError(err) {
+		return in, nil // a finding tells it
+	}
+	return in, err
+}
+
+// told is an error as a sentence; empty for none.
+func told(err error) string {
+	if err == nil {
+		return ""
+	}
+	_, sentence := Explain(err)
+	return sentence
+}
+
+// served are the resources of ours that the cluster serves.
+func served(cluster *Cluster) ([]string, error) {
+	asking, err := discovery.NewDiscoveryClientForConfig(cluster.Config)
+	if err != nil {
+		return nil, fmt.Errorf("ask what the cluster serves: %w", err)
+	}
+	found, err := asking.ServerResourcesForGroupVersion(v1alpha1.GroupVersion.String())
+	if apierrors.IsNotFound(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("ask what the cluster serves: %w", err)
+	}
+	var names []string
+	for _, resource := range found.APIResources {
+		names = append(names, resource.Name)
+	}
+	return names, nil
+}
+
+// mine asks which of the rights that commands need the caller has.
+func mine(ctx context.Context, cluster *Cluster, namespace string) ([]doctor.Right, error) {
+	rights := doctor.Wanted()
+	for i := range rights {
+		review := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{ResourceAttributes: attributes(rights[i], namespace)}}
+		if err := cluster.Client.Create(ctx, review); err != nil {
+			return nil, fmt.Errorf("ask for your rights: %w", err)
+		}
+		rights[i].Allowed = review.Status.Allowed
+	}
+	return rights, nil
+}
+
+// theirs asks which of the rights it needs the operator's service account has.
+func theirs(ctx context.Context, cluster *Cluster, in doctor.Input) ([]doctor.Right, error) {
+	if len(in.Operators) == 0 {
+		return nil, nil
+	}
+	operator := &in.Operators[0]
+	account := operator.Spec.Template.Spec.ServiceAccountName
+	rights := doctor.Operators()
+	for i := range rights {
+		review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
+			ResourceAttributes: attributes(rights[i], in.Namespace),
+			User:               "system:serviceaccount:" + operator.Namespace + ":" + account,
+			Groups:             []string{"system:serviceaccounts", "system:serviceaccounts:" + operator.Namespace, "system:authenticated"},
+		}}
+		if err := cluster.Client.Create(ctx, review); err != nil {
+			return nil, fmt.Errorf("ask for the operator's rights: %w", err)
+		}
+		rights[i].Allowed = review.Status.Allowed
+	}
+	return rights, nil
+}
+
+func attributes(right doctor.Right, namespace string) *authorizationv1.ResourceAttributes {
+	return &authorizationv1.ResourceAttributes{
+		Namespace: namespace, Group: right.Group, Resource: right.Resource, Subresource: right.Subresource, Verb: right.Verb,
+	}
+}
+
+// operatorsOf finds the operator's Deployments, wherever they are.
+func operatorsOf(ctx context.Context, cluster *Cluster) ([]appsv1.Deployment, error) {
+	found := &appsv1.DeploymentList{}
+	if err := cluster.Client.List(ctx, found, client.MatchingLabels{"app.kubernetes.io/name": v1alpha1.ManagedBy}); err != nil {
+		return nil, fmt.Errorf("look for the operator: %w", err)
+	}
+	return slices.DeleteFunc(found.Items, func(deployment appsv1.Deployment) bool {
+		component := deployment.Labels["app.kubernetes.io/component"]
+		return component != "" && component != "manager"
+	}), nil
+}
+
+// objects reads the QueueWorkers that are meant, and their QueueApps.
+func (d *doctorCommand) objects(ctx context.Context, cluster *Cluster, names []string, in *doctor.Input) error {
+	wanted := map[string]bool{}
+	if len(names) == 1 {
+		worker := v1alpha1.QueueWorker{}
+		if err := cluster.Client.Get(ctx, client.ObjectKey{Namespace: cluster.Namespace, Name: names[0]}, &worker); err != nil {
+			return fmt.Errorf("read QueueWorker %s: %w", names[0], err)
+		}
+		in.Workers = []v1alpha1.QueueWorker{worker}
+		wanted[worker.Status.AppName] = true
+	} else {
+		pools, err := d.scope.pools(ctx, cluster)
+		if err != nil {
+			return err
+		}
+		in.Workers = pools.Items
+	}
+	apps := &v1alpha1.QueueAppList{}
+	err := cluster.Client.List(ctx, apps, client.InNamespace(in.Namespace))
+	if err != nil && !apierrors.IsForbidden(err) {
+		return fmt.Errorf("list QueueApps: %w", err)
+	}
+	in.AppsError = told(err)
+	for i := range apps.Items {
+		app := &apps.Items[i]
+		if len(names) == 0 || wanted[app.Name] {
+			in.Apps = append(in.Apps, doctor.App{Namespace: app.Namespace, Name: app.Name})
+		}
+	}
+	return nil
+}

@@ -1,0 +1,201 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package doctor
+
+import (
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/yaml"
+
+	"queueworker.dev/queueworker/api/v1alpha1"
+	"queueworker.dev/queueworker/test/builders"
+)
+
+var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+
+// healthy is a cluster in which all is well.
+func healthy() Input {
+	rights := Wanted()
+	for i := range rights {
+		rights[i].Allowed = true
+	}
+	theirs := Operators()
+	for i := range theirs {
+		theirs[i].Allowed = true
+	}
+	return Input{
+		Now: noon, Namespace: "shop", Kinds: []string{"queueapps", "queueworkers", "queueworkers/status", "queuecommands"},
+		Operators: []appsv1.Deployment{deployment("queueworker-system", 1)}, Mine: rights, Theirs: theirs,
+		Apps:    []App{{Namespace: "shop", Name: "shop", Conditions: []metav1.Condition{{Type: "PcntlAvailable", Status: metav1.ConditionTrue}}}},
+		Workers: []v1alpha1.QueueWorker{pooled(v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonAsWanted, "2 process(es) run.")},
+	}
+}
+
+func deployment(namespace string, available int32) appsv1.Deployment {
+	d := appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "queueworker"}}
+	d.Spec.Template.Spec.Containers = []corev1.Container{{Image: "queueworker:1"}}
+	d.Status.AvailableReplicas = available
+	d.Status.Conditions = []appsv1.DeploymentCondition{{Type: "Available", Status: corev1.ConditionFalse, Message: "It has no minimum."}}
+	return d
+}
+
+// pooled is a QueueWorker with one condition.
+func pooled(kind string, is metav1.ConditionStatus, reason, message string) v1alpha1.QueueWorker {
+	worker := builders.QueueWorker("shop", "emails").Obj()
+	worker.CreationTimestamp = metav1.NewTime(noon.Add(-time.Hour))
+	worker.Generation, worker.Status.ObservedGeneration = 2, 2
+	worker.Status.Conditions = []metav1.Condition{{Type: kind, Status: is, Reason: reason, Message: message}}
+	return *worker
+}
+
+func TestExamine(t *testing.T) {
+	one := func(kind string, is metav1.ConditionStatus, reason string) func(*Input) {
+		return func(in *Input) { in.Workers = []v1alpha1.QueueWorker{pooled(kind, is, reason, "It is so.")} }
+	}
+	tests := map[string]struct {
+		change func(*Input)
+		// want are findings as level, object and check, without what is fine.
+		want []string
+		// cures are phrases of what is to be done.
+		cures []string
+	}{
+		"all is well":      {change: func(*Input) {}},
+		"no CRDs":          {change: func(in *Input) { in.Kinds = nil }, want: []string{"Wrong cluster CRDs"}, cures: []string{"Install or upgrade"}},
+		"an old chart":     {change: func(in *Input) { in.Kinds = []string{"queueapps", "queueworkers"} }, want: []string{"Wrong cluster CRDs"}},
+		"no operator":      {change: func(in *Input) { in.Operators = nil }, want: []string{"Wrong operator OperatorRuns"}, cures: []string{"Install QueueWorker's chart"}},
+		"a dead operator":  {change: func(in *Input) { in.Operators[0].Status.AvailableReplicas = 0 }, want: []string{"Wrong operator queueworker-system/queueworker OperatorRuns"}, cures: []string{"describe deployment queueworker"}},
+		"two operators":    {change: func(in *Input) { in.Operators = append(in.Operators, deployment("other", 1)) }, want: []string{"Warning operator OneOperator"}},
+		"unseen operators": {change: func(in *Input) { in.Operators, in.OperatorsError = nil, "You may not." }, want: []string{"Unchecked operator OperatorRuns"}},
+		"a viewer": {change: func(in *Input) {
+			for i := range in.Mine {
+				in.Mine[i].Allowed = in.Mine[i].Verb == "list"
+			}
+		}, want: []string{"Warning you YourRights"}, cures: []string{"role edit"}},
+		"a stranger": {change: func(in *Input) {
+			for i := range in.Mine {
+				in.Mine[i].Allowed = false
+			}
+		}, want: []string{"Wrong you YourRights"}},
+		"an operator without a right": {change: func(in *Input) { in.Theirs[3].Allowed = false }, want: []string{"Wrong operator OperatorRights"}, cures: []string{"ClusterRole"}},
+		"unseen rights":               {change: func(in *Input) { in.Theirs, in.TheirsError = nil, "You may not." }, want: []string{"Unchecked operator OperatorRights"}},
+		"an image without pcntl": {change: func(in *Input) {
+			in.Apps[0].Conditions[0].Status, in.Apps[0].Conditions[0].Message = metav1.ConditionFalse, "PHP lacks pcntl."
+		}, want: []string{"Wrong QueueApp shop PcntlAvailable"}},
+		"an image nobody could look into": {change: func(in *Input) {
+			in.Apps[0].Conditions[0].Status, in.Apps[0].Conditions[0].Message = metav1.ConditionUnknown, "No answer."
+		}, want: []string{"Unchecked QueueApp shop PcntlAvailable"}},
+		"an image nobody looked into":   {change: func(in *Input) { in.Apps[0].Conditions = nil }, want: []string{"Unchecked QueueApp shop Preflight"}},
+		"unseen apps":                   {change: func(in *Input) { in.Apps, in.AppsError = nil, "You may not." }, want: []string{"Unchecked QueueApps Preflight"}},
+		"no pools":                      {change: func(in *Input) { in.Workers = nil }, want: []string{"Warning QueueWorkers AnyPool"}, cures: []string{"queueworker create"}},
+		"a missing app":                 {change: one(v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonAppNotFound), want: []string{"Wrong QueueWorker emails Stalled"}, cures: []string{"Create the QueueApp"}},
+		"on its way":                    {change: one(v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonProgressing), want: []string{"Warning QueueWorker emails Ready"}},
+		"timeouts out of order":         {change: one(v1alpha1.ConditionTimeoutChain, metav1.ConditionFalse, v1alpha1.ReasonRetryAfterBelowTimeout), want: []string{"Wrong QueueWorker emails TimeoutChain"}, cures: []string{"retry_after"}},
+		"a silent agent":                {change: one(v1alpha1.ConditionAgentsReporting, metav1.ConditionFalse, v1alpha1.ReasonUnreachable), want: []string{"Wrong QueueWorker emails AgentsReporting"}, cures: []string{"NetworkPolicy"}},
+		"a backend that refuses":        {change: one(v1alpha1.ConditionBacklogKnown, metav1.ConditionFalse, "Denied"), want: []string{"Wrong QueueWorker emails BacklogKnown"}, cures: []string{"password"}},
+		"nobody measures, nobody needs": {change: one(v1alpha1.ConditionBacklogKnown, metav1.ConditionFalse, v1alpha1.ReasonNoDriver)},
+		"a full memory":                 {change: one(v1alpha1.ConditionMemoryHigh, metav1.ConditionTrue, v1alpha1.ReasonAboveThreshold), want: []string{"Wrong QueueWorker emails MemoryHigh"}, cures: []string{"Raise spec.memory"}},
+		"failing jobs":                  {change: one(v1alpha1.ConditionFailuresHigh, metav1.ConditionTrue, v1alpha1.ReasonAboveThreshold), want: []string{"Wrong QueueWorker emails FailuresHigh"}, cures: []string{"failed list"}},
+		"paused by failing jobs":        {change: one(v1alpha1.ConditionPaused, metav1.ConditionTrue, v1alpha1.ReasonPausedByFailing), want: []string{"Warning QueueWorker emails Paused"}, cures: []string{"queueworker resume emails"}},
+		"paused by intent":              {change: one(v1alpha1.ConditionPaused, metav1.ConditionTrue, v1alpha1.ReasonPaused)},
+		"at its maximum":                {change: one(v1alpha1.ConditionScalingLimited, metav1.ConditionTrue, v1alpha1.ReasonMaximum), want: []string{"Warning QueueWorker emails ScalingLimited"}},
+		"scaling held by a pause":       {change: one(v1alpha1.ConditionScalingActive, metav1.ConditionFalse, v1alpha1.ReasonPaused)},
+		"a spec nobody took up":         {change: func(in *Input) { in.Workers[0].Generation = 3 }, want: []string{"Wrong QueueWorker emails Observed"}, cures: []string{"watchNamespaces"}},
+		"a spec that was changed just now": {change: func(in *Input) {
+			in.Workers[0].Generation = 3
+			in.Workers[0].ManagedFields = []metav1.ManagedFieldsEntry{{Time: &metav1.Time{Time: noon.Add(-time.Second)}}}
+		}},
+		"a queue that never had a job": {change: func(in *Input) {
+			in.Workers[0].Status.Processes, in.Workers[0].Status.Backlog = 1, &v1alpha1.BacklogStatus{}
+		}, want: []string{"Warning QueueWorker emails QueueInUse"}, cures: []string{"compare the name"}},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			in := healthy()
+			tc.change(&in)
+			var got []string
+			var cures strings.Builder
+			for _, finding := range Examine(in) {
+				if finding.Cause == "" {
+					t.Errorf("no cause: %+v", finding)
+				}
+				if finding.Level != Fine {
+					got = append(got, string(finding.Level)+" "+finding.About+" "+finding.Check)
+					cures.WriteString(finding.Cure + "\n")
+				}
+				if finding.Level == Wrong && finding.Cure == "" {
+					t.Errorf("no cure: %+v", finding)
+				}
+			}
+			if diff := cmp.Diff(tc.want, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			for _, phrase := range tc.cures {
+				if !strings.Contains(cures.String(), phrase) {
+					t.Errorf("no cure says %q: %s", phrase, cures.String())
+				}
+			}
+		})
+	}
+}
+
+func TestTheWorstComesFirst(t *testing.T) {
+	in := healthy()
+	in.OperatorsError, in.Kinds = "You may not.", nil
+	findings := Examine(in)
+	if findings[0].Level != Wrong || findings[1].Level != Unchecked || findings[len(findings)-1].Level != Fine {
+		t.Errorf("the order is %+v", findings)
+	}
+	if Count(findings, Wrong) != 1 || Count(findings, Unchecked) != 1 {
+		t.Errorf("counted wrongly: %+v", findings)
+	}
+}
+
+func TestNamesHaveNamespacesWhereAllAreLookedAt(t *testing.T) {
+	in := healthy()
+	in.Namespace = ""
+	for _, finding := range Examine(in) {
+		if finding.Check == v1alpha1.ConditionReady && finding.About != "QueueWorker shop/emails" {
+			t.Errorf("it is about %s", finding.About)
+		}
+	}
+}
+
+// TestOperatorsRightsAreThoseOfItsRole: a right that the operator's role gets is looked
+// for too.
+func TestOperatorsRightsAreThoseOfItsRole(t *testing.T) {
+	text, err := os.ReadFile("../../config/rbac/role.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	role := &rbacv1.ClusterRole{}
+	if err := yaml.UnmarshalStrict(text, role); err != nil {
+		t.Fatal(err)
+	}
+	var want, got []string
+	for _, rule := range role.Rules {
+		for _, resource := range rule.Resources {
+			plain, sub, _ := strings.Cut(resource, "/")
+			for _, verb := range rule.Verbs {
+				want = append(want, Right{Group: rule.APIGroups[0], Resource: plain, Subresource: sub, Verb: verb}.String())
+			}
+		}
+	}
+	for _, right := range Operators() {
+		got = append(got, right.String())
+	}
+	slices.Sort(want)
+	slices.Sort(got)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("rights.go differs from config/rbac/role.yaml (-role +rights):\n%s", diff)
+	}
+}

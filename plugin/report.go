@@ -1,0 +1,245 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package plugin
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
+
+	"queueworker.dev/queueworker/api/v1alpha1"
+	"queueworker.dev/queueworker/plugin/doctor"
+	"queueworker.dev/queueworker/plugin/redact"
+	"queueworker.dev/queueworker/plugin/view"
+)
+
+// NewReportCommand is `kubectl queueworker report`.
+func NewReportCommand(deps *Deps) *cobra.Command {
+	r := &reportCommand{deps: deps}
+	cmd := &cobra.Command{
+		Use:   "report",
+		Short: "Write a support bundle, without secrets",
+		Long: `Write a tar.gz with the QueueWorkers, QueueApps, QueueCommands, pods, Deployments, Jobs and events of the
+namespace, what doctor finds, versions, and the operator's log where you may read it. Secrets are never
+read. Values of env, args, annotations and ConfigMaps are removed, and where they stand in any other text
+they are removed there. Look through it before you send it on all the same.`,
+		Example:           "  kubectl queueworker report -n shop\n  kubectl queueworker report --file - | tar tz",
+		GroupID:           groupSetUp,
+		Args:              cobra.NoArgs,
+		ValidArgsFunction: cobra.NoFileCompletions,
+		RunE:              func(cmd *cobra.Command, _ []string) error { return r.run(cmd.Context()) },
+	}
+	cmd.Flags().StringVarP(&r.file, "file", "f", "", "Write to this file; - means standard output (default queueworker-report-NAMESPACE-TIME.tar.gz).")
+	cmd.Flags().Int64Var(&r.lines, "log-lines", 5000, "How many lines of each of the operator's logs at most.")
+	return cmd
+}
+
+type reportCommand struct {
+	deps  *Deps
+	file  string
+	lines int64
+}
+
+// collected is a file of the bundle before it is redacted.
+type collected struct {
+	name    string
+	objects []unstructured.Unstructured
+	text    string
+}
+
+func (r *reportCommand) run(ctx context.Context) error {
+	cluster, err := r.deps.Connect()
+	if err != nil {
+		return err
+	}
+	// Nothing is written for somebody who may not see a pool.
+	if err := cluster.Client.List(ctx, &v1alpha1.QueueWorkerList{}, client.InNamespace(cluster.Namespace), client.Limit(1)); err != nil {
+		return fmt.Errorf("list QueueWorkers: %w", err)
+	}
+	files, missing := r.collect(ctx, cluster)
+	now := r.deps.Now().UTC()
+	name := r.file
+	if name == "" {
+		name = fmt.Sprintf("queueworker-report-%s-%s.tar.gz", cluster.Namespace, now.Format("20060102-150405"))
+	}
+	bundle, err := pack(strings.TrimSuffix(strings.TrimSuffix(base(name), ".gz"), ".tar"), now, clean(files))
+	if err != nil {
+		return fmt.Errorf("write the report: %w", err)
+	}
+	if name == "-" {
+		_, err := r.deps.Streams.Out.Write(bundle)
+		return err
+	}
+	if err := os.WriteFile(name, bundle, 0o600); err != nil {
+		return fmt.Errorf("write the report: %w", err)
+	}
+	for _, what := range missing {
+		fmt.Fprintln(r.deps.Streams.ErrOut, "note: left out: "+what)
+	}
+	_, err = fmt.Fprintf(r.deps.Streams.Out, "Written: %s\nSecrets were removed as far as they can be known; look through it before you send it on.\n", name)
+	return err
+}
+
+// base is the last part of a path.
+func base(path string) string {
+	if path == "-" {
+		return "queueworker-report"
+	}
+	return path[strings.LastIndexByte(path, '/')+1:]
+}
+
+// kinds are what is collected in the namespace, by the name of the file.
+var kinds = []struct {
+	file string
+	kind schema.GroupVersionKind
+	// labelled are only objects made for pools and commands.
+	labelled bool
+}{
+	{"queueworkers", v1alpha1.GroupVersion.WithKind("QueueWorker"), false},
+	{"queueapps", v1alpha1.GroupVersion.WithKind("QueueApp"), false},
+	{"queuecommands", v1alpha1.GroupVersion.WithKind("QueueCommand"), false},
+	{"pods", schema.GroupVersionKind{Version: "v1", Kind: "Pod"}, true},
+	{"deployments", schema.GroupVersionKind{Group: "apps", Version: "v1", Kind: "Deployment"}, true},
+	{"replicasets", schema.GroupVersionKind{Group: "apps", Version: "v1", Kind: "ReplicaSet"}, true},
+	{"jobs", schema.GroupVersionKind{Group: "batch", Version: "v1", Kind: "Job"}, true},
+	{"configmaps", schema.GroupVersionKind{Version: "v1", Kind: "ConfigMap"}, true},
+	{"poddisruptionbudgets", schema.GroupVersionKind{Group: "policy", Version: "v1", Kind: "PodDisruptionBudget"}, true},
+	{"events", schema.GroupVersionKind{Group: "events.k8s.io", Version: "v1", Kind: "Event"}, false},
+}
+
+// collect reads what the caller may see, and says what is missing.
+func (r *reportCommand) collect(ctx context.Context, cluster *Cluster) (files []collected, missing []string) {
+	add := func(file collected, err error) {
+		if err != nil {
+			missing = append(missing, file.name+": "+told(err))
+		}
+		if len(file.objects) > 0 || file.text != "" {
+			files = append(files, file)
+		}
+	}
+	for _, k := range kinds {
+		objects, err := list(ctx, cluster, k.kind, cluster.Namespace, k.labelled)
+		add(collected{name: k.file + ".yaml", objects: objects}, err)
+	}
+	findings, err := r.findings(ctx, cluster)
+	add(collected{name: "doctor.txt", text: findings}, err)
+	operators, err := operatorsOf(ctx, cluster)
+	add(collected{name: "operator.yaml", objects: asObjects(operators)}, err)
+	for i := range operators {
+		logs, err := r.logs(ctx, cluster, &operators[i])
+		for _, log := range logs {
+			add(log, nil)
+		}
+		if err != nil {
+			add(collected{name: "operator logs"}, err)
+		}
+	}
+	add(collected{name: "version.txt", text: r.versions(cluster)}, nil)
+	if len(missing) > 0 {
+		add(collected{name: "missing.txt", text: strings.Join(missing, "\n") + "\n"}, nil)
+	}
+	return files, missing
+}
+
+func list(ctx context.Context, cluster *Cluster, kind schema.GroupVersionKind, namespace string, labelled bool) ([]unstructured.Unstructured, error) {
+	found := &unstructured.UnstructuredList{}
+	found.SetGroupVersionKind(kind.GroupVersion().WithKind(kind.Kind + "List"))
+	options := []client.ListOption{client.InNamespace(namespace)}
+	if labelled {
+		options = append(options, client.MatchingLabels{v1alpha1.LabelManagedBy: v1alpha1.ManagedBy})
+	}
+	if err := cluster.Client.List(ctx, found, options...); err != nil {
+		return nil, err
+	}
+	return found.Items, nil
+}
+
+func (r *reportCommand) findings(ctx context.Context, cluster *Cluster) (string, error) {
+	in, err := (&doctorCommand{deps: r.deps}).look(ctx, cluster, nil)
+	if err != nil {
+		return "", err
+	}
+	return view.FindingsText(shown(doctor.Examine(in)), nil), nil
+}
+
+// logs are the ends of the logs of an operator's pods, of those before a restart too.
+func (r *reportCommand) logs(ctx context.Context, cluster *Cluster, operator *appsv1.Deployment) ([]collected, error) {
+	pods := &corev1.PodList{}
+	if err := cluster.Client.List(ctx, pods, client.InNamespace(operator.Namespace), client.MatchingLabels(operator.Spec.Selector.MatchLabels)); err != nil {
+		return nil, err
+	}
+	var files []collected
+	var failed error
+	for i := range pods.Items {
+		for _, previous := range []bool{false, true} {
+			raw, err := cluster.Core.Pods(operator.Namespace).GetLogs(pods.Items[i].Name, &corev1.PodLogOptions{TailLines: &r.lines, Previous: previous}).DoRaw(ctx)
+			name := "operator-" + pods.Items[i].Name + ".log"
+			if previous {
+				name = "operator-" + pods.Items[i].Name + "-previous.log"
+			}
+			switch {
+			case err == nil:
+				files = append(files, collected{name: name, text: string(raw)})
+			case !previous: // most pods have not been restarted
+				failed = err
+			}
+		}
+	}
+	return files, failed
+}
+
+func (r *reportCommand) versions(cluster *Cluster) string {
+	text := fmt.Sprintf("plugin %s, %s %s/%s\ntime %s\nnamespace %s\n", r.deps.Version, runtime.Version(), runtime.GOOS, runtime.GOARCH,
+		r.deps.Now().UTC().Format(time.RFC3339), cluster.Namespace)
+	asking, err := r.deps.Flags.ToDiscoveryClient()
+	if err != nil {
+		return text
+	}
+	if version, err := asking.ServerVersion(); err == nil {
+		text += "Kubernetes " + version.String() + "\n"
+	}
+	return text
+}
+
+// clean redacts all files: first every secret is learned, then each file goes without.
+func clean(files []collected) map[string]string {
+	redactor := redact.New()
+	for _, file := range files {
+		for i := range file.objects {
+			object := &file.objects[i]
+			redactor.Keep(object.GetName(), object.GetNamespace(), string(object.GetUID()))
+		}
+	}
+	for _, file := range files {
+		for i := range file.objects {
+			redactor.Learn(file.objects[i].Object)
+		}
+	}
+	out := map[string]string{}
+	for _, file := range files {
+		var text strings.Builder
+		text.WriteString(redactor.Text(file.text))
+		for i := range file.objects {
+			document, err := yaml.Marshal(redactor.Object(file.objects[i].Object))
+			if err != nil {
+				document = []byte("# " + err.Error() + "\n")
+			}
+			text.WriteString("---\n")
+			text.Write(document)
+		}
+		out[file.name] = text.String()
+	}
+	return out
+}

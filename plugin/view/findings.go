@@ -1,0 +1,55 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package view
+
+import (
+	"strings"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+)
+
+// Finding is one thing that a check found.
+type Finding struct {
+	// Level says how bad it is, Tone how that is to be taken.
+	Level string
+	Tone  Tone
+	// About is the object, Check what of it was looked at.
+	About, Check string
+	// Cause is what was found, Cure what to do; empty where nothing needs to be done.
+	Cause, Cure string
+}
+
+// Findings are findings as a table, and as a document for programs.
+func Findings(findings []Finding) Listing {
+	list := &unstructured.UnstructuredList{Items: []unstructured.Unstructured{}}
+	list.SetGroupVersionKind(Group.WithKind("FindingList"))
+	listing := Listing{Object: list, Names: []string{}}
+	for _, name := range []string{"Level", "About", "Check", "Cause", "Cure"} {
+		listing.Columns = append(listing.Columns, Column{Name: name})
+	}
+	for _, f := range findings {
+		listing.Names = append(listing.Names, f.About+": "+f.Check)
+		listing.Rows = append(listing.Rows, []string{f.Level, f.About, f.Check, f.Cause, or(f.Cure)})
+		item := unstructured.Unstructured{Object: map[string]any{
+			"level": f.Level, "about": f.About, "check": f.Check, "cause": f.Cause, "cure": f.Cure,
+		}}
+		item.SetGroupVersionKind(Group.WithKind("Finding"))
+		list.Items = append(list.Items, item)
+	}
+	return listing
+}
+
+// FindingsText are findings as text for people: what was found, then what to do.
+func FindingsText(findings []Finding, paint Paint) string {
+	marks := map[Tone]string{Good: "✔", Doubtful: "!", Bad: "✘", Faint: "?"}
+	var out strings.Builder
+	for _, f := range findings {
+		out.WriteString(paint.in(f.Tone, marks[f.Tone]+" "+Clean(f.About)+": "+Clean(f.Check)) + "\n")
+		out.WriteString("    " + Clean(f.Cause) + "\n")
+		if f.Cure != "" {
+			out.WriteString("  → " + Clean(f.Cure) + "\n")
+		}
+	}
+	return out.String()
+}
