@@ -1,0 +1,235 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package e2e
+
+import (
+	"archive/tar"
+	"bytes"
+	"compress/gzip"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"queueworker.dev/queueworker/api/v1alpha1"
+	"queueworker.dev/queueworker/plugin"
+	"queueworker.dev/queueworker/test/builders"
+	"queueworker.dev/queueworker/test/lab"
+)
+
+// chartRole is the chart's ClusterRole with a label.
+func chartRole(l *lab.Lab, label string) string {
+	l.Helper()
+	roles := &rbacv1.ClusterRoleList{}
+	if err := l.Client.List(l.Ctx, roles, client.MatchingLabels{"app.kubernetes.io/name": "queueworker", label: "true"}); err != nil || len(roles.Items) != 1 {
+		l.Fatalf("find the chart's role with %s: %d roles, %v", label, len(roles.Items), err)
+	}
+	return roles.Items[0].Name
+}
+
+// TestPluginFindsFaults: doctor ends with 0 where all is well, and with 1, cause and
+// cure where the cluster has what is known to be wrong.
+func TestPluginFindsFaults(t *testing.T) {
+	t.Parallel()
+	l := lab.New(t)
+	l.Demo()
+	l.Create(builders.QueueWorker(l.Namespace, "emails").Obj())
+	l.Ready("emails", 2*time.Minute)
+	user := l.Plugin()
+	l.Eventually("doctor finds nothing wrong", time.Minute, func() (bool, string) {
+		said := user.Run("doctor")
+		return said.Code == 0 && !strings.Contains(said.Out, "✘") && strings.Contains(said.Out, "✔ operator "), said.Out + said.Err
+	})
+
+	nowhere := namedApp(l, "nowhere")
+	nowhere.Spec.Connection.Name = "nowhere"
+	l.Create(nowhere,
+		builders.QueueWorker(l.Namespace, "slow").App("demo").Timeout(2*time.Minute).Obj(),
+		builders.QueueWorker(l.Namespace, "orphan").App("gone").Obj(),
+		builders.QueueWorker(l.Namespace, "lost").App("nowhere").Obj(),
+	)
+	faults := map[string][]string{
+		"slow": {"✘ QueueWorker slow: TimeoutChain", "retryAfter", "→ Raise retry_after"},
+		"lost": {"QueueWorker lost: ", "nowhere", "kubectl queueworker logs lost"},
+		// A missing QueueApp may be on its way; after two minutes it is wrong.
+		"orphan": {"QueueWorker orphan: ", "gone", "→ Create the QueueApp"},
+	}
+	for name, phrases := range faults {
+		l.Eventually("doctor finds what is wrong with "+name, time.Minute, func() (bool, string) {
+			said := user.Run("doctor", name)
+			for _, phrase := range phrases {
+				if !strings.Contains(said.Out, phrase) {
+					return false, "lacks " + phrase + ": " + said.Out + said.Err
+				}
+			}
+			return said.Code == plugin.CodeFailed || name == "orphan", said.Out + said.Err
+		})
+	}
+	if said := user.Run("doctor", "-o", "jsonpath={.items[?(@.check=='TimeoutChain')].level}"); said.Out != "Wrong" || said.Code != plugin.CodeFailed {
+		t.Errorf("doctor -o jsonpath said %+v", said)
+	}
+	// Who may only look is told of the pools, of the rights that are missing, and of what
+	// could not be looked at.
+	said := l.Viewer().Run("doctor")
+	for _, phrase := range []string{"✘ QueueWorker slow: TimeoutChain", "! you: YourRights", "patch queueworkers.queueworker.dev", "? operator: OperatorRuns"} {
+		if !strings.Contains(said.Out, phrase) || said.Code != plugin.CodeFailed {
+			t.Errorf("a viewer's doctor lacks %q: %+v", phrase, said)
+		}
+	}
+	if said := l.User().Run("doctor"); said.Code != plugin.CodeFailed || !strings.Contains(said.Out, "✘ you: YourRights") {
+		t.Errorf("a stranger's doctor said %+v", said)
+	}
+}
+
+// canary begins every secret of this test, wherever it is put.
+const canary = "canary-"
+
+// TestPluginReportsNoSecrets puts secrets wherever people put them, and looks for them
+// in the bundle; what a diagnosis needs is in it.
+func TestPluginReportsNoSecrets(t *testing.T) {
+	t.Parallel()
+	l := lab.New(t)
+	l.StartRedis()
+	app := l.DemoApp()
+	app.Annotations = map[string]string{
+		"example.com/hook": canary + "annotation",
+		"kubectl.kubernetes.io/last-applied-configuration": `{"spec":{"template":{"spec":{"containers":[{"env":[{"name":"DB_PASSWORD","value":"` + canary + `last-applied"}]}]}}}}`,
+	}
+	setEnv(app, "DB_PASSWORD", canary+"env")
+	setEnv(app, "APP_KEY", "base64:"+strings.Repeat("Q2FuYXJ5", 6))
+	app.Spec.Template.Annotations = map[string]string{"vault.example.com/token": canary + "pod-annotation"}
+	app.Spec.Template.Spec.Containers[0].Command = []string{"sh", "-c", `: ` + canary + `command; exec "$@"`, "--"}
+	app.Spec.Template.Spec.InitContainers = []corev1.Container{{
+		Name: "init", Image: lab.DemoImage, ImagePullPolicy: corev1.PullNever, Command: []string{"true"}, Args: []string{"--password=" + canary + "args"},
+	}}
+	app.Spec.Template.Spec.Containers[0].EnvFrom = []corev1.EnvFromSource{{ConfigMapRef: &corev1.ConfigMapEnvSource{LocalObjectReference: corev1.LocalObjectReference{Name: "settings"}}}}
+	l.Create(
+		&corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "secret"}, StringData: map[string]string{"key": canary + "secret"}},
+		&corev1.ConfigMap{
+			ObjectMeta: metav1.ObjectMeta{Name: "settings", Labels: map[string]string{v1alpha1.LabelManagedBy: v1alpha1.ManagedBy}},
+			Data:       map[string]string{"MAIL_PASSWORD": canary + "config-map"},
+		},
+	)
+	l.StartDemo(app)
+	l.Create(builders.QueueWorker(l.Namespace, "emails").Annotation(v1alpha1.AnnotationRestartedAt, canary+"opaque").
+		Spec(func(s *v1alpha1.QueueWorkerSpec) {
+			s.Env = []corev1.EnvVar{{Name: "STRIPE", Value: canary + "worker-env"}}
+		}).Obj())
+	l.Ready("emails", 2*time.Minute)
+
+	directory := l.TempDir()
+	said := l.Plugin().RunIn(directory, "report")
+	written, err := filepath.Glob(filepath.Join(directory, "queueworker-report-"+l.Namespace+"-*.tar.gz"))
+	if err != nil || said.Code != 0 || len(written) != 1 {
+		t.Fatalf("report said %+v and wrote %v, %v", said, written, err)
+	}
+	raw, err := os.ReadFile(written[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := unpacked(t, raw)
+	var everything strings.Builder
+	for name, text := range files {
+		everything.WriteString(text)
+		for line := range strings.Lines(text) {
+			if strings.Contains(line, canary) || strings.Contains(line, "Q2FuYXJ5") {
+				t.Errorf("%s still has %s", name, line)
+			}
+		}
+	}
+	for _, phrase := range []string{
+		"kind: QueueWorker\n", "kind: QueueApp\n", "kind: Pod\n", "kind: Deployment\n", "kind: Event\n", "image: " + lab.DemoImage, "name: DB_PASSWORD",
+		"plugin ", "Kubernetes v", "state: Idle", "✔ operator ",
+	} {
+		if !strings.Contains(everything.String(), phrase) {
+			t.Errorf("the bundle lacks %q", phrase)
+		}
+	}
+	if !hasFile(files, "operator-") {
+		t.Errorf("the operator's log is not in the bundle")
+	}
+
+	// A viewer gets what a viewer may see, and is told what is missing.
+	said = l.Viewer().Run("report", "--file", "-")
+	if said.Code != 0 {
+		t.Fatalf("a viewer's report said %+v", said)
+	}
+	files = unpacked(t, []byte(said.Out))
+	if !hasFile(files, "queueworkers.yaml") || hasFile(files, "pods.yaml") || !hasFile(files, "missing.txt") {
+		t.Errorf("a viewer's bundle has %d files", len(files))
+	}
+	if said := l.User().Run("report"); said.Code != plugin.CodeForbidden {
+		t.Errorf("a stranger's report said %+v", said)
+	}
+}
+
+func hasFile(files map[string]string, part string) bool {
+	for name := range files {
+		if strings.Contains(name, "/"+part) {
+			return true
+		}
+	}
+	return false
+}
+
+// unpacked are the files of a tar.gz by their names.
+func unpacked(t *testing.T, raw []byte) map[string]string {
+	t.Helper()
+	compressed, err := gzip.NewReader(bytes.NewReader(raw))
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := map[string]string{}
+	for archive := tar.NewReader(compressed); ; {
+		header, err := archive.Next()
+		if errors.Is(err, io.EOF) {
+			return files
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := io.ReadAll(archive)
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[header.Name] = string(text)
+	}
+}
+
+// TestPluginRunsBatches starts a run by hand and waits for its end.
+func TestPluginRunsBatches(t *testing.T) {
+	t.Parallel()
+	l := lab.New(t)
+	l.Demo()
+	l.Create(builders.QueueWorker(l.Namespace, "nightly").Queue("nightly").Spec(func(s *v1alpha1.QueueWorkerSpec) { s.Mode = v1alpha1.ModeBatch }).Obj())
+	l.Create(builders.QueueWorker(l.Namespace, "emails").Stopped(true).Obj())
+	user := l.Plugin()
+	l.Eventually("the first run is over", 2*time.Minute, func() (bool, string) {
+		batch := l.Worker("nightly").Status.Batch
+		return batch != nil && batch.ActiveRun == "" && len(batch.Runs) == 1, describeBatch(batch)
+	})
+	l.Dispatch(lab.Jobs{Kind: "slow", Arg: "1", Queue: "nightly", Count: 5, Run: "batch"})
+	if said := l.Viewer().Run("run", "nightly"); said.Code != plugin.CodeForbidden {
+		t.Errorf("a viewer's run said %+v", said)
+	}
+	user.OK("run", "nightly", "--wait")
+	truth, batch := l.Truth("batch"), l.Worker("nightly").Status.Batch
+	if truth.Ends != 5 || len(batch.Runs) != 2 || batch.Runs[0].Outcome != v1alpha1.RunComplete || batch.Runs[0].Processed != 5 {
+		t.Errorf("the jobs counted %+v, the status says %s", truth, describeBatch(batch))
+	}
+	if said := user.Run("run", "emails"); said.Code != plugin.CodeUsage || !strings.Contains(said.Err, "mode Batch") {
+		t.Errorf("to run a pool that is no batch said %+v", said)
+	}
+}
+
+func describeBatch(batch *v1alpha1.BatchStatus) string { return fmt.Sprintf("%+v", batch) }
