@@ -150,7 +150,7 @@ func (s *supervisor) convert() error {
 func (s *supervisor) queues() (queues []string, refused string) {
 	value, ok := s.options["queue"]
 	if !ok || value.Kind == phpvalue.Null {
-		s.note(s.value.Line, false, "no queue", "its workers take from the connection's own queue, which is default unless config/queue.php says otherwise")
+		s.note(s.value.Line, true, "no queue", "its workers take from the connection's own queue, which is default unless config/queue.php says otherwise")
 		return []string{"default"}, ""
 	}
 	found, unknown := texts(value)

@@ -120,7 +120,7 @@ func (b *builder) options() {
 	}
 	if spec.Queue == "" {
 		spec.Queue = defaultQueue
-		b.note(b.command, false, "no --queue", "the worker takes from its connection's own queue, which is default unless config/queue.php says otherwise")
+		b.note(b.command, true, "no --queue", "the worker takes from its connection's own queue, which is default unless config/queue.php says otherwise")
 	}
 	if b.worker.Listen {
 		b.note(b.command, false, "queue:listen", "it starts the application anew for every job, queue:work does not; maxJobs: 1 would")

@@ -1,0 +1,85 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package plugin_test
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"k8s.io/cli-runtime/pkg/genericiooptions"
+
+	"queueworker.dev/queueworker/plugin"
+)
+
+const worker = `[program:emails]
+command=php /srv/shop/artisan queue:work redis --queue=emails --timeout=100
+stopwaitsecs=5
+`
+
+// TestImportSaysWhatIsWrong has the exit code and the words for every way in which an
+// import can end.
+func TestImportSaysWhatIsWrong(t *testing.T) {
+	for name, tc := range map[string]struct {
+		arguments string
+		wantCode  int
+		// wantOut and wantErr are parts of what is printed; an empty wantOut means nothing is.
+		wantOut, wantErr string
+	}{
+		"done":                 {"supervisor worker.conf --image=shop:1", plugin.CodeOK, "queue: emails\n", "1 QueueWorker of 1 QueueApp imported."},
+		"what needs a look":    {"supervisor worker.conf --image=shop:1", plugin.CodeOK, "queue: emails\n", "worker.conf line 3: stopwaitsecs=5: a job may run for 1m40s"},
+		"a namespace":          {"supervisor worker.conf --image=shop:1 -n shop", plugin.CodeOK, "  namespace: shop\n", ""},
+		"an image of its own":  {"supervisor worker.conf --image=/srv/shop=shop:1 --image=other:1", plugin.CodeOK, "image: shop:1\n", ""},
+		"a driver":             {"supervisor worker.conf --image=shop:1 --driver=redis --retry-after=3m", plugin.CodeOK, "    driver: Redis\n    retryAfter: 3m\n", ""},
+		"settings":             {"supervisor worker.conf --image=shop:1 --env-from=configmap/shop", plugin.CodeOK, "        - configMapRef:\n            name: shop\n", ""},
+		"no image":             {"supervisor worker.conf", plugin.CodeUsage, "", "which image has the application of /srv/shop? Give it with --image=IMAGE"},
+		"no file":              {"supervisor missing.conf --image=shop:1", plugin.CodeFailed, "", "nothing was imported: read missing.conf: no such file or directory"},
+		"no file named":        {"supervisor", plugin.CodeUsage, "", "requires at least 1 arg"},
+		"a directory":          {"supervisor . --image=shop:1", plugin.CodeFailed, "", "read .: is a directory"},
+		"a broken file":        {"supervisor broken.conf --image=shop:1", plugin.CodeFailed, "", "nothing was imported: broken.conf line 2:"},
+		"one of two is broken": {"supervisor worker.conf broken.conf --image=shop:1", plugin.CodeFailed, "", "nothing was imported: broken.conf line 2:"},
+		"no worker":            {"supervisor nginx.conf --image=shop:1", plugin.CodeFailed, "", "nothing was imported: no queue worker was found"},
+		"no worker, and why":   {"supervisor nginx.conf --image=shop:1", plugin.CodeFailed, "", "[program:nginx] is left out: its command is no queue worker: nginx"},
+		"a format":             {"supervisor worker.conf --image=shop:1 -o json", plugin.CodeUsage, "", "--output must be yaml"},
+		"a driver not known":   {"supervisor worker.conf --image=shop:1 --driver=Kafka", plugin.CodeUsage, "", "--driver must be Redis, Database or None"},
+		"settings nowhere":     {"supervisor worker.conf --image=shop:1 --env-from=shop", plugin.CodeUsage, "", "--env-from must be secret/NAME or configmap/NAME"},
+		"a name that is none":  {"supervisor worker.conf --image=shop:1 --app-name=Shop_1", plugin.CodeUsage, "", "--app-name must be"},
+		"half a second":        {"supervisor worker.conf --image=shop:1 --retry-after=1500ms", plugin.CodeUsage, "", "--retry-after must be in whole seconds"},
+		"Horizon":              {"horizon horizon.php --image=shop:1", plugin.CodeOK, "driver: Redis\n", "1 QueueWorker of 1 QueueApp imported."},
+		"another environment":  {"horizon horizon.php --image=shop:1 --environment=local", plugin.CodeFailed, "", "horizon.php has no environment local, but production; choose with --environment"},
+		"PHP that is none":     {"horizon worker.conf --image=shop:1", plugin.CodeFailed, "", "worker.conf line 1: the file returns nothing that can be read"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Chdir(t.TempDir())
+			for file, content := range map[string]string{
+				"worker.conf": worker,
+				"broken.conf": "[program:a]\nnumprocs 8\n",
+				"nginx.conf":  "[program:nginx]\ncommand=nginx -g 'daemon off;'\n",
+				"horizon.php": "<?php return ['environments' => ['production' => ['a' => ['connection' => 'redis', 'queue' => 'a']]]];",
+			} {
+				if err := os.WriteFile(filepath.Clean(file), []byte(content), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			streams, _, out, errOut := genericiooptions.NewTestIOStreams()
+			root := plugin.NewRootCommand(plugin.NewDeps(streams, "test"))
+			root.SetArgs(append([]string{"import"}, strings.Fields(tc.arguments)...))
+			code, said := plugin.CodeOK, ""
+			if err := root.ExecuteContext(t.Context()); err != nil {
+				code, said = plugin.Explain(err)
+			}
+			said = errOut.String() + said
+			if code != tc.wantCode {
+				t.Errorf("it ends with %d, want %d", code, tc.wantCode)
+			}
+			if !strings.Contains(said, tc.wantErr) {
+				t.Errorf("it says %q, want %q in it", said, tc.wantErr)
+			}
+			if !strings.Contains(out.String(), tc.wantOut) || tc.wantOut == "" && out.Len() > 0 {
+				t.Errorf("it prints %q, want %q", out, tc.wantOut)
+			}
+		})
+	}
+}
