@@ -11,6 +11,10 @@
 //   - Status, from agent to operator, by HTTP GET of StatusPath: what happens.
 //   - Final, from agent to operator, in the container's termination message: the
 //     last counts.
+//   - Command, from operator to agent, in CommandEnv of the container of a
+//     QueueCommand: what to run once.
+//   - FailedRequest and FailedList, between operator and backlog probe, by HTTP
+//     POST of FailedPath: failed jobs.
 //
 // Documents carry ages and remaining seconds, never instants, because the
 // clocks of nodes differ.
