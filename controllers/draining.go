@@ -49,7 +49,9 @@ func removal(o *observation, pods int32) drain.Plan {
 	for _, pod := range o.pods {
 		if active(pod) {
 			out := drainPod(pod, o.reports.Pods[pod.UID])
-			out.Due = recycles(o) && isDue(pod, o.reports.Pods[pod.UID])
+			report := o.reports.Pods[pod.UID]
+			out.Due = recycles(o) && isDue(pod, report)
+			in.Awaiting = in.Awaiting || recycles(o) && out.Started && report.Status == nil && !report.Unreachable
 			out.Forsaken = stop.forsakes(pod, out)
 			in.Pods = append(in.Pods, out)
 		}

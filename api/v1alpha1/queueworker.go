@@ -124,10 +124,13 @@ type QueueWorkerSpec struct {
 	// +optional
 	// +kubebuilder:default=Continue
 	OnFailing OnFailing `json:"onFailing,omitempty"`
-	// pausedUntil pauses the pool until this time, as paused does, and ends by itself:
-	// an RFC 3339 time such as 2026-03-01T08:00:00Z. Default: absent, as is a time that
-	// has passed. While paused is true it changes nothing.
+	// pausedUntil is until when the pool is paused, as by paused; the pause ends by itself.
+	// An RFC 3339 time such as 2026-03-01T08:00:00Z. Default: absent, no pause, as is a
+	// time that has passed. While paused is true it changes nothing.
 	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:Pattern=`^[0-9]{4}-[0-9]{2}-[0-9]{2}T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]([.][0-9]{1,9})?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$`
+	// +kubebuilder:validation:XValidation:rule="self >= timestamp('1970-01-01T00:00:00Z')",message="pausedUntil must be a time such as 2026-03-01T08:00:00Z"
 	PausedUntil *metav1.Time `json:"pausedUntil,omitempty"`
 
 	// timeout is how long one job may run, in whole seconds such as 60s or 1h30m, at

@@ -288,6 +288,7 @@ func TestAPoolReachesItsSize(t *testing.T) {
 	check(t, cases, func(t *rapid.T) {
 		in := anyInput(t)
 		in.RollingOut = in.RollingOut && in.DeadlinePassed // else it ends by itself
+		in.Awaiting = false                                // as that does
 		if !in.RollingOut {
 			in.MaxSurge = 0
 			for i := range in.Pods {

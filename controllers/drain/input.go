@@ -40,6 +40,9 @@ type Input struct {
 	// MaxReplaced is how many pods may be replaced at once, each by a successor beyond
 	// Wanted; less than 1 counts as 1.
 	MaxReplaced int32
+	// Awaiting tells that pods are yet to be heard of that may have to be replaced, as
+	// after a start of the operator: pods beyond those wanted may be their successors.
+	Awaiting bool
 	// Silence is how long a victim may give no sign of obeying before it counts as
 	// drained: the time a job may take and a margin. Not positive means DefaultSilence.
 	Silence time.Duration

@@ -40,6 +40,9 @@ func (d *decision) happening() string {
 
 // replacement says how far the replacement of pods is.
 func (d *decision) replacement() string {
+	if d.awaiting() {
+		return "Waiting for every pod to be heard of before any is removed"
+	}
 	outgoing := 0
 	for _, pod := range d.pods {
 		if pod.outgoing() {

@@ -80,6 +80,7 @@ func rank(pods []*Pod, now time.Time, silence time.Duration) {
 	slices.SortFunc(pods, func(a, b *Pod) int {
 		return cmp.Or(
 			compareClasses(a.lastingClass(), b.lastingClass()),
+			cmp.Compare(a.unborn(), b.unborn()),
 			cmp.Compare(a.leave(), b.leave()),
 			cmp.Compare(a.stage(now, silence), b.stage(now, silence)),
 			cmp.Compare(a.load(), b.load()),
@@ -115,6 +116,14 @@ func (p *Pod) leave() int {
 		return 1
 	}
 	return 2
+}
+
+// unborn is 0 for a pod that goes before any other its ReplicaSet holds for equal.
+func (p *Pod) unborn() int {
+	if p.neverStarted() {
+		return 0
+	}
+	return 1
 }
 
 // stage is how far a pod is on its way out: the farther, the earlier it is a victim,

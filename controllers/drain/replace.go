@@ -27,14 +27,18 @@ func (d *decision) outgoing() []*Pod {
 func (d *decision) replacing() bool {
 	surplus := d.Replicas - d.Wanted
 	return d.Wanted > 0 && surplus >= 0 && surplus <= d.replaced() && !d.rolling &&
-		slices.ContainsFunc(d.pods, (*Pod).outgoing)
+		(d.awaiting() || slices.ContainsFunc(d.pods, (*Pod).outgoing))
 }
+
+// awaiting tells that there are more pods than wanted, and that it is yet to be heard
+// what for.
+func (d *decision) awaiting() bool { return d.Awaiting && d.Replicas > d.Wanted }
 
 // replace brings the pool nearer to other pods of the same number. A successor is created
 // first, and once it serves, a pod is drained and removed as when a pool becomes smaller.
 func (d *decision) replace() {
 	d.plan.Reason = Replacing
-	if d.removing() {
+	if d.removing() || d.awaiting() {
 		return
 	}
 	d.strict = true

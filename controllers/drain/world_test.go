@@ -50,6 +50,7 @@ func anyInput(t *rapid.T) Input {
 		sets = rapid.IntRange(1, 3).Draw(t, "sets")
 	}
 	in.MaxReplaced = int32(rapid.IntRange(0, 3).Draw(t, "replaced at once"))
+	in.Awaiting = rapid.IntRange(0, 9).Draw(t, "awaiting") == 0
 	replaces := rapid.IntRange(0, 2).Draw(t, "replaces") > 0
 	for i, bits := range rapid.SliceOfN(rapid.Uint64(), 0, 9).Draw(t, "pods") {
 		pod := anyPod(i, sets, bits)

@@ -43,6 +43,9 @@ type Agent struct {
 	exits    int64
 	token    string
 	podToken string
+	kill     string
+	podKill  string
+	jobs     map[int32]int32 // of each slot's process
 	heard    bool
 	asked    int
 	muted    bool
@@ -95,7 +98,7 @@ func listen() (net.Listener, string, error) {
 // startAgent starts the agent of a pod that sees the given control files. changed
 // is called when its readiness or its container may have changed.
 func startAgent(pod *corev1.Pod, files map[string]string, changed func()) (*Agent, error) {
-	a := &Agent{Namespace: pod.Namespace, Pod: pod.Name, UID: string(pod.UID), changed: changed, started: time.Now(), ended: make(chan struct{})}
+	a := &Agent{Namespace: pod.Namespace, Pod: pod.Name, UID: string(pod.UID), changed: changed, started: time.Now(), ended: make(chan struct{}), jobs: map[int32]int32{}}
 	for _, variable := range workerContainer(pod).Env {
 		if variable.Name == protocol.ConfigEnv {
 			// The kubelet takes $$ for a dollar sign.

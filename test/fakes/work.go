@@ -23,6 +23,10 @@ func (a *Agent) read(files map[string]string) {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	var own protocol.Control
+	if json.Unmarshal([]byte(files[protocol.ControlPodFile]), &own) == nil && own.Revision > 0 && own.Revision < newest.Revision {
+		newest = newest.WithOwn(own)
+	}
 	if newest.Revision > a.status.ControlRevision {
 		a.status.ControlRevision = newest.Revision
 		a.obey(newest)
@@ -31,6 +35,9 @@ func (a *Agent) read(files map[string]string) {
 
 // obey brings the slots to what the document asks for.
 func (a *Agent) obey(control protocol.Control) {
+	if a.killAsked(control) {
+		defer a.killAll()
+	}
 	if a.restartAsked(control) {
 		for i := range a.status.Workers {
 			a.retire(&a.status.Workers[i], protocol.ExitRestartRequested)
@@ -51,7 +58,27 @@ func (a *Agent) obey(control protocol.Control) {
 		case a.status.Phase != protocol.PhaseRunning && worker.State != idle:
 			a.retire(worker, why)
 		case a.status.Phase == protocol.PhaseRunning && (worker.State == protocol.WorkerPaused || worker.State == protocol.WorkerStopped):
-			worker.State, worker.PID = protocol.WorkerIdle, a.nextPID()
+			worker.State, worker.PID, worker.RecycleDue = protocol.WorkerIdle, a.nextPID(), false
+		}
+	}
+}
+
+// killAsked tells whether a document asks for the end of all processes at once.
+func (a *Agent) killAsked(control protocol.Control) bool {
+	pool, own := tokenChanged(&a.kill, control.KillToken), tokenChanged(&a.podKill, control.PodKillToken)
+	return (pool || own) && a.heard
+}
+
+// killAll ends every process, whatever it does, and notes their jobs.
+func (a *Agent) killAll() {
+	for i := range a.status.Workers {
+		worker := &a.status.Workers[i]
+		if job := worker.Job; job != nil {
+			killed := protocol.KilledJob{Sequence: a.exits + 1, Class: job.Class, ID: job.ID}
+			a.status.KilledJobs = append([]protocol.KilledJob{killed}, a.status.KilledJobs...)
+		}
+		if worker.PID != 0 {
+			a.end(worker, protocol.ExitKilledOnRequest)
 		}
 	}
 }
@@ -103,7 +130,7 @@ func (a *Agent) end(worker *protocol.Worker, why protocol.ExitReason) {
 	if worker.PID != 0 {
 		a.count(worker.Slot, why, "")
 	}
-	worker.PID, worker.Job = 0, nil
+	worker.PID, worker.Job, a.jobs[worker.Slot] = 0, nil, 0
 	switch a.status.Phase {
 	case protocol.PhaseTerminating, protocol.PhaseFinishing:
 		worker.State = protocol.WorkerStopped
@@ -113,7 +140,7 @@ func (a *Agent) end(worker *protocol.Worker, why protocol.ExitReason) {
 	case protocol.PhasePaused:
 		worker.State = protocol.WorkerPaused
 	case protocol.PhaseRunning:
-		worker.State, worker.PID = protocol.WorkerIdle, a.nextPID()
+		worker.State, worker.PID, worker.RecycleDue = protocol.WorkerIdle, a.nextPID(), false
 	}
 }
 
@@ -191,6 +218,10 @@ func (a *Agent) Work(slot int, jobs int, outcome Outcome) {
 func (a *Agent) countJob(worker *protocol.Worker, outcome Outcome) {
 	counters := &a.status.Counters
 	counters.JobMilliseconds += 10
+	a.jobs[worker.Slot]++
+	if most := a.config.MaxJobs; a.config.Recycle == protocol.RecyclePod && most > 0 && a.jobs[worker.Slot] >= most {
+		worker.RecycleDue = true
+	}
 	switch outcome {
 	case Processed:
 		counters.Processed++

@@ -95,7 +95,14 @@ var acceptedSpecs = map[string]struct {
 			s.Backoff = append(s.Backoff, *seconds(1))
 		}
 	}},
-	"maxJobs 10000000":  {`maxJobs: 10000000`, func(s *v1alpha1.QueueWorkerSpec) { s.MaxJobs = 10000000 }},
+	"maxJobs 10000000":    {`maxJobs: 10000000`, func(s *v1alpha1.QueueWorkerSpec) { s.MaxJobs = 10000000 }},
+	"recycle Pod by jobs": {`{recycle: Pod, maxJobs: 500}`, func(s *v1alpha1.QueueWorkerSpec) { s.Recycle, s.MaxJobs = v1alpha1.RecyclePod, 500 }},
+	"recycle Pod by time": {`{recycle: Pod, maxTime: 1h, maxUnavailable: 100}`, func(s *v1alpha1.QueueWorkerSpec) {
+		s.Recycle, s.MaxTime, s.MaxUnavailable = v1alpha1.RecyclePod, seconds(3600), 100
+	}},
+	"paused until a time": {`pausedUntil: "2030-01-02T03:04:05Z"`, func(s *v1alpha1.QueueWorkerSpec) {
+		s.PausedUntil = &metav1.Time{Time: time.Date(2030, 1, 2, 3, 4, 5, 0, time.UTC)}
+	}},
 	"maxTime a week":    {`maxTime: 168h`, func(s *v1alpha1.QueueWorkerSpec) { s.MaxTime = seconds(7 * 86400) }},
 	"alerts by default": {`alerts: {}`, func(s *v1alpha1.QueueWorkerSpec) { s.Alerts = defaultAlerts() }},
 	"alerts all off": {`alerts: {memoryPercent: 0, memoryFor: 0s, slowJobPercent: 0, failedPercent: 0, failedMinimum: 0, crashes: 0}`, func(s *v1alpha1.QueueWorkerSpec) {
@@ -138,7 +145,7 @@ func defaultSpec() v1alpha1.QueueWorkerSpec {
 	return v1alpha1.QueueWorkerSpec{
 		Queue: "default", Processes: new(int32(1)), ProcessesPerPod: 1, Timeout: seconds(60),
 		Memory: quantity("128Mi"), Sleep: seconds(3), Tries: new(int32(1)), OnFailing: v1alpha1.OnFailingContinue,
-		Mode: v1alpha1.ModeContinuous,
+		Mode: v1alpha1.ModeContinuous, Recycle: v1alpha1.RecycleProcess,
 	}
 }
 

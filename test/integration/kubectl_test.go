@@ -42,7 +42,7 @@ func TestExplainDescribesEveryFieldOfOurs(t *testing.T) {
 	for kind, fields := range map[string][]string{
 		"queueworkers.spec": {
 			"appName", "queue", "processes", "processesPerPod", "stopped", "paused", "timeout", "memory", "sleep",
-			"rest", "tries", "backoff", "maxJobs", "maxTime", "force", "verbose", "priorityClassName", "cpu", "env",
+			"rest", "tries", "backoff", "maxJobs", "maxTime", "recycle", "maxUnavailable", "pausedUntil", "force", "verbose", "priorityClassName", "cpu", "env",
 			"nodeSelector", "tolerations", "gracePeriod",
 		},
 		"queueworkers.status": {
