@@ -129,8 +129,8 @@ type QueueWorkerSpec struct {
 	// time that has passed. While paused is true it changes nothing.
 	// +optional
 	// +kubebuilder:validation:Type=string
-	// +kubebuilder:validation:Pattern=`^[0-9]{4}-[0-9]{2}-[0-9]{2}T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]([.][0-9]{1,9})?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$`
-	// +kubebuilder:validation:XValidation:rule="self >= timestamp('1970-01-01T00:00:00Z')",message="pausedUntil must be a time such as 2026-03-01T08:00:00Z"
+	// +kubebuilder:validation:MaxLength=40
+	// +kubebuilder:validation:XValidation:rule="self.matches('^[0-9]{4}-[0-9]{2}-[0-9]{2}T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]([.][0-9]{1,9})?(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$') && timestamp(self) > timestamp('1970-01-01T00:00:00Z')",message="pausedUntil must be a time such as 2026-03-01T08:00:00Z"
 	PausedUntil *metav1.Time `json:"pausedUntil,omitempty"`
 
 	// timeout is how long one job may run, in whole seconds such as 60s or 1h30m, at

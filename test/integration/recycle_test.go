@@ -114,11 +114,11 @@ func TestACrashWhilePodsAreRecycledChangesNothing(t *testing.T) {
 	recyclePool(t, func(namespace string) { l = liveThrough(t, namespace, crash{}) })
 	writes := l.fuse.count()
 	t.Logf("the scenario takes %d writes", writes)
-	stride := 8
+	stride := 4
 	if long() {
 		stride = 1
 	}
-	for i := 4; i <= writes; i += stride {
+	for i := 3; i <= writes; i += stride {
 		for _, point := range []crash{{i, false}, {i + stride/2, true}} {
 			t.Run(point.String(), func(t *testing.T) {
 				t.Parallel()

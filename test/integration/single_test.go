@@ -105,7 +105,9 @@ func TestAPauseWithAnEndPassesByItself(t *testing.T) {
 	if late := time.Since(until.Time); late < 0 || late > 3*time.Second {
 		t.Errorf("it was resumed %s after the end of the pause", late)
 	}
+	waitReady(t, namespace, "emails")
 	waitFor(t, namespace, "emails", "is not paused", hasCondition(v1alpha1.ConditionPaused, metav1.ConditionFalse, v1alpha1.ReasonNotPaused))
+	reconcileAll(t, namespace)
 	from = mark(t)
 	reconcileAll(t, namespace)
 	requireNoWrites(t, writesBetween(t, o, from, mark(t)))
