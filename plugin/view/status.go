@@ -204,8 +204,8 @@ func (v *statusView) workers(pool *v1alpha1.QueueWorker) []Node {
 	for i := range shown {
 		w := &shown[i]
 		rows = append(rows, []string{
-			Clean(w.Name), string(w.State), "pid " + pid(w.PID), "up " + since(w.StartedTime, v.Time),
-			fmt.Sprintf("%d done", w.Processed), fmt.Sprintf("%d failed", w.Failed), memory(w.Memory), cpu(w.CPU), Clean(job(w.CurrentJob, v.Time)),
+			Clean(w.Name), string(w.State), Clean(plainClass(job(w.CurrentJob, v.Time))), "pid " + pid(w.PID), "up " + since(w.StartedTime, v.Time),
+			fmt.Sprintf("%d done", w.Processed), fmt.Sprintf("%d failed", w.Failed), memory(w.Memory), cpu(w.CPU),
 		})
 	}
 	for i, text := range columns(rows) {

@@ -135,8 +135,7 @@ func pad(text string, column topColumn) string {
 	case column.by == ByName:
 		return shortName(text, column.width)
 	case column.by == ByJobTime:
-		// Of a class its name matters most, without its namespace.
-		return fit(text[strings.LastIndex(text, `\`)+1:], column.width)
+		return fit(plainClass(text), column.width)
 	}
 	return fit(text, column.width)
 }

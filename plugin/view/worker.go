@@ -139,6 +139,9 @@ func job(j *v1alpha1.CurrentJob, now time.Time) string {
 	return name + " for " + since(j.StartedTime, now)
 }
 
+// plainClass is a job without its class's namespace, where there is little room.
+func plainClass(job string) string { return job[strings.LastIndex(job, `\`)+1:] }
+
 // seen is how fresh a row is.
 func seen(w *Worker, now time.Time) string {
 	if w.Live {

@@ -54,6 +54,8 @@ func TestPluginCompletes(t *testing.T) {
 		"a command":      {[]string{"li"}, "list\t"},
 		"a format":       {[]string{"list", "-o", "wi"}, "wide\n"},
 		"a namespace":    {[]string{"list", "--namespace", l.Namespace[:len(l.Namespace)-1]}, l.Namespace + "\n"},
+		"a name":         {[]string{"explain", "em"}, "emails\n"},
+		"either's name":  {[]string{"status", "sh"}, "shop\n"},
 		"a kubeconfig's": {[]string{"list", "--context", ""}, "lab\n"},
 	}
 	admin := l.Plugin()

@@ -31,7 +31,7 @@ func (p *Plugin) Terminal(width, height int, arguments ...string) *Terminal {
 		p.lab.Fatal(err)
 	}
 	t := &Terminal{p.lab, filepath.Join(directory, "socket")}
-	words := []string{p.lab.program()}
+	words := []string{"exec", p.lab.program()}
 	for _, argument := range arguments {
 		words = append(words, "'"+strings.ReplaceAll(argument, "'", `'\''`)+"'")
 	}
@@ -50,7 +50,7 @@ func (t *Terminal) start(environment []string, width, height int, line string) {
 	t.lab.Helper()
 	settings := filepath.Join(t.lab.TempDir(), "tmux.conf")
 	// The program must be a window's from the start to have its size.
-	text := "set -g remain-on-exit on\nset -g default-terminal screen-256color\nset -g status off\nset -s escape-time 10\n"
+	text := "set -g remain-on-exit on\nset -g remain-on-exit-format ''\nset -g default-terminal screen-256color\nset -g status off\nset -s escape-time 10\n"
 	if err := os.WriteFile(settings, []byte(text), 0o600); err != nil {
 		t.lab.Fatal(err)
 	}
@@ -78,6 +78,12 @@ func (t *Terminal) Keys(keys ...string) {
 func (t *Terminal) Resize(width, height int) {
 	t.lab.Helper()
 	t.tmux("resize-window", "-t", "lab", "-x", fmt.Sprint(width), "-y", fmt.Sprint(height))
+}
+
+// PID is the process id of what runs in the terminal.
+func (t *Terminal) PID() string {
+	t.lab.Helper()
+	return strings.TrimSpace(t.tmux("list-panes", "-t", "lab", "-F", "#{pane_pid}"))
 }
 
 // Ended tells whether the program has ended, and its exit code.
