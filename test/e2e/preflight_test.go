@@ -1,0 +1,89 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package e2e
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"queueworker.dev/queueworker/api/protocol"
+	"queueworker.dev/queueworker/api/v1alpha1"
+	"queueworker.dev/queueworker/test/builders"
+	"queueworker.dev/queueworker/test/lab"
+)
+
+// maskingShell is a wrapper that hides pcntl and keeps SIGTERM from the worker.
+const maskingShell = `if [ "$2" = -m ]; then php -m | grep -v pcntl; exit; fi; "$@"; exit $?`
+
+// TestPreflightTellsWhatIsWrongWithAnApplication has real workers look into an
+// application that is as it should be, and into one that is not.
+func TestPreflightTellsWhatIsWrongWithAnApplication(t *testing.T) {
+	t.Parallel()
+	l := lab.New(t)
+	l.StartRedis()
+	good := l.DemoApp()
+	setEnv(good, "LOG_CHANNEL", "stderr")
+	bad := commandApp(l, "bad", "sh", "-c", maskingShell, "sh")
+	for name, value := range map[string]string{
+		"LOG_CHANNEL": "single", "REDIS_QUEUE_BLOCK_FOR": "0", "REDIS_QUEUE_RETRY_AFTER": "30", "CACHE_DRIVER": "array",
+	} {
+		setEnv(bad, name, value)
+	}
+	l.Create(good, bad,
+		builders.QueueWorker(l.Namespace, "good").App("demo").Obj(),
+		builders.QueueWorker(l.Namespace, "bad").App("bad").Queue("bad").Spec(func(spec *v1alpha1.QueueWorkerSpec) {
+			spec.GracePeriod = &metav1.Duration{Duration: 5 * time.Second} // it will not stop by itself
+		}).Obj())
+
+	app := awaitPreflight(l, "demo", metav1.ConditionTrue)
+	for _, kind := range protocol.FindingKinds {
+		if condition := meta.FindStatusCondition(app.Status.Conditions, kind); condition == nil || condition.Status != metav1.ConditionTrue {
+			t.Errorf("%s of a good application is %+v", kind, condition)
+		}
+	}
+	if images := app.Status.Images; len(images) != 1 || !strings.HasPrefix(images[0].Version, "8.83") || !strings.Contains(images[0].Image, "demo") {
+		t.Errorf("the images are %+v", images)
+	}
+
+	app = awaitPreflight(l, "bad", metav1.ConditionFalse)
+	wrong := map[string]string{
+		protocol.FindingPcntl:      "docker-php-ext-install pcntl",
+		protocol.FindingUnwrapped:  "exec",
+		protocol.FindingLogs:       "storage/logs/laravel.log inside the pod",
+		protocol.FindingBlockFor:   "block_for is 0",
+		protocol.FindingRetryAfter: "is 30s, not longer than the timeout of 60s",
+		protocol.FindingCache:      "each pod has for itself",
+	}
+	for _, kind := range protocol.FindingKinds {
+		condition := meta.FindStatusCondition(app.Status.Conditions, kind)
+		if condition == nil {
+			t.Errorf("nothing is told of %s", kind)
+			continue
+		}
+		want, isWrong := wrong[kind]
+		if isWrong != (condition.Status == metav1.ConditionFalse) || !strings.Contains(condition.Message, want) {
+			t.Errorf("%s is %s: %s; want %q in it", kind, condition.Status, condition.Message, want)
+		}
+	}
+}
+
+// awaitPreflight waits until an application has been looked into, with an outcome.
+func awaitPreflight(l *lab.Lab, name string, want metav1.ConditionStatus) *v1alpha1.QueueApp {
+	l.Helper()
+	app := &v1alpha1.QueueApp{}
+	l.Eventually("preflight of "+name, 90*time.Second, func() (bool, string) {
+		if err := l.Client.Get(l.Ctx, client.ObjectKey{Namespace: l.Namespace, Name: name}, app); err != nil {
+			return false, err.Error()
+		}
+		passed := meta.FindStatusCondition(app.Status.Conditions, v1alpha1.ConditionPreflightPassed)
+		return passed != nil && passed.Status == want, fmt.Sprintf("%+v", app.Status.Conditions)
+	})
+	return app
+}
