@@ -155,6 +155,16 @@ func TestGetPrintsTheTable(t *testing.T) {
 	if err := api.Create(t.Context(), app); err != nil {
 		t.Fatal(err)
 	}
+	app.Status = v1alpha1.QueueAppStatus{
+		Images: []v1alpha1.CheckedImage{{Image: builders.Image, Version: "12.67.0"}},
+		Conditions: []metav1.Condition{{
+			Type: v1alpha1.ConditionPreflightPassed, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonNotPassed,
+			Message: "1 of 10 checks did not pass.", LastTransitionTime: metav1.Now(),
+		}},
+	}
+	if err := api.Status().Update(t.Context(), app); err != nil {
+		t.Fatal(err)
+	}
 	for name, tc := range map[string]struct {
 		args []string
 		want [][]string
@@ -168,10 +178,11 @@ func TestGetPrintsTheTable(t *testing.T) {
 			{"emails", "emails,default", "Active", "4", "4", "3", "18", "12m", "118.4", "0.92s", "0.2%", "12345", "shop", "AsWanted"},
 		}},
 		"queueapps": {[]string{"queueapp"}, [][]string{
-			{"NAME", "RUNTIME", "IMAGE", "AGE"}, {"shop", "Laravel", builders.Image},
+			{"NAME", "RUNTIME", "IMAGE", "VERSION", "PREFLIGHT", "AGE"}, {"shop", "Laravel", builders.Image, "12.67.0", "False"},
 		}},
 		"queueapps wide": {[]string{"qapp", "-o", "wide"}, [][]string{
-			{"NAME", "RUNTIME", "IMAGE", "CONNECTION", "AGE"}, {"shop", "Laravel", builders.Image, "redis"},
+			{"NAME", "RUNTIME", "IMAGE", "VERSION", "PREFLIGHT", "CONNECTION", "FINDINGS", "AGE"},
+			{"shop", "Laravel", builders.Image, "12.67.0", "False", "redis", "1 of 10 checks did not pass."},
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
