@@ -94,6 +94,7 @@ type importCommand struct {
 
 	images      []string
 	envFrom     []string
+	variables   []string
 	environment map[string]string
 	driver      string
 	output      string
@@ -108,7 +109,7 @@ func (i *importCommand) addFlags(cmd *cobra.Command) {
 	f.StringVar(&i.driver, "driver", "", "What holds the queues: Redis, Database, HTTP or None. All but None start a backlog probe.")
 	f.DurationVar(&i.settings.RetryAfter, "retry-after", 0, "The connection's retry_after in config/queue.php, such as 90s.")
 	f.StringArrayVar(&i.envFrom, "env-from", nil, "Where the application's settings are: secret/NAME or configmap/NAME. May be given again.")
-	f.StringToStringVar(&i.environment, "env", nil, "A variable of the environment the configuration is read with, as KEY=VALUE. May be given again.")
+	f.StringArrayVar(&i.variables, "env", nil, "A variable of the environment the configuration is read with, as KEY=VALUE. May be given again.")
 	f.StringVarP(&i.output, "output", "o", "yaml", "The format, which is yaml.")
 }
 
@@ -116,8 +117,7 @@ func (i *importCommand) addFlags(cmd *cobra.Command) {
 func readAtMost(path string) ([]byte, error) {
 	file, err := os.Open(path) //nolint:gosec // the user names the files to read
 	if err != nil {
-		var reason *os.PathError
-		if errors.As(err, &reason) {
+		if reason, ok := errors.AsType[*os.PathError](err); ok {
 			return nil, reason.Err // the caller names the file
 		}
 		return nil, err
@@ -159,16 +159,11 @@ func (i *importCommand) readFlags() error {
 	if i.output != "yaml" {
 		return Usage("--output must be yaml")
 	}
-	i.settings.Images = map[string]string{}
-	for _, text := range i.images {
-		directory, image, named := strings.Cut(text, "=")
-		if !named {
-			directory, image = "", text
-		}
-		if image == "" {
-			return Usage("--image must be IMAGE or DIRECTORY=IMAGE")
-		}
-		i.settings.Images[strings.TrimRight(directory, "/")] = image
+	if err := i.readImages(); err != nil {
+		return err
+	}
+	if err := i.readVariables(); err != nil {
+		return err
 	}
 	if name := i.settings.AppName; name != manifest.Slug(name) {
 		return Usage("--app-name must be letters, digits and hyphens, at most 50 characters")
@@ -183,6 +178,35 @@ func (i *importCommand) readFlags() error {
 		return err
 	}
 	return i.readEnvFrom()
+}
+
+// readImages reads the images, by the directory of their application.
+func (i *importCommand) readImages() error {
+	i.settings.Images = map[string]string{}
+	for _, text := range i.images {
+		directory, image, named := strings.Cut(text, "=")
+		if !named {
+			directory, image = "", text
+		}
+		if image == "" {
+			return Usage("--image must be IMAGE or DIRECTORY=IMAGE")
+		}
+		i.settings.Images[strings.TrimRight(directory, "/")] = image
+	}
+	return nil
+}
+
+// readVariables reads the environment that the configuration is read with.
+func (i *importCommand) readVariables() error {
+	i.environment = map[string]string{}
+	for _, text := range i.variables {
+		name, value, ok := strings.Cut(text, "=")
+		if !ok || name == "" {
+			return Usage("--env must be KEY=VALUE")
+		}
+		i.environment[name] = value
+	}
+	return nil
 }
 
 func (i *importCommand) readDriver() error {

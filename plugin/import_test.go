@@ -48,6 +48,8 @@ func TestImportSaysWhatIsWrong(t *testing.T) {
 		"a name that is none":  {"supervisor worker.conf --image=shop:1 --app-name=Shop_1", plugin.CodeUsage, "", "--app-name must be"},
 		"half a second":        {"supervisor worker.conf --image=shop:1 --retry-after=1500ms", plugin.CodeUsage, "", "--retry-after must be in whole seconds"},
 		"Horizon":              {"horizon horizon.php --image=shop:1", plugin.CodeOK, "driver: Redis\n", "1 QueueWorker of 1 QueueApp imported."},
+		"a list in a variable": {"horizon list.php --image=shop:1 --env QUEUES=a,b", plugin.CodeOK, "queue: a,b\n", ""},
+		"no variable":          {"horizon list.php --image=shop:1 --env QUEUES", plugin.CodeUsage, "", "--env must be KEY=VALUE"},
 		"another environment":  {"horizon horizon.php --image=shop:1 --environment=local", plugin.CodeFailed, "", "horizon.php has no environment local, but production; choose with --environment"},
 		"PHP that is none":     {"horizon worker.conf --image=shop:1", plugin.CodeFailed, "", "worker.conf line 1: the file returns nothing that can be read"},
 	} {
@@ -57,6 +59,7 @@ func TestImportSaysWhatIsWrong(t *testing.T) {
 				"worker.conf": worker,
 				"broken.conf": "[program:a]\nnumprocs 8\n",
 				"nginx.conf":  "[program:nginx]\ncommand=nginx -g 'daemon off;'\n",
+				"list.php":    "<?php return ['environments' => ['production' => ['a' => ['connection' => 'redis', 'queue' => explode(',', env('QUEUES'))]]]];",
 				"horizon.php": "<?php return ['environments' => ['production' => ['a' => ['connection' => 'redis', 'queue' => 'a']]]];",
 			} {
 				if err := os.WriteFile(filepath.Clean(file), []byte(content), 0o600); err != nil {

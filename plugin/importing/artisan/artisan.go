@@ -154,35 +154,40 @@ func (p *parser) php() error {
 
 // phpOption takes one option of PHP off: -d key=value, -dkey=value, -c file, -q.
 func (p *parser) phpOption() {
-	word := p.words[0]
-	p.words = p.words[1:]
-	name, value := word, ""
-	switch {
-	case strings.HasPrefix(word, "--"):
-		name, value, _ = strings.Cut(word, "=")
-	case len(word) > 2:
-		name, value = word[:2], strings.TrimPrefix(word[2:], "=")
-	}
-	takesValue := slices.Contains([]string{"-d", "-c", "-z", "--define", "--php-ini"}, name)
-	if value == "" && takesValue && len(p.words) > 0 {
-		value, p.words = p.words[0], p.words[1:]
-	}
-	switch {
-	case name == "-f" || name == "--file":
+	name, value := p.phpWord()
+	switch name {
+	case "-f", "--file":
 		// What follows is the script, as without it.
 		if value != "" {
 			p.words = append([]string{value}, p.words...)
 		}
-	case name == "-d" || name == "--define":
+	case "-d", "--define":
 		if limit, ok := strings.CutPrefix(value, "memory_limit="); ok {
 			p.worker.MemoryLimit = limit
 			return
 		}
 		p.remark(true, "-d "+value, "put it into the php.ini of the image")
-	case name == "-q":
+	case "-q":
 	default:
 		p.remark(true, strings.TrimSpace(name+" "+value), "the image's own php.ini counts")
 	}
+}
+
+// phpWord takes an option of PHP off, with its value.
+func (p *parser) phpWord() (name, value string) {
+	name = p.words[0]
+	p.words = p.words[1:]
+	switch {
+	case strings.HasPrefix(name, "--"):
+		name, value, _ = strings.Cut(name, "=")
+	case len(name) > 2:
+		name, value = name[:2], strings.TrimPrefix(name[2:], "=")
+	}
+	takesValue := slices.Contains([]string{"-d", "-c", "-z", "--define", "--php-ini"}, name)
+	if value == "" && takesValue && len(p.words) > 0 {
+		value, p.words = p.words[0], p.words[1:]
+	}
+	return name, value
 }
 
 // artisan reads what stands behind the script.

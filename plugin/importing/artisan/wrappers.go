@@ -4,6 +4,7 @@
 package artisan
 
 import (
+	"maps"
 	"path"
 	"slices"
 	"strings"
@@ -19,6 +20,7 @@ var wrappers map[string]wrapper
 
 func init() {
 	wrappers = map[string]wrapper{
+		"cd":      noShell,
 		"env":     environment,
 		"sudo":    user("-u", []string{"-u", "--user", "-g", "--group", "-h", "-p", "-C", "-r", "-t", "-D"}),
 		"runuser": user("-u", []string{"-u", "--user", "-g", "--group", "-s", "--shell", "-c", "--command"}),
@@ -81,6 +83,11 @@ func skip(why string, takesValue ...string) wrapper {
 	}
 }
 
+// noShell is cd directory && command, which is a shell's to run.
+func noShell(*parser) (bool, error) {
+	return false, &NotAWorkerError{What: "its command begins with cd, which starts nothing without a shell; write sh -c '...' around it, or directory="}
+}
+
 // environment is env NAME=value command.
 func environment(p *parser) (bool, error) {
 	p.words = p.words[1:]
@@ -118,9 +125,7 @@ func user(option string, takesValue []string) wrapper {
 			if len(p.words) > 0 {
 				name, p.words = p.words[0], p.words[1:]
 			}
-			for flag, value := range p.ownOptions(takesValue) {
-				options[flag] = value
-			}
+			maps.Copy(options, p.ownOptions(takesValue))
 		}
 		p.worker.User = name
 		for _, flag := range []string{"-c", "--command"} {

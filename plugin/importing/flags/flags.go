@@ -133,16 +133,9 @@ var without = map[string]Outcome{
 }
 
 func (f number) apply(spec *v1alpha1.QueueWorkerSpec, option Option) Outcome {
-	otherwise := "the default of " + defaults[option.Name] + " counts"
-	if variable, unknown := Unknown(option.Value); unknown {
-		return Outcome{Why: "the value of " + variable + " is not known here, so " + otherwise + "; give it with --env", Warning: true}
-	}
-	n, err := strconv.ParseFloat(strings.TrimSpace(option.Value), 64)
-	if err != nil || math.IsNaN(n) || math.IsInf(n, 0) || n < 0 {
-		return Outcome{Why: "it is no number of 0 or more, so " + otherwise, Warning: true}
-	}
-	if n == 0 && f.zero != "" {
-		return Outcome{Why: f.zero + "; " + otherwise, Warning: true}
+	n, why := f.parse(option)
+	if why != "" {
+		return Outcome{Why: why + "the default of " + defaults[option.Name] + " counts", Warning: true}
 	}
 	if n == 0 && f.off {
 		return Outcome{}
@@ -161,6 +154,21 @@ func (f number) apply(spec *v1alpha1.QueueWorkerSpec, option Option) Outcome {
 		}
 	}
 	return Outcome{}
+}
+
+// parse reads the number; why begins a sentence that says why the default counts.
+func (f number) parse(option Option) (n float64, why string) {
+	if variable, unknown := Unknown(option.Value); unknown {
+		return 0, "the value of " + variable + " is not known here (give it with --env), so "
+	}
+	n, err := strconv.ParseFloat(strings.TrimSpace(option.Value), 64)
+	switch {
+	case err != nil || math.IsNaN(n) || math.IsInf(n, 0) || n < 0:
+		return 0, "it is no number of 0 or more, so "
+	case n == 0 && f.zero != "":
+		return 0, f.zero + "; "
+	}
+	return n, ""
 }
 
 func plain(n float64) string { return strconv.FormatFloat(n, 'f', -1, 64) }

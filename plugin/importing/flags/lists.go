@@ -131,3 +131,17 @@ func Unknown(text string) (variable string, unknown bool) {
 
 // ShowUnknown is the text with the marks of unknown variables as a reader knows them.
 func ShowUnknown(text string) string { return unknownMark.ReplaceAllString(text, "%($1)s") }
+
+// connectionName is what a QueueApp takes as the name of a connection.
+var connectionName = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.:-]{0,62}$`)
+
+// CheckConnection says why a QueueApp cannot have this connection; empty if it can.
+func CheckConnection(name string) string {
+	if variable, unknown := Unknown(name); unknown {
+		return "the value of " + variable + ", its connection, is not known here; give it with --env"
+	}
+	if name != "" && !connectionName.MatchString(name) {
+		return "its connection " + strconv.Quote(name) + " is no key of config/queue.php; it must be letters, digits and the characters _ . : -, at most 63"
+	}
+	return ""
+}

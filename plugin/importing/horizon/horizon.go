@@ -125,7 +125,7 @@ func (c *configuration) told(value phpvalue.Value, subject string) {
 // choose finds the supervisors of the environment: the first whose name fits, where a
 // name may have * in it.
 func (c *configuration) choose(environments *phpvalue.Array) (string, phpvalue.Value, error) {
-	var names []string
+	names := make([]string, 0, len(environments.Items))
 	chosen := -1
 	for i, item := range environments.Items {
 		names = append(names, item.Key.String())

@@ -196,7 +196,7 @@ func (s *supervisor) connection() (name, refused string) {
 	if !known {
 		return "", "its connection is not known: " + why(value)
 	}
-	return name, ""
+	return name, flags.CheckConnection(name)
 }
 
 // flags carries the options over that Horizon gives to its workers.

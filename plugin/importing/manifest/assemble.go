@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -268,7 +269,7 @@ func users(pools []Placement) []string {
 	for _, pool := range pools {
 		text := "the image's"
 		if pool.RunAsUser != nil {
-			text = fmt.Sprint(*pool.RunAsUser)
+			text = strconv.FormatInt(*pool.RunAsUser, 10)
 		}
 		if !slices.Contains(out, text) {
 			out = append(out, text)

@@ -130,7 +130,7 @@ func empty(node *yaml.Node) bool {
 // list are notes as the items of a list. Where there is just one file, its name is
 // left out.
 func list(notes []Note, files int) []string {
-	var out []string
+	out := make([]string, 0, len(notes))
 	for _, note := range sorted(notes) {
 		if files == 1 {
 			note.Line = note.Line.inOneFile()
@@ -149,7 +149,7 @@ func comment(paragraphs []string) string {
 			indent = "  "
 		}
 		line := "#"
-		for _, word := range strings.Fields(Printable(paragraph)) {
+		for word := range strings.FieldsSeq(Printable(paragraph)) {
 			if len(line) > len("# "+indent) && len(line)+1+len(word) > commentWidth {
 				b.WriteString(line + "\n")
 				line = "#" + indent

@@ -6,6 +6,7 @@ package phpvalue
 import (
 	"fmt"
 	"math"
+	"strconv"
 	"strings"
 
 	"github.com/VKCOM/php-parser/pkg/ast"
@@ -151,7 +152,7 @@ func quote(v Value, shown string) string {
 	case String:
 		return "'" + shown + "'"
 	case Bool:
-		return fmt.Sprint(v.Bool)
+		return strconv.FormatBool(v.Bool)
 	case Null:
 		return "null"
 	case List:

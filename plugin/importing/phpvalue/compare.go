@@ -73,7 +73,7 @@ func equal(a, b Value) Value {
 	switch {
 	case a.Kind == b.Kind && a.Kind != String:
 		return identical(a, b)
-	case a.Kind == Bool || b.Kind == Bool || a.Kind == Null && b.Kind != String || b.Kind == Null && a.Kind != String:
+	case byTruth(a, b) || byTruth(b, a):
 		return boolean(a.True() == b.True())
 	case a.Kind == List || b.Kind == List:
 		return boolean(false)
@@ -83,6 +83,12 @@ func equal(a, b Value) Value {
 	left, _ := a.AsText()
 	right, _ := b.AsText()
 	return boolean(left == right)
+}
+
+// byTruth tells whether PHP compares two values by whether they are true, for the
+// sake of the first.
+func byTruth(a, b Value) bool {
+	return a.Kind == Bool || a.Kind == Null && b.Kind != String
 }
 
 // numeric tells whether PHP compares the value as a number.

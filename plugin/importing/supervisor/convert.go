@@ -6,6 +6,7 @@ package supervisor
 import (
 	"errors"
 	"fmt"
+	"path"
 	"strconv"
 	"strings"
 
@@ -72,9 +73,17 @@ func (b *builder) note(line manifest.Line, warning bool, subject, why string) {
 
 func (b *builder) placement() manifest.Placement {
 	return manifest.Placement{
-		Pool: b.pool, Directory: flags.ShowUnknown(b.worker.Directory), Connection: b.worker.Connection,
+		Pool: b.pool, Directory: directoryOf(b.worker), Connection: b.worker.Connection,
 		Env: b.env, RunAsUser: b.user,
 	}
+}
+
+// directoryOf is where the application lies, always written alike.
+func directoryOf(worker artisan.Worker) string {
+	if worker.Directory == "" {
+		return ""
+	}
+	return path.Clean(flags.ShowUnknown(worker.Directory))
 }
 
 func (b *builder) build(processes int, environment []variable) {
@@ -125,8 +134,11 @@ func (b *builder) options() {
 	if b.worker.Listen {
 		b.note(b.command, false, "queue:listen", "it starts the application anew for every job, queue:work does not; maxJobs: 1 would")
 	}
-	if variable, unknown := flags.Unknown(b.worker.Connection); unknown {
-		b.refused = "the value of " + variable + ", its connection, is not known here; give it with --env"
+	if why := flags.CheckConnection(b.worker.Connection); why != "" {
+		b.refused = why
+		if strings.ContainsAny(b.worker.Connection, "<>|&;") {
+			b.refused += "; Supervisor runs no shell, so it stands there as an argument"
+		}
 	}
 }
 

@@ -91,7 +91,7 @@ func (e expansions) value(name string) (value string, number bool, err error) {
 	if name == "host_node_name" {
 		return flags.MarkUnknown(name), false, nil
 	}
-	return "", false, fmt.Errorf("Supervisor does not know the name %s; it knows program_name, process_num, numprocs, group_name, host_node_name, here and ENV_X", name)
+	return "", false, fmt.Errorf("there is no name %s; Supervisor knows program_name, process_num, numprocs, group_name, host_node_name, here and ENV_X", name)
 }
 
 var plainName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)

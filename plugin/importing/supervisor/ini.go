@@ -6,6 +6,7 @@ package supervisor
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -30,9 +31,9 @@ type section struct {
 
 // get finds a setting.
 func (s *section) get(key string) (setting, bool) {
-	for i := len(s.settings) - 1; i >= 0; i-- {
-		if s.settings[i].key == key {
-			return s.settings[i], true
+	for _, given := range slices.Backward(s.settings) {
+		if given.key == key {
+			return given, true
 		}
 	}
 	return setting{}, false

@@ -5,6 +5,7 @@ package supervisor
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -50,68 +51,88 @@ var truths = map[string]bool{"yes": true, "true": true, "on": true, "1": true, "
 
 // program checks a section as Supervisor does before it starts anything.
 func (c *configuration) program(s *section, group string) (program, error) {
-	p := program{section: s, group: group, stopWait: -1}
+	p := program{section: s, group: group}
 	p.name = strings.TrimSpace(strings.TrimPrefix(s.name, programPrefix))
 	if at := strings.IndexAny(p.name, " :/"); at >= 0 || p.name == "" {
 		return p, fmt.Errorf("%s: the program's name %q must be a name without blanks, colons and slashes", s.line, p.name)
 	}
-	numbers, switches := map[string]int{}, map[string]bool{}
-	for key, otherwise := range integers {
-		numbers[key] = otherwise
-	}
-	for key, otherwise := range booleans {
-		switches[key] = otherwise
-	}
+	numbers, switches := maps.Clone(integers), maps.Clone(booleans)
 	for _, given := range s.settings {
-		if err := c.check(&p, given, numbers, switches); err != nil {
+		if err := c.take(&p, given, numbers, switches); err != nil {
 			return p, err
 		}
 	}
-	if _, ok := s.get("killasgroup"); ok && switches["stopasgroup"] && !switches["killasgroup"] {
-		return p, fmt.Errorf("%s: Supervisor refuses [%s], because stopasgroup=true needs killasgroup=true", s.line, s.name)
-	}
 	p.autostart, p.numprocs, p.start, p.stopWait = switches["autostart"], numbers["numprocs"], numbers["numprocs_start"], numbers["stopwaitsecs"]
-	if _, ok := s.get("command"); !ok {
-		return p, fmt.Errorf("%s: [%s] has no command", s.line, s.name)
-	}
-	name, _ := s.get("process_name")
-	if p.numprocs > 1 && !strings.Contains(name.value, "%(process_num)") {
-		return p, fmt.Errorf("%s: Supervisor refuses [%s], because with numprocs above 1 its process_name must have %%(process_num) in it", s.line, s.name)
-	}
-	return p, nil
+	return p, p.check(switches)
 }
 
-// check reads one setting of a program.
-func (c *configuration) check(p *program, given setting, numbers map[string]int, switches map[string]bool) error {
+// take reads one setting of a program that must be a number or a boolean.
+func (c *configuration) take(p *program, given setting, numbers map[string]int, switches map[string]bool) error {
 	_, isNumber := numbers[given.key]
 	_, isSwitch := switches[given.key]
 	if !isNumber && !isSwitch && given.key != "autorestart" {
 		return nil
 	}
+	value, err := c.known(p, given)
+	switch {
+	case err != nil || value == nil:
+		return err
+	case isNumber:
+		numbers[given.key], err = wholeNumber(given, *value)
+	default:
+		switches[given.key], err = truth(given, *value)
+	}
+	return err
+}
+
+// check finds what Supervisor refuses although each setting by itself is right.
+func (p *program) check(switches map[string]bool) error {
+	s := p.section
+	if _, ok := s.get("killasgroup"); ok && switches["stopasgroup"] && !switches["killasgroup"] {
+		return fmt.Errorf("%s: Supervisor refuses [%s], because stopasgroup=true needs killasgroup=true", s.line, s.name)
+	}
+	if _, ok := s.get("command"); !ok {
+		return fmt.Errorf("%s: [%s] has no command", s.line, s.name)
+	}
+	name, _ := s.get("process_name")
+	if p.numprocs > 1 && !strings.Contains(name.value, "%(process_num)") {
+		return fmt.Errorf("%s: Supervisor refuses [%s], because with numprocs above 1 its process_name must have %%(process_num) in it", s.line, s.name)
+	}
+	return nil
+}
+
+// known is what a setting stands for; nil where that depends on a variable that is
+// not known, which is remembered.
+func (c *configuration) known(p *program, given setting) (*string, error) {
 	value, err := c.expansions(p, -1).expand(given.value)
 	if err != nil {
-		return fmt.Errorf("%s: %s=%s: %w", given.line, given.key, shorten(given.value), err)
+		return nil, fmt.Errorf("%s: %s=%s: %w", given.line, given.key, shorten(given.value), err)
 	}
 	if _, unknown := flags.Unknown(value); unknown {
 		p.unknown = append(p.unknown, setting{key: given.key, value: value, line: given.line})
-		return nil
+		return nil, nil //nolint:nilnil // no value is what there is to tell
 	}
 	value = strings.TrimSpace(value)
-	truth, isTruth := truths[strings.ToLower(value)]
-	switch {
-	case isNumber:
-		n, err := strconv.Atoi(value)
-		if err != nil || n < 0 && given.key != "priority" {
-			return fmt.Errorf("%s: %s=%s must be a whole number", given.line, given.key, shorten(value))
-		}
-		numbers[given.key] = n
-	case given.key == "autorestart" && strings.EqualFold(value, "unexpected"):
-	case !isTruth:
-		return fmt.Errorf("%s: %s=%s must be true or false", given.line, given.key, shorten(value))
-	case isSwitch:
-		switches[given.key] = truth
+	return &value, nil
+}
+
+func wholeNumber(given setting, value string) (int, error) {
+	n, err := strconv.Atoi(value)
+	if err != nil || n < 0 && given.key != "priority" {
+		return 0, fmt.Errorf("%s: %s=%s must be a whole number", given.line, given.key, shorten(value))
 	}
-	return nil
+	return n, nil
+}
+
+func truth(given setting, value string) (bool, error) {
+	if given.key == "autorestart" && strings.EqualFold(value, "unexpected") {
+		return true, nil
+	}
+	is, ok := truths[strings.ToLower(value)]
+	if !ok {
+		return false, fmt.Errorf("%s: %s=%s must be true or false", given.line, given.key, shorten(value))
+	}
+	return is, nil
 }
 
 // expansions are what names stand for in a process of a program; number is
@@ -180,9 +201,7 @@ func (c *configuration) variables(p *program, expansions expansions) ([]variable
 
 func with(known map[string]string, variables []variable) map[string]string {
 	out := map[string]string{}
-	for name, value := range known {
-		out[name] = value
-	}
+	maps.Copy(out, known)
 	for _, v := range variables {
 		out[v.name] = v.value
 	}

@@ -38,6 +38,9 @@ type Input struct {
 // configuration is one file with those it includes.
 type configuration struct {
 	ini
+	// file is the file's path, and included those of the files it includes.
+	file        string
+	included    []string
 	environment map[string]string
 	// shared is the environment that supervisord gives every program.
 	shared []variable
@@ -48,11 +51,11 @@ type configuration struct {
 // Import reads the files.
 func Import(in Input) (manifest.Draft, error) {
 	draft := manifest.Draft{Origin: "Imported from " + strings.Join(in.Paths, ", ") + " by kubectl queueworker import supervisor."}
-	for _, name := range in.Paths {
-		c := &configuration{environment: in.Environment}
-		if err := c.load(in, name); err != nil {
-			return manifest.Draft{}, err
-		}
+	configurations, err := loadAll(in)
+	if err != nil {
+		return manifest.Draft{}, err
+	}
+	for _, c := range configurations {
 		if err := c.convert(); err != nil {
 			return manifest.Draft{}, err
 		}
@@ -60,6 +63,37 @@ func Import(in Input) (manifest.Draft, error) {
 		draft.Pools = append(draft.Pools, c.pools...)
 	}
 	return draft, nil
+}
+
+// loadAll reads the files that were named, those aside that another of them includes,
+// or that are named twice.
+func loadAll(in Input) ([]*configuration, error) {
+	var all []*configuration
+	included := map[string]bool{}
+	for _, name := range in.Paths {
+		c := &configuration{environment: in.Environment, file: in.absolute(name)}
+		if err := c.load(in, name); err != nil {
+			return nil, err
+		}
+		for _, file := range c.included {
+			included[file] = true
+		}
+		all = append(all, c)
+	}
+	seen := map[string]bool{}
+	return slices.DeleteFunc(all, func(c *configuration) bool {
+		again := seen[c.file] || included[c.file]
+		seen[c.file] = true
+		return again
+	}), nil
+}
+
+// absolute is a path from the root.
+func (in Input) absolute(name string) string {
+	if path.IsAbs(name) {
+		return path.Clean(name)
+	}
+	return path.Join(in.Directory, name)
 }
 
 func (c *configuration) note(n manifest.Note) { c.notes = append(c.notes, n) }
@@ -90,11 +124,7 @@ func (c *configuration) readFile(in Input, name string) error {
 	case len(content) > manifest.MaxFileSize:
 		return fmt.Errorf("%s has more than %d bytes, which no configuration has; is it the right file?", name, manifest.MaxFileSize)
 	}
-	here := path.Dir(name)
-	if !path.IsAbs(here) {
-		here = path.Join(in.Directory, here)
-	}
-	return c.read(name, here, content)
+	return c.read(name, path.Dir(in.absolute(name)), content)
 }
 
 // include reads the files that [include] names: patterns relative to the file.
@@ -123,9 +153,10 @@ func (c *configuration) include(in Input, name string) error {
 			c.note(manifest.Note{Line: files.line, Subject: "files=" + pattern, Why: "no file matches here; import those of the server too", Warning: true})
 		}
 		for _, file := range matching {
-			if file == name {
+			if in.absolute(file) == c.file {
 				continue
 			}
+			c.included = append(c.included, in.absolute(file))
 			if err := c.readFile(in, file); err != nil {
 				return err
 			}

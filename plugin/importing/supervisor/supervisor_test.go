@@ -94,3 +94,33 @@ func TestBrokenFilesAreRefused(t *testing.T) {
 		t.Errorf("unexpected refusals (-want +got):\n%s", diff)
 	}
 }
+
+// TestFilesCountOnce names files that another of them includes, and files twice.
+func TestFilesCountOnce(t *testing.T) {
+	const directory = "testdata/included/"
+	draft, err := read(directory+"conf.d/01-mails.conf", directory+"supervisord.conf", directory+"../included/supervisord.conf", "testdata/guide.conf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, pool := range draft.Pools {
+		got = append(got, pool.Pool.Name)
+	}
+	if diff := cmp.Diff([]string{"mails", "images", "laravel-worker"}, got); diff != "" {
+		t.Errorf("unexpected pools (-want +got):\n%s", diff)
+	}
+}
+
+// TestThousandsOfProcessesAreFew has Supervisor's numbers at their worst.
+func TestThousandsOfProcessesAreFew(t *testing.T) {
+	draft, err := supervisor.Import(supervisor.Input{
+		Paths: []string{"worker.conf"},
+		Read: func(string) ([]byte, error) {
+			return []byte("[program:a]\nprocess_name=%(process_num)d\nnumprocs=999999999\ncommand=php artisan queue:work\n"), nil
+		},
+		Glob: func(string) ([]string, error) { return nil, nil },
+	})
+	if err != nil || len(draft.Pools) != 1 || *draft.Pools[0].Pool.Spec.Processes != 1000 {
+		t.Errorf("it became %+v (%v), want one pool of 1000", draft.Pools, err)
+	}
+}
