@@ -244,6 +244,7 @@ func passOver(t *testing.T, o *observation) {
 	status.Due(&o.worker.Status, &out.Status, o.now, memory.writes)
 	status.Changes(in, &out.Status)
 	status.Exits(in.Pods, nil)
+	status.JobsKilled(in, nil)
 	if len(out.Status.Workers) > 100 || len(out.Status.Conditions) > 20 {
 		t.Errorf("%d rows and %d conditions are more than the API admits", len(out.Status.Workers), len(out.Status.Conditions))
 	}

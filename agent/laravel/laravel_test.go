@@ -133,6 +133,8 @@ func TestCommand(t *testing.T) {
 		"backoff", "delay", "force", "json", "max-jobs", "max-time", "memory", "queue", "rest", "sleep", "timeout", "tries",
 	}}
 	old := laravel.Facts{Known: true, Pcntl: true, Options: []string{"delay", "force", "memory", "queue", "sleep", "timeout", "tries"}}
+	recycled := plain
+	recycled.Recycle, recycled.MaxJobs, recycled.MaxTimeSeconds = protocol.RecyclePod, 500, 3600
 	noPcntl := known
 	noPcntl.Pcntl = false
 	tests := map[string]struct {
@@ -147,6 +149,10 @@ func TestCommand(t *testing.T) {
 				"php", "-d", "memory_limit=369098752", "artisan", "queue:work", "redis", "--queue=high,default", "--timeout=60", "--memory=256",
 				"--sleep=0.5", "--tries=3", "--backoff=7,20", "--max-jobs=500", "--max-time=3600", "--rest=1.5", "--force", "--json", "-v",
 			},
+		},
+		"a pod that is recycled knows of no limit": {
+			config: recycled, facts: known,
+			want: []string{"php", "-d", "memory_limit=201326592", "artisan", "queue:work", "--queue=emails", "--timeout=0", "--memory=128", "--sleep=3", "--tries=0", "--json"},
 		},
 		"nothing": {
 			config: plain, facts: known,

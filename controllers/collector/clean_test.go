@@ -147,6 +147,20 @@ func TestStatusesThatAreMended(t *testing.T) {
 			},
 			func(*protocol.Status) {},
 		},
+		"killed jobs that cannot be, and too many": {
+			func(s *protocol.Status) {
+				s.KilledJobs = []protocol.KilledJob{{Sequence: 0}, {Sequence: 1, Class: "a\x1b[2J", ID: strings.Repeat("i", 1000), AgeSeconds: -1}}
+				for range protocol.MaxKilledJobs {
+					s.KilledJobs = append(s.KilledJobs, protocol.KilledJob{Sequence: 1})
+				}
+			},
+			func(s *protocol.Status) {
+				s.KilledJobs = []protocol.KilledJob{{Sequence: 1, Class: "a[2J", ID: strings.Repeat("i", 125) + "…"}}
+				for range protocol.MaxKilledJobs - 1 {
+					s.KilledJobs = append(s.KilledJobs, protocol.KilledJob{Sequence: 1})
+				}
+			},
+		},
 		"workers in disorder": {
 			func(s *protocol.Status) { s.Workers[0], s.Workers[63] = s.Workers[63], s.Workers[0] },
 			func(*protocol.Status) {},

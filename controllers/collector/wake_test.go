@@ -43,13 +43,17 @@ func TestWhatIsNotableAndWhatMoved(t *testing.T) {
 			s.RecentExits = slices.Insert(s.RecentExits, 0, protocol.Exit{Sequence: 7, Reason: protocol.ExitMaxJobs})
 		}, wantMoved: true},
 
-		"a control revision":    {change: func(s *protocol.Status) { s.ControlRevision++ }, wantNotable: true},
-		"a control error":       {change: func(s *protocol.Status) { s.ControlError = "unreadable" }, wantNotable: true},
-		"a phase":               {change: func(s *protocol.Status) { s.Phase = protocol.PhasePaused }, wantNotable: true},
-		"no longer ready":       {change: func(s *protocol.Status) { s.Ready = false }, wantNotable: true},
-		"runtime facts known":   {change: func(s *protocol.Status) { s.Runtime = &protocol.RuntimeFacts{} }, wantNotable: true},
-		"a process backing off": {change: func(s *protocol.Status) { s.Workers[0].State = protocol.WorkerBackingOff }, wantNotable: true, wantMoved: true},
-		"a process retiring":    {change: func(s *protocol.Status) { s.Workers[0].State = protocol.WorkerRetiring }, wantNotable: true, wantMoved: true},
+		"a control revision":           {change: func(s *protocol.Status) { s.ControlRevision++ }, wantNotable: true},
+		"a control error":              {change: func(s *protocol.Status) { s.ControlError = "unreadable" }, wantNotable: true},
+		"a phase":                      {change: func(s *protocol.Status) { s.Phase = protocol.PhasePaused }, wantNotable: true},
+		"no longer ready":              {change: func(s *protocol.Status) { s.Ready = false }, wantNotable: true},
+		"runtime facts known":          {change: func(s *protocol.Status) { s.Runtime = &protocol.RuntimeFacts{} }, wantNotable: true},
+		"a process backing off":        {change: func(s *protocol.Status) { s.Workers[0].State = protocol.WorkerBackingOff }, wantNotable: true, wantMoved: true},
+		"a process retiring":           {change: func(s *protocol.Status) { s.Workers[0].State = protocol.WorkerRetiring }, wantNotable: true, wantMoved: true},
+		"a pod that is to be replaced": {change: func(s *protocol.Status) { s.Workers[0].RecycleDue = true }, wantNotable: true},
+		"a process killed on request": {change: func(s *protocol.Status) {
+			s.Counters.Exits = map[protocol.ExitReason]int64{protocol.ExitMaxJobs: 5, protocol.ExitCrashed: 1, protocol.ExitKilledOnRequest: 1}
+		}, wantNotable: true, wantMoved: true},
 		"a crash": {change: func(s *protocol.Status) {
 			s.RecentExits = slices.Insert(s.RecentExits, 0, protocol.Exit{Sequence: 7, Reason: protocol.ExitCrashed})
 		}, wantNotable: true},

@@ -5,9 +5,11 @@ package desired
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"pgregory.net/rapid"
 
 	"queueworker.dev/queueworker/api/protocol"
@@ -52,6 +54,9 @@ func (w *world) deliver(i int) {
 			w.agents[i] = seen
 		}
 	}
+	if own := ReadControl(w.pods[i].Document); own.Revision > 0 {
+		w.agents[i] = w.agents[i].WithOwn(own)
+	}
 	w.pods[i].Reported = w.agents[i].Revision
 }
 
@@ -66,11 +71,17 @@ func TestControlReachesEveryPod(t *testing.T) {
 		w.agents = make([]protocol.Control, pods)
 		for range rapid.IntRange(1, 30).Draw(t, "steps") {
 			pod := rapid.IntRange(0, pods-1).Draw(t, "pod")
-			switch rapid.SampledFrom([]string{"pause", "restart", "restart pod", "cordon", "deliver", "lose ConfigMap", "scale"}).Draw(t, "step") {
+			switch rapid.SampledFrom([]string{"pause", "restart", "restart pod", "pause pod", "kill", "kill pod", "cordon", "deliver", "lose ConfigMap", "scale"}).Draw(t, "step") {
 			case "pause":
 				w.worker.Spec.Paused = !w.worker.Spec.Paused
 			case "restart":
-				w.worker.Annotations = map[string]string{v1alpha1.AnnotationRestartedAt: fmt.Sprint(rapid.Int().Draw(t, "token"))}
+				metav1.SetMetaDataAnnotation(&w.worker.ObjectMeta, v1alpha1.AnnotationRestartedAt, fmt.Sprint(rapid.Int().Draw(t, "token")))
+			case "kill":
+				metav1.SetMetaDataAnnotation(&w.worker.ObjectMeta, v1alpha1.AnnotationKillAt, fmt.Sprint(rapid.Int().Draw(t, "token")))
+			case "kill pod":
+				w.pods[pod].KillToken = fmt.Sprint(rapid.Int().Draw(t, "token"))
+			case "pause pod":
+				w.pods[pod].Paused = !w.pods[pod].Paused
 			case "restart pod":
 				w.pods[pod].RestartToken = fmt.Sprint(rapid.Int().Draw(t, "token"))
 			case "cordon":
@@ -93,7 +104,8 @@ func TestControlReachesEveryPod(t *testing.T) {
 		w.reconcile()
 		for i := range w.pods {
 			w.deliver(i)
-			if got := w.agents[i]; got.Paused != w.worker.Spec.Paused ||
+			if got := w.agents[i]; got.Paused != (w.worker.Spec.Paused || w.pods[i].Paused) ||
+				got.KillToken != w.worker.Annotations[v1alpha1.AnnotationKillAt] || got.PodKillToken != w.pods[i].KillToken ||
 				got.RestartToken != w.worker.Annotations[v1alpha1.AnnotationRestartedAt] ||
 				got.PodRestartToken != w.pods[i].RestartToken || got.Cordoned != w.pods[i].Cordoned {
 				t.Fatalf("agent %d obeys %+v", i, got)
@@ -138,6 +150,28 @@ func TestACordonIsThePodsOwn(t *testing.T) {
 	w.worker.Spec.Paused = true
 	if controls := w.reconcile(); controls.Pool.Revision != 5 || controls.Pool.Cordoned || !ReadControl(w.pods[1].Document).Cordoned {
 		t.Errorf("paused: the pool's document is %+v, the cordoned pod's %s", controls.Pool, w.pods[1].Document)
+	}
+}
+
+// The token of an annotation is the user's, and a document has to be read by agents.
+func TestALongTokenStillFitsIntoADocument(t *testing.T) {
+	w := &world{worker: &v1alpha1.QueueWorker{}, pods: []ControlledPod{{Name: "a"}}, agents: make([]protocol.Control, 1)}
+	long := strings.Repeat("\u2028", 60_000)
+	for _, key := range []string{v1alpha1.AnnotationRestartedAt, v1alpha1.AnnotationKillAt} {
+		metav1.SetMetaDataAnnotation(&w.worker.ObjectMeta, key, long)
+		w.pods[0].KillToken, w.pods[0].RestartToken = Token(w.worker, key), Token(w.worker, key)
+	}
+	w.reconcile()
+	if size := len(w.pods[0].Document) + len(liveDocument(w.configMap)); size == 0 || size > protocol.MaxControlBytes {
+		t.Errorf("the documents have %d bytes", size)
+	}
+	if again := w.reconcile(); again.Changed {
+		t.Errorf("a second pass writes %+v", again)
+	}
+	before := Token(w.worker, v1alpha1.AnnotationKillAt)
+	metav1.SetMetaDataAnnotation(&w.worker.ObjectMeta, v1alpha1.AnnotationKillAt, long+"2")
+	if Token(w.worker, v1alpha1.AnnotationKillAt) == before {
+		t.Error("two long tokens are the same")
 	}
 }
 

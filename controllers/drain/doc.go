@@ -1,7 +1,7 @@
 // Copyright The QueueWorker Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package drain makes a pool smaller without ending a job.
+// Package drain makes a pool smaller, and replaces its pods, without ending a job.
 //
 // Decide takes one step each time it is called:
 //
@@ -19,6 +19,12 @@
 // those already cordoned, then idle ones, then those with the youngest job; a pod that
 // stays where it was in that order keeps a plan stable. What the pool wants back is
 // un-cordoned before anything is created, those first that still work.
+//
+// A pod is replaced, because somebody retires it or a process in it has reached its
+// limit, by the same steps in a pool that is larger by its successor: the successor is
+// created, and when so many serve that the pool can do without the pod, that one is
+// cordoned, drained and removed. What it is to be is read from the pods and the number
+// of replicas each time, so it can be broken off anywhere.
 //
 // Two things end the planning of a removal. While the ReplicaSet has more pods than
 // asked for, it is removing some, and nothing is decided until they are gone. And
