@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -93,8 +94,9 @@ func isPaused(ctx context.Context, cluster *Cluster, in intent.Input) (bool, str
 		paused, seen := is(in.Worker, v1alpha1.ConditionPaused)
 		return paused, seen, nil
 	}
-	phase, seen, err := phaseOf(ctx, cluster, in.Pod)
-	return phase == protocol.PhasePaused, seen, err
+	status, seen, err := agentOf(ctx, cluster, in.Pod)
+	running := slices.ContainsFunc(status.Workers, func(worker protocol.Worker) bool { return worker.PID != 0 })
+	return status.Phase == protocol.PhasePaused && !running, seen, err
 }
 
 // isResumed tells whether jobs are taken again.
@@ -105,26 +107,30 @@ func isResumed(ctx context.Context, cluster *Cluster, in intent.Input) (bool, st
 		}
 		return isReady(ctx, cluster, in)
 	}
-	phase, seen, err := phaseOf(ctx, cluster, in.Pod)
-	return phase == protocol.PhaseRunning, seen, err
+	status, seen, err := agentOf(ctx, cluster, in.Pod)
+	// A process that was asked to end before is still to be replaced.
+	leaving := slices.ContainsFunc(status.Workers, func(worker protocol.Worker) bool {
+		return worker.PID == 0 || worker.State == protocol.WorkerRetiring
+	})
+	return status.Phase == protocol.PhaseRunning && !leaving, seen, err
 }
 
-// phaseOf asks the agent of a pod what it is about. An agent that does not answer is
+// agentOf asks the agent of a pod what it is about. An agent that does not answer is
 // asked again.
-func phaseOf(ctx context.Context, cluster *Cluster, pod *corev1.Pod) (protocol.Phase, string, error) {
+func agentOf(ctx context.Context, cluster *Cluster, pod *corev1.Pod) (protocol.Status, string, error) {
 	raw, err := cluster.Core.Pods(pod.Namespace).
 		ProxyGet("http", pod.Name, strconv.Itoa(protocol.Port), protocol.StatusPath, nil).DoRaw(ctx)
 	switch {
 	case apierrors.IsForbidden(err) || apierrors.IsNotFound(err):
-		return "", "", fmt.Errorf("ask the agent of pod %s: %w", pod.Name, err)
+		return protocol.Status{}, "", fmt.Errorf("ask the agent of pod %s: %w", pod.Name, err)
 	case err != nil:
-		return "", err.Error(), nil
+		return protocol.Status{}, err.Error(), nil
 	}
 	var status protocol.Status
 	if err := json.Unmarshal(raw, &status); err != nil {
-		return "", "The agent's answer cannot be read.", nil
+		return protocol.Status{}, "The agent's answer cannot be read.", nil
 	}
-	return status.Phase, "The worker is " + strings.ToLower(string(status.Phase)) + ".", nil
+	return status, "The worker is " + strings.ToLower(string(status.Phase)) + ", and finishes what it did before.", nil
 }
 
 // isGone tells whether the pods are gone: all of the pool, or the one.
@@ -138,7 +144,11 @@ func isGone(ctx context.Context, cluster *Cluster, in intent.Input) (bool, strin
 		return false, "Pod " + in.Pod.Name + " finishes its jobs.", err
 	}
 	pods, err := podsOf(ctx, cluster, in.Worker)
-	if err != nil {
+	switch {
+	case apierrors.IsForbidden(err): // the operator says it too
+		ready, seen := is(in.Worker, v1alpha1.ConditionReady)
+		return ready && in.Worker.Status.State == v1alpha1.StateStopped, seen, nil
+	case err != nil:
 		return false, "", err
 	}
 	return len(pods) == 0, fmt.Sprintf("%d pod(s) finish their jobs.", len(pods)), nil

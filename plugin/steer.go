@@ -241,7 +241,12 @@ func (s *steering) write(ctx context.Context, cluster *Cluster, in intent.Input,
 	}
 	for attempt := 1; plan.Worker != nil; attempt++ {
 		err := patch(ctx, cluster, in.Worker, plan.Worker, s.dryRun.options()...)
-		if err == nil || !apierrors.IsConflict(err) || attempt == attempts {
+		switch {
+		case err == nil:
+			return plan, nil
+		case plan.Pod != nil && (!apierrors.IsConflict(err) || attempt == attempts):
+			return plan, fmt.Errorf("worker %s is marked and will go, but processes is as it was, so it is replaced; `kubectl queueworker scale %s` lowers it: %w", in.Pod.Name, in.Worker.Name, err)
+		case !apierrors.IsConflict(err) || attempt == attempts:
 			return plan, err
 		}
 		if err := cluster.Client.Get(ctx, client.ObjectKeyFromObject(in.Worker), in.Worker); err != nil {

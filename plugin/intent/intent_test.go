@@ -22,6 +22,10 @@ var noon = time.Date(2026, 11, 23, 12, 0, 0, 500, time.UTC)
 
 func emails() *builders.Worker { return builders.QueueWorker("shop", "emails") }
 
+func batch() *builders.Worker {
+	return emails().Spec(func(s *v1alpha1.QueueWorkerSpec) { s.Mode = v1alpha1.ModeBatch })
+}
+
 // podOf is a pod of a pool, with annotations.
 func podOf(pool string, annotations map[string]string) *corev1.Pod {
 	return &corev1.Pod{ObjectMeta: metav1.ObjectMeta{
@@ -50,6 +54,7 @@ func TestPlans(t *testing.T) {
 		do         func(Input) (Plan, error)
 		worker     *builders.Worker
 		conditions []metav1.Condition
+		active     string // run
 		pod        *corev1.Pod
 		// wantWorker and wantPod are the patches as JSON; empty: none.
 		wantWorker, wantPod string
@@ -108,6 +113,13 @@ func TestPlans(t *testing.T) {
 		"scale bounds without autoscaling":  {do: scale(Size{Highest: n(9)}), worker: emails(), wantRefusal: true, want: []string{"--processes N"}},
 		"scale in both ways":                {do: scale(Size{Processes: n(1), Highest: n(9)}), worker: emails(), wantRefusal: true, want: []string{"one or the other"}},
 		"scale without a number":            {do: scale(Size{}), worker: emails(), wantRefusal: true, want: []string{"say how many"}},
+		"run":                               {do: Run, worker: batch(), wantWorker: `{"metadata":{"annotations":{"queueworker.dev/runAt":"token"}}}`, want: []string{"has a run asked for"}},
+		"run what runs all the time":        {do: Run, worker: emails(), wantRefusal: true, want: []string{"for mode Batch"}},
+		"run what is stopped":               {do: Run, worker: batch().Stopped(true), wantRefusal: true, want: []string{"start emails"}},
+		"run what is paused":                {do: Run, worker: batch().Paused(true), wantRefusal: true, want: []string{"resume emails"}},
+		"run what is paused for a while":    {do: Run, worker: batch().Spec(func(s *v1alpha1.QueueWorkerSpec) { s.PausedUntil = &metav1.Time{Time: soon} }), wantRefusal: true, want: []string{"resume emails"}},
+		"run what was paused for a while":   {do: Run, worker: batch().Spec(func(s *v1alpha1.QueueWorkerSpec) { s.PausedUntil = &metav1.Time{Time: past} }), wantWorker: `{"metadata":{"annotations":{"queueworker.dev/runAt":"token"}}}`, want: []string{"has a run asked for"}},
+		"run while it runs":                 {do: Run, worker: batch(), active: "emails-1", wantRefusal: true, want: []string{"run emails-1", "is not over"}},
 		"restart a worker of another's":     {do: restart(false), worker: emails(), pod: podOf("reports", nil), wantRefusal: true, want: []string{"belongs to no worker"}},
 		"resume a worker of another's":      {do: Resume, worker: emails(), pod: podOf("reports", nil), wantRefusal: true, want: []string{"belongs to no worker"}},
 		"pause a worker of another's":       {do: pause(nil), worker: emails(), pod: podOf("reports", nil), wantRefusal: true, want: []string{"belongs to no worker"}},
@@ -118,6 +130,7 @@ func TestPlans(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			worker := tc.worker.Obj()
 			worker.Status.Conditions = tc.conditions
+			worker.Status.Batch = &v1alpha1.BatchStatus{ActiveRun: tc.active}
 			plan, err := tc.do(Input{Worker: worker, Pod: tc.pod, Now: noon, Token: "token"})
 			var refusal Refusal
 			if refused := errors.As(err, &refusal); refused != tc.wantRefusal {

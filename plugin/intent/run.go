@@ -14,7 +14,7 @@ func Run(in Input) (Plan, error) {
 		return Plan{}, refuse("QueueWorker %s runs all the time; `run` is for mode Batch", in.Worker.Name)
 	case in.Worker.Spec.Stopped:
 		return Plan{}, refuse("QueueWorker %s is stopped; `kubectl queueworker start %s` first", in.Worker.Name, in.Worker.Name)
-	case in.Worker.Spec.Paused:
+	case in.Worker.Spec.Paused || in.Worker.Spec.PausedUntil != nil && in.Worker.Spec.PausedUntil.After(in.Now):
 		return Plan{}, refuse("QueueWorker %s is paused, which holds its runs; `kubectl queueworker resume %s` first", in.Worker.Name, in.Worker.Name)
 	}
 	if batch := in.Worker.Status.Batch; batch != nil && batch.ActiveRun != "" {

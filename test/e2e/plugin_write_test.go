@@ -119,6 +119,9 @@ func TestPluginSteersSingleWorkers(t *testing.T) {
 	if phases := phases(l); phases[pods[0]] != protocol.PhasePaused || phases[pods[1]] != protocol.PhaseRunning || phases[pods[2]] != protocol.PhaseRunning {
 		t.Errorf("paused %s, and they are %v", pods[0], phases)
 	}
+	if pid := pids(l)[pods[0]]; pid != 0 {
+		t.Errorf("paused %s, and its process %d still runs", pods[0], pid)
+	}
 	user.OK("resume", "emails", "--worker", pods[0]+"/0", "--wait")
 	if phases := phases(l); phases[pods[0]] != protocol.PhaseRunning {
 		t.Errorf("resumed %s, and they are %v", pods[0], phases)
