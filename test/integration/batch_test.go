@@ -282,7 +282,7 @@ func TestAnotherModeRemovesWhatTheLastOneMade(t *testing.T) {
 func TestAScheduleStartsRuns(t *testing.T) {
 	namespace := newNamespace(t)
 	clock := &offsetClock{}
-	startOperator(t, operatorOptions{namespaces: []string{namespace}, clock: clock})
+	startOperator(t, operatorOptions{namespaces: []string{namespace}, clock: clock, pullClock: clock})
 	create(t, builders.QueueApp(namespace, "shop").Driver(v1alpha1.DriverRedis).Obj())
 	backend := kubelet.Backend(namespace, "shop")
 	backend.Set(protocol.QueueDepth{Queue: "default"})
@@ -353,7 +353,7 @@ func TestWhatKeepsRunsFromBeginningIsTold(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			namespace := newNamespace(t)
 			clock := &offsetClock{}
-			startOperator(t, operatorOptions{namespaces: []string{namespace}, clock: clock})
+			startOperator(t, operatorOptions{namespaces: []string{namespace}, clock: clock, pullClock: clock})
 			if tc.app == nil {
 				tc.app = shop.Obj()
 			}

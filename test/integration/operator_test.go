@@ -45,6 +45,9 @@ type operatorOptions struct {
 	agentImage string
 	// clock is the real one if nil.
 	clock *offsetClock
+	// pullClock is that of the collector; the real one if nil. What a fake agent tells of
+	// happens in real time.
+	pullClock *offsetClock
 	// interval of the collector; pullInterval if zero.
 	interval time.Duration
 	// transport stands between the operator and the apiserver.
@@ -141,7 +144,10 @@ func newManager(config *rest.Config, options operatorOptions) (ctrl.Manager, err
 	backlogs := collector.BacklogOptions{Interval: interval, QuietInterval: time.Second}
 	pulls := collector.Options{Interval: interval, ReportInterval: time.Second, Log: operatorLog.WithName("collector")}
 	if options.clock != nil {
-		backlogs.Clock, pulls.Clock = options.clock, offsetTicker{offset: options.clock}
+		backlogs.Clock = options.clock
+	}
+	if options.pullClock != nil {
+		pulls.Clock = offsetTicker{offset: options.pullClock}
 	}
 	setup := controllers.Options{
 		AgentImage:         options.agentImage,
