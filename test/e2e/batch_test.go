@@ -78,7 +78,8 @@ func lastDone(l *lab.Lab, run string) time.Time {
 	return last
 }
 
-// killBusy kills the process of a pool that works on a job of a class, with SIGKILL.
+// killBusy kills the process of a pool that has worked for a second on a job of a class,
+// with SIGKILL.
 func killBusy(l *lab.Lab, pool, class string) {
 	l.Helper()
 	l.Eventually("a job of "+class+" is killed in its middle", time.Minute, func() (bool, string) {
@@ -88,7 +89,7 @@ func killBusy(l *lab.Lab, pool, class string) {
 				continue
 			}
 			for _, worker := range status.Workers {
-				if worker.Job != nil && strings.Contains(worker.Job.Class, class) {
+				if worker.Job != nil && strings.Contains(worker.Job.Class, class) && worker.Job.AgeSeconds > 1 {
 					output, err := l.Exec(pod.Name, "php", "-r", fmt.Sprintf("posix_kill(%d, 9) or exit(1);", worker.PID))
 					return err == nil, output
 				}
