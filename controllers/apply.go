@@ -87,18 +87,24 @@ func (r *QueueWorkerReconciler) apply(ctx context.Context, o *observation, d dec
 		}
 	}
 	if a != (application{}) {
-		if len(o.openRuns()) > 0 {
-			return a, r.control(ctx, o, d)
-		}
-		if o.deployment == nil || !desired.OwnedBy(o.deployment, o.worker) {
-			return a, nil
-		}
-		return a, errors.Join(r.scaleOnly(ctx, o, d), r.control(ctx, o, d))
+		return a, r.applyLittle(ctx, o, d)
 	}
 	if d.objects.Deployment == nil && !desired.IsBatch(&o.worker.Spec) {
 		err = r.scaleOnly(ctx, o, d)
 	}
 	return a, errors.Join(err, r.prune(ctx, o, d), r.control(ctx, o, d))
+}
+
+// applyLittle does what can be done for a pool while what else it should have cannot be
+// written.
+func (r *QueueWorkerReconciler) applyLittle(ctx context.Context, o *observation, d decision) error {
+	if len(o.openRuns()) > 0 {
+		return r.control(ctx, o, d)
+	}
+	if o.deployment == nil || !desired.OwnedBy(o.deployment, o.worker) {
+		return nil
+	}
+	return errors.Join(r.scaleOnly(ctx, o, d), r.control(ctx, o, d))
 }
 
 // applyAll writes objects in their order, up to the first that is refused.

@@ -67,6 +67,7 @@ func runOf(job *batchv1.Job) batch.Run {
 			run.Outcome, run.Ended = v1alpha1.RunComplete, condition.LastTransitionTime.Time
 		case batchv1.JobFailed:
 			run.Outcome, run.Ended = v1alpha1.RunFailed, condition.LastTransitionTime.Time
+		case batchv1.JobSuspended, batchv1.JobFailureTarget, batchv1.JobSuccessCriteriaMet: // its pods have not all ended
 		}
 	}
 	return run
@@ -270,13 +271,13 @@ func (q *quiet) update(pods []*corev1.Pod, reports collector.Snapshot) time.Time
 	return q.since
 }
 
-func activityOf(status *protocol.Status) activity {
-	out := activity{attempts: status.Counters.Attempts()}
-	for _, n := range status.Counters.Exits {
+func activityOf(report *protocol.Status) activity {
+	out := activity{attempts: report.Counters.Attempts()}
+	for _, n := range report.Counters.Exits {
 		out.exits += n
 	}
-	for i := range status.Workers {
-		if worker := &status.Workers[i]; worker.Job != nil {
+	for i := range report.Workers {
+		if worker := &report.Workers[i]; worker.Job != nil {
 			out.jobs += fmt.Sprintf("%d %s %s\n", worker.Slot, worker.Job.ID, worker.Job.Class)
 		}
 	}
@@ -286,7 +287,7 @@ func activityOf(status *protocol.Status) activity {
 // claimOfRuns is what a pool of mode Batch asks of a cap as far as its object tells.
 func claimOfRuns(worker *v1alpha1.QueueWorker, claim scaling.Claim) scaling.Claim {
 	claim.Wanted, claim.Minimum = 0, 0
-	if status := worker.Status.Batch; status != nil && status.ActiveRun != "" {
+	if told := worker.Status.Batch; told != nil && told.ActiveRun != "" {
 		claim.Wanted, claim.Minimum = worker.Status.Desired, worker.Status.Desired
 	}
 	return claim

@@ -13,7 +13,6 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -34,29 +33,34 @@ func (r *QueueWorkerReconciler) observeRuns(ctx context.Context, o *observation)
 	}
 	memory := r.memory.of(client.ObjectKeyFromObject(o.worker))
 	expected := []string{memory.startedRun}
-	if status := o.worker.Status.Batch; status != nil && status.ActiveRun != memory.startedRun {
-		expected = append(expected, status.ActiveRun)
+	if told := o.worker.Status.Batch; told != nil && told.ActiveRun != memory.startedRun {
+		expected = append(expected, told.ActiveRun)
 	}
 	for _, name := range expected {
 		if slices.ContainsFunc(o.runs, func(job *batchv1.Job) bool { return job.Name == name }) {
 			memory.heardOfRun(name)
-			continue
-		}
-		if name == "" {
-			continue
-		}
-		job := &batchv1.Job{}
-		err := r.Live.Get(ctx, types.NamespacedName{Namespace: o.worker.Namespace, Name: name}, job)
-		switch {
-		case apierrors.IsNotFound(err):
-			memory.heardOfRun(name)
-		case err != nil:
-			return fmt.Errorf("look for Job %s: %w", name, err)
-		case desired.OwnedBy(job, o.worker):
-			o.runs = append(o.runs, job)
+		} else if err := r.lookForRun(ctx, o, name); err != nil {
+			return err
 		}
 	}
 	slices.SortFunc(o.runs, func(a, b *batchv1.Job) int { return strings.Compare(a.Name, b.Name) })
+	return nil
+}
+
+// lookForRun reads a Job that the cache does not have.
+func (r *QueueWorkerReconciler) lookForRun(ctx context.Context, o *observation, name string) error {
+	if name == "" {
+		return nil
+	}
+	job, err := get[batchv1.Job](ctx, r.Live, o.worker.Namespace, name)
+	switch {
+	case err != nil:
+		return err
+	case job == nil:
+		r.memory.of(client.ObjectKeyFromObject(o.worker)).heardOfRun(name)
+	case desired.OwnedBy(job, o.worker):
+		o.runs = append(o.runs, job)
+	}
 	return nil
 }
 
@@ -110,16 +114,23 @@ func (r *QueueWorkerReconciler) endRuns(ctx context.Context, o *observation, d d
 		}
 	}
 	if desired.IsBatch(&o.worker.Spec) {
-		if live := o.deployment; live != nil && live.DeletionTimestamp == nil && desired.OwnedBy(live, o.worker) {
-			failures = append(failures, r.remove(ctx, live, metav1.DeletePropagationForeground))
-		}
-		if o.budget != nil && o.budget.DeletionTimestamp == nil && desired.OwnedBy(o.budget, o.worker) {
-			failures = append(failures, r.remove(ctx, o.budget, metav1.DeletePropagationBackground))
-		}
+		failures = append(failures, r.endContinuous(ctx, o))
 	}
-	if name := client.ObjectKeyFromObject(o.worker); d.runs.Hurry && o.app != nil {
+	if d.runs.Hurry && o.app != nil {
 		r.Backlogs.Ask(client.ObjectKeyFromObject(o.app))
-		r.Collector.Nudge(name)
+		r.Collector.Nudge(client.ObjectKeyFromObject(o.worker))
+	}
+	return errors.Join(failures...)
+}
+
+// endContinuous deletes what a pool of mode Continuous has.
+func (r *QueueWorkerReconciler) endContinuous(ctx context.Context, o *observation) error {
+	var failures []error
+	if live := o.deployment; live != nil && live.DeletionTimestamp == nil && desired.OwnedBy(live, o.worker) {
+		failures = append(failures, r.remove(ctx, live, metav1.DeletePropagationForeground))
+	}
+	if o.budget != nil && o.budget.DeletionTimestamp == nil && desired.OwnedBy(o.budget, o.worker) {
+		failures = append(failures, r.remove(ctx, o.budget, metav1.DeletePropagationBackground))
 	}
 	return errors.Join(failures...)
 }

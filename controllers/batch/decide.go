@@ -178,7 +178,7 @@ func (d *decision) prune() {
 // run may begin are not made up for.
 func (d *decision) keepTime(table *timetable) {
 	s := &d.out.Status
-	if table == nil || d.Spec.Stopped || d.Spec.Paused || d.Spec.Removed {
+	if table == nil || d.Spec.resting() {
 		s.Schedule, s.NextScheduleTime = "", nil
 		return
 	}
@@ -222,7 +222,7 @@ func (d *decision) requested() string {
 
 // begin starts a run if one is due.
 func (d *decision) begin(table *timetable) {
-	if d.Spec.Stopped || d.Spec.Paused || d.Spec.Removed {
+	if d.Spec.resting() {
 		return
 	}
 	due := d.requested()
@@ -244,7 +244,7 @@ func (d *decision) begin(table *timetable) {
 
 // skip passes over what is due while a run is on its way.
 func (d *decision) skip(table *timetable) {
-	if d.Spec.Stopped || d.Spec.Paused || d.Spec.Removed {
+	if d.Spec.resting() {
 		return
 	}
 	open := d.out.Open.Name

@@ -34,7 +34,7 @@ func check(t *testing.T, cases int, property func(*rapid.T)) {
 // at once, none is started twice, and none ends while a job is left that was sent
 // before it was last measured.
 func TestRunsInAnyWorld(t *testing.T) {
-	check(t, 20_000, func(t *rapid.T) {
+	check(t, 10_000, func(t *rapid.T) {
 		w := newWorld(t)
 		steps := map[string]func(){
 			"send": w.send, "send later": w.sendLater, "take": w.take, "end": w.end, "pass": w.pass, "measure": w.measure, "hear": w.hear,

@@ -25,19 +25,18 @@ func (d *decision) finish() {
 		d.out.Message = "The queues are empty, and the workers of the run end."
 		return
 	}
-	if d.Spec.Stopped || d.Spec.Paused || d.Spec.Removed {
+	if d.Spec.resting() {
 		return
 	}
 	why, soon := d.left(run)
-	switch {
-	case why == "":
+	if why == "" {
 		d.out.Finish = run.Name
 		d.out.Message = "The queues are empty, and the workers of the run end."
-	default:
-		d.out.Message, d.out.Hurry = why, soon
-		if soon {
-			d.recheck(hurry)
-		}
+		return
+	}
+	d.out.Message, d.out.Hurry = why, soon
+	if soon {
+		d.recheck(hurry)
 	}
 }
 

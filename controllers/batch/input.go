@@ -45,6 +45,9 @@ type Spec struct {
 	KeepComplete, KeepFailed int32
 }
 
+// resting tells that no run begins and none is told to finish.
+func (s Spec) resting() bool { return s.Stopped || s.Paused || s.Removed }
+
 // Run is a Job of the pool.
 type Run struct {
 	Name    string

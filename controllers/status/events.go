@@ -33,9 +33,7 @@ type Event struct {
 func Changes(in Input, after *v1alpha1.QueueWorkerStatus) []Event {
 	before := &in.Worker.Status
 	var out []Event
-	if before.ObservedGeneration != 0 && before.Desired != after.Desired && !inRuns(in) {
-		out = append(out, resized(in, after))
-	}
+	out = append(out, sizeChanges(in, after)...)
 	switch was, is := pauseReason(before), pauseReason(after); {
 	case was == is:
 	case is == v1alpha1.ReasonPaused:
@@ -52,6 +50,14 @@ func Changes(in Input, after *v1alpha1.QueueWorkerStatus) []Event {
 		out = append(out, Event{Type: corev1.EventTypeWarning, Reason: is, Action: "Reconcile", Note: standingMessage(after, v1alpha1.ConditionStalled)})
 	}
 	return append(out, runChanges(in, after)...)
+}
+
+// sizeChanges tell of another number of wanted processes; that of a run goes without saying.
+func sizeChanges(in Input, after *v1alpha1.QueueWorkerStatus) []Event {
+	if before := &in.Worker.Status; before.ObservedGeneration == 0 || before.Desired == after.Desired || inRuns(in) {
+		return nil
+	}
+	return []Event{resized(in, after)}
 }
 
 func normal(reason, action, note string, args ...any) Event {

@@ -15,9 +15,6 @@ import (
 
 // progress says how far a pool is that nothing stands in the way of.
 func progress(in Input, c counts) verdict {
-	if inRuns(in) {
-		return progressOfRuns(in, c)
-	}
 	moving := func(message string) verdict {
 		return verdict{reason: v1alpha1.ReasonProgressing, message: message}
 	}

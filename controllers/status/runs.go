@@ -69,12 +69,23 @@ func progressOfRuns(in Input, c counts) verdict {
 		return moving("The pods of the mode Continuous finish their jobs and go.")
 	case open == nil:
 		return betweenRuns(in)
-	case open.Leaving, len(in.Runs.End) > 0:
+	case leavingRun(in):
 		return moving("The run %s is ended: %d pod(s) finish their jobs before they go.", open.Name, c.leaving)
 	}
 	if v, under := changingPause(in, c); under {
 		return v
 	}
+	return progressOfRun(in, c)
+}
+
+// leavingRun tells whether the open run is ended before it is over.
+func leavingRun(in Input) bool {
+	return in.Runs.Open != nil && (in.Runs.Open.Leaving || len(in.Runs.End) > 0)
+}
+
+// progressOfRun says how far the open run is.
+func progressOfRun(in Input, c counts) verdict {
+	open := in.Runs.Open
 	switch {
 	case in.pausedBy() != "":
 		return pausedVerdict(in, fmt.Sprintf("The run %s is paused: its pods stay and take no jobs, ", open.Name))
@@ -82,9 +93,9 @@ func progressOfRuns(in Input, c counts) verdict {
 		return verdict{ready: true, reason: v1alpha1.ReasonFinishing, message: fmt.Sprintf(
 			"The run %s is over: its queues are empty, and its workers end.", open.Name)}
 	case c.processes == 0 && len(in.Pods) == 0:
-		return moving("The run %s has begun and its pods are being created.", open.Name)
+		return verdict{reason: v1alpha1.ReasonProgressing, message: fmt.Sprintf("The run %s has begun and its pods are being created.", open.Name)}
 	case c.ready < c.processes:
-		return moving("The run %s: %d of %d processes are ready.", open.Name, c.ready, c.processes)
+		return verdict{reason: v1alpha1.ReasonProgressing, message: fmt.Sprintf("The run %s: %d of %d processes are ready.", open.Name, c.ready, c.processes)}
 	}
 	return verdict{ready: true, reason: v1alpha1.ReasonRunning, message: fmt.Sprintf("The run %s: %d process(es) work. %s", open.Name, c.processes, in.Runs.Message)}
 }
@@ -145,26 +156,39 @@ func failedMessage(run *v1alpha1.Run) string {
 // stateOfRuns sums up a pool that works in runs: Active while there is one, whatever its
 // workers do at a moment, and Idle between two.
 func stateOfRuns(in Input, c counts, v verdict) v1alpha1.State {
-	spec, open := &in.Worker.Spec, in.Runs.Open
 	switch {
-	case open != nil && (open.Leaving || len(in.Runs.End) > 0), c.leaving > 0 && open == nil:
+	case leavingRun(in):
 		return v1alpha1.StateDraining
-	case open == nil && spec.Stopped:
-		return v1alpha1.StateStopped
 	case v.reason == v1alpha1.ReasonPausedByFailing:
 		return v1alpha1.StatePaused
+	case in.Runs.Open == nil:
+		return stateBetweenRuns(in, c, v)
 	case v.stalled, c.failing > 0 && c.failing == c.processes:
 		return v1alpha1.StateFailing
-	case in.pausedBy() != "" && pausingDone(c):
-		return v1alpha1.StatePaused
-	case in.pausedBy() != "":
+	case in.pausedBy() != "" && !pausingDone(c):
 		return v1alpha1.StateDraining
-	case open == nil && in.Runs.Start == "":
-		return v1alpha1.StateIdle
+	case in.pausedBy() != "":
+		return v1alpha1.StatePaused
 	case c.ready > 0 || in.Runs.Finish != "":
 		return v1alpha1.StateActive
 	}
 	return v1alpha1.StateStarting
+}
+
+func stateBetweenRuns(in Input, c counts, v verdict) v1alpha1.State {
+	switch {
+	case c.leaving > 0:
+		return v1alpha1.StateDraining
+	case in.Worker.Spec.Stopped:
+		return v1alpha1.StateStopped
+	case v.stalled:
+		return v1alpha1.StateFailing
+	case in.pausedBy() != "":
+		return v1alpha1.StatePaused
+	case in.Runs.Start != "":
+		return v1alpha1.StateStarting
+	}
+	return v1alpha1.StateIdle
 }
 
 // runChanges are the events of the runs of a status that was written over another.
@@ -180,21 +204,25 @@ func runChanges(in Input, after *v1alpha1.QueueWorkerStatus) []Event {
 	for i := range after.Batch.Runs {
 		run := &after.Batch.Runs[i]
 		was := runNamed(before, run.Name)
-		if was == nil && run.Ended == nil {
+		switch {
+		case run.Ended != nil && (was == nil || was.Ended == nil):
+			out = append(out, endedEvent(run))
+		case run.Ended == nil && was == nil:
 			out = append(out, normal(v1alpha1.EventRunStarted, "Run", "Started the run %s with %d process(es)", run.Name, after.Desired))
-		}
-		if run.Ended != nil && (was == nil || was.Ended == nil) {
-			event := normal(v1alpha1.EventRunEnded, "Run", "%s", ended(run))
-			if run.Outcome == v1alpha1.RunFailed {
-				event.Type = corev1.EventTypeWarning
-			}
-			out = append(out, event)
 		}
 	}
 	for _, note := range in.Runs.Skipped {
 		out = append(out, Event{Type: corev1.EventTypeWarning, Reason: v1alpha1.EventRunSkipped, Action: "Run", Note: note})
 	}
 	return out
+}
+
+func endedEvent(run *v1alpha1.Run) Event {
+	event := normal(v1alpha1.EventRunEnded, "Run", "%s", ended(run))
+	if run.Outcome == v1alpha1.RunFailed {
+		event.Type = corev1.EventTypeWarning
+	}
+	return event
 }
 
 func runNamed(status *v1alpha1.BatchStatus, name string) *v1alpha1.Run {

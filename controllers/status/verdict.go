@@ -51,6 +51,9 @@ func judge(in Input, c counts) verdict {
 			return blocked(in, *found)
 		}
 	}
+	if inRuns(in) {
+		return progressOfRuns(in, c)
+	}
 	return progress(in, c)
 }
 

@@ -46,11 +46,15 @@ func (a *Agent) obey(control protocol.Control) {
 	if a.status.Phase == protocol.PhaseTerminating {
 		return
 	}
-	if a.config.Run != "" && control.Finish == a.config.Run {
+	if a.finishAsked(control) {
 		a.finish()
 		return
 	}
-	phase, idle, why := asked(control)
+	a.change(asked(control))
+}
+
+// change brings the slots into a phase.
+func (a *Agent) change(phase protocol.Phase, idle protocol.WorkerState, why protocol.ExitReason) {
 	a.status.Phase = phase
 	for i := range a.status.Workers {
 		worker := &a.status.Workers[i]
@@ -304,6 +308,11 @@ func (a *Agent) takeRestart() *containerEnd {
 	end := a.restart
 	a.restart = nil
 	return end
+}
+
+// finishAsked tells whether a document says that the pod's run is over.
+func (a *Agent) finishAsked(control protocol.Control) bool {
+	return a.config.Run != "" && control.Finish == a.config.Run
 }
 
 // finish ends every process after its job, and then the pod.
