@@ -89,8 +89,10 @@ func (r *QueueCommandReconciler) ask(ctx context.Context, app *v1alpha1.QueueApp
 	switch {
 	case errors.Is(err, collector.ErrKey):
 		in.Trouble = "The backlog probe has not learned yet that it may answer; its kubelet tells it within a minute."
+	case errors.Is(err, collector.ErrBusy):
+		in.Trouble = "Other failed jobs are being listed; this list is next."
 	case err != nil:
-		in.Trouble = err.Error()
+		in.Trouble, in.Silent = err.Error(), true
 	default:
 		in.Answer = answer
 	}

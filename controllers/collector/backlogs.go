@@ -37,11 +37,12 @@ type BacklogOptions struct {
 // queues of all pools that use it. Its methods may be called from any goroutine,
 // also before Start; none of them waits for a probe or a reader.
 type Backlogs struct {
-	options BacklogOptions
-	asker   *asker
-	slots   chan struct{}
-	wakes   chan event.GenericEvent
-	kick    chan struct{}
+	options  BacklogOptions
+	asker    *asker
+	slots    chan struct{}
+	wakes    chan event.GenericEvent
+	kick     chan struct{}
+	listings listings
 	// loops are the goroutines that follow one probe each.
 	loops sync.WaitGroup
 

@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"sync"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -28,10 +29,43 @@ const (
 	maxConnection = 255
 	maxContinue   = 512
 	failedTimeout = 8 * time.Second
+	// maxListings is how many probes are asked at once, fewer than QueueCommands are
+	// worked on at once.
+	maxListings = 4
 )
 
 // ErrKey tells that a probe does not know the key yet.
 var ErrKey = errors.New("the probe does not know the key yet")
+
+// ErrBusy tells that a probe is asked for failed jobs already, or too many are.
+var ErrBusy = errors.New("failed jobs are being listed already")
+
+// listings are the probes that are asked for failed jobs now: each by one caller, and
+// a few at once, so that probes that do not answer hold nobody up but their own.
+type listings struct {
+	mu   sync.Mutex
+	open map[string]bool // by address
+}
+
+// begin takes a place; end gives it back.
+func (l *listings) begin(address string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.open[address] || len(l.open) >= maxListings {
+		return false
+	}
+	if l.open == nil {
+		l.open = map[string]bool{}
+	}
+	l.open[address] = true
+	return true
+}
+
+func (l *listings) end(address string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.open, address)
+}
 
 // Where is where the probe of a QueueApp is to be asked; false if it has none.
 func (b *Backlogs) Where(app types.NamespacedName) (Probe, bool) {
@@ -44,8 +78,12 @@ func (b *Backlogs) Where(app types.NamespacedName) (Probe, bool) {
 	return p.where, true
 }
 
-// ListFailed asks a probe for failed jobs. The error is a sentence, or ErrKey.
+// ListFailed asks a probe for failed jobs. The error is a sentence, or ErrKey, or ErrBusy.
 func (b *Backlogs) ListFailed(ctx context.Context, where Probe, key string, request protocol.FailedRequest) (*protocol.FailedList, error) {
+	if !b.listings.begin(where.Address) {
+		return nil, ErrBusy
+	}
+	defer b.listings.end(where.Address)
 	answer, err := b.asker.askFailed(ctx, where, key, request)
 	if err != nil && !errors.Is(err, ErrKey) {
 		return nil, errors.New(b.asker.explain(err, where.Address))

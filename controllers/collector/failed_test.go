@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"unicode/utf8"
 
@@ -93,4 +94,37 @@ func FuzzReadFailed(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestProbesThatDoNotAnswerHoldFewUp(t *testing.T) {
+	held, released := make(chan struct{}, maxListings), make(chan struct{})
+	b := NewBacklogs(BacklogOptions{})
+	ask := func(address string) error {
+		_, err := b.ListFailed(t.Context(), Probe{Address: address}, "k", protocol.FailedRequest{Limit: 5})
+		return err
+	}
+	var addresses []string
+	var asking sync.WaitGroup
+	for range maxListings {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			held <- struct{}{}
+			<-released
+			w.WriteHeader(http.StatusUnauthorized)
+		}))
+		defer server.Close()
+		address := strings.TrimPrefix(server.URL, "http://")
+		addresses = append(addresses, address)
+		asking.Go(func() { _ = ask(address) })
+		<-held
+	}
+	for _, address := range []string{addresses[0], "127.0.0.1:1"} {
+		if err := ask(address); !errors.Is(err, ErrBusy) {
+			t.Errorf("while %d probes are asked, one more ends with %v", maxListings, err)
+		}
+	}
+	close(released)
+	asking.Wait()
+	if err := ask("127.0.0.1:1"); err == nil || errors.Is(err, ErrBusy) {
+		t.Errorf("afterwards it ends with %v", err)
+	}
 }

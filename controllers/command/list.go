@@ -20,6 +20,8 @@ const (
 	probePatience = 90 * time.Second
 	// askAgain is how soon it is asked again.
 	askAgain = 500 * time.Millisecond
+	// askSilent is how soon one that was asked in vain is, which takes the operator's time.
+	askSilent = 5 * time.Second
 	// defaultLimit is how many failed jobs a list holds unless the command says.
 	defaultLimit = 50
 )
@@ -30,8 +32,10 @@ type ListInput struct {
 	Command *v1alpha1.QueueCommand
 	// Problem is why nobody can be asked, however long one waits; nil if somebody can.
 	Problem *desired.Problem
-	// Trouble is why there is no answer yet; empty if there is one.
+	// Trouble is why there is no answer yet; empty if there is one. Silent tells that the
+	// probe was asked in vain.
 	Trouble string
+	Silent  bool
 	// Answer is what the probe answered; nil if it has not.
 	Answer *protocol.FailedList
 }
@@ -70,7 +74,9 @@ func DecideList(in ListInput) Output {
 			return fail(in.Now, in.Command, v1alpha1.ReasonUnreachable, in.Trouble)
 		}
 		out := pending(in.Command, in.Trouble)
-		out.Recheck = askAgain
+		if out.Recheck = askAgain; in.Silent {
+			out.Recheck = askSilent
+		}
 		return out
 	}
 	if in.Answer.Reason != "" {

@@ -99,6 +99,23 @@ func TestPeoplesRightsAreAggregatedAlike(t *testing.T) {
 	}
 }
 
+// TestViewersSeeNoFailedJobs holds the line that failed jobs, which hold anything, are
+// shown to nobody who may only view.
+func TestViewersSeeNoFailedJobs(t *testing.T) {
+	may := map[string]bool{}
+	for role, rules := range rules(render(t, "{}")) {
+		for _, rule := range rules {
+			if slices.ContainsFunc(rule.Resources, func(resource string) bool { return strings.HasPrefix(resource, "queuecommands") }) {
+				may[role] = true
+			}
+		}
+	}
+	want := map[string]bool{"ClusterRole queueworker-admin": true, "ClusterRole queueworker-editor": true, "ClusterRole queueworker-manager": true}
+	if diff := cmp.Diff(want, may); diff != "" {
+		t.Errorf("roles with rights on queuecommands (-want +got):\n%s", diff)
+	}
+}
+
 // TestNoRightIsBroad holds the line that no later marker may cross unseen.
 func TestNoRightIsBroad(t *testing.T) {
 	for role, rules := range rules(render(t, "{}")) {

@@ -151,6 +151,12 @@ func TestGetPrintsTheTable(t *testing.T) {
 	if err := api.Status().Update(t.Context(), worker); err != nil {
 		t.Fatal(err)
 	}
+	cmd := command(namespace, "retry", nil)
+	create(t, cmd)
+	cmd.Status = v1alpha1.QueueCommandStatus{State: v1alpha1.CommandFailed, Message: "The QueueApp shop has no container."}
+	if err := api.Status().Update(t.Context(), cmd); err != nil {
+		t.Fatal(err)
+	}
 	app := builders.QueueApp(namespace, "shop").Connection("redis").Obj()
 	if err := api.Create(t.Context(), app); err != nil {
 		t.Fatal(err)
@@ -177,6 +183,9 @@ func TestGetPrintsTheTable(t *testing.T) {
 			{"NAME", "QUEUE", "STATE", "PROCESSES", "READY", "BUSY", "BACKLOG", "WAIT", "JOBS/MIN", "AVG", "FAILED", "PROCESSED", "APP", "REASON", "AGE"},
 			{"emails", "emails,default", "Active", "4", "4", "3", "18", "12m", "118.4", "0.92s", "0.2%", "12345", "shop", "AsWanted"},
 		}},
+		"queuecommands": {[]string{"qcmd"}, [][]string{
+			{"NAME", "ACTION", "STATE", "MESSAGE", "AGE"}, {"retry", "RetryFailed", "Failed", "The QueueApp shop has no container."},
+		}},
 		"queueapps": {[]string{"queueapp"}, [][]string{
 			{"NAME", "RUNTIME", "IMAGE", "VERSION", "PREFLIGHT", "AGE"}, {"shop", "Laravel", builders.Image, "12.67.0", "False"},
 		}},
@@ -195,7 +204,7 @@ func TestGetPrintsTheTable(t *testing.T) {
 	// The category has a name of its own: named like one of the kinds, it would
 	// make kubectl list both where one was asked for.
 	out := kubectl(t, "-n", namespace, "get", "queueing", "-o", "name")
-	if want := "queueapp.queueworker.dev/shop\nqueueworker.queueworker.dev/emails\n"; sortedLines(out) != want {
+	if want := "queueapp.queueworker.dev/shop\nqueuecommand.queueworker.dev/retry\nqueueworker.queueworker.dev/emails\n"; sortedLines(out) != want {
 		t.Errorf("the category queueing has %q, want %q", out, want)
 	}
 }
