@@ -59,7 +59,7 @@ func document(out *bytes.Buffer, object runtime.Object, origin string, notes []s
 		return fmt.Errorf("encode it: %w", err)
 	}
 	var root yaml.Node
-	if err := yaml.Unmarshal(encoded, &root); err != nil {
+	if err := yaml.Unmarshal(escape(encoded), &root); err != nil {
 		return fmt.Errorf("read it as YAML: %w", err)
 	}
 	tidy(root.Content[0], "")
@@ -73,6 +73,19 @@ func document(out *bytes.Buffer, object runtime.Object, origin string, notes []s
 		return fmt.Errorf("encode it as YAML: %w", err)
 	}
 	return encoder.Close()
+}
+
+// escape writes the characters as \u007f that JSON allows in a text and YAML does not.
+func escape(encoded []byte) []byte {
+	var b bytes.Buffer
+	for _, r := range string(encoded) {
+		if r >= 0x7f && r <= 0x9f || r == 0xfeff || r == 0xfffe || r == 0xffff {
+			fmt.Fprintf(&b, `\u%04x`, r)
+		} else {
+			b.WriteRune(r)
+		}
+	}
+	return b.Bytes()
 }
 
 // apiVersionFirst puts apiVersion in front of kind, as everybody writes it.
