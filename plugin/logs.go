@@ -75,7 +75,6 @@ func NewLogsCommand(deps *Deps) *cobra.Command {
 }
 
 func (c *logsCommand) run(cmd *cobra.Command, name string) error {
-	ctx := cmd.Context()
 	if c.since < 0 || c.tail < -1 {
 		return Usage("--since and --tail must not be negative; see %s --help", cmd.CommandPath())
 	}
@@ -87,18 +86,23 @@ func (c *logsCommand) run(cmd *cobra.Command, name string) error {
 	if err != nil {
 		return err
 	}
-	if err := c.exists(ctx, cluster); err != nil {
+	if err := c.exists(cmd.Context(), cluster); err != nil {
 		return err
 	}
-	pods, err := c.pods(ctx, cluster)
+	pods, err := c.pods(cmd.Context(), cluster)
 	if err != nil {
 		return err
 	}
 	if c.follow {
-		return c.followAll(ctx, cluster)
+		return c.followAll(cmd.Context(), cluster)
 	}
+	return c.showAll(cmd.Context(), cluster, pods)
+}
+
+// showAll shows what there is.
+func (c *logsCommand) showAll(ctx context.Context, cluster *Cluster, pods []*corev1.Pod) error {
 	if len(pods) == 0 {
-		return NotFound("%s has no pods, so there are no logs; kubectl queueworker status %s says why", name, name)
+		return NotFound("%s has no pods, so there are no logs; kubectl queueworker status %s says why", c.name, c.name)
 	}
 	waiting, err := podlog.Merge(ctx, cluster.Core, pods, c.options(), c.show)
 	if err != nil {

@@ -73,9 +73,9 @@ func (c *statusCommand) choose(ctx context.Context, cluster *Cluster, names []st
 	if len(names) == 0 {
 		return nil, nil
 	}
-	kind, name, qualified := strings.Cut(names[0], "/")
-	if !qualified {
-		kind, name = "", names[0]
+	kind, name := "", names[0]
+	if before, after, qualified := strings.Cut(name, "/"); qualified {
+		kind, name = before, after
 	}
 	worker, app, err := kindOf(kind)
 	if err != nil {
@@ -87,19 +87,17 @@ func (c *statusCommand) choose(ctx context.Context, cluster *Cluster, names []st
 	key := client.ObjectKey{Namespace: cluster.Namespace, Name: name}
 	if worker {
 		err := cluster.Client.Get(ctx, key, &v1alpha1.QueueWorker{})
-		if err == nil || !apierrors.IsNotFound(err) || !app {
+		if !apierrors.IsNotFound(err) || !app {
 			c.named = true
 			return []string{name}, err
 		}
 	}
-	if err := cluster.Client.Get(ctx, key, &v1alpha1.QueueApp{}); err != nil {
-		if apierrors.IsNotFound(err) && worker {
-			return nil, NotFound("there is no QueueWorker and no QueueApp named %s in the namespace %s; kubectl queueworker list shows what there is", name, cluster.Namespace)
-		}
-		return nil, err
-	}
 	c.app = name
-	return nil, nil
+	err = cluster.Client.Get(ctx, key, &v1alpha1.QueueApp{})
+	if apierrors.IsNotFound(err) && worker {
+		return nil, NotFound("there is no QueueWorker and no QueueApp named %s in the namespace %s; kubectl queueworker list shows what there is", name, cluster.Namespace)
+	}
+	return nil, err
 }
 
 // kindOf reads the kind in kind/name in the ways of kubectl; none may be either.

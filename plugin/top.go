@@ -6,6 +6,7 @@ package plugin
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -55,8 +56,9 @@ func NewTopCommand(deps *Deps) *cobra.Command {
 
 // orders are the values of --sort, by the key that chooses them.
 func orders() []string {
-	var out []string
-	for _, key := range []string{"c", "m", "j", "t", "d", "f", "n", "s"} {
+	keys := []string{"c", "m", "j", "t", "d", "f", "n", "s"}
+	out := make([]string, 0, len(keys))
+	for _, key := range keys {
 		out = append(out, string(sortKeys[key]))
 	}
 	return out
@@ -68,11 +70,7 @@ var sortKeys = map[string]view.Order{
 }
 
 func (c *topCommand) run(ctx context.Context, names []string) error {
-	known := false
-	for _, order := range orders() {
-		known = known || order == c.sort
-	}
-	if !known {
+	if !slices.Contains(orders(), c.sort) {
 		return Usage("there is no order %q; choose from %s", c.sort, strings.Join(orders(), ", "))
 	}
 	if !c.deps.Terminal() || !printers.IsTerminal(c.deps.Streams.In) {

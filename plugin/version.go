@@ -55,7 +55,7 @@ func NewVersionCommand(deps *Deps) *cobra.Command {
 
 // operatorVersion names an operator by its images and place.
 func operatorVersion(operator *appsv1.Deployment) string {
-	var images []string
+	images := make([]string, 0, len(operator.Spec.Template.Spec.Containers))
 	for i := range operator.Spec.Template.Spec.Containers {
 		images = append(images, operator.Spec.Template.Spec.Containers[i].Image)
 	}

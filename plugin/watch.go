@@ -38,12 +38,20 @@ type drawing func(snapshot *view.Snapshot, out, errOut io.Writer) error
 
 // run draws once, or with --watch until ctx ends.
 func (w *watchFlag) run(ctx context.Context, deps *Deps, cluster *Cluster, from *source.Source, draw drawing) error {
-	if !w.on {
-		snapshot, err := from.Read(ctx)
-		if err != nil {
-			return err
-		}
-		return draw(snapshot, deps.Streams.Out, deps.Streams.ErrOut)
+	if w.on {
+		return keepDrawing(ctx, deps, cluster, from, draw)
+	}
+	snapshot, err := from.Read(ctx)
+	if err != nil {
+		return err
+	}
+	return draw(snapshot, deps.Streams.Out, deps.Streams.ErrOut)
+}
+
+func keepDrawing(ctx context.Context, deps *Deps, cluster *Cluster, from *source.Source, draw drawing) error {
+	first, err := picture(ctx, from, draw) // what is refused or not found is better said before the screen changes
+	if err != nil {
+		return err
 	}
 	quiet()
 	if err := from.Follow(ctx, cluster.Config, cluster.Client.Scheme()); err != nil {
@@ -51,25 +59,24 @@ func (w *watchFlag) run(ctx context.Context, deps *Deps, cluster *Cluster, from 
 	}
 	screen := openScreen(deps)
 	defer screen.close()
+	screen.show(first)
 	ticker := time.NewTicker(watchEvery)
 	defer ticker.Stop()
-	for first := true; ; first = false {
-		picture, err := picture(ctx, from, draw)
-		switch {
-		case ctx.Err() != nil:
+	for {
+		select {
+		case <-ctx.Done():
 			return ctx.Err()
-		case err != nil && (first || apierrors.IsNotFound(err) || apierrors.IsForbidden(err)):
+		case <-ticker.C:
+		}
+		next, err := picture(ctx, from, draw)
+		switch {
+		case apierrors.IsNotFound(err) || apierrors.IsForbidden(err):
 			return err
 		case err != nil:
 			_, sentence := Explain(err)
 			screen.trouble(sentence, deps.Now())
 		default:
-			screen.show(picture)
-		}
-		select {
-		case <-ctx.Done():
-			return ctx.Err()
-		case <-ticker.C:
+			screen.show(next)
 		}
 	}
 }

@@ -112,7 +112,7 @@ func (f *Flags) printer() (printers.ResourcePrinter, error) {
 func (f *Flags) WriteTable(w io.Writer, listing view.Listing) error {
 	tabs := printers.GetNewTabWriter(w)
 	if !f.noHeaders {
-		var names []string
+		names := make([]string, 0, len(listing.Columns))
 		for _, column := range listing.Columns {
 			names = append(names, strings.ToUpper(column.Name))
 		}

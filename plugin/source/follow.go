@@ -39,7 +39,7 @@ func (s *Source) Follow(ctx context.Context, config *rest.Config, scheme *runtim
 	defer cancel()
 	for _, object := range objects {
 		if _, err := memory.GetInformer(waiting, object); err != nil {
-			return nil //nolint:nilerr // reading goes on as before, by listing
+			return nil // reading goes on as before, by listing
 		}
 	}
 	s.memory = &following{cache: memory, pods: len(objects) > 1}

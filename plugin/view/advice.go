@@ -82,5 +82,6 @@ var advice = map[string]func(name string) string{
 	v1alpha1.ReasonCrashes:                with("See what the processes print before they end: kubectl queueworker logs "),
 	v1alpha1.ReasonMaxExceptions:          with("See which exception the jobs throw: kubectl queueworker failed list, and kubectl queueworker logs "),
 	v1alpha1.ReasonRunFailed:              with("See why its pods failed: kubectl queueworker logs "),
+	v1alpha1.ReasonNotPassed:              say(""), // its message tells what to do
 	v1alpha1.ReasonScheduleInvalid:        say("Correct spec.batch.schedule or spec.batch.timeZone as the message says."),
 }

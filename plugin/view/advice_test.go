@@ -24,7 +24,7 @@ var well = []string{
 	v1alpha1.ReasonAsWanted, v1alpha1.ReasonNotPaused, v1alpha1.ReasonScaledToZero, v1alpha1.ReasonMeasured, v1alpha1.ReasonInOrder,
 	v1alpha1.ReasonFollowing, v1alpha1.ReasonNotLimited, v1alpha1.ReasonReporting, v1alpha1.ReasonNoPods, v1alpha1.ReasonGraceful,
 	v1alpha1.ReasonRunning, v1alpha1.ReasonFinishing, v1alpha1.ReasonRunComplete, v1alpha1.ReasonRunStopped, v1alpha1.ReasonAwaitingRun,
-	v1alpha1.ReasonAboveThreshold, v1alpha1.ReasonNearTimeout,
+	v1alpha1.ReasonPassed, v1alpha1.ReasonNotChecked, v1alpha1.ReasonAboveThreshold, v1alpha1.ReasonNearTimeout,
 }
 
 // ofCommands are reasons of QueueCommands alone, which these trees do not show.

@@ -52,6 +52,15 @@ func condition(kind string, status metav1.ConditionStatus, reason, message strin
 // whose QueueApp is missing.
 func shop() *Snapshot {
 	app := builders.QueueApp("shop", "shop").Connection("redis").Driver(v1alpha1.DriverRedis).MaxProcesses(20).Obj()
+	app.Spec.Runtime = v1alpha1.RuntimeLaravel
+	app.Status = v1alpha1.QueueAppStatus{
+		Images: []v1alpha1.CheckedImage{{Image: "registry.example.com/shop:1.4.2", Version: "8.83.26"}},
+		Conditions: []metav1.Condition{
+			condition(v1alpha1.ConditionPreflightPassed, metav1.ConditionFalse, v1alpha1.ReasonNotPassed, "LogsVisible is not kept."),
+			condition("PcntlAvailable", metav1.ConditionTrue, v1alpha1.ReasonPassed, "pcntl is there."),
+			condition("LogsVisible", metav1.ConditionFalse, v1alpha1.ReasonNotPassed, "The log channel drops what is logged. Set LOG_CHANNEL=stderr."),
+		},
+	}
 	return &Snapshot{
 		Time: now, Apps: []v1alpha1.QueueApp{*app},
 		Pools: []v1alpha1.QueueWorker{*emails(), *reports(), *nightly(), *lost()},

@@ -6,6 +6,7 @@ package view
 import (
 	"encoding/json"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -24,9 +25,9 @@ func NewJobLog(id string, alone bool) *JobLog { return &JobLog{id: id, alone: al
 
 // Keep tells whether a line is of the job. Lines are given in their order.
 func (j *JobLog) Keep(line string) bool {
-	id, begins, ok := jobEvent(line)
+	ids, begins, ok := jobEvent(line)
 	switch {
-	case ok && contains(id, j.id):
+	case ok && slices.Contains(ids, j.id):
 		j.inside = begins && j.alone
 		return true
 	case ok:
@@ -34,15 +35,6 @@ func (j *JobLog) Keep(line string) bool {
 		return false
 	}
 	return j.inside
-}
-
-func contains(ids []string, id string) bool {
-	for _, candidate := range ids {
-		if candidate == id {
-			return true
-		}
-	}
-	return false
 }
 
 var (

@@ -45,7 +45,7 @@ func poolCells(pool *v1alpha1.QueueWorker, now time.Time) []string {
 	s := &pool.Status
 	backlog, wait := none, none
 	if s.Backlog != nil {
-		backlog, wait = strconv.FormatInt(s.Backlog.Ready, 10), since(s.Backlog.OldestTime, now)
+		backlog, wait = count(s.Backlog.Ready), since(s.Backlog.OldestTime, now)
 	}
 	rate, average, failed := none, none, none
 	if s.Throughput != nil {
@@ -58,7 +58,7 @@ func poolCells(pool *v1alpha1.QueueWorker, now time.Time) []string {
 	return []string{
 		pool.Name, pool.Spec.Queue, or(string(s.State)), number(s.Processes), number(s.Ready), number(s.Busy),
 		backlog, wait, rate, average, failed, since(&pool.CreationTimestamp, now),
-		strconv.FormatInt(s.Totals.Processed, 10), or(s.AppName), reason,
+		count(s.Totals.Processed), or(s.AppName), reason,
 	}
 }
 

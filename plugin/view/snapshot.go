@@ -91,7 +91,7 @@ type Worker struct {
 // Workers are the workers of a snapshot, by namespace, QueueWorker and name. A pod's
 // are as its agent says, or as its QueueWorker's status says where the agent is silent.
 func (s *Snapshot) Workers() []Worker {
-	var out []Worker
+	out := make([]Worker, 0, len(s.Pods))
 	for i := range s.Pools {
 		out = append(out, s.PoolWorkers(&s.Pools[i])...)
 	}
@@ -131,7 +131,7 @@ func (s *Snapshot) PoolWorkers(pool *v1alpha1.QueueWorker) []Worker {
 
 // liveWorkers are the workers of a pod as its agent says.
 func liveWorkers(pool *v1alpha1.QueueWorker, pod *Pod) []Worker {
-	var out []Worker
+	out := make([]Worker, 0, len(pod.Answer.Workers))
 	for i := range pod.Answer.Workers {
 		asOf := metav1.NewTime(pod.AskedAt)
 		out = append(out, Worker{

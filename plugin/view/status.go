@@ -6,6 +6,7 @@ package view
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -40,12 +41,8 @@ func StatusTree(s *Snapshot, paint Paint) []Node {
 		pools[key] = append(pools[key], pool)
 		keys[key] = true
 	}
-	var sorted []string
-	for key := range keys {
-		sorted = append(sorted, key)
-	}
-	slices.Sort(sorted)
-	var roots []Node
+	sorted := slices.Sorted(maps.Keys(keys))
+	roots := make([]Node, 0, len(sorted))
 	for _, key := range sorted {
 		roots = append(roots, v.app(key, apps[key], pools[key]))
 	}
@@ -74,6 +71,9 @@ func (v *statusView) app(key string, app *v1alpha1.QueueApp, pools []*v1alpha1.Q
 	if v.severalNamespaces() {
 		root.Text = namespace + ": " + root.Text
 	}
+	if app != nil {
+		root.add(v.appFindings(app)...)
+	}
 	if app != nil && len(pools) == 0 {
 		root.add(line(v.paint.in(Faint, "no QueueWorker uses it")))
 	}
@@ -95,6 +95,24 @@ func appFacts(app *v1alpha1.QueueApp) string {
 	return Clean(strings.Join(facts, "; "))
 }
 
+// appFindings are the images in use, and what their workers found out about the
+// application.
+func (v *statusView) appFindings(app *v1alpha1.QueueApp) []Node {
+	var out []Node
+	for _, image := range app.Status.Images {
+		text := "Image: " + image.Image
+		if image.Version != "" {
+			text += ", " + string(app.Spec.Runtime) + " " + image.Version
+		}
+		out = append(out, line(Clean(text)))
+	}
+	// PreflightPassed only sums the others up.
+	found := slices.DeleteFunc(slices.Clone(app.Status.Conditions), func(c metav1.Condition) bool {
+		return c.Type == v1alpha1.ConditionPreflightPassed
+	})
+	return append(out, v.conditions(found, app.Name)...)
+}
+
 func (v *statusView) pool(pool *v1alpha1.QueueWorker) Node {
 	s := &pool.Status
 	state := cmp.Or(string(s.State), "not looked at by the operator yet")
@@ -107,7 +125,7 @@ func (v *statusView) pool(pool *v1alpha1.QueueWorker) Node {
 		out.add(v.size(pool))
 	}
 	out.add(v.workers(pool)...)
-	out.add(v.conditions(pool)...)
+	out.add(v.conditions(s.Conditions, pool.Name)...)
 	return out
 }
 
@@ -166,7 +184,7 @@ func throughput(pool *v1alpha1.QueueWorker) []Node {
 			text, s.Totals.Processed, s.Totals.Failed, s.Totals.Released))))
 	}
 	if len(s.Restarts) > 0 {
-		var counts []string
+		counts := make([]string, 0, len(s.Restarts))
 		for _, restart := range s.Restarts {
 			counts = append(counts, fmt.Sprintf("%d %s", restart.Count, restart.Reason))
 		}
@@ -204,7 +222,7 @@ func (v *statusView) workers(pool *v1alpha1.QueueWorker) []Node {
 	for i := range shown {
 		w := &shown[i]
 		rows = append(rows, []string{
-			Clean(w.Name), string(w.State), Clean(plainClass(job(w.CurrentJob, v.Time))), "pid " + pid(w.PID), "up " + since(w.StartedTime, v.Time),
+			Clean(w.Name), string(w.State), treeJob(w, v), "pid " + pid(w.PID), "up " + since(w.StartedTime, v.Time),
 			fmt.Sprintf("%d done", w.Processed), fmt.Sprintf("%d failed", w.Failed), memory(w.Memory), cpu(w.CPU),
 		})
 	}
@@ -217,19 +235,28 @@ func (v *statusView) workers(pool *v1alpha1.QueueWorker) []Node {
 	return []Node{out}
 }
 
-func (v *statusView) conditions(pool *v1alpha1.QueueWorker) []Node {
-	if len(pool.Status.Conditions) == 0 {
+// treeJob is the current job; nothing while there is none.
+func treeJob(w *Worker, v *statusView) string {
+	if w.CurrentJob == nil {
+		return ""
+	}
+	return Clean(plainClass(job(w.CurrentJob, v.Time)))
+}
+
+// conditions are what is amiss, with what to do, and in one line what is not.
+func (v *statusView) conditions(conditions []metav1.Condition, name string) []Node {
+	if len(conditions) == 0 {
 		return nil
 	}
 	out := line("Conditions")
 	var well []string
-	sorted := slices.Clone(pool.Status.Conditions)
+	sorted := slices.Clone(conditions)
 	slices.SortStableFunc(sorted, func(a, b metav1.Condition) int { return severity(&b) - severity(&a) })
 	for i := range sorted {
 		c := &sorted[i]
 		switch {
 		case ConditionTone(c) != Good:
-			out.add(v.condition(c, pool.Name))
+			out.add(v.condition(c, name))
 		case c.Status == metav1.ConditionTrue:
 			well = append(well, c.Type)
 		default:

@@ -4,7 +4,6 @@
 package view
 
 import (
-	"fmt"
 	"strings"
 	"time"
 )
@@ -30,8 +29,8 @@ var topColumns = []topColumn{
 	{name: "CPU", by: ByCPU, width: 6, from: 30, right: true, cell: func(w *Worker, _ time.Time) string { return cpu(w.CPU) }},
 	{name: "MEM", by: ByMemory, width: 6, from: 30, right: true, cell: func(w *Worker, _ time.Time) string { return memory(w.Memory) }},
 	{name: "AGE", by: ByAge, width: 6, from: 60, right: true, cell: func(w *Worker, now time.Time) string { return since(w.StartedTime, now) }},
-	{name: "DONE", by: ByProcessed, width: 7, from: 50, right: true, cell: func(w *Worker, _ time.Time) string { return fmt.Sprint(w.Processed) }},
-	{name: "FAILED", by: ByFailed, width: 7, from: 70, right: true, cell: func(w *Worker, _ time.Time) string { return fmt.Sprint(w.Failed) }},
+	{name: "DONE", by: ByProcessed, width: 7, from: 50, right: true, cell: func(w *Worker, _ time.Time) string { return count(w.Processed) }},
+	{name: "FAILED", by: ByFailed, width: 7, from: 70, right: true, cell: func(w *Worker, _ time.Time) string { return count(w.Failed) }},
 	{name: "JOB", by: ByJobTime, from: 60, cell: func(w *Worker, now time.Time) string { return job(w.CurrentJob, now) }},
 }
 

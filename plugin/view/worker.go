@@ -5,6 +5,7 @@ package view
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -98,10 +99,12 @@ func workerCells(w *Worker, now time.Time) []string {
 	}
 	return []string{
 		w.Name, or(w.Queue), string(w.State), pid(w.PID), since(w.StartedTime, now),
-		fmt.Sprint(w.Processed), fmt.Sprint(w.Failed), memory(w.Memory), cpu(w.CPU), job(w.CurrentJob, now),
+		count(w.Processed), count(w.Failed), memory(w.Memory), cpu(w.CPU), job(w.CurrentJob, now),
 		w.QueueWorker, exit, seen(w, now),
 	}
 }
+
+func count(n int64) string { return strconv.FormatInt(n, 10) }
 
 func pid(n int32) string {
 	if n == 0 {

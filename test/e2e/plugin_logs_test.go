@@ -40,7 +40,7 @@ func TestPluginLogs(t *testing.T) {
 		}
 	}
 	pod := l.Pods("emails")[0].Name
-	for _, line := range strings.Split(strings.TrimSpace(admin.OK("logs", "emails", "--worker", pod)), "\n") {
+	for line := range strings.SplitSeq(strings.TrimSpace(admin.OK("logs", "emails", "--worker", pod)), "\n") {
 		if !strings.HasPrefix(line, pod+" | ") {
 			t.Errorf("the log of %s has the line %q", pod, line)
 		}

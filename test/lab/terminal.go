@@ -8,6 +8,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -31,11 +33,12 @@ func (p *Plugin) Terminal(width, height int, arguments ...string) *Terminal {
 		p.lab.Fatal(err)
 	}
 	t := &Terminal{p.lab, filepath.Join(directory, "socket")}
-	words := []string{"exec", p.lab.program()}
+	var line strings.Builder
+	line.WriteString("exec " + p.lab.program())
 	for _, argument := range arguments {
-		words = append(words, "'"+strings.ReplaceAll(argument, "'", `'\''`)+"'")
+		line.WriteString(" '" + strings.ReplaceAll(argument, "'", `'\''`) + "'")
 	}
-	t.start(p.environment(), width, height, strings.Join(words, " "))
+	t.start(p.environment(), width, height, line.String())
 	p.lab.Cleanup(func() {
 		// It ended by itself if the program did and nobody asked it to stay.
 		_ = exec.Command("tmux", "-S", t.socket, "kill-server").Run()
@@ -55,8 +58,8 @@ func (t *Terminal) start(environment []string, width, height int, line string) {
 		t.lab.Fatal(err)
 	}
 	command := exec.Command("tmux", "-S", t.socket, "-f", settings, "-u", "new-session", "-d", "-s", "lab",
-		"-x", fmt.Sprint(width), "-y", fmt.Sprint(height), line)
-	command.Env = append(environment, "LC_ALL=C.UTF-8")
+		"-x", strconv.Itoa(width), "-y", strconv.Itoa(height), line)
+	command.Env = append(slices.Clone(environment), "LC_ALL=C.UTF-8")
 	if output, err := command.CombinedOutput(); err != nil {
 		t.lab.Fatalf("start tmux: %v: %s", err, output)
 	}
@@ -77,7 +80,7 @@ func (t *Terminal) Keys(keys ...string) {
 // Resize makes the terminal larger or smaller.
 func (t *Terminal) Resize(width, height int) {
 	t.lab.Helper()
-	t.tmux("resize-window", "-t", "lab", "-x", fmt.Sprint(width), "-y", fmt.Sprint(height))
+	t.tmux("resize-window", "-t", "lab", "-x", strconv.Itoa(width), "-y", strconv.Itoa(height))
 }
 
 // PID is the process id of what runs in the terminal.
