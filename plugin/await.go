@@ -115,22 +115,22 @@ func isResumed(ctx context.Context, cluster *Cluster, in intent.Input) (bool, st
 	return status.Phase == protocol.PhaseRunning && !leaving, seen, err
 }
 
-// agentOf asks the agent of a pod what it is about. An agent that does not answer is
-// asked again.
-func agentOf(ctx context.Context, cluster *Cluster, pod *corev1.Pod) (protocol.Status, string, error) {
+// agentOf asks the agent of a pod what it is about. An agent that does not answer, or
+// that nobody understands, is asked again.
+func agentOf(ctx context.Context, cluster *Cluster, pod *corev1.Pod) (status protocol.Status, seen string, err error) {
 	raw, err := cluster.Core.Pods(pod.Namespace).
 		ProxyGet("http", pod.Name, strconv.Itoa(protocol.Port), protocol.StatusPath, nil).DoRaw(ctx)
-	switch {
-	case apierrors.IsForbidden(err) || apierrors.IsNotFound(err):
-		return protocol.Status{}, "", fmt.Errorf("ask the agent of pod %s: %w", pod.Name, err)
-	case err != nil:
-		return protocol.Status{}, err.Error(), nil
+	if err == nil {
+		err = json.Unmarshal(raw, &status)
 	}
-	var status protocol.Status
-	if err := json.Unmarshal(raw, &status); err != nil {
-		return protocol.Status{}, "The agent's answer cannot be read.", nil
+	if apierrors.IsForbidden(err) || apierrors.IsNotFound(err) {
+		return status, "", fmt.Errorf("ask the agent of pod %s: %w", pod.Name, err)
 	}
-	return status, "The worker is " + strings.ToLower(string(status.Phase)) + ", and finishes what it did before.", nil
+	seen = "The worker is " + strings.ToLower(string(status.Phase)) + ", and finishes what it did before."
+	if err != nil {
+		seen = "The agent does not answer: " + err.Error()
+	}
+	return status, seen, nil
 }
 
 // isGone tells whether the pods are gone: all of the pool, or the one.

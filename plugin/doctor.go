@@ -234,7 +234,7 @@ func (d *doctorCommand) objects(ctx context.Context, cluster *Cluster, names []s
 	for i := range apps.Items {
 		app := &apps.Items[i]
 		if len(names) == 0 || wanted[app.Name] {
-			in.Apps = append(in.Apps, doctor.App{Namespace: app.Namespace, Name: app.Name})
+			in.Apps = append(in.Apps, doctor.App{Namespace: app.Namespace, Name: app.Name, Conditions: app.Status.Conditions})
 		}
 	}
 	return nil

@@ -77,29 +77,40 @@ func (s *steering) run(ctx context.Context, names []string) error {
 	if err != nil {
 		return err
 	}
-	plans := make([]intent.Plan, len(inputs))
-	var problems []error
-	for i, in := range inputs {
-		if plans[i], err = s.decide(in); err != nil {
-			problems = append(problems, err)
-		}
-	}
-	// A mistake in one of several is told before any is changed.
-	if len(problems) > 0 {
-		return Usage("%w", errors.Join(problems...))
+	plans, err := s.plans(inputs)
+	if err != nil {
+		return err
 	}
 	if err := s.ask(plans); err != nil {
 		return err
 	}
+	var problems []error
 	for i := range inputs {
 		if err := s.carryOut(ctx, cluster, inputs[i], plans[i]); err != nil {
 			problems = append(problems, err)
 		}
 	}
-	if len(problems) > 0 || !s.wait || s.dryRun.is() || s.settled == nil {
-		return errors.Join(problems...)
+	if len(problems) == 0 && s.wait && !s.dryRun.is() {
+		return s.await(ctx, cluster, inputs)
 	}
-	return s.await(ctx, cluster, inputs)
+	return errors.Join(problems...)
+}
+
+// plans decides for all: a mistake in one of several is told before any is changed.
+func (s *steering) plans(inputs []intent.Input) ([]intent.Plan, error) {
+	plans := make([]intent.Plan, 0, len(inputs))
+	var problems []error
+	for _, in := range inputs {
+		plan, err := s.decide(in)
+		if err != nil {
+			problems = append(problems, err)
+		}
+		plans = append(plans, plan)
+	}
+	if len(problems) > 0 {
+		return nil, Usage("%w", errors.Join(problems...))
+	}
+	return plans, nil
 }
 
 // inputs reads the QueueWorkers that are meant, and the pod where one is.
@@ -229,24 +240,29 @@ func (s *steering) write(ctx context.Context, cluster *Cluster, in intent.Input,
 	if s.dryRun == dryRunClient {
 		return plan, nil
 	}
-	if plan.Pod != nil && plan.Worker != nil {
+	if plan.Pod == nil {
+		return s.writeWorker(ctx, cluster, in, plan)
+	}
+	if plan.Worker != nil {
 		if err := patch(ctx, cluster, in.Worker.DeepCopy(), plan.Worker, client.DryRunAll); err != nil && !apierrors.IsConflict(err) {
 			return plan, err
 		}
 	}
-	if plan.Pod != nil {
-		if err := patch(ctx, cluster, in.Pod.DeepCopy(), plan.Pod, s.dryRun.options()...); err != nil {
-			return plan, err
-		}
+	if err := patch(ctx, cluster, in.Pod.DeepCopy(), plan.Pod, s.dryRun.options()...); err != nil {
+		return plan, err
 	}
+	done, err := s.writeWorker(ctx, cluster, in, plan)
+	if err != nil {
+		return done, fmt.Errorf("worker %s is marked and will go, but processes is as it was, so it is replaced; `kubectl queueworker scale %s` lowers it: %w", in.Pod.Name, in.Worker.Name, err)
+	}
+	return done, nil
+}
+
+// writeWorker writes the QueueWorker's patch, reckoned anew where it was changed meanwhile.
+func (s *steering) writeWorker(ctx context.Context, cluster *Cluster, in intent.Input, plan intent.Plan) (intent.Plan, error) {
 	for attempt := 1; plan.Worker != nil; attempt++ {
 		err := patch(ctx, cluster, in.Worker, plan.Worker, s.dryRun.options()...)
-		switch {
-		case err == nil:
-			return plan, nil
-		case plan.Pod != nil && (!apierrors.IsConflict(err) || attempt == attempts):
-			return plan, fmt.Errorf("worker %s is marked and will go, but processes is as it was, so it is replaced; `kubectl queueworker scale %s` lowers it: %w", in.Pod.Name, in.Worker.Name, err)
-		case !apierrors.IsConflict(err) || attempt == attempts:
+		if err == nil || !apierrors.IsConflict(err) || attempt == attempts {
 			return plan, err
 		}
 		if err := cluster.Client.Get(ctx, client.ObjectKeyFromObject(in.Worker), in.Worker); err != nil {

@@ -73,14 +73,14 @@ func operator(deployment *appsv1.Deployment) Finding {
 	if deployment.Status.AvailableReplicas > 0 {
 		return Finding{Level: Fine, About: about, Check: "OperatorRuns", Cause: fmt.Sprintf("%d of %d pods run %s.", deployment.Status.AvailableReplicas, replicas(deployment), image)}
 	}
-	cause := fmt.Sprintf("None of its %d pods is available.", replicas(deployment))
+	causes := []string{fmt.Sprintf("None of its %d pods is available.", replicas(deployment))}
 	for _, condition := range deployment.Status.Conditions {
 		if condition.Status != corev1.ConditionTrue && condition.Message != "" {
-			cause += " " + condition.Message
+			causes = append(causes, condition.Message)
 		}
 	}
 	return Finding{
-		Level: Wrong, About: about, Check: "OperatorRuns", Cause: cause + " Workers go on with their jobs, but nothing that is changed now takes effect.",
+		Level: Wrong, About: about, Check: "OperatorRuns", Cause: strings.Join(causes, " ") + " Workers go on with their jobs, but nothing that is changed now takes effect.",
 		Cure: fmt.Sprintf("kubectl -n %s describe deployment %s, and the logs of its pods, tell why.", deployment.Namespace, deployment.Name),
 	}
 }

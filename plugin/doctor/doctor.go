@@ -22,13 +22,13 @@ import (
 type Level string
 
 const (
-	// Wrong: something does not work, or will hurt.
+	// Wrong means that something does not work, or will hurt.
 	Wrong Level = "Wrong"
-	// Warning: worth a look; it may be meant so.
+	// Warning means that it is worth a look; it may be meant so.
 	Warning Level = "Warning"
-	// Unchecked: the caller may not see what would tell.
+	// Unchecked means that nobody has looked, or the caller may not.
 	Unchecked Level = "Unchecked"
-	// Fine: looked at, and in order.
+	// Fine means that it was looked at, and is in order.
 	Fine Level = "Fine"
 )
 

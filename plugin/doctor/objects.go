@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"queueworker.dev/queueworker/api/protocol"
 	"queueworker.dev/queueworker/api/v1alpha1"
 	"queueworker.dev/queueworker/plugin/view"
 )
@@ -28,31 +29,57 @@ func apps(in Input) []Finding {
 	}
 	var found []Finding
 	for i := range in.Apps {
-		app := &in.Apps[i]
-		about := "QueueApp " + named(in, app.Namespace, app.Name)
-		if len(app.Conditions) == 0 {
-			found = append(found, Finding{
-				Level: Unchecked, About: about, Check: "Preflight", Cause: "No agent has looked at its image yet.",
-				Cure: "Let a QueueWorker run with at least one process; its agent looks when it starts.",
-			})
-			continue
-		}
-		var wrong []Finding
-		for _, condition := range app.Conditions {
-			switch condition.Status {
-			case metav1.ConditionFalse:
-				wrong = append(wrong, Finding{Level: Wrong, About: about, Check: condition.Type, Cause: condition.Message, Cure: "Build the image anew, or change the QueueApp, as the cause says."})
-			case metav1.ConditionUnknown:
-				wrong = append(wrong, Finding{Level: Unchecked, About: about, Check: condition.Type, Cause: condition.Message})
-			case metav1.ConditionTrue:
-			}
-		}
-		if len(wrong) == 0 {
-			wrong = []Finding{{Level: Fine, About: about, Check: "Preflight", Cause: fmt.Sprintf("All %d things that were looked for in its image are as they should be.", len(app.Conditions))}}
-		}
-		found = append(found, wrong...)
+		found = append(found, app(&in.Apps[i], "QueueApp "+named(in, in.Apps[i].Namespace, in.Apps[i].Name))...)
 	}
 	return found
+}
+
+func app(app *App, about string) []Finding {
+	var found []Finding
+	looked := 0
+	for _, condition := range app.Conditions {
+		if condition.Type == v1alpha1.ConditionPreflightPassed {
+			continue // the sum of the others
+		}
+		looked++
+		switch condition.Status {
+		case metav1.ConditionFalse:
+			found = append(found, Finding{Level: Wrong, About: about, Check: condition.Type, Cause: condition.Message, Cure: mend(condition.Type)})
+		case metav1.ConditionUnknown:
+			found = append(found, Finding{Level: Unchecked, About: about, Check: condition.Type, Cause: condition.Message})
+		case metav1.ConditionTrue:
+		}
+	}
+	switch {
+	case looked == 0:
+		return []Finding{{
+			Level: Unchecked, About: about, Check: "Preflight", Cause: "No agent has looked into its image yet.",
+			Cure: "Let a QueueWorker run with at least one process; its agent looks when it starts.",
+		}}
+	case len(found) == 0:
+		return []Finding{{Level: Fine, About: about, Check: "Preflight", Cause: fmt.Sprintf("All %d things that were looked for in its image and settings are as they should be.", looked)}}
+	}
+	return found
+}
+
+// mends say what to do about what an agent found.
+var mends = map[string]string{
+	protocol.FindingPcntl:            "Add PHP's extension pcntl to the image: docker-php-ext-install pcntl.",
+	protocol.FindingUnwrapped:        "Write command in its exec form, or put exec before the last command of the wrapper.",
+	protocol.FindingSettingsReadable: "Run php artisan about in the container; it tells why the application does not boot.",
+	protocol.FindingConnection:       "Correct spec.connection.name of the QueueApp, or QUEUE_CONNECTION in the env.",
+	protocol.FindingMemory:           "Remove the application's own ini_set of memory_limit; the operator sets it from spec.memory.",
+	protocol.FindingRetryAfter:       "Raise retry_after in config/queue.php and the QueueApp's retryAfter above timeout, or lower timeout.",
+	protocol.FindingBlockFor:         "Set block_for of the connection to a few seconds, or to null.",
+	protocol.FindingLogs:             "Set LOG_CHANNEL=stderr in the env, so that kubectl logs shows the application's log.",
+	protocol.FindingCache:            "Let the cache be one that all pods share, such as redis: CACHE_DRIVER or CACHE_STORE in the env.",
+}
+
+func mend(check string) string {
+	if text, ok := mends[check]; ok {
+		return text
+	}
+	return "Change the image or the QueueApp as the cause says."
 }
 
 func workers(in Input) []Finding {
@@ -114,20 +141,11 @@ func pool(in Input, worker *v1alpha1.QueueWorker, about string) []Finding {
 
 // judge says whether a condition tells of something bad, and how bad.
 func judge(worker *v1alpha1.QueueWorker, condition *metav1.Condition) (Level, bool) {
-	switch kind, reason := condition.Type, condition.Reason; {
-	case kind == v1alpha1.ConditionReconciling:
-		return "", false // Ready says the same
-	case kind == v1alpha1.ConditionReady:
-		stalled := meta.FindStatusCondition(worker.Status.Conditions, v1alpha1.ConditionStalled) != nil
-		return Warning, condition.Status != metav1.ConditionTrue && !stalled
-	case kind == v1alpha1.ConditionPaused:
-		return Warning, condition.Status == metav1.ConditionTrue && reason == v1alpha1.ReasonPausedByFailing
-	case kind == v1alpha1.ConditionBacklogKnown && reason == v1alpha1.ReasonNoDriver && worker.Spec.Autoscaling == nil:
-		return "", false // nobody needs it
-	case kind == v1alpha1.ConditionScalingActive && reason != v1alpha1.ReasonNoDriver:
-		// It is off while the pool is paused or stopped by intent; where something is
-		// wrong another condition says so.
+	if meant(worker, condition) {
 		return "", false
+	}
+	if condition.Type == v1alpha1.ConditionReady {
+		return Warning, condition.Status != metav1.ConditionTrue
 	}
 	switch view.ConditionTone(condition) {
 	case view.Bad:
@@ -137,6 +155,23 @@ func judge(worker *v1alpha1.QueueWorker, condition *metav1.Condition) (Level, bo
 	default:
 		return "", false
 	}
+}
+
+// meant tells that a condition says what the user wants, or what another one says too.
+func meant(worker *v1alpha1.QueueWorker, condition *metav1.Condition) bool {
+	switch reason := condition.Reason; condition.Type {
+	case v1alpha1.ConditionReconciling: // Ready says the same
+		return true
+	case v1alpha1.ConditionReady: // Stalled says the same
+		return meta.FindStatusCondition(worker.Status.Conditions, v1alpha1.ConditionStalled) != nil
+	case v1alpha1.ConditionPaused:
+		return reason != v1alpha1.ReasonPausedByFailing
+	case v1alpha1.ConditionBacklogKnown: // without a driver nobody knows, and without autoscaling nobody needs to
+		return reason == v1alpha1.ReasonNoDriver && worker.Spec.Autoscaling == nil
+	case v1alpha1.ConditionScalingActive: // off by intent, or for what another condition says
+		return reason != v1alpha1.ReasonNoDriver
+	}
+	return false
 }
 
 // silent tells that a pool that should have had jobs by now never had one: the name of

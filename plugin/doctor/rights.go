@@ -72,6 +72,7 @@ func Operators() []Right {
 	add("events.k8s.io", "events", "", "create", "patch")
 	add("policy", "poddisruptionbudgets", "", "create", "delete", "get", "list", "patch", "watch")
 	add(v1alpha1.GroupName, "queueapps", "", "list", "watch")
+	add(v1alpha1.GroupName, "queueapps", "status", "patch")
 	add(v1alpha1.GroupName, "queuecommands", "", "delete", "list", "watch")
 	add(v1alpha1.GroupName, "queuecommands", "status", "patch")
 	add(v1alpha1.GroupName, "queueworkers", "", "list", "watch")

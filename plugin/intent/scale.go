@@ -14,21 +14,34 @@ type Size struct {
 
 // Scale sets how many processes a pool has, or between what autoscaling chooses.
 func Scale(in Input, size Size) (Plan, error) {
-	name, auto := in.Worker.Name, in.Worker.Spec.Autoscaling
-	bounds := size.Lowest != nil || size.Highest != nil
-	switch {
-	case size.Processes == nil && !bounds:
-		return Plan{}, refuse("say how many: --processes N, or --min N and --max N where autoscaling sets the size")
-	case size.Processes != nil && bounds:
-		return Plan{}, refuse("--processes is for a fixed size, --min and --max are for autoscaling; use one or the other")
-	case size.Processes != nil && auto != nil:
-		return Plan{}, refuse("autoscaling sets the size of QueueWorker %s, between %d and %d processes, so processes is ignored; move its bounds with `kubectl queueworker scale %s --min N --max N`",
-			name, lowest(auto.MinProcesses), auto.MaxProcesses, name)
-	case bounds && auto == nil:
-		return Plan{}, refuse("QueueWorker %s has no autoscaling, so there are no bounds to move; set its size with `kubectl queueworker scale %s --processes N`, or add spec.autoscaling", name, name)
-	case size.Processes != nil:
+	if err := size.suits(in); err != nil {
+		return Plan{}, err
+	}
+	if size.Processes != nil {
 		return fixed(in, *size.Processes)
 	}
+	return bounds(in, size)
+}
+
+// suits refuses a size that says too little or too much, or not what the pool goes by.
+func (s Size) suits(in Input) error {
+	name, auto, bounds := in.Worker.Name, in.Worker.Spec.Autoscaling, s.Lowest != nil || s.Highest != nil
+	switch {
+	case s.Processes == nil && !bounds:
+		return refuse("say how many: --processes N, or --min N and --max N where autoscaling sets the size")
+	case s.Processes != nil && bounds:
+		return refuse("--processes is for a fixed size, --min and --max are for autoscaling; use one or the other")
+	case !bounds && auto != nil:
+		return refuse("autoscaling sets the size of QueueWorker %s, between %d and %d processes, so processes is ignored; move its bounds with `kubectl queueworker scale %s --min N --max N`",
+			name, lowest(auto.MinProcesses), auto.MaxProcesses, name)
+	case bounds && auto == nil:
+		return refuse("QueueWorker %s has no autoscaling, so there are no bounds to move; set its size with `kubectl queueworker scale %s --processes N`, or add spec.autoscaling", name, name)
+	}
+	return nil
+}
+
+func bounds(in Input, size Size) (Plan, error) {
+	auto := in.Worker.Spec.Autoscaling
 	low, high := lowest(auto.MinProcesses), auto.MaxProcesses
 	values := map[string]any{}
 	patch := &Patch{Body: map[string]any{"spec": map[string]any{"autoscaling": values}}}

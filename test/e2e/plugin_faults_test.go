@@ -42,25 +42,32 @@ func chartRole(l *lab.Lab, label string) string {
 func TestPluginFindsFaults(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t)
-	l.Demo()
+	l.StartRedis()
+	app := l.DemoApp()
+	setEnv(app, "LOG_CHANNEL", "stderr")
+	l.StartDemo(app)
 	l.Create(builders.QueueWorker(l.Namespace, "emails").Obj())
 	l.Ready("emails", 2*time.Minute)
 	user := l.Plugin()
 	l.Eventually("doctor finds nothing wrong", time.Minute, func() (bool, string) {
 		said := user.Run("doctor")
-		return said.Code == 0 && !strings.Contains(said.Out, "✘") && strings.Contains(said.Out, "✔ operator "), said.Out + said.Err
+		return said.Code == 0 && !strings.Contains(said.Out, "✘") && strings.Contains(said.Out, "✔ operator ") && strings.Contains(said.Out, "✔ QueueApp demo: Preflight"), said.Out + said.Err
 	})
 
 	nowhere := namedApp(l, "nowhere")
 	nowhere.Spec.Connection.Name = "nowhere"
-	l.Create(nowhere,
+	hidden := namedApp(l, "hidden")
+	setEnv(hidden, "LOG_CHANNEL", "single")
+	l.Create(nowhere, hidden,
+		builders.QueueWorker(l.Namespace, "quiet").App("hidden").Obj(),
 		builders.QueueWorker(l.Namespace, "slow").App("demo").Timeout(2*time.Minute).Obj(),
 		builders.QueueWorker(l.Namespace, "orphan").App("gone").Obj(),
 		builders.QueueWorker(l.Namespace, "lost").App("nowhere").Obj(),
 	)
 	faults := map[string][]string{
-		"slow": {"✘ QueueWorker slow: TimeoutChain", "retryAfter", "→ Raise retry_after"},
-		"lost": {"QueueWorker lost: ", "nowhere", "kubectl queueworker logs lost"},
+		"quiet": {"✘ QueueApp hidden: LogsVisible", "→ Set LOG_CHANNEL=stderr"},
+		"slow":  {"✘ QueueWorker slow: TimeoutChain", "retryAfter", "→ Raise retry_after"},
+		"lost":  {"QueueWorker lost: ", "nowhere", "kubectl queueworker logs lost"},
 		// A missing QueueApp may be on its way; after two minutes it is wrong.
 		"orphan": {"QueueWorker orphan: ", "gone", "→ Create the QueueApp"},
 	}
