@@ -4,6 +4,7 @@
 package horizon_test
 
 import (
+	"flag"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,6 +16,8 @@ import (
 	"queueworker.dev/queueworker/plugin/importing/horizon"
 	"queueworker.dev/queueworker/plugin/importing/manifest"
 )
+
+var update = flag.Bool("update", false, "write the golden files anew")
 
 func read(t testing.TB, file string) (manifest.Draft, error) {
 	t.Helper()
@@ -28,7 +31,7 @@ func read(t testing.TB, file string) (manifest.Draft, error) {
 }
 
 // TestFilesBecomeManifests compares the YAML that is made of every file with the one
-// beside it. QUEUEWORKER_WRITE_GOLDEN=1 writes them anew.
+// beside it.
 func TestFilesBecomeManifests(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.php")
 	if err != nil || len(files) < 8 {
@@ -47,7 +50,7 @@ func TestFilesBecomeManifests(t *testing.T) {
 				t.Fatal(err)
 			}
 			golden := strings.TrimSuffix(file, ".php") + ".golden.yaml"
-			if os.Getenv("QUEUEWORKER_WRITE_GOLDEN") != "" {
+			if *update {
 				if err := os.WriteFile(golden, got, 0o600); err != nil {
 					t.Fatal(err)
 				}
@@ -79,7 +82,7 @@ func TestBrokenFilesAreRefused(t *testing.T) {
 		got.WriteString(err.Error() + "\n")
 	}
 	want, err := os.ReadFile("testdata/broken/refusals.txt")
-	if os.Getenv("QUEUEWORKER_WRITE_GOLDEN") != "" {
+	if *update {
 		want, err = []byte(got.String()), os.WriteFile("testdata/broken/refusals.txt", []byte(got.String()), 0o600)
 	}
 	if err != nil {

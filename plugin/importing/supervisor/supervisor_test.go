@@ -4,6 +4,7 @@
 package supervisor_test
 
 import (
+	"flag"
 	"os"
 	"path/filepath"
 	"strings"
@@ -14,6 +15,8 @@ import (
 	"queueworker.dev/queueworker/plugin/importing/manifest"
 	"queueworker.dev/queueworker/plugin/importing/supervisor"
 )
+
+var update = flag.Bool("update", false, "write the golden files anew")
 
 // environment are the variables that the files in testdata are imported with.
 var environment = map[string]string{
@@ -37,7 +40,7 @@ func files(t testing.TB) []string {
 }
 
 // TestFilesBecomeManifests compares the YAML that is made of every file with the one
-// beside it. QUEUEWORKER_WRITE_GOLDEN=1 writes them anew.
+// beside it.
 func TestFilesBecomeManifests(t *testing.T) {
 	for _, file := range files(t) {
 		t.Run(filepath.Base(file), func(t *testing.T) {
@@ -52,7 +55,7 @@ func TestFilesBecomeManifests(t *testing.T) {
 				t.Fatal(err)
 			}
 			golden := strings.TrimSuffix(file, ".conf") + ".golden.yaml"
-			if os.Getenv("QUEUEWORKER_WRITE_GOLDEN") != "" {
+			if *update {
 				if err := os.WriteFile(golden, got, 0o600); err != nil {
 					t.Fatal(err)
 				}
@@ -84,7 +87,7 @@ func TestBrokenFilesAreRefused(t *testing.T) {
 		got.WriteString(err.Error() + "\n")
 	}
 	want, err := os.ReadFile("testdata/broken/refusals.txt")
-	if os.Getenv("QUEUEWORKER_WRITE_GOLDEN") != "" {
+	if *update {
 		want, err = []byte(got.String()), os.WriteFile("testdata/broken/refusals.txt", []byte(got.String()), 0o600)
 	}
 	if err != nil {
