@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
 
 	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
@@ -18,6 +17,9 @@ import (
 	"queueworker.dev/queueworker/api/v1alpha1"
 	"queueworker.dev/queueworker/plugin/view"
 )
+
+// longestLine is where a line of a log is broken, in bytes.
+const longestLine = 64 << 10
 
 type onceCommand struct {
 	commanding
@@ -65,7 +67,11 @@ func (o *onceCommand) run(ctx context.Context, names []string) error {
 	if err != nil {
 		return err
 	}
+	started := o.deps.Now()
 	streamed := o.follow(ctx, cluster, command)
+	if o.timeout > 0 {
+		o.timeout = max(o.timeout-o.deps.Now().Sub(started), glance)
+	}
 	err = o.end(ctx, cluster, command)
 	if !streamed {
 		o.print(command.Status.Output)
@@ -88,19 +94,17 @@ func (o *onceCommand) follow(ctx context.Context, cluster *Cluster, command *v1a
 	}
 	defer stream.Close()
 	shown := false
-	lines := bufio.NewReader(stream)
+	lines := bufio.NewReaderSize(stream, longestLine)
 	for {
-		line, err := lines.ReadString('\n')
-		if line != "" {
-			fmt.Fprintln(o.deps.Streams.Out, view.Clean(strings.TrimRight(line, "\r\n")))
-			shown = true
-		}
+		line, _, err := lines.ReadLine() // a longer one comes in pieces
 		if errors.Is(err, io.EOF) {
 			return shown
 		}
 		if err != nil {
 			return false
 		}
+		fmt.Fprintln(o.deps.Streams.Out, view.Clean(string(line)))
+		shown = true
 	}
 }
 

@@ -170,7 +170,7 @@ var references = regexp.MustCompile(`(?i)(name|ref|key|path|policy|kind|type|rea
 // scalar is what is left of a text field.
 func (r *Redactor) scalar(name, value string) string {
 	switch {
-	case name == "output" || name == "exception": // of an application's jobs, with its users' data
+	case name == "output" || name == "exception" || name == "search": // of an application's jobs, with its users' data
 		return gone(value)
 	case name == "url" || name == "uri":
 		return r.Text(address(value))
@@ -186,22 +186,25 @@ func (r *Redactor) scalar(name, value string) string {
 	return r.Text(value)
 }
 
-// address is an URL without its credentials and its query.
+// address is the scheme and the host of an URL: credentials stand before the host, and
+// tokens in paths and queries.
 func address(text string) string {
 	scheme, rest, found := strings.Cut(text, "://")
 	if !found {
 		return gone(text)
 	}
-	place, _, query := strings.Cut(rest, "?")
-	host, path, _ := strings.Cut(place, "/")
+	host := rest
+	if end := strings.IndexAny(rest, "/?#"); end >= 0 {
+		host = rest[:end]
+	}
+	tail := rest[len(host):]
 	if at := strings.LastIndex(host, "@"); at >= 0 {
 		host = "(removed)" + host[at:]
 	}
-	out := scheme + "://" + host + "/" + path
-	if query {
-		out += "?(removed)"
+	if len(tail) > 1 {
+		tail = "/(removed)"
 	}
-	return out
+	return scheme + "://" + host + tail
 }
 
 // manager is who wrote an object, how and when, without the fields: a set of fields

@@ -114,6 +114,34 @@ func TestWhatADiagnosisNeedsStays(t *testing.T) {
 	}
 }
 
+func TestFields(t *testing.T) {
+	tests := map[string]struct{ name, value, want string }{
+		"an address":                  {"url", "https://depth.shop.svc:8080", "https://depth.shop.svc:8080"},
+		"one with a token":            {"url", "https://hooks.example.com/T0/B0/abc", "https://hooks.example.com/(removed)"},
+		"one with a query":            {"url", "http://depth?key=abc", "http://depth/(removed)"},
+		"one with a password":         {"url", "http://shop:abc@depth:80/", "http://(removed)@depth:80/"},
+		"one with a user alone":       {"url", "http://abc@depth", "http://(removed)@depth"},
+		"no address":                  {"url", "abc", "(removed, 3 bytes)"},
+		"an exception":                {"exception", "no mail to ann@example.com", "(removed, 26 bytes)"},
+		"what a job printed":          {"output", "Processed", "(removed, 9 bytes)"},
+		"what was searched":           {"search", "ann@example.com", "(removed, 15 bytes)"},
+		"a field that is a secret":    {"password", "abc", "(removed, 3 bytes)"},
+		"a field that names one":      {"secretName", "shop-env", "shop-env"},
+		"a field that is no secret":   {"message", "2 pods are ready", "2 pods are ready"},
+		"a path":                      {"path", "/healthz", "/healthz"},
+		"a path with a query":         {"path", "/healthz?key=abc", "/healthz?(removed)"},
+		"a message with a bearer":     {"message", "Bearer abcdefgh12", "Bearer (removed)"},
+		"a message with a key of AWS": {"message", "AKIAABCDEFGHIJKLMNOP", "(removed)"},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			if got := New().Object(map[string]any{tc.name: tc.value})[tc.name]; got != tc.want {
+				t.Errorf("got %v, want %s", got, tc.want)
+			}
+		})
+	}
+}
+
 func TestText(t *testing.T) {
 	tests := map[string]struct {
 		learn map[string]string
