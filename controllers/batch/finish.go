@@ -50,17 +50,17 @@ func (d *decision) left(run *Run) (why string, soon bool) {
 	}
 	switch {
 	case w.Unmeasured:
-		return "The run ends when every worker has found its queues empty.", false
+		return "It ends when every worker has found its queues empty.", false
 	case !w.Known:
-		return "The run goes on, because it is not known what waits on its queues; see the condition BacklogKnown.", false
+		return "It goes on, because it is not known what waits on its queues; see the condition BacklogKnown.", false
 	case w.MeasuredAt.Before(run.Created.Add(margin)):
-		return "The run has begun, and what waits is being measured.", true
+		return "It has begun, and what waits is being measured.", true
 	case waiting > 0:
-		return "The run goes on until its queues are empty.", false
+		return "It goes on until its queues are empty.", false
 	case w.Busy > 0:
-		return "The run goes on: nothing waits, and a worker still works on a job.", false
+		return "It goes on: nothing waits, and a worker still works on a job.", false
 	case w.Silent > 0:
-		return fmt.Sprintf("The run goes on: nothing waits, and %d pod(s) do not answer, which may be at work; see the condition AgentsReporting.", w.Silent), false
+		return fmt.Sprintf("It goes on: nothing waits, and %d pod(s) do not answer, which may be at work; see the condition AgentsReporting.", w.Silent), false
 	case w.MeasuredAt.Before(w.Quiet.Add(margin)):
 		return "Nothing waits and no worker works; it is being measured once more.", true
 	case w.Unheard > 0:

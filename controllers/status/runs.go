@@ -97,7 +97,7 @@ func progressOfRun(in Input, c counts) verdict {
 	case c.ready < c.processes:
 		return verdict{reason: v1alpha1.ReasonProgressing, message: fmt.Sprintf("The run %s: %d of %d processes are ready.", open.Name, c.ready, c.processes)}
 	}
-	return verdict{ready: true, reason: v1alpha1.ReasonRunning, message: fmt.Sprintf("The run %s: %d process(es) work. %s", open.Name, c.processes, in.Runs.Message)}
+	return verdict{ready: true, reason: v1alpha1.ReasonRunning, message: fmt.Sprintf("The run %s works with %d process(es). %s", open.Name, c.processes, in.Runs.Message)}
 }
 
 // pausedVerdict is that on a paused pool, whose message the cause ends.

@@ -27,7 +27,7 @@ func running() Input {
 	}}
 	in.PerPod = 1
 	in.Runs = &batch.Output{
-		Open: &batch.Run{Name: "emails-run-1", Living: 2}, Left: 1, Message: "The run goes on.", Status: *in.Worker.Status.Batch.DeepCopy(),
+		Open: &batch.Run{Name: "emails-run-1", Living: 2}, Left: 1, Message: "It goes on.", Status: *in.Worker.Status.Batch.DeepCopy(),
 	}
 	return in
 }
@@ -52,7 +52,7 @@ func TestStatusOfRuns(t *testing.T) {
 		message  string
 		complete bool
 	}{
-		"its workers are idle": {in: running(), state: v1alpha1.StateActive, ready: metav1.ConditionTrue, reason: v1alpha1.ReasonRunning, message: "2 process(es) work"},
+		"its workers are idle": {in: running(), state: v1alpha1.StateActive, ready: metav1.ConditionTrue, reason: v1alpha1.ReasonRunning, message: "works with 2 process(es). It goes on."},
 		"over": {in: running(), change: func(in *Input) { in.Runs.Finish = "emails-run-1" },
 			state: v1alpha1.StateActive, ready: metav1.ConditionTrue, reason: v1alpha1.ReasonFinishing, message: "its workers end"},
 		"without pods yet": {in: running(), change: func(in *Input) { in.Pods = nil },

@@ -1,0 +1,141 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"testing"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+
+	"queueworker.dev/queueworker/api/protocol"
+	"queueworker.dev/queueworker/api/v1alpha1"
+	"queueworker.dev/queueworker/controllers/collector"
+	"queueworker.dev/queueworker/controllers/scaling"
+)
+
+// inBatch is an observation of a pool of mode Batch with a QueueApp of a driver, and
+// with an open run of two pods of three processes if one is wanted.
+func inBatch(driver v1alpha1.Driver, running bool) *observation {
+	o := &observation{
+		now:    time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC),
+		worker: &v1alpha1.QueueWorker{ObjectMeta: metav1.ObjectMeta{Name: "nightly", UID: "1"}},
+		app:    &v1alpha1.QueueApp{Spec: v1alpha1.QueueAppSpec{Connection: &v1alpha1.Connection{Driver: driver}}},
+	}
+	o.worker.Spec.Mode, o.worker.Spec.Processes = v1alpha1.ModeBatch, new(int32(4))
+	if running {
+		o.runs = []*batchv1.Job{{
+			ObjectMeta: metav1.ObjectMeta{Name: "nightly-run-1", Annotations: map[string]string{v1alpha1.AnnotationProcessesPerPod: "3"}},
+			Spec:       batchv1.JobSpec{Parallelism: new(int32(2))},
+		}}
+	}
+	return o
+}
+
+func TestTheSizeOfARun(t *testing.T) {
+	tests := map[string]struct {
+		running bool
+		change  func(*observation)
+		want    int32
+		claim   scaling.Claim
+	}{
+		"one that is due":           {want: 4, claim: scaling.Claim{Wanted: 4, Minimum: 1}},
+		"one on its way":            {running: true, want: 6, claim: scaling.Claim{Wanted: 6, Minimum: 6}},
+		"one on its way, stopped":   {running: true, change: func(o *observation) { o.worker.Spec.Stopped = true }, want: 6, claim: scaling.Claim{Wanted: 6, Minimum: 6}},
+		"one larger than the cap":   {running: true, change: func(o *observation) { o.app.Spec.MaxProcesses = new(int32(2)) }, want: 6, claim: scaling.Claim{Wanted: 6, Minimum: 6}},
+		"one that is due, capped":   {change: func(o *observation) { o.app.Spec.MaxProcesses = new(int32(3)) }, want: 3, claim: scaling.Claim{Wanted: 4, Minimum: 1}},
+		"none is due":               {change: func(o *observation) { o.worker.Spec.Paused = true }},
+		"of another mode meanwhile": {running: true, change: func(o *observation) { o.worker.Spec.Mode = v1alpha1.ModeContinuous }, want: 6, claim: scaling.Claim{Wanted: 6, Minimum: 6}},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			o := inBatch(v1alpha1.DriverRedis, tc.running)
+			if tc.change != nil {
+				tc.change(o)
+			}
+			got := size(o)
+			if got.processes != tc.want || got.claim.Wanted != tc.claim.Wanted || got.claim.Minimum != tc.claim.Minimum {
+				t.Errorf("size %d, claim %+v, want %d, %+v", got.processes, got.claim, tc.want, tc.claim)
+			}
+		})
+	}
+}
+
+func TestWhichWorkersAreAtWork(t *testing.T) {
+	tests := map[string]struct {
+		driver  v1alpha1.Driver
+		dialect string
+		timeout time.Duration
+		age     time.Duration
+		want    int
+	}{
+		"one that tells of every end":                      {v1alpha1.DriverRedis, "json", time.Minute, time.Second, 1},
+		"what the backend would hold reserved":             {v1alpha1.DriverRedis, "brackets", time.Minute, time.Second, 0},
+		"what it has given out again, and may still run":   {v1alpha1.DriverRedis, "brackets", 10 * time.Minute, 5 * time.Minute, 1},
+		"what it has given out again, and was killed":      {v1alpha1.DriverRedis, "brackets", time.Minute, 5 * time.Minute, 0},
+		"without a timeout":                                {v1alpha1.DriverDatabase, "text", 0, 5 * time.Minute, 0},
+		"of an endpoint that may not know":                 {v1alpha1.DriverHTTP, "brackets", time.Minute, time.Second, 1},
+		"of an endpoint, and was killed":                   {v1alpha1.DriverHTTP, "brackets", time.Minute, 5 * time.Minute, 0},
+		"of an endpoint that may not know, and no timeout": {v1alpha1.DriverHTTP, "brackets", 0, time.Hour, 1},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			o := inBatch(tc.driver, true)
+			o.worker.Spec.Timeout = &metav1.Duration{Duration: tc.timeout}
+			report := collector.PodReport{PulledAt: o.now, Status: &protocol.Status{
+				Runtime: &protocol.RuntimeFacts{Dialect: tc.dialect},
+				Workers: []protocol.Worker{{Job: &protocol.Job{AgeSeconds: tc.age.Seconds()}}, {}},
+			}}
+			if got := atWork(o, report); got != tc.want {
+				t.Errorf("%d are at work, want %d", got, tc.want)
+			}
+		})
+	}
+}
+
+func TestSinceWhenItIsQuiet(t *testing.T) {
+	start := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	pods := []*corev1.Pod{{ObjectMeta: metav1.ObjectMeta{UID: "a"}}, {ObjectMeta: metav1.ObjectMeta{UID: "b"}}}
+	var q quiet
+	pull := func(second int, uid types.UID, change func(*protocol.Status), before collector.Snapshot) (collector.Snapshot, time.Time) {
+		reports := map[types.UID]collector.PodReport{}
+		for known, report := range before.Pods {
+			reports[known] = report
+		}
+		status := protocol.Status{Workers: []protocol.Worker{{}}}
+		change(&status)
+		reports[uid] = collector.PodReport{Status: &status, PulledAt: start.Add(time.Duration(second) * time.Second)}
+		out := collector.Snapshot{Pods: reports}
+		return out, q.update(pods, out)
+	}
+	idle := func(s *protocol.Status) { s.Counters.Processed = 7 }
+	var snapshot collector.Snapshot
+	for _, step := range []struct {
+		what   string
+		second int
+		pod    types.UID
+		status func(*protocol.Status)
+		want   int
+	}{
+		{"first heard of", 1, "a", idle, 1},
+		{"the other first heard of", 2, "b", idle, 2},
+		{"nothing new", 5, "a", idle, 2},
+		{"a job has begun", 6, "b", func(s *protocol.Status) { idle(s); s.Workers[0].Job = &protocol.Job{ID: "1", AgeSeconds: 1} }, 6},
+		{"it goes on", 7, "b", func(s *protocol.Status) { idle(s); s.Workers[0].Job = &protocol.Job{ID: "1", AgeSeconds: 2} }, 6},
+		{"it has ended", 8, "b", func(s *protocol.Status) { s.Counters.Processed = 8 }, 8},
+		{"a process has ended", 9, "a", func(s *protocol.Status) {
+			idle(s)
+			s.Counters.Exits = map[protocol.ExitReason]int64{protocol.ExitKilled: 1}
+		}, 9},
+	} {
+		var since time.Time
+		snapshot, since = pull(step.second, step.pod, step.status, snapshot)
+		if want := start.Add(time.Duration(step.want) * time.Second); !since.Equal(want) {
+			t.Errorf("%s: quiet since %s, want %s", step.what, since.Format(time.TimeOnly), want.Format(time.TimeOnly))
+		}
+	}
+}
