@@ -65,7 +65,7 @@ on_cluster() {
 
 # The whole product on a real cluster with real Laravel workers.
 e2e() {
-  on_cluster -parallel 4 -timeout 30m
+  on_cluster -parallel 4 -timeout 45m
 }
 
 # The same with every figure in full.
