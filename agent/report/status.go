@@ -57,7 +57,10 @@ func Status(in Input) protocol.Status {
 
 // killedJobs are the newest jobs cut short on request.
 func killedJobs(s *supervisor.State) []protocol.KilledJob {
-	var out []protocol.KilledJob
+	if len(s.KilledJobs) == 0 {
+		return nil
+	}
+	out := make([]protocol.KilledJob, 0, len(s.KilledJobs))
 	for i := range s.KilledJobs {
 		out = append(out, s.KilledJobs[i].KilledJob)
 	}

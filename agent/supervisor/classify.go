@@ -216,10 +216,10 @@ func asked(e Ending) string {
 		protocol.ExitDrained:          "It was asked to end because its pod is to be removed.",
 		protocol.ExitFinished:         "It was asked to end because its run is over.",
 		protocol.ExitRestartRequested: "It was asked to end to be restarted.",
-		protocol.ExitMaxJobs:          fmt.Sprintf("It was replaced after %d jobs, as maxJobs asks.", e.Jobs),
+		protocol.ExitMaxJobs:          fmt.Sprintf("It was replaced after %d jobs, %s", e.Jobs, limitAsks(e, "maxJobs")),
 		protocol.ExitMaxExceptions: fmt.Sprintf("%d jobs in a row had failed, last%s, and it was replaced, as maxExceptions asks.",
 			e.FailuresInARow, called(e.Last.Class)),
-		protocol.ExitMaxTime: fmt.Sprintf("It was replaced after %s, as maxTime asks.", e.Uptime.Round(time.Second)),
+		protocol.ExitMaxTime: fmt.Sprintf("It was replaced after %s, %s", e.Uptime.Round(time.Second), limitAsks(e, "maxTime")),
 		protocol.ExitMemory: fmt.Sprintf("It used %s, more than the %s at which a process is replaced, and ended after its job.",
 			mebibytes(e.Memory), mebibytes(e.Settings.RetireBytes)),
 	}

@@ -91,6 +91,16 @@ func (s *step) tend(slot *Slot, wanted bool) {
 		slot.Healthy = true
 	}
 	slot.RecycleDue = slot.RecycleDue || s.recycleDue(p)
+	s.retireIfDue(slot, wanted)
+	s.insist(slot)
+	if at := s.timeoutAt(p); !at.IsZero() && !s.now.Before(at) {
+		s.kill(slot, protocol.ExitJobTimeout)
+	}
+}
+
+// retireIfDue retires a process that is not wanted any more, or has reached a limit.
+func (s *step) retireIfDue(slot *Slot, wanted bool) {
+	p := &slot.Process
 	if wanted && p.termAt.IsZero() && (p.Retiring == protocol.ExitPaused || p.Retiring == protocol.ExitDrained) {
 		p.Retiring = "" // resumed or un-cordoned before it noticed
 	}
@@ -98,10 +108,6 @@ func (s *step) tend(slot *Slot, wanted bool) {
 		if reason := s.due(p, wanted); reason != "" {
 			s.retire(slot, reason)
 		}
-	}
-	s.insist(slot)
-	if at := s.timeoutAt(p); !at.IsZero() && !s.now.Before(at) {
-		s.kill(slot, protocol.ExitJobTimeout)
 	}
 }
 
@@ -164,7 +170,14 @@ func (s *step) outgrown(p *Process) protocol.ExitReason {
 		return protocol.ExitMaxExceptions
 	case set.RecyclePod:
 		return s.overdue(p)
-	case !s.Facts.OwnMaxJobs && set.MaxJobs > 0 && p.Jobs >= set.MaxJobs:
+	}
+	return s.reached(p)
+}
+
+// reached tells which limit a process has reached that the worker does not keep itself.
+func (s *step) reached(p *Process) protocol.ExitReason {
+	switch {
+	case !s.Facts.OwnMaxJobs && s.Settings.MaxJobs > 0 && p.Jobs >= s.Settings.MaxJobs:
 		return protocol.ExitMaxJobs
 	case !s.Facts.OwnMaxTime && p.MaxTime > 0 && s.now.Sub(p.StartedAt) >= p.MaxTime:
 		return protocol.ExitMaxTime

@@ -49,7 +49,7 @@ func (d *decision) replacement() string {
 			outgoing++
 		}
 	}
-	of := fmt.Sprintf("Replacing %s", pods(outgoing))
+	of := "Replacing " + pods(outgoing)
 	switch {
 	case d.plan.Replicas > d.Replicas:
 		return fmt.Sprintf("%s: raised the pool to %s until successors are ready", of, pods(int(d.plan.Replicas)))

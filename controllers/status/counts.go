@@ -63,13 +63,7 @@ func (c *counts) addPod(pod Pod, revision int64) {
 		c.cordoned++
 	}
 	if pod.running() {
-		c.running++
-		if pod.Report != nil && pod.Report.ControlRevision >= revision {
-			c.obeying++
-		}
-		if pod.Report != nil && pod.Report.Phase == protocol.PhasePaused && !pod.Unreachable && !pod.pausedAlone() {
-			c.paused++
-		}
+		c.addRunning(pod, revision)
 	}
 	failingBefore := c.failing
 	for _, worker := range pod.workers() {
@@ -77,6 +71,20 @@ func (c *counts) addPod(pod Pod, revision int64) {
 	}
 	if pod.ready() && !pod.cordoned() {
 		c.ready += max(c.perPod-(c.failing-failingBefore), 0)
+	}
+}
+
+// addRunning counts a pod whose agent can answer.
+func (c *counts) addRunning(pod Pod, revision int64) {
+	c.running++
+	if pod.Report == nil {
+		return
+	}
+	if pod.Report.ControlRevision >= revision {
+		c.obeying++
+	}
+	if pod.Report.Phase == protocol.PhasePaused && !pod.Unreachable && !pod.pausedAlone() {
+		c.paused++
 	}
 }
 

@@ -34,13 +34,7 @@ func Changes(in Input, after *v1alpha1.QueueWorkerStatus) []Event {
 	before := &in.Worker.Status
 	var out []Event
 	out = append(out, sizeChanges(in, after)...)
-	switch was, is := pauseReason(before), pauseReason(after); {
-	case was == is:
-	case is == v1alpha1.ReasonPaused:
-		out = append(out, normal(v1alpha1.EventPaused, "Pause", "Paused: every worker has finished its job"))
-	case is == v1alpha1.ReasonNotPaused && was != "":
-		out = append(out, normal(v1alpha1.EventResumed, "Resume", "Resumed"))
-	}
+	out = append(out, pauseChanges(in, after)...)
 	out = append(out, alertChanges(before, after)...)
 	if lost := after.Totals.UnaccountedWorkers - before.Totals.UnaccountedWorkers; lost > 0 {
 		out = append(out, Event{Type: corev1.EventTypeWarning, Reason: v1alpha1.EventUnaccounted, Action: "Count", Note: fmt.Sprintf(
@@ -58,6 +52,21 @@ func sizeChanges(in Input, after *v1alpha1.QueueWorkerStatus) []Event {
 		return nil
 	}
 	return []Event{resized(in, after)}
+}
+
+// pauseChanges are the events of a pause that was asked for.
+func pauseChanges(in Input, after *v1alpha1.QueueWorkerStatus) []Event {
+	switch was, is := pauseReason(&in.Worker.Status), pauseReason(after); {
+	case was == is:
+	case is == v1alpha1.ReasonPaused:
+		return []Event{normal(v1alpha1.EventPaused, "Pause", "Paused: every worker has finished its job")}
+	case is == v1alpha1.ReasonPausedUntil:
+		return []Event{normal(v1alpha1.EventPaused, "Pause", "Paused until %s: every worker has finished its job",
+			in.Worker.Spec.PausedUntil.UTC().Format(time.RFC3339))}
+	case is == v1alpha1.ReasonNotPaused && was != "":
+		return []Event{normal(v1alpha1.EventResumed, "Resume", "Resumed")}
+	}
+	return nil
 }
 
 func normal(reason, action, note string, args ...any) Event {

@@ -15,27 +15,8 @@ import (
 
 // progress says how far a pool is that nothing stands in the way of.
 func progress(in Input, c counts) verdict {
-	moving := func(message string) verdict {
+	if message := movement(in, c); message != "" {
 		return verdict{reason: v1alpha1.ReasonProgressing, message: message}
-	}
-	pods := desired.Pods(in.Processes, &in.Worker.Spec)
-	deployment := in.Deployment
-	switch {
-	case deployment == nil:
-		return moving("The Deployment is being created.")
-	case exchanging(in, pods): // and goes on as it is
-	case deployment.Status.ObservedGeneration < deployment.Generation:
-		return moving("The Deployment has changed and its pods follow.")
-	case shrinking(in):
-		return moving(in.Removal.Message)
-	case c.leaving > 0 && pods == 0:
-		return moving(fmt.Sprintf("%d pod(s) finish their jobs before they go.", c.leaving))
-	case deployment.Status.UpdatedReplicas < pods:
-		return moving(fmt.Sprintf("%d of %d pods have the newest template.", deployment.Status.UpdatedReplicas, pods))
-	case deployment.Status.Replicas > pods:
-		return moving(fmt.Sprintf("%d old pod(s) are being removed.", deployment.Status.Replicas-pods))
-	case deployment.Status.AvailableReplicas < pods:
-		return moving(fmt.Sprintf("%d of %d pods are ready.", deployment.Status.AvailableReplicas, pods))
 	}
 	if v, under := changingPause(in, c); under {
 		return v
@@ -45,6 +26,31 @@ func progress(in Input, c counts) verdict {
 		v.ready, v.stalled = false, true // nobody has asked for this pause
 	}
 	return v
+}
+
+// movement says what is still to happen to the pool's pods; empty if nothing is.
+func movement(in Input, c counts) string {
+	pods := desired.Pods(in.Processes, &in.Worker.Spec)
+	deployment := in.Deployment
+	switch {
+	case deployment == nil:
+		return "The Deployment is being created."
+	case exchanging(in, pods):
+		return ""
+	case deployment.Status.ObservedGeneration < deployment.Generation:
+		return "The Deployment has changed and its pods follow."
+	case shrinking(in):
+		return in.Removal.Message
+	case c.leaving > 0 && pods == 0:
+		return fmt.Sprintf("%d pod(s) finish their jobs before they go.", c.leaving)
+	case deployment.Status.UpdatedReplicas < pods:
+		return fmt.Sprintf("%d of %d pods have the newest template.", deployment.Status.UpdatedReplicas, pods)
+	case deployment.Status.Replicas > pods:
+		return fmt.Sprintf("%d old pod(s) are being removed.", deployment.Status.Replicas-pods)
+	case deployment.Status.AvailableReplicas < pods:
+		return fmt.Sprintf("%d of %d pods are ready.", deployment.Status.AvailableReplicas, pods)
+	}
+	return ""
 }
 
 // exchanging tells whether a pool that is as wanted has a pod or so more or less for a

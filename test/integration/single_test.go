@@ -95,6 +95,7 @@ func TestAPauseWithAnEndPassesByItself(t *testing.T) {
 		inState(v1alpha1.StatePaused),
 	))
 	requireContains(t, message(worker, v1alpha1.ConditionPaused), until.UTC().Format(time.RFC3339))
+	requireContains(t, requireEvent(t, namespace, "emails", v1alpha1.EventPaused), until.UTC().Format(time.RFC3339))
 	reconcileAll(t, namespace)
 	from := mark(t)
 	reconcileAll(t, namespace)
