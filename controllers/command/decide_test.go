@@ -200,6 +200,30 @@ func TestClean(t *testing.T) {
 	}
 }
 
+func TestGist(t *testing.T) {
+	for name, tc := range map[string]struct{ output, want string }{
+		"nothing":     {"", ""},
+		"a last line": {"one\ntwo", "two"},
+		"an exception": {
+			"\nIn Application.php line 701:\n  Command \"queue:dance\" is not defined.  \n  Did you mean this?\n      queue:flush",
+			`Command "queue:dance" is not defined. Did you mean this? queue:flush`,
+		},
+		"usage behind it": {"In X.php line 7:\n  No such option.\nqueue:flush [--hours]", "No such option."},
+		"a cause, with traces": {
+			"In Worker.php line 1:\n  [LogicException]\n  Outer\nException trace:\n  at /a.php:1\n f() at /b:2\n" +
+				"In Connector.php line 153:\n  [ErrorException]\n  Redis::connect(): failed:\n   Name not known\nException trace:\n  at /a.php:1\n f() at /b:2",
+			"[ErrorException] Redis::connect(): failed: Name not known",
+		},
+		"a head alone": {"In X.php line 7:\nqueue:flush", "queue:flush"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if got := gist(Clean(tc.output)); got != tc.want {
+				t.Errorf("the gist is %q, want %q", got, tc.want)
+			}
+		})
+	}
+}
+
 func TestDecideList(t *testing.T) {
 	list := func(jobs int, total int64, next string) *protocol.FailedList {
 		out := &protocol.FailedList{Total: &total, Continue: next}

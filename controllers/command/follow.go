@@ -75,7 +75,7 @@ func finished(job *batchv1.Job) bool {
 // conclude ends a command whose container has ended.
 func conclude(in Input, pod *corev1.Pod, ended *corev1.ContainerStateTerminated) Output {
 	output := Clean(ended.Message)
-	last := sentence(lastLine(output))
+	last := sentence(gist(output))
 	var out Output
 	switch {
 	case ended.ExitCode == 0 && last != "":

@@ -4,6 +4,7 @@
 package command
 
 import (
+	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -33,6 +34,33 @@ func Clean(output string) string {
 		output = strings.ToValidUTF8(output[len(output)-maxOutput:], "")
 	}
 	return output
+}
+
+// errorHead is the line with which artisan begins to tell of an exception. What the
+// exception says follows, indented, and perhaps a trace; the last one told is the cause.
+var errorHead = regexp.MustCompile(`(?m)^In \S.* line \d+:$`)
+
+// gist is what an output says in one line: what its last exception says, else its last line.
+func gist(output string) string {
+	heads := errorHead.FindAllStringIndex(output, -1)
+	if len(heads) == 0 {
+		return lastLine(output)
+	}
+	var said []string
+	for line := range strings.Lines(output[heads[len(heads)-1][1]:]) {
+		text, indented := strings.CutPrefix(strings.TrimRight(line, "\n"), "  ")
+		if text = strings.TrimSpace(text); text == "" {
+			continue
+		}
+		if !indented || strings.HasPrefix(text, "at ") {
+			break
+		}
+		said = append(said, text)
+	}
+	if len(said) == 0 {
+		return lastLine(output)
+	}
+	return strings.Join(said, " ")
 }
 
 // lastLine is the last line that says something.
