@@ -30,6 +30,7 @@ func TestImportSaysWhatIsWrong(t *testing.T) {
 	}{
 		"done":                 {"supervisor worker.conf --image=shop:1", plugin.CodeOK, "queue: emails\n", "1 QueueWorker of 1 QueueApp imported."},
 		"what needs a look":    {"supervisor worker.conf --image=shop:1", plugin.CodeOK, "queue: emails\n", "worker.conf line 3: stopwaitsecs=5: a job may run for 1m40s"},
+		"a worker left out":    {"supervisor lost.conf worker.conf --image=shop:1", plugin.CodeOK, "queue: emails\n", "lost.conf line 1: [program:lost] is left out: it runs the script run.sh"},
 		"a namespace":          {"supervisor worker.conf --image=shop:1 -n shop", plugin.CodeOK, "  namespace: shop\n", ""},
 		"an image of its own":  {"supervisor worker.conf --image=/srv/shop=shop:1 --image=other:1", plugin.CodeOK, "image: shop:1\n", ""},
 		"a driver":             {"supervisor worker.conf --image=shop:1 --driver=redis --retry-after=3m", plugin.CodeOK, "    driver: Redis\n    retryAfter: 3m\n", ""},
@@ -58,6 +59,7 @@ func TestImportSaysWhatIsWrong(t *testing.T) {
 			for file, content := range map[string]string{
 				"worker.conf": worker,
 				"broken.conf": "[program:a]\nnumprocs 8\n",
+				"lost.conf":   "[program:lost]\ncommand=sh run.sh queue:work\n",
 				"nginx.conf":  "[program:nginx]\ncommand=nginx -g 'daemon off;'\n",
 				"list.php":    "<?php return ['environments' => ['production' => ['a' => ['connection' => 'redis', 'queue' => explode(',', env('QUEUES'))]]]];",
 				"horizon.php": "<?php return ['environments' => ['production' => ['a' => ['connection' => 'redis', 'queue' => 'a']]]];",

@@ -5,7 +5,6 @@ package artisan
 
 import (
 	"errors"
-	"fmt"
 	"path"
 	"slices"
 	"strings"
@@ -37,7 +36,8 @@ func (p *parser) script(text string) error {
 	}
 	file, err := syntax.NewParser(syntax.Variant(syntax.LangBash)).Parse(strings.NewReader(text), "")
 	if err != nil {
-		return fmt.Errorf("%w as a shell's script: %w", ErrSyntax, err)
+		// It may be one for a shell with words of its own, such as zsh.
+		return &NotAWorkerError{What: "its script cannot be read: " + err.Error()}
 	}
 	s := &scripted{parser: p}
 	if err := s.statements(file.Stmts); err != nil {

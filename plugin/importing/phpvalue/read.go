@@ -49,8 +49,8 @@ func Read(source []byte, environment map[string]string) (value Value, err error)
 	return *e.returned, nil
 }
 
-// parse parses as PHP 8. The library stumbles over some texts that are no PHP at all,
-// which is no more than that.
+// parse parses as PHP 8. A file that the library panics on is refused as any other
+// that is no PHP.
 func parse(source []byte) (root *ast.Root, err error) {
 	defer func() {
 		if problem := recover(); problem != nil {

@@ -33,7 +33,9 @@ func (c *configuration) convertProgram(p *program) error {
 		var other *artisan.NotAWorkerError
 		switch {
 		case errors.As(err, &other):
-			c.note(manifest.Note{Line: p.section.line, Subject: "[" + p.section.name + "] is left out", Why: flags.ShowUnknown(other.What)})
+			// A worker that is lost must not go unnoticed.
+			looksLikeOne := strings.Contains(of.command, "queue:")
+			c.note(manifest.Note{Line: p.section.line, Subject: "[" + p.section.name + "] is left out", Why: flags.ShowUnknown(other.What), Warning: looksLikeOne})
 			return nil
 		case errors.Is(err, artisan.ErrSyntax):
 			return fmt.Errorf("%s: command: %w", command.line, err)

@@ -200,7 +200,7 @@ func (c *configuration) groups() (map[string]string, error) {
 		}
 		for name := range strings.SplitSeq(programs.value, ",") {
 			name = strings.TrimSpace(name)
-			if c.section(programPrefix+name) == nil {
+			if c.section(programPrefix+name) == nil && c.section("fcgi-program:"+name) == nil {
 				return nil, fmt.Errorf("%s: [%s] names the program %q, which there is not", programs.line, s.name, name)
 			}
 			groups[name] = strings.TrimSpace(group)
