@@ -191,7 +191,7 @@ func (r *reportCommand) logs(ctx context.Context, cluster *Cluster, operator *ap
 			}
 			switch {
 			case err == nil:
-				files = append(files, collected{name: name, text: string(raw)})
+				files = append(files, collected{name: name, text: redact.Namespace(string(raw), cluster.Namespace)})
 			case !previous: // most pods have not been restarted
 				failed = err
 			}

@@ -125,3 +125,19 @@ func (r *Redactor) known() []string {
 func gone(value string) string {
 	return fmt.Sprintf("(removed, %d bytes)", len(value))
 }
+
+// inNamespace finds the namespaces that a line of a log in JSON speaks of.
+var inNamespace = regexp.MustCompile(`"namespace":\s*"([^"]*)"`)
+
+// Namespace leaves out of a log the lines about other namespaces than one: what other
+// tenants do is not for its bundle.
+func Namespace(log, namespace string) string {
+	var out strings.Builder
+	for line := range strings.Lines(log) {
+		found := inNamespace.FindAllStringSubmatch(line, -1)
+		if len(found) == 0 || slices.ContainsFunc(found, func(match []string) bool { return match[1] == namespace }) {
+			out.WriteString(line)
+		}
+	}
+	return out.String()
+}

@@ -136,7 +136,7 @@ func (r *Redactor) nested(text string) {
 // word matches the words of a command line that is known to be harmless: what the
 // operator, the agent and Laravel have in theirs, and shells, which matter to a diagnosis.
 var (
-	word = regexp.MustCompile(`^(--?|-c|-lc|-e|php|artisan|queue:(work|listen|retry|forget|flush|clear)|run|install|all|(/[a-z/]*/)?(sh|bash|ash|php[0-9.]*|env|tini|dumb-init|gosu|su-exec|agent|backlog|queueworker-[a-z]+|manager))$`)
+	word = regexp.MustCompile(`^(--?|-c|-lc|-e|php|artisan|queue:(work|listen|retry|forget|flush|clear)|run|install|await|all|(/[a-z/]*/)?(sh|bash|ash|php[0-9.]*|env|tini|dumb-init|gosu|su-exec|agent|backlog|queueworker-[a-z]+|manager))$`)
 	// number is a flag with a number, a duration or a switch.
 	number = regexp.MustCompile(`^--[a-z][a-z-]*(=(true|false|[0-9.,]+(ms|s|m|h|Ki|Mi|Gi)?))?$`)
 	flag   = regexp.MustCompile(`^--?[A-Za-z][A-Za-z0-9-]*$`)

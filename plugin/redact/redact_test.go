@@ -173,6 +173,14 @@ func TestText(t *testing.T) {
 	}
 }
 
+func TestNamespace(t *testing.T) {
+	const ours, general = `{"msg":"Scaled","QueueWorker":{"name":"emails","namespace":"shop"},"namespace":"shop"}` + "\n", `{"msg":"Started"}` + "\n"
+	log := ours + `{"msg":"Scaled","QueueWorker":{"name":"secret-project","namespace": "other"},"namespace":"other"}` + "\n" + general
+	if got := Namespace(log, "shop"); got != ours+general {
+		t.Errorf("left is %s", got)
+	}
+}
+
 // FuzzNoEnvSurvives has any value in an env and in the text of a message.
 func FuzzNoEnvSurvives(f *testing.F) {
 	for _, seed := range []string{"correct horse battery", "a\nb\nlonger line", "(removed)", "{\"a\":1}", "ab%00\xff"} {

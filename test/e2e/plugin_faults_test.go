@@ -152,6 +152,9 @@ func TestPluginReportsNoSecrets(t *testing.T) {
 			if strings.Contains(line, canary) || strings.Contains(line, "Q2FuYXJ5") {
 				t.Errorf("%s still has %s", name, line)
 			}
+			if strings.HasSuffix(name, ".log") && strings.Contains(line, `"namespace":"`) && !strings.Contains(line, l.Namespace) {
+				t.Errorf("%s tells of another namespace: %s", name, line)
+			}
 		}
 	}
 	for _, phrase := range []string{
