@@ -128,15 +128,7 @@ func (j *judgement) workersFailing() *Alert {
 	if most <= 0 {
 		return nil
 	}
-	var crashes, restarts []End
-	for _, end := range j.out.Memory.Ends {
-		switch {
-		case !end.MaxExceptions:
-			crashes = append(crashes, end)
-		case !end.At.Before(j.resumed):
-			restarts = append(restarts, end)
-		}
-	}
+	crashes, restarts := j.ends()
 	reason := ""
 	if was := j.was(v1alpha1.ConditionWorkersFailing); was != nil {
 		reason = was.Reason
@@ -151,6 +143,20 @@ func (j *judgement) workersFailing() *Alert {
 			"%d process(es) crashed in the last 5 minutes, last %s: %s", len(crashes), last.Process, last.Message)}
 	}
 	return nil
+}
+
+// ends are the crashes of the last Window, and the restarts for maxExceptions of it that
+// count.
+func (j *judgement) ends() (crashes, restarts []End) {
+	for _, end := range j.out.Memory.Ends {
+		switch {
+		case !end.MaxExceptions:
+			crashes = append(crashes, end)
+		case !end.At.Before(j.resumed):
+			restarts = append(restarts, end)
+		}
+	}
+	return crashes, restarts
 }
 
 func (j *judgement) restarting(restarts []End) *Alert {

@@ -95,7 +95,7 @@ func judge(kind string, pools []Pool) (is metav1.ConditionStatus, message string
 		}
 	}
 	if len(bad) > 0 {
-		message += fmt.Sprintf(" Found in QueueWorker %s", bad[0])
+		message += " Found in QueueWorker " + bad[0]
 		if len(bad) > 1 {
 			message += fmt.Sprintf(" and %d more", len(bad)-1)
 		}

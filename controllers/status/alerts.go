@@ -4,8 +4,6 @@
 package status
 
 import (
-	"fmt"
-
 	corev1 "k8s.io/api/core/v1"
 
 	"queueworker.dev/queueworker/api/v1alpha1"
@@ -40,8 +38,7 @@ func alertChanges(before, after *v1alpha1.QueueWorkerStatus) []Event {
 		}
 	}
 	if pause := after.OnFailing; pause != nil && pause.Paused && (before.OnFailing == nil || !before.OnFailing.Paused) {
-		out = append(out, Event{Type: corev1.EventTypeWarning, Reason: v1alpha1.EventPausedByFailing, Action: "Pause", Note: fmt.Sprintf(
-			"Pausing the pool, because spec.onFailing is Pause: %s", pause.Cause)})
+		out = append(out, Event{Type: corev1.EventTypeWarning, Reason: v1alpha1.EventPausedByFailing, Action: "Pause", Note: "Pausing the pool, because spec.onFailing is Pause: " + pause.Cause})
 	}
 	return out
 }

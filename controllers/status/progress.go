@@ -21,6 +21,11 @@ func progress(in Input, c counts) verdict {
 	if v, under := changingPause(in, c); under {
 		return v
 	}
+	return settled(in, c)
+}
+
+// settled is the verdict on a pool that has got where it was to go.
+func settled(in Input, c counts) verdict {
 	v := verdict{ready: true, reason: settledReason(in), message: settledMessage(in, c)}
 	if v.reason == v1alpha1.ReasonPausedByFailing {
 		v.ready, v.stalled = false, true // nobody has asked for this pause
