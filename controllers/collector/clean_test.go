@@ -161,6 +161,35 @@ func TestStatusesThatAreMended(t *testing.T) {
 				}
 			},
 		},
+		"failures that cannot be, in disorder, and too many": {
+			func(s *protocol.Status) {
+				s.RecentFailures = []protocol.Failure{
+					{Slot: 64}, {Slot: -1}, {Class: "old", AgeSeconds: 9}, {Class: "new\x1b[2J", Exception: strings.Repeat("e", 1000), AgeSeconds: -1},
+				}
+				for range maxFailures {
+					s.RecentFailures = append(s.RecentFailures, protocol.Failure{AgeSeconds: 100})
+				}
+			},
+			func(s *protocol.Status) {
+				s.RecentFailures = []protocol.Failure{{Class: "new[2J", Exception: strings.Repeat("e", 253) + "…"}, {Class: "old", AgeSeconds: 9}}
+				for range maxFailures - 2 {
+					s.RecentFailures = append(s.RecentFailures, protocol.Failure{AgeSeconds: 100})
+				}
+			},
+		},
+		"findings of no known kind, twice, and in disorder": {
+			func(s *protocol.Status) {
+				s.Runtime.Findings = []protocol.Finding{
+					{Kind: "Ready", OK: true, Message: "A lie."}, {Kind: protocol.FindingLogs, Message: "first\n"},
+					{Kind: protocol.FindingLogs, OK: true, Message: "second"}, {Kind: protocol.FindingPcntl, OK: true, Message: strings.Repeat("m", 1000)},
+				}
+			},
+			func(s *protocol.Status) {
+				s.Runtime.Findings = []protocol.Finding{
+					{Kind: protocol.FindingPcntl, OK: true, Message: strings.Repeat("m", 509) + "…"}, {Kind: protocol.FindingLogs, Message: "first"},
+				}
+			},
+		},
 		"workers in disorder": {
 			func(s *protocol.Status) { s.Workers[0], s.Workers[63] = s.Workers[63], s.Workers[0] },
 			func(*protocol.Status) {},

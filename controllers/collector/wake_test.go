@@ -54,6 +54,9 @@ func TestWhatIsNotableAndWhatMoved(t *testing.T) {
 		"a process killed on request": {change: func(s *protocol.Status) {
 			s.Counters.Exits = map[protocol.ExitReason]int64{protocol.ExitMaxJobs: 5, protocol.ExitCrashed: 1, protocol.ExitKilledOnRequest: 1}
 		}, wantNotable: true, wantMoved: true},
+		"a restart for failures in a row": {change: func(s *protocol.Status) {
+			s.RecentExits = slices.Insert(s.RecentExits, 0, protocol.Exit{Sequence: 7, Reason: protocol.ExitMaxExceptions})
+		}, wantNotable: true},
 		"a crash": {change: func(s *protocol.Status) {
 			s.RecentExits = slices.Insert(s.RecentExits, 0, protocol.Exit{Sequence: 7, Reason: protocol.ExitCrashed})
 		}, wantNotable: true},
@@ -89,6 +92,71 @@ func TestWhatIsNotableAndWhatMoved(t *testing.T) {
 	other.Runtime = &protocol.RuntimeFacts{Dialect: "json", GracefulStop: true}
 	if !notable(changed, other) {
 		t.Error("changed runtime facts are not notable")
+	}
+	found := example()
+	found.Runtime = &protocol.RuntimeFacts{Dialect: "json", Findings: []protocol.Finding{{Kind: protocol.FindingLogs}}}
+	if !notable(changed, found) {
+		t.Error("new findings are not notable")
+	}
+}
+
+func TestALimitIsExceededOnceForEachReason(t *testing.T) {
+	limits := Limits{Memory: 100, Job: 48 * time.Second}
+	report := func(pid int32, memory int64, age float64) *protocol.Status {
+		worker := protocol.Worker{PID: pid, MemoryBytes: memory}
+		if age > 0 {
+			worker.Job = &protocol.Job{AgeSeconds: age}
+		}
+		return &protocol.Status{Workers: []protocol.Worker{worker}}
+	}
+	none := &protocol.Status{}
+	tests := map[string]struct {
+		limits     Limits
+		prev, next *protocol.Status
+		want       bool
+	}{
+		"below both":                    {limits, report(7, 50, 1), report(7, 100, 47), false},
+		"memory passes":                 {limits, report(7, 100, 0), report(7, 101, 0), true},
+		"memory was above":              {limits, report(7, 101, 0), report(7, 200, 0), false},
+		"a job passes while memory was": {limits, report(7, 101, 47), report(7, 101, 48), true},
+		"another process is above":      {limits, report(7, 101, 0), report(8, 101, 0), true},
+		"a slot not seen before":        {limits, none, report(7, 101, 0), true},
+		"nothing is watched":            {Limits{}, report(7, 0, 0), report(7, 1<<40, 1e6), false},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			if got := tc.limits.exceeded(tc.prev, tc.next); got != tc.want {
+				t.Errorf("exceeded is %t", got)
+			}
+		})
+	}
+}
+
+func TestFailedJobsWakeEveryFewSecondsWhereTheyAreWatched(t *testing.T) {
+	for _, watched := range []bool{true, false} {
+		s := simulate(t)
+		pods, agents := s.add(shop, 20, time.Millisecond)
+		for i, a := range agents {
+			var failed int64
+			a.answer = func(time.Time) (*protocol.Status, string) {
+				failed += 3
+				status := busy(pods[i].UID, 0)
+				status.Counters.Failed = failed
+				return status, ""
+			}
+		}
+		s.track(pods...)
+		s.core.pool(s.now, shop).limits = Limits{Failures: watched}
+		s.run(10 * time.Second)
+		s.forgetWakes()
+		s.run(time.Minute)
+		least, most := 0, 3
+		if watched {
+			least, most = 11, 16 // each 5 s, and those for ended jobs
+		}
+		if n := len(s.wakes); n < least || n > most {
+			t.Errorf("watched: %t; %d wakes in a minute of failures, want %d to %d", watched, n, least, most)
+		}
 	}
 }
 
