@@ -40,7 +40,9 @@ func Changes(in Input, after *v1alpha1.QueueWorkerStatus) []Event {
 		out = append(out, Event{Type: corev1.EventTypeWarning, Reason: v1alpha1.EventUnaccounted, Action: "Count", Note: fmt.Sprintf(
 			"%d pod(s) ended without their last counts being seen; totals contain what was last seen of them", lost)})
 	}
-	out = append(out, stalledChange(before, after)...)
+	if was, is := standingReason(before, v1alpha1.ConditionStalled), standingReason(after, v1alpha1.ConditionStalled); is != "" && was != is && is != v1alpha1.ReasonPausedByFailing {
+		out = append(out, Event{Type: corev1.EventTypeWarning, Reason: is, Action: "Reconcile", Note: standingMessage(after, v1alpha1.ConditionStalled)})
+	}
 	return append(out, runChanges(in, after)...)
 }
 
@@ -52,7 +54,6 @@ func sizeChanges(in Input, after *v1alpha1.QueueWorkerStatus) []Event {
 	return []Event{resized(in, after)}
 }
 
-<<<<<<< HEAD
 // pauseChanges are the events of a pause that was asked for.
 func pauseChanges(in Input, after *v1alpha1.QueueWorkerStatus) []Event {
 	switch was, is := pauseReason(&in.Worker.Status), pauseReason(after); {
@@ -66,16 +67,6 @@ func pauseChanges(in Input, after *v1alpha1.QueueWorkerStatus) []Event {
 		return []Event{normal(v1alpha1.EventResumed, "Resume", "Resumed")}
 	}
 	return nil
-=======
-// stalledChange is the event of a pool that will not get on without help. A pause by
-// failing has an event of its own.
-func stalledChange(before, after *v1alpha1.QueueWorkerStatus) []Event {
-	was, is := standingReason(before, v1alpha1.ConditionStalled), standingReason(after, v1alpha1.ConditionStalled)
-	if is == "" || was == is || is == v1alpha1.ReasonPausedByFailing {
-		return nil
-	}
-	return []Event{{Type: corev1.EventTypeWarning, Reason: is, Action: "Reconcile", Note: standingMessage(after, v1alpha1.ConditionStalled)}}
->>>>>>> b684a15 (Split what had too many branches)
 }
 
 func normal(reason, action, note string, args ...any) Event {
