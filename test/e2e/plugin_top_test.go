@@ -69,9 +69,11 @@ func TestPluginTop(t *testing.T) {
 		lines := strings.Split(strings.TrimRight(screen, "\n"), "\n")
 		return len(lines) <= 10 && has("QueueWorker top", "q quit", "emails")(screen)
 	})
+	cheap(t, l, terminal)
 	terminal.Keys("p")
 	paused := terminal.Shows("that it pauses", 5*time.Second, has("PAUSED"))
-	cheap(t, l, terminal)
+	l.Dispatch(lab.Jobs{Kind: "quick", Count: 5, Run: "unseen"})
+	l.Settled("unseen", time.Minute)
 	if now := terminal.Screen(); now != paused {
 		t.Errorf("the paused picture changed from\n%s\nto\n%s", paused, now)
 	}
