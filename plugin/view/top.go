@@ -111,7 +111,7 @@ func (t *Top) totals() string {
 		add(&cores, workers[i].CPU)
 		add(&bytes, workers[i].Memory)
 	}
-	text := fmt.Sprintf("%d workers in %d pools: %d busy", len(workers), len(t.Snapshot.Pools), busy)
+	text := fmt.Sprintf("%s in %s: %d busy", several(len(workers), "worker"), several(len(t.Snapshot.Pools), "pool"), busy)
 	if failing > 0 {
 		text += fmt.Sprintf(", %d FAILING", failing)
 	}
@@ -120,6 +120,14 @@ func (t *Top) totals() string {
 		text += fmt.Sprintf("  %.0f jobs/min", rate)
 	}
 	return text + t.waiting()
+}
+
+// several is a number of things.
+func several(n int, thing string) string {
+	if n == 1 {
+		return "1 " + thing
+	}
+	return fmt.Sprintf("%d %ss", n, thing)
 }
 
 func add(sum, more *resource.Quantity) {

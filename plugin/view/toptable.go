@@ -101,19 +101,18 @@ func (t *Top) columns() []topColumn {
 		}
 	}
 	left++ // none stands before the first
-	for i := range out {
-		if out[i].width != 0 {
-			continue
-		}
-		out[i].width = max(left/max(sharing, 1), 8)
-		if longest := t.longestName(); i == 0 && out[i].width > longest {
-			out[i].width = longest
-		}
-		left -= out[i].width
-		sharing--
+	last := len(out) - 1
+	if sharing == 1 {
+		out[0].width = max(left, 1)
+		return out
 	}
+	out[0].width = max(min(t.longestName(), max(left/2, left-jobRoom)), 1)
+	out[last].width = max(left-out[0].width, 1)
 	return out
 }
+
+// jobRoom is how much a long name leaves for the job, in characters.
+const jobRoom = 20
 
 func (t *Top) longestName() int {
 	longest := len("WORKER▾")

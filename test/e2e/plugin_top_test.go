@@ -51,15 +51,15 @@ func TestPluginTop(t *testing.T) {
 	terminal.Shows("all again", 5*time.Second, has("emails", "reports"))
 	terminal.Keys("n")
 	terminal.Shows("them by name", 5*time.Second, func(screen string) bool {
-		return has("WORKER▾")(screen) && strings.Index(screen, "emails") < strings.Index(screen, "reports-")
+		return has("WORKER▾")(screen) && strings.Index(screen, "emails") < strings.Index(screen, "reports")
 	})
 	terminal.Keys("r")
 	terminal.Shows("them the other way round", 5*time.Second, func(screen string) bool {
-		return has("WORKER▴")(screen) && strings.Index(screen, "emails") > strings.Index(screen, "reports-")
+		return has("WORKER▴")(screen) && strings.Index(screen, "emails") > strings.Index(screen, "reports")
 	})
 	terminal.Keys("/", "e", "m", "a", "i", "l", "Enter")
 	terminal.Shows("what is filtered", 5*time.Second, func(screen string) bool {
-		return has("Filter: email", "emails")(screen) && !strings.Contains(screen, "reports-")
+		return has("Filter: email", "emails")(screen) && !strings.Contains(screen, "reports")
 	})
 	terminal.Keys("?")
 	terminal.Shows("the keys", 5*time.Second, has("sort by CPU, memory"))
@@ -126,7 +126,7 @@ func TestPluginTopWithoutProxy(t *testing.T) {
 	l.Eventually("the status has the worker", time.Minute, func() (bool, string) {
 		return len(l.Worker("emails").Status.Workers) == 1, ""
 	})
-	terminal := l.User("view").Terminal(120, 24, "top", "emails")
+	terminal := l.User("view").Terminal(160, 24, "top", "emails")
 	terminal.Shows("the status with its age", 20*time.Second, func(screen string) bool {
 		return strings.Contains(screen, "As of ") && strings.Contains(screen, "since you may not `get` `pods/proxy`") && strings.Contains(screen, l.Pods("emails")[0].Name)
 	})
