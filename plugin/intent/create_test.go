@@ -82,9 +82,9 @@ func TestOptionsAreFields(t *testing.T) {
 }
 
 func byJSON(at reflect.Type, name string) (reflect.Type, bool) {
-	for i := range at.NumField() {
-		if tag, _, _ := strings.Cut(at.Field(i).Tag.Get("json"), ","); tag == name {
-			return at.Field(i).Type, true
+	for field := range at.Fields() {
+		if tag, _, _ := strings.Cut(field.Tag.Get("json"), ","); tag == name {
+			return field.Type, true
 		}
 	}
 	return nil, false

@@ -186,8 +186,9 @@ func FuzzNoEnvSurvives(f *testing.F) {
 	for _, seed := range []string{"correct horse battery", "a\nb\nlonger line", "(removed)", "{\"a\":1}", "ab%00\xff"} {
 		f.Add(seed)
 	}
+	const mark = "(removed)" // a secret that is part of it cannot be told from it
 	f.Fuzz(func(t *testing.T, secret string) {
-		if len(strings.TrimSpace(secret)) < shortest || harmless.MatchString(strings.TrimSpace(secret)) || strings.Contains("(removed)", strings.TrimSpace(secret)) {
+		if len(strings.TrimSpace(secret)) < shortest || harmless.MatchString(strings.TrimSpace(secret)) || strings.Contains(mark, strings.TrimSpace(secret)) {
 			return
 		}
 		object := map[string]any{

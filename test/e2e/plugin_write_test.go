@@ -272,7 +272,7 @@ func names(l *lab.Lab) []string {
 func pids(l *lab.Lab) map[string]int32 {
 	l.Helper()
 	out := map[string]int32{}
-	each(l, func(pod *corev1.Pod, status *protocol.Status) { out[pod.Name] = int32(status.Workers[0].PID) })
+	each(l, func(pod *corev1.Pod, status *protocol.Status) { out[pod.Name] = status.Workers[0].PID })
 	return out
 }
 
