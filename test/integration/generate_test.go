@@ -102,6 +102,12 @@ func (g generator) options(s *v1alpha1.QueueWorkerSpec) {
 	if g.chance(5) {
 		s.MaxJobs = pick(g, int32(0), 500, 10_000_000)
 	}
+	if s.MaxJobs > 0 && s.Mode != v1alpha1.ModeBatch && g.chance(2) {
+		s.Recycle, s.MaxUnavailable = v1alpha1.RecyclePod, pick(g, int32(0), 1, 100)
+	}
+	if g.chance(10) {
+		s.PausedUntil = &metav1.Time{Time: pick(g, time.Unix(1, 0), time.Now().AddDate(5, 0, 0)).Truncate(time.Second)}
+	}
 	for range g.IntN(4) {
 		s.Backoff = append(s.Backoff, metav1.Duration{Duration: time.Duration(g.IntN(86400)) * time.Second})
 	}

@@ -31,12 +31,16 @@ type recycled struct {
 // recyclePool has every pod of a pool of two become due while it works, and returns
 // when each has been replaced. It fails the test if fewer than two were ready at any
 // moment, or more than one was surplus.
-func recyclePool(t *testing.T, start func(namespace string)) recycled {
+func recyclePool(t *testing.T, start func(namespace string), changes ...func(*builders.App, *builders.Worker)) recycled {
 	t.Helper()
 	namespace := newNamespace(t)
 	start(namespace)
-	create(t, builders.QueueApp(namespace, "shop").Obj(), builders.QueueWorker(namespace, "emails").Processes(2).MaxJobs(5).
-		Spec(func(spec *v1alpha1.QueueWorkerSpec) { spec.Recycle = v1alpha1.RecyclePod }).Obj())
+	app, worker := builders.QueueApp(namespace, "shop"), builders.QueueWorker(namespace, "emails").Processes(2).MaxJobs(5).
+		Spec(func(spec *v1alpha1.QueueWorkerSpec) { spec.Recycle = v1alpha1.RecyclePod })
+	for _, change := range changes {
+		change(app, worker)
+	}
+	create(t, app.Obj(), worker.Obj())
 	waitReady(t, namespace, "emails")
 	due := agentsOf(t, namespace, "emails", 2)
 	watch := watchServing(t, namespace)
@@ -100,11 +104,21 @@ func watchServing(t *testing.T, namespace string) func() (least, most int) {
 }
 
 func TestPodsAreRecycledSuccessorFirst(t *testing.T) {
-	got := recyclePool(t, func(namespace string) {
-		startOperator(t, operatorOptions{namespaces: []string{namespace}})
-	})
-	if want := (recycled{history: 4, left: 2}); got != want {
-		t.Errorf("it is %+v, want %+v", got, want)
+	tests := map[string]func(*builders.App, *builders.Worker){
+		"a pool":                     func(*builders.App, *builders.Worker) {},
+		"of several processes a pod": func(_ *builders.App, w *builders.Worker) { w.PerPod(3).Processes(6) },
+		"that has all a cap leaves":  func(app *builders.App, _ *builders.Worker) { app.MaxProcesses(2) },
+		"that autoscales":            func(_ *builders.App, w *builders.Worker) { w.Autoscaling(2, 2, nil) },
+	}
+	for name, change := range tests {
+		t.Run(name, func(t *testing.T) {
+			got := recyclePool(t, func(namespace string) {
+				startOperator(t, operatorOptions{namespaces: []string{namespace}})
+			}, change)
+			if want := (recycled{history: 4, left: 2}); got != want {
+				t.Errorf("it is %+v, want %+v", got, want)
+			}
+		})
 	}
 }
 
