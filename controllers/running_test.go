@@ -4,6 +4,7 @@
 package controllers
 
 import (
+	"maps"
 	"testing"
 	"time"
 
@@ -103,9 +104,7 @@ func TestSinceWhenItIsQuiet(t *testing.T) {
 	var q quiet
 	pull := func(second int, uid types.UID, change func(*protocol.Status), before collector.Snapshot) (collector.Snapshot, time.Time) {
 		reports := map[types.UID]collector.PodReport{}
-		for known, report := range before.Pods {
-			reports[known] = report
-		}
+		maps.Copy(reports, before.Pods)
 		status := protocol.Status{Workers: []protocol.Worker{{}}}
 		change(&status)
 		reports[uid] = collector.PodReport{Status: &status, PulledAt: start.Add(time.Duration(second) * time.Second)}

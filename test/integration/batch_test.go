@@ -85,7 +85,7 @@ func batchWorker(namespace, name string, change func(*v1alpha1.QueueWorkerSpec))
 
 func TestARunEndsWhenItsQueuesAreEmptyAndNoWorkerIsBusy(t *testing.T) {
 	namespace := newNamespace(t)
-	startOperator(t, operatorOptions{namespaces: []string{namespace}})
+	o := startOperator(t, operatorOptions{namespaces: []string{namespace}})
 	create(t, builders.QueueApp(namespace, "shop").Driver(v1alpha1.DriverRedis).Obj())
 	backend := kubelet.Backend(namespace, "shop")
 	backend.Set(protocol.QueueDepth{Queue: "default", Ready: 5})
@@ -137,6 +137,9 @@ func TestARunEndsWhenItsQueuesAreEmptyAndNoWorkerIsBusy(t *testing.T) {
 		}
 	}
 	requireSettled(t, namespace, "nightly")
+	from := mark(t)
+	reconcileAll(t, namespace)
+	requireNoWrites(t, writesBetween(t, o, from, mark(t)))
 
 	t.Run("again on request, once", func(t *testing.T) {
 		changeWorker(t, namespace, "nightly", func(w *v1alpha1.QueueWorker) {
