@@ -126,10 +126,11 @@ func (d *decision) uncordon(pod *Pod) {
 }
 
 // takeBackCosts takes the lowest cost from pods that are not on their way out: one may
-// have been un-cordoned by hand. Any other cost is somebody else's.
+// have been un-cordoned by hand, or marked before it started. Any other cost is
+// somebody else's.
 func (d *decision) takeBackCosts() {
 	for _, pod := range d.pods {
-		if !pod.Cordoned && pod.DeletionCost == MinimumCost && !d.leaving(pod) {
+		if !pod.Cordoned && pod.DeletionCost == MinimumCost && !d.victims[pod] {
 			d.plan.Costs[pod.Name] = 0
 		}
 	}
@@ -270,14 +271,12 @@ func (d *decision) sure() int {
 	return sure
 }
 
-// sureOf counts the pods in the lowest classes of a ReplicaSet, up to the first class
-// that has one that is not removable.
+// sureOf counts the pods of a ReplicaSet that go before any that is not removable.
 func (d *decision) sureOf(set []*Pod) int {
 	blocked := d.blockedClasses(set)
 	n := 0
 	for _, pod := range set {
-		below := !slices.ContainsFunc(blocked, func(c class) bool { return compareClasses(c, pod.class()) <= 0 })
-		if below {
+		if !slices.ContainsFunc(blocked, func(c class) bool { return !pod.goesBefore(c) }) {
 			n++
 		}
 	}
@@ -299,14 +298,14 @@ func (d *decision) allRemovable() bool {
 	return !slices.ContainsFunc(d.pods, func(pod *Pod) bool { return !d.removable(pod) })
 }
 
-// markDrained gives drained victims the lowest cost where a ReplicaSet could not tell
-// them from pods that have to stay.
+// markDrained gives victims that may go the lowest cost where a ReplicaSet could not
+// tell them from pods that have to stay.
 func (d *decision) markDrained() {
 	for _, set := range d.sets {
 		blocked := d.blockedClasses(set)
 		for _, pod := range set {
-			below := func(c class) bool { return compareClasses(c, pod.class()) <= 0 }
-			if d.leaving(pod) && pod.DeletionCost != MinimumCost && slices.ContainsFunc(blocked, below) {
+			unsure := slices.ContainsFunc(blocked, func(c class) bool { return !pod.goesBefore(c) })
+			if d.leaving(pod) && pod.DeletionCost != MinimumCost && unsure {
 				d.plan.Costs[pod.Name] = MinimumCost
 			}
 		}

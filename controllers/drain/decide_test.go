@@ -111,9 +111,29 @@ func TestDecide(t *testing.T) {
 			input(1, 3, podOf("a", minute, drained, costing(MinimumCost)), podOf("b", minute, obeying, busySince(time.Hour)), podOf("c")),
 			Plan{Replicas: 2, Recheck: silence - time.Second, Reason: ScaledDown},
 		},
-		"pending pods go at once": {
-			input(1, 4, podOf("a", pendingPod), podOf("b", unscheduledPod), podOf("c"), podOf("d", busySince(0))),
+		"pods without a node go at once": {
+			input(1, 4, podOf("a", unscheduledPod), podOf("b", unscheduledPod), podOf("c"), podOf("d", busySince(0))),
 			Plan{Replicas: 2, Cordon: []string{"c"}, Recheck: silence, Reason: ScaledDown},
+		},
+		"one that may be ready soon is marked": {
+			input(2, 3, podOf("a", pendingPod), podOf("b"), podOf("c", busySince(0))),
+			Plan{Replicas: 3, Costs: map[string]int32{"a": MinimumCost}, Reason: Ranking},
+		},
+		"and goes": {
+			input(2, 3, podOf("a", pendingPod, costing(MinimumCost)), podOf("b"), podOf("c", busySince(0))),
+			Plan{Replicas: 2, Reason: ScaledDown},
+		},
+		"also if it was ready sooner": {
+			input(2, 3, podOf("a", costing(MinimumCost)), podOf("b"), podOf("c", busySince(0))),
+			Plan{Replicas: 3, Cordon: []string{"a"}, Recheck: silence, Reason: Draining},
+		},
+		"but its mark is taken back where it is wanted": {
+			input(3, 3, podOf("a", costing(MinimumCost)), podOf("b"), podOf("c", busySince(0))),
+			Plan{Replicas: 3, Costs: map[string]int32{"a": 0}, Reason: Settled},
+		},
+		"a pod that never started goes at once where none is ready": {
+			input(1, 2, podOf("a", pendingPod), podOf("b", notReadyPod)),
+			Plan{Replicas: 1, Reason: ScaledDown},
 		},
 		"what was never created goes first": {
 			input(2, 4, podOf("a"), podOf("b")),

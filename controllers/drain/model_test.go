@@ -31,8 +31,9 @@ type modelReport struct {
 }
 
 // model is a pool, its ReplicaSet, its agents and the operator. What it leaves out are
-// the moments in which a ReplicaSet acts on a pod whose group has changed since the
-// plan was made: against those stands the grace period.
+// pods that get a node, become not ready, start and take a job, or become ready where
+// others are not, between a plan and the ReplicaSet that acts on it: against those stands
+// the grace period.
 type model struct {
 	*rapid.T
 	now      time.Time
@@ -105,9 +106,21 @@ func (m *model) happen(what int) {
 
 // interlude is what may happen between a plan and the ReplicaSet that acts on it.
 func (m *model) interlude() {
+	starting := map[*modelPod]bool{}
+	for _, pod := range m.pods {
+		starting[pod] = pod.Scheduled && !pod.Started
+	}
+	failing := slices.ContainsFunc(m.pods, func(pod *modelPod) bool { return pod.Started && !pod.Ready })
 	for range rapid.IntRange(0, 5).Draw(m.T, "meanwhile") {
-		if len(m.pods) > 0 {
-			m.work(m.pods[rapid.IntRange(0, len(m.pods)-1).Draw(m.T, "pod")], rapid.IntRange(8, 13).Draw(m.T, "what"))
+		if len(m.pods) == 0 {
+			return
+		}
+		pod, what := m.pods[rapid.IntRange(0, len(m.pods)-1).Draw(m.T, "pod")], rapid.IntRange(8, 13).Draw(m.T, "what")
+		switch {
+		case !starting[pod]:
+			m.work(pod, what)
+		case !failing:
+			m.grow(pod)
 		}
 	}
 }

@@ -43,6 +43,16 @@ func (p *Pod) group() int {
 
 func (p *Pod) class() class { return class{group: p.group(), cost: p.DeletionCost} }
 
+// goesBefore tells whether a ReplicaSet removes the pod before any of a class. It may
+// act some moments after it was asked, and a pod that has a node may be ready by then:
+// of one that goes before ready pods, the cost must say so too.
+func (p *Pod) goesBefore(c class) bool {
+	if p.Scheduled && c.group == ready {
+		return p.DeletionCost < c.cost
+	}
+	return compareClasses(p.class(), c) < 0
+}
+
 // neverStarted tells that the pod cannot have a job.
 func (p *Pod) neverStarted() bool { return !p.Started && !p.Heard }
 
@@ -82,6 +92,7 @@ func rank(pods []*Pod, now time.Time, silence time.Duration) {
 			compareClasses(a.lastingClass(), b.lastingClass()),
 			cmp.Compare(a.unborn(), b.unborn()),
 			cmp.Compare(a.leave(), b.leave()),
+			compareClasses(a.class(), b.class()),
 			cmp.Compare(a.stage(now, silence), b.stage(now, silence)),
 			cmp.Compare(a.load(), b.load()),
 			cmp.Compare(a.Busy, b.Busy),
@@ -92,14 +103,11 @@ func rank(pods []*Pod, now time.Time, silence time.Duration) {
 	})
 }
 
-// lastingClass is the class without a cost of ours that is about to be taken back, and
-// with the one that a pod will get that has to go first.
+// lastingClass is the class with the cost that a pod will get that has to go first.
 func (p *Pod) lastingClass() class {
 	c := p.class()
 	if p.outgoing() {
 		c.cost = MinimumCost
-	} else if !p.Cordoned && !p.neverStarted() && c.cost == MinimumCost {
-		c.cost = 0
 	}
 	return c
 }

@@ -23,11 +23,16 @@ func (d *decision) outgoing() []*Pod {
 
 // replacing tells whether pods are to be replaced and may be now: the pool has the size
 // that is wanted, or no more pods beyond it than may be replaced at once, and there is no
-// rollout, which replaces them all.
+// rollout, which replaces them all. A pool on its way to a smaller size gets there first.
 func (d *decision) replacing() bool {
 	surplus := d.Replicas - d.Wanted
-	return d.Wanted > 0 && surplus >= 0 && surplus <= d.replaced() && !d.rolling &&
+	return d.Wanted > 0 && surplus >= 0 && surplus <= d.replaced() && !d.rolling && !d.shrinking() &&
 		(d.awaiting() || slices.ContainsFunc(d.pods, (*Pod).outgoing))
+}
+
+// shrinking tells whether pods are on their way out that are not to be replaced.
+func (d *decision) shrinking() bool {
+	return d.Replicas > d.Wanted && slices.ContainsFunc(d.pods, func(pod *Pod) bool { return pod.Cordoned && !pod.outgoing() })
 }
 
 // awaiting tells that there are more pods than wanted, and that it is yet to be heard

@@ -6,6 +6,7 @@ package integration
 import (
 	"testing"
 
+	"queueworker.dev/queueworker/api/v1alpha1"
 	"queueworker.dev/queueworker/test/builders"
 )
 
@@ -20,7 +21,8 @@ func TestAPoolComesUp(t *testing.T) {
 	if worker.Status.AppName != "shop" || worker.Status.Selector != "queueworker.dev/name=emails" {
 		t.Errorf("appName is %q and selector %q", worker.Status.AppName, worker.Status.Selector)
 	}
-	if got := len(worker.Status.Workers); got != 4 {
-		t.Errorf("%d rows, want 4", got)
-	}
+	// A pod may be ready before its agent was asked for the first time.
+	waitFor(t, namespace, "emails", "has a row for each process", func(w *v1alpha1.QueueWorker) error {
+		return same(4, len(w.Status.Workers))
+	})
 }
