@@ -50,7 +50,7 @@ type decision struct {
 
 func (d *decision) recheck(after time.Duration) {
 	if d.out.Recheck == 0 || after < d.out.Recheck {
-		d.out.Recheck = max(after, time.Millisecond)
+		d.out.Recheck = after
 	}
 }
 
@@ -194,7 +194,10 @@ func (d *decision) keepTime(table *timetable) {
 	if last := s.LastScheduleTime; last != nil && !s.NextScheduleTime.After(last.Time) {
 		d.setNext(table.next(last.Time))
 	}
-	d.recheck(s.NextScheduleTime.Sub(d.Now))
+	// One that is due waits for what keeps it from beginning, which is news.
+	if wait := s.NextScheduleTime.Sub(d.Now); wait > 0 {
+		d.recheck(wait)
+	}
 }
 
 func (d *decision) setNext(at time.Time) { d.out.Status.NextScheduleTime = new(metav1.NewTime(at)) }

@@ -38,8 +38,8 @@ func TestRunsInAnyWorld(t *testing.T) {
 		w := newWorld(t)
 		steps := map[string]func(){
 			"send": w.send, "send later": w.sendLater, "take": w.take, "end": w.end, "pass": w.pass, "measure": w.measure, "hear": w.hear,
-			"go dark": w.goDark, "ends": w.ends, "break down": w.breakDown, "ask": w.ask, "stop": w.stop, "pause": w.pause, "learn": w.learn,
-			"restart": w.restart, "reconcile": w.reconcile,
+			"go dark": w.goDark, "ends": w.ends, "break down": w.breakDown, "ask": w.ask, "stop": w.stop, "pause": w.pause, "block": w.block,
+			"learn": w.learn, "restart": w.restart, "reconcile": w.reconcile,
 		}
 		// What moves a run on happens more often than what disturbs it.
 		names := []string{"pass", "measure", "hear", "hear", "learn", "reconcile", "reconcile", "take", "take", "end", "end", "ends", "ends"}
@@ -66,6 +66,12 @@ func (w *world) check(in Input, out Output) {
 	if out.Start != "" && (out.Open != nil || in.Spec.Stopped || in.Spec.Paused || w.open() != nil && w.open().Name != out.Start) {
 		w.Fatalf("starts %s: %+v", out.Start, out)
 	}
+	if out.Start != "" && in.Blocked != "" {
+		w.Fatalf("starts %s though %s", out.Start, in.Blocked)
+	}
+	if out.Recheck < 0 || out.Recheck > 0 && out.Recheck < soonest(in, out) {
+		w.Fatalf("decides again after %s without news: %+v", out.Recheck, out)
+	}
 	if len(out.Status.Runs) > maxRuns {
 		w.Fatalf("%d runs are told of", len(out.Status.Runs))
 	}
@@ -86,6 +92,14 @@ func (w *world) check(in Input, out Output) {
 			w.Fatalf("finishes %s while worker %d works", out.Finish, i)
 		}
 	}
+}
+
+// soonest is how soon there can be a reason to decide again without news.
+func soonest(in Input, out Output) time.Duration {
+	if next := out.Status.NextScheduleTime; next != nil && next.After(in.Now) {
+		return min(hurry, next.Sub(in.Now))
+	}
+	return hurry
 }
 
 // TestRunsGetAnywhere has a pool whose operator is never disturbed work its jobs off, so

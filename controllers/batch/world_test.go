@@ -43,6 +43,8 @@ type world struct {
 	obeyed  string // the run whose workers have ended
 	created map[string]bool
 	asked   int
+	// blocked says why no run can begin.
+	blocked string
 }
 
 // task is a job of the backend.
@@ -194,6 +196,10 @@ func (w *world) ask() {
 	w.spec.Token = strconv.Itoa(w.asked)
 }
 
+func (w *world) block() {
+	w.blocked = map[string]string{"": "There is no QueueApp."}[w.blocked]
+}
+
 func (w *world) stop()  { w.spec.Stopped = !w.spec.Stopped }
 func (w *world) pause() { w.spec.Paused = !w.spec.Paused }
 
@@ -210,7 +216,7 @@ func (w *world) restart() {
 func (w *world) input() Input {
 	in := Input{
 		Now: w.now, Name: "p", UID: "u", Spec: w.spec, Past: w.status[w.seen],
-		Runs: slices.Clone(w.cached), Told: w.order, Work: w.work(),
+		Runs: slices.Clone(w.cached), Told: w.order, Work: w.work(), Blocked: w.blocked,
 	}
 	expected := []string{w.started}
 	if in.Past != nil {

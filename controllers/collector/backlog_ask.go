@@ -66,33 +66,63 @@ func (a *asker) askAll(ctx context.Context, where Probe, request protocol.Backlo
 func (a *asker) ask(ctx context.Context, where Probe, request protocol.BacklogRequest) (*protocol.Backlog, error) {
 	ctx, cancel := context.WithTimeout(ctx, a.timeout)
 	defer cancel()
-	question, err := json.Marshal(request)
+	content, code, err := a.post(ctx, where, probeQuestion{path: protocol.BacklogPath, body: request, most: protocol.MaxBacklogBytes})
 	if err != nil {
-		return nil, fmt.Errorf("encode the question: %w", err)
+		return nil, err
 	}
-	address := url.URL{Scheme: "http", Host: where.Address, Path: protocol.BacklogPath}
-	post, err := http.NewRequestWithContext(ctx, http.MethodPost, address.String(), bytes.NewReader(question))
+	if code != http.StatusOK {
+		return nil, unexpected(code)
+	}
+	return readBacklog(content, where, request.Queues)
+}
+
+// probeQuestion is one question to a probe.
+type probeQuestion struct {
+	path string
+	// key is the bearer token; empty for none.
+	key  string
+	body any
+	// most is how many bytes the answer may have.
+	most int64
+}
+
+// post asks a question and returns the answer with its HTTP status; of one other than 200
+// the content is not read.
+func (a *asker) post(ctx context.Context, where Probe, q probeQuestion) (content []byte, code int, err error) {
+	body, err := json.Marshal(q.body)
 	if err != nil {
-		return nil, fmt.Errorf("form the question: %w", err)
+		return nil, 0, fmt.Errorf("encode the question: %w", err)
+	}
+	address := url.URL{Scheme: "http", Host: where.Address, Path: q.path}
+	post, err := http.NewRequestWithContext(ctx, http.MethodPost, address.String(), bytes.NewReader(body))
+	if err != nil {
+		return nil, 0, fmt.Errorf("form the question: %w", err)
 	}
 	post.Header.Set("Content-Type", "application/json")
 	post.Header.Set("User-Agent", header.Get("User-Agent"))
+	if q.key != "" {
+		post.Header.Set("Authorization", "Bearer "+q.key)
+	}
 	response, err := a.transport.RoundTrip(post)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	defer func() { _ = response.Body.Close() }() // nothing was written
 	if response.StatusCode != http.StatusOK {
-		return nil, refusal(fmt.Sprintf("answered with HTTP status %d instead of 200", response.StatusCode))
+		return nil, response.StatusCode, nil
 	}
-	content, err := io.ReadAll(io.LimitReader(response.Body, protocol.MaxBacklogBytes+1))
+	content, err = io.ReadAll(io.LimitReader(response.Body, q.most+1))
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
-	if len(content) > protocol.MaxBacklogBytes {
-		return nil, refusal(fmt.Sprintf("answered with more than %d KiB", protocol.MaxBacklogBytes>>10))
+	if int64(len(content)) > q.most {
+		return nil, 0, refusal(fmt.Sprintf("answered with more than %d KiB", q.most>>10))
 	}
-	return readBacklog(content, where, request.Queues)
+	return content, http.StatusOK, nil
+}
+
+func unexpected(code int) error {
+	return refusal(fmt.Sprintf("answered with HTTP status %d instead of 200", code))
 }
 
 // explain says in a sentence why there was no answer, and what helps.

@@ -10,9 +10,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
-	"net/url"
 	"regexp"
 	"sync"
 	"time"
@@ -94,38 +92,16 @@ func (b *Backlogs) ListFailed(ctx context.Context, where Probe, key string, requ
 func (a *asker) askFailed(ctx context.Context, where Probe, key string, request protocol.FailedRequest) (*protocol.FailedList, error) {
 	ctx, cancel := context.WithTimeout(ctx, max(a.timeout, failedTimeout))
 	defer cancel()
-	question, err := json.Marshal(request)
-	if err != nil {
-		return nil, fmt.Errorf("encode the question: %w", err)
-	}
-	address := url.URL{Scheme: "http", Host: where.Address, Path: protocol.FailedPath}
-	post, err := http.NewRequestWithContext(ctx, http.MethodPost, address.String(), bytes.NewReader(question))
-	if err != nil {
-		return nil, fmt.Errorf("form the question: %w", err)
-	}
-	post.Header.Set("Content-Type", "application/json")
-	post.Header.Set("User-Agent", header.Get("User-Agent"))
-	post.Header.Set("Authorization", "Bearer "+key)
-	response, err := a.transport.RoundTrip(post)
-	if err != nil {
+	content, code, err := a.post(ctx, where, probeQuestion{path: protocol.FailedPath, key: key, body: request, most: protocol.MaxFailedBytes})
+	switch {
+	case err != nil:
 		return nil, err
-	}
-	defer func() { _ = response.Body.Close() }() // nothing was written
-	switch response.StatusCode {
-	case http.StatusOK:
-	case http.StatusUnauthorized:
+	case code == http.StatusUnauthorized:
 		return nil, ErrKey
-	case http.StatusNotFound:
+	case code == http.StatusNotFound:
 		return nil, refusal("is of another version and lists no failed jobs: use the probe's image of the operator's own version")
-	default:
-		return nil, refusal(fmt.Sprintf("answered with HTTP status %d instead of 200", response.StatusCode))
-	}
-	content, err := io.ReadAll(io.LimitReader(response.Body, protocol.MaxFailedBytes+1))
-	if err != nil {
-		return nil, err
-	}
-	if len(content) > protocol.MaxFailedBytes {
-		return nil, refusal(fmt.Sprintf("answered with more than %d KiB", protocol.MaxFailedBytes>>10))
+	case code != http.StatusOK:
+		return nil, unexpected(code)
 	}
 	return readFailed(content, where, request)
 }

@@ -47,6 +47,8 @@ var refusedQueueWorkers = map[string]refusal{
 	"batch without its mode":               {spec: `batch: {schedule: "@daily"}`, field: "spec.batch", phrase: "batch needs mode: Batch"},
 	"batch of mode Continuous":             {spec: "mode: Continuous\nbatch: {}", field: "spec.batch", phrase: "batch needs mode: Batch"},
 	"schedule of four fields":              {spec: "mode: Batch\nbatch: {schedule: \"0 2 * *\"}", field: "spec.batch.schedule", phrase: "five fields such as 30 2 * * *"},
+	"schedule with an empty list":          {spec: "mode: Batch\nbatch: {schedule: \",, * * * *\"}", field: "spec.batch.schedule", phrase: "five fields"},
+	"schedule with half a list":            {spec: "mode: Batch\nbatch: {schedule: \"0 2, * * *\"}", field: "spec.batch.schedule", phrase: "five fields"},
 	"schedule with seconds":                {spec: "mode: Batch\nbatch: {schedule: \"0 0 2 * * *\"}", field: "spec.batch.schedule", phrase: "five fields"},
 	"schedule with a time zone":            {spec: "mode: Batch\nbatch: {schedule: \"TZ=UTC 0 2 * * *\"}", field: "spec.batch.schedule", phrase: "the time zone goes into timeZone"},
 	"schedule every so often":              {spec: "mode: Batch\nbatch: {schedule: \"@every 5m\"}", field: "spec.batch.schedule", phrase: "five fields"},
