@@ -34,7 +34,7 @@ func NewReportCommand(deps *Deps) *cobra.Command {
 		Long: `Write a tar.gz with the QueueWorkers, QueueApps, QueueCommands, pods, Deployments, Jobs and events of the
 namespace, what doctor finds, versions, and the operator's log where you may read it. Secrets are never
 read. Values of env, args, annotations and ConfigMaps are removed, and where they stand in any other text
-they are removed there. Look through it before you send it on all the same.`,
+they are removed there, and so is what jobs printed. Look through it before you send it on all the same.`,
 		Example:           "  kubectl queueworker report -n shop\n  kubectl queueworker report --file - | tar tz",
 		GroupID:           groupSetUp,
 		Args:              cobra.NoArgs,
@@ -220,6 +220,7 @@ func clean(files []collected) map[string]string {
 		for i := range file.objects {
 			object := &file.objects[i]
 			redactor.Keep(object.GetName(), object.GetNamespace(), string(object.GetUID()))
+			redactor.KeepNames(object.Object)
 		}
 	}
 	for _, file := range files {

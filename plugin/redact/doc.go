@@ -13,6 +13,7 @@ package redact
 
 import (
 	"fmt"
+	"math"
 	"regexp"
 	"slices"
 	"strings"
@@ -45,6 +46,9 @@ func (r *Redactor) Keep(names ...string) {
 const (
 	shortest       = 8
 	shortestSecret = 4
+	// shortestNumber is the same for what has a secret's name and consists of digits: a
+	// TOKEN_TTL of 3600 stands in everything too.
+	shortestNumber = 6
 )
 
 // secretName matches the names of variables and fields that hold secrets.
@@ -53,11 +57,7 @@ var secretName = regexp.MustCompile(`(?i)(pass(word|wd|phrase)?$|pass_|_pass|pas
 // learn remembers a value that was taken out from under a name.
 func (r *Redactor) learn(name, value string) {
 	value = strings.TrimSpace(value)
-	least := shortest
-	if secretName.MatchString(name) {
-		least = shortestSecret
-	}
-	if len(value) < least || r.kept[value] || harmless.MatchString(value) {
+	if len(value) < least(name, value) || r.kept[value] || harmless.MatchString(value) {
 		return
 	}
 	r.secrets[value] = true
@@ -70,22 +70,42 @@ func (r *Redactor) learn(name, value string) {
 	}
 }
 
-// harmless are values that give nothing away and stand in everybody's text.
-var harmless = regexp.MustCompile(`^(?i)(true|false|null|production|staging|development|localhost|database|database-uuids|[0-9.:]+)$`)
+// least is the length from which a value under a name is looked for in other text.
+// Numbers give nothing away, unless they are a secret by their name.
+func least(name, value string) int {
+	number := numeric.MatchString(value)
+	switch {
+	case !secretName.MatchString(name):
+		if number {
+			return math.MaxInt
+		}
+		return shortest
+	case number:
+		return shortestNumber
+	}
+	return shortestSecret
+}
+
+var (
+	// harmless are values that give nothing away and stand in everybody's text.
+	harmless = regexp.MustCompile(`^(?i)(true|false|null|production|staging|development|localhost|database|database-uuids)$`)
+	// numeric are numbers, addresses and times of day.
+	numeric = regexp.MustCompile(`^[0-9.:]+$`)
+)
 
 // patterns match what looks like a secret wherever it stands.
 var patterns = []struct {
 	match *regexp.Regexp
 	with  string
 }{
-	// user:password@host in an URL
-	{regexp.MustCompile(`([a-zA-Z][a-zA-Z0-9+.-]*://)[^/\s:@"']*:[^/\s@"']*@`), "${1}(removed)@"},
+	// user:password@host in an URL; a password may have an @ of its own
+	{regexp.MustCompile(`([a-zA-Z][a-zA-Z0-9+.-]*://)[^/\s:@"']*:[^/\s"']*@`), "${1}(removed)@"},
 	// Authorization headers
 	{regexp.MustCompile(`(?i)\b(bearer|basic)\s+[A-Za-z0-9+/._~=-]{8,}`), "${1} (removed)"},
 	// JSON web tokens
 	{regexp.MustCompile(`\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]*)?`), "(removed)"},
 	// password=..., "token": "...", --api-key ...
-	{regexp.MustCompile(`(?i)([a-z0-9_-]*(?:passw(?:or)?d|passphrase|secret|token|api[_-]?key|app[_-]?key|access[_-]?key|private[_-]?key|credential)s?["']?\s*(?:=>|[=:])\s*["']?)[^\s"',;&})]+`), "${1}(removed)"},
+	{regexp.MustCompile(`(?i)([a-z0-9_-]*(?:passw(?:or)?d|passphrase|secret|token|api[_-]?key|app[_-]?key|access[_-]?key|private[_-]?key|credential)s?["']?\s*(?:=>|[=:])\s*["']?)[^\s"',})]+`), "${1}(removed)"},
 	// keys of Amazon, and of Laravel
 	{regexp.MustCompile(`\b(AKIA|ASIA)[A-Z0-9]{16}\b`), "(removed)"},
 	{regexp.MustCompile(`\bbase64:[A-Za-z0-9+/]{32,}={0,2}`), "(removed)"},

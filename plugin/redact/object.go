@@ -10,10 +10,16 @@ import (
 )
 
 // Learn remembers the secrets of an object, for Object and Text.
-func (r *Redactor) Learn(object map[string]any) { r.fields(object) }
+func (r *Redactor) Learn(object map[string]any) { r.Object(object) }
 
 // Object returns an object without its secrets; the one given is left as it is.
-func (r *Redactor) Object(object map[string]any) map[string]any { return r.fields(object) }
+func (r *Redactor) Object(object map[string]any) map[string]any {
+	out := r.fields(object)
+	if printed, all := printing(object); printed {
+		out["status"] = r.unsaid(object["status"], out["status"], all)
+	}
+	return out
+}
 
 // fields goes through the fields of an object.
 func (r *Redactor) fields(object map[string]any) map[string]any {
@@ -171,6 +177,9 @@ var references = regexp.MustCompile(`(?i)(name|ref|key|path|policy|kind|type|rea
 func (r *Redactor) scalar(name, value string) string {
 	switch {
 	case name == "output" || name == "exception" || name == "search": // of an application's jobs, with its users' data
+		if name == "output" { // the operator's messages have lines of it
+			r.learn("", value)
+		}
 		return gone(value)
 	case name == "url" || name == "uri":
 		return r.Text(address(value))

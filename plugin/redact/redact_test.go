@@ -62,6 +62,41 @@ data: {control.json: '{"restartToken":"canary-in-config-map"}'}
 binaryData: {blob: Y2FuYXJ5LWluLWJpbmFyeQ==}
 `
 
+// oneOff is the pod of a command, whose last word is the end of what its jobs printed.
+const oneOff = `
+apiVersion: v1
+kind: Pod
+metadata: {name: once-abc, namespace: shop, labels: {queueworker.dev/command: once-abc}}
+status:
+  containerStatuses:
+  - name: worker
+    state: {terminated: {exitCode: 0, message: "canary printed by a job\nProcessed canary"}}
+    lastState: {waiting: {message: "the image is being pulled"}}
+`
+
+const command = `
+apiVersion: queueworker.dev/v1alpha1
+kind: QueueCommand
+metadata: {name: once-abc, namespace: shop}
+status:
+  state: Succeeded
+  message: Processed canary.
+  output: "canary printed before\nProcessed canary"
+  conditions:
+  - {type: Complete, status: "True", reason: Succeeded, message: Processed canary.}
+`
+
+// pool has names in its env that its diagnosis is about.
+const pool = `
+kind: QueueWorker
+spec:
+  queue: payments-eu,exports-eu
+  connection: {name: redis-cluster}
+  template: {spec: {containers: [{name: worker-main}]}}
+  env: [{name: QUEUE, value: "payments-eu,exports-eu"}, {name: SLOW, value: exports-eu}, {name: CONNECTION, value: redis-cluster}, {name: POD, value: worker-main}]
+status: {message: exports-eu waits on redis-cluster in worker-main}
+`
+
 func parsed(t *testing.T, text string) map[string]any {
 	t.Helper()
 	object := map[string]any{}
@@ -73,7 +108,7 @@ func parsed(t *testing.T, text string) map[string]any {
 
 func TestNoCanarySurvives(t *testing.T) {
 	r := New()
-	objects := []map[string]any{parsed(t, pod), parsed(t, configMap)}
+	objects := []map[string]any{parsed(t, pod), parsed(t, configMap), parsed(t, oneOff), parsed(t, command)}
 	for _, object := range objects {
 		r.Learn(object)
 	}
@@ -88,7 +123,8 @@ func TestNoCanarySurvives(t *testing.T) {
 			}
 		}
 	}
-	log := r.Text(`{"msg":"Applied","error":"SQLSTATE[28000]: using canary-last-applied","token":"canary-in-log"} canary-in-flag` + "\ncanary-in-pem\n")
+	log := r.Text(`{"msg":"Applied","error":"SQLSTATE[28000]: using canary-last-applied","token":"canary-in-log"} canary-in-flag` +
+		"\ncanary-in-pem\nit said: canary printed by a job; canary printed before\n")
 	if strings.Contains(log, "canary") {
 		t.Errorf("a log still has %s", log)
 	}
@@ -97,9 +133,16 @@ func TestNoCanarySurvives(t *testing.T) {
 func TestWhatADiagnosisNeedsStays(t *testing.T) {
 	r := New()
 	r.Keep("shop")
-	object := parsed(t, pod)
-	r.Learn(object)
-	text, err := json.Marshal(r.Object(object))
+	objects := []map[string]any{parsed(t, pod), parsed(t, oneOff), parsed(t, command), parsed(t, pool)}
+	var left []any
+	for _, object := range objects {
+		r.KeepNames(object)
+		r.Learn(object)
+	}
+	for _, object := range objects {
+		left = append(left, r.Object(object))
+	}
+	text, err := json.Marshal(left)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -107,6 +150,8 @@ func TestWhatADiagnosisNeedsStays(t *testing.T) {
 		`"registry.example.com/shop:1.4.2"`, `"2026-11-23T10:00:00Z"`, `"secretName":"shop-env"`, `"key":"app-key"`,
 		`["sh","-c",`, `["php","artisan","queue:work","--max-jobs=500","--db-password=(removed, 14 bytes)"`, `"name":"DB_PASSWORD"`,
 		`"manager":"kubectl"`, `redis://(removed)@redis:6379: the password (removed) was refused`, `"exitCode":1`, `"/live?(removed)"`,
+		`"message":"the image is being pulled"`, `"reason":"Succeeded"`, `"state":"Succeeded"`,
+		`"queue":"payments-eu,exports-eu"`, `"name":"redis-cluster"`, `"name":"worker-main"`, `"message":"exports-eu waits on redis-cluster in worker-main"`,
 	} {
 		if !strings.Contains(string(text), phrase) {
 			t.Errorf("lacks %s in %s", phrase, text)
@@ -151,6 +196,11 @@ func TestText(t *testing.T) {
 		"a plain sentence":             {text: "Scaled Deployment from 3 to 5", want: "Scaled Deployment from 3 to 5"},
 		"a digest and a UID":           {text: "sha256:4f2ab1 2f1c9d0e-1111-2222-3333-444455556666", want: "sha256:4f2ab1 2f1c9d0e-1111-2222-3333-444455556666"},
 		"a URL with credentials":       {text: "mysql://shop:pa:ss@db/shop", want: "mysql://(removed)@db/shop"},
+		"a URL with an @ in it":        {text: "mysql://shop:p@ss@db/a@b is down", want: "mysql://(removed)@db/a@b is down"},
+		"an image by its digest":       {text: "docker-pullable://shop@sha256:4f2ab1", want: "docker-pullable://shop@sha256:4f2ab1"},
+		"a password with signs":        {text: "DB_PASSWORD=p@ss;w0rd&x is wrong", want: "DB_PASSWORD=(removed) is wrong"},
+		"a password of digits":         {learn: map[string]string{"DB_PASSWORD": "83726152"}, text: "refused: 83726152", want: "refused: (removed)"},
+		"a short number stays":         {learn: map[string]string{"TOKEN_TTL": "3600", "DB_PASSWORD": "null"}, text: "after 3600 s null", want: "after 3600 s null"},
 		"a URL without":                {text: "https://10.0.0.1:6443/api", want: "https://10.0.0.1:6443/api"},
 		"a token in JSON":              {text: `"token": "abc"`, want: `"token": "(removed)"`},
 		"a password in a command line": {text: "mysql --password=abc -h db", want: "mysql --password=(removed) -h db"},
