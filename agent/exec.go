@@ -43,7 +43,7 @@ func execCommand(arguments []string) int {
 		return refuseCommand(message, err, exitFailed)
 	}
 	return oneoff.Run(reaper, oneoff.Command{
-		Steps: laravel.Steps(command), Failure: laravel.NotFound, Gentle: gentle,
+		Steps: laravel.Steps(command), Failure: laravel.Failure(command.Action), Gentle: gentle,
 		Stdout: os.Stdout, Stderr: os.Stderr, Message: message,
 	}, ends)
 }

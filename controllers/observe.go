@@ -116,16 +116,21 @@ func (r *QueueWorkerReconciler) observeBacklog(o *observation) {
 	}
 	o.backlog, _ = r.Backlogs.Use(name, collector.BacklogUse{
 		App:    client.ObjectKeyFromObject(o.app),
-		Queues: queues(o.worker),
+		Queues: queues(o),
 		Soon:   soon(r.memory.of(name).past.startLatency),
 		Eager:  o.worker.Spec.Autoscaling != nil || o.openRun() != nil,
 	})
 }
 
-// queues are the pool's queues, each once.
-func queues(worker *v1alpha1.QueueWorker) []string {
+// queues are those that the pool's workers work off, each once. The workers of a run keep
+// to what it began with.
+func queues(o *observation) []string {
+	list := o.worker.Spec.Queue
+	if config := o.runConfig(); config != nil {
+		list = config.Queue
+	}
 	var out []string
-	for queue := range strings.SplitSeq(worker.Spec.Queue, ",") {
+	for queue := range strings.SplitSeq(list, ",") {
 		if queue != "" && !slices.Contains(out, queue) {
 			out = append(out, queue)
 		}

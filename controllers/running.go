@@ -45,6 +45,14 @@ func (o *observation) openRun() *batchv1.Job {
 	return nil
 }
 
+// runConfig is what the agents of the open run were told; nil if there is no run.
+func (o *observation) runConfig() *protocol.Config {
+	if run := o.openRun(); run != nil {
+		return desired.RunConfig(run)
+	}
+	return nil
+}
+
 // openRuns are the UIDs of the Jobs of runs that have not ended.
 func (o *observation) openRuns() map[types.UID]bool {
 	open := map[types.UID]bool{}
@@ -180,11 +188,15 @@ func ended(pod *corev1.Pod) bool {
 // work is what is left of the open run and who works on it.
 func work(o *observation) batch.Work {
 	out := batch.Work{Quiet: o.past.quiet}
-	if o.app == nil {
+	config := o.runConfig()
+	switch {
+	case config == nil:
 		return out
-	}
-	if !desired.NeedsProbe(o.app) {
+	case config.StopWhenEmpty:
 		out.Unmeasured = true
+		return out
+	case o.app == nil, !desired.NeedsProbe(o.app), desired.ConnectionName(o.app) != config.Connection:
+		out.Changed = true
 		return out
 	}
 	backlog := scalingBacklog(o)
@@ -232,6 +244,9 @@ func atWork(o *observation, report collector.PodReport) int {
 // reserved.
 func mayRun(o *observation, age time.Duration) bool {
 	limit := desired.Timeout(&o.worker.Spec)
+	if config := o.runConfig(); config != nil {
+		limit = time.Duration(config.TimeoutSeconds) * time.Second
+	}
 	if limit > 0 {
 		limit = max(limit, jobTimeout(o)) + silenceMargin
 	}

@@ -5,6 +5,7 @@ package controllers
 
 import (
 	"maps"
+	"slices"
 	"testing"
 	"time"
 
@@ -93,6 +94,47 @@ func TestWhichWorkersAreAtWork(t *testing.T) {
 			}}
 			if got := atWork(o, report); got != tc.want {
 				t.Errorf("%d are at work, want %d", got, tc.want)
+			}
+		})
+	}
+}
+
+// A run goes by what its workers were told when it began, whatever is declared now.
+func TestARunIsJudgedByWhatItBeganWith(t *testing.T) {
+	config := `{"queue":"a,b","connection":"redis","timeoutSeconds":7200,"version":1,"name":"$$x"}`
+	alone := `{"queue":"a,b","connection":"redis","stopWhenEmpty":true,"version":1}`
+	tests := map[string]struct {
+		config     string
+		change     func(*observation)
+		queues     []string
+		unmeasured bool
+		changed    bool
+		known      bool
+	}{
+		"nothing has changed":       {config: config, queues: []string{"a", "b"}, known: true},
+		"another queue":             {config: config, change: func(o *observation) { o.worker.Spec.Queue = "c" }, queues: []string{"a", "b"}, known: true},
+		"another connection":        {config: config, change: func(o *observation) { o.app.Spec.Connection.Name = "sqs" }, queues: []string{"a", "b"}, changed: true},
+		"no driver any more":        {config: config, change: func(o *observation) { o.app.Spec.Connection.Driver = v1alpha1.DriverNone }, queues: []string{"a", "b"}, changed: true},
+		"no QueueApp any more":      {config: config, change: func(o *observation) { o.app = nil }, queues: []string{"a", "b"}, changed: true},
+		"begun without a driver":    {config: alone, queues: []string{"a", "b"}, unmeasured: true},
+		"a Job of somebody else's":  {config: "{", change: func(o *observation) { o.worker.Spec.Queue = "c" }, queues: []string{"c"}},
+		"a Job that says nothing":   {change: func(o *observation) { o.worker.Spec.Queue = "c" }, queues: []string{"c"}},
+		"no run is open, and after": {config: config, change: func(o *observation) { o.runs, o.worker.Spec.Queue = nil, "c" }, queues: []string{"c"}},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			o := inBatch(v1alpha1.DriverRedis, true)
+			o.worker.Spec.Queue, o.app.Spec.Connection.Name = "a,b", "redis"
+			o.backlog = collector.BacklogReport{MeasuredAt: o.now}
+			if tc.config != "" {
+				o.runs[0].Spec.Template.Spec.Containers = []corev1.Container{{Env: []corev1.EnvVar{{Name: protocol.ConfigEnv, Value: tc.config}}}}
+			}
+			if tc.change != nil {
+				tc.change(o)
+			}
+			got := work(o)
+			if !slices.Equal(queues(o), tc.queues) || got.Unmeasured != tc.unmeasured || got.Changed != tc.changed || got.Known != tc.known {
+				t.Errorf("the queues are %v, the work %+v; want %+v", queues(o), got, tc)
 			}
 		})
 	}

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"queueworker.dev/queueworker/agent/dialect"
 	"queueworker.dev/queueworker/api/protocol"
 )
 
@@ -62,6 +63,7 @@ func retried(command protocol.Command) []string {
 // neither its timeout nor SIGTERM.
 func once(config protocol.Config) []string {
 	config.MaxJobs, config.Verbose = 1, true
+	config.Recycle, config.StopWhenEmpty = "", false // a pod of a pool may count by itself
 	return append(Command(config, Facts{}, 0), "--stop-when-empty", "--no-ansi", "--no-interaction")
 }
 
@@ -69,7 +71,25 @@ func once(config protocol.Config) []string {
 // with exit code 0.
 var missing = []string{"Unable to find failed job with ID", "No failed job matches the given ID"}
 
-// NotFound tells whether a line says that a failed job is not there.
-func NotFound(line string) bool {
+// Failure tells of a line that a command printed whether it means that the command has
+// failed although its exit code is 0: a worker ends with 0 whatever became of its job.
+func Failure(action string) func(line string) bool {
+	if action != protocol.ActionOnce {
+		return notFound
+	}
+	parsers := []dialect.Parser{&dialect.BracketParser{}, &dialect.TextParser{Verbose: true}, &dialect.JSONParser{}}
+	return func(line string) bool {
+		var event dialect.Event
+		for _, parser := range parsers {
+			if parser.Parse([]byte(line), &event) {
+				return event.Kind == dialect.Failed
+			}
+		}
+		return false
+	}
+}
+
+// notFound tells whether a line says that a failed job is not there.
+func notFound(line string) bool {
 	return slices.ContainsFunc(missing, func(text string) bool { return strings.Contains(line, text) })
 }

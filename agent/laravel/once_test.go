@@ -4,6 +4,7 @@
 package laravel_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -16,6 +17,8 @@ import (
 func TestSteps(t *testing.T) {
 	const php, end = "php -d memory_limit=1024 artisan ", " --no-ansi --no-interaction"
 	work := protocol.Config{HeapLimitBytes: 1024, MemoryBytes: 128 << 20, TimeoutSeconds: 60, SleepMilliseconds: 3000, Tries: 3, Queue: "high,low", RestMilliseconds: 5}
+	pool := work
+	pool.MaxJobs, pool.Recycle, pool.Run, pool.StopWhenEmpty = 500, protocol.RecyclePod, "emails-run", true
 	for name, tc := range map[string]struct {
 		command protocol.Command
 		want    []string
@@ -29,6 +32,7 @@ func TestSteps(t *testing.T) {
 		"clear":             {protocol.Command{Action: protocol.ActionClearQueue, Queue: "emails"}, []string{php + "queue:clear --queue=emails --force" + end}},
 		"clear by name":     {protocol.Command{Action: protocol.ActionClearQueue, Queue: "emails", Worker: protocol.Config{Connection: "redis"}}, []string{php + "queue:clear redis --queue=emails --force" + end}},
 		"once":              {protocol.Command{Action: protocol.ActionOnce, Worker: work}, []string{php + "queue:work --queue=high,low --timeout=60 --memory=128 --sleep=3 --tries=3 --max-jobs=1 -v --stop-when-empty" + end}},
+		"once of any pool":  {protocol.Command{Action: protocol.ActionOnce, Worker: pool}, []string{php + "queue:work --queue=high,low --timeout=60 --memory=128 --sleep=3 --tries=3 --max-jobs=1 -v --stop-when-empty" + end}},
 		"behind a wrapper":  {protocol.Command{Action: protocol.ActionFlushFailed, Worker: protocol.Config{Command: []string{"with-secrets", "--"}}}, []string{"with-secrets -- " + php + "queue:flush" + end}},
 		"an unknown action": {protocol.Command{Action: "Dance"}, nil},
 	} {
@@ -45,15 +49,24 @@ func TestSteps(t *testing.T) {
 	}
 }
 
-func TestNotFound(t *testing.T) {
-	for line, want := range map[string]bool{
-		"Unable to find failed job with ID [7].":           true,
-		"   ERROR  No failed job matches the given ID.  ":  true,
-		"The failed job [7] has been pushed back onto the": false,
-		"": false,
+func TestFailure(t *testing.T) {
+	for line, want := range map[string][]string{ // the actions of which it tells failure
+		"Unable to find failed job with ID [7].":                                                                            {protocol.ActionRetryFailed, protocol.ActionForgetFailed},
+		"   ERROR  No failed job matches the given ID.  ":                                                                   {protocol.ActionRetryFailed, protocol.ActionForgetFailed},
+		"The failed job [7] has been pushed back onto the":                                                                  nil,
+		`[2026-11-23 09:50:02][mKgWbx1FzFpp] Failed:     App\Jobs\FailingJob`:                                               {protocol.ActionOnce},
+		`[2026-11-23 09:50:02][mKgWbx1FzFpp] Processed:  App\Jobs\FastJob`:                                                  nil,
+		`  2026-11-23 10:08:17 App\Jobs\FailingJob 9gMMZQwG redis default  1.45ms FAIL`:                                     {protocol.ActionOnce},
+		`  2026-11-23 10:08:17 App\Jobs\FastJob 9gMMZQwG redis default  1.45ms DONE`:                                        nil,
+		`{"level":"warning","id":"a","job":"App\\Jobs\\FailingJob","status":"failed","result":"deleted","duration":0.0004}`: {protocol.ActionOnce},
+		`{"level":"info","id":"a","job":"App\\Jobs\\FastJob","status":"success","result":"deleted","duration":0.001}`:       nil,
+		"what the job itself prints: FAIL":                                                                                  nil,
+		"":                                                                                                                  nil,
 	} {
-		if got := laravel.NotFound(line); got != want {
-			t.Errorf("NotFound(%q) is %t", line, got)
+		for _, action := range []string{protocol.ActionRetryFailed, protocol.ActionForgetFailed, protocol.ActionOnce} {
+			if got := laravel.Failure(action)(line); got != slices.Contains(want, action) {
+				t.Errorf("Failure(%s)(%q) is %t", action, line, got)
+			}
 		}
 	}
 }

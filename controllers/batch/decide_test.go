@@ -71,6 +71,7 @@ func TestARunEndsOnlyWhenItIsOver(t *testing.T) {
 		"a pod not heard of since":            {func(in *Input) { in.Work.Unheard = 1 }, false, true},
 		"a pod that does not answer":          {func(in *Input) { in.Work.Silent = 1 }, false, false},
 		"nobody measures":                     {func(in *Input) { in.Work = Work{Unmeasured: true} }, false, false},
+		"what is measured is another":         {func(in *Input) { in.Work.Changed = true }, false, false},
 		"paused":                              {func(in *Input) { in.Spec.Paused = true }, false, false},
 		"being deleted":                       {func(in *Input) { in.Runs[0].Leaving = true }, false, false},
 		"told before, and a job came since":   {func(in *Input) { in.Told, in.Work.Ready = in.Runs[0].Name, 7 }, true, false},

@@ -51,6 +51,9 @@ func (d *decision) left(run *Run) (why string, soon bool) {
 	switch {
 	case w.Unmeasured:
 		return "It ends when every worker has found its queues empty.", false
+	case w.Changed:
+		return "It goes on, because the connection of its QueueApp has changed since it began, so that nobody measures what is left: " +
+			"set the connection back, or end the run by spec.stopped.", false
 	case !w.Known:
 		return "It goes on, because it is not known what waits on its queues; see the condition BacklogKnown.", false
 	case w.MeasuredAt.Before(run.Created.Add(margin)):

@@ -65,6 +65,8 @@ type Run struct {
 type Work struct {
 	// Unmeasured tells that nobody measures what waits: its workers end by themselves.
 	Unmeasured bool
+	// Changed tells that what is measured is not what the workers of the run work off.
+	Changed bool
 	// Known tells that the last measurement succeeded; it was taken at MeasuredAt.
 	Known                    bool
 	MeasuredAt               time.Time

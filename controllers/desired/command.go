@@ -102,6 +102,7 @@ func commandWorker(in CommandInput) *v1alpha1.QueueWorker {
 	switch {
 	case once && in.Worker != nil:
 		worker = in.Worker.DeepCopy()
+		worker.Spec.Recycle = "" // this pod ends after its job, and has no successor
 	case !once:
 		worker.Spec.Memory = new(bytesQuantity(commandMemory))
 		worker.Spec.GracePeriod = &metav1.Duration{Duration: commandGrace}

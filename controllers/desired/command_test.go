@@ -100,6 +100,10 @@ func TestOnceHasTheOptionsOfItsPool(t *testing.T) {
 	if got := commandOf(t, commandJob(t, in)).Worker.Queue; got != "reports" {
 		t.Errorf("the job is taken from %q, want the queue the command names", got)
 	}
+	in.Worker.Spec.Recycle = v1alpha1.RecyclePod
+	if got := commandOf(t, commandJob(t, in)).Worker.Recycle; got != "" {
+		t.Errorf("the pod counts its job as one of a pool that recycles by %q", got)
+	}
 	in.Worker.Spec.Timeout = &metav1.Duration{}
 	if got := *commandJob(t, in).Spec.ActiveDeadlineSeconds; got != 86400 {
 		t.Errorf("without a timeout the Job has %d s, want a day", got)

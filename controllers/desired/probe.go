@@ -51,6 +51,15 @@ func NeedsProbe(app *v1alpha1.QueueApp) bool {
 	return app.Spec.Connection != nil && app.Spec.Connection.Driver != "" && app.Spec.Connection.Driver != v1alpha1.DriverNone
 }
 
+// ConnectionName is the connection that the application's workers are told to use; empty
+// for the application's own default.
+func ConnectionName(app *v1alpha1.QueueApp) string {
+	if app.Spec.Connection == nil {
+		return ""
+	}
+	return app.Spec.Connection.Name
+}
+
 // KnowsRetryAfter tells whether the application's backend gives out again what was
 // taken, as Laravel's own do.
 func KnowsRetryAfter(app *v1alpha1.QueueApp) bool {

@@ -4,8 +4,10 @@
 package desired
 
 import (
+	"encoding/json"
 	"fmt"
 	"strconv"
+	"strings"
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -87,4 +89,22 @@ func RunProcesses(run *batchv1.Job) int32 {
 		return 1
 	}
 	return max(int32(n), 1)
+}
+
+// RunConfig is what the agents of a run were told, which never changes; nil if it cannot
+// be read, of a Job that was not made here.
+func RunConfig(run *batchv1.Job) *protocol.Config {
+	for _, container := range run.Spec.Template.Spec.Containers {
+		for _, variable := range container.Env {
+			if variable.Name != protocol.ConfigEnv {
+				continue
+			}
+			config := &protocol.Config{}
+			if json.Unmarshal([]byte(strings.ReplaceAll(variable.Value, "$$", "$")), config) != nil {
+				return nil
+			}
+			return config
+		}
+	}
+	return nil
 }

@@ -174,9 +174,7 @@ func agentConfig(in Input, memory Memory, gracePeriod time.Duration) protocol.Co
 	for _, wait := range spec.Backoff {
 		config.BackoffSeconds = append(config.BackoffSeconds, int64(wait.Duration/time.Second))
 	}
-	if connection := in.App.Spec.Connection; connection != nil {
-		config.Connection = connection.Name
-	}
+	config.Connection = ConnectionName(in.App)
 	if patterns := in.App.Spec.Patterns; patterns != nil {
 		config.Patterns = &protocol.Patterns{
 			Started: patterns.Started, Done: patterns.Done, Failed: patterns.Failed, Released: patterns.Released,

@@ -183,8 +183,8 @@ func TestClearQueueEmptiesOneQueue(t *testing.T) {
 	}
 }
 
-// TestOnceRunsExactlyOneJob runs one job of a stopped pool, and then one by hand that is
-// stopped in its middle: it is finished all the same.
+// TestOnceRunsExactlyOneJob runs one job of a stopped pool, one that fails, and then one by
+// hand that is stopped in its middle: it is finished all the same.
 func TestOnceRunsExactlyOneJob(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t)
@@ -199,8 +199,16 @@ func TestOnceRunsExactlyOneJob(t *testing.T) {
 		t.Errorf("the status is %+v", status)
 	}
 
+	l.Dispatch(lab.Jobs{Kind: "failing", Queue: "bad", Run: "bad"})
+	cmd := &v1alpha1.QueueCommand{ObjectMeta: metav1.ObjectMeta{Name: "bad"}, Spec: v1alpha1.QueueCommandSpec{Action: v1alpha1.ActionOnce, Queue: "bad"}}
+	l.Create(cmd)
+	l.Eventually("the command says that its job failed", time.Minute, func() (bool, string) {
+		l.Get("bad", cmd)
+		return cmd.Status.State == v1alpha1.CommandFailed && strings.Contains(cmd.Status.Message, `App\Jobs\FailingJob`), fmt.Sprintf("%+v", cmd.Status)
+	})
+
 	l.Dispatch(lab.Jobs{Kind: "slow", Arg: "8", Queue: "slow", Run: "slow"})
-	cmd := &v1alpha1.QueueCommand{ObjectMeta: metav1.ObjectMeta{Name: "stopped"}, Spec: v1alpha1.QueueCommandSpec{Action: v1alpha1.ActionOnce, Queue: "slow"}}
+	cmd = &v1alpha1.QueueCommand{ObjectMeta: metav1.ObjectMeta{Name: "stopped"}, Spec: v1alpha1.QueueCommandSpec{Action: v1alpha1.ActionOnce, Queue: "slow"}}
 	l.Create(cmd)
 	l.Eventually("the job has begun", time.Minute, func() (bool, string) {
 		l.Get("stopped", cmd)
