@@ -61,6 +61,12 @@ func TestWorkersAreFoundInCommands(t *testing.T) {
 		`sh -c 'export A=1 B="$A"2; php artisan queue:work --queue=$B'`:     "/here   --queue=12 A=1 B=12",
 		`sh -c 'sh -c "php artisan queue:work"'`:                            "/here  ",
 		`sh -c 'php artisan queue:work --queue=${SET}'`:                     "/here   --queue=given",
+		`sh -c 'php artisan queue:work --queue=${SET:-other}'`:              "/here   --queue=given",
+		`sh -c 'php artisan queue:work --queue="${X:-high,low}"'`:           "/here   --queue=high,low",
+		`sh -c 'php artisan queue:work ${X-redis} --queue=${X:-${Y:-a}}'`:   "/here  redis --queue=a",
+		`sh -c 'A=x$X; php artisan queue:work --queue=${A:-c}'`:             "/here   --queue=x__unknown_ENV_X__end A=x__unknown_ENV_X__end",
+		`sh -c 'A=${X:-b}; php artisan queue:work --queue=${A:-c}'`:         "/here   --queue=b A=b",
+		`sh -c 'php artisan queue:work --queue=${X:-$(hostname)}'`:          "!only a shell can work out",
 		`sh -c 'until false; do php artisan queue:work; done'`:              "/here  ",
 		`sh -c 'php artisan queue:work --name="it is $(date)" || true'`:     "!only a shell can work out",
 		`sh -c 'php artisan queue:work --queue={a,b}'`:                      "!braces that only a shell can work out",
@@ -111,7 +117,7 @@ func TestWorkersAreFoundInCommands(t *testing.T) {
 
 // TestWhatIsLeftOutIsTold has one remark for each thing that stands around a worker.
 func TestWhatIsLeftOutIsTold(t *testing.T) {
-	const command = `nice -n 5 bash -c ". ./env.sh; sleep 5; php artisan migrate; while true; do /usr/bin/php8.2 -d precision=5 artisan queue:work redis extra | tee log > all.log; done"`
+	const command = `nice -n 5 bash -c ". ./env.sh; sleep 5; php artisan migrate; while true; do /usr/bin/php8.2 -d precision=5 artisan queue:work redis extra --queue=${QUEUE:-a} | tee log > all.log; done"`
 	worker, err := artisan.Parse(command, "/here", nil)
 	if err != nil {
 		t.Fatal(err)
@@ -121,7 +127,7 @@ func TestWhatIsLeftOutIsTold(t *testing.T) {
 		got = append(got, remark.Subject)
 	}
 	want := []string{
-		"nice -n 5", ". ./env.sh", "sleep 5", "php artisan migrate", "a loop around the worker", "/usr/bin/php8.2", "-d precision=5",
+		"nice -n 5", ". ./env.sh", "sleep 5", "php artisan migrate", "a loop around the worker", "${QUEUE}", "/usr/bin/php8.2", "-d precision=5",
 		"extra", "a pipe behind the worker",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -97,6 +97,7 @@ func (s *scripted) words(list []*syntax.Word) ([]string, error) {
 		if copied := *word; syntax.SplitBraces(&copied) {
 			return nil, &NotAWorkerError{What: "its script has braces that only a shell can work out"}
 		}
+		s.defaults(word)
 	}
 	config := &expand.Config{Env: expand.FuncEnviron(s.parser.variable)}
 	words, err := expand.Fields(config, list...)
@@ -106,6 +107,25 @@ func (s *scripted) words(list []*syntax.Word) ([]string, error) {
 	return words, nil
 }
 
+// notSet is the name of a variable that no script can set.
+const notSet = "not set"
+
+// defaults has the default of ${X:-default} count where nothing says what X is.
+func (s *scripted) defaults(word *syntax.Word) {
+	syntax.Walk(word, func(node syntax.Node) bool {
+		expansion, ok := node.(*syntax.ParamExp)
+		if !ok || expansion.Exp == nil || expansion.Param == nil || expansion.Exp.Op != syntax.DefaultUnset && expansion.Exp.Op != syntax.DefaultUnsetOrNull {
+			return true
+		}
+		name := expansion.Param.Value
+		if s.parser.variable(name) == unknownVariable(name) {
+			s.parser.remark(false, "${"+name+"}", "the script's default for it counts; give another with --env "+name+"=...")
+			expansion.Param = &syntax.Lit{Value: notSet}
+		}
+		return true
+	})
+}
+
 // variable is what a variable stands for; it is marked as unknown if nothing says.
 func (p *parser) variable(name string) string {
 	for _, v := range slices.Backward(p.worker.Environment) {
@@ -113,11 +133,16 @@ func (p *parser) variable(name string) string {
 			return v.Value
 		}
 	}
-	if name == "IFS" {
+	switch name {
+	case "IFS":
 		return " \t\n"
+	case notSet:
+		return ""
 	}
-	return flags.MarkUnknown("ENV_" + name)
+	return unknownVariable(name)
 }
+
+func unknownVariable(name string) string { return flags.MarkUnknown("ENV_" + name) }
 
 func (s *scripted) set(assignments []*syntax.Assign) error {
 	for _, assignment := range assignments {

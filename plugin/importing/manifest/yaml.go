@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode"
@@ -105,6 +106,10 @@ var durationFields = map[string]bool{
 	"retryAfter": true, "targetWait": true,
 }
 
+// oldBoolean are the words that YAML 1.2, which is written here, takes for texts, and YAML
+// 1.1, which kubectl reads, for booleans.
+var oldBoolean = regexp.MustCompile(`^(?i)(y|n|yes|no|on|off)$`)
+
 // tidy makes of JSON what a person would write: blocks, plain words, no empty
 // fields, 1h for 1h0m0s.
 func tidy(node *yaml.Node, field string) {
@@ -131,6 +136,9 @@ func tidy(node *yaml.Node, field string) {
 	case yaml.ScalarNode:
 		if durationFields[field] {
 			node.Value = flags.ShortDuration(node.Value)
+		}
+		if node.Tag == "!!str" && oldBoolean.MatchString(node.Value) {
+			node.Style = yaml.DoubleQuotedStyle
 		}
 	default: // JSON has no others
 	}

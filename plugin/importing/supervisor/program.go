@@ -218,9 +218,11 @@ func (c *configuration) worker(p *program, of process) (artisan.Worker, error) {
 		}
 		directory = expanded
 	}
-	known := make([]artisan.Variable, 0, len(of.environment))
-	for _, v := range of.environment {
-		known = append(known, artisan.Variable{Name: v.name, Value: v.value})
+	// A shell has supervisord's own environment too.
+	variables := with(c.environment, of.environment)
+	known := make([]artisan.Variable, 0, len(variables))
+	for _, name := range slices.Sorted(maps.Keys(variables)) {
+		known = append(known, artisan.Variable{Name: name, Value: variables[name]})
 	}
 	return artisan.Parse(of.command, directory, known)
 }
