@@ -28,6 +28,8 @@ type decision struct {
 	objects  desired.Objects
 	// runs is nil where a pool has nothing to do with runs.
 	runs *batch.Output
+	// runsDrained tells that no job is lost with the runs that are to be ended.
+	runsDrained bool
 }
 
 // decide is a pure function of what was observed and of the size decided on.
@@ -37,7 +39,8 @@ func decide(o *observation, s sizing, agentImage string) decision {
 	pods := desired.Pods(d.sizing.processes, &o.worker.Spec)
 	inRuns := d.runs != nil && (desired.IsBatch(&o.worker.Spec) || d.runs.Open != nil)
 	if inRuns {
-		d.removal = drain.Plan{Replicas: pods, Reason: drain.Settled}
+		d.removal = endingRun(o, d.runs)
+		d.runsDrained, d.removal.Replicas = d.removal.Replicas == 0, pods
 	} else {
 		d.removal = removal(o, pods)
 	}

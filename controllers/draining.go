@@ -15,6 +15,7 @@ import (
 
 	"queueworker.dev/queueworker/api/protocol"
 	"queueworker.dev/queueworker/api/v1alpha1"
+	"queueworker.dev/queueworker/controllers/batch"
 	"queueworker.dev/queueworker/controllers/collector"
 	"queueworker.dev/queueworker/controllers/desired"
 	"queueworker.dev/queueworker/controllers/drain"
@@ -42,17 +43,14 @@ func removal(o *observation, pods int32) drain.Plan {
 	if live.Spec.Replicas != nil {
 		in.Replicas = *live.Spec.Replicas
 	}
-	if timeout := desired.Timeout(&o.worker.Spec); timeout > 0 {
-		in.Silence = max(timeout, jobTimeout(o)) + silenceMargin
-	}
-	stop := stopping{observation: o}
+	in.Silence = silence(o)
+	stop := stopping{observation: o, stops: o.worker.Spec.Stopped, grace: desired.GraceOf(&live.Spec.Template)}
 	for _, pod := range o.pods {
 		if active(pod) {
-			out := drainPod(pod, o.reports.Pods[pod.UID])
+			out := stop.pod(pod)
 			report := o.reports.Pods[pod.UID]
 			out.Due = recycles(o) && isDue(pod, report)
 			in.Awaiting = in.Awaiting || recycles(o) && out.Started && report.Status == nil && !report.Unreachable
-			out.Forsaken = stop.forsakes(pod, out)
 			in.Pods = append(in.Pods, out)
 		}
 	}
@@ -61,31 +59,75 @@ func removal(o *observation, pods int32) drain.Plan {
 	return plan
 }
 
+// endingRun plans how the pods of a run that is to be ended before it is over get rid of
+// their jobs, as those of a stopped pool do: its Job may go when the plan has no replicas
+// left. The pods of one that is not to be ended after all take jobs again.
+func endingRun(o *observation, runs *batch.Output) drain.Plan {
+	ends := len(runs.End) > 0
+	stop := stopping{observation: o, stops: ends}
+	if job := o.openRun(); job != nil {
+		stop.grace = desired.GraceOf(&job.Spec.Template)
+	}
+	in := drain.Input{Now: o.now, Silence: silence(o)}
+	for _, pod := range o.pods {
+		if active(pod) {
+			out := stop.pod(pod)
+			out.Retire = false // nothing of a run is replaced
+			in.Pods = append(in.Pods, out)
+		}
+	}
+	in.Replicas = int32(len(in.Pods))
+	if !ends {
+		in.Wanted = in.Replicas
+	}
+	plan := drain.Decide(in)
+	plan.Costs = nil // no ReplicaSet chooses among them
+	plan.Recheck = sooner(plan.Recheck, stop.recheck)
+	return plan
+}
+
+// silence is how long a victim may be silent; 0 where jobs have no timeout.
+func silence(o *observation) time.Duration {
+	if timeout := desired.Timeout(&o.worker.Spec); timeout > 0 {
+		return max(timeout, jobTimeout(o)) + silenceMargin
+	}
+	return 0
+}
+
 // stopping is a pool that is to have no pods at all. Each takes no more jobs and finishes
 // those it has within its grace period, as one that is removed does; but until then it is
 // not removed, because the kubelet passes nothing on to a pod that is: it could not be
 // told to kill its processes.
 type stopping struct {
 	*observation
+	// stops tells that it is to have none, and grace is the grace period of its pods.
+	stops bool
+	grace time.Duration
 	// recheck is when the first grace period ends.
 	recheck time.Duration
+}
+
+// pod is what is known of an active pod.
+func (s *stopping) pod(pod *corev1.Pod) drain.Pod {
+	out := drainPod(pod, s.reports.Pods[pod.UID])
+	out.Forsaken = s.forsakes(pod, out)
+	return out
 }
 
 // forsakes tells whether a pod of a stopped pool goes without being waited for: nobody
 // knows what it does, or it has had its time.
 func (s *stopping) forsakes(pod *corev1.Pod, seen drain.Pod) bool {
-	if !s.worker.Spec.Stopped {
+	if !s.stops {
 		return false
 	}
 	if report := s.reports.Pods[pod.UID]; report.Status == nil || report.Unreachable {
 		return true
 	}
-	grace := desired.GraceOf(s.deployment)
 	if !seen.Cordoned || seen.CordonedAt.IsZero() {
-		s.recheck = sooner(s.recheck, grace)
+		s.recheck = sooner(s.recheck, s.grace)
 		return false
 	}
-	left := seen.CordonedAt.Add(grace).Sub(s.now)
+	left := seen.CordonedAt.Add(s.grace).Sub(s.now)
 	s.recheck = sooner(s.recheck, left)
 	return left <= 0
 }

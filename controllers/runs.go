@@ -98,8 +98,8 @@ func (r *QueueWorkerReconciler) takenRun(ctx context.Context, o *observation, na
 }
 
 // endRuns deletes what the pool shall not have: runs that are to end, those of long
-// ago, and what a pool of the other mode has. A run that is to end goes after its pods,
-// each of which finishes its jobs within its grace period.
+// ago, and what a pool of the other mode has. A run that is to end goes when its pods have
+// finished their jobs: until then they can be told to kill them.
 func (r *QueueWorkerReconciler) endRuns(ctx context.Context, o *observation, d decision) error {
 	if d.runs == nil {
 		return nil
@@ -107,6 +107,7 @@ func (r *QueueWorkerReconciler) endRuns(ctx context.Context, o *observation, d d
 	var failures []error
 	for _, job := range o.runs {
 		switch {
+		case slices.Contains(d.runs.End, job.Name) && !d.runsDrained:
 		case slices.Contains(d.runs.End, job.Name):
 			failures = append(failures, r.remove(ctx, job, metav1.DeletePropagationForeground))
 		case slices.Contains(d.runs.Prune, job.Name):

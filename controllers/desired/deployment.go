@@ -45,9 +45,9 @@ func deployment(in Input, template *corev1.PodTemplateSpec) *appsv1ac.Deployment
 			WithTemplate(applyTemplate(template)))
 }
 
-// GraceOf is the termination grace period of the pods of a Deployment.
-func GraceOf(live *appsv1.Deployment) time.Duration {
-	if seconds := live.Spec.Template.Spec.TerminationGracePeriodSeconds; seconds != nil {
+// GraceOf is the termination grace period of the pods of a template.
+func GraceOf(template *corev1.PodTemplateSpec) time.Duration {
+	if seconds := template.Spec.TerminationGracePeriodSeconds; seconds != nil {
 		return time.Duration(*seconds) * time.Second
 	}
 	return corev1.DefaultTerminationGracePeriodSeconds * time.Second

@@ -70,7 +70,7 @@ func progressOfRuns(in Input, c counts) verdict {
 	case open == nil:
 		return betweenRuns(in)
 	case leavingRun(in):
-		return moving("The run %s is ended: %d pod(s) finish their jobs before they go.", open.Name, c.leaving)
+		return moving("The run %s is ended: %d pod(s) finish their jobs before they go.", open.Name, c.leaving+c.processes/c.perPod)
 	}
 	if v, under := changingPause(in, c); under {
 		return v

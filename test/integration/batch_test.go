@@ -249,6 +249,60 @@ func TestStoppedAndPausedRuns(t *testing.T) {
 	hasJobs(t, namespace, "nightly", 0)
 }
 
+// A run that is stopped keeps its pods while they work, so that they can be told to kill
+// their jobs: with the stop, or after it.
+func TestAStoppedRunCanBeKilled(t *testing.T) {
+	tests := map[string]func(t *testing.T, namespace string, agent *fakes.Agent){
+		"with the stop": func(t *testing.T, namespace string, _ *fakes.Agent) {
+			changeWorker(t, namespace, "nightly", func(w *v1alpha1.QueueWorker) { w.Spec.Stopped = true; killNow(w) })
+		},
+		"after it": func(t *testing.T, namespace string, agent *fakes.Agent) {
+			changeWorker(t, namespace, "nightly", func(w *v1alpha1.QueueWorker) { w.Spec.Stopped = true })
+			inPhases(t, []*fakes.Agent{agent}, protocol.PhaseCordoned)
+			changeWorker(t, namespace, "nightly", killNow)
+		},
+	}
+	for name, kill := range tests {
+		t.Run(name, func(t *testing.T) {
+			namespace := newNamespace(t)
+			startOperator(t, operatorOptions{namespaces: []string{namespace}})
+			create(t, builders.QueueApp(namespace, "shop").Driver(v1alpha1.DriverRedis).Obj())
+			kubelet.Backend(namespace, "shop").Set(protocol.QueueDepth{Queue: "default", Ready: 1})
+			create(t, batchWorker(namespace, "nightly", nil))
+			agent := runAgents(t, namespace, "nightly", 1)[0]
+			waitFor(t, namespace, "nightly", "works", hasCondition(v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonRunning))
+			if !agent.Start(0, `App\Jobs\SendMail`) {
+				t.Fatal("the worker is not idle")
+			}
+			kill(t, namespace, agent)
+			hasJobs(t, namespace, "nightly", 0)
+			if killed := agent.Status().Counters.Exits[protocol.ExitKilledOnRequest]; killed != 1 {
+				t.Errorf("%d processes were killed, want 1", killed)
+			}
+			requireContains(t, requireEvent(t, namespace, "nightly", v1alpha1.EventJobsKilled), `App\Jobs\SendMail 1`)
+			waitFor(t, namespace, "nightly", "is stopped", inState(v1alpha1.StateStopped))
+		})
+	}
+}
+
+// A run that is to go on after all has its workers take jobs again.
+func TestARunThatIsNotStoppedAfterAllGoesOn(t *testing.T) {
+	namespace := newNamespace(t)
+	startOperator(t, operatorOptions{namespaces: []string{namespace}})
+	create(t, builders.QueueApp(namespace, "shop").Driver(v1alpha1.DriverRedis).Obj())
+	kubelet.Backend(namespace, "shop").Set(protocol.QueueDepth{Queue: "default", Ready: 1})
+	create(t, batchWorker(namespace, "nightly", func(spec *v1alpha1.QueueWorkerSpec) { spec.Processes = new(int32(2)) }))
+	agents := runAgents(t, namespace, "nightly", 2)
+	waitFor(t, namespace, "nightly", "works", hasCondition(v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonRunning))
+	agents[0].Start(0, "Report")
+	changeWorker(t, namespace, "nightly", func(w *v1alpha1.QueueWorker) { w.Spec.Stopped = true })
+	inPhases(t, agents, protocol.PhaseCordoned, protocol.PhaseCordoned)
+	changeWorker(t, namespace, "nightly", func(w *v1alpha1.QueueWorker) { w.Spec.Stopped = false })
+	inPhases(t, agents, protocol.PhaseRunning, protocol.PhaseRunning)
+	waitFor(t, namespace, "nightly", "works again", hasCondition(v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonRunning))
+	hasJobs(t, namespace, "nightly", 1)
+}
+
 func TestAnotherModeRemovesWhatTheLastOneMade(t *testing.T) {
 	namespace := newNamespace(t)
 	startOperator(t, operatorOptions{namespaces: []string{namespace}})
