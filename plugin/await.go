@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"slices"
 	"strconv"
 	"strings"
@@ -29,48 +30,74 @@ import (
 // glance is how often a command that waits looks.
 const glance = 500 * time.Millisecond
 
-// until looks until met says so, or the timeout has passed; 0 means for ever.
-func until(ctx context.Context, timeout time.Duration, what string, met func(context.Context) (done bool, seen string, err error)) error {
-	if timeout > 0 {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, timeout)
-		defer cancel()
+// within bounds a wait; 0 means for ever. Who waits in vain is told of allowed, the time that
+// the user gave.
+func within(ctx context.Context, length, allowed time.Duration) (context.Context, context.CancelFunc) {
+	if length <= 0 {
+		return context.WithCancel(ctx)
 	}
+	return context.WithTimeoutCause(ctx, length, fmt.Errorf("not within %s", allowed))
+}
+
+// until looks until met says so, or until ctx, made by within, has ended. What may pass by
+// itself is waited out: what is waited for goes on whether the cluster answers or not.
+func until(ctx context.Context, what string, met func(context.Context) (done bool, seen string, err error)) error {
 	var seen string
 	err := wait.PollUntilContextCancel(ctx, glance, true, func(ctx context.Context) (bool, error) {
 		done, now, err := met(ctx)
+		switch {
+		case err == nil:
+		case ctx.Err() != nil: // it says no more than that
+			err = nil
+		case passes(err):
+			_, now = Explain(err)
+			err = nil
+		}
 		if now != "" {
 			seen = now
 		}
 		return done, err
 	})
 	if errors.Is(err, context.DeadlineExceeded) {
-		return TimedOut("%s: not within %s; last seen: %s", what, timeout, view.Clean(seen))
+		return TimedOut("%s: %w; last seen: %s", what, context.Cause(ctx), view.Clean(seen))
 	}
 	return err
+}
+
+// passes tells whether an error is one of a cluster that is busy, restarts or is out of
+// reach for a while, rather than its answer.
+func passes(err error) bool {
+	var unreachable net.Error
+	return apierrors.IsTooManyRequests(err) || apierrors.IsServiceUnavailable(err) || apierrors.IsInternalError(err) ||
+		apierrors.IsServerTimeout(err) || apierrors.IsTimeout(err) || errors.As(err, &unreachable)
 }
 
 // await waits until all that were changed have obeyed.
 func (s *steering) await(ctx context.Context, cluster *Cluster, inputs []intent.Input) error {
 	var problems []error
 	for _, in := range inputs {
-		err := until(ctx, s.timeout, "QueueWorker "+in.Worker.Name, func(ctx context.Context) (bool, string, error) {
-			worker := &v1alpha1.QueueWorker{}
-			if err := cluster.Client.Get(ctx, client.ObjectKeyFromObject(in.Worker), worker); err != nil {
-				return false, "", fmt.Errorf("read QueueWorker %s: %w", in.Worker.Name, err)
-			}
-			if worker.Status.ObservedGeneration < in.Worker.Generation {
-				return false, "The operator has not taken the change up; does it run?", nil
-			}
-			seen := in
-			seen.Worker = worker
-			return s.settled(ctx, cluster, seen)
-		})
-		if err != nil {
+		if err := s.awaitOne(ctx, cluster, in); err != nil {
 			problems = append(problems, err)
 		}
 	}
 	return errors.Join(problems...)
+}
+
+func (s *steering) awaitOne(ctx context.Context, cluster *Cluster, in intent.Input) error {
+	ctx, cancel := within(ctx, s.timeout, s.timeout)
+	defer cancel()
+	return until(ctx, "QueueWorker "+in.Worker.Name, func(ctx context.Context) (bool, string, error) {
+		worker := &v1alpha1.QueueWorker{}
+		if err := cluster.Client.Get(ctx, client.ObjectKeyFromObject(in.Worker), worker); err != nil {
+			return false, "", fmt.Errorf("read QueueWorker %s: %w", in.Worker.Name, err)
+		}
+		if worker.Status.ObservedGeneration < in.Worker.Generation {
+			return false, "The operator has not taken the change up; does it run?", nil
+		}
+		seen := in
+		seen.Worker = worker
+		return s.settled(ctx, cluster, seen)
+	})
 }
 
 // isReady tells whether a pool is as its spec wants it.
@@ -154,15 +181,17 @@ func isGone(ctx context.Context, cluster *Cluster, in intent.Input) (bool, strin
 	return len(pods) == 0, fmt.Sprintf("%d pod(s) finish their jobs.", len(pods)), nil
 }
 
-// isRecreated tells whether every pod is younger than the command.
+// isRecreated tells whether every pod is one that was made for the command, or for a later
+// one. Each carries the token it was made for; clocks need not agree.
 func isRecreated(ctx context.Context, cluster *Cluster, in intent.Input) (bool, string, error) {
 	pods, err := podsOf(ctx, cluster, in.Worker)
 	if err != nil {
 		return false, "", err
 	}
+	token := in.Worker.Annotations[v1alpha1.AnnotationRecreatedAt]
 	old := 0
 	for i := range pods {
-		if pods[i].CreationTimestamp.Time.Before(in.Now.Truncate(time.Second)) {
+		if pods[i].Annotations[v1alpha1.AnnotationRecreatedAt] != token {
 			old++
 		}
 	}
@@ -172,10 +201,14 @@ func isRecreated(ctx context.Context, cluster *Cluster, in intent.Input) (bool, 
 	return isReady(ctx, cluster, in)
 }
 
+// podsOf are the pods of a pool but those that have ended, which stay with the runs of mode
+// Batch as its history.
 func podsOf(ctx context.Context, cluster *Cluster, worker *v1alpha1.QueueWorker) ([]corev1.Pod, error) {
 	pods := &corev1.PodList{}
 	if err := cluster.Client.List(ctx, pods, client.InNamespace(worker.Namespace), client.MatchingLabels{v1alpha1.LabelName: worker.Name}); err != nil {
 		return nil, fmt.Errorf("list the pods of QueueWorker %s: %w", worker.Name, err)
 	}
-	return pods.Items, nil
+	return slices.DeleteFunc(pods.Items, func(pod corev1.Pod) bool {
+		return pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
+	}), nil
 }

@@ -124,7 +124,9 @@ func (f *failedList) page(ctx context.Context, cluster *Cluster, size int32, nex
 	if err != nil {
 		return nil, err
 	}
-	if err := f.end(ctx, cluster, command); err != nil {
+	waiting, cancel := f.within(ctx)
+	defer cancel()
+	if err := f.end(waiting, cluster, command); err != nil {
 		return nil, err
 	}
 	_ = cluster.Client.Delete(ctx, command.DeepCopy(), client.PropagationPolicy(metav1.DeletePropagationBackground))

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"github.com/spf13/cobra"
 	corev1 "k8s.io/api/core/v1"
@@ -20,6 +21,9 @@ import (
 
 // longestLine is where a line of a log is broken, in bytes.
 const longestLine = 64 << 10
+
+// settlingTime is how long the operator may take to write down how a pod has ended.
+const settlingTime = 30 * time.Second
 
 type onceCommand struct {
 	commanding
@@ -63,55 +67,73 @@ func (o *onceCommand) run(ctx context.Context, names []string) error {
 	if o.dryRun.is() {
 		return o.doIn(ctx, cluster, spec, "One job is run")
 	}
+	return o.runIn(ctx, cluster, spec)
+}
+
+// runIn has the job run and shows what it prints.
+func (o *onceCommand) runIn(ctx context.Context, cluster *Cluster, spec v1alpha1.QueueCommandSpec) error {
 	command, err := o.create(ctx, cluster, spec)
 	if err != nil {
 		return err
 	}
-	started := o.deps.Now()
-	streamed := o.follow(ctx, cluster, command)
-	if o.timeout > 0 {
-		o.timeout = max(o.timeout-o.deps.Now().Sub(started), glance)
+	waiting, cancel := o.within(ctx)
+	defer cancel()
+	streamed, over := o.follow(waiting, cluster, command)
+	if over {
+		// The pod has ended, and it is for the operator to say how.
+		waiting, cancel = o.settling(ctx, waiting)
+		defer cancel()
 	}
-	err = o.end(ctx, cluster, command)
+	err = o.end(waiting, cluster, command)
 	if !streamed {
 		o.print(command.Status.Output)
 	}
 	return err
 }
 
-// follow shows the log of the command's pod as it is written. It tells whether it
-// did: who may not read logs sees the end of what was printed in the status.
-func (o *onceCommand) follow(ctx context.Context, cluster *Cluster, command *v1alpha1.QueueCommand) bool {
+// settling is what is left of a wait once the command's pod has ended, and no less than the
+// operator may need to write that down.
+func (o *onceCommand) settling(ctx, waiting context.Context) (context.Context, context.CancelFunc) {
+	deadline, bounded := waiting.Deadline()
+	if !bounded {
+		return waiting, func() {}
+	}
+	return within(ctx, max(time.Until(deadline), settlingTime), o.timeout)
+}
+
+// follow shows the log of the command's pod as it is written. It tells whether all of it
+// that was there has been shown (who may not read logs sees the end of what was printed in
+// the status), and whether the pod is over.
+func (o *onceCommand) follow(ctx context.Context, cluster *Cluster, command *v1alpha1.QueueCommand) (streamed, over bool) {
 	pod, err := o.pod(ctx, cluster, command)
 	if err != nil || pod == nil {
-		return false
+		return false, false
 	}
 	stream, err := cluster.Core.Pods(pod.Namespace).GetLogs(pod.Name, &corev1.PodLogOptions{
 		Container: pod.Spec.Containers[0].Name, Follow: true,
 	}).Stream(ctx)
 	if err != nil {
-		return false
+		return false, false
 	}
 	defer stream.Close()
-	shown := false
 	lines := bufio.NewReaderSize(stream, longestLine)
 	for {
 		line, _, err := lines.ReadLine() // a longer one comes in pieces
-		if errors.Is(err, io.EOF) {
-			return shown
-		}
-		if err != nil {
-			return false
+		switch {
+		case errors.Is(err, io.EOF):
+			return streamed, true
+		case err != nil:
+			return streamed && ctx.Err() != nil, false
 		}
 		fmt.Fprintln(o.deps.Streams.Out, view.Clean(string(line)))
-		shown = true
+		streamed = true
 	}
 }
 
 // pod waits until the command's pod has started; nil if it ended before it was seen.
 func (o *onceCommand) pod(ctx context.Context, cluster *Cluster, command *v1alpha1.QueueCommand) (*corev1.Pod, error) {
 	var found *corev1.Pod
-	err := until(ctx, o.timeout, "the pod of QueueCommand "+command.Name, func(ctx context.Context) (bool, string, error) {
+	err := until(ctx, "the pod of QueueCommand "+command.Name, func(ctx context.Context) (bool, string, error) {
 		if err := cluster.Client.Get(ctx, client.ObjectKeyFromObject(command), command); err != nil {
 			return false, "", err
 		}

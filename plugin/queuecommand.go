@@ -60,17 +60,24 @@ func (c *commanding) create(ctx context.Context, cluster *Cluster, spec v1alpha1
 	return command, nil
 }
 
-// end waits until a command has ended, and returns an error if it failed.
+// within bounds all of the waiting for one command by --timeout.
+func (c *commanding) within(ctx context.Context) (context.Context, context.CancelFunc) {
+	return within(ctx, c.timeout, c.timeout)
+}
+
+// end waits until a command has ended, or until ctx, made by within, has; it returns an error
+// if the command failed.
 func (c *commanding) end(ctx context.Context, cluster *Cluster, command *v1alpha1.QueueCommand) error {
-	err := until(ctx, c.timeout, "QueueCommand "+command.Name, func(ctx context.Context) (bool, string, error) {
-		if err := cluster.Client.Get(ctx, client.ObjectKeyFromObject(command), command); err != nil {
-			return false, "", fmt.Errorf("read QueueCommand %s: %w", command.Name, err)
+	err := until(ctx, "QueueCommand "+command.Name, func(ctx context.Context) (bool, string, error) {
+		err := cluster.Client.Get(ctx, client.ObjectKeyFromObject(command), command)
+		if err != nil {
+			err = fmt.Errorf("read QueueCommand %s: %w", command.Name, err)
 		}
 		seen := command.Status.Message
 		if command.Status.State == "" {
 			seen = "The operator has not taken it up; does it run?"
 		}
-		return ended(command), seen, nil
+		return err == nil && ended(command), seen, err
 	})
 	if err != nil {
 		return err
@@ -104,6 +111,8 @@ func (c *commanding) doIn(ctx context.Context, cluster *Cluster, spec v1alpha1.Q
 		return err
 	}
 	if !c.dryRun.is() {
+		ctx, cancel := c.within(ctx)
+		defer cancel()
 		err = c.end(ctx, cluster, command)
 		c.print(command.Status.Output)
 		if err != nil {

@@ -192,18 +192,6 @@ func TestNobodyAtATerminalIsAsked(t *testing.T) {
 	}
 }
 
-func TestWaitingEnds(t *testing.T) {
-	never := func(context.Context) (bool, string, error) { return false, "It is busy.", nil }
-	code, sentence := Explain(until(t.Context(), 10*time.Millisecond, "QueueWorker emails", never))
-	if code != CodeTimedOut || !strings.Contains(sentence, "It is busy.") {
-		t.Errorf("code %d: %s", code, sentence)
-	}
-	broken := errors.New("broken")
-	if err := until(t.Context(), 0, "x", func(context.Context) (bool, string, error) { return false, "", broken }); !errors.Is(err, broken) {
-		t.Errorf("got %v", err)
-	}
-}
-
 func TestARunIsOver(t *testing.T) {
 	ended := metav1.Now()
 	batch := func(requested string, runs ...v1alpha1.Run) *v1alpha1.QueueWorker {

@@ -1,0 +1,138 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package plugin
+
+import (
+	"context"
+	"errors"
+	"net/url"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+
+	"queueworker.dev/queueworker/api/v1alpha1"
+	"queueworker.dev/queueworker/plugin/intent"
+	"queueworker.dev/queueworker/test/builders"
+)
+
+func TestWaitingEnds(t *testing.T) {
+	ctx, cancel := within(t.Context(), 10*time.Millisecond, 10*time.Millisecond)
+	defer cancel()
+	never := func(context.Context) (bool, string, error) { return false, "It is busy.", nil }
+	code, sentence := Explain(until(ctx, "QueueWorker emails", never))
+	if code != CodeTimedOut || sentence != "QueueWorker emails: not within 10ms; last seen: It is busy." {
+		t.Errorf("code %d: %s", code, sentence)
+	}
+}
+
+// TestWaitingOutlivesHiccups: what passes by itself is waited out, and told where it does
+// not pass; the cluster's answer is believed at once.
+func TestWaitingOutlivesHiccups(t *testing.T) {
+	workers := schema.GroupResource{Group: v1alpha1.GroupName, Resource: "queueworkers"}
+	tests := map[string]struct {
+		err  error
+		ends bool
+	}{
+		"the apiserver restarts":   {err: &url.Error{Op: "Get", URL: "https://x", Err: errors.New("connection refused")}},
+		"it does not answer":       {err: &url.Error{Op: "Get", URL: "https://x", Err: context.DeadlineExceeded}},
+		"too many ask":             {err: apierrors.NewTooManyRequests("later", 1)},
+		"it is unavailable":        {err: apierrors.NewServiceUnavailable("soon")},
+		"its store does not reply": {err: apierrors.NewInternalError(errors.New("etcdserver: leader changed"))},
+		"its store is slow":        {err: apierrors.NewTimeoutError("slow", 1)},
+		"a right is missing":       {err: apierrors.NewForbidden(workers, "emails", nil), ends: true},
+		"nobody knows the caller":  {err: apierrors.NewUnauthorized("expired"), ends: true},
+		"it is gone":               {err: apierrors.NewNotFound(workers, "emails"), ends: true},
+		"a run has failed":         {err: errors.New("run nightly-1 ended as Failed"), ends: true},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				ctx, cancel := within(t.Context(), time.Minute, time.Minute)
+				defer cancel()
+				looks := 0
+				err := until(ctx, "QueueWorker emails", func(context.Context) (bool, string, error) {
+					if looks++; looks < 4 {
+						return false, "", tc.err
+					}
+					return true, "", nil
+				})
+				if tc.ends != (err != nil) || tc.ends && (looks != 1 || !errors.Is(err, tc.err)) {
+					t.Errorf("after %d looks: %v", looks, err)
+				}
+				if tc.ends {
+					return
+				}
+				err = until(ctx, "QueueWorker emails", func(context.Context) (bool, string, error) { return false, "", tc.err })
+				if code, sentence := Explain(err); code != CodeTimedOut || !strings.Contains(sentence, tc.err.Error()) {
+					t.Errorf("in vain: code %d: %s", code, sentence)
+				}
+			})
+		})
+	}
+}
+
+// podIn is a pod of the pool emails in a phase.
+func podIn(name string, phase corev1.PodPhase) *corev1.Pod {
+	return &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name, Labels: map[string]string{v1alpha1.LabelName: "emails"}},
+		Status:     corev1.PodStatus{Phase: phase},
+	}
+}
+
+// TestHistoryIsNotWaitedFor: the pods of ended runs stay, and keep nobody waiting.
+func TestHistoryIsNotWaitedFor(t *testing.T) {
+	worker := builders.QueueWorker("shop", "emails").Obj()
+	running := podIn("emails-run-2", corev1.PodRunning)
+	cluster := fakeCluster(t, interceptor.Funcs{}, podIn("emails-run-0", corev1.PodSucceeded), podIn("emails-run-1", corev1.PodFailed), running)
+	in := intent.Input{Worker: worker}
+	if gone, seen, err := isGone(t.Context(), cluster, in); gone || err != nil || !strings.HasPrefix(seen, "1 pod(s)") {
+		t.Errorf("gone %t, %q, %v", gone, seen, err)
+	}
+	if err := cluster.Client.Delete(t.Context(), running); err != nil {
+		t.Fatal(err)
+	}
+	if gone, seen, err := isGone(t.Context(), cluster, in); !gone || err != nil {
+		t.Errorf("gone %t, %q, %v", gone, seen, err)
+	}
+}
+
+// TestNewPodsAreKnownByTheirToken: the caller's clock may be ahead of the cluster's, or behind.
+func TestNewPodsAreKnownByTheirToken(t *testing.T) {
+	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	worker := builders.QueueWorker("shop", "emails").Annotation(v1alpha1.AnnotationRecreatedAt, "second").Obj()
+	worker.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionReady, Status: metav1.ConditionTrue}}
+	in := intent.Input{Worker: worker, Now: now, Token: "second"}
+	pod := func(name, token string, age time.Duration) *corev1.Pod {
+		pod := podIn(name, corev1.PodRunning)
+		pod.Annotations = map[string]string{v1alpha1.AnnotationRecreatedAt: token}
+		pod.CreationTimestamp = metav1.NewTime(now.Add(-age))
+		return pod
+	}
+	for name, tc := range map[string]struct {
+		pods []*corev1.Pod
+		want bool
+	}{
+		"old, and younger than our clock": {pods: []*corev1.Pod{pod("a", "first", -time.Minute), pod("b", "second", 0)}},
+		"new, and older than our clock":   {pods: []*corev1.Pod{pod("a", "second", time.Minute)}, want: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			cluster := fakeCluster(t, interceptor.Funcs{})
+			for _, pod := range tc.pods {
+				if err := cluster.Client.Create(t.Context(), pod); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if done, seen, err := isRecreated(t.Context(), cluster, in); done != tc.want || err != nil {
+				t.Errorf("done %t, %q, %v", done, seen, err)
+			}
+		})
+	}
+}

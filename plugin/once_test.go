@@ -1,0 +1,110 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package plugin
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/cli-runtime/pkg/genericiooptions"
+	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
+	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+
+	"queueworker.dev/queueworker/api/v1alpha1"
+	"queueworker.dev/queueworker/test/builders"
+)
+
+// fakeLog is an apiserver that answers every request with a log, which ends after a while.
+type fakeLog struct {
+	text  string
+	lasts time.Duration
+}
+
+func (f fakeLog) RoundTrip(request *http.Request) (*http.Response, error) {
+	return &http.Response{StatusCode: http.StatusOK, Request: request, Body: io.NopCloser(&fakeStream{request.Context(), strings.NewReader(f.text), f.lasts})}, nil
+}
+
+type fakeStream struct {
+	ctx   context.Context
+	text  *strings.Reader
+	lasts time.Duration
+}
+
+func (f *fakeStream) Read(data []byte) (int, error) {
+	if f.text.Len() > 0 {
+		return f.text.Read(data)
+	}
+	select {
+	case <-f.ctx.Done():
+		return 0, f.ctx.Err()
+	case <-time.After(f.lasts):
+		return 0, io.EOF
+	}
+}
+
+// TestOnceWaitsAsLongAsItWasTold: --timeout bounds the job, not how soon after it the
+// operator writes the outcome down.
+func TestOnceWaitsAsLongAsItWasTold(t *testing.T) {
+	tests := map[string]struct {
+		timeout, job, operator time.Duration
+		wantCode               int
+		want                   string
+	}{
+		"a job that is done in time":       {time.Minute, 10 * time.Second, 11 * time.Second, CodeOK, ""},
+		"an operator that is slow to tell": {10 * time.Second, 9 * time.Second, 30 * time.Second, CodeOK, ""},
+		"an operator that does not tell":   {10 * time.Second, 9 * time.Second, time.Hour, CodeTimedOut, "QueueCommand once-1: not within 10s; last seen: It runs."},
+		"a job that is longer":             {10 * time.Second, time.Hour, time.Hour, CodeTimedOut, "QueueCommand once-1: not within 10s; last seen: It runs."},
+		"a job that may take for ever":     {0, time.Hour, time.Hour + time.Minute, CodeOK, ""},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				began := time.Now()
+				cluster := fakeCluster(t, interceptor.Funcs{
+					Create: func(ctx context.Context, c client.WithWatch, object client.Object, options ...client.CreateOption) error {
+						object.SetName("once-1")
+						return c.Create(ctx, object, options...)
+					},
+					Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, object client.Object, options ...client.GetOption) error {
+						err := c.Get(ctx, key, object, options...)
+						if command, ok := object.(*v1alpha1.QueueCommand); ok {
+							command.Status.State, command.Status.Message = v1alpha1.CommandRunning, "It runs."
+							if time.Since(began) >= tc.operator {
+								command.Status.State = v1alpha1.CommandSucceeded
+							}
+						}
+						return err
+					},
+				}, builders.QueueWorker("shop", "emails").Obj(), &corev1.Pod{
+					ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "once-1-a", Labels: map[string]string{v1alpha1.LabelCommand: "once-1"}},
+					Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "worker"}}},
+					Status:     corev1.PodStatus{Phase: corev1.PodRunning},
+				})
+				core, err := corev1client.NewForConfigAndClient(&rest.Config{Host: "http://fake"}, &http.Client{Transport: fakeLog{"Processing\n", tc.job}})
+				if err != nil {
+					t.Fatal(err)
+				}
+				cluster.Core = core
+				streams, _, out, _ := genericiooptions.NewTestIOStreams()
+				o := &onceCommand{commanding: commanding{deps: &Deps{Streams: streams, Now: time.Now}, timeout: tc.timeout}}
+				code, said := CodeOK, ""
+				if err := o.runIn(t.Context(), cluster, v1alpha1.QueueCommandSpec{Action: v1alpha1.ActionOnce}); err != nil {
+					code, said = Explain(err)
+				}
+				if code != tc.wantCode || said != tc.want || out.String() != "Processing\n" {
+					t.Errorf("code %d, %q, printed %q", code, said, out)
+				}
+			})
+		})
+	}
+}
