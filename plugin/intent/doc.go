@@ -97,3 +97,6 @@ func Belongs(worker *v1alpha1.QueueWorker, pod *corev1.Pod) error {
 	}
 	return nil
 }
+
+// isBatch tells whether a pool works in runs.
+func isBatch(worker *v1alpha1.QueueWorker) bool { return worker.Spec.Mode == v1alpha1.ModeBatch }

@@ -123,6 +123,12 @@ func TestPlans(t *testing.T) {
 		"restart a worker of another's":     {do: restart(false), worker: emails(), pod: podOf("reports", nil), wantRefusal: true, want: []string{"belongs to no worker"}},
 		"resume a worker of another's":      {do: Resume, worker: emails(), pod: podOf("reports", nil), wantRefusal: true, want: []string{"belongs to no worker"}},
 		"pause a worker of another's":       {do: pause(nil), worker: emails(), pod: podOf("reports", nil), wantRefusal: true, want: []string{"belongs to no worker"}},
+		"let one of a run go":               {do: stop(false), worker: batch(), pod: podOf("emails", nil), wantRefusal: true, want: []string{"mode Batch", "pause --worker emails-worker-a", "stop emails` ends the run"}},
+		"kill one of a run":                 {do: stop(true), worker: batch(), pod: podOf("emails", nil), wantRefusal: true, want: []string{"mode Batch"}},
+		"stop runs":                         {do: stop(false), worker: batch(), wantWorker: `{"spec":{"stopped":true}}`, want: []string{"is stopped"}},
+		"restart the processes of a run":    {do: restart(false), worker: batch(), wantWorker: `{"metadata":{"annotations":{"queueworker.dev/restartedAt":"token"}}}`, want: []string{"after its current job"}},
+		"restart the pods of a run":         {do: restart(true), worker: batch(), wantRefusal: true, want: []string{"mode Batch", "restart emails` restarts the processes"}},
+		"scale runs":                        {do: scale(Size{Processes: n(5)}), worker: batch(), wantWorker: `{"spec":{"processes":5}}`, want: []string{"from 1 to 5", "counts from the next run"}},
 		"resume what the operator paused":   {do: Resume, worker: emails(), conditions: []metav1.Condition{{Type: v1alpha1.ConditionPaused, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonPausedByFailing}}, wantWorker: `{"metadata":{"annotations":{"queueworker.dev/resumedAt":"token"}},"spec":{"paused":false}}`, want: []string{"is resumed"}},
 		"resume what is paused and stopped": {do: Resume, worker: emails().Paused(true).Stopped(true), wantWorker: `{"metadata":{"annotations":{"queueworker.dev/resumedAt":"token"}},"spec":{"paused":false}}`, want: []string{"start emails"}},
 	}

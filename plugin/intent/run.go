@@ -10,7 +10,7 @@ import (
 // Run starts a run of a batch.
 func Run(in Input) (Plan, error) {
 	switch {
-	case in.Worker.Spec.Mode != v1alpha1.ModeBatch:
+	case !isBatch(in.Worker):
 		return Plan{}, refuse("QueueWorker %s runs all the time; `run` is for mode Batch", in.Worker.Name)
 	case in.Worker.Spec.Stopped:
 		return Plan{}, refuse("QueueWorker %s is stopped; `kubectl queueworker start %s` first", in.Worker.Name, in.Worker.Name)

@@ -74,6 +74,9 @@ func fixed(in Input, wanted int32) (Plan, error) {
 	if perPod := in.Worker.Spec.ProcessesPerPod; perPod > 1 && wanted%perPod != 0 {
 		plan.Notes = append(plan.Notes, fmt.Sprintf("A pod holds %d processes, so there will be %d.", perPod, (wanted+perPod-1)/perPod*perPod))
 	}
+	if isBatch(in.Worker) {
+		plan.Notes = append(plan.Notes, "It is of mode Batch, so the size counts from the next run; a run that is on its way keeps the one it has.")
+	}
 	if in.Worker.Spec.Stopped {
 		plan.Notes = append(plan.Notes, "It is stopped, and has no processes until `kubectl queueworker start "+in.Worker.Name+"`.")
 	}

@@ -33,6 +33,10 @@ func stopPod(in Input, now bool) (Plan, error) {
 		return Plan{}, err
 	}
 	name := in.Pod.Name
+	if isBatch(in.Worker) {
+		return Plan{}, refuse("QueueWorker %s is of mode Batch: its run would replace worker %s, and keeps its size to the end; `kubectl queueworker pause --worker %s` has the worker take no more jobs, `kubectl queueworker stop %s` ends the run",
+			in.Worker.Name, name, name, in.Worker.Name)
+	}
 	plan := Plan{Pod: annotation(v1alpha1.AnnotationRetire, v1alpha1.AnnotationTrue), Done: "lets worker " + name + " go"}
 	if now {
 		plan.Pod.annotate(v1alpha1.AnnotationKillAt, in.Token)

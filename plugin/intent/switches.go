@@ -149,6 +149,9 @@ func Restart(in Input, pods bool) (Plan, error) {
 			return Plan{}, err
 		}
 		return Plan{Pod: annotation(v1alpha1.AnnotationRestartedAt, in.Token), Done: "has worker " + in.Pod.Name + " restarted"}, nil
+	case pods && isBatch(in.Worker):
+		return Plan{}, refuse("QueueWorker %s is of mode Batch: the pods of a run live as long as the run, and the next run has new ones; `kubectl queueworker restart %s` restarts the processes in them, `kubectl queueworker stop %s` ends the run",
+			in.Worker.Name, in.Worker.Name, in.Worker.Name)
 	case pods:
 		return Plan{Worker: annotation(v1alpha1.AnnotationRecreatedAt, in.Token), Done: "has its pods replaced, one after the other"}, nil
 	}
