@@ -10,6 +10,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -69,9 +70,6 @@ func newImportHorizonCommand(deps *Deps) *cobra.Command {
 		Example: "  kubectl queueworker import horizon config/horizon.php --image=registry.example.com/shop:1.4 | kubectl apply -f -",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, files []string) error {
-			if i.driver == "" {
-				i.driver = string(v1alpha1.DriverRedis) // Horizon knows no other
-			}
 			return i.run(func() (manifest.Draft, error) {
 				source, err := readAtMost(files[0])
 				if err != nil {
@@ -96,7 +94,7 @@ type importCommand struct {
 	envFrom     []string
 	variables   []string
 	environment map[string]string
-	driver      string
+	drivers     []string
 	output      string
 	settings    manifest.Settings
 }
@@ -106,7 +104,7 @@ func (i *importCommand) addFlags(cmd *cobra.Command) {
 	f.StringArrayVar(&i.images, "image", nil, "The image of the application; DIRECTORY=IMAGE for one of several applications. Needed.")
 	f.StringVar(&i.settings.AppName, "app-name", "", "The name of the QueueApp. Default: made from the application's directory.")
 	f.StringVar(&i.settings.Connection, "queue-connection", "", "The queue connection of workers that name none. Default: the application's own default.")
-	f.StringVar(&i.driver, "driver", "", "What holds the queues: Redis, Database, HTTP or None. All but None start a backlog probe.")
+	f.StringArrayVar(&i.drivers, "driver", nil, "What holds the queues: Redis, Database or None; CONNECTION=DRIVER for one of several connections. All but None start a backlog probe.")
 	f.DurationVar(&i.settings.RetryAfter, "retry-after", 0, "The connection's retry_after in config/queue.php, such as 90s.")
 	f.StringArrayVar(&i.envFrom, "env-from", nil, "Where the application's settings are: secret/NAME or configmap/NAME. May be given again.")
 	f.StringArrayVar(&i.variables, "env", nil, "A variable of the environment the configuration is read with, as KEY=VALUE. May be given again.")
@@ -174,7 +172,7 @@ func (i *importCommand) readFlags() error {
 	if namespace := i.deps.Flags.Namespace; namespace != nil {
 		i.settings.Namespace = *namespace
 	}
-	if err := i.readDriver(); err != nil {
+	if err := i.readDrivers(); err != nil {
 		return err
 	}
 	return i.readEnvFrom()
@@ -209,17 +207,22 @@ func (i *importCommand) readVariables() error {
 	return nil
 }
 
-func (i *importCommand) readDriver() error {
-	if i.driver == "" {
-		return nil
-	}
-	for _, driver := range []v1alpha1.Driver{v1alpha1.DriverRedis, v1alpha1.DriverDatabase, v1alpha1.DriverNone} {
-		if strings.EqualFold(i.driver, string(driver)) {
-			i.settings.Driver = driver
-			return nil
+// readDrivers reads the kinds of backends, by the connection they are for.
+func (i *importCommand) readDrivers() error {
+	i.settings.Drivers = map[string]v1alpha1.Driver{}
+	known := []v1alpha1.Driver{v1alpha1.DriverRedis, v1alpha1.DriverDatabase, v1alpha1.DriverNone}
+	for _, text := range i.drivers {
+		connection, given, named := strings.Cut(text, "=")
+		if !named {
+			connection, given = "", text
 		}
+		at := slices.IndexFunc(known, func(driver v1alpha1.Driver) bool { return strings.EqualFold(given, string(driver)) })
+		if at < 0 {
+			return Usage("--driver must be Redis, Database or None, or CONNECTION=DRIVER; HTTP needs an address, so write it into the YAML")
+		}
+		i.settings.Drivers[connection] = known[at]
 	}
-	return Usage("--driver must be Redis, Database or None; HTTP needs an address, so write it into the YAML")
+	return nil
 }
 
 func (i *importCommand) readEnvFrom() error {

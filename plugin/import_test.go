@@ -34,6 +34,11 @@ func TestImportSaysWhatIsWrong(t *testing.T) {
 		"a namespace":          {"supervisor worker.conf --image=shop:1 -n shop", plugin.CodeOK, "  namespace: shop\n", ""},
 		"an image of its own":  {"supervisor worker.conf --image=/srv/shop=shop:1 --image=other:1", plugin.CodeOK, "image: shop:1\n", ""},
 		"a driver":             {"supervisor worker.conf --image=shop:1 --driver=redis --retry-after=3m", plugin.CodeOK, "    driver: Redis\n    retryAfter: 3m\n", ""},
+		"drivers that differ":  {"supervisor two.conf --image=shop:1 --driver=Redis --driver=sqs=none", plugin.CodeOK, "    name: sqs\n    driver: None\n", "2 QueueWorkers of 2 QueueApps imported.\n"},
+		"one for both":         {"supervisor two.conf --image=shop:1 --driver=Redis", plugin.CodeOK, "    name: sqs\n    driver: Redis\n", "it is Redis, though the connection is named after another backend"},
+		"one for several":      {"supervisor own.conf --image=shop:1 --driver=Database", plugin.CodeOK, "    name: mails\n    driver: Database\n", "it is Database, as --driver says of all 2 connections; if that is wrong, give it one of its own, such as --driver=mails=None"},
+		"a short retry_after":  {"supervisor own.conf --image=shop:1 --driver=None --retry-after=60s", plugin.CodeOK, "    retryAfter: 1m\n", "connection.retryAfter: it is 1m here"},
+		"another for Horizon":  {"horizon horizon.php --image=shop:1 --driver=redis=None", plugin.CodeOK, "driver: None\n", "imported."},
 		"settings":             {"supervisor worker.conf --image=shop:1 --env-from=configmap/shop", plugin.CodeOK, "        - configMapRef:\n            name: shop\n", ""},
 		"no image":             {"supervisor worker.conf", plugin.CodeUsage, "", "which image has the application of /srv/shop? Give it with --image=IMAGE"},
 		"no file":              {"supervisor missing.conf --image=shop:1", plugin.CodeFailed, "", "nothing was imported: read missing.conf: no such file or directory"},
@@ -58,6 +63,8 @@ func TestImportSaysWhatIsWrong(t *testing.T) {
 			t.Chdir(t.TempDir())
 			for file, content := range map[string]string{
 				"worker.conf": worker,
+				"two.conf":    "[program:a]\ncommand=php artisan queue:work redis\n[program:b]\ncommand=php artisan queue:work sqs\n",
+				"own.conf":    "[program:a]\ncommand=php artisan queue:work orders\n[program:b]\ncommand=php artisan queue:work mails\n",
 				"broken.conf": "[program:a]\nnumprocs 8\n",
 				"lost.conf":   "[program:lost]\ncommand=sh run.sh queue:work\n",
 				"nginx.conf":  "[program:nginx]\ncommand=nginx -g 'daemon off;'\n",

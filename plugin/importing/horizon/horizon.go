@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 
+	"queueworker.dev/queueworker/api/v1alpha1"
 	"queueworker.dev/queueworker/plugin/importing/manifest"
 	"queueworker.dev/queueworker/plugin/importing/phpvalue"
 )
@@ -57,6 +58,7 @@ func Import(in Input) (manifest.Draft, error) {
 	c.others(root.Array)
 	return manifest.Draft{
 		Origin: fmt.Sprintf("Imported from the environment %s of %s by kubectl queueworker import horizon.", in.Environment, in.File),
+		Driver: v1alpha1.DriverRedis, // Horizon knows no other
 		Notes:  c.notes,
 		Pools:  c.placed,
 	}, nil

@@ -12,7 +12,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"queueworker.dev/queueworker/api/v1alpha1"
 	"queueworker.dev/queueworker/plugin/importing/horizon"
 	"queueworker.dev/queueworker/plugin/importing/manifest"
 )
@@ -44,7 +43,7 @@ func TestFilesBecomeManifests(t *testing.T) {
 				t.Fatal(err)
 			}
 			got, err := manifest.Write(manifest.Assemble(draft, manifest.Settings{
-				Images: map[string]string{"": "registry.example.com/app:1"}, Driver: v1alpha1.DriverRedis,
+				Images: map[string]string{"": "registry.example.com/app:1"},
 			}))
 			if err != nil {
 				t.Fatal(err)

@@ -40,6 +40,8 @@ type Placement struct {
 // Draft is what was read: pools that are yet to be put into QueueApps.
 type Draft struct {
 	Origin string
+	// Driver is the kind of backend that all connections are of; empty if they differ.
+	Driver v1alpha1.Driver
 	Notes  []Note
 	Pools  []Placement
 }
@@ -66,8 +68,9 @@ type Settings struct {
 	AppName string
 	// Connection is the connection of workers that name none.
 	Connection string
-	// Driver is the kind of backend; empty if nobody said.
-	Driver v1alpha1.Driver
+	// Drivers are the kinds of backends by their connection; that of "" is for those
+	// without one of their own.
+	Drivers map[string]v1alpha1.Driver
 	// RetryAfter is the connection's retry_after; 0 if nobody said.
 	RetryAfter time.Duration
 	// EnvFrom are where the application's settings are.
@@ -104,7 +107,8 @@ func Assemble(draft Draft, settings Settings) Result {
 		if connections[key[0]] > 1 && key[1] != "" {
 			base += "-" + key[1]
 		}
-		app := assemble(groups[key], settings)
+		app := assemble(groups[key], settings, draft.Driver)
+		app.Notes = append(app.Notes, driverNotes(key[1], order, settings.Drivers, draft.Driver)...)
 		app.Name = appNames.Take(base, "app")
 		for i := range app.Pools {
 			app.Pools[i].Name = poolNames.Take(app.Pools[i].Name, "worker")
@@ -131,7 +135,7 @@ func directoryName(directory string) string {
 	}
 }
 
-func assemble(pools []Placement, settings Settings) App {
+func assemble(pools []Placement, settings Settings, driver v1alpha1.Driver) App {
 	first := pools[0]
 	app := App{Origin: "The application"}
 	if first.Directory != "" {
@@ -147,7 +151,7 @@ func assemble(pools []Placement, settings Settings) App {
 	if user := sharedUser(pools); user != nil {
 		app.Spec.Template.Spec.SecurityContext = &corev1.PodSecurityContext{RunAsUser: user}
 	}
-	app.Spec.Connection = connection(first.Connection, settings)
+	app.Spec.Connection = connection(first.Connection, settings, driver)
 	app.Notes = appNotes(pools, settings)
 	limit(&app, pools)
 	for _, pool := range pools {
@@ -201,8 +205,8 @@ func processes(spec v1alpha1.QueueWorkerSpec) int32 {
 	return 1
 }
 
-func connection(name string, settings Settings) *v1alpha1.Connection {
-	c := &v1alpha1.Connection{Name: name, Driver: settings.Driver}
+func connection(name string, settings Settings, driver v1alpha1.Driver) *v1alpha1.Connection {
+	c := &v1alpha1.Connection{Name: name, Driver: cmp.Or(settings.Drivers[name], settings.Drivers[""], driver)}
 	if settings.RetryAfter > 0 {
 		c.RetryAfter = &metav1.Duration{Duration: settings.RetryAfter}
 	}
@@ -241,17 +245,13 @@ func appNotes(pools []Placement, settings Settings) []Note {
 	if len(settings.EnvFrom) == 0 {
 		add(false, "env", "the application's .env file is not read; give its settings as env or envFrom, for example with --env-from=secret/NAME")
 	}
-	if settings.Driver == "" {
-		add(false, "connection.driver", "nobody asks how many jobs wait; --driver=Redis or --driver=Database starts a backlog probe, which autoscaling needs")
-	}
 	longest := time.Duration(0)
-	for _, pool := range pools {
-		if timeout := pool.Pool.Spec.Timeout; timeout != nil {
-			longest = max(longest, timeout.Duration)
-			if timeout.Duration == 0 {
-				longest = max(longest, 24*time.Hour)
-			}
+	for i := range pools {
+		timeout := flags.Timeout(&pools[i].Pool.Spec)
+		if timeout == 0 {
+			timeout = 24 * time.Hour
 		}
+		longest = max(longest, timeout)
 	}
 	if retry := cmp.Or(settings.RetryAfter, defaultRetryAfter); longest >= retry {
 		add(true, "connection.retryAfter", fmt.Sprintf(
