@@ -52,6 +52,7 @@ func Import(in Input) (manifest.Draft, error) {
 	case root.Kind != phpvalue.List:
 		return manifest.Draft{}, fmt.Errorf("%s: the file does not return an array that can be read: %s", c.at(root.Line), why(root))
 	}
+	c.told(root, "the file")
 	if err := c.supervisors(root.Array); err != nil {
 		return manifest.Draft{}, err
 	}

@@ -52,11 +52,13 @@ func init() {
 func (e *evaluator) ExprFunctionCall(n *ast.ExprFunctionCall) {
 	name := strings.ToLower(strings.TrimPrefix(identifier(n.Function), `\`))
 	if name == "" {
+		e.handed(n.Args, "a closure", lineOf(n))
 		e.out = unknown("it calls a closure, which only PHP can")
 		return
 	}
 	arguments, problem := e.arguments(n.Args)
 	if problem != nil {
+		e.handed(n.Args, name+"()", lineOf(n))
 		e.out = *problem
 		return
 	}
@@ -65,6 +67,9 @@ func (e *evaluator) ExprFunctionCall(n *ast.ExprFunctionCall) {
 		return
 	}
 	called, known := functions[name]
+	if !known {
+		e.handed(n.Args, name+"()", lineOf(n))
+	}
 	if !known || len(arguments) < called.arguments {
 		e.out = unknown("it calls " + name + "(), which only PHP can")
 		return
@@ -80,12 +85,16 @@ func (e *evaluator) ExprFunctionCall(n *ast.ExprFunctionCall) {
 
 // ExprStaticCall is Name::method().
 func (e *evaluator) ExprStaticCall(n *ast.ExprStaticCall) {
-	e.out = unknown("it calls " + identifier(n.Class) + "::" + identifier(n.Call) + "(), which only PHP can")
+	name := identifier(n.Class) + "::" + identifier(n.Call) + "()"
+	e.handed(n.Args, name, lineOf(n))
+	e.out = unknown("it calls " + name + ", which only PHP can")
 }
 
 // ExprMethodCall is $object->method().
 func (e *evaluator) ExprMethodCall(n *ast.ExprMethodCall) {
-	e.out = unknown("it calls " + identifier(n.Method) + "() of an object, which only PHP can")
+	name := identifier(n.Method) + "()"
+	e.handed(n.Args, name, lineOf(n))
+	e.out = unknown("it calls " + name + " of an object, which only PHP can")
 }
 
 // ExprClosure is function () { ... }.

@@ -122,16 +122,22 @@ func TestValuesAreThoseOfPHP(t *testing.T) {
 
 func TestStatementsSetVariables(t *testing.T) {
 	for name, tc := range map[string]struct{ source, want string }{
-		"one after the other":        {`$a = 1; $b = [$a, $a + 1]; $b[] = 3; $b['x'] = 4; return $b;`, `{"0":1,"1":2,"2":3,"x":4}`},
-		"nested":                     {`$a = ['b' => ['c' => 1]]; $a['b']['d'] = 2; return $a;`, `{"b":{"c":1,"d":2}}`},
-		"a constant":                 {`const N = 4; return N * 2;`, `8`},
-		"a namespace":                {`namespace App; use A\B; return 1;`, `1`},
-		"only the first return":      {`return 1; return 2;`, `1`},
-		"a condition makes unknown":  {"$a = 1;\nif (rand()) { $a = 2; }\nreturn $a;", `<the statement in line 3 may change it, which only PHP can work out>`},
-		"a reference makes unknown":  {"$a = [2, 1]; sort($a); return $a;", `<the statement in line 2 may change it, which only PHP can work out>`},
-		"an operator makes unknown":  {"$a = 1; $a += 2; return $a;", `<the statement in line 2 may change it, which only PHP can work out>`},
-		"an increment makes unknown": {"$a = 1; $a++; return $a;", `<the statement in line 2 may change it, which only PHP can work out>`},
-		"a list makes unknown":       {"$a = 1; [$a, $b] = [2, 3]; return $a;", `<a part of it is set in a way that only PHP can work out>`},
+		"one after the other":             {`$a = 1; $b = [$a, $a + 1]; $b[] = 3; $b['x'] = 4; return $b;`, `{"0":1,"1":2,"2":3,"x":4}`},
+		"nested":                          {`$a = ['b' => ['c' => 1]]; $a['b']['d'] = 2; return $a;`, `{"b":{"c":1,"d":2}}`},
+		"a constant":                      {`const N = 4; return N * 2;`, `8`},
+		"a namespace":                     {`namespace App; use A\B; return 1;`, `1`},
+		"only the first return":           {`return 1; return 2;`, `1`},
+		"a condition makes unknown":       {"$a = 1;\nif (rand()) { $a = 2; }\nreturn $a;", `<the statement in line 3 may change it, which only PHP can work out>`},
+		"a reference makes unknown":       {"$a = [2, 1]; sort($a); return $a;", `<the statement in line 2 may change it, which only PHP can work out>`},
+		"an operator makes unknown":       {"$a = 1; $a += 2; return $a;", `<the statement in line 2 may change it, which only PHP can work out>`},
+		"an increment makes unknown":      {"$a = 1; $a++; return $a;", `<the statement in line 2 may change it, which only PHP can work out>`},
+		"a function may take a reference": {"$a = ['x', 'y'];\n$b = array_shift($a); return [$a, $b];", `[<the call of array_shift() in line 3 may change it, which only PHP can work out>,<it calls array_shift(), which only PHP can>]`},
+		"an item of it may be taken too":  {"$a = ['x' => [1, 2]]; return [array_pop($a['x']), $a];", `[<it calls array_pop(), which only PHP can>,<the call of array_pop() in line 2 may change it, which only PHP can work out>]`},
+		"a method may take a reference":   {"$a = [1]; $b = [Arr::pull($a, 0), $x->of($a)]; return $a;", `<the call of Arr::pull() in line 2 may change it, which only PHP can work out>`},
+		"a closure may take a reference":  {"$a = [1]; $b = [$f($a)]; return $a;", `<the call of a closure in line 2 may change it, which only PHP can work out>`},
+		"an argument by name may be one":  {"$a = [1]; $b = [shuffle(array: $a)]; return $a;", `<the call of shuffle() in line 2 may change it, which only PHP can work out>`},
+		"what is known takes none":        {"$a = [1]; $b = count($a); return [$a, $b];", `[[1],1]`},
+		"a list makes unknown":            {"$a = 1; [$a, $b] = [2, 3]; return $a;", `<a part of it is set in a way that only PHP can work out>`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			value, err := phpvalue.Read([]byte("<?php\n"+tc.source), nil)
@@ -140,6 +146,33 @@ func TestStatementsSetVariables(t *testing.T) {
 			}
 			if diff := cmp.Diff(tc.want, show(value)); diff != "" {
 				t.Errorf("unexpected value (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestAReturnThatIsNotRunIsAGap has statements that are not run here, and may return.
+func TestAReturnThatIsNotRunIsAGap(t *testing.T) {
+	const gap = "the statement in line 2 may return something else, which only PHP can work out"
+	for name, tc := range map[string]struct {
+		source string
+		want   []string
+	}{
+		"a condition":      {"if (getenv('FOO')) { return [1]; } return [2];", []string{gap}},
+		"a loop in it":     {"if ($a) { foreach ($b as $c) { return [1]; } }\nreturn [2];", []string{gap}},
+		"another syntax":   {"if ($a): return [1]; endif; return [2];", []string{gap}},
+		"a try":            {"try { return f(); } catch (E $e) {} return [2];", []string{gap}},
+		"a closure in it":  {"if ($a) { $b = function () { return 1; }; function f() { return 2; } }\nreturn [2];", nil},
+		"a class in it":    {"if ($a) { $b = new class { function f() { return 2; } }; }\nreturn [2];", nil},
+		"nothing to doubt": {"if ($a) { $b = 1; } return [2];", nil},
+	} {
+		t.Run(name, func(t *testing.T) {
+			value, err := phpvalue.Read([]byte("<?php\n"+tc.source), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tc.want, value.Array.Gaps); diff != "" || show(value) != "[2]" {
+				t.Errorf("it returns %s with unexpected gaps (-want +got):\n%s", show(value), diff)
 			}
 		})
 	}

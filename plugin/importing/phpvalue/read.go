@@ -46,6 +46,12 @@ func Read(source []byte, environment map[string]string) (value Value, err error)
 	if e.returned == nil {
 		return Value{}, &SyntaxError{Line: 1, Message: "the file returns nothing that can be read; a configuration file ends with return [...]"}
 	}
+	if len(e.gaps) > 0 && e.returned.Kind == List {
+		value := *e.returned
+		value.Array = value.Array.Clone()
+		value.Array.Gaps = append(e.gaps, value.Array.Gaps...)
+		return value, nil
+	}
 	return *e.returned, nil
 }
 
@@ -92,6 +98,8 @@ type evaluator struct {
 	variables   map[string]Value
 	constants   map[string]Value
 	returned    *Value
+	// gaps says what the file may return instead.
+	gaps []string
 	// out is the value of the node that was visited last.
 	out   Value
 	depth int
@@ -156,6 +164,9 @@ func (e *evaluator) statement(node ast.Vertex) {
 		// They set nothing.
 	default:
 		e.forget(fmt.Sprintf("the statement in line %d may change it, which only PHP can work out", lineOf(node)))
+		if mayReturn(node) {
+			e.gaps = append(e.gaps, fmt.Sprintf("the statement in line %d may return something else, which only PHP can work out", lineOf(node)))
+		}
 	}
 }
 
