@@ -5,6 +5,7 @@ package plugin
 
 import (
 	"bufio"
+	"context"
 	"fmt"
 	"strings"
 
@@ -81,7 +82,7 @@ func (c *confirmation) addFlag(cmd *cobra.Command) {
 
 // ask says what may be destroyed and has it confirmed: by --yes, or by somebody at a
 // terminal.
-func (c *confirmation) ask(deps *Deps, dangers []string) error {
+func (c *confirmation) ask(ctx context.Context, deps *Deps, dangers []string) error {
 	for _, danger := range dangers {
 		fmt.Fprintln(deps.Streams.ErrOut, "warning: "+view.Clean(danger))
 	}
@@ -92,9 +93,32 @@ func (c *confirmation) ask(deps *Deps, dangers []string) error {
 		return Usage("nothing was done: this needs a yes, and nobody is at a terminal to say it; give --yes if it is meant")
 	}
 	fmt.Fprint(deps.Streams.ErrOut, "Type yes to go on: ")
-	answer, err := bufio.NewReader(deps.Streams.In).ReadString('\n')
-	if err != nil || !strings.EqualFold(strings.TrimSpace(answer), "yes") {
+	answer, err := typed(ctx, bufio.NewReader(deps.Streams.In))
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case err != nil || !strings.EqualFold(answer, "yes"):
 		return Usage("nothing was done")
 	}
 	return nil
+}
+
+// typed is the next line that somebody types, without the blanks around it. It ends with
+// ctx: a read that waits for a line knows nothing of Ctrl-C.
+func typed(ctx context.Context, in *bufio.Reader) (string, error) {
+	type line struct {
+		text string
+		err  error
+	}
+	read := make(chan line, 1)
+	go func() {
+		text, err := in.ReadString('\n')
+		read <- line{strings.TrimSpace(text), err}
+	}()
+	select {
+	case <-ctx.Done():
+		return "", ctx.Err()
+	case line := <-read:
+		return line.text, line.err
+	}
 }

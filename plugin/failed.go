@@ -194,7 +194,7 @@ func newFailedFlush(deps *Deps) *cobra.Command {
 				what = fmt.Sprintf("All jobs that failed more than %d hours ago", hours)
 			}
 			return c.validated(func() error {
-				if err := c.sure(&confirm, what+" are deleted; nothing brings them back."); err != nil {
+				if err := c.sure(cmd.Context(), &confirm, what+" are deleted; nothing brings them back."); err != nil {
 					return err
 				}
 				return c.do(cmd.Context(), spec, what+" are deleted")
@@ -220,7 +220,7 @@ func NewClearCommand(deps *Deps) *cobra.Command {
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, queues []string) error {
 			return c.validated(func() error {
-				if err := c.sure(&confirm, "All jobs that wait on the queue "+queues[0]+" are deleted, delayed ones too; nothing brings them back."); err != nil {
+				if err := c.sure(cmd.Context(), &confirm, "All jobs that wait on the queue "+queues[0]+" are deleted, delayed ones too; nothing brings them back."); err != nil {
 					return err
 				}
 				return c.do(cmd.Context(), v1alpha1.QueueCommandSpec{Action: v1alpha1.ActionClearQueue, Queue: queues[0]}, "Queue "+queues[0]+" is cleared")
@@ -233,11 +233,11 @@ func NewClearCommand(deps *Deps) *cobra.Command {
 }
 
 // sure has a deletion confirmed, unless nothing will be deleted.
-func (c *commanding) sure(confirm *confirmation, danger string) error {
+func (c *commanding) sure(ctx context.Context, confirm *confirmation, danger string) error {
 	if c.dryRun.is() {
 		return nil
 	}
-	return confirm.ask(c.deps, []string{danger})
+	return confirm.ask(ctx, c.deps, []string{danger})
 }
 
 func (c *commanding) validated(do func() error) error {

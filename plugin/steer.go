@@ -81,7 +81,7 @@ func (s *steering) run(ctx context.Context, names []string) error {
 	if err != nil {
 		return err
 	}
-	if err := s.ask(plans); err != nil {
+	if err := s.ask(ctx, plans); err != nil {
 		return err
 	}
 	var problems []error
@@ -193,7 +193,7 @@ func (s *steering) single(ctx context.Context, cluster *Cluster, names []string)
 }
 
 // ask has what may destroy something confirmed, for all at once.
-func (s *steering) ask(plans []intent.Plan) error {
+func (s *steering) ask(ctx context.Context, plans []intent.Plan) error {
 	var dangers []string
 	for _, plan := range plans {
 		if plan.Danger != "" {
@@ -203,7 +203,7 @@ func (s *steering) ask(plans []intent.Plan) error {
 	if len(dangers) == 0 || s.dryRun.is() {
 		return nil
 	}
-	return s.confirm.ask(s.deps, dangers)
+	return s.confirm.ask(ctx, s.deps, dangers)
 }
 
 // carryOut writes what a plan says.

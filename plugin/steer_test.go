@@ -4,10 +4,12 @@
 package plugin
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"strings"
 	"testing"
 	"time"
@@ -183,12 +185,29 @@ func TestWhoIsMeant(t *testing.T) {
 
 func TestNobodyAtATerminalIsAsked(t *testing.T) {
 	streams, _, _, said := genericiooptions.NewTestIOStreams()
-	err := (&confirmation{}).ask(&Deps{Streams: streams}, []string{"Jobs are lost."})
+	err := (&confirmation{}).ask(t.Context(), &Deps{Streams: streams}, []string{"Jobs are lost."})
 	if code, sentence := Explain(err); code != CodeUsage || !strings.Contains(sentence, "--yes") || !strings.Contains(said.String(), "Jobs are lost.") {
 		t.Errorf("code %d: %s; %s", code, sentence, said)
 	}
-	if err := (&confirmation{yes: true}).ask(&Deps{Streams: streams}, []string{"Jobs are lost."}); err != nil {
+	if err := (&confirmation{yes: true}).ask(t.Context(), &Deps{Streams: streams}, []string{"Jobs are lost."}); err != nil {
 		t.Errorf("with --yes: %v", err)
+	}
+}
+
+// TestAQuestionEndsWithCtrlC: nobody types anything, and the program does not wait for it.
+func TestAQuestionEndsWithCtrlC(t *testing.T) {
+	in, never := io.Pipe()
+	defer never.Close()
+	ctx, interrupt := context.WithCancel(t.Context())
+	interrupt()
+	if _, err := typed(ctx, bufio.NewReader(in)); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+	lines := bufio.NewReader(strings.NewReader("shop:1 \nlast"))
+	for _, want := range []string{"shop:1", "last"} {
+		if got, _ := typed(t.Context(), lines); got != want {
+			t.Errorf("read %q, want %q", got, want)
+		}
 	}
 }
 
