@@ -66,7 +66,7 @@ func NewLogsCommand(deps *Deps) *cobra.Command {
 	cmd.Flags().DurationVar(&c.since, "since", 0, "Show only lines newer than this, such as 30s, 10m or 2h. 0s means all.")
 	cmd.Flags().Int64Var(&c.tail, "tail", -1, "Show only so many of the last lines of each worker; -1 means all. With --follow alone the last 10.")
 	cmd.Flags().StringVar(&c.job, "job", "", "Show only the lines of the job with this id (or uuid).")
-	cmd.Flags().StringVar(&c.worker, "worker", "", "Show only the log of this pod.")
+	cmd.Flags().StringVar(&c.worker, "worker", "", "Show only the log of this worker (its pod).")
 	cmd.Flags().BoolVar(&c.timestamps, "timestamps", false, "Show when each line was printed.")
 	cmd.Flags().BoolVar(&c.noPrefix, "no-prefix", false, "Show lines without the pod's name.")
 	// It fails for a flag that does not exist; this one does.
@@ -82,6 +82,10 @@ func (c *logsCommand) run(cmd *cobra.Command, name string) error {
 		c.tail = followTail
 	}
 	c.name = name
+	var err error
+	if c.worker, _, err = slotOf(c.worker); err != nil {
+		return err
+	}
 	cluster, err := c.deps.Connect()
 	if err != nil {
 		return err
@@ -104,12 +108,8 @@ func (c *logsCommand) showAll(ctx context.Context, cluster *Cluster, pods []*cor
 	if len(pods) == 0 {
 		return NotFound("%s has no pods, so there are no logs; kubectl queueworker status %s says why", c.name, c.name)
 	}
-	waiting, err := podlog.Merge(ctx, cluster.Core, pods, c.options(), c.show)
-	if err != nil {
+	if err := podlog.Merge(ctx, cluster.Core, pods, c.options(), c.show, c.note); err != nil {
 		return err
-	}
-	for _, pod := range waiting {
-		c.note("pod " + pod.Name + " has not started yet")
 	}
 	return c.jobFound()
 }

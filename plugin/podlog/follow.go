@@ -101,9 +101,11 @@ func (f *Follower) see(ctx context.Context, pod *corev1.Pod, initial bool) {
 	f.streams.Go(func() { f.stream(ctx, pod, options) })
 }
 
-// stream shows the log of one instance until it ends.
+// stream shows the log of one instance until it ends. One that cannot be read is told once,
+// and asked for again until it can.
 func (f *Follower) stream(ctx context.Context, pod *corev1.Pod, options Options) {
 	var after time.Time
+	told := false
 	for ctx.Err() == nil {
 		r, err := open(ctx, f.Core, pod, options, true, after)
 		if apierrors.IsForbidden(err) {
@@ -120,7 +122,10 @@ func (f *Follower) stream(ctx context.Context, pod *corev1.Pod, options Options)
 				return
 			}
 			after = r.last
+		} else if !told && ctx.Err() == nil {
+			f.note(err.Error() + "; it is tried again")
 		}
+		told = err != nil
 		select {
 		case <-ctx.Done():
 		case <-time.After(again):

@@ -9,30 +9,46 @@ import (
 	"io"
 
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
 )
 
-// Merge reads what the pods have logged so far, by time. Pods that have not started
-// are left out and returned.
-func Merge(ctx context.Context, core corev1client.CoreV1Interface, pods []*corev1.Pod, options Options, show func(Line) error) (waiting []*corev1.Pod, err error) {
+// Merge shows what the pods have logged so far, by time. A pod that has not started, or
+// whose log cannot be read, is told in a note; it fails where the caller may not read logs,
+// and where there is none that can be read.
+func Merge(ctx context.Context, core corev1client.CoreV1Interface, pods []*corev1.Pod, options Options, show func(Line) error, note func(string)) error {
 	var sources []source
 	defer func() {
 		for _, s := range sources {
 			s.close()
 		}
 	}()
+	var lost []error
 	for _, pod := range pods {
 		if id, _ := started(pod); id == "" {
-			waiting = append(waiting, pod)
+			note("pod " + pod.Name + " has not started yet")
 			continue
 		}
 		r, err := open(ctx, core, pod, options, false, zero)
-		if err != nil {
-			return waiting, err
+		switch {
+		case apierrors.IsForbidden(err) || ctx.Err() != nil:
+			return err
+		case err != nil:
+			lost = append(lost, err)
+		default:
+			sources = append(sources, r)
 		}
-		sources = append(sources, r)
 	}
-	return waiting, merge(sources, show)
+	if len(sources) == 0 {
+		return errors.Join(lost...)
+	}
+	for _, err := range lost {
+		note(err.Error())
+	}
+	if err := merge(sources, show, note); err != nil {
+		return err
+	}
+	return ctx.Err()
 }
 
 // source is what merge reads lines from.
@@ -41,25 +57,22 @@ type source interface {
 	close()
 }
 
-// merge shows the lines of all sources by time; each source is in order.
-func merge(sources []source, show func(Line) error) error {
+// merge shows the lines of all sources by time; each source is in order. One that breaks off
+// is told in a note.
+func merge(sources []source, show func(Line) error, note func(string)) error {
 	heads := make([]*Line, len(sources))
-	advance := func(i int) error {
+	advance := func(i int) {
 		line, err := sources[i].next()
-		switch {
-		case errors.Is(err, io.EOF):
-			heads[i] = nil
-			return nil
-		case err != nil:
-			return err
-		}
 		heads[i] = &line
-		return nil
+		if err != nil {
+			heads[i] = nil
+		}
+		if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, context.Canceled) {
+			note(err.Error())
+		}
 	}
 	for i := range sources {
-		if err := advance(i); err != nil {
-			return err
-		}
+		advance(i)
 	}
 	for {
 		first := earliest(heads)
@@ -69,9 +82,7 @@ func merge(sources []source, show func(Line) error) error {
 		if err := show(*heads[first]); err != nil {
 			return err
 		}
-		if err := advance(first); err != nil {
-			return err
-		}
+		advance(first)
 	}
 }
 

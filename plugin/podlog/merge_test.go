@@ -23,6 +23,11 @@ func logOf(pod, text string) *reader {
 	}
 }
 
+// noNote fails the test for each note.
+func noNote(t *testing.T) func(string) {
+	return func(note string) { t.Errorf("noted %q", note) }
+}
+
 func TestMergeIsByTime(t *testing.T) {
 	sources := []source{
 		logOf("a", "2026-11-23T12:00:01.5Z a1\n2026-11-23T12:00:03Z a2\n"),
@@ -33,7 +38,7 @@ func TestMergeIsByTime(t *testing.T) {
 	if err := merge(sources, func(line Line) error {
 		got = append(got, line.Pod.Name+" "+line.Text)
 		return nil
-	}); err != nil {
+	}, noNote(t)); err != nil {
 		t.Fatal(err)
 	}
 	want := []string{"a a1", "b b1", "b b2", "a a2", "b b3 without an end"}
@@ -48,7 +53,7 @@ func TestMergeEndsWithTheOutput(t *testing.T) {
 	err := merge([]source{logOf("a", "2026-11-23T12:00:01Z 1\n2026-11-23T12:00:01Z 2\n")}, func(Line) error {
 		shown++
 		return broken
-	})
+	}, noNote(t))
 	if !errors.Is(err, broken) || shown != 1 {
 		t.Errorf("merge went on after %v: %d lines shown", err, shown)
 	}

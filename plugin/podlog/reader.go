@@ -62,19 +62,23 @@ func open(ctx context.Context, core corev1client.CoreV1Interface, pod *corev1.Po
 	}
 	stream, err := core.Pods(pod.Namespace).GetLogs(pod.Name, ask).Stream(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("read the log of pod %s: %w", pod.Name, err)
+		return nil, unreadable(pod, err)
 	}
 	return &reader{pod: pod, stream: stream, lines: bufio.NewReaderSize(stream, longest), last: after}, nil
+}
+
+func unreadable(pod *corev1.Pod, err error) error {
+	return fmt.Errorf("the log of pod %s cannot be read: %w", pod.Name, err)
 }
 
 // next returns the next line; io.EOF after the last one.
 func (r *reader) next() (Line, error) {
 	data, err := r.lines.ReadSlice('\n')
-	if len(data) == 0 && err != nil {
+	if len(data) == 0 && errors.Is(err, io.EOF) {
 		return Line{}, err
 	}
 	if err != nil && !errors.Is(err, bufio.ErrBufferFull) && !errors.Is(err, io.EOF) {
-		return Line{}, err
+		return Line{}, unreadable(r.pod, err)
 	}
 	text := strings.TrimRight(string(data), "\r\n")
 	if !r.broken {

@@ -40,9 +40,11 @@ func TestPluginLogs(t *testing.T) {
 		}
 	}
 	pod := l.Pods("emails")[0].Name
-	for line := range strings.SplitSeq(strings.TrimSpace(admin.OK("logs", "emails", "--worker", pod)), "\n") {
-		if !strings.HasPrefix(line, pod+" | ") {
-			t.Errorf("the log of %s has the line %q", pod, line)
+	for _, worker := range []string{pod, pod + "/0"} { // the second as the worker table names it
+		for line := range strings.SplitSeq(strings.TrimSpace(admin.OK("logs", "emails", "--worker", worker)), "\n") {
+			if !strings.HasPrefix(line, pod+" | ") {
+				t.Errorf("the log of %s has the line %q", worker, line)
+			}
 		}
 	}
 	if got := strings.Count(admin.OK("logs", "emails", "--tail", "3"), "\n"); got != 6 {
