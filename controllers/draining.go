@@ -39,6 +39,7 @@ func removal(o *observation, pods int32) drain.Plan {
 		DeadlinePassed: deadlinePassed(live),
 		MaxSurge:       maxSurge(live),
 		MaxReplaced:    o.worker.Spec.MaxUnavailable,
+		Paused:         desired.PausedBy(o.worker, o.now) != "",
 	}
 	if live.Spec.Replicas != nil {
 		in.Replicas = *live.Spec.Replicas

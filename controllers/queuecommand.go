@@ -8,6 +8,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"sync"
+	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -40,6 +42,9 @@ type QueueCommandReconciler struct {
 	AgentImage string
 	// keys are what probes list failed jobs to.
 	keys probeKeys
+	// listing is since when this process has listed failed jobs.
+	listing     time.Time
+	listingOnce sync.Once
 }
 
 // SetupWithManager registers what wakes a QueueCommand: itself, its Job and the Job's

@@ -46,7 +46,8 @@ func (k *probeKeys) of(pod types.UID) (key, hash string) {
 
 // list carries a ListFailed out: the application's backlog probe reads the failed jobs.
 func (r *QueueCommandReconciler) list(ctx context.Context, cmd *v1alpha1.QueueCommand) (ctrl.Result, error) {
-	in := command.ListInput{Command: cmd}
+	r.listingOnce.Do(func() { r.listing = r.Clock.Now() })
+	in := command.ListInput{Command: cmd, Since: r.listing}
 	app, problem, err := r.app(ctx, cmd.Namespace, cmd.Spec.AppName)
 	if err != nil {
 		return ctrl.Result{}, err

@@ -32,12 +32,12 @@ type Batch struct {
 	WaitForDelayed *bool `json:"waitForDelayed,omitempty"`
 
 	// schedule is when runs begin, as for a CronJob: five fields (minute, hour, day of
-	// the month, month, day of the week) such as 30 2 * * *, or @hourly, @daily,
+	// the month, month, day of the week) such as 30 4 * * *, or @hourly, @daily,
 	// @weekly, @monthly, @yearly. Default: empty, one run when the QueueWorker is
 	// created. The annotation queueworker.dev/runAt starts a run in either case.
 	// +optional
 	// +kubebuilder:validation:MaxLength=256
-	// +kubebuilder:validation:XValidation:rule="self == '' || self.matches('^@(hourly|daily|midnight|weekly|monthly|yearly|annually)$') || self.matches('^[0-9*,/?-]+ +[0-9*,/?-]+ +[0-9*,/?-]+ +[0-9A-Za-z*,/?-]+ +[0-9A-Za-z*,/?-]+$') && !self.matches('(^|[ ,]),|,( |$)')",message="schedule must have five fields such as 30 2 * * * (minute, hour, day of month, month, day of week), or be @hourly, @daily, @weekly, @monthly or @yearly; the time zone goes into timeZone"
+	// +kubebuilder:validation:XValidation:rule="self == '' || self.matches('^@(hourly|daily|midnight|weekly|monthly|yearly|annually)$') || self.matches('^[0-9*,/?-]+ +[0-9*,/?-]+ +[0-9*,/?-]+ +[0-9A-Za-z*,/?-]+ +[0-9A-Za-z*,/?-]+$') && !self.matches('(^|[ ,]),|,( |$)')",message="schedule must have five fields such as 30 4 * * * (minute, hour, day of month, month, day of week), or be @hourly, @daily, @weekly, @monthly or @yearly; the time zone goes into timeZone"
 	Schedule string `json:"schedule,omitempty"`
 
 	// timeZone is the time zone of schedule by its IANA name, such as Europe/Berlin.

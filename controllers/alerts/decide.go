@@ -11,6 +11,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"queueworker.dev/queueworker/api/v1alpha1"
+	"queueworker.dev/queueworker/controllers/desired"
 )
 
 // judgement is one call of Decide at work.
@@ -48,7 +49,7 @@ func (j *judgement) resume() {
 		return
 	}
 	pause := *j.Pause
-	if pause.Paused && (!j.Rules.Pause || j.Token != pause.ResumedAt) {
+	if pause.Paused && (!j.Rules.Pause || desired.Resumes(j.Token, &pause)) {
 		// Rounded up, as whole seconds are what is kept.
 		resumed := metav1.NewTime(j.Now.Add(time.Second).Truncate(time.Second))
 		pause = v1alpha1.FailurePause{ResumedAt: j.Token, ResumedTime: &resumed}

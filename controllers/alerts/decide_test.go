@@ -241,6 +241,13 @@ func TestOneRestartIsEnoughWhereNoJobSucceeds(t *testing.T) {
 	newWorld(nil).restart("a", 0).expect(t, "where nothing is known of failures", "")
 }
 
+func TestARestartBeforeTheCountBeganIsNotEnough(t *testing.T) {
+	w := newWorld(func(spec *v1alpha1.QueueWorkerSpec) { spec.MaxExceptions = 3 })
+	w.in.Watched = w.in.Now.Add(-20 * time.Second)
+	w.jobs(0, 1).restart("a", 4*time.Minute).expect(t, "with one failure since another operator", "")
+	w.restart("b", 0).expect(t, "with a restart since", maxExceptions)
+}
+
 func TestAMessageIsWordedAtMostOnceAMinute(t *testing.T) {
 	w := newWorld(nil).jobs(0, 10)
 	first := w.expect(t, "at first", failuresHigh).Alerts[0].Message
@@ -270,6 +277,10 @@ func TestOnFailingPausesUntilAnotherToken(t *testing.T) {
 	w.after(10 * time.Minute)
 	if out := w.expect(t, "when the failures are long past", ""); *out.Pause != paused {
 		t.Errorf("the pause has become %+v", out.Pause)
+	}
+	w.in.Token = ""
+	if out := w.after(time.Minute).decide(); *out.Pause != paused {
+		t.Errorf("when the annotation is taken away, the pause has become %+v", out.Pause)
 	}
 	w.in.Token = "resume"
 	out = w.after(time.Minute).decide()

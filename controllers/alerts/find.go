@@ -133,7 +133,10 @@ func (j *judgement) workersFailing() *Alert {
 	if was := j.was(v1alpha1.ConditionWorkersFailing); was != nil {
 		reason = was.Reason
 	}
-	poisoned := j.processed == 0 && j.failed > 0
+	// Jobs are counted since this operator began: with a restart before that, others may
+	// have been processed.
+	counted := slices.ContainsFunc(restarts, func(end End) bool { return !end.At.Before(j.Watched) })
+	poisoned := counted && j.processed == 0 && j.failed > 0
 	switch {
 	case len(restarts) >= most, len(restarts) > 0 && (poisoned || reason == v1alpha1.ReasonMaxExceptions):
 		return j.restarting(restarts)

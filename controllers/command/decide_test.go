@@ -241,6 +241,7 @@ func TestDecideList(t *testing.T) {
 	}{
 		"a probe that starts":     {in: ListInput{Trouble: "The backlog probe is not running yet."}, state: v1alpha1.CommandPending, says: "not running yet"},
 		"a probe that does not":   {after: probePatience, in: ListInput{Trouble: "Nothing listens."}, state: v1alpha1.CommandFailed, reason: v1alpha1.ReasonUnreachable, says: "Nothing listens."},
+		"one of a new operator":   {after: time.Hour, in: ListInput{Trouble: "Nothing listens.", Since: noon.Add(time.Hour - probePatience/2)}, state: v1alpha1.CommandPending, says: "Nothing listens."},
 		"no app":                  {after: time.Hour, in: ListInput{Problem: &desired.Problem{Reason: v1alpha1.ReasonAppNotFound, Message: "None."}}, state: v1alpha1.CommandFailed, reason: v1alpha1.ReasonAppNotFound, says: "None."},
 		"a database that refuses": {in: ListInput{Answer: &protocol.FailedList{Reason: protocol.BacklogDenied, Message: "Correct DB_PASSWORD."}}, state: v1alpha1.CommandFailed, reason: "Denied", says: "DB_PASSWORD"},
 		"none":                    {in: ListInput{Answer: list(0, 5, "")}, state: v1alpha1.CommandSucceeded, reason: v1alpha1.ReasonSucceeded, says: "There is no such failed job."},

@@ -28,7 +28,10 @@ const (
 
 // ListInput is all that decides how far a ListFailed is.
 type ListInput struct {
-	Now     time.Time
+	Now time.Time
+	// Since is when this operator began to carry out such commands: one that was created
+	// before has not been waited for.
+	Since   time.Time
 	Command *v1alpha1.QueueCommand
 	// Problem is why nobody can be asked, however long one waits; nil if somebody can.
 	Problem *desired.Problem
@@ -70,7 +73,7 @@ func DecideList(in ListInput) Output {
 		return obstructed(in.Now, in.Command, *in.Problem)
 	}
 	if in.Answer == nil {
-		if in.Now.Sub(in.Command.CreationTimestamp.Time) >= probePatience {
+		if in.Now.Sub(in.Command.CreationTimestamp.Time) >= probePatience && in.Now.Sub(in.Since) >= probePatience {
 			return fail(in.Now, in.Command, v1alpha1.ReasonUnreachable, in.Trouble)
 		}
 		out := pending(in.Command, in.Trouble)

@@ -151,14 +151,14 @@ func poolControl(in ControlInput) protocol.Control {
 	return control
 }
 
-// maxToken bounds what is passed on of an annotation with a token, in bytes: several have
-// to fit into a document.
+// maxToken bounds what is passed on of an annotation with a token, in bytes of a document:
+// several have to fit into one.
 const maxToken = 1024
 
 // Token is the token in an annotation of an object; of one that is too long, its hash.
 func Token(object metav1.Object, annotation string) string {
 	token := object.GetAnnotations()[annotation]
-	if len(token) > maxToken {
+	if encoded, err := json.Marshal(token); err != nil || len(encoded) > maxToken {
 		return hashOf(token)
 	}
 	return token

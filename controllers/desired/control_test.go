@@ -155,8 +155,14 @@ func TestACordonIsThePodsOwn(t *testing.T) {
 
 // The token of an annotation is the user's, and a document has to be read by agents.
 func TestALongTokenStillFitsIntoADocument(t *testing.T) {
+	for _, token := range []string{strings.Repeat("\u2028", 60_000), strings.Repeat("<", maxToken), strings.Repeat("\x01", maxToken), strings.Repeat("t", maxToken-2)} {
+		fits(t, token)
+	}
+}
+
+func fits(t *testing.T, long string) {
+	t.Helper()
 	w := &world{worker: &v1alpha1.QueueWorker{}, pods: []ControlledPod{{Name: "a"}}, agents: make([]protocol.Control, 1)}
-	long := strings.Repeat("\u2028", 60_000)
 	for _, key := range []string{v1alpha1.AnnotationRestartedAt, v1alpha1.AnnotationKillAt} {
 		metav1.SetMetaDataAnnotation(&w.worker.ObjectMeta, key, long)
 		w.pods[0].KillToken, w.pods[0].RestartToken = Token(w.worker, key), Token(w.worker, key)

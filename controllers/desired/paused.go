@@ -36,7 +36,13 @@ func PauseLeft(worker *v1alpha1.QueueWorker, now time.Time) time.Duration {
 func pausedByFailing(worker *v1alpha1.QueueWorker) bool {
 	pause := worker.Status.OnFailing
 	return pause != nil && pause.Paused && worker.Spec.OnFailing == v1alpha1.OnFailingPause &&
-		ResumeToken(worker) == pause.ResumedAt
+		!Resumes(ResumeToken(worker), pause)
+}
+
+// Resumes tells whether a value of the annotation resumedAt ends a pause: another one
+// does, its removal says nothing.
+func Resumes(token string, pause *v1alpha1.FailurePause) bool {
+	return token != "" && token != pause.ResumedAt
 }
 
 // ResumeToken is the value of a QueueWorker's annotation resumedAt, as much of it as is kept.

@@ -40,6 +40,8 @@ type Input struct {
 	// MaxReplaced is how many pods may be replaced at once, each by a successor beyond
 	// Wanted; less than 1 counts as 1.
 	MaxReplaced int32
+	// Paused tells that the pool is paused: nothing is replaced then.
+	Paused bool
 	// Awaiting tells that pods are yet to be heard of that may have to be replaced, as
 	// after a start of the operator: pods beyond those wanted may be their successors.
 	Awaiting bool

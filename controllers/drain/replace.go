@@ -22,11 +22,11 @@ func (d *decision) outgoing() []*Pod {
 }
 
 // replacing tells whether pods are to be replaced and may be now: the pool has the size
-// that is wanted, or no more pods beyond it than may be replaced at once, and there is no
-// rollout, which replaces them all. A pool on its way to a smaller size gets there first.
+// that is wanted, or no more pods beyond it than may be replaced at once, it is not paused,
+// and there is no rollout, which replaces them all. A pool on its way to a smaller size gets there first.
 func (d *decision) replacing() bool {
 	surplus := d.Replicas - d.Wanted
-	return d.Wanted > 0 && surplus >= 0 && surplus <= d.replaced() && !d.rolling && !d.shrinking() &&
+	return !d.Paused && d.Wanted > 0 && surplus >= 0 && surplus <= d.replaced() && !d.rolling && !d.shrinking() &&
 		(d.awaiting() || slices.ContainsFunc(d.pods, (*Pod).outgoing))
 }
 

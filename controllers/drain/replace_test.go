@@ -32,6 +32,14 @@ func TestPodsAreReplacedSuccessorFirst(t *testing.T) {
 			input(2, 2, podOf("a", due, working), podOf("b")),
 			Plan{Replicas: 3, Reason: Replacing}, "raised the pool to 3 pods",
 		},
+		"not in a pool that is paused": {
+			Input{Now: now, Silence: silence, Wanted: 2, Replicas: 2, Paused: true, Pods: []Pod{podOf("a", retired), podOf("b")}},
+			Plan{Replicas: 2, Reason: Settled}, "as many as wanted",
+		},
+		"but it is the first to go from one": {
+			Input{Now: now, Silence: silence, Wanted: 1, Replicas: 2, Paused: true, Pods: []Pod{podOf("a", retired, working), podOf("b")}},
+			Plan{Replicas: 2, Cordon: []string{"a"}, Recheck: silence, Reason: Draining}, "shrinks from 2 pods to 1",
+		},
 		"it is waited for": {
 			input(2, 3, podOf("a", due), podOf("b"), podOf("new", pendingPod)),
 			Plan{Replicas: 3, Reason: Replacing}, "waiting for successors to be ready",

@@ -63,6 +63,7 @@ func Status(in Input) v1alpha1.QueueAppStatus {
 	}
 	for _, kind := range protocol.FindingKinds {
 		switch is, message := judge(kind, pools); {
+		case is != metav1.ConditionFalse && foundBySilent(meta.FindStatusCondition(status.Conditions, kind), pools):
 		case is != "":
 			set(kind, is, reasonOf(is), message)
 		case slices.ContainsFunc(pools, func(p Pool) bool { return len(p.Findings) > 0 }):
@@ -95,13 +96,26 @@ func judge(kind string, pools []Pool) (is metav1.ConditionStatus, message string
 		}
 	}
 	if len(bad) > 0 {
-		message += " Found in QueueWorker " + bad[0]
+		message += foundIn(bad[0])
 		if len(bad) > 1 {
-			message += fmt.Sprintf(" and %d more", len(bad)-1)
+			message += fmt.Sprintf("%s%d more", andMore, len(bad)-1)
 		}
 		message += "."
 	}
 	return is, message
+}
+
+const andMore = " and "
+
+func foundIn(pool string) string { return " Found in QueueWorker " + pool }
+
+// foundBySilent tells whether a condition is false by what a pool had found that says
+// nothing now, as one at zero after a start of the operator.
+func foundBySilent(condition *metav1.Condition, pools []Pool) bool {
+	return condition != nil && condition.Status == metav1.ConditionFalse && slices.ContainsFunc(pools, func(pool Pool) bool {
+		return len(pool.Findings) == 0 &&
+			(strings.HasSuffix(condition.Message, foundIn(pool.Name)+".") || strings.Contains(condition.Message, foundIn(pool.Name)+andMore))
+	})
 }
 
 func reasonOf(is metav1.ConditionStatus) string {

@@ -44,6 +44,11 @@ func TestStatus(t *testing.T) {
 	earlier := v1alpha1.QueueAppStatus{Conditions: []metav1.Condition{
 		{Type: protocol.FindingLogs, Status: metav1.ConditionFalse, Reason: v1alpha1.ReasonNotPassed, Message: "To a file."},
 	}}
+	foundBy := func(who string) v1alpha1.QueueAppStatus {
+		found := *earlier.DeepCopy()
+		found.Conditions[0].Message += " Found in QueueWorker " + who + "."
+		return found
+	}
 	tests := map[string]struct {
 		before v1alpha1.QueueAppStatus
 		pools  []Pool
@@ -79,6 +84,29 @@ func TestStatus(t *testing.T) {
 				"LogsVisible":     "False NotPassed: To a file.",
 				"PreflightPassed": "False NotPassed: 1 of 1 checks did not pass; see the conditions LogsVisible.",
 			},
+		},
+		"who is silent has mended nothing, whatever others say": {
+			before: foundBy("a"), pools: []Pool{{Name: "a"}, pool("b", finding("LogsVisible", true))},
+			want: map[string]string{
+				"LogsVisible":     "False NotPassed: To a file. Found in QueueWorker a.",
+				"PreflightPassed": "False NotPassed: 1 of 1 checks did not pass; see the conditions LogsVisible.",
+			},
+		},
+		"nor has one of several": {
+			before: foundBy("a and 2 more"), pools: []Pool{{Name: "a"}, pool("b", finding("PcntlAvailable", true))},
+			want: map[string]string{
+				"PcntlAvailable":  "True Passed: PcntlAvailable told.",
+				"LogsVisible":     "False NotPassed: To a file. Found in QueueWorker a and 2 more.",
+				"PreflightPassed": "False NotPassed: 1 of 2 checks did not pass; see the conditions LogsVisible.",
+			},
+		},
+		"another that is silent had not found it": {
+			before: foundBy("a"), pools: []Pool{pool("a", finding("LogsVisible", true)), {Name: "b"}},
+			want: map[string]string{"LogsVisible": "True Passed: LogsVisible told.", "PreflightPassed": "True Passed: All 1 checks passed."},
+		},
+		"nor has one that is gone": {
+			before: foundBy("a"), pools: []Pool{pool("b", finding("LogsVisible", true))},
+			want: map[string]string{"LogsVisible": "True Passed: LogsVisible told.", "PreflightPassed": "True Passed: All 1 checks passed."},
 		},
 		"what is told of no more goes": {
 			before: earlier, pools: []Pool{pool("a", finding("PcntlAvailable", true))},

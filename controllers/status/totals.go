@@ -64,7 +64,10 @@ func (b *books) close(ended EndedPod) {
 // update takes in what a pod has done.
 func (b *books) update(pod Pod) {
 	b.present[pod.UID] = true
-	entry := b.ledger[pod.UID]
+	entry, known := b.ledger[pod.UID]
+	if !known && !pod.Closing && len(b.ledger) >= maxAccounted {
+		return // its counts are taken in when there is room, or at its end
+	}
 	entry.name = pod.Name
 	switch {
 	case pod.Final != nil:
@@ -196,7 +199,7 @@ func accountedOf(ledger map[types.UID]entry) []v1alpha1.AccountedPod {
 	slices.SortFunc(out, func(a, b v1alpha1.AccountedPod) int {
 		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.UID, b.UID))
 	})
-	return out[:min(len(out), maxAccounted)]
+	return out
 }
 
 func countsOf(restarts []v1alpha1.RestartCount) map[string]int64 {

@@ -159,6 +159,30 @@ func TestTotalsAreExact(t *testing.T) {
 	})
 }
 
+// More pods than can be accounted for are counted when there is room for them, or at
+// their end, and never twice.
+func TestMorePodsThanCanBeAccountedFor(t *testing.T) {
+	in := pool(0)
+	for i := range maxAccounted + 100 {
+		p := pod(fmt.Sprintf("pod-%05d", i))
+		p.Report = &protocol.Status{Counters: protocol.Counters{Processed: 10}}
+		in.Pods = append(in.Pods, p)
+	}
+	for range 3 {
+		in.Worker.Status = Compute(in).Status
+		if got := in.Worker.Status.Totals.Processed; got != 10*maxAccounted || len(in.Worker.Status.Accounted) != maxAccounted {
+			t.Fatalf("%d jobs of %d pods", got, len(in.Worker.Status.Accounted))
+		}
+	}
+	for _, pod := range in.Pods[maxAccounted-50:] {
+		in.Ended = append(in.Ended, EndedPod{UID: pod.UID, Name: pod.Name, Counters: &protocol.Counters{Processed: 15}, Complete: true, Started: true})
+	}
+	in.Pods = in.Pods[:maxAccounted-50]
+	if got, want := Compute(in).Status.Totals, (v1alpha1.Totals{Processed: 10*(maxAccounted-50) + 15*150}); got != want {
+		t.Errorf("after some have ended: %+v, want %+v", got, want)
+	}
+}
+
 func TestEndedPods(t *testing.T) {
 	counters := &protocol.Counters{Processed: 5, Failed: 1, Released: 2, Exits: map[protocol.ExitReason]int64{protocol.ExitMaxJobs: 3}}
 	accounted := []v1alpha1.AccountedPod{{UID: "a", Name: "a", Reported: true, Processed: 4}}

@@ -132,7 +132,7 @@ func TestPluginTopWithoutProxy(t *testing.T) {
 	})
 	terminal.Keys("C-c")
 	terminal.EndsWith("0", 10*time.Second)
-	terminal = l.User().Terminal(80, 24, "top")
+	terminal = l.User().Terminal(160, 24, "top")
 	terminal.EndsWith(strconv.Itoa(plugin.CodeForbidden), 20*time.Second)
 	terminal.Shows("why not", 5*time.Second, func(screen string) bool { return strings.Contains(screen, "may not list queueworkers") })
 }

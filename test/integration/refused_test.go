@@ -46,7 +46,7 @@ var refusedQueueWorkers = map[string]refusal{
 	"mode Batch with recycle Pod":          {spec: "mode: Batch\nrecycle: Pod\nmaxJobs: 5", field: "spec.recycle", phrase: "recycle Pod does not go with mode Batch"},
 	"batch without its mode":               {spec: `batch: {schedule: "@daily"}`, field: "spec.batch", phrase: "batch needs mode: Batch"},
 	"batch of mode Continuous":             {spec: "mode: Continuous\nbatch: {}", field: "spec.batch", phrase: "batch needs mode: Batch"},
-	"schedule of four fields":              {spec: "mode: Batch\nbatch: {schedule: \"0 2 * *\"}", field: "spec.batch.schedule", phrase: "five fields such as 30 2 * * *"},
+	"schedule of four fields":              {spec: "mode: Batch\nbatch: {schedule: \"0 2 * *\"}", field: "spec.batch.schedule", phrase: "five fields such as 30 4 * * *"},
 	"schedule with an empty list":          {spec: "mode: Batch\nbatch: {schedule: \",, * * * *\"}", field: "spec.batch.schedule", phrase: "five fields"},
 	"schedule with half a list":            {spec: "mode: Batch\nbatch: {schedule: \"0 2, * * *\"}", field: "spec.batch.schedule", phrase: "five fields"},
 	"schedule with seconds":                {spec: "mode: Batch\nbatch: {schedule: \"0 0 2 * * *\"}", field: "spec.batch.schedule", phrase: "five fields"},
