@@ -46,19 +46,29 @@ type failedList struct {
 
 func newFailedList(deps *Deps) *cobra.Command {
 	f := &failedList{commanding: commanding{deps: deps}}
+	return f.command(func(cmd *cobra.Command) error { return f.run(cmd.Context()) })
+}
+
+// command is the command with its flags, which do what do does.
+func (f *failedList) command(do func(*cobra.Command) error) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "list",
 		Aliases: []string{"ls"},
 		Short:   "List the failed jobs, the newest first",
 		Example: "  kubectl queueworker failed list --search PaymentException\n  kubectl queueworker failed list --queue emails -o name | xargs kubectl queueworker failed retry",
 		Args:    cobra.NoArgs,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return f.run(cmd.Context()) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if !cmd.Flags().Changed("limit") && f.output.Table() {
+				f.limit = most
+			}
+			return do(cmd)
+		},
 	}
 	f.addFlags(cmd)
 	f.output.AddFlags(cmd)
 	cmd.Flags().StringVar(&f.queue, "queue", "", "Only jobs of this queue.")
 	cmd.Flags().StringVar(&f.search, "search", "", "Only jobs whose id, class, queue or exception holds this text.")
-	cmd.Flags().IntVar(&f.limit, "limit", 0, "At most so many jobs; 0 means all.")
+	cmd.Flags().IntVar(&f.limit, "limit", 0, "At most so many jobs; 0 means all. Default: 100 for a table, else all.")
 	return cmd
 }
 
@@ -73,45 +83,64 @@ func (f *failedList) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	found, err := f.pages(ctx, cluster)
-	if err != nil {
-		return err
-	}
-	listing := view.FailedJobs(found, f.deps.Now())
-	listing.Empty = "There are no failed jobs."
-	if f.search != "" || f.queue != "" {
-		listing.Empty = "There are no such failed jobs."
-	}
-	if err := f.output.Print(f.deps.Streams.Out, f.deps.Streams.ErrOut, listing); err != nil {
-		return err
-	}
-	if f.output.Table() && found.Status.Continue != "" {
-		fmt.Fprintf(f.deps.Streams.ErrOut, "There are more; --limit 0 shows all.\n")
-	}
-	return nil
+	return f.list(ctx, cluster)
 }
 
-// pages reads page after page and returns the last command with the jobs of all.
-func (f *failedList) pages(ctx context.Context, cluster *Cluster) (*v1alpha1.QueueCommand, error) {
-	var jobs []v1alpha1.FailedJob
-	next := ""
+// list prints page after page as they are read; a document is printed as one.
+func (f *failedList) list(ctx context.Context, cluster *Cluster) error {
+	var jobs []v1alpha1.FailedJob // not printed yet
+	shown, next := 0, ""
 	for {
 		size := most
 		if f.limit > 0 {
-			size = min(most, f.limit-len(jobs))
+			size = min(most, f.limit-shown)
 		}
 		command, err := f.page(ctx, cluster, int32(size), next)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		jobs = append(jobs, command.Status.FailedJobs...)
+		shown += len(command.Status.FailedJobs)
 		next = command.Status.Continue
-		if next == "" || f.limit > 0 && len(jobs) >= f.limit {
-			command.Status.FailedJobs = jobs
-			command.Spec.Continue = ""
-			return command, nil
+		over := next == "" || f.limit > 0 && shown >= f.limit
+		if len(jobs) > 0 && (over || f.output.Lines()) || over && shown == 0 {
+			command.Status.FailedJobs, command.Spec.Continue = jobs, ""
+			if err := f.printPage(command); err != nil {
+				return err
+			}
+			jobs = nil
+		}
+		if over {
+			return f.tellRest(shown, command)
 		}
 	}
+}
+
+func (f *failedList) printPage(command *v1alpha1.QueueCommand) error {
+	listing := view.FailedJobs(command, f.deps.Now())
+	listing.Empty = "There are no failed jobs."
+	if f.filtered() {
+		listing.Empty = "There are no such failed jobs."
+	}
+	err := f.output.Print(f.deps.Streams.Out, f.deps.Streams.ErrOut, listing)
+	f.output.Continue()
+	return err
+}
+
+// filtered tells whether only some of the failed jobs are asked for.
+func (f *failedList) filtered() bool { return f.search != "" || f.queue != "" }
+
+// tellRest says of a table that ends at the limit how much more there is.
+func (f *failedList) tellRest(shown int, last *v1alpha1.QueueCommand) error {
+	if !f.output.Table() || last.Status.Continue == "" {
+		return nil
+	}
+	total := last.Status.Total
+	if f.filtered() {
+		total = nil // that of all
+	}
+	_, err := fmt.Fprintln(f.deps.Streams.ErrOut, view.FailedShown(shown, total)+"; --limit 0 shows all.")
+	return err
 }
 
 // page reads one page. Its QueueCommand has done its work then and is removed; where the

@@ -62,10 +62,17 @@ func (f *Flags) Table() bool {
 // Wide tells whether -o wide is asked for.
 func (f *Flags) Wide() bool { return f.format == "wide" }
 
+// Lines tells whether what is printed is lines, so that a long list can be printed piece by
+// piece.
+func (f *Flags) Lines() bool { return f.Table() || f.format == "name" }
+
+// Continue has what is printed next go on below what was, without a heading.
+func (f *Flags) Continue() { f.noHeaders = true }
+
 // Validate returns a sentence if the format is none of ours. Commands call it before
 // they ask the cluster anything.
 func (f *Flags) Validate() error {
-	if f.Table() || f.format == "name" {
+	if f.Lines() {
 		return nil
 	}
 	if _, err := f.printer(); err != nil {

@@ -4,10 +4,12 @@
 package view
 
 import (
+	"fmt"
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 
+	"queueworker.dev/queueworker/api/protocol"
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
@@ -27,6 +29,18 @@ func FailedJobs(command *v1alpha1.QueueCommand, now time.Time) Listing {
 		})
 	}
 	return listing
+}
+
+// FailedShown says how many of all failed jobs are shown, where there are more; of a total
+// that is nil nothing is known.
+func FailedShown(shown int, total *int64) string {
+	switch {
+	case total == nil:
+		return fmt.Sprintf("%d failed jobs are shown, and there may be more", shown)
+	case *total >= protocol.MaxFailedCount: // which is where counting ends
+		return fmt.Sprintf("%d of %d or more failed jobs are shown", shown, *total)
+	}
+	return fmt.Sprintf("%d of %d failed jobs are shown", shown, *total)
 }
 
 // Created is a QueueWorker that was made, or would have been.
