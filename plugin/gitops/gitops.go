@@ -6,7 +6,8 @@
 //
 // What counts is who owns the field that is written: managedFields name its owner. An
 // object that a tool manages may well have fields that Git says nothing of; nobody
-// sets those back.
+// sets those back. A change by hand takes the field over, so its owner says nothing of
+// Git from then on; what was applied last does, where the object has it.
 package gitops
 
 import (
@@ -15,7 +16,10 @@ import (
 	"slices"
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
 // Labels and annotations by which the tools know their objects.
@@ -56,6 +60,9 @@ type Owner struct {
 	Namespace string
 	// Fields are those of the fields asked about that the tool owns, sorted.
 	Fields []string
+	// ByHand are those that were changed by hand before, so that nobody knows here whether
+	// Git sets them; sorted.
+	ByHand []string
 }
 
 // Find says who keeps an object as Git has it, and which of the fields that are to be
@@ -63,22 +70,41 @@ type Owner struct {
 // metadata.annotations.queueworker.dev/killAt.
 func Find(object metav1.Object, fields []string) (Owner, bool) {
 	owner, found := marked(object)
+	applied, hasApplied := object.GetAnnotations()[corev1.LastAppliedConfigAnnotation]
 	for _, entry := range object.GetManagedFields() {
-		tool, ok := managers[entry.Manager]
-		if !ok || entry.Subresource != "" {
-			continue
-		}
-		if !found {
-			owner, found = Owner{Tool: tool}, true
-		}
-		for _, field := range fields {
-			if owns(entry.FieldsV1, field) && !slices.Contains(owner.Fields, field) {
-				owner.Fields = append(owner.Fields, field)
+		if tool, ok := managers[entry.Manager]; ok && entry.Subresource == "" {
+			if !found {
+				owner, found = Owner{Tool: tool}, true
 			}
+			// A server-side apply leaves the annotation as it is.
+			hasApplied = hasApplied && entry.Operation != metav1.ManagedFieldsOperationApply
 		}
 	}
-	slices.Sort(owner.Fields)
-	return owner, found
+	if !found {
+		return owner, false
+	}
+	for _, field := range slices.Sorted(slices.Values(fields)) {
+		of := owners(object, field)
+		switch {
+		case slices.ContainsFunc(of, func(manager string) bool { return managers[manager] != "" }),
+			hasApplied && has([]byte(applied), "", field):
+			owner.Fields = append(owner.Fields, field)
+		case !hasApplied && slices.Contains(of, v1alpha1.CLIFieldManager):
+			owner.ByHand = append(owner.ByHand, field)
+		}
+	}
+	return owner, true
+}
+
+// owners are the field managers that own a field.
+func owners(object metav1.Object, field string) []string {
+	var found []string
+	for _, entry := range object.GetManagedFields() {
+		if entry.Subresource == "" && entry.FieldsV1 != nil && has(entry.FieldsV1.GetRawBytes(), "f:", field) {
+			found = append(found, entry.Manager)
+		}
+	}
+	return found
 }
 
 // marked reads the labels and annotations the tools put on their objects.
@@ -100,21 +126,20 @@ func marked(object metav1.Object) (Owner, bool) {
 	return Owner{}, false
 }
 
-// owns tells whether a set of fields has a field, or something of it.
-func owns(set *metav1.FieldsV1, field string) bool {
-	if set == nil {
-		return false
-	}
-	var fields map[string]any
-	if err := json.Unmarshal(set.GetRawBytes(), &fields); err != nil {
+// has tells whether a text in JSON has a field, or something of it. Names of fields
+// have a prefix there.
+func has(text []byte, prefix, field string) bool {
+	var at any
+	if err := json.Unmarshal(text, &at); err != nil {
 		return false
 	}
 	for _, step := range path(field) {
-		next, ok := fields["f:"+step].(map[string]any)
+		fields, _ := at.(map[string]any) // nil has no fields
+		next, ok := fields[prefix+step]
 		if !ok {
 			return false
 		}
-		fields = next
+		at = next
 	}
 	return true
 }
@@ -133,6 +158,10 @@ func path(field string) []string {
 // as QueueWorker emails.
 func (o Owner) Warning(what string, fields []string) string {
 	where := o.where()
+	if len(o.Fields) == 0 && len(o.ByHand) > 0 {
+		return fmt.Sprintf("%s keeps %s as Git has it, and %s was changed by hand before: if Git sets it, this change will be undone. Then change it in Git instead%s.",
+			where, what, strings.Join(o.ByHand, " and "), o.instead())
+	}
 	if len(o.Fields) == 0 {
 		return fmt.Sprintf("%s keeps %s as Git has it. Git does not set %s, so this change stays until it does; to keep it for good, write it to Git.",
 			where, what, strings.Join(fields, " and "))

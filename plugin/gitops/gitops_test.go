@@ -8,7 +8,10 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
 func entry(manager, fields string) metav1.ManagedFieldsEntry {
@@ -66,6 +69,31 @@ func TestFind(t *testing.T) {
 			fields: []string{"spec.autoscaling.maxProcesses", "spec.autoscaling.minProcesses"}, wantFound: true,
 			want: Owner{Tool: ArgoCD, Fields: []string{"spec.autoscaling.maxProcesses"}},
 		},
+		"it was changed by hand before": {
+			object: metav1.ObjectMeta{
+				Labels:        map[string]string{fluxKustomize: "apps"},
+				ManagedFields: []metav1.ManagedFieldsEntry{entry("kustomize-controller", git), entry(v1alpha1.CLIFieldManager, `{"f:spec":{"f:stopped":{}}}`)},
+			},
+			fields: []string{"spec.stopped"}, wantFound: true,
+			want: Owner{Tool: FluxKustomize, Name: "apps", ByHand: []string{"spec.stopped"}},
+		},
+		"by hand before, and it was applied": {
+			object: metav1.ObjectMeta{
+				Labels:        map[string]string{argoInstance: "shop"},
+				Annotations:   map[string]string{corev1.LastAppliedConfigAnnotation: `{"spec":{"processes":2}}`},
+				ManagedFields: []metav1.ManagedFieldsEntry{entry(v1alpha1.CLIFieldManager, `{"f:spec":{"f:stopped":{},"f:processes":{}}}`)},
+			},
+			fields: []string{"spec.stopped", "spec.processes"}, wantFound: true,
+			want: Owner{Tool: ArgoCD, Name: "shop", Fields: []string{"spec.processes"}},
+		},
+		"what was applied before server-side apply is old": {
+			object: metav1.ObjectMeta{
+				Annotations:   map[string]string{corev1.LastAppliedConfigAnnotation: `{"spec":{"processes":2}}`},
+				ManagedFields: []metav1.ManagedFieldsEntry{entry("argocd-controller", git)},
+			},
+			fields: []string{"spec.processes"}, wantFound: true,
+			want: Owner{Tool: ArgoCD},
+		},
 		"the status is no matter of Git's": {
 			object: metav1.ObjectMeta{ManagedFields: []metav1.ManagedFieldsEntry{{Manager: "argocd-controller", Subresource: "status"}}},
 			fields: []string{"spec.paused"},
@@ -102,6 +130,10 @@ func TestWarning(t *testing.T) {
 		"a field of a chart's": {
 			owner: Owner{Tool: FluxHelm, Name: "shop", Fields: []string{"spec.paused"}},
 			want:  []string{"Flux HelmRelease shop owns", "(the chart's values)", "flux suspend helmrelease shop."},
+		},
+		"a field changed by hand before": {
+			owner: Owner{Tool: FluxKustomize, Name: "apps", ByHand: []string{"spec.paused"}},
+			want:  []string{"spec.paused was changed by hand before: if Git sets it, this change will be undone", "flux suspend kustomization apps"},
 		},
 		"a field Git does not set": {
 			owner: Owner{Tool: ArgoCD},

@@ -105,6 +105,10 @@ func TestPluginWarnsOfGit(t *testing.T) {
 		if !l.Worker(name).Spec.Paused {
 			t.Errorf("%s: warned, but did not write", name)
 		}
+		user.OK("resume", name)
+		if again := user.Run("pause", name); again.Code != 0 || !strings.Contains(again.Err, "spec.paused was changed by hand before: if Git sets it, this change will be undone") {
+			t.Errorf("%s: to pause it again said %+v", name, again)
+		}
 		sync()
 		if l.Worker(name).Spec.Paused {
 			t.Errorf("%s: Git did not undo it, so the warning is wrong", name)
