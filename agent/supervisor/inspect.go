@@ -33,15 +33,16 @@ func (x *Executor) room(bytes int64) bool {
 }
 
 // inspect has the program's settings looked at once a process has started well, so that
-// it is not in the way of the first job; again after another has ended, if nothing
-// could be found.
+// it is not in the way of the first job, or has crashed, since they may be why; again
+// after another has ended, if nothing could be found.
 func (s *step) inspect() {
 	if s.inspecting || !s.Facts.Inspectable || s.Wanted() == 0 {
 		return
 	}
 	for i := range s.Slots {
-		p := &s.Slots[i].Process
-		if s.Slots[i].Running() && (p.Finished > 0 || s.now.Sub(p.StartedAt) >= healthyAfter) {
+		slot, p := &s.Slots[i], &s.Slots[i].Process
+		well := slot.Running() && (p.Finished > 0 || s.now.Sub(p.StartedAt) >= healthyAfter)
+		if crashed := !slot.Running() && s.now.Before(slot.RetryAt); well || crashed {
 			s.inspecting = true
 			s.do(Inspect{})
 			return

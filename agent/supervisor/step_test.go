@@ -142,6 +142,21 @@ func TestSettingsAreLookedAtBesideTheFirstProcess(t *testing.T) {
 	}
 }
 
+func TestSettingsAreLookedAtWhereNoProcessStarts(t *testing.T) {
+	facts := laravelFacts
+	facts.Inspectable = true
+	s := begin(t, Settings{}, facts)
+	s.hear(run(1))
+	s.expect("at the beginning", Start{})
+	s.hear(Exited{PID: 100, Code: 255})
+	s.expect("when the process has crashed", Inspect{})
+	s.hear(Inspected{Findings: []protocol.Finding{{Kind: "A"}}, Complete: true})
+	s.after(time.Second).hear(Tick{})
+	s.expect("after its wait", Start{})
+	s.hear(Exited{PID: 101, Code: 255})
+	s.expect("once all is known")
+}
+
 // A Laravel worker that lost SIGTERM in the middle of an exception goes on with job after
 // job, or waits for the next one.
 func TestAWorkerThatDidNotHearIsAskedAgain(t *testing.T) {
