@@ -6,6 +6,7 @@ package plugin
 import (
 	"context"
 	"fmt"
+	"io"
 
 	"github.com/spf13/cobra"
 	"k8s.io/apimachinery/pkg/labels"
@@ -21,6 +22,7 @@ type listCommand struct {
 	deps   *Deps
 	output output.Flags
 	scope  scope
+	watch  watchFlag
 }
 
 // NewListCommand is `kubectl queueworker list`.
@@ -30,13 +32,14 @@ func NewListCommand(deps *Deps) *cobra.Command {
 		Use:     "list",
 		Aliases: []string{"ls"},
 		Short:   "List the QueueWorkers with what they do",
-		Example: "  kubectl queueworker list\n  kubectl queueworker list --all-namespaces -o wide",
+		Example: "  kubectl queueworker list --watch\n  kubectl queueworker list --all-namespaces -o wide",
 		GroupID: groupSee,
 		Args:    cobra.NoArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return l.run(cmd.Context()) },
 	}
 	l.output.AddFlags(cmd)
 	l.scope.addFlags(cmd)
+	l.watch.addFlag(cmd)
 	return cmd
 }
 
@@ -44,17 +47,23 @@ func (l *listCommand) run(ctx context.Context) error {
 	if err := l.output.Validate(); err != nil {
 		return Usage("%w", err)
 	}
+	if err := l.watch.validate(l.output.Table()); err != nil {
+		return err
+	}
 	cluster, err := l.deps.Connect()
 	if err != nil {
 		return err
 	}
-	pools, err := l.scope.pools(ctx, cluster)
+	from, err := l.scope.source(l.deps, cluster, nil)
 	if err != nil {
 		return err
 	}
-	listing := view.Pools(pools, l.deps.Now(), l.scope.allNamespaces)
-	listing.Empty = l.scope.nothing("QueueWorkers", cluster)
-	return l.output.Print(l.deps.Streams.Out, l.deps.Streams.ErrOut, listing)
+	from.PoolsOnly = true
+	return l.watch.run(ctx, l.deps, cluster, from, func(snapshot *view.Snapshot, out, errOut io.Writer) error {
+		listing := view.Pools(&v1alpha1.QueueWorkerList{Items: snapshot.Pools}, snapshot.Time, l.scope.allNamespaces)
+		listing.Empty = l.scope.nothing("QueueWorkers", cluster)
+		return l.output.Print(out, errOut, listing)
+	})
 }
 
 // scope are the flags that say which objects a command looks at.
@@ -87,7 +96,7 @@ func (s *scope) pools(ctx context.Context, cluster *Cluster) (*v1alpha1.QueueWor
 
 // source reads snapshots of what is in scope, or of the one QueueWorker that is named.
 func (s *scope) source(deps *Deps, cluster *Cluster, names []string) (*source.Source, error) {
-	from := &source.Source{Reader: cluster.Client, Core: cluster.Core, Agents: true, Now: deps.Now}
+	from := &source.Source{Reader: cluster.Client, Core: cluster.Core, Now: deps.Now}
 	selector, err := labels.Parse(s.selector)
 	if err != nil {
 		return nil, Usage("--selector %q cannot be read: %w", s.selector, err)

@@ -59,6 +59,7 @@ func (c *statusCommand) run(ctx context.Context, names []string) error {
 	if err != nil {
 		return err
 	}
+	from.Scope.App = c.app
 	return c.watch.run(ctx, c.deps, cluster, from, func(snapshot *view.Snapshot, out, _ io.Writer) error {
 		if err := c.addApps(ctx, cluster, snapshot); err != nil {
 			return err

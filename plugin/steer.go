@@ -290,7 +290,11 @@ func patch(ctx context.Context, cluster *Cluster, object client.Object, p *inten
 	if err != nil {
 		return fmt.Errorf("write the patch of %s: %w", object.GetName(), err)
 	}
-	if err := cluster.Client.Patch(ctx, object, client.RawPatch(types.MergePatchType, raw), options...); err != nil {
+	err = cluster.Client.Patch(ctx, object, client.RawPatch(types.MergePatchType, raw), options...)
+	switch {
+	case apierrors.IsInvalid(err):
+		return Usage("the cluster refuses this: %w", err)
+	case err != nil:
 		return fmt.Errorf("change %s: %w", object.GetName(), err)
 	}
 	return nil

@@ -135,6 +135,19 @@ func TestNothingIsHalfDone(t *testing.T) {
 	}
 }
 
+// TestWhatTheClusterFindsInvalidIsAMistake of the command line, and nothing was changed.
+func TestWhatTheClusterFindsInvalidIsAMistake(t *testing.T) {
+	cluster := fakeCluster(t, interceptor.Funcs{
+		Patch: func(context.Context, client.WithWatch, client.Object, client.Patch, ...client.PatchOption) error {
+			return apierrors.NewInvalid(schema.GroupKind{Kind: "QueueWorker"}, "emails", nil)
+		},
+	})
+	err := patch(t.Context(), cluster, builders.QueueWorker("shop", "emails").Obj(), &intent.Patch{})
+	if code, sentence := Explain(err); code != CodeUsage || !strings.HasPrefix(sentence, "the cluster refuses this: ") {
+		t.Errorf("code %d: %s", code, sentence)
+	}
+}
+
 func TestWhoIsMeant(t *testing.T) {
 	cluster := fakeCluster(t, interceptor.Funcs{}, append(poolAndPod(),
 		builders.QueueWorker("shop", "reports").PerPod(4).Obj(),

@@ -31,7 +31,7 @@ func (s *Source) Follow(ctx context.Context, config *rest.Config, scheme *runtim
 		return fmt.Errorf("watch the cluster: %w", err)
 	}
 	objects := []client.Object{&v1alpha1.QueueWorker{}}
-	if probe := s.mayList(ctx); probe {
+	if !s.PoolsOnly && s.mayList(ctx) {
 		objects = append(objects, &corev1.Pod{})
 	}
 	go func() { _ = memory.Start(ctx) }() // it ends with ctx, and tells nothing else

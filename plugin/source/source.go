@@ -29,6 +29,8 @@ type Scope struct {
 	Namespace string
 	// Name is the QueueWorker; empty means all.
 	Name string
+	// App is the QueueApp whose QueueWorkers are meant; empty means those of all.
+	App string
 	// Selector picks QueueWorkers by their labels; nil means all.
 	Selector labels.Selector
 }
@@ -41,8 +43,8 @@ type Source struct {
 	Core corev1client.CoreV1Interface
 	// Scope is what to look at.
 	Scope Scope
-	// Agents has the agents asked; else rows are as the status says.
-	Agents bool
+	// PoolsOnly leaves pods and agents out.
+	PoolsOnly bool
 	// Now is the clock.
 	Now func() time.Time
 
@@ -69,11 +71,13 @@ func (s *Source) Read(ctx context.Context) (*view.Snapshot, error) {
 		return nil, err
 	}
 	snapshot.Pools = pools
-	if err := s.pods(ctx, snapshot); err != nil {
-		return nil, err
-	}
-	if s.Agents && snapshot.PodsRefused == "" {
-		s.ask(ctx, snapshot)
+	if !s.PoolsOnly {
+		if err := s.pods(ctx, snapshot); err != nil {
+			return nil, err
+		}
+		if snapshot.PodsRefused == "" {
+			s.ask(ctx, snapshot)
+		}
 	}
 	snapshot.Time = s.Now()
 	return snapshot, nil
@@ -98,6 +102,9 @@ func (s *Source) pools(ctx context.Context) ([]v1alpha1.QueueWorker, error) {
 	}
 	if err := reader.List(ctx, list, options...); err != nil {
 		return nil, fmt.Errorf("list QueueWorkers: %w", err)
+	}
+	if s.Scope.App != "" {
+		list.Items = slices.DeleteFunc(list.Items, func(pool v1alpha1.QueueWorker) bool { return view.AppOf(&pool) != s.Scope.App })
 	}
 	slices.SortFunc(list.Items, func(a, b v1alpha1.QueueWorker) int {
 		return strings.Compare(a.Namespace+"/"+a.Name, b.Namespace+"/"+b.Name)

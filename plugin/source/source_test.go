@@ -8,17 +8,24 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/rest"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
 	"queueworker.dev/queueworker/api/protocol"
+	"queueworker.dev/queueworker/api/v1alpha1"
 	"queueworker.dev/queueworker/plugin/view"
+	"queueworker.dev/queueworker/test/builders"
 )
 
 // proxy is a fake apiserver that answers for the agents of pods.
@@ -41,7 +48,7 @@ func proxy(t *testing.T, answer func(w http.ResponseWriter, pod string)) (*Sourc
 		t.Fatal(err)
 	}
 	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
-	return &Source{Core: core, Agents: true, Now: func() time.Time { return now }}, calls
+	return &Source{Core: core, Now: func() time.Time { return now }}, calls
 }
 
 func pods(count int) *view.Snapshot {
@@ -120,5 +127,43 @@ func TestRefusalIsAskedForOnce(t *testing.T) {
 	s.ask(t.Context(), pods(30))
 	if calls.Load() != 2 {
 		t.Errorf("after a minute, %d agents were asked in all, want 2", calls.Load())
+	}
+}
+
+// TestOnlyTheAppsAgentsAreAsked: what is not shown is not asked about, and a table of pools
+// needs no pods.
+func TestOnlyTheAppsAgentsAreAsked(t *testing.T) {
+	var asked []string
+	s, calls := proxy(t, func(w http.ResponseWriter, pod string) {
+		asked = append(asked, pod)
+		_ = json.NewEncoder(w).Encode(protocol.Status{Version: protocol.Version, PodUID: pod})
+	})
+	worker := func(pool string) *corev1.Pod {
+		return &corev1.Pod{
+			ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: pool + "-a", UID: types.UID(pool + "-a"), Labels: map[string]string{v1alpha1.LabelName: pool}},
+			Status:     corev1.PodStatus{Phase: corev1.PodRunning},
+		}
+	}
+	scheme := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{corev1.AddToScheme, v1alpha1.AddToScheme} {
+		if err := add(scheme); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.Reader = fake.NewClientBuilder().WithScheme(scheme).WithObjects(
+		builders.QueueWorker("shop", "emails").App("shop").Obj(), worker("emails"),
+		builders.QueueWorker("shop", "news").App("blog").Obj(), worker("news"),
+	).Build()
+	s.Scope = Scope{Namespace: "shop", App: "shop"}
+	snapshot, err := s.Read(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(snapshot.Pools) != 1 || len(snapshot.Pods) != 1 || !slices.Equal(asked, []string{"emails-a"}) {
+		t.Errorf("%d pools, %d pods, asked %v", len(snapshot.Pools), len(snapshot.Pods), asked)
+	}
+	s.Scope, s.PoolsOnly = Scope{Namespace: "shop"}, true
+	if snapshot, err = s.Read(t.Context()); err != nil || len(snapshot.Pools) != 2 || len(snapshot.Pods) != 0 || calls.Load() != 1 {
+		t.Errorf("%d pools, %d pods, asked %d times, %v", len(snapshot.Pools), len(snapshot.Pods), calls.Load(), err)
 	}
 }

@@ -65,6 +65,6 @@ func (e *explanation) batch() {
 	case !b.NextScheduleTime.IsZero():
 		e.say("  No run is under way. The next begins in %s, by the schedule %s.", short(b.NextScheduleTime.Sub(e.Time)), b.Schedule)
 	default:
-		e.say("  No run is under way, and none is scheduled; the annotation %s starts one.", v1alpha1.AnnotationRunAt)
+		e.say("  No run is under way, and none is scheduled; this starts one: kubectl queueworker run %s.", e.pool.Name)
 	}
 }

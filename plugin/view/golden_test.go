@@ -7,6 +7,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -165,6 +166,15 @@ func TestExplain(t *testing.T) {
 		text += Explain(s, &s.Pools[i], &s.Apps[0]) + "---\n"
 	}
 	golden(t, "explain.golden", text)
+}
+
+// TestExplainSaysHowToStartARun: with the plugin's own words, not with an annotation.
+func TestExplainSaysHowToStartARun(t *testing.T) {
+	pool := nightly()
+	pool.Status.Batch.NextScheduleTime = nil
+	if text := Explain(shop(), pool, nil); !strings.Contains(text, "this starts one: kubectl queueworker run nightly.") {
+		t.Errorf("it says %s", text)
+	}
 }
 
 func TestTop(t *testing.T) {

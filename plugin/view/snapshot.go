@@ -24,24 +24,23 @@ type Snapshot struct {
 	Apps []v1alpha1.QueueApp
 	// Pools are the QueueWorkers in sight, by namespace and name.
 	Pools []v1alpha1.QueueWorker
-	// Pods are the pools' pods; none where PodsRefused is set.
+	// Pods are the pools' pods; none where PodsRefused is set, or where they were not read.
 	Pods []Pod
 	// PodsRefused and AgentsRefused say why pods or their agents could not be read at
 	// all; empty if they could.
 	PodsRefused, AgentsRefused string
 }
 
-// KeepApp leaves one QueueApp and its pools in a snapshot.
+// KeepApp leaves one QueueApp in a snapshot.
 func (s *Snapshot) KeepApp(name string) {
 	s.Apps = slices.DeleteFunc(s.Apps, func(app v1alpha1.QueueApp) bool { return app.Name != name })
-	s.Pools = slices.DeleteFunc(s.Pools, func(pool v1alpha1.QueueWorker) bool { return appOf(&pool) != name })
 }
 
 // KeepUsedApps leaves only those QueueApps in a snapshot that its pools use.
 func (s *Snapshot) KeepUsedApps() {
 	used := map[string]bool{}
 	for i := range s.Pools {
-		used[s.Pools[i].Namespace+"/"+appOf(&s.Pools[i])] = true
+		used[s.Pools[i].Namespace+"/"+AppOf(&s.Pools[i])] = true
 	}
 	s.Apps = slices.DeleteFunc(s.Apps, func(app v1alpha1.QueueApp) bool { return !used[app.Namespace+"/"+app.Name] })
 }
@@ -100,11 +99,7 @@ func (s *Snapshot) Workers() []Worker {
 
 // PoolWorkers are the workers of one QueueWorker.
 func (s *Snapshot) PoolWorkers(pool *v1alpha1.QueueWorker) []Worker {
-	known := map[string]v1alpha1.Worker{}
 	pods := map[string]*Pod{}
-	for _, row := range pool.Status.Workers {
-		known[row.Name] = row
-	}
 	var out []Worker
 	for i := range s.Pods {
 		pod := &s.Pods[i]

@@ -37,7 +37,7 @@ func StatusTree(s *Snapshot, paint Paint) []Node {
 	}
 	for i := range s.Pools {
 		pool := &s.Pools[i]
-		key := pool.Namespace + "/" + appOf(pool)
+		key := pool.Namespace + "/" + AppOf(pool)
 		pools[key] = append(pools[key], pool)
 		keys[key] = true
 	}
@@ -54,8 +54,8 @@ type statusView struct {
 	paint Paint
 }
 
-// appOf is the name of the QueueApp a pool uses; empty while that is not known.
-func appOf(pool *v1alpha1.QueueWorker) string { return cmp.Or(pool.Status.AppName, pool.Spec.AppName) }
+// AppOf is the name of the QueueApp a pool uses; empty while that is not known.
+func AppOf(pool *v1alpha1.QueueWorker) string { return cmp.Or(pool.Status.AppName, pool.Spec.AppName) }
 
 func (v *statusView) app(key string, app *v1alpha1.QueueApp, pools []*v1alpha1.QueueWorker) Node {
 	namespace, name, _ := strings.Cut(key, "/")
