@@ -5,6 +5,7 @@ package plugin
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -45,8 +46,8 @@ func newImportSupervisorCommand(deps *Deps) *cobra.Command {
 		Short:   "Make QueueWorkers of a Supervisor configuration",
 		Example: "  kubectl queueworker import supervisor /etc/supervisor/conf.d/*.conf --image=registry.example.com/shop:1.4 | kubectl apply -f -",
 		Args:    cobra.MinimumNArgs(1),
-		RunE: func(_ *cobra.Command, files []string) error {
-			return i.run(func() (manifest.Draft, error) {
+		RunE: func(cmd *cobra.Command, files []string) error {
+			return i.run(cmd.Context(), func() (manifest.Draft, error) {
 				directory, err := os.Getwd()
 				if err != nil {
 					return manifest.Draft{}, fmt.Errorf("find the working directory: %w", err)
@@ -69,8 +70,8 @@ func newImportHorizonCommand(deps *Deps) *cobra.Command {
 		Short:   "Make QueueWorkers of a Laravel Horizon configuration",
 		Example: "  kubectl queueworker import horizon config/horizon.php --image=registry.example.com/shop:1.4 | kubectl apply -f -",
 		Args:    cobra.ExactArgs(1),
-		RunE: func(_ *cobra.Command, files []string) error {
-			return i.run(func() (manifest.Draft, error) {
+		RunE: func(cmd *cobra.Command, files []string) error {
+			return i.run(cmd.Context(), func() (manifest.Draft, error) {
 				source, err := readAtMost(files[0])
 				if err != nil {
 					return manifest.Draft{}, fmt.Errorf("read %s: %w", files[0], err)
@@ -125,7 +126,7 @@ func readAtMost(path string) ([]byte, error) {
 }
 
 // run reads a configuration, completes it by what the flags say, and prints it.
-func (i *importCommand) run(read func() (manifest.Draft, error)) error {
+func (i *importCommand) run(ctx context.Context, read func() (manifest.Draft, error)) error {
 	if err := i.readFlags(); err != nil {
 		return err
 	}
@@ -137,7 +138,7 @@ func (i *importCommand) run(read func() (manifest.Draft, error)) error {
 		i.summary(manifest.Result{Notes: draft.Notes}, true)
 		return errors.New("nothing was imported: no queue worker was found")
 	}
-	if err := i.askImages(draft.Directories()); err != nil {
+	if err := i.askImages(ctx, draft.Directories()); err != nil {
 		return err
 	}
 	result := manifest.Assemble(draft, i.settings)
@@ -247,9 +248,9 @@ func (i *importCommand) readEnvFrom() error {
 
 // askImages asks for the images that the flags do not name, where somebody is there
 // to answer.
-func (i *importCommand) askImages(directories []string) error {
+func (i *importCommand) askImages(ctx context.Context, directories []string) error {
 	in, isFile := i.deps.Streams.In.(*os.File)
-	answers := bufio.NewScanner(i.deps.Streams.In)
+	answers := bufio.NewReader(i.deps.Streams.In)
 	for _, directory := range directories {
 		if i.settings.Image(directory) != "" {
 			continue
@@ -262,10 +263,14 @@ func (i *importCommand) askImages(directories []string) error {
 			return Usage("which image has %s? Give it with --image=IMAGE", where)
 		}
 		fmt.Fprintf(i.deps.Streams.ErrOut, "Which image has %s? ", where)
-		if !answers.Scan() || strings.TrimSpace(answers.Text()) == "" {
+		image, _ := typed(ctx, answers) // none is no answer, whatever the reason
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case image == "":
 			return Usage("an image is needed for %s; give it with --image=IMAGE", where)
 		}
-		i.settings.Images[directory] = strings.TrimSpace(answers.Text())
+		i.settings.Images[directory] = image
 	}
 	return nil
 }
