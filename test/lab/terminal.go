@@ -18,6 +18,9 @@ import (
 type Terminal struct {
 	lab    *Lab
 	socket string
+	// code is the file that the program's exit code is written to: tmux itself loses
+	// it every now and then.
+	code string
 }
 
 // Terminal starts the plugin in a terminal of a size; its end is seen in Ended.
@@ -32,12 +35,14 @@ func (p *Plugin) Terminal(width, height int, arguments ...string) *Terminal {
 	if err != nil {
 		p.lab.Fatal(err)
 	}
-	t := &Terminal{p.lab, filepath.Join(directory, "socket")}
+	t := &Terminal{p.lab, filepath.Join(directory, "socket"), filepath.Join(directory, "code")}
 	var line strings.Builder
-	line.WriteString("exec " + p.lab.program())
+	// Ctrl-C is for the program, and the shell outlives it.
+	line.WriteString("trap : INT; " + p.lab.program())
 	for _, argument := range arguments {
 		line.WriteString(" '" + strings.ReplaceAll(argument, "'", `'\''`) + "'")
 	}
+	line.WriteString("; echo $? >" + t.code)
 	t.start(p.environment(), width, height, line.String())
 	p.lab.Cleanup(func() {
 		// It ended by itself if the program did and nobody asked it to stay.
@@ -86,14 +91,23 @@ func (t *Terminal) Resize(width, height int) {
 // PID is the process id of what runs in the terminal.
 func (t *Terminal) PID() string {
 	t.lab.Helper()
-	return strings.TrimSpace(t.tmux("list-panes", "-t", "lab", "-F", "#{pane_pid}"))
+	shell := strings.TrimSpace(t.tmux("list-panes", "-t", "lab", "-F", "#{pane_pid}"))
+	children, err := os.ReadFile(filepath.Join("/proc", shell, "task", shell, "children"))
+	if err != nil || len(strings.Fields(string(children))) != 1 {
+		t.lab.Fatalf("the children of the terminal's shell %s are %q: %v", shell, children, err)
+	}
+	return strings.TrimSpace(string(children))
 }
 
 // Ended tells whether the program has ended, and its exit code.
 func (t *Terminal) Ended() (ended bool, code string) {
 	t.lab.Helper()
-	dead, code, _ := strings.Cut(strings.TrimSpace(t.tmux("list-panes", "-t", "lab", "-F", "#{pane_dead} #{pane_dead_status}")), " ")
-	return dead == "1", code
+	written, err := os.ReadFile(t.code)
+	if err != nil && !os.IsNotExist(err) {
+		t.lab.Fatal(err)
+	}
+	code = strings.TrimSpace(string(written))
+	return code != "", code
 }
 
 // Shows waits until the screen is as wanted and returns it.
