@@ -7,7 +7,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"slices"
 
 	"github.com/spf13/cobra"
 	appsv1 "k8s.io/api/apps/v1"
@@ -103,7 +102,7 @@ func (d *doctorCommand) print(findings []doctor.Finding) error {
 // look reads all there is to judge. What the caller may not see is told, and the rest
 // is judged all the same; only a cluster that does not answer ends it.
 func (d *doctorCommand) look(ctx context.Context, cluster *Cluster, names []string) (doctor.Input, error) {
-	in := doctor.Input{Now: d.deps.Now(), Namespace: cluster.Namespace}
+	in := doctor.Input{Now: d.deps.Now(), Namespace: cluster.Namespace, Selector: d.scope.selector}
 	if d.scope.allNamespaces {
 		in.Namespace = ""
 	}
@@ -116,14 +115,14 @@ func (d *doctorCommand) look(ctx context.Context, cluster *Cluster, names []stri
 	}
 	in.Operators, err = operatorsOf(ctx, cluster)
 	in.OperatorsError = told(err)
+	err = d.objects(ctx, cluster, names, &in)
+	if err != nil && !apierrors.IsForbidden(err) && !meta.IsNoMatchError(err) { // of which a finding tells
+		return in, err
+	}
 	if in.Theirs, err = theirs(ctx, cluster, in); err != nil {
 		in.TheirsError = told(err)
 	}
-	err = d.objects(ctx, cluster, names, &in)
-	if apierrors.IsForbidden(err) || meta.IsNoMatchError(err) {
-		return in, nil // a finding tells it
-	}
-	return in, err
+	return in, nil
 }
 
 // told is an error as a sentence; empty for none.
@@ -168,26 +167,23 @@ func mine(ctx context.Context, cluster *Cluster, namespace string) ([]doctor.Rig
 	return rights, nil
 }
 
-// theirs asks which of the rights it needs the operator's service account has.
-func theirs(ctx context.Context, cluster *Cluster, in doctor.Input) ([]doctor.Right, error) {
-	if len(in.Operators) == 0 {
-		return nil, nil
-	}
-	operator := &in.Operators[0]
-	account := operator.Spec.Template.Spec.ServiceAccountName
-	rights := doctor.Operators()
-	for i := range rights {
-		review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
-			ResourceAttributes: attributes(rights[i], in.Namespace),
-			User:               "system:serviceaccount:" + operator.Namespace + ":" + account,
-			Groups:             []string{"system:serviceaccounts", "system:serviceaccounts:" + operator.Namespace, "system:authenticated"},
-		}}
-		if err := cluster.Client.Create(ctx, review); err != nil {
-			return nil, fmt.Errorf("ask for the operator's rights: %w", err)
+// theirs asks which of the rights they need the operators' service accounts have.
+func theirs(ctx context.Context, cluster *Cluster, in doctor.Input) ([]doctor.Powers, error) {
+	needed := doctor.Needed(in)
+	for _, powers := range needed {
+		for i := range powers.Rights {
+			review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
+				ResourceAttributes: attributes(powers.Rights[i], powers.Namespace),
+				User:               "system:serviceaccount:" + powers.Home + ":" + powers.Account,
+				Groups:             []string{"system:serviceaccounts", "system:serviceaccounts:" + powers.Home, "system:authenticated"},
+			}}
+			if err := cluster.Client.Create(ctx, review); err != nil {
+				return nil, fmt.Errorf("ask for the operator's rights: %w", err)
+			}
+			powers.Rights[i].Allowed = review.Status.Allowed
 		}
-		rights[i].Allowed = review.Status.Allowed
 	}
-	return rights, nil
+	return needed, nil
 }
 
 func attributes(right doctor.Right, namespace string) *authorizationv1.ResourceAttributes {
@@ -196,16 +192,22 @@ func attributes(right doctor.Right, namespace string) *authorizationv1.ResourceA
 	}
 }
 
-// operatorsOf finds the operator's Deployments, wherever they are.
+// operatorsOf finds the operators' Deployments, wherever they are. Those of charts from
+// before doctor.OperatorLabels are found by the name that such a chart has by default.
 func operatorsOf(ctx context.Context, cluster *Cluster) ([]appsv1.Deployment, error) {
 	found := &appsv1.DeploymentList{}
-	if err := cluster.Client.List(ctx, found, client.MatchingLabels{"app.kubernetes.io/name": v1alpha1.ManagedBy}); err != nil {
-		return nil, fmt.Errorf("look for the operator: %w", err)
+	for _, labels := range []map[string]string{
+		doctor.OperatorLabels,
+		{"app.kubernetes.io/name": v1alpha1.ManagedBy, "app.kubernetes.io/component": "manager"},
+	} {
+		if err := cluster.Client.List(ctx, found, client.MatchingLabels(labels)); err != nil {
+			return nil, fmt.Errorf("look for the operator: %w", err)
+		}
+		if len(found.Items) > 0 {
+			break
+		}
 	}
-	return slices.DeleteFunc(found.Items, func(deployment appsv1.Deployment) bool {
-		component := deployment.Labels["app.kubernetes.io/component"]
-		return component != "" && component != "manager"
-	}), nil
+	return found.Items, nil
 }
 
 // objects reads the QueueWorkers that are meant, and their QueueApps.

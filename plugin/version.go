@@ -11,7 +11,6 @@ import (
 	"github.com/spf13/cobra"
 	appsv1 "k8s.io/api/apps/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
 // NewVersionCommand is `kubectl queueworker version`.
@@ -31,20 +30,19 @@ func NewVersionCommand(deps *Deps) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			operators := &appsv1.DeploymentList{}
-			err = cluster.Client.List(cmd.Context(), operators, client.MatchingLabels{"app.kubernetes.io/name": "queueworker"})
+			operators, err := operatorsOf(cmd.Context(), cluster)
 			if apierrors.IsForbidden(err) {
 				fmt.Fprintln(deps.Streams.Out, "Operator: not shown, since you may not list deployments in all namespaces")
 				return nil
 			}
 			if err != nil {
-				return fmt.Errorf("look for the operator: %w", err)
+				return err
 			}
-			if len(operators.Items) == 0 {
+			if len(operators) == 0 {
 				return NotFound("no operator is installed in this cluster; install QueueWorker's chart")
 			}
-			for i := range operators.Items {
-				fmt.Fprintln(deps.Streams.Out, "Operator: "+operatorVersion(&operators.Items[i]))
+			for i := range operators {
+				fmt.Fprintln(deps.Streams.Out, "Operator: "+operatorVersion(&operators[i]))
 			}
 			return nil
 		},

@@ -56,15 +56,17 @@ type Input struct {
 	Now time.Time
 	// Namespace is where the objects are; empty means all.
 	Namespace string
+	// Selector picked the QueueWorkers by their labels; empty for all.
+	Selector string
 	// Kinds are the resources of ours that the cluster serves.
 	Kinds      []string
 	KindsError string
 	// Operators are the operator's Deployments, wherever they are.
 	Operators      []appsv1.Deployment
 	OperatorsError string
-	// Mine are the caller's rights, Theirs those of the operator's service account.
+	// Mine are the caller's rights, Theirs those of the operators' service accounts.
 	Mine        []Right
-	Theirs      []Right
+	Theirs      []Powers
 	TheirsError string
 	Apps        []App
 	AppsError   string

@@ -35,7 +35,8 @@ func healthy() Input {
 	}
 	return Input{
 		Now: noon, Namespace: "shop", Kinds: []string{"queueapps", "queueworkers", "queueworkers/status", "queuecommands"},
-		Operators: []appsv1.Deployment{deployment("queueworker-system", 1)}, Mine: rights, Theirs: theirs,
+		Operators: []appsv1.Deployment{deployment("queueworker-system", 1)}, Mine: rights,
+		Theirs:  []Powers{{Operator: "queueworker-system/queueworker", Namespace: "shop", Rights: theirs}},
 		Apps:    []App{{Namespace: "shop", Name: "shop", Conditions: []metav1.Condition{{Type: "PcntlAvailable", Status: metav1.ConditionTrue}}}},
 		Workers: []v1alpha1.QueueWorker{pooled(v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonAsWanted, "2 process(es) run.")},
 	}
@@ -47,6 +48,12 @@ func deployment(namespace string, available int32) appsv1.Deployment {
 	d.Status.AvailableReplicas = available
 	d.Status.Conditions = []appsv1.DeploymentCondition{{Type: "Available", Status: corev1.ConditionFalse, Message: "It has no minimum."}}
 	return d
+}
+
+// watches is an operator with arguments.
+func watches(deployment appsv1.Deployment, arguments ...string) appsv1.Deployment {
+	deployment.Spec.Template.Spec.Containers[0].Args = append([]string{"--leader-elect"}, arguments...)
+	return deployment
 }
 
 // pooled is a QueueWorker with one condition.
@@ -69,12 +76,24 @@ func TestExamine(t *testing.T) {
 		// cures are phrases of what is to be done.
 		cures []string
 	}{
-		"all is well":      {change: func(*Input) {}},
-		"no CRDs":          {change: func(in *Input) { in.Kinds = nil }, want: []string{"Wrong cluster CRDs"}, cures: []string{"Install or upgrade"}},
-		"an old chart":     {change: func(in *Input) { in.Kinds = []string{"queueapps", "queueworkers"} }, want: []string{"Wrong cluster CRDs"}},
-		"no operator":      {change: func(in *Input) { in.Operators = nil }, want: []string{"Wrong operator OperatorRuns"}, cures: []string{"Install QueueWorker's chart"}},
-		"a dead operator":  {change: func(in *Input) { in.Operators[0].Status.AvailableReplicas = 0 }, want: []string{"Wrong operator queueworker-system/queueworker OperatorRuns"}, cures: []string{"describe deployment queueworker"}},
-		"two operators":    {change: func(in *Input) { in.Operators = append(in.Operators, deployment("other", 1)) }, want: []string{"Warning operator OneOperator"}},
+		"all is well":     {change: func(*Input) {}},
+		"no CRDs":         {change: func(in *Input) { in.Kinds = nil }, want: []string{"Wrong cluster CRDs"}, cures: []string{"Install or upgrade"}},
+		"an old chart":    {change: func(in *Input) { in.Kinds = []string{"queueapps", "queueworkers"} }, want: []string{"Wrong cluster CRDs"}},
+		"no operator":     {change: func(in *Input) { in.Operators = nil }, want: []string{"Wrong operator OperatorRuns"}, cures: []string{"Install QueueWorker's chart"}},
+		"a dead operator": {change: func(in *Input) { in.Operators[0].Status.AvailableReplicas = 0 }, want: []string{"Wrong operator queueworker-system/queueworker OperatorRuns"}, cures: []string{"describe deployment queueworker"}},
+		"two operators":   {change: func(in *Input) { in.Operators = append(in.Operators, deployment("other", 1)) }, want: []string{"Warning operator OneOperator"}},
+		"operators that share a namespace": {change: func(in *Input) {
+			in.Operators = []appsv1.Deployment{watches(deployment("a", 1), "--watch-namespaces=shop,blog"), watches(deployment("b", 1), "--watch-namespaces", "shop")}
+		}, want: []string{"Warning operator OneOperator"}},
+		"an operator for each namespace": {change: func(in *Input) {
+			in.Operators = []appsv1.Deployment{watches(deployment("a", 1), "--watch-namespaces=blog"), watches(deployment("b", 1), "--watch-namespaces=shop, news")}
+		}},
+		"a namespace without an operator": {change: func(in *Input) {
+			in.Operators[0] = watches(in.Operators[0], "--watch-namespaces=blog")
+		}, want: []string{"Wrong operator OperatorWatches"}, cures: []string{"watchNamespaces"}},
+		"an empty namespace without an operator": {change: func(in *Input) {
+			in.Operators[0], in.Workers = watches(in.Operators[0], "--watch-namespaces=blog"), nil
+		}, want: []string{"Warning operator OperatorWatches", "Warning QueueWorkers AnyPool"}},
 		"unseen operators": {change: func(in *Input) { in.Operators, in.OperatorsError = nil, "You may not." }, want: []string{"Unchecked operator OperatorRuns"}},
 		"a viewer": {change: func(in *Input) {
 			for i := range in.Mine {
@@ -86,7 +105,7 @@ func TestExamine(t *testing.T) {
 				in.Mine[i].Allowed = false
 			}
 		}, want: []string{"Wrong you YourRights"}},
-		"an operator without a right": {change: func(in *Input) { in.Theirs[3].Allowed = false }, want: []string{"Wrong operator OperatorRights"}, cures: []string{"ClusterRole"}},
+		"an operator without a right": {change: func(in *Input) { in.Theirs[0].Rights[3].Allowed = false }, want: []string{"Wrong operator queueworker-system/queueworker OperatorRights"}, cures: []string{"the role of its version"}},
 		"unseen rights":               {change: func(in *Input) { in.Theirs, in.TheirsError = nil, "You may not." }, want: []string{"Unchecked operator OperatorRights"}},
 		"an image without pcntl": {change: func(in *Input) {
 			in.Apps[0].Conditions[0].Status, in.Apps[0].Conditions[0].Message = metav1.ConditionFalse, "PHP lacks pcntl."
@@ -97,6 +116,7 @@ func TestExamine(t *testing.T) {
 		"an image nobody looked into":   {change: func(in *Input) { in.Apps[0].Conditions = nil }, want: []string{"Unchecked QueueApp shop Preflight"}},
 		"unseen apps":                   {change: func(in *Input) { in.Apps, in.AppsError = nil, "You may not." }, want: []string{"Unchecked QueueApps Preflight"}},
 		"no pools":                      {change: func(in *Input) { in.Workers = nil }, want: []string{"Warning QueueWorkers AnyPool"}, cures: []string{"queueworker create"}},
+		"no pools with such labels":     {change: func(in *Input) { in.Workers, in.Selector = nil, "team=shop" }, want: []string{"Warning QueueWorkers AnyPool"}, cures: []string{"--show-labels"}},
 		"a missing app":                 {change: one(v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonAppNotFound), want: []string{"Wrong QueueWorker emails Stalled"}, cures: []string{"Create the QueueApp"}},
 		"on its way":                    {change: one(v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonProgressing), want: []string{"Warning QueueWorker emails Ready"}},
 		"timeouts out of order":         {change: one(v1alpha1.ConditionTimeoutChain, metav1.ConditionFalse, v1alpha1.ReasonRetryAfterBelowTimeout), want: []string{"Wrong QueueWorker emails TimeoutChain"}, cures: []string{"retry_after"}},
@@ -166,6 +186,52 @@ func TestNamesHaveNamespacesWhereAllAreLookedAt(t *testing.T) {
 	for _, finding := range Examine(in) {
 		if finding.Check == v1alpha1.ConditionReady && finding.About != "QueueWorker shop/emails" {
 			t.Errorf("it is about %s", finding.About)
+		}
+	}
+}
+
+// TestOperatorsAreAskedWhereTheyWork: an operator for some namespaces has Roles in them,
+// and no right anywhere else.
+func TestOperatorsAreAskedWhereTheyWork(t *testing.T) {
+	all, shop, both := deployment("all", 1), watches(deployment("one", 1), "--watch-namespaces=shop"), watches(deployment("two", 1), "--watch-namespaces=blog,shop,empty")
+	for name, tc := range map[string]struct {
+		namespace string
+		operators []appsv1.Deployment
+		want      []string
+	}{
+		"one for all, one namespace":   {"shop", []appsv1.Deployment{all}, []string{"all/queueworker: shop"}},
+		"one for all, all namespaces":  {"", []appsv1.Deployment{all}, []string{"all/queueworker: "}},
+		"two for some, one namespace":  {"blog", []appsv1.Deployment{shop, both}, []string{"two/queueworker: blog"}},
+		"two for some, all namespaces": {"", []appsv1.Deployment{shop, both}, []string{"one/queueworker: shop", "two/queueworker: blog", "two/queueworker: shop"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			in := Input{Namespace: tc.namespace, Operators: tc.operators}
+			for _, namespace := range []string{"shop", "blog", "shop", "other"} {
+				in.Workers = append(in.Workers, *builders.QueueWorker(namespace, "emails").Obj())
+			}
+			var got []string
+			for _, powers := range Needed(in) {
+				got = append(got, powers.Operator+": "+powers.Namespace)
+				if len(powers.Rights) != len(Operators()) {
+					t.Errorf("%d rights are asked for, want %d", len(powers.Rights), len(Operators()))
+				}
+			}
+			if diff := cmp.Diff(tc.want, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestEveryCommandsRightsAreAskedFor holds what commands ask the cluster for.
+func TestEveryCommandsRightsAreAskedFor(t *testing.T) {
+	asked := map[string]bool{}
+	for _, right := range Wanted() {
+		asked[right.String()] = true
+	}
+	for _, want := range []string{"get queueworkers.queueworker.dev", "get pods", "watch pods", "list pods", "get pods/log"} {
+		if !asked[want] {
+			t.Errorf("nobody asks for %s", want)
 		}
 	}
 }

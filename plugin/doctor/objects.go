@@ -84,14 +84,15 @@ func mend(check string) string {
 
 func workers(in Input) []Finding {
 	if len(in.Workers) == 0 {
-		where := "The namespace " + in.Namespace + " has"
-		if in.Namespace == "" {
-			where = "The cluster has"
-		}
-		return []Finding{{
-			Level: Warning, About: "QueueWorkers", Check: "AnyPool", Cause: where + " no QueueWorker.",
+		found := Finding{
+			Level: Warning, About: "QueueWorkers", Check: "AnyPool", Cause: "There is no QueueWorker " + where(in.Namespace) + ".",
 			Cure: "Name another namespace, or make one: kubectl queueworker create NAME --queue QUEUE.",
-		}}
+		}
+		if in.Selector != "" {
+			found.Cause = fmt.Sprintf("No QueueWorker %s has the labels %s.", where(in.Namespace), in.Selector)
+			found.Cure = "See which labels they have: kubectl get queueworkers --show-labels."
+		}
+		return []Finding{found}
 	}
 	var found []Finding
 	for i := range in.Workers {

@@ -43,12 +43,15 @@ func Wanted() []Right {
 	seeing.Needed = true
 	return []Right{
 		seeing,
+		own("queueworkers", "get", "every command that names a pool"),
 		own("queueapps", "list", "status, doctor"),
 		own("queueworkers", "patch", "start, stop, pause, resume, restart, scale, run"),
 		own("queueworkers", "create", "create"),
 		own("queuecommands", "create", "failed, clear, once"),
 		own("queuecommands", "get", "failed, clear, once"),
 		{Resource: "pods", Verb: "list", For: "workers, logs"},
+		{Resource: "pods", Verb: "watch", For: "logs -f"},
+		{Resource: "pods", Verb: "get", For: "stop, pause, resume, restart with --worker"},
 		{Resource: "pods", Verb: "patch", For: "stop, pause, resume, restart with --worker"},
 		{Resource: "pods", Subresource: "log", Verb: "get", For: "logs, once"},
 		{Resource: "pods", Subresource: "proxy", Verb: "get", For: "live figures in top"},
@@ -100,18 +103,22 @@ func mine(in Input) []Finding {
 			level = Wrong
 		}
 	}
-	where := "in the namespace " + in.Namespace
-	if in.Namespace == "" {
-		where = "in all namespaces"
-	}
 	if len(missing) == 0 {
-		return []Finding{{Level: Fine, About: "you", Check: "YourRights", Cause: "You may use every command " + where + "."}}
+		return []Finding{{Level: Fine, About: "you", Check: "YourRights", Cause: "You may use every command " + where(in.Namespace) + "."}}
 	}
 	return []Finding{{
 		Level: level, About: "you", Check: "YourRights",
-		Cause: fmt.Sprintf("You may not %s %s, so these will be refused: %s.", strings.Join(missing, ", "), where, strings.Join(commands, "; ")),
+		Cause: fmt.Sprintf("You may not %s %s, so these will be refused: %s.", strings.Join(missing, ", "), where(in.Namespace), strings.Join(commands, "; ")),
 		Cure:  "If you need them, ask for the role edit of the namespace, which the chart adds QueueWorker's rights to.",
 	}}
+}
+
+// where is a namespace in a sentence; empty means all.
+func where(namespace string) string {
+	if namespace == "" {
+		return "in all namespaces"
+	}
+	return "in the namespace " + namespace
 }
 
 func theirs(in Input) []Finding {
@@ -121,17 +128,24 @@ func theirs(in Input) []Finding {
 	if len(in.Theirs) == 0 {
 		return nil
 	}
-	var missing []string
-	for _, right := range in.Theirs {
-		if !right.Allowed {
-			missing = append(missing, right.String())
+	var found []Finding
+	for _, powers := range in.Theirs {
+		var missing []string
+		for _, right := range powers.Rights {
+			if !right.Allowed {
+				missing = append(missing, right.String())
+			}
+		}
+		if len(missing) > 0 {
+			found = append(found, Finding{
+				Level: Wrong, About: "operator " + powers.Operator, Check: "OperatorRights",
+				Cause: fmt.Sprintf("The operator may not %s %s.", strings.Join(missing, ", "), where(powers.Namespace)),
+				Cure:  "Upgrade QueueWorker's chart, which brings the role of its version; one written by hand must have these too.",
+			})
 		}
 	}
-	if len(missing) == 0 {
+	if len(found) == 0 {
 		return []Finding{{Level: Fine, About: "operator", Check: "OperatorRights", Cause: "The operator has the rights it needs."}}
 	}
-	return []Finding{{
-		Level: Wrong, About: "operator", Check: "OperatorRights", Cause: "The operator may not " + strings.Join(missing, ", ") + ".",
-		Cure: "Upgrade QueueWorker's chart, which brings the ClusterRole of its version; a role written by hand must have these too.",
-	}}
+	return found
 }

@@ -16,6 +16,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"queueworker.dev/queueworker/plugin/doctor"
 )
 
 // kustomize reads the objects of one folder of config/.
@@ -154,6 +156,21 @@ func TestOperatorPodIsThatOfTheKustomizeTree(t *testing.T) {
 	}
 	if diff := cmp.Diff(plain(want), plain(got)); diff != "" {
 		t.Errorf("the operator's pod (-config +chart):\n%s", diff)
+	}
+}
+
+// TestThePluginFindsTheOperator has the label that the plugin looks for, whatever the
+// release and the chart are called.
+func TestThePluginFindsTheOperator(t *testing.T) {
+	for name, objects := range map[string][]client.Object{
+		"chart": render(t, "{}"), "a chart of another name": render(t, "{nameOverride: workers, fullnameOverride: jobs}"), "config": kustomize(t, "manager"),
+	} {
+		labels := only[*appsv1.Deployment](t, objects, "").Labels
+		for label, want := range doctor.OperatorLabels {
+			if labels[label] != want {
+				t.Errorf("%s: the operator's Deployment has the labels %v, want %s=%s", name, labels, label, want)
+			}
+		}
 	}
 }
 

@@ -85,6 +85,12 @@ func TestPluginFindsFaults(t *testing.T) {
 	if said := user.Run("doctor", "-o", "jsonpath={.items[?(@.check=='TimeoutChain')].level}"); said.Out != "Wrong" || said.Code != plugin.CodeFailed {
 		t.Errorf("doctor -o jsonpath said %+v", said)
 	}
+	if said := user.Run("doctor", "--all-namespaces", "-o", "jsonpath={.items[?(@.check=='OperatorRights')].level}"); said.Out != "Fine" {
+		t.Errorf("doctor says of the operator's rights in all namespaces %+v", said)
+	}
+	if said := user.Run("doctor", "-l", "team=nobody"); !strings.Contains(said.Out, "No QueueWorker in the namespace "+l.Namespace+" has the labels team=nobody.") {
+		t.Errorf("doctor with labels that no QueueWorker has said %+v", said)
+	}
 	// Who may only look is told of the pools, of the rights that are missing, and of what
 	// could not be looked at.
 	said := l.Viewer().Run("doctor")
@@ -115,7 +121,7 @@ func TestPluginReportsNoSecrets(t *testing.T) {
 	setEnv(app, "DB_PASSWORD", canary+"env")
 	setEnv(app, "APP_KEY", "base64:"+strings.Repeat("Q2FuYXJ5", 6))
 	app.Spec.Template.Annotations = map[string]string{"vault.example.com/token": canary + "pod-annotation"}
-	app.Spec.Template.Spec.Containers[0].Command = []string{"sh", "-c", `: ` + canary + `command; exec "$@"`, "--"}
+	app.Spec.Template.Spec.Containers[0].Command = []string{"sh", "-c", `: ` + canary + `command; echo ` + canary + `printed >&2; exec "$@"`, "--"}
 	app.Spec.Template.Spec.InitContainers = []corev1.Container{{
 		Name: "init", Image: lab.DemoImage, ImagePullPolicy: corev1.PullNever, Command: []string{"true"}, Args: []string{"--password=" + canary + "args"},
 	}}
@@ -133,6 +139,10 @@ func TestPluginReportsNoSecrets(t *testing.T) {
 			s.Env = []corev1.EnvVar{{Name: "STRIPE", Value: canary + "worker-env"}}
 		}).Obj())
 	l.Ready("emails", 2*time.Minute)
+	// The pod and the QueueCommand have in their status what is printed here.
+	if printed := l.Plugin().OK("once", "emails"); !strings.Contains(printed, canary+"printed") {
+		t.Errorf("once printed %q", printed)
+	}
 
 	directory := l.TempDir()
 	said := l.Plugin().RunIn(directory, "report")
@@ -158,7 +168,7 @@ func TestPluginReportsNoSecrets(t *testing.T) {
 		}
 	}
 	for _, phrase := range []string{
-		"kind: QueueWorker\n", "kind: QueueApp\n", "kind: Pod\n", "kind: Deployment\n", "kind: Event\n", "image: " + lab.DemoImage, "name: DB_PASSWORD",
+		"kind: QueueWorker\n", "kind: QueueApp\n", "kind: Pod\n", "kind: Deployment\n", "kind: Event\n", "kind: QueueCommand\n", "image: " + lab.DemoImage, "name: DB_PASSWORD",
 		"plugin ", "Kubernetes v", "state: Idle", "✔ operator ",
 	} {
 		if !strings.Contains(everything.String(), phrase) {
