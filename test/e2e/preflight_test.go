@@ -15,12 +15,17 @@ import (
 
 	"queueworker.dev/queueworker/api/protocol"
 	"queueworker.dev/queueworker/api/v1alpha1"
+	"queueworker.dev/queueworker/plugin"
 	"queueworker.dev/queueworker/test/builders"
 	"queueworker.dev/queueworker/test/lab"
 )
 
-// maskingShell is a wrapper that hides pcntl and keeps SIGTERM from the worker.
-const maskingShell = `if [ "$2" = -m ]; then php -m | grep -v pcntl; exit; fi; "$@"; exit $?`
+// maskingShell is a wrapper that hides pcntl, has PHP run with little memory, as an
+// application's own ini_set does, and keeps SIGTERM from the worker.
+const maskingShell = `
+if [ "$2" = -m ]; then php -m | grep -v pcntl; exit; fi
+if [ "$2" = -d ]; then shift 3; set -- php -d memory_limit=64M "$@"; fi
+"$@"; exit $?`
 
 // TestPreflightTellsWhatIsWrongWithAnApplication has real workers look into an
 // application that is as it should be, and into one that is not.
@@ -56,6 +61,7 @@ func TestPreflightTellsWhatIsWrongWithAnApplication(t *testing.T) {
 	wrong := map[string]string{
 		protocol.FindingPcntl:      "docker-php-ext-install pcntl",
 		protocol.FindingUnwrapped:  "exec",
+		protocol.FindingMemory:     "below the pool's memory of",
 		protocol.FindingLogs:       "storage/logs/laravel.log inside the pod",
 		protocol.FindingBlockFor:   "block_for is 0",
 		protocol.FindingRetryAfter: "is 30s, not longer than the timeout of 60s",
@@ -71,6 +77,27 @@ func TestPreflightTellsWhatIsWrongWithAnApplication(t *testing.T) {
 		if isWrong != (condition.Status == metav1.ConditionFalse) || !strings.Contains(condition.Message, want) {
 			t.Errorf("%s is %s: %s; want %q in it", kind, condition.Status, condition.Message, want)
 		}
+	}
+	doctorTells(l, wrong)
+}
+
+// doctorTells has doctor judge both applications: the good one is well, and each fault of
+// the bad one is told with its cause and a cure.
+func doctorTells(l *lab.Lab, wrong map[string]string) {
+	l.Helper()
+	said := l.Plugin().Run("doctor")
+	if said.Code != plugin.CodeFailed || !strings.Contains(said.Out, "✔ QueueApp demo: Preflight") {
+		l.Errorf("doctor said %+v", said)
+	}
+	for kind, want := range wrong {
+		_, after, found := strings.Cut(said.Out, "✘ QueueApp bad: "+kind+"\n")
+		finding, _, _ := strings.Cut(after, "\n✘")
+		if !found || !strings.Contains(finding, want) || !strings.Contains(finding, "\n  → ") {
+			l.Errorf("doctor says of %s %q, want %q in it and a cure", kind, finding, want)
+		}
+	}
+	if told := strings.Count(said.Out, "✘ QueueApp bad: "); told != len(wrong) {
+		l.Errorf("doctor finds %d things wrong with the bad application, want %d: %s", told, len(wrong), said.Out)
 	}
 }
 
