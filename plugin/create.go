@@ -6,12 +6,16 @@ package plugin
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"queueworker.dev/queueworker/api/v1alpha1"
 	"queueworker.dev/queueworker/plugin/intent"
 	"queueworker.dev/queueworker/plugin/output"
 	"queueworker.dev/queueworker/plugin/view"
@@ -31,11 +35,14 @@ func NewCreateCommand(deps *Deps) *cobra.Command {
 		Use:   "create NAME --queue QUEUE",
 		Short: "Create a pool of workers, or print its manifest",
 		Long: `Create a QueueWorker. Durations are written as 60s or 1h30m, memory as 256Mi; what is not set has
-the default of the API. With --dry-run=client -o yaml nothing is created and the manifest is printed,
-for Git.`,
+the default of the API. With --dry-run nothing is created and the manifest is printed, for Git.
+
+It is applied: the same command again changes nothing, and with other flags it changes the pool to
+what they say. What somebody else, or another command, has set since is not overwritten.`,
 		Example: `  kubectl queueworker create emails --queue high,default --processes 4 --timeout 60s --memory 256Mi --tries 3
   kubectl queueworker create reports --queue reports --min 0 --max 20 --target-wait 2m
-  kubectl queueworker create emails --queue emails --dry-run=client -o yaml > emails.yaml`,
+  kubectl queueworker create nightly --queue reports --mode Batch --schedule "30 2 * * *" --time-zone Europe/Berlin
+  kubectl queueworker create emails --queue emails --dry-run > emails.yaml`,
 		GroupID:           groupSetUp,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: cobra.NoFileCompletions,
@@ -54,13 +61,13 @@ for Git.`,
 func (c *createCommand) addFlags(flags *pflag.FlagSet) {
 	for _, option := range intent.Options() {
 		switch option.Kind {
-		case intent.Text:
+		case intent.Text, intent.Duration, intent.Quantity:
 			c.values[option.Flag] = flags.String(option.Flag, "", option.Usage)
 		case intent.Number:
-			c.values[option.Flag] = flags.Int64(option.Flag, 0, option.Usage)
+			c.values[option.Flag] = flags.Int32(option.Flag, 0, option.Usage)
 		case intent.Switch:
 			c.values[option.Flag] = flags.Bool(option.Flag, false, option.Usage)
-		case intent.Texts:
+		case intent.Durations:
 			c.values[option.Flag] = flags.StringSlice(option.Flag, nil, option.Usage)
 		case intent.Pairs:
 			c.values[option.Flag] = flags.StringArray(option.Flag, nil, option.Usage)
@@ -75,6 +82,11 @@ func (c *createCommand) run(ctx context.Context, name string, flags *pflag.FlagS
 	if err := c.output.Validate(); err != nil {
 		return Usage("%w", err)
 	}
+	if c.dryRun == dryRunClient && c.output.Table() && !flags.Changed("output") {
+		if err := flags.Set("output", "yaml"); err != nil { // the manifest is all there is to see
+			return fmt.Errorf("choose the format: %w", err)
+		}
+	}
 	set := map[string]any{}
 	for flag, value := range c.values {
 		if flags.Changed(flag) {
@@ -86,33 +98,65 @@ func (c *createCommand) run(ctx context.Context, name string, flags *pflag.FlagS
 		return Usage("%w", err)
 	}
 	object := &unstructured.Unstructured{Object: manifest}
-	if c.dryRun != dryRunClient {
-		if err := c.create(ctx, object); err != nil {
-			return err
-		}
+	done := "is created"
+	if c.dryRun == dryRunClient {
+		object.SetNamespace(c.namespace())
+	} else if done, err = c.create(ctx, object); err != nil {
+		return err
 	}
-	if !flags.Changed("output") {
-		_, err := fmt.Fprintf(c.deps.Streams.Out, "QueueWorker %s is created%s\n", name, c.dryRun.suffix())
+	if !flags.Changed("output") && c.output.Table() {
+		_, err := fmt.Fprintf(c.deps.Streams.Out, "QueueWorker %s %s%s\n", name, done, c.dryRun.suffix())
 		return err
 	}
 	return c.output.Print(c.deps.Streams.Out, c.deps.Streams.ErrOut, view.Created(object))
 }
 
-func (c *createCommand) create(ctx context.Context, object *unstructured.Unstructured) error {
+// namespace is the one that was named; a manifest for Git says no other.
+func (c *createCommand) namespace() string {
+	if named := c.deps.Flags.Namespace; named != nil {
+		return *named
+	}
+	return ""
+}
+
+// create applies a QueueWorker, and says whether that has made or changed one. One that was
+// made in another way is left alone.
+func (c *createCommand) create(ctx context.Context, object *unstructured.Unstructured) (done string, err error) {
 	cluster, err := c.deps.Connect()
 	if err != nil {
-		return err
+		return "", err
 	}
+	name := object.GetName()
 	object.SetNamespace(cluster.Namespace)
-	err = cluster.Client.Create(ctx, object, c.dryRun.createOptions()...)
+	before := &v1alpha1.QueueWorker{}
+	err = cluster.Client.Get(ctx, client.ObjectKeyFromObject(object), before)
+	exists := err == nil
 	switch {
-	case apierrors.IsAlreadyExists(err):
-		return fmt.Errorf("QueueWorker %s exists already in the namespace %s; `kubectl edit queueworker %s` changes it, `kubectl queueworker scale %s` its size",
-			object.GetName(), cluster.Namespace, object.GetName(), object.GetName())
-	case apierrors.IsInvalid(err):
-		return Usage("the cluster refuses this QueueWorker: %w", err)
-	case err != nil:
-		return fmt.Errorf("create QueueWorker %s: %w", object.GetName(), err)
+	case exists && !applied(before):
+		return "", fmt.Errorf("QueueWorker %s exists already in the namespace %s, and create has not made it; `kubectl edit queueworker %s` changes it, `kubectl queueworker scale %s` its size",
+			name, cluster.Namespace, name, name)
+	case err != nil && !apierrors.IsNotFound(err):
+		return "", fmt.Errorf("read QueueWorker %s: %w", name, err)
 	}
-	return nil
+	err = cluster.Client.Apply(ctx, client.ApplyConfigurationFromUnstructured(object), c.dryRun.applyOptions()...)
+	switch {
+	case apierrors.IsConflict(err):
+		return "", fmt.Errorf("QueueWorker %s was changed since it was created, and this would undo that; leave those flags out or give them the value there is: %w", name, err)
+	case apierrors.IsInvalid(err):
+		return "", Usage("the cluster refuses this QueueWorker: %w", err)
+	case err != nil:
+		return "", fmt.Errorf("create QueueWorker %s: %w", name, err)
+	case !exists:
+		return "is created", nil
+	case object.GetGeneration() == before.Generation:
+		return "is so already", nil
+	}
+	return "is changed", nil
+}
+
+// applied tells whether a QueueWorker was made by this command.
+func applied(worker *v1alpha1.QueueWorker) bool {
+	return slices.ContainsFunc(worker.ManagedFields, func(entry metav1.ManagedFieldsEntry) bool {
+		return entry.Manager == v1alpha1.CLIFieldManager && entry.Operation == metav1.ManagedFieldsOperationApply
+	})
 }

@@ -65,6 +65,14 @@ func (d *dryRun) createOptions() []client.CreateOption {
 	return nil
 }
 
+// applyOptions are those of an apply.
+func (d *dryRun) applyOptions() []client.ApplyOption {
+	if *d == dryRunServer {
+		return []client.ApplyOption{client.DryRunAll}
+	}
+	return nil
+}
+
 // suffix ends what is said of a write that did not happen.
 func (d *dryRun) suffix() string {
 	if d.is() {

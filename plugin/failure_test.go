@@ -89,6 +89,32 @@ func TestCommandLine(t *testing.T) {
 	}
 }
 
+// TestCreatePrintsAManifest: without a cluster, with the namespace that was named and no other.
+func TestCreatePrintsAManifest(t *testing.T) {
+	t.Setenv("KUBECONFIG", "/nonexistent")
+	const manifest = "apiVersion: queueworker.dev/v1alpha1\nkind: QueueWorker\nmetadata:\n  name: emails\n"
+	tests := map[string]struct {
+		arguments string
+		wantCode  int
+		want      string
+	}{
+		"as it is":                {"emails --queue q --dry-run", CodeOK, manifest + "spec:\n  queue: q\n"},
+		"in a namespace":          {"emails --queue q --dry-run=client -n shop", CodeOK, manifest + "  namespace: shop\nspec:\n  queue: q\n"},
+		"in another format":       {"emails --queue q --dry-run -o jsonpath={.spec.queue}", CodeOK, "q"},
+		"as a table":              {"emails --queue q --dry-run -o table", CodeOK, "NAME     QUEUE\nemails   q\n"},
+		"under a name of no kind": {"Bad_Name! --queue q --dry-run", CodeUsage, ""},
+		"with a time of no kind":  {"emails --queue q --timeout banana --dry-run", CodeUsage, ""},
+		"with more than any":      {"emails --queue q --processes 99999999999 --dry-run", CodeUsage, ""},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			if code, out, said := run(append([]string{"create"}, strings.Fields(tc.arguments)...)...); code != tc.wantCode || out != tc.want {
+				t.Errorf("code %d, said %q, printed\n%s", code, said, out)
+			}
+		})
+	}
+}
+
 // TestCommandsAreWhole: each command says what it is for and has its place in the help.
 func TestCommandsAreWhole(t *testing.T) {
 	root := NewRootCommand(NewDeps(genericiooptions.NewTestIOStreamsDiscard(), "v1"))

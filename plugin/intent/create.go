@@ -4,7 +4,12 @@
 package intent
 
 import (
+	"slices"
 	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/resource"
+	"k8s.io/apimachinery/pkg/util/validation"
 
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
@@ -17,8 +22,12 @@ const (
 	Text Kind = iota
 	Number
 	Switch
-	// Texts is a comma list.
-	Texts
+	// Duration is a time such as 60s or 1h30m.
+	Duration
+	// Quantity is an amount such as 256Mi or 250m.
+	Quantity
+	// Durations is a comma list.
+	Durations
 	// Pairs are NAME=VALUE, one a flag.
 	Pairs
 )
@@ -29,12 +38,18 @@ type Option struct {
 	Kind        Kind
 	// Path is the field below spec.
 	Path []string
+	// Words are the only values that a Text takes; none means any.
+	Words []string
 }
 
 // Options are the flags of `create`.
 func Options() []Option {
 	option := func(kind Kind, flag, path, usage string) Option {
 		return Option{Flag: flag, Usage: usage, Kind: kind, Path: strings.Split(path, ".")}
+	}
+	words := func(option Option, words ...string) Option {
+		option.Words = words
+		return option
 	}
 	return []Option{
 		option(Text, "queue", "queue", "Queue to take jobs from, or several in priority order such as high,default. Required."),
@@ -43,21 +58,27 @@ func Options() []Option {
 		option(Number, "processes-per-pod", "processesPerPod", "How many processes share a pod, 1 to 64 (default 1)."),
 		option(Number, "min", "autoscaling.minProcesses", "Autoscaling: the least number of processes; 0 is allowed (default 1)."),
 		option(Number, "max", "autoscaling.maxProcesses", "Autoscaling: the greatest number of processes. Turns autoscaling on."),
-		option(Text, "target-wait", "autoscaling.targetWait", "Autoscaling: how long a job may wait (default 60s)."),
-		option(Text, "timeout", "timeout", "How long one job may run (default 60s)."),
-		option(Text, "memory", "memory", "How much memory one process may use, such as 256Mi (default 128Mi)."),
-		option(Text, "sleep", "sleep", "How long an idle worker waits before it asks again (default 3s)."),
-		option(Text, "rest", "rest", "How long a worker pauses after every job (default 0s)."),
+		option(Duration, "target-wait", "autoscaling.targetWait", "Autoscaling: how long a job may wait (default 60s)."),
+		option(Duration, "timeout", "timeout", "How long one job may run (default 60s)."),
+		option(Quantity, "memory", "memory", "How much memory one process may use, such as 256Mi (default 128Mi)."),
+		option(Duration, "sleep", "sleep", "How long an idle worker waits before it asks again (default 3s)."),
+		option(Duration, "rest", "rest", "How long a worker pauses after every job (default 0s)."),
 		option(Number, "tries", "tries", "How often a job is attempted; 0 means without limit (default 1)."),
-		option(Texts, "backoff", "backoff", "How long a job that threw waits before its next attempts, such as 10s,60s."),
+		option(Durations, "backoff", "backoff", "How long a job that threw waits before its next attempts, such as 10s,60s."),
 		option(Number, "max-jobs", "maxJobs", "After how many jobs a process is replaced; 0 means never (default 0)."),
-		option(Text, "max-time", "maxTime", "After how long a process is replaced; 0s means never (default 0s)."),
+		option(Duration, "max-time", "maxTime", "After how long a process is replaced; 0s means never (default 0s)."),
 		option(Number, "max-exceptions", "maxExceptions", "After how many final failures in a row a process is restarted; 0 means never (default 0)."),
-		option(Text, "recycle", "recycle", "Process or Pod: what is replaced after max-jobs or max-time (default Process)."),
-		option(Text, "grace-period", "gracePeriod", "How long a pod that is removed may take to finish its jobs (default timeout + rest + 15s)."),
+		words(option(Text, "recycle", "recycle", "Process or Pod: what is replaced after max-jobs or max-time (default Process)."),
+			string(v1alpha1.RecycleProcess), string(v1alpha1.RecyclePod)),
+		option(Duration, "grace-period", "gracePeriod", "How long a pod that is removed may take to finish its jobs (default timeout + rest + 15s)."),
+		words(option(Text, "mode", "mode", "Continuous, workers that run on, or Batch, workers that end when the queues are empty (default Continuous)."),
+			string(v1alpha1.ModeContinuous), string(v1alpha1.ModeBatch)),
+		option(Text, "schedule", "batch.schedule", "Batch: when runs begin, as for a CronJob, such as \"30 2 * * *\" (default one run when it is created)."),
+		option(Text, "time-zone", "batch.timeZone", "Batch: the time zone of --schedule, such as Europe/Berlin (default UTC)."),
+		option(Switch, "wait-for-delayed", "batch.waitForDelayed", "Batch: a run goes on until delayed jobs are done too (default true)."),
 		option(Number, "priority", "priority", "Which pools come first under the QueueApp's maxProcesses (default 0)."),
 		option(Text, "priority-class", "priorityClassName", "PriorityClass of the pods."),
-		option(Text, "cpu", "cpu", "CPU one process asks for, such as 250m."),
+		option(Quantity, "cpu", "cpu", "CPU one process asks for, such as 250m."),
 		option(Pairs, "env", "env", "Environment variable NAME=VALUE of this pool's workers; may be repeated."),
 		option(Switch, "force", "force", "Run while the application is in maintenance mode."),
 		option(Switch, "verbose", "verbose", "Let the workers print more, such as job ids."),
@@ -67,21 +88,14 @@ func Options() []Option {
 }
 
 // Manifest is the QueueWorker that flags ask for: set has a pointer to the value of
-// each flag that was given. Values stand as they were written, so that the cluster's
-// own validation speaks of what the user wrote.
+// each flag that was given. Values stand as they were written; of what they mean together the
+// cluster's own validation speaks.
 func Manifest(name string, set map[string]any) (map[string]any, error) {
-	if queue, ok := set["queue"].(*string); !ok || *queue == "" {
-		return nil, refuse("say which queue: --queue emails, or several in priority order: --queue high,default")
+	if problems := validation.IsDNS1123Subdomain(name); len(problems) > 0 || len(name) > longestName {
+		return nil, refuse("%q cannot be a QueueWorker's name: write lower-case letters, digits, hyphens and dots, at most %d", name, longestName)
 	}
-	_, highest := set["max"]
-	_, lowest := set["min"]
-	_, wait := set["target-wait"]
-	_, fixed := set["processes"]
-	switch {
-	case !highest && (lowest || wait):
-		return nil, refuse("autoscaling needs --max, the greatest number of processes")
-	case highest && fixed:
-		return nil, refuse("--processes is for a fixed size, --max is for autoscaling; use one or the other")
+	if err := suit(set); err != nil {
+		return nil, err
 	}
 	spec := map[string]any{}
 	for _, option := range Options() {
@@ -103,13 +117,36 @@ func Manifest(name string, set map[string]any) (map[string]any, error) {
 	}, nil
 }
 
+// longestName is how long a QueueWorker's name may be, so that those of its children fit.
+const longestName = 50
+
+// suit refuses flags that lack others, or contradict them.
+func suit(set map[string]any) error {
+	has := func(flags ...string) bool {
+		return slices.ContainsFunc(flags, func(flag string) bool { return set[flag] != nil })
+	}
+	queue, _ := set["queue"].(*string)
+	mode, _ := set["mode"].(*string)
+	switch {
+	case queue == nil || *queue == "":
+		return refuse("say which queue: --queue emails, or several in priority order: --queue high,default")
+	case !has("max") && has("min", "target-wait"):
+		return refuse("autoscaling needs --max, the greatest number of processes")
+	case has("max") && has("processes"):
+		return refuse("--processes is for a fixed size, --max is for autoscaling; use one or the other")
+	case has("schedule", "time-zone", "wait-for-delayed") && (mode == nil || *mode != string(v1alpha1.ModeBatch)):
+		return refuse("--schedule, --time-zone and --wait-for-delayed are for runs; say --mode Batch too")
+	}
+	return nil
+}
+
 // plain is the value of a flag as it stands in a manifest.
 func plain(option Option, given any) (any, error) {
 	switch value := given.(type) {
 	case *string:
-		return *value, nil
-	case *int64:
-		return *value, nil
+		return *value, option.check(*value)
+	case *int32:
+		return int64(*value), nil
 	case *bool:
 		return *value, nil
 	case *[]string:
@@ -118,11 +155,34 @@ func plain(option Option, given any) (any, error) {
 		}
 		list := make([]any, 0, len(*value))
 		for _, text := range *value {
+			if err := option.check(text); err != nil {
+				return nil, err
+			}
 			list = append(list, text)
 		}
 		return list, nil
 	}
 	return nil, refuse("--%s has no value", option.Flag)
+}
+
+// check refuses a value that the field could not hold; which of those it could are allowed
+// is for the cluster to say.
+func (o Option) check(value string) error {
+	switch o.Kind {
+	case Duration, Durations:
+		if _, err := time.ParseDuration(value); err != nil {
+			return refuse("--%s must be a duration such as 60s or 1h30m, not %q", o.Flag, value)
+		}
+	case Quantity:
+		if _, err := resource.ParseQuantity(value); err != nil {
+			return refuse("--%s must be an amount such as 256Mi or 250m, not %q", o.Flag, value)
+		}
+	default:
+		if len(o.Words) > 0 && !slices.Contains(o.Words, value) {
+			return refuse("--%s must be %s, not %q", o.Flag, strings.Join(o.Words, " or "), value)
+		}
+	}
+	return nil
 }
 
 func pairs(flag string, given []string) (any, error) {

@@ -25,8 +25,8 @@ func TestManifest(t *testing.T) {
 		},
 		"the guide's": {
 			set: map[string]any{
-				"queue": new("high,default"), "timeout": new("60s"), "memory": new("256Mi"), "sleep": new("3s"), "tries": new(int64(3)),
-				"processes": new(int64(0)), "backoff": &[]string{"10s", "60s"}, "env": &[]string{"A=b=c", "EMPTY="}, "force": new(true),
+				"queue": new("high,default"), "timeout": new("60s"), "memory": new("256Mi"), "sleep": new("3s"), "tries": new(int32(3)),
+				"processes": new(int32(0)), "backoff": &[]string{"10s", "60s"}, "env": &[]string{"A=b=c", "EMPTY="}, "force": new(true),
 			},
 			want: map[string]any{
 				"queue": "high,default", "timeout": "60s", "memory": "256Mi", "sleep": "3s", "tries": int64(3), "processes": int64(0),
@@ -35,15 +35,27 @@ func TestManifest(t *testing.T) {
 			},
 		},
 		"autoscaling": {
-			set:  map[string]any{"queue": new("emails"), "min": new(int64(0)), "max": new(int64(20)), "target-wait": new("2m")},
+			set:  map[string]any{"queue": new("emails"), "min": new(int32(0)), "max": new(int32(20)), "target-wait": new("2m")},
 			want: map[string]any{"queue": "emails", "autoscaling": map[string]any{"minProcesses": int64(0), "maxProcesses": int64(20), "targetWait": "2m"}},
 		},
-		"no queue":            {set: map[string]any{}, wantRefusal: "say which queue"},
-		"an empty queue":      {set: map[string]any{"queue": new("")}, wantRefusal: "say which queue"},
-		"a minimum alone":     {set: map[string]any{"queue": new("emails"), "min": new(int64(0))}, wantRefusal: "needs --max"},
-		"two sizes":           {set: map[string]any{"queue": new("emails"), "max": new(int64(1)), "processes": new(int64(1))}, wantRefusal: "one or the other"},
-		"a variable unnamed":  {set: map[string]any{"queue": new("emails"), "env": &[]string{"=x"}}, wantRefusal: "NAME=VALUE"},
-		"a variable unvalued": {set: map[string]any{"queue": new("emails"), "env": &[]string{"x"}}, wantRefusal: "NAME=VALUE"},
+		"runs": {
+			set: map[string]any{"queue": new("reports"), "mode": new("Batch"), "schedule": new("30 2 * * *"), "time-zone": new("Europe/Berlin"), "wait-for-delayed": new(false)},
+			want: map[string]any{"queue": "reports", "mode": "Batch", "batch": map[string]any{
+				"schedule": "30 2 * * *", "timeZone": "Europe/Berlin", "waitForDelayed": false,
+			}},
+		},
+		"a schedule alone":     {set: map[string]any{"queue": new("emails"), "schedule": new("@daily")}, wantRefusal: "say --mode Batch too"},
+		"a schedule for good":  {set: map[string]any{"queue": new("emails"), "mode": new("Continuous"), "schedule": new("@daily")}, wantRefusal: "say --mode Batch too"},
+		"a mode that is none":  {set: map[string]any{"queue": new("emails"), "mode": new("batch")}, wantRefusal: `--mode must be Continuous or Batch, not "batch"`},
+		"a time that is none":  {set: map[string]any{"queue": new("emails"), "timeout": new("banana")}, wantRefusal: `--timeout must be a duration such as 60s or 1h30m, not "banana"`},
+		"a time without units": {set: map[string]any{"queue": new("emails"), "backoff": &[]string{"10s", "60"}}, wantRefusal: `--backoff must be a duration such as 60s or 1h30m, not "60"`},
+		"an amount of nothing": {set: map[string]any{"queue": new("emails"), "memory": new("much")}, wantRefusal: `--memory must be an amount such as 256Mi or 250m, not "much"`},
+		"no queue":             {set: map[string]any{}, wantRefusal: "say which queue"},
+		"an empty queue":       {set: map[string]any{"queue": new("")}, wantRefusal: "say which queue"},
+		"a minimum alone":      {set: map[string]any{"queue": new("emails"), "min": new(int32(0))}, wantRefusal: "needs --max"},
+		"two sizes":            {set: map[string]any{"queue": new("emails"), "max": new(int32(1)), "processes": new(int32(1))}, wantRefusal: "one or the other"},
+		"a variable unnamed":   {set: map[string]any{"queue": new("emails"), "env": &[]string{"=x"}}, wantRefusal: "NAME=VALUE"},
+		"a variable unvalued":  {set: map[string]any{"queue": new("emails"), "env": &[]string{"x"}}, wantRefusal: "NAME=VALUE"},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -61,6 +73,15 @@ func TestManifest(t *testing.T) {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+func TestManifestNeedsAName(t *testing.T) {
+	for name, wantRefusal := range map[string]bool{"emails": false, "Bad_Name!": true, "": true, strings.Repeat("x", 50): false, strings.Repeat("x", 51): true} {
+		_, err := Manifest(name, map[string]any{"queue": new("emails")})
+		if refused := err != nil; refused != wantRefusal || refused && !strings.Contains(err.Error(), "cannot be a QueueWorker's name") {
+			t.Errorf("%q: %v", name, err)
+		}
 	}
 }
 
