@@ -47,6 +47,9 @@ func TestPluginLooksAfterFailedJobs(t *testing.T) {
 	if len(emails) != 38 || len(reports) != 12 {
 		t.Fatalf("%d failed jobs of the queue emails and %d with the text were listed, want 38 and 12", len(emails), len(reports))
 	}
+	if said := user.Run("failed", "list", "--limit", "7"); said.Code != 0 || strings.Count(said.Out, "\n") != 8 || said.Err != "7 of 50 failed jobs are shown; --limit 0 shows all.\n" {
+		t.Errorf("a table of 7 said %+v", said)
+	}
 	table := user.OK("failed", "list", "--queue", "reports", "--limit", "1")
 	if !strings.HasPrefix(table, "ID ") || !strings.Contains(table, reports[0]) || !strings.Contains(table, `App\Jobs\SelfFailingJob`) {
 		t.Errorf("the table is\n%s", table)
@@ -134,6 +137,28 @@ func TestPluginRunsOneJob(t *testing.T) {
 	said := l.Plugin().Run("once", "--queue", "emails", "--app", "broken")
 	if said.Code != plugin.CodeFailed || !strings.Contains(said.Out+said.Err, "nowhere") {
 		t.Errorf("once with a connection that does not exist said %+v", said)
+	}
+}
+
+// TestPluginRunsOneLongJob: a job that takes longer than its watcher waits is told so in time,
+// and finished all the same; one that is waited for is shown to its end.
+func TestPluginRunsOneLongJob(t *testing.T) {
+	t.Parallel()
+	l := lab.New(t)
+	l.Demo()
+	l.Create(builders.QueueWorker(l.Namespace, "emails").Queue("emails").Stopped(true).Obj())
+	l.Dispatch(lab.Jobs{Kind: "slow", Arg: "30", Queue: "emails", Run: "long"})
+	user := l.Plugin()
+	said := user.Run("once", "emails", "--timeout", "15s")
+	if said.Code != plugin.CodeTimedOut || !strings.Contains(said.Err, ": not within 15s; last seen: ") || strings.Contains(said.Out, "Processed:") {
+		t.Errorf("it said %+v", said)
+	}
+	if truth := l.Settled("long", time.Minute); truth.Starts != 1 || truth.Ends != 1 {
+		t.Errorf("the job counted %+v", truth)
+	}
+	l.Dispatch(lab.Jobs{Kind: "slow", Arg: "8", Queue: "emails", Run: "waited"})
+	if out := user.OK("once", "emails", "--timeout", "0"); !strings.Contains(out, "Processed:") || l.Truth("waited").Ends != 1 {
+		t.Errorf("it printed %q, the job counted %+v", out, l.Truth("waited"))
 	}
 }
 

@@ -181,3 +181,36 @@ func TestPluginStatusWatches(t *testing.T) {
 	terminal.Keys("C-c")
 	terminal.EndsWith("130", 10*time.Second)
 }
+
+// TestPluginTablesWatch: `list --watch` and `workers --watch` in a terminal follow what happens.
+func TestPluginTablesWatch(t *testing.T) {
+	t.Parallel()
+	l := lab.New(t)
+	l.Demo()
+	l.Create(builders.QueueWorker(l.Namespace, "emails").Obj())
+	l.Ready("emails", 2*time.Minute)
+	list := l.Viewer().Terminal(160, 10, "list", "--watch")
+	workers := l.Plugin().Terminal(160, 10, "workers", "--watch")
+	shows := func(terminal *lab.Terminal, texts ...string) {
+		t.Helper()
+		terminal.Shows(strings.Join(texts, " and "), 30*time.Second, func(screen string) bool {
+			return !slices.ContainsFunc(texts, func(text string) bool { return !strings.Contains(screen, text) })
+		})
+	}
+	pod := l.Pods("emails")[0].Name
+	shows(list, "NAME ", "emails ", "Idle")
+	shows(workers, "ID ", pod+"/0", "Idle")
+	l.Dispatch(lab.Jobs{Kind: "slow", Arg: "20"})
+	shows(workers, "Busy", "SlowJob for")
+	l.UpdateWorker("emails", func(w *v1alpha1.QueueWorker) { w.Spec.Stopped = true })
+	l.Create(builders.QueueWorker(l.Namespace, "reports").Queue("reports").Stopped(true).Obj())
+	shows(list, "reports ", "Draining")
+	shows(workers, "There are no workers: emails is stopped")
+	for _, terminal := range []*lab.Terminal{list, workers} {
+		terminal.Keys("C-c")
+		terminal.EndsWith("130", 10*time.Second)
+	}
+	if said := l.Plugin().Run("list", "--watch", "-o", "json"); said.Code != plugin.CodeUsage {
+		t.Errorf("list --watch -o json said %+v", said)
+	}
+}

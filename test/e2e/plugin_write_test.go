@@ -213,15 +213,21 @@ func TestPluginCreates(t *testing.T) {
 	l.Demo()
 	user := l.Plugin()
 	arguments := []string{"create", "emails", "--queue", "high,default", "--processes", "2", "--timeout", "45s", "--memory", "192Mi", "--sleep", "1s", "--tries", "3", "--max-jobs", "500", "--max-time", "1h"}
-	manifest := user.OK(append(arguments, "--dry-run=client", "-o", "yaml")...)
+	manifest := user.OK(append(arguments, "--dry-run=client", "--namespace", l.Namespace)...)
 	user.OK(append(arguments, "--dry-run=server")...)
 	if err := l.Client.Get(l.Ctx, client.ObjectKey{Namespace: l.Namespace, Name: "emails"}, &v1alpha1.QueueWorker{}); !apierrors.IsNotFound(err) {
 		t.Fatalf("a dry run created it: %v", err)
 	}
-	user.OK(arguments...)
+	if out := user.OK(arguments...); out != "QueueWorker emails is created\n" {
+		t.Errorf("create said %q", out)
+	}
 	spec := l.Worker("emails").Spec
 	if spec.Queue != "high,default" || *spec.Processes != 2 || spec.Timeout.Duration != 45*time.Second || spec.Memory.String() != "192Mi" || *spec.Tries != 3 || spec.MaxJobs != 500 {
 		t.Errorf("created %+v", spec)
+	}
+	byUs(t, l.Worker("emails"))
+	if said := user.Kubectl("diff", "--namespace", "default", "-f", file(l, manifest)); said.Code == 0 || !strings.Contains(said.Err, "does not match") {
+		t.Errorf("the manifest does not say its namespace: %+v", said)
 	}
 	if said := user.Kubectl("diff", "-f", file(l, manifest)); said.Code != 0 {
 		t.Errorf("the manifest means something else: %+v", said)
@@ -229,11 +235,122 @@ func TestPluginCreates(t *testing.T) {
 	l.Ready("emails", 2*time.Minute)
 	l.Dispatch(lab.Jobs{Kind: "quick", Queue: "high", Count: 10, Run: "created"})
 	l.Settled("created", time.Minute)
-	if said := user.Run(arguments...); said.Code != plugin.CodeFailed || !strings.Contains(said.Err, "exists already") {
-		t.Errorf("to create it again said %+v", said)
-	}
-	if said := user.Run("create", "bad", "--queue", "a b", "--timeout", "60"); said.Code != plugin.CodeUsage || !strings.Contains(said.Err, "timeout must be a duration") {
+	if said := user.Run("create", "bad", "--queue", "a b"); said.Code != plugin.CodeUsage || !strings.Contains(said.Err, "queue must be a queue's name") {
 		t.Errorf("to create a bad one said %+v", said)
+	}
+}
+
+// TestPluginCreatesAgain: a second create changes what the first one made, and nothing that
+// others did.
+func TestPluginCreatesAgain(t *testing.T) {
+	t.Parallel()
+	l := lab.New(t)
+	user := l.Plugin()
+	create := func(arguments ...string) lab.Said {
+		return user.Run(append([]string{"create", "emails", "--queue", "emails", "--stopped"}, arguments...)...)
+	}
+	for _, tc := range []struct {
+		arguments []string
+		want      string
+	}{
+		{[]string{"--processes", "2", "--max-jobs", "500"}, "is created"},
+		{[]string{"--processes", "2", "--max-jobs", "500"}, "is so already"},
+		{[]string{"--processes", "3"}, "is changed"},
+	} {
+		if said := create(tc.arguments...); said.Code != 0 || said.Out != "QueueWorker emails "+tc.want+"\n" {
+			t.Errorf("create %v said %+v", tc.arguments, said)
+		}
+	}
+	if spec := l.Worker("emails").Spec; *spec.Processes != 3 || spec.MaxJobs != 0 {
+		t.Errorf("created again, it is %+v", spec)
+	}
+	user.OK("scale", "emails", "--processes", "5")
+	if said := create("--processes", "3"); said.Code != plugin.CodeFailed || !strings.Contains(said.Err, "was changed since it was created") || !strings.Contains(said.Err, ".spec.processes") {
+		t.Errorf("to undo a change said %+v", said)
+	}
+	if said := create(); said.Code != 0 || *l.Worker("emails").Spec.Processes != 5 {
+		t.Errorf("to leave a change alone said %+v", said)
+	}
+	l.Create(builders.QueueWorker(l.Namespace, "theirs").Stopped(true).Obj())
+	if said := user.Run("create", "theirs", "--queue", "emails"); said.Code != plugin.CodeFailed || !strings.Contains(said.Err, "exists already") || l.Worker("theirs").Spec.Queue != "default" {
+		t.Errorf("to create what somebody else did said %+v", said)
+	}
+}
+
+// TestPluginTakesPoolsByTheirLabels steers and shows those with a label, and no other.
+func TestPluginTakesPoolsByTheirLabels(t *testing.T) {
+	t.Parallel()
+	l := lab.New(t)
+	for name, team := range map[string]string{"emails": "shop", "reports": "shop", "audit": "legal"} {
+		worker := builders.QueueWorker(l.Namespace, name).Queue(name).Stopped(true).Obj()
+		worker.Labels = map[string]string{"team": team}
+		l.Create(worker)
+	}
+	user := l.Plugin()
+	user.OK("pause", "-l", "team=shop")
+	for name, want := range map[string]bool{"emails": true, "reports": true, "audit": false} {
+		if got := l.Worker(name).Spec.Paused; got != want {
+			t.Errorf("%s: paused is %t, want %t", name, got, want)
+		}
+	}
+	if got, want := user.OK("list", "-l", "team=legal", "-o", "name"), "queueworker.queueworker.dev/audit\n"; got != want {
+		t.Errorf("list -l printed %q, want %q", got, want)
+	}
+	if tree := user.OK("status", "-l", "team=shop"); !strings.Contains(tree, "QueueWorker emails") || !strings.Contains(tree, "QueueWorker reports") || strings.Contains(tree, "audit") {
+		t.Errorf("status -l printed\n%s", tree)
+	}
+	if said := user.Run("resume", "-l", "team=none"); said.Code != plugin.CodeNotFound {
+		t.Errorf("to resume nobody said %+v", said)
+	}
+	if said := user.Run("resume", "emails", "-l", "team=shop"); said.Code != plugin.CodeUsage || !l.Worker("emails").Spec.Paused {
+		t.Errorf("a name and a label said %+v", said)
+	}
+}
+
+// TestPluginWaitsInVain: what does not come in time is told with a code of its own, and stays
+// as it was asked for.
+func TestPluginWaitsInVain(t *testing.T) {
+	t.Parallel()
+	l := lab.New(t)
+	l.Demo()
+	l.Create(builders.QueueWorker(l.Namespace, "emails").Timeout(10 * time.Minute).Obj())
+	l.Ready("emails", 2*time.Minute)
+	l.Dispatch(lab.Jobs{Kind: "slow", Arg: "20", Run: "long"})
+	begun(l, "long", 1)
+	said := l.Plugin().Run("stop", "emails", "--wait", "--timeout", "2s")
+	if said.Code != plugin.CodeTimedOut || !strings.Contains(said.Err, "QueueWorker emails: not within 2s; last seen: 1 pod(s) finish their jobs.") {
+		t.Errorf("it said %+v", said)
+	}
+	if truth := l.Settled("long", time.Minute); truth.Ends != 1 || !l.Worker("emails").Spec.Stopped {
+		t.Errorf("the job counted %+v", truth)
+	}
+}
+
+// TestPluginQuestionsEndWithCtrlC: nobody answers, and Ctrl-C leaves all as it was.
+func TestPluginQuestionsEndWithCtrlC(t *testing.T) {
+	t.Parallel()
+	l := lab.New(t)
+	l.Create(builders.QueueWorker(l.Namespace, "emails").Processes(0).Obj())
+	conf := file(l, "[program:emails]\ncommand=php /srv/shop/artisan queue:work redis --queue=emails\n")
+	for question, arguments := range map[string][]string{
+		"Type yes to go on:":    {"stop", "emails", "--now"},
+		"Which image has":       {"import", "supervisor", conf},
+		"nothing brings them b": {"clear", "emails"},
+	} {
+		terminal := l.Plugin().Terminal(250, 10, arguments...)
+		terminal.Shows(question, 20*time.Second, func(screen string) bool { return strings.Contains(screen, question) })
+		terminal.Keys("C-c")
+		terminal.EndsWith("130", 10*time.Second)
+	}
+	if l.Worker("emails").Spec.Stopped {
+		t.Error("it was stopped without a yes")
+	}
+	terminal := l.Plugin().Terminal(250, 10, "stop", "emails", "--now")
+	terminal.Shows("the question", 20*time.Second, func(screen string) bool { return strings.Contains(screen, "Type yes to go on:") })
+	terminal.Keys("y", "e", "s", "Enter")
+	terminal.EndsWith("0", 20*time.Second)
+	if !l.Worker("emails").Spec.Stopped {
+		t.Error("it was not stopped, with a yes")
 	}
 }
 
