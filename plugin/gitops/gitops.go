@@ -70,30 +70,35 @@ type Owner struct {
 // metadata.annotations.queueworker.dev/killAt.
 func Find(object metav1.Object, fields []string) (Owner, bool) {
 	owner, found := marked(object)
-	applied, hasApplied := object.GetAnnotations()[corev1.LastAppliedConfigAnnotation]
 	for _, entry := range object.GetManagedFields() {
-		if tool, ok := managers[entry.Manager]; ok && entry.Subresource == "" {
-			if !found {
-				owner, found = Owner{Tool: tool}, true
-			}
-			// A server-side apply leaves the annotation as it is.
-			hasApplied = hasApplied && entry.Operation != metav1.ManagedFieldsOperationApply
+		if tool, ok := managers[entry.Manager]; ok && entry.Subresource == "" && !found {
+			owner, found = Owner{Tool: tool}, true
 		}
 	}
 	if !found {
 		return owner, false
 	}
+	last := applied(object)
 	for _, field := range slices.Sorted(slices.Values(fields)) {
 		of := owners(object, field)
 		switch {
-		case slices.ContainsFunc(of, func(manager string) bool { return managers[manager] != "" }),
-			hasApplied && has([]byte(applied), "", field):
+		case slices.ContainsFunc(of, func(manager string) bool { return managers[manager] != "" }), has(last, "", field):
 			owner.Fields = append(owner.Fields, field)
-		case !hasApplied && slices.Contains(of, v1alpha1.CLIFieldManager):
+		case len(last) == 0 && slices.Contains(of, v1alpha1.CLIFieldManager):
 			owner.ByHand = append(owner.ByHand, field)
 		}
 	}
 	return owner, true
+}
+
+// applied is what the tool applied last, as JSON; nothing if the object does not tell.
+func applied(object metav1.Object) []byte {
+	for _, entry := range object.GetManagedFields() {
+		if managers[entry.Manager] != "" && entry.Operation == metav1.ManagedFieldsOperationApply {
+			return nil // a server-side apply leaves the annotation as it was
+		}
+	}
+	return []byte(object.GetAnnotations()[corev1.LastAppliedConfigAnnotation])
 }
 
 // owners are the field managers that own a field.

@@ -20,29 +20,41 @@ var namesakes = map[string]v1alpha1.Driver{
 
 // driverNotes are what a user has to look at about the driver of a connection: that
 // nobody named one, or that one was named for all and may not be that of this one. The
-// connections are those of all applications, and known is the driver that all have.
-func driverNotes(connection string, all [][2]string, drivers map[string]v1alpha1.Driver, known v1alpha1.Driver) []Note {
-	note := Note{Line: Line{File: "to complete"}, Subject: "connection.driver", Warning: true}
-	driver := drivers[""]
-	own := "; if that is wrong, give it one of its own, such as --driver=" + connection + "=None"
-	meant := namesakes[strings.ToLower(connection)]
-	var others []string
-	for _, app := range all {
-		if name := app[1]; name != connection && drivers[name] == "" && !slices.Contains(others, name) {
-			others = append(others, name)
-		}
-	}
-	switch {
+// applications are all, by directory and connection; known is the driver that all have.
+func driverNotes(connection string, applications [][2]string, drivers map[string]v1alpha1.Driver, known v1alpha1.Driver) []Note {
+	note := Note{Line: Line{File: "to complete"}, Subject: "connection.driver"}
+	switch driver := drivers[""]; {
 	case drivers[connection] != "" || known != "" || driver == v1alpha1.DriverNone:
 		return nil
 	case driver == "":
-		note.Why, note.Warning = "nobody asks how many jobs wait; --driver=Redis or --driver=Database starts a backlog probe, which autoscaling needs", false
-	case meant != "" && meant != driver:
-		note.Why = fmt.Sprintf("it is %s, though the connection is named after another backend%s", driver, own)
-	case meant == "" && len(others) > 0 && connection != "":
-		note.Why = fmt.Sprintf("it is %s, as --driver says of all %d connections%s", driver, len(others)+1, own)
+		note.Why = "nobody asks how many jobs wait; --driver=Redis or --driver=Database starts a backlog probe, which autoscaling needs"
 	default:
-		return nil
+		doubt := doubtful(connection, driver, applications, drivers)
+		if doubt == "" {
+			return nil
+		}
+		note.Warning = true
+		note.Why = fmt.Sprintf("it is %s, %s; if that is wrong, give it one of its own, such as --driver=%s=None", driver, doubt, connection)
 	}
 	return []Note{note}
+}
+
+// doubtful says why a driver that was named for all connections may not be that of one;
+// empty if nothing speaks against it.
+func doubtful(connection string, driver v1alpha1.Driver, applications [][2]string, drivers map[string]v1alpha1.Driver) string {
+	if namesake := namesakes[strings.ToLower(connection)]; namesake == driver || connection == "" {
+		return ""
+	} else if namesake != "" {
+		return "though the connection is named after another backend"
+	}
+	var same []string
+	for _, application := range applications {
+		if name := application[1]; drivers[name] == "" && !slices.Contains(same, name) {
+			same = append(same, name)
+		}
+	}
+	if len(same) < 2 {
+		return ""
+	}
+	return fmt.Sprintf("as --driver says of all %d connections", len(same))
 }
