@@ -76,17 +76,45 @@ func (c *createCommand) addFlags(flags *pflag.FlagSet) {
 }
 
 func (c *createCommand) run(ctx context.Context, name string, flags *pflag.FlagSet) error {
+	if err := c.validate(flags); err != nil {
+		return err
+	}
+	object, err := c.manifest(name, flags)
+	if err != nil {
+		return Usage("%w", err)
+	}
+	done := "is created"
+	if c.dryRun == dryRunClient {
+		object.SetNamespace(c.namespace())
+	} else if done, err = c.create(ctx, object); err != nil {
+		return err
+	}
+	if c.output.Table() && !flags.Changed("output") {
+		_, err := fmt.Fprintf(c.deps.Streams.Out, "QueueWorker %s %s%s\n", name, done, c.dryRun.suffix())
+		return err
+	}
+	return c.output.Print(c.deps.Streams.Out, c.deps.Streams.ErrOut, view.Created(object))
+}
+
+// validate checks how it is to be done and printed. The manifest is all there is to see of a
+// client's dry run.
+func (c *createCommand) validate(flags *pflag.FlagSet) error {
 	if err := c.dryRun.validate(); err != nil {
 		return err
+	}
+	if c.dryRun == dryRunClient && c.output.Table() && !flags.Changed("output") {
+		if err := flags.Set("output", "yaml"); err != nil {
+			return fmt.Errorf("choose the format: %w", err)
+		}
 	}
 	if err := c.output.Validate(); err != nil {
 		return Usage("%w", err)
 	}
-	if c.dryRun == dryRunClient && c.output.Table() && !flags.Changed("output") {
-		if err := flags.Set("output", "yaml"); err != nil { // the manifest is all there is to see
-			return fmt.Errorf("choose the format: %w", err)
-		}
-	}
+	return nil
+}
+
+// manifest is what the flags that were given ask for.
+func (c *createCommand) manifest(name string, flags *pflag.FlagSet) (*unstructured.Unstructured, error) {
 	set := map[string]any{}
 	for flag, value := range c.values {
 		if flags.Changed(flag) {
@@ -94,21 +122,7 @@ func (c *createCommand) run(ctx context.Context, name string, flags *pflag.FlagS
 		}
 	}
 	manifest, err := intent.Manifest(name, set)
-	if err != nil {
-		return Usage("%w", err)
-	}
-	object := &unstructured.Unstructured{Object: manifest}
-	done := "is created"
-	if c.dryRun == dryRunClient {
-		object.SetNamespace(c.namespace())
-	} else if done, err = c.create(ctx, object); err != nil {
-		return err
-	}
-	if !flags.Changed("output") && c.output.Table() {
-		_, err := fmt.Fprintf(c.deps.Streams.Out, "QueueWorker %s %s%s\n", name, done, c.dryRun.suffix())
-		return err
-	}
-	return c.output.Print(c.deps.Streams.Out, c.deps.Streams.ErrOut, view.Created(object))
+	return &unstructured.Unstructured{Object: manifest}, err
 }
 
 // namespace is the one that was named; a manifest for Git says no other.

@@ -91,11 +91,7 @@ func (f *failedList) list(ctx context.Context, cluster *Cluster) error {
 	var jobs []v1alpha1.FailedJob // not printed yet
 	shown, next := 0, ""
 	for {
-		size := most
-		if f.limit > 0 {
-			size = min(most, f.limit-shown)
-		}
-		command, err := f.page(ctx, cluster, int32(size), next)
+		command, err := f.page(ctx, cluster, f.pageSize(shown), next)
 		if err != nil {
 			return err
 		}
@@ -103,9 +99,8 @@ func (f *failedList) list(ctx context.Context, cluster *Cluster) error {
 		shown += len(command.Status.FailedJobs)
 		next = command.Status.Continue
 		over := next == "" || f.limit > 0 && shown >= f.limit
-		if len(jobs) > 0 && (over || f.output.Lines()) || over && shown == 0 {
-			command.Status.FailedJobs, command.Spec.Continue = jobs, ""
-			if err := f.printPage(command); err != nil {
+		if over || f.output.Lines() && len(jobs) > 0 {
+			if err := f.printPage(command, jobs, shown); err != nil {
 				return err
 			}
 			jobs = nil
@@ -116,7 +111,20 @@ func (f *failedList) list(ctx context.Context, cluster *Cluster) error {
 	}
 }
 
-func (f *failedList) printPage(command *v1alpha1.QueueCommand) error {
+// pageSize is how many jobs to ask for after so many.
+func (f *failedList) pageSize(shown int) int32 {
+	if f.limit > 0 {
+		return int32(min(most, f.limit-shown))
+	}
+	return most
+}
+
+// printPage prints the jobs that are not printed yet; where there are none at all, it says so.
+func (f *failedList) printPage(command *v1alpha1.QueueCommand, jobs []v1alpha1.FailedJob, shown int) error {
+	if len(jobs) == 0 && shown > 0 {
+		return nil
+	}
+	command.Status.FailedJobs, command.Spec.Continue = jobs, ""
 	listing := view.FailedJobs(command, f.deps.Now())
 	listing.Empty = "There are no failed jobs."
 	if f.filtered() {

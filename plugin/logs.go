@@ -75,17 +75,10 @@ func NewLogsCommand(deps *Deps) *cobra.Command {
 }
 
 func (c *logsCommand) run(cmd *cobra.Command, name string) error {
-	if c.since < 0 || c.tail < -1 {
-		return Usage("--since and --tail must not be negative; see %s --help", cmd.CommandPath())
-	}
-	if c.follow && c.since == 0 && c.job == "" && !cmd.Flags().Changed("tail") {
-		c.tail = followTail
-	}
-	c.name = name
-	var err error
-	if c.worker, _, err = slotOf(c.worker); err != nil {
+	if err := c.validate(cmd); err != nil {
 		return err
 	}
+	c.name = name
 	cluster, err := c.deps.Connect()
 	if err != nil {
 		return err
@@ -101,6 +94,17 @@ func (c *logsCommand) run(cmd *cobra.Command, name string) error {
 		return c.followAll(cmd.Context(), cluster)
 	}
 	return c.showAll(cmd.Context(), cluster, pods)
+}
+
+func (c *logsCommand) validate(cmd *cobra.Command) (err error) {
+	if c.since < 0 || c.tail < -1 {
+		return Usage("--since and --tail must not be negative; see %s --help", cmd.CommandPath())
+	}
+	if c.follow && c.since == 0 && c.job == "" && !cmd.Flags().Changed("tail") {
+		c.tail = followTail
+	}
+	c.worker, _, err = slotOf(c.worker)
+	return err
 }
 
 // showAll shows what there is.
