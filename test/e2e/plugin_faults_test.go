@@ -119,6 +119,7 @@ func TestPluginReportsNoSecrets(t *testing.T) {
 		"kubectl.kubernetes.io/last-applied-configuration": `{"spec":{"template":{"spec":{"containers":[{"env":[{"name":"DB_PASSWORD","value":"` + canary + `last-applied"}]}]}}}}`,
 	}
 	setEnv(app, "DB_PASSWORD", canary+"env")
+	setEnv(app, "PAYMENTS_QUEUE", "payments-eu") // what a diagnosis is about is no secret
 	setEnv(app, "APP_KEY", "base64:"+strings.Repeat("Q2FuYXJ5", 6))
 	app.Spec.Template.Annotations = map[string]string{"vault.example.com/token": canary + "pod-annotation"}
 	app.Spec.Template.Spec.Containers[0].Command = []string{"sh", "-c", `: ` + canary + `command; echo ` + canary + `printed >&2; exec "$@"`, "--"}
@@ -134,7 +135,7 @@ func TestPluginReportsNoSecrets(t *testing.T) {
 		},
 	)
 	l.StartDemo(app)
-	l.Create(builders.QueueWorker(l.Namespace, "emails").Annotation(v1alpha1.AnnotationRestartedAt, canary+"opaque").
+	l.Create(builders.QueueWorker(l.Namespace, "emails").Queue("payments-eu").Annotation(v1alpha1.AnnotationRestartedAt, canary+"opaque").
 		Spec(func(s *v1alpha1.QueueWorkerSpec) {
 			s.Env = []corev1.EnvVar{{Name: "STRIPE", Value: canary + "worker-env"}}
 		}).Obj())
@@ -169,7 +170,7 @@ func TestPluginReportsNoSecrets(t *testing.T) {
 	}
 	for _, phrase := range []string{
 		"kind: QueueWorker\n", "kind: QueueApp\n", "kind: Pod\n", "kind: Deployment\n", "kind: Event\n", "kind: QueueCommand\n", "image: " + lab.DemoImage, "name: DB_PASSWORD",
-		"plugin ", "Kubernetes v", "state: Idle", "✔ operator ",
+		"plugin ", "Kubernetes v", "state: Idle", "✔ operator ", "queue: payments-eu\n",
 	} {
 		if !strings.Contains(everything.String(), phrase) {
 			t.Errorf("the bundle lacks %q", phrase)
