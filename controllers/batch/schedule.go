@@ -10,18 +10,7 @@ import (
 	_ "time/tzdata" // the operator's image has none
 
 	"github.com/robfig/cron/v3"
-	"k8s.io/utils/lru"
 )
-
-// timetables are those that were read last. To find that a time never comes takes a
-// search through years, which is not repeated whenever the pool is looked at.
-var timetables = lru.New(1024)
-
-// reading is a schedule as it was read.
-type reading struct {
-	table *timetable
-	wrong string
-}
 
 // timetable is a schedule in its time zone.
 type timetable struct {
@@ -35,16 +24,6 @@ func parse(schedule, zone string, now time.Time) (table *timetable, wrong string
 	if schedule == "" {
 		return nil, ""
 	}
-	key := schedule + "\n" + zone
-	if known, found := timetables.Get(key); found {
-		return known.(reading).table, known.(reading).wrong
-	}
-	table, wrong = read(schedule, zone, now)
-	timetables.Add(key, reading{table, wrong})
-	return table, wrong
-}
-
-func read(schedule, zone string, now time.Time) (table *timetable, wrong string) {
 	if strings.Contains(schedule, "TZ") {
 		return nil, "The time zone of spec.batch.schedule goes into spec.batch.timeZone."
 	}

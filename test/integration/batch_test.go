@@ -210,6 +210,21 @@ func TestAPodOfARunThatIsTakenAwayIsReplaced(t *testing.T) {
 	}
 }
 
+func TestARunMayLeaveDelayedJobsToTheNext(t *testing.T) {
+	namespace := newNamespace(t)
+	startOperator(t, operatorOptions{namespaces: []string{namespace}})
+	create(t, builders.QueueApp(namespace, "shop").Driver(v1alpha1.DriverRedis).Obj())
+	kubelet.Backend(namespace, "shop").Set(protocol.QueueDepth{Queue: "default", Delayed: 3})
+	create(t, batchWorker(namespace, "nightly", func(spec *v1alpha1.QueueWorkerSpec) {
+		spec.Batch = &v1alpha1.Batch{WaitForDelayed: new(false)}
+	}), batchWorker(namespace, "patient", nil))
+	waitFor(t, namespace, "nightly", "is complete", isComplete)
+	patient := waitFor(t, namespace, "patient", "works on", hasCondition(v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonRunning))
+	if patient.Status.Batch.ActiveRun == "" {
+		t.Errorf("the run that waits for delayed jobs has ended: %+v", patient.Status.Batch)
+	}
+}
+
 func TestStoppedAndPausedRuns(t *testing.T) {
 	namespace := newNamespace(t)
 	startOperator(t, operatorOptions{namespaces: []string{namespace}})
