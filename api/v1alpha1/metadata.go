@@ -10,7 +10,8 @@ const (
 	// LabelApp is the QueueApp a pod runs.
 	LabelApp = GroupName + "/app"
 	// LabelComponent is what an object made for a QueueApp is part of: backlog, the
-	// backlog probe, or command, a QueueCommand.
+	// backlog probe, or command, a QueueCommand; of the operator's own Deployment it is
+	// operator.
 	LabelComponent = GroupName + "/component"
 	// LabelCommand is the QueueCommand a Job or pod belongs to.
 	LabelCommand = GroupName + "/command"
