@@ -192,20 +192,11 @@ func attributes(right doctor.Right, namespace string) *authorizationv1.ResourceA
 	}
 }
 
-// operatorsOf finds the operators' Deployments, wherever they are. Those of charts from
-// before doctor.OperatorLabels are found by the name that such a chart has by default.
+// operatorsOf finds the operators' Deployments, wherever they are.
 func operatorsOf(ctx context.Context, cluster *Cluster) ([]appsv1.Deployment, error) {
 	found := &appsv1.DeploymentList{}
-	for _, labels := range []map[string]string{
-		doctor.OperatorLabels,
-		{"app.kubernetes.io/name": v1alpha1.ManagedBy, "app.kubernetes.io/component": "manager"},
-	} {
-		if err := cluster.Client.List(ctx, found, client.MatchingLabels(labels)); err != nil {
-			return nil, fmt.Errorf("look for the operator: %w", err)
-		}
-		if len(found.Items) > 0 {
-			break
-		}
+	if err := cluster.Client.List(ctx, found, client.MatchingLabels(doctor.OperatorLabels)); err != nil {
+		return nil, fmt.Errorf("look for the operator: %w", err)
 	}
 	return found.Items, nil
 }
