@@ -6,9 +6,11 @@ package controllers
 import (
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -17,6 +19,7 @@ import (
 	"queueworker.dev/queueworker/api/protocol"
 	"queueworker.dev/queueworker/api/v1alpha1"
 	"queueworker.dev/queueworker/controllers/collector"
+	"queueworker.dev/queueworker/controllers/desired"
 	"queueworker.dev/queueworker/controllers/scaling"
 )
 
@@ -137,6 +140,31 @@ func TestARunIsJudgedByWhatItBeganWith(t *testing.T) {
 				t.Errorf("the queues are %v, the work %+v; want %+v", queues(o), got, tc)
 			}
 		})
+	}
+}
+
+// What the cache keeps of a Job is what a run is judged by, and no more.
+func TestTheCacheKeepsWhatARunBeganWith(t *testing.T) {
+	grace := int64(75)
+	job := &batchv1.Job{Spec: batchv1.JobSpec{Parallelism: new(int32(2)), Template: corev1.PodTemplateSpec{Spec: corev1.PodSpec{
+		TerminationGracePeriodSeconds: &grace,
+		InitContainers:                []corev1.Container{{Name: "agent"}},
+		Containers: []corev1.Container{{Name: "proxy", Env: []corev1.EnvVar{{Name: protocol.ConfigEnv, Value: strings.Repeat("x", maxConfig+1)}}}, {
+			Name: "worker", Image: "shop", Env: []corev1.EnvVar{{Name: "APP_KEY", Value: "secret"}, {Name: protocol.ConfigEnv, Value: `{"queue":"a"}`}},
+		}},
+	}}}}
+	if _, err := slimJob(job); err != nil {
+		t.Fatal(err)
+	}
+	want := batchv1.JobSpec{Parallelism: new(int32(2)), Template: corev1.PodTemplateSpec{Spec: corev1.PodSpec{
+		TerminationGracePeriodSeconds: &grace,
+		Containers:                    []corev1.Container{{Env: []corev1.EnvVar{}}, {Env: []corev1.EnvVar{{Name: protocol.ConfigEnv, Value: `{"queue":"a"}`}}}},
+	}}}
+	if diff := cmp.Diff(want, job.Spec); diff != "" {
+		t.Errorf("it keeps (-want +got):\n%s", diff)
+	}
+	if config := desired.RunConfig(job); config == nil || config.Queue != "a" || desired.GraceOf(&job.Spec.Template) != 75*time.Second {
+		t.Errorf("the run began with %+v", config)
 	}
 }
 

@@ -6,6 +6,7 @@ package controllers
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
@@ -124,13 +125,24 @@ func slimConfigMap(object any) (any, error) {
 	return object, nil
 }
 
-// slimJob keeps of a Job what tells how far it is, and how large.
+// slimJob keeps of a Job what tells how far it is, how large, and what its agents were told.
 func slimJob(object any) (any, error) {
 	if job, ok := object.(*batchv1.Job); ok {
 		job.ManagedFields = nil
+		pod := &job.Spec.Template.Spec
+		slim := corev1.PodSpec{TerminationGracePeriodSeconds: pod.TerminationGracePeriodSeconds}
+		for i := range pod.Containers {
+			slim.Containers = append(slim.Containers, corev1.Container{Env: slices.DeleteFunc(pod.Containers[i].Env, func(e corev1.EnvVar) bool {
+				return e.Name != protocol.ConfigEnv || len(e.Value) > maxConfig
+			})})
+		}
 		job.Spec = batchv1.JobSpec{
 			Suspend: job.Spec.Suspend, ActiveDeadlineSeconds: job.Spec.ActiveDeadlineSeconds, Parallelism: job.Spec.Parallelism,
+			Template: corev1.PodTemplateSpec{Spec: slim},
 		}
 	}
 	return object, nil
 }
+
+// maxConfig is more than any configuration of an agent has, in bytes.
+const maxConfig = 64 << 10
