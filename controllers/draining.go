@@ -45,6 +45,8 @@ func removal(o *observation, pods int32) drain.Plan {
 		in.Replicas = *live.Spec.Replicas
 	}
 	in.Silence = silence(o)
+	var leaving time.Duration
+	in.Leaving, leaving = leavingPods(o)
 	stop := stopping{observation: o, stops: o.worker.Spec.Stopped, grace: desired.GraceOf(&live.Spec.Template)}
 	for _, pod := range o.pods {
 		if active(pod) {
@@ -56,8 +58,24 @@ func removal(o *observation, pods int32) drain.Plan {
 		}
 	}
 	plan := drain.Decide(in)
-	plan.Recheck = sooner(plan.Recheck, stop.recheck)
+	plan.Recheck = sooner(plan.Recheck, stop.recheck, leaving)
 	return plan
+}
+
+// leavingPods counts the pods that are being deleted, and how long the first of them may
+// still take. One that has outlived its grace period, as on a node that is lost, is not
+// waited for.
+func leavingPods(o *observation) (n int32, left time.Duration) {
+	for _, pod := range o.pods {
+		if pod.DeletionTimestamp == nil || ended(pod) {
+			continue
+		}
+		if wait := pod.DeletionTimestamp.Sub(o.now); wait > 0 {
+			n++
+			left = sooner(left, wait)
+		}
+	}
+	return n, left
 }
 
 // endingRun plans how the pods of a run that is to be ended before it is over get rid of

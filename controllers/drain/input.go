@@ -40,6 +40,9 @@ type Input struct {
 	// MaxReplaced is how many pods may be replaced at once, each by a successor beyond
 	// Wanted; less than 1 counts as 1.
 	MaxReplaced int32
+	// Leaving is how many pods are being deleted and still have their grace period. They
+	// need their place on a node as others do.
+	Leaving int32
 	// Paused tells that the pool is paused: nothing is replaced then.
 	Paused bool
 	// Awaiting tells that pods are yet to be heard of that may have to be replaced, as

@@ -55,7 +55,7 @@ func (d *decision) replacement() string {
 		return fmt.Sprintf("%s: raised the pool to %s until successors are ready", of, pods(int(d.plan.Replicas)))
 	case d.plan.Replicas < d.Replicas:
 		return fmt.Sprintf("%s: lowered the pool to %s; no job is known to run in those that go", of, pods(int(d.plan.Replicas)))
-	case d.removing():
+	case d.removing(), d.Leaving > 0 && d.Replicas == d.Wanted:
 		return of + ": waiting for the drained to be gone"
 	case d.unfinished() > 0:
 		return fmt.Sprintf("%s: waiting for the jobs of %d to end", of, d.unfinished())

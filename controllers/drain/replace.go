@@ -64,7 +64,7 @@ func (d *decision) replace() {
 		return
 	}
 	d.markDrained()
-	if wanted := d.Wanted + min(d.replaced(), int32(len(outgoing))); wanted > d.Replicas {
+	if wanted := d.Wanted + min(d.replaced(), int32(len(outgoing))) - d.Leaving; wanted > d.Replicas {
 		d.plan.Replicas = wanted
 	}
 }

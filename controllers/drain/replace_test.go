@@ -64,6 +64,10 @@ func TestPodsAreReplacedSuccessorFirst(t *testing.T) {
 			input(2, 2, podOf("a", due), podOf("b", due)),
 			Plan{Replicas: 3, Reason: Replacing}, "Replacing 2 pods",
 		},
+		"counting one that is on its way": {
+			Input{Now: now, Silence: silence, Wanted: 2, Replicas: 2, Leaving: 1, Pods: []Pod{podOf("a", due), podOf("b")}},
+			Plan{Replicas: 2, Reason: Replacing}, "waiting for the drained to be gone",
+		},
 		"or as many as may be": {
 			input(3, 3, podOf("a", due), podOf("b", due), podOf("c", due)).replacedAtOnce(2),
 			Plan{Replicas: 5, Reason: Replacing}, "raised the pool to 5 pods",
