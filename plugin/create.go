@@ -41,7 +41,7 @@ It is applied: the same command again changes nothing, and with other flags it c
 what they say. What somebody else, or another command, has set since is not overwritten.`,
 		Example: `  kubectl queueworker create emails --queue high,default --processes 4 --timeout 60s --memory 256Mi --tries 3
   kubectl queueworker create reports --queue reports --min 0 --max 20 --target-wait 2m
-  kubectl queueworker create nightly --queue reports --mode Batch --schedule "30 2 * * *" --time-zone Europe/Berlin
+  kubectl queueworker create nightly --queue reports --mode Batch --schedule "30 4 * * *" --time-zone Europe/Berlin
   kubectl queueworker create emails --queue emails --dry-run > emails.yaml`,
 		GroupID:           groupSetUp,
 		Args:              cobra.ExactArgs(1),
