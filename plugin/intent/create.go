@@ -73,7 +73,7 @@ func Options() []Option {
 		option(Duration, "grace-period", "gracePeriod", "How long a pod that is removed may take to finish its jobs (default timeout + rest + 15s)."),
 		words(option(Text, "mode", "mode", "Continuous, workers that run on, or Batch, workers that end when the queues are empty (default Continuous)."),
 			string(v1alpha1.ModeContinuous), string(v1alpha1.ModeBatch)),
-		option(Text, "schedule", "batch.schedule", "Batch: when runs begin, as for a CronJob, such as \"30 2 * * *\" (default one run when it is created)."),
+		option(Text, "schedule", "batch.schedule", "Batch: when runs begin, as for a CronJob, such as \"30 4 * * *\" (default one run when it is created)."),
 		option(Text, "time-zone", "batch.timeZone", "Batch: the time zone of --schedule, such as Europe/Berlin (default UTC)."),
 		option(Switch, "wait-for-delayed", "batch.waitForDelayed", "Batch: a run goes on until delayed jobs are done too (default true)."),
 		option(Number, "priority", "priority", "Which pools come first under the QueueApp's maxProcesses (default 0)."),
