@@ -45,7 +45,7 @@ func Wanted() []Right {
 		seeing,
 		own("queueworkers", "get", "every command that names a pool"),
 		own("queueapps", "list", "status, doctor"),
-		own("queueworkers", "patch", "start, stop, pause, resume, restart, scale, run"),
+		own("queueworkers", "patch", "start, stop, pause, resume, restart, scale, run, create"),
 		own("queueworkers", "create", "create"),
 		own("queuecommands", "create", "failed, clear, once"),
 		own("queuecommands", "get", "failed, clear, once"),
