@@ -37,12 +37,15 @@ func decide(o *observation, s sizing, agentImage string) decision {
 	d := decision{problem: o.problem, sizing: s}
 	d.runs = decideRuns(o, s, d.problem)
 	pods := desired.Pods(d.sizing.processes, &o.worker.Spec)
-	inRuns := d.runs != nil && (desired.IsBatch(&o.worker.Spec) || d.runs.Open != nil)
+	inRuns := d.runs != nil && (desired.IsBatch(&o.worker.Spec) || d.runs.Open != nil && !o.hasDeployment())
+	ending := endingRun(o, d.runs)
+	d.runsDrained = ending.Replicas == 0
 	if inRuns {
-		d.removal = endingRun(o, d.runs)
-		d.runsDrained, d.removal.Replicas = d.removal.Replicas == 0, pods
+		d.removal, d.removal.Replicas = ending, pods
 	} else {
 		d.removal = removal(o, pods)
+		d.removal.Cordon = slices.Concat(d.removal.Cordon, ending.Cordon)
+		d.removal.Recheck = sooner(d.removal.Recheck, ending.Recheck)
 	}
 	d.stuck = stuck.Find(stuckInput(o))
 	d.alerts = alerts.Decide(alertsInput(o))

@@ -49,7 +49,7 @@ func removal(o *observation, pods int32) drain.Plan {
 	in.Leaving, leaving = leavingPods(o)
 	stop := stopping{observation: o, stops: o.worker.Spec.Stopped, grace: desired.GraceOf(&live.Spec.Template)}
 	for _, pod := range o.pods {
-		if active(pod) {
+		if active(pod) && !ofRun(pod) {
 			out := stop.pod(pod)
 			report := o.reports.Pods[pod.UID]
 			out.Due = recycles(o) && isDue(pod, report)
@@ -67,7 +67,7 @@ func removal(o *observation, pods int32) drain.Plan {
 // waited for.
 func leavingPods(o *observation) (n int32, left time.Duration) {
 	for _, pod := range o.pods {
-		if pod.DeletionTimestamp == nil || ended(pod) {
+		if pod.DeletionTimestamp == nil || ended(pod) || ofRun(pod) {
 			continue
 		}
 		if wait := pod.DeletionTimestamp.Sub(o.now); wait > 0 {
@@ -82,14 +82,14 @@ func leavingPods(o *observation) (n int32, left time.Duration) {
 // their jobs, as those of a stopped pool do: its Job may go when the plan has no replicas
 // left. The pods of one that is not to be ended after all take jobs again.
 func endingRun(o *observation, runs *batch.Output) drain.Plan {
-	ends := len(runs.End) > 0
+	ends := runs != nil && len(runs.End) > 0
 	stop := stopping{observation: o, stops: ends}
 	if job := o.openRun(); job != nil {
 		stop.grace = desired.GraceOf(&job.Spec.Template)
 	}
 	in := drain.Input{Now: o.now, Silence: silence(o)}
 	for _, pod := range o.pods {
-		if active(pod) {
+		if active(pod) && ofRun(pod) {
 			out := stop.pod(pod)
 			out.Retire = false // nothing of a run is replaced
 			in.Pods = append(in.Pods, out)
@@ -139,8 +139,12 @@ func (s *stopping) forsakes(pod *corev1.Pod, seen drain.Pod) bool {
 	if !s.stops {
 		return false
 	}
-	if report := s.reports.Pods[pod.UID]; report.Status == nil || report.Unreachable {
+	if report := s.reports.Pods[pod.UID]; report.Unreachable {
 		return true
+	} else if report.Status == nil {
+		left := s.unheardFrom(pod).Add(hearingTime).Sub(s.now)
+		s.recheck = sooner(s.recheck, left)
+		return left <= 0
 	}
 	if !seen.Cordoned || seen.CordonedAt.IsZero() {
 		s.recheck = sooner(s.recheck, s.grace)
@@ -149,6 +153,17 @@ func (s *stopping) forsakes(pod *corev1.Pod, seen drain.Pod) bool {
 	left := seen.CordonedAt.Add(s.grace).Sub(s.now)
 	s.recheck = sooner(s.recheck, left)
 	return left <= 0
+}
+
+// unheardFrom is from when on a pod could have been heard of: its agent has started, and
+// this operator has begun.
+func (s *stopping) unheardFrom(pod *corev1.Pod) time.Time {
+	if container := status.WorkerStatus(pod); container != nil && container.State.Running != nil {
+		if started := container.State.Running.StartedAt.Time; started.After(s.past.since) {
+			return started
+		}
+	}
+	return s.past.since
 }
 
 // recycles tells whether pods are replaced now that have reached a limit. A pool that is

@@ -208,6 +208,17 @@ func TestRemovalOfAStoppedPool(t *testing.T) {
 		"and told so":               {cordonedFor(10 * time.Second), 2, 0, 20 * time.Second},
 		"for as long as it may":     {cordonedFor(30 * time.Second), 0, 0, 0},
 		"of which nothing is known": {func(o *observation) { clear(o.reports.Pods) }, 0, 0, 0},
+		"of which a new operator knows nothing yet": {func(o *observation) {
+			clear(o.reports.Pods)
+			o.past.since = noon.Add(-hearingTime + 4*time.Second)
+		}, 2, 2, 4 * time.Second},
+		"whose agents have just begun": {func(o *observation) {
+			clear(o.reports.Pods)
+			started := metav1.NewTime(noon.Add(-hearingTime + 3*time.Second))
+			for _, pod := range o.pods {
+				pod.Status.ContainerStatuses = []corev1.ContainerStatus{{State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: started}}}}
+			}
+		}, 2, 2, 3 * time.Second},
 		"that cannot be reached": {func(o *observation) {
 			for uid, report := range o.reports.Pods {
 				report.Unreachable = true

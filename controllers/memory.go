@@ -55,6 +55,8 @@ type poolMemory struct {
 
 // past is what a decision goes by besides what is observed.
 type past struct {
+	// since is when this operator first looked at the pool.
+	since time.Time
 	// size is the size decided on last, in processes; what the pool has where nothing
 	// was decided yet.
 	size int32
@@ -82,6 +84,7 @@ func (m *poolMemory) recall(o *observation) {
 	m.past.completed = m.tally.completed
 	m.past.startLatency = startLatency(o.pods, m.past.startLatency)
 	m.past.quiet = m.quiet.update(o.pods, o.reports)
+	m.past.since = m.since
 	o.past = m.past
 	m.foreign.see(o)
 	o.foreign = m.foreign

@@ -45,9 +45,27 @@ func (o *observation) openRun() *batchv1.Job {
 	return nil
 }
 
-// runConfig is what the agents of the open run were told; nil if there is no run.
+// inRuns tells whether the pool is what its runs are: it is of mode Batch, or a run of
+// that mode is yet to end before it has its Deployment. A Job that comes to a pool with
+// one is nothing but to be removed: anybody who may create Jobs can make it.
+func (o *observation) inRuns() bool {
+	return desired.IsBatch(&o.worker.Spec) || o.openRun() != nil && !o.hasDeployment()
+}
+
+// hasDeployment tells whether the pool has its Deployment, to stay.
+func (o *observation) hasDeployment() bool {
+	return o.deployment != nil && o.deployment.DeletionTimestamp == nil && desired.OwnedBy(o.deployment, o.worker)
+}
+
+// ofRun tells whether a pod is one of a run.
+func ofRun(pod *corev1.Pod) bool {
+	owner := metav1.GetControllerOf(pod)
+	return owner != nil && owner.Kind == "Job"
+}
+
+// runConfig is what the agents of the open run were told; nil if the pool has none.
 func (o *observation) runConfig() *protocol.Config {
-	if run := o.openRun(); run != nil {
+	if run := o.openRun(); run != nil && o.inRuns() {
 		return desired.RunConfig(run)
 	}
 	return nil
@@ -81,12 +99,16 @@ func runOf(job *batchv1.Job) batch.Run {
 	return run
 }
 
+// maxRunProcesses is the most that a run can have: what the CRD allows, in whole pods.
+const maxRunProcesses = 1000 + 64
+
 // runProcesses is how many processes a run has.
 func runProcesses(job *batchv1.Job) int32 {
-	if job.Spec.Parallelism == nil {
-		return desired.RunProcesses(job)
+	pods := int64(1)
+	if job.Spec.Parallelism != nil {
+		pods = max(int64(*job.Spec.Parallelism), 0)
 	}
-	return *job.Spec.Parallelism * desired.RunProcesses(job)
+	return int32(min(pods*int64(desired.RunProcesses(job)), maxRunProcesses))
 }
 
 // runSize is the size of a pool that works in runs: that of the open run, which is
@@ -210,7 +232,7 @@ func work(o *observation) batch.Work {
 			continue
 		}
 		report := o.reports.Pods[pod.UID]
-		out.Busy += atWork(o, report)
+		out.Busy += atWork(o, config, report)
 		switch {
 		case report.Status != nil && !report.PulledAt.Before(backlog.MeasuredAt):
 		case report.Unreachable:
@@ -225,7 +247,7 @@ func work(o *observation) batch.Work {
 // atWork is how many processes of a pod work on a job. Where a worker may keep silent
 // about the end of an attempt, the job it seems to have is none if the backend would
 // hold it reserved, and does not, or if it would have been killed for its timeout.
-func atWork(o *observation, report collector.PodReport) int {
+func atWork(o *observation, config *protocol.Config, report collector.PodReport) int {
 	if report.Status == nil {
 		return 0
 	}
@@ -233,7 +255,7 @@ func atWork(o *observation, report collector.PodReport) int {
 	n := 0
 	for i := range report.Status.Workers {
 		job := report.Status.Workers[i].Job
-		if job != nil && (exact || mayRun(o, protocol.Duration(job.AgeSeconds)+o.now.Sub(report.PulledAt))) {
+		if job != nil && (exact || mayRun(o, config, protocol.Duration(job.AgeSeconds)+o.now.Sub(report.PulledAt))) {
 			n++
 		}
 	}
@@ -242,11 +264,8 @@ func atWork(o *observation, report collector.PodReport) int {
 
 // mayRun tells whether a job of this age may still be worked on although no job is
 // reserved.
-func mayRun(o *observation, age time.Duration) bool {
-	limit := desired.Timeout(&o.worker.Spec)
-	if config := o.runConfig(); config != nil {
-		limit = time.Duration(config.TimeoutSeconds) * time.Second
-	}
+func mayRun(o *observation, config *protocol.Config, age time.Duration) bool {
+	limit := time.Duration(config.TimeoutSeconds) * time.Second
 	if limit > 0 {
 		limit = max(limit, jobTimeout(o)) + silenceMargin
 	}
@@ -323,19 +342,18 @@ func finishedRun(o *observation, runs *batch.Output) string {
 // addRuns adds to a status's input what concerns runs.
 func addRuns(in *status.Input, o *observation, d decision) {
 	in.Runs = d.runs
-	if run := o.openRun(); run != nil {
+	if run := o.openRun(); run != nil && o.inRuns() {
 		in.PerPod = desired.RunProcesses(run)
 	}
 	for i := range in.Pods {
 		pod := &in.Pods[i]
-		owner := metav1.GetControllerOf(pod)
-		if owner == nil || owner.Kind != "Job" || !ended(pod.Pod) {
+		if !ofRun(pod.Pod) || !ended(pod.Pod) {
 			continue
 		}
 		if container := status.WorkerStatus(pod.Pod); container != nil {
 			pod.Final = finalOf(container)
 		}
-		pod.Closing = slices.Contains(d.runs.Closed, owner.Name)
+		pod.Closing = slices.Contains(d.runs.Closed, metav1.GetControllerOf(pod).Name)
 	}
 }
 

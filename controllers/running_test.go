@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -34,11 +35,17 @@ func inBatch(driver v1alpha1.Driver, running bool) *observation {
 	o.worker.Spec.Mode, o.worker.Spec.Processes = v1alpha1.ModeBatch, new(int32(4))
 	if running {
 		o.runs = []*batchv1.Job{{
-			ObjectMeta: metav1.ObjectMeta{Name: "nightly-run-1", Annotations: map[string]string{v1alpha1.AnnotationProcessesPerPod: "3"}},
+			ObjectMeta: metav1.ObjectMeta{Name: "nightly-run-1", UID: "run"},
 			Spec:       batchv1.JobSpec{Parallelism: new(int32(2))},
 		}}
+		configure(o, `{"processes":3}`)
 	}
 	return o
+}
+
+// configure says what the agents of the run were told.
+func configure(o *observation, config string) {
+	o.runs[0].Spec.Template.Spec.Containers = []corev1.Container{{Env: []corev1.EnvVar{{Name: protocol.ConfigEnv, Value: config}}}}
 }
 
 func TestTheSizeOfARun(t *testing.T) {
@@ -48,12 +55,19 @@ func TestTheSizeOfARun(t *testing.T) {
 		want    int32
 		claim   scaling.Claim
 	}{
-		"one that is due":           {want: 4, claim: scaling.Claim{Wanted: 4, Minimum: 1}},
-		"one on its way":            {running: true, want: 6, claim: scaling.Claim{Wanted: 6, Minimum: 6}},
-		"one on its way, stopped":   {running: true, change: func(o *observation) { o.worker.Spec.Stopped = true }, want: 6, claim: scaling.Claim{Wanted: 6, Minimum: 6}},
-		"one larger than the cap":   {running: true, change: func(o *observation) { o.app.Spec.MaxProcesses = new(int32(2)) }, want: 6, claim: scaling.Claim{Wanted: 6, Minimum: 6}},
-		"one that is due, capped":   {change: func(o *observation) { o.app.Spec.MaxProcesses = new(int32(3)) }, want: 3, claim: scaling.Claim{Wanted: 4, Minimum: 1}},
-		"none is due":               {change: func(o *observation) { o.worker.Spec.Paused = true }},
+		"one that is due":         {want: 4, claim: scaling.Claim{Wanted: 4, Minimum: 1}},
+		"one on its way":          {running: true, want: 6, claim: scaling.Claim{Wanted: 6, Minimum: 6}},
+		"one on its way, stopped": {running: true, change: func(o *observation) { o.worker.Spec.Stopped = true }, want: 6, claim: scaling.Claim{Wanted: 6, Minimum: 6}},
+		"one larger than the cap": {running: true, change: func(o *observation) { o.app.Spec.MaxProcesses = new(int32(2)) }, want: 6, claim: scaling.Claim{Wanted: 6, Minimum: 6}},
+		"one that is due, capped": {change: func(o *observation) { o.app.Spec.MaxProcesses = new(int32(3)) }, want: 3, claim: scaling.Claim{Wanted: 4, Minimum: 1}},
+		"none is due":             {change: func(o *observation) { o.worker.Spec.Paused = true }},
+		"one as large as an integer": {
+			running: true, want: maxRunProcesses, claim: scaling.Claim{Wanted: maxRunProcesses, Minimum: maxRunProcesses},
+			change: func(o *observation) {
+				o.runs[0].Spec.Parallelism = new(int32(1<<31 - 1))
+				configure(o, `{"processes":2147483647}`)
+			},
+		},
 		"of another mode meanwhile": {running: true, change: func(o *observation) { o.worker.Spec.Mode = v1alpha1.ModeContinuous }, want: 6, claim: scaling.Claim{Wanted: 6, Minimum: 6}},
 	}
 	for name, tc := range tests {
@@ -90,12 +104,12 @@ func TestWhichWorkersAreAtWork(t *testing.T) {
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
 			o := inBatch(tc.driver, true)
-			o.worker.Spec.Timeout = &metav1.Duration{Duration: tc.timeout}
+			config := &protocol.Config{TimeoutSeconds: int64(tc.timeout / time.Second)}
 			report := collector.PodReport{PulledAt: o.now, Status: &protocol.Status{
 				Runtime: &protocol.RuntimeFacts{Dialect: tc.dialect},
 				Workers: []protocol.Worker{{Job: &protocol.Job{AgeSeconds: tc.age.Seconds()}}, {}},
 			}}
-			if got := atWork(o, report); got != tc.want {
+			if got := atWork(o, config, report); got != tc.want {
 				t.Errorf("%d are at work, want %d", got, tc.want)
 			}
 		})
@@ -129,8 +143,9 @@ func TestARunIsJudgedByWhatItBeganWith(t *testing.T) {
 			o := inBatch(v1alpha1.DriverRedis, true)
 			o.worker.Spec.Queue, o.app.Spec.Connection.Name = "a,b", "redis"
 			o.backlog = collector.BacklogReport{MeasuredAt: o.now}
+			o.runs[0].Spec.Template.Spec.Containers = nil
 			if tc.config != "" {
-				o.runs[0].Spec.Template.Spec.Containers = []corev1.Container{{Env: []corev1.EnvVar{{Name: protocol.ConfigEnv, Value: tc.config}}}}
+				configure(o, tc.config)
 			}
 			if tc.change != nil {
 				tc.change(o)
@@ -140,6 +155,39 @@ func TestARunIsJudgedByWhatItBeganWith(t *testing.T) {
 				t.Errorf("the queues are %v, the work %+v; want %+v", queues(o), got, tc)
 			}
 		})
+	}
+}
+
+// A Job that comes to a pool with a Deployment says nothing of its size, whoever made it,
+// and is removed; what is planned for the pool's own pods stays as it is.
+func TestAJobThatComesToAContinuousPoolSteersNothing(t *testing.T) {
+	o := inBatch(v1alpha1.DriverRedis, true)
+	o.worker.Spec.Mode = v1alpha1.ModeContinuous
+	o.runs[0].Spec.Parallelism = new(int32(0))
+	deployment := &appsv1.Deployment{ObjectMeta: metav1.ObjectMeta{Name: "nightly-worker", OwnerReferences: []metav1.OwnerReference{{
+		APIVersion: v1alpha1.SchemeGroupVersion.String(), Kind: "QueueWorker", Name: "nightly", UID: "1", Controller: new(true),
+	}}}}
+	deployment.Spec.Replicas = new(int32(4))
+	o.deployment = deployment
+	controlled := func(name, kind, uid string) *corev1.Pod {
+		pod := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: name, UID: types.UID(name), OwnerReferences: []metav1.OwnerReference{{Kind: kind, UID: types.UID(uid), Controller: new(true)}}}}
+		pod.Status.Phase = corev1.PodRunning
+		return pod
+	}
+	for _, name := range []string{"a", "b", "c", "d"} {
+		o.pods = append(o.pods, controlled(name, "ReplicaSet", "set"))
+	}
+	o.pods = append(o.pods, controlled("forged", "Job", "run"))
+	for pass := range 3 {
+		s := size(o)
+		d := decide(o, s, "agent")
+		if s.processes != 4 || d.removal.Replicas != 4 || slices.ContainsFunc(d.removal.Cordon, func(pod string) bool { return pod != "forged" }) {
+			t.Fatalf("pass %d: size %d, plan %+v", pass, s.processes, d.removal)
+		}
+		if pass > 0 && (d.runs == nil || len(d.runs.End) != 1) {
+			t.Errorf("pass %d: the Job is not removed: %+v", pass, d.runs)
+		}
+		o.worker.Status.Batch = &d.runs.Status
 	}
 }
 

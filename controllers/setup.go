@@ -145,4 +145,4 @@ func slimJob(object any) (any, error) {
 }
 
 // maxConfig is more than any configuration of an agent has, in bytes.
-const maxConfig = 64 << 10
+const maxConfig = 16 << 10

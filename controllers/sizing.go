@@ -62,7 +62,7 @@ func size(o *observation) sizing {
 			s.claim.Minimum = 0
 		}
 	}
-	if worksInRuns(o) && (desired.IsBatch(spec) || o.openRun() != nil) {
+	if o.inRuns() {
 		s.runSize(o)
 	}
 	s.claim.Wanted = s.processes

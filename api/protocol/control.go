@@ -6,6 +6,9 @@ package protocol
 // MaxControlBytes bounds a control document; a larger one is refused.
 const MaxControlBytes = 16 << 10
 
+// MaxRevision bounds the revision of a control document: every JSON number up to it is exact.
+const MaxRevision = 1 << 53
+
 // ControlFile and ControlPodFile are the names of the two control documents in
 // the directory ControlDir of a worker pod: the pool's, from the ConfigMap, and
 // the pod's own, from its annotation. The second is empty until it is needed.

@@ -55,9 +55,6 @@ const (
 	// AnnotationFailedKey on the pod of a backlog probe is the SHA-256, as hexadecimal
 	// digits, of the key that the probe lists failed jobs to.
 	AnnotationFailedKey = GroupName + "/failed-key"
-	// AnnotationProcessesPerPod on the Job of a run is how many processes each of its
-	// pods has.
-	AnnotationProcessesPerPod = GroupName + "/processes-per-pod"
 	// AnnotationAppliedHash on a child is the hash of what the operator last
 	// applied, so that an unchanged child is not written again.
 	AnnotationAppliedHash = GroupName + "/applied-hash"

@@ -97,6 +97,22 @@ func TestARunEndsOnlyWhenItIsOver(t *testing.T) {
 	}
 }
 
+// Anybody who may create Jobs can make one of any name, with the labels and the owner of a
+// run: it must not move the schedule.
+func TestARunOfTheFutureDoesNotMoveTheSchedule(t *testing.T) {
+	for _, name := range []string{
+		scheduledName("nightly", noon.AddDate(500, 0, 0)), scheduledName("nightly", noon.Add(2*clocksDiffer)),
+		"nightly-run-4876896000", "nightly-run-9223372036854775807", "nightly-run--5", "29540160",
+	} {
+		in := hourly()
+		in.Runs = append(in.Runs, Run{Name: name, Created: noon, Outcome: v1alpha1.RunComplete, Ended: noon})
+		out := Decide(in)
+		if out.Start != scheduledName("nightly", noon) || out.Status.LastScheduleTime != nil && out.Status.LastScheduleTime.After(noon) {
+			t.Errorf("with a run named %s: starts %q, status %+v", name, out.Start, out.Status)
+		}
+	}
+}
+
 func TestWhenARunBegins(t *testing.T) {
 	fresh := func() Input {
 		return Input{Now: noon, Name: "nightly", UID: "u1", Unseen: noon.Add(-time.Second), Spec: Spec{WaitForDelayed: true}}

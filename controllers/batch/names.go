@@ -29,15 +29,20 @@ func scheduledName(worker string, at time.Time) string {
 }
 
 // scheduledTime is the time of the schedule that a run's name tells; false if it is not
-// one of a schedule.
-func scheduledTime(worker, run string) (time.Time, bool) {
-	suffix, _ := strings.CutPrefix(run, worker+infix)
-	minutes, err := strconv.ParseInt(suffix, 10, 64)
-	if err != nil || minutes < 0 {
+// one of a schedule. None begins before its time, but for what clocks differ: anybody who
+// may create Jobs can make one of any name.
+func scheduledTime(worker string, run Run) (time.Time, bool) {
+	suffix, found := strings.CutPrefix(run.Name, worker+infix)
+	minutes, err := strconv.ParseInt(suffix, 10, 32)
+	if !found || err != nil || minutes < 0 {
 		return time.Time{}, false
 	}
-	return time.Unix(minutes*60, 0).UTC(), true
+	at := time.Unix(minutes*60, 0).UTC()
+	return at, !at.After(run.Created.Add(clocksDiffer))
 }
+
+// clocksDiffer is more than the clocks of operator and apiserver do.
+const clocksDiffer = time.Hour
 
 // requestedName is the name of the run that a value of the annotation runAt asks for.
 func requestedName(worker, uid, token string) string {

@@ -28,8 +28,7 @@ const (
 	maxFailures = 10
 	maxCount    = 1e12
 	maxJobTime  = 1e15 // milliseconds
-	maxRevision = 1 << 53
-	maxSeconds  = 1e9 // 31 years; a time.Duration holds 292
+	maxSeconds  = 1e9  // 31 years; a time.Duration holds 292
 	maxBytes    = 1 << 60
 	maxCores    = 1e4
 )
@@ -45,7 +44,7 @@ func cleanStatus(s *protocol.Status) error {
 	if !knownPhase(s.Phase) {
 		return fmt.Errorf("has the unknown phase %q", cleanText(string(s.Phase), maxWord))
 	}
-	if s.ControlRevision < 0 || s.ControlRevision > maxRevision {
+	if s.ControlRevision < 0 || s.ControlRevision > protocol.MaxRevision {
 		return fmt.Errorf("has the impossible control revision %d", s.ControlRevision)
 	}
 	if err := cleanCounters(&s.Counters); err != nil {

@@ -80,7 +80,7 @@ func Control(in ControlInput) Controls {
 	highest := live.Revision
 	for i, pod := range in.Pods {
 		pods[i] = ReadControl(pod.Document)
-		highest = max(highest, pods[i].Revision, pod.Reported)
+		highest = max(highest, believable(pods[i].Revision, live.Revision), believable(pod.Reported, live.Revision))
 	}
 
 	pool := poolControl(in)
@@ -108,6 +108,18 @@ func Control(in ControlInput) Controls {
 	return out
 }
 
+// maxLeap is how far ahead of what was written a revision may be to be believed: what a
+// pod says of itself must not use up the numbers of its pool.
+const maxLeap = 1 << 20
+
+// believable is a revision, or 0 if it cannot follow from what was written.
+func believable(revision, written int64) int64 {
+	if revision > written+maxLeap {
+		return 0
+	}
+	return revision
+}
+
 // podControl is the document of one pod, and whether to write it.
 func podControl(pool, own protocol.Control, pod ControlledPod, changed bool) (string, bool) {
 	want := pool.WithOwn(protocol.Control{
@@ -124,7 +136,8 @@ func podControl(pool, own protocol.Control, pod ControlledPod, changed bool) (st
 		return encodeControl(want), true
 	}
 	if ofItsOwn {
-		want.Revision = max(pool.Revision, own.Revision, pod.Reported) + 1
+		written := max(pool.Revision, own.Revision)
+		want.Revision = max(written, believable(pod.Reported, written)) + 1
 	}
 	behind := pod.Reported != 0 && pod.Reported < pool.Revision
 	// Without one of its own the pod read the pool's document when it started.
@@ -185,7 +198,8 @@ func liveDocument(live *corev1.ConfigMap) string {
 // is written anew.
 func ReadControl(document string) protocol.Control {
 	var control protocol.Control
-	if len(document) > protocol.MaxControlBytes || json.Unmarshal([]byte(document), &control) != nil {
+	if len(document) > protocol.MaxControlBytes || json.Unmarshal([]byte(document), &control) != nil ||
+		control.Revision < 1 || control.Revision > protocol.MaxRevision {
 		return protocol.Control{}
 	}
 	return control

@@ -153,6 +153,47 @@ func TestACordonIsThePodsOwn(t *testing.T) {
 	}
 }
 
+// What a pod says of itself, and what is written on it, may be anything: it must not use
+// up the numbers of its pool.
+func TestALyingPodDoesNotUseUpThePoolsRevisions(t *testing.T) {
+	for name, lie := range map[string]func(*ControlledPod){
+		"that reports too much":            func(p *ControlledPod) { p.Reported = protocol.MaxRevision },
+		"with a revision of somebody else": func(p *ControlledPod) { p.Document = `{"revision":9223372036854775807}` },
+		"with one as high as may be":       func(p *ControlledPod) { p.Document = `{"revision":9007199254740992}` },
+	} {
+		t.Run("a pod "+name, func(t *testing.T) {
+			w := &world{worker: &v1alpha1.QueueWorker{}, pods: []ControlledPod{{Name: "liar"}, {Name: "honest"}}, agents: make([]protocol.Control, 2)}
+			w.reconcile()
+			w.deliver(1)
+			for round := range 20 {
+				lie(&w.pods[0])
+				w.worker.Spec.Paused = !w.worker.Spec.Paused
+				w.pods[0].Cordoned = !w.pods[0].Cordoned
+				if controls := w.reconcile(); controls.Pool.Revision != int64(round+2) {
+					t.Fatalf("the pool's document has the revision %d", controls.Pool.Revision)
+				}
+				w.deliver(1)
+				if w.agents[1].Paused != w.worker.Spec.Paused {
+					t.Fatal("the honest pod has not heard")
+				}
+			}
+			for range 3 {
+				w.reconcile()
+			}
+			if again := w.reconcile(); again.Changed || len(again.Pods) > 0 {
+				t.Errorf("with nothing changed it writes %+v", again)
+			}
+		})
+	}
+}
+
+func TestADocumentOfAnImpossibleRevisionIsWrittenAnew(t *testing.T) {
+	w := &world{worker: &v1alpha1.QueueWorker{}, configMap: &corev1.ConfigMap{Data: map[string]string{protocol.ControlFile: `{"revision":-9223372036854775808}`}}}
+	if controls := w.reconcile(); !controls.Changed || controls.Pool.Revision != 1 {
+		t.Errorf("it becomes %+v", controls.Pool)
+	}
+}
+
 // The token of an annotation is the user's, and a document has to be read by agents.
 func TestALongTokenStillFitsIntoADocument(t *testing.T) {
 	for _, token := range []string{strings.Repeat("\u2028", 60_000), strings.Repeat("<", maxToken), strings.Repeat("\x01", maxToken), strings.Repeat("t", maxToken-2)} {

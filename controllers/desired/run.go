@@ -6,7 +6,6 @@ package desired
 import (
 	"encoding/json"
 	"fmt"
-	"strconv"
 	"strings"
 
 	batchv1 "k8s.io/api/batch/v1"
@@ -33,10 +32,9 @@ func runJob(in Input, template *corev1.PodTemplateSpec, worker string) *batchv1.
 	return &batchv1.Job{
 		TypeMeta: metav1.TypeMeta{APIVersion: batchv1.SchemeGroupVersion.String(), Kind: "Job"},
 		ObjectMeta: metav1.ObjectMeta{
-			Namespace:   in.Worker.Namespace,
-			Name:        in.Run,
-			Labels:      childLabels(in.Worker),
-			Annotations: map[string]string{v1alpha1.AnnotationProcessesPerPod: strconv.Itoa(int(ProcessesPerPod(&in.Worker.Spec)))},
+			Namespace: in.Worker.Namespace,
+			Name:      in.Run,
+			Labels:    childLabels(in.Worker),
 			OwnerReferences: []metav1.OwnerReference{{
 				APIVersion: v1alpha1.SchemeGroupVersion.String(), Kind: "QueueWorker",
 				Name: in.Worker.Name, UID: in.Worker.UID, Controller: new(true),
@@ -82,13 +80,16 @@ func endless(app *v1alpha1.QueueApp, container int) *Problem {
 		app.Name, other)}
 }
 
+// maxPerPod repeats a bound of the CRD.
+const maxPerPod = 64
+
 // RunProcesses is how many processes each pod of a run has.
 func RunProcesses(run *batchv1.Job) int32 {
-	n, err := strconv.ParseInt(run.Annotations[v1alpha1.AnnotationProcessesPerPod], 10, 32)
-	if err != nil {
+	config := RunConfig(run)
+	if config == nil {
 		return 1
 	}
-	return max(int32(n), 1)
+	return min(max(config.Processes, 1), maxPerPod)
 }
 
 // RunConfig is what the agents of a run were told, which never changes; nil if it cannot

@@ -10,6 +10,7 @@ import (
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 
+	"queueworker.dev/queueworker/api/protocol"
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
@@ -49,11 +50,11 @@ func TestAContainerThatDoesNotEndIsTold(t *testing.T) {
 }
 
 func TestRunProcesses(t *testing.T) {
-	for annotation, want := range map[string]int32{"": 1, "3": 3, "-2": 1, "many": 1} {
+	for config, want := range map[string]int32{"": 1, `{"processes":3}`: 3, `{"processes":-2}`: 1, `{"processes":2147483647}`: 64, `{"processes":"many"}`: 1} {
 		job := &batchv1.Job{}
-		job.Annotations = map[string]string{v1alpha1.AnnotationProcessesPerPod: annotation}
+		job.Spec.Template.Spec.Containers = []corev1.Container{{}, {Env: []corev1.EnvVar{{Name: protocol.ConfigEnv, Value: config}}}}
 		if got := RunProcesses(job); got != want {
-			t.Errorf("RunProcesses(%q) = %d, want %d", annotation, got, want)
+			t.Errorf("RunProcesses(%s) = %d, want %d", config, got, want)
 		}
 	}
 }

@@ -98,23 +98,25 @@ func judge(kind string, pools []Pool) (is metav1.ConditionStatus, message string
 	if len(bad) > 0 {
 		message += foundIn(bad[0])
 		if len(bad) > 1 {
-			message += fmt.Sprintf("%s%d more", andMore, len(bad)-1)
+			message += fmt.Sprintf(" and %d", len(bad)-1) + strings.TrimSuffix(andMoreEnd, ".")
 		}
 		message += "."
 	}
 	return is, message
 }
 
-const andMore = " and "
+// andMoreEnd is how a message ends that was found in several pools.
+const andMoreEnd = " more."
 
 func foundIn(pool string) string { return " Found in QueueWorker " + pool }
 
 // foundBySilent tells whether a condition is false by what a pool had found that says
-// nothing now, as one at zero after a start of the operator.
+// nothing now, as one at zero after a start of the operator. Of several only the first is
+// named, so it may have been any.
 func foundBySilent(condition *metav1.Condition, pools []Pool) bool {
 	return condition != nil && condition.Status == metav1.ConditionFalse && slices.ContainsFunc(pools, func(pool Pool) bool {
 		return len(pool.Findings) == 0 &&
-			(strings.HasSuffix(condition.Message, foundIn(pool.Name)+".") || strings.Contains(condition.Message, foundIn(pool.Name)+andMore))
+			(strings.HasSuffix(condition.Message, foundIn(pool.Name)+".") || strings.HasSuffix(condition.Message, andMoreEnd))
 	})
 }
 

@@ -100,6 +100,13 @@ func TestStatus(t *testing.T) {
 				"PreflightPassed": "False NotPassed: 1 of 2 checks did not pass; see the conditions LogsVisible.",
 			},
 		},
+		"nor has one of several that is not named": {
+			before: foundBy("a and 1 more"), pools: []Pool{pool("a", finding("LogsVisible", true)), {Name: "b"}},
+			want: map[string]string{
+				"LogsVisible":     "False NotPassed: To a file. Found in QueueWorker a and 1 more.",
+				"PreflightPassed": "False NotPassed: 1 of 1 checks did not pass; see the conditions LogsVisible.",
+			},
+		},
 		"another that is silent had not found it": {
 			before: foundBy("a"), pools: []Pool{pool("a", finding("LogsVisible", true)), {Name: "b"}},
 			want: map[string]string{"LogsVisible": "True Passed: LogsVisible told.", "PreflightPassed": "True Passed: All 1 checks passed."},
