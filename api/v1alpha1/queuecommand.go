@@ -132,7 +132,7 @@ type QueueCommandSpec struct {
 	// +kubebuilder:validation:Maximum=87600
 	Hours *int32 `json:"hours,omitempty"`
 
-	// ttl is how long after its end the QueueCommand is kept, with its Job, in whole
+	// ttl is how long the QueueCommand is kept, with its Job, once its end is told, in whole
 	// seconds such as 10m, from 10s to 168h. Default: 10m.
 	// +optional
 	// +kubebuilder:default="10m"

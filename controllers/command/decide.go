@@ -82,18 +82,19 @@ func Ended(command *v1alpha1.QueueCommand) bool {
 	return command.Status.State == v1alpha1.CommandSucceeded || command.Status.State == v1alpha1.CommandFailed
 }
 
-// Expire removes a command that has ended when its time is up.
+// Expire removes a command that has ended when its time is up. That begins when the end
+// was told, which the condition's time is: nobody can have read it before.
 func Expire(now time.Time, command *v1alpha1.QueueCommand) Output {
 	out := Output{Status: command.Status}
 	ttl := defaultTTL
 	if command.Spec.TTL != nil {
 		ttl = command.Spec.TTL.Duration
 	}
-	ended := command.CreationTimestamp.Time
-	if at := command.Status.EndedTime; at != nil {
-		ended = at.Time
+	told := command.CreationTimestamp.Time
+	if len(command.Status.Conditions) > 0 {
+		told = command.Status.Conditions[0].LastTransitionTime.Time
 	}
-	if out.Recheck = ended.Add(ttl).Sub(now); out.Recheck <= 0 {
+	if out.Recheck = told.Add(ttl).Sub(now); out.Recheck <= 0 {
 		out.Step, out.Recheck = StepRemove, 0
 	}
 	return out

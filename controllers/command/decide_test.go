@@ -115,7 +115,7 @@ func TestDecide(t *testing.T) {
 		"a pod that starts":                    {in: Input{Command: begun(), Job: job(nil), Pods: waiting("ContainerCreating", "")}, state: v1alpha1.CommandPending, says: "Pod p is starting"},
 		"an image that cannot be pulled":       {in: Input{Command: begun(), Job: job(nil), Pods: waiting("ImagePullBackOff", "not found")}, state: v1alpha1.CommandPending, says: "The image shop:1 of container worker of pod p cannot be pulled: not found."},
 		"a pod that runs":                      {in: Input{Command: begun(), Job: job(nil), Pods: pod(corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: metav1.NewTime(noon)}})}, state: v1alpha1.CommandRunning, says: "runs in pod p"},
-		"success":                              {in: Input{Command: begun(), Job: job(nil), Pods: endedPod(0, "Completed", "one\ntwo!")}, state: v1alpha1.CommandSucceeded, reason: v1alpha1.ReasonSucceeded, says: "two!", recheck: defaultTTL + 3*time.Second},
+		"success":                              {in: Input{Command: begun(), Job: job(nil), Pods: endedPod(0, "Completed", "one\ntwo!")}, state: v1alpha1.CommandSucceeded, reason: v1alpha1.ReasonSucceeded, says: "two!", recheck: defaultTTL},
 		"success without a word":               {in: Input{Command: begun(), Job: job(nil), Pods: endedPod(0, "Completed", "")}, state: v1alpha1.CommandSucceeded, reason: v1alpha1.ReasonSucceeded, says: "printed nothing", recheck: defaultTTL},
 		"a failure":                            {in: Input{Command: begun(), Job: job(nil), Pods: endedPod(1, "Error", "no such command\n")}, state: v1alpha1.CommandFailed, reason: v1alpha1.ReasonCommandFailed, says: "exit code 1: no such command.", recheck: defaultTTL},
 		"a failure without a word":             {in: Input{Command: begun(), Job: job(nil), Pods: endedPod(255, "Error", "")}, state: v1alpha1.CommandFailed, reason: v1alpha1.ReasonCommandFailed, says: "see the log of pod p", recheck: defaultTTL},
@@ -166,6 +166,7 @@ func running() *v1alpha1.QueueCommand {
 func done(at time.Time) *v1alpha1.QueueCommand {
 	cmd := begun()
 	cmd.Status.State, cmd.Status.EndedTime = v1alpha1.CommandSucceeded, new(metav1.NewTime(at))
+	cmd.Status.Conditions = []metav1.Condition{{Type: v1alpha1.ConditionComplete, Status: metav1.ConditionTrue, LastTransitionTime: metav1.NewTime(at)}}
 	return cmd
 }
 
@@ -183,6 +184,22 @@ func TestTheEndIsThatOfTheContainer(t *testing.T) {
 	s := out.Status
 	if s.StartedTime == nil || !s.StartedTime.Time.Equal(noon.Add(time.Second)) || !s.EndedTime.Time.Equal(noon.Add(3*time.Second)) || s.ExitCode == nil || *s.ExitCode != 0 || s.Output != "one\ntwo" {
 		t.Errorf("the status is %+v", s)
+	}
+}
+
+// With the operator away for longer than the TTL, the end is told late and kept as long
+// as any other.
+func TestAnEndThatIsToldLateIsKeptAsLong(t *testing.T) {
+	back := noon.Add(24 * time.Hour)
+	cmd := begun()
+	out := Decide(Input{Now: back, Command: cmd, Job: job(nil), Pods: endedPod(0, "Completed", "done")})
+	if cmd.Status = out.Status; out.Step != StepNone || out.Recheck != defaultTTL {
+		t.Errorf("when it is told, the step is %q, again after %s", out.Step, out.Recheck)
+	}
+	for after, want := range map[time.Duration]Step{time.Second: StepNone, defaultTTL - 1: StepNone, defaultTTL: StepRemove} {
+		if got := Decide(Input{Now: back.Add(after), Command: cmd}).Step; got != want {
+			t.Errorf("%s later the step is %q, want %q", after, got, want)
+		}
 	}
 }
 
