@@ -8,8 +8,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
-	"sync"
-	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -42,9 +40,8 @@ type QueueCommandReconciler struct {
 	AgentImage string
 	// keys are what probes list failed jobs to.
 	keys probeKeys
-	// listing is since when this process has listed failed jobs.
-	listing     time.Time
-	listingOnce sync.Once
+	// waits are for how long probes have been asked for failed jobs in vain.
+	waits waits
 }
 
 // SetupWithManager registers what wakes a QueueCommand: itself, its Job and the Job's
@@ -75,10 +72,15 @@ func commandByLabel(_ context.Context, pod client.Object) []reconcile.Request {
 // Reconcile brings one QueueCommand a step further.
 func (r *QueueCommandReconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
 	cmd, err := get[v1alpha1.QueueCommand](ctx, r.Client, request.Namespace, request.Name)
-	if err != nil || cmd == nil || cmd.DeletionTimestamp != nil {
+	if err != nil {
 		return ctrl.Result{}, err
 	}
+	if cmd == nil || cmd.DeletionTimestamp != nil {
+		r.waits.forget(request.NamespacedName)
+		return ctrl.Result{}, nil
+	}
 	if command.Ended(cmd) {
+		r.waits.forget(request.NamespacedName)
 		return r.expire(ctx, cmd)
 	}
 	if cmd.Spec.Action == v1alpha1.ActionListFailed {
@@ -168,13 +170,15 @@ func (r *QueueCommandReconciler) build(ctx context.Context, cmd *v1alpha1.QueueC
 	if problem != nil || err != nil {
 		return nil, problem, err
 	}
-	job, problem := desired.CommandJob(desired.CommandInput{Command: cmd, App: app, Worker: worker, AgentImage: r.AgentImage})
+	job, problem := desired.CommandJob(desired.CommandInput{Command: cmd, App: app.DeepCopy(), Worker: worker, AgentImage: r.AgentImage})
 	return job, problem, nil
 }
 
+// app is the cache's own QueueApp, which must not be changed: to copy all of a namespace
+// for each look at a command that waits would be a cheap way to keep the operator busy.
 func (r *QueueCommandReconciler) app(ctx context.Context, namespace, name string) (*v1alpha1.QueueApp, *desired.Problem, error) {
 	apps := &v1alpha1.QueueAppList{}
-	if err := r.Client.List(ctx, apps, client.InNamespace(namespace)); err != nil {
+	if err := r.Client.List(ctx, apps, client.InNamespace(namespace), client.UnsafeDisableDeepCopy); err != nil {
 		return nil, nil, fmt.Errorf("list QueueApps: %w", err)
 	}
 	app, problem := desired.AppNamed(namespace, name, apps.Items)

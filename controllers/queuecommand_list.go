@@ -44,10 +44,14 @@ func (k *probeKeys) of(pod types.UID) (key, hash string) {
 	return key, hex.EncodeToString(sum[:])
 }
 
+// notYet is one text for both of what a list waits for in turns: the status would be
+// written each time one follows the other.
+const notYet = "The backlog probe is yet to answer: other lists come first, or it has not learned yet that it may, which its kubelet tells it within a minute."
+
 // list carries a ListFailed out: the application's backlog probe reads the failed jobs.
 func (r *QueueCommandReconciler) list(ctx context.Context, cmd *v1alpha1.QueueCommand) (ctrl.Result, error) {
-	r.listingOnce.Do(func() { r.listing = r.Clock.Now() })
-	in := command.ListInput{Command: cmd, Since: r.listing}
+	name := client.ObjectKeyFromObject(cmd)
+	in := command.ListInput{Command: cmd, Since: r.waits.begin(name, cmd.UID, r.Clock.Now())}
 	app, problem, err := r.app(ctx, cmd.Namespace, cmd.Spec.AppName)
 	if err != nil {
 		return ctrl.Result{}, err
@@ -61,6 +65,9 @@ func (r *QueueCommandReconciler) list(ctx context.Context, cmd *v1alpha1.QueueCo
 		}
 	}
 	in.Now = r.Clock.Now()
+	if in.Busy {
+		r.waits.hold(name, in.Now)
+	}
 	out := command.DecideList(in)
 	if _, err := r.report(ctx, cmd, out.Status); err != nil {
 		return ctrl.Result{}, err
@@ -86,12 +93,14 @@ func (r *QueueCommandReconciler) ask(ctx context.Context, app *v1alpha1.QueueApp
 	if err := r.announce(ctx, app, where, hash); err != nil {
 		return err
 	}
-	answer, err := r.Backlogs.ListFailed(ctx, where, key, command.Question(in.Command))
+	answer, err := r.Backlogs.ListFailed(ctx, collector.FailedQuestion{
+		App: client.ObjectKeyFromObject(app), Where: where, Key: key, Request: command.Question(in.Command),
+	})
 	switch {
 	case errors.Is(err, collector.ErrKey):
-		in.Trouble = "The backlog probe has not learned yet that it may answer; its kubelet tells it within a minute."
+		in.Trouble = notYet
 	case errors.Is(err, collector.ErrBusy):
-		in.Trouble = "Other failed jobs are being listed; this list is next."
+		in.Trouble, in.Busy = notYet, true
 	case err != nil:
 		in.Trouble, in.Silent = err.Error(), true
 	default:

@@ -128,11 +128,10 @@ func unexpected(code int) error {
 // explain says in a sentence why there was no answer, and what helps.
 func (a *asker) explain(err error, address string) string {
 	var refused refusal
-	var network net.Error
 	switch {
 	case errors.As(err, &refused):
 		return fmt.Sprintf("The backlog probe at %s %s.", address, refused)
-	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &network) && network.Timeout():
+	case timedOut(err):
 		return fmt.Sprintf("The backlog probe at %s gave no answer within %s; if that lasts, see whether a NetworkPolicy keeps the operator from port %d of the probe's pod.",
 			address, a.timeout, protocol.Port)
 	case errors.Is(err, syscall.ECONNREFUSED):
@@ -142,4 +141,10 @@ func (a *asker) explain(err error, address string) string {
 		err = operation.Err
 	}
 	return fmt.Sprintf("The backlog probe at %s could not be asked: %s.", address, cleanText(err.Error(), maxMessage/2))
+}
+
+// timedOut tells whether an answer was waited for in vain.
+func timedOut(err error) bool {
+	var network net.Error
+	return errors.Is(err, context.DeadlineExceeded) || errors.As(err, &network) && network.Timeout()
 }

@@ -99,6 +99,8 @@ type probe struct {
 	cancel context.CancelFunc
 	// kick has it asked at once.
 	kick chan struct{}
+	// mute tells that it gave no answer when it was last asked for failed jobs.
+	mute bool
 
 	report BacklogReport
 	// depths are the last figures of each queue, and troubles those that could not be

@@ -27,42 +27,56 @@ const (
 	maxConnection = 255
 	maxContinue   = 512
 	failedTimeout = 8 * time.Second
-	// maxListings is how many probes are asked at once, fewer than QueueCommands are
+	// maxListings is how many probes are asked at once, and maxMute how many more that
+	// gave no answer when they were last asked: together fewer than QueueCommands are
 	// worked on at once.
 	maxListings = 4
+	maxMute     = 2
 )
 
 // ErrKey tells that a probe does not know the key yet.
 var ErrKey = errors.New("the probe does not know the key yet")
 
-// ErrBusy tells that a probe is asked for failed jobs already, or too many are.
+// ErrBusy tells that a probe of the namespace is asked for failed jobs already, or too
+// many probes are.
 var ErrBusy = errors.New("failed jobs are being listed already")
 
-// listings are the probes that are asked for failed jobs now: each by one caller, and
-// a few at once, so that probes that do not answer hold nobody up but their own.
+// listings are the namespaces a probe of which is asked for failed jobs now: one of each,
+// so that no tenant holds the others up, and a few at once. Probes that did not answer
+// last time have places of their own, so that they hold up none but each other.
 type listings struct {
-	mu   sync.Mutex
-	open map[string]bool // by address
+	mu sync.Mutex
+	// open tells of each namespace whether its probe is a mute one.
+	open map[string]bool
 }
 
 // begin takes a place; end gives it back.
-func (l *listings) begin(address string) bool {
+func (l *listings) begin(namespace string, mute bool) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.open[address] || len(l.open) >= maxListings {
+	places := maxListings
+	if mute {
+		places = maxMute
+	}
+	for _, as := range l.open {
+		if as == mute {
+			places--
+		}
+	}
+	if _, open := l.open[namespace]; open || places <= 0 {
 		return false
 	}
 	if l.open == nil {
 		l.open = map[string]bool{}
 	}
-	l.open[address] = true
+	l.open[namespace] = mute
 	return true
 }
 
-func (l *listings) end(address string) {
+func (l *listings) end(namespace string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	delete(l.open, address)
+	delete(l.open, namespace)
 }
 
 // Where is where the probe of a QueueApp is to be asked; false if it has none.
@@ -76,23 +90,48 @@ func (b *Backlogs) Where(app types.NamespacedName) (Probe, bool) {
 	return p.where, true
 }
 
+// FailedQuestion asks the probe of a QueueApp for failed jobs.
+type FailedQuestion struct {
+	App types.NamespacedName
+	// Where is where the probe is, and Key the key that it answers to.
+	Where   Probe
+	Key     string
+	Request protocol.FailedRequest
+}
+
 // ListFailed asks a probe for failed jobs. The error is a sentence, or ErrKey, or ErrBusy.
-func (b *Backlogs) ListFailed(ctx context.Context, where Probe, key string, request protocol.FailedRequest) (*protocol.FailedList, error) {
-	if !b.listings.begin(where.Address) {
+func (b *Backlogs) ListFailed(ctx context.Context, q FailedQuestion) (*protocol.FailedList, error) {
+	if !b.listings.begin(q.App.Namespace, b.isMute(q.App)) {
 		return nil, ErrBusy
 	}
-	defer b.listings.end(where.Address)
-	answer, err := b.asker.askFailed(ctx, where, key, request)
+	defer b.listings.end(q.App.Namespace)
+	answer, err := b.asker.askFailed(ctx, q)
+	b.setMute(q.App, timedOut(err))
 	if err != nil && !errors.Is(err, ErrKey) {
-		return nil, errors.New(b.asker.explain(err, where.Address))
+		return nil, errors.New(b.asker.explain(err, q.Where.Address))
 	}
 	return answer, err
 }
 
-func (a *asker) askFailed(ctx context.Context, where Probe, key string, request protocol.FailedRequest) (*protocol.FailedList, error) {
+func (b *Backlogs) isMute(app types.NamespacedName) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	p := b.probes[app]
+	return p != nil && p.mute
+}
+
+func (b *Backlogs) setMute(app types.NamespacedName, mute bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if p := b.probes[app]; p != nil {
+		p.mute = mute
+	}
+}
+
+func (a *asker) askFailed(ctx context.Context, q FailedQuestion) (*protocol.FailedList, error) {
 	ctx, cancel := context.WithTimeout(ctx, max(a.timeout, failedTimeout))
 	defer cancel()
-	content, code, err := a.post(ctx, where, probeQuestion{path: protocol.FailedPath, key: key, body: request, most: protocol.MaxFailedBytes})
+	content, code, err := a.post(ctx, q.Where, probeQuestion{path: protocol.FailedPath, key: q.Key, body: q.Request, most: protocol.MaxFailedBytes})
 	switch {
 	case err != nil:
 		return nil, err
@@ -103,7 +142,7 @@ func (a *asker) askFailed(ctx context.Context, where Probe, key string, request 
 	case code != http.StatusOK:
 		return nil, unexpected(code)
 	}
-	return readFailed(content, where, request)
+	return readFailed(content, q.Where, q.Request)
 }
 
 // readFailed reads and checks a list. A pod may be anybody's: what it says ends in a

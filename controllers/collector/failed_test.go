@@ -4,6 +4,7 @@
 package collector
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -50,7 +51,7 @@ func TestListFailed(t *testing.T) {
 			}))
 			defer server.Close()
 			where := Probe{UID: "uid", Address: strings.TrimPrefix(server.URL, "http://")}
-			list, err := NewBacklogs(BacklogOptions{}).ListFailed(t.Context(), where, "k", protocol.FailedRequest{Limit: 5})
+			list, err := NewBacklogs(BacklogOptions{}).ListFailed(t.Context(), FailedQuestion{Where: where, Key: "k", Request: protocol.FailedRequest{Limit: 5}})
 			if tc.says == "" && (err != nil || list == nil) || tc.says != "" && (err == nil || !strings.Contains(err.Error(), tc.says) || !strings.HasSuffix(err.Error(), ".")) {
 				t.Errorf("got %+v, %v; want %q", list, err, tc.says)
 			}
@@ -62,7 +63,7 @@ func TestAProbeThatDoesNotKnowTheKey(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) }))
 	defer server.Close()
 	b := NewBacklogs(BacklogOptions{})
-	if _, err := b.ListFailed(t.Context(), Probe{Address: strings.TrimPrefix(server.URL, "http://")}, "k", protocol.FailedRequest{Limit: 5}); !errors.Is(err, ErrKey) {
+	if _, err := b.ListFailed(t.Context(), FailedQuestion{Where: Probe{Address: strings.TrimPrefix(server.URL, "http://")}, Key: "k"}); !errors.Is(err, ErrKey) {
 		t.Errorf("the error is %v", err)
 	}
 	app := types.NamespacedName{Namespace: "shop", Name: "web"}
@@ -96,35 +97,109 @@ func FuzzReadFailed(f *testing.F) {
 	})
 }
 
-func TestProbesThatDoNotAnswerHoldFewUp(t *testing.T) {
-	held, released := make(chan struct{}, maxListings), make(chan struct{})
-	b := NewBacklogs(BacklogOptions{})
-	ask := func(address string) error {
-		_, err := b.ListFailed(t.Context(), Probe{Address: address}, "k", protocol.FailedRequest{Limit: 5})
-		return err
+// heldProbes is a server in the place of probes that do not answer until released.
+type heldProbes struct {
+	backlogs *Backlogs
+	address  string
+	held     chan struct{}
+	released chan struct{}
+	once     sync.Once
+	asking   sync.WaitGroup
+}
+
+func holdProbes(t *testing.T) *heldProbes {
+	h := &heldProbes{backlogs: NewBacklogs(BacklogOptions{}), held: make(chan struct{}), released: make(chan struct{})}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		h.held <- struct{}{}
+		<-h.released
+		w.WriteHeader(http.StatusUnauthorized)
+	}))
+	t.Cleanup(server.Close)
+	t.Cleanup(h.release)
+	h.address = strings.TrimPrefix(server.URL, "http://")
+	return h
+}
+
+// of is a question to the held probe of an app.
+func (h *heldProbes) of(namespace, app string) FailedQuestion {
+	q := FailedQuestion{App: types.NamespacedName{Namespace: namespace, Name: app}, Where: Probe{Address: h.address}}
+	h.backlogs.Track(q.App, q.Where)
+	return q
+}
+
+// hold asks a question and returns when the probe has it. The channel is closed when
+// the asking has ended.
+func (h *heldProbes) hold(ctx context.Context, t *testing.T, q FailedQuestion) <-chan struct{} {
+	t.Helper()
+	ended := make(chan struct{})
+	var err error
+	h.asking.Go(func() {
+		defer close(ended)
+		_, err = h.backlogs.ListFailed(ctx, q)
+	})
+	select {
+	case <-h.held:
+	case <-ended:
+		t.Fatalf("the probe of %s was not asked: %v", q.App, err)
 	}
-	var addresses []string
-	var asking sync.WaitGroup
-	for range maxListings {
-		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-			held <- struct{}{}
-			<-released
-			w.WriteHeader(http.StatusUnauthorized)
-		}))
-		defer server.Close()
-		address := strings.TrimPrefix(server.URL, "http://")
-		addresses = append(addresses, address)
-		asking.Go(func() { _ = ask(address) })
-		<-held
+	return ended
+}
+
+func (h *heldProbes) release() {
+	h.once.Do(func() { close(h.released) })
+	h.asking.Wait()
+}
+
+// nobody is a probe that is not there, which is told at once.
+func nobody(namespace string) FailedQuestion {
+	return FailedQuestion{App: types.NamespacedName{Namespace: namespace, Name: "web"}, Where: Probe{Address: "127.0.0.1:1"}}
+}
+
+func TestATenantsListsComeOneAfterTheOther(t *testing.T) {
+	h := holdProbes(t)
+	list := h.backlogs.ListFailed
+	h.hold(t.Context(), t, h.of("shop", "web"))
+	if _, err := list(t.Context(), nobody("shop")); !errors.Is(err, ErrBusy) {
+		t.Errorf("while a probe of the namespace is asked, another ends with %v", err)
 	}
-	for _, address := range []string{addresses[0], "127.0.0.1:1"} {
-		if err := ask(address); !errors.Is(err, ErrBusy) {
-			t.Errorf("while %d probes are asked, one more ends with %v", maxListings, err)
+	for i := range maxListings - 1 {
+		if _, err := list(t.Context(), nobody("bank")); err == nil || errors.Is(err, ErrBusy) {
+			t.Errorf("while %d others are asked, one ends with %v", i+1, err)
 		}
+		h.hold(t.Context(), t, h.of(fmt.Sprint("tenant-", i), "web"))
 	}
-	close(released)
-	asking.Wait()
-	if err := ask("127.0.0.1:1"); err == nil || errors.Is(err, ErrBusy) {
+	if _, err := list(t.Context(), nobody("bank")); !errors.Is(err, ErrBusy) {
+		t.Errorf("while %d probes are asked, one more ends with %v", maxListings, err)
+	}
+	h.release()
+	if _, err := list(t.Context(), nobody("shop")); err == nil || errors.Is(err, ErrBusy) {
 		t.Errorf("afterwards it ends with %v", err)
+	}
+}
+
+func TestProbesThatDoNotAnswerHoldUpNoneButEachOther(t *testing.T) {
+	h := holdProbes(t)
+	var silent []FailedQuestion
+	for i := range maxListings + maxMute {
+		silent = append(silent, h.of(fmt.Sprint("silent-", i), "web"))
+		ctx, cancel := context.WithCancelCause(t.Context())
+		ended := h.hold(ctx, t, silent[i])
+		cancel(context.DeadlineExceeded) // as when it has not answered in time
+		<-ended
+	}
+	for i := range maxMute {
+		h.hold(t.Context(), t, silent[i])
+	}
+	if _, err := h.backlogs.ListFailed(t.Context(), silent[maxMute]); !errors.Is(err, ErrBusy) {
+		t.Errorf("while %d silent probes are asked, one more ends with %v", maxMute, err)
+	}
+	for i := range maxListings {
+		h.hold(t.Context(), t, h.of(fmt.Sprint("tenant-", i), "web"))
+	}
+	h.release()
+	for i, q := range silent {
+		if answered := i < maxMute; h.backlogs.isMute(q.App) == answered {
+			t.Errorf("the probe of %s has answered: %t, counts as silent: %t", q.App, answered, !answered)
+		}
 	}
 }

@@ -259,6 +259,7 @@ func TestDecideList(t *testing.T) {
 		"a probe that starts":     {in: ListInput{Trouble: "The backlog probe is not running yet."}, state: v1alpha1.CommandPending, says: "not running yet"},
 		"a probe that does not":   {after: probePatience, in: ListInput{Trouble: "Nothing listens."}, state: v1alpha1.CommandFailed, reason: v1alpha1.ReasonUnreachable, says: "Nothing listens."},
 		"one of a new operator":   {after: time.Hour, in: ListInput{Trouble: "Nothing listens.", Since: noon.Add(time.Hour - probePatience/2)}, state: v1alpha1.CommandPending, says: "Nothing listens."},
+		"one that waits its turn": {after: time.Hour, in: ListInput{Trouble: "Others come first.", Busy: true}, state: v1alpha1.CommandPending, says: "Others come first."},
 		"no app":                  {after: time.Hour, in: ListInput{Problem: &desired.Problem{Reason: v1alpha1.ReasonAppNotFound, Message: "None."}}, state: v1alpha1.CommandFailed, reason: v1alpha1.ReasonAppNotFound, says: "None."},
 		"a database that refuses": {in: ListInput{Answer: &protocol.FailedList{Reason: protocol.BacklogDenied, Message: "Correct DB_PASSWORD."}}, state: v1alpha1.CommandFailed, reason: "Denied", says: "DB_PASSWORD"},
 		"none":                    {in: ListInput{Answer: list(0, 5, "")}, state: v1alpha1.CommandSucceeded, reason: v1alpha1.ReasonSucceeded, says: "There is no such failed job."},
@@ -279,6 +280,26 @@ func TestDecideList(t *testing.T) {
 				t.Errorf("%d jobs are shown of %d", len(out.Status.FailedJobs), len(tc.in.Answer.Jobs))
 			}
 		})
+	}
+}
+
+func TestAListThatWaitsIsLookedAtLessAndLess(t *testing.T) {
+	for name, tc := range map[string]struct {
+		after time.Duration
+		in    ListInput
+		want  time.Duration
+	}{
+		"by a clock behind the API server's": {-3 * time.Second, ListInput{}, 500 * time.Millisecond},
+		"at first":                           {0, ListInput{}, 500 * time.Millisecond},
+		"after 5 s":                          {5 * time.Second, ListInput{}, 2 * time.Second},
+		"after 30 s":                         {30 * time.Second, ListInput{}, 5 * time.Second},
+		"while others come first":            {time.Hour, ListInput{Busy: true}, 5 * time.Second},
+		"of a probe that is silent":          {0, ListInput{Silent: true}, 5 * time.Second},
+	} {
+		tc.in.Now, tc.in.Command, tc.in.Trouble = noon.Add(tc.after), retry(nil), "Not yet."
+		if got := DecideList(tc.in).Recheck; got != tc.want {
+			t.Errorf("%s: looked at again after %s, want %s", name, got, tc.want)
+		}
 	}
 }
 

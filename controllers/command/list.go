@@ -18,8 +18,6 @@ const (
 	// probePatience is how long a backlog probe that gives no list is waited for: it may
 	// be starting, and its kubelet takes a moment to give it the key's hash.
 	probePatience = 90 * time.Second
-	// askAgain is how soon it is asked again.
-	askAgain = 500 * time.Millisecond
 	// askSilent is how soon one that was asked in vain is, which takes the operator's time.
 	askSilent = 5 * time.Second
 	// defaultLimit is how many failed jobs a list holds unless the command says.
@@ -29,16 +27,16 @@ const (
 // ListInput is all that decides how far a ListFailed is.
 type ListInput struct {
 	Now time.Time
-	// Since is when this operator began to carry out such commands: one that was created
-	// before has not been waited for.
+	// Since is since when this operator has waited for the probe, later by all the time in
+	// which others were asked: one that was not asked has not been waited for.
 	Since   time.Time
 	Command *v1alpha1.QueueCommand
 	// Problem is why nobody can be asked, however long one waits; nil if somebody can.
 	Problem *desired.Problem
 	// Trouble is why there is no answer yet; empty if there is one. Silent tells that the
-	// probe was asked in vain.
-	Trouble string
-	Silent  bool
+	// probe was asked in vain, and Busy that others are asked before it.
+	Trouble      string
+	Silent, Busy bool
 	// Answer is what the probe answered; nil if it has not.
 	Answer *protocol.FailedList
 }
@@ -73,11 +71,12 @@ func DecideList(in ListInput) Output {
 		return obstructed(in.Now, in.Command, *in.Problem)
 	}
 	if in.Answer == nil {
-		if in.Now.Sub(in.Command.CreationTimestamp.Time) >= probePatience && in.Now.Sub(in.Since) >= probePatience {
+		age := in.Now.Sub(in.Command.CreationTimestamp.Time)
+		if !in.Busy && age >= probePatience && in.Now.Sub(in.Since) >= probePatience {
 			return fail(in.Now, in.Command, v1alpha1.ReasonUnreachable, in.Trouble)
 		}
 		out := pending(in.Command, in.Trouble)
-		if out.Recheck = askAgain; in.Silent {
+		if out.Recheck = askAgain(age); in.Silent {
 			out.Recheck = askSilent
 		}
 		return out
@@ -92,6 +91,19 @@ func DecideList(in ListInput) Output {
 		out.Status.FailedJobs = append(out.Status.FailedJobs, listed(job))
 	}
 	return out
+}
+
+// askAgain is how soon a probe is asked again for a command of some age: somebody waits
+// for the answer at first, and many commands that wait must not keep the operator busy.
+func askAgain(age time.Duration) time.Duration {
+	switch {
+	case age < 5*time.Second:
+		return 500 * time.Millisecond
+	case age < 30*time.Second:
+		return 2 * time.Second
+	default:
+		return 5 * time.Second
+	}
 }
 
 func found(answer *protocol.FailedList) string {

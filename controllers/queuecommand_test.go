@@ -1,0 +1,126 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	clocktesting "k8s.io/utils/clock/testing"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/fake"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+
+	"queueworker.dev/queueworker/api/v1alpha1"
+	"queueworker.dev/queueworker/controllers/collector"
+)
+
+// fakeCommands is a cluster of these objects, a reconciler of its QueueCommands and the
+// reconciler's clock, which stands at noon.
+func fakeCommands(t *testing.T, funcs interceptor.Funcs, objects ...client.Object) (*QueueCommandReconciler, *clocktesting.FakePassiveClock) {
+	t.Helper()
+	scheme := runtime.NewScheme()
+	for _, add := range []func(*runtime.Scheme) error{v1alpha1.AddToScheme, corev1.AddToScheme, batchv1.AddToScheme} {
+		if err := add(scheme); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cluster := fake.NewClientBuilder().WithScheme(scheme).WithObjects(objects...).WithStatusSubresource(&v1alpha1.QueueCommand{}).WithInterceptorFuncs(funcs).Build()
+	now := clocktesting.NewFakePassiveClock(noon)
+	return &QueueCommandReconciler{
+		Client: cluster, Live: cluster, Clock: now, Backlogs: collector.NewBacklogs(collector.BacklogOptions{Clock: now}), AgentImage: "agent:1",
+	}, now
+}
+
+func newCommand(name string, spec v1alpha1.QueueCommandSpec) *v1alpha1.QueueCommand {
+	return &v1alpha1.QueueCommand{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name, CreationTimestamp: metav1.NewTime(noon)}, Spec: spec,
+	}
+}
+
+func shopApp() *v1alpha1.QueueApp {
+	return &v1alpha1.QueueApp{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"},
+		Spec: v1alpha1.QueueAppSpec{
+			Connection: &v1alpha1.Connection{Driver: v1alpha1.DriverRedis},
+			Template:   corev1.PodTemplateSpec{Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "worker", Image: "shop:1"}}}},
+		},
+	}
+}
+
+// pass reconciles a command once and reads it.
+func pass(t *testing.T, r *QueueCommandReconciler, name string) (ctrl.Result, *v1alpha1.QueueCommand) {
+	t.Helper()
+	key := client.ObjectKey{Namespace: "shop", Name: name}
+	result, err := r.Reconcile(t.Context(), ctrl.Request{NamespacedName: key})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := &v1alpha1.QueueCommand{}
+	if err := r.Client.Get(t.Context(), key, cmd); err != nil {
+		t.Fatal(err)
+	}
+	return result, cmd
+}
+
+// Time in which others are asked is no time in which a probe has not answered.
+func TestAListHasPatienceWithAProbeAndNotWithOthers(t *testing.T) {
+	held, released := make(chan struct{}), make(chan struct{})
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		select {
+		case held <- struct{}{}:
+			<-released
+		case <-released:
+		}
+		w.WriteHeader(http.StatusUnauthorized)
+	}))
+	defer server.Close()
+	spec := v1alpha1.QueueCommandSpec{Action: v1alpha1.ActionListFailed}
+	r, now := fakeCommands(t, interceptor.Funcs{}, shopApp(), newCommand("first", spec), newCommand("second", spec))
+	r.Backlogs.Track(client.ObjectKeyFromObject(shopApp()), collector.Probe{UID: "probe", Address: strings.TrimPrefix(server.URL, "http://")})
+	first := make(chan struct{})
+	go func() {
+		defer close(first)
+		_, _ = r.Reconcile(t.Context(), ctrl.Request{NamespacedName: client.ObjectKey{Namespace: "shop", Name: "first"}})
+	}()
+	select {
+	case <-held:
+	case <-first:
+		t.Fatal("the probe was not asked")
+	}
+	later := func(d time.Duration) *v1alpha1.QueueCommand {
+		now.SetTime(now.Now().Add(d))
+		_, cmd := pass(t, r, "second")
+		return cmd
+	}
+	busy := later(0)
+	for range 3 {
+		if busy = later(time.Hour); busy.Status.State != v1alpha1.CommandPending {
+			t.Fatalf("while another list is read it is %s: %s", busy.Status.State, busy.Status.Message)
+		}
+	}
+	close(released)
+	<-first
+	asked := later(time.Second)
+	if asked.ResourceVersion != busy.ResourceVersion {
+		t.Errorf("the status says first %q and then %q", busy.Status.Message, asked.Status.Message)
+	}
+	if asked = later(80 * time.Second); asked.Status.State != v1alpha1.CommandPending {
+		t.Errorf("asked for 80 s it is %s: %s", asked.Status.State, asked.Status.Message)
+	}
+	if asked = later(10 * time.Second); asked.Status.State != v1alpha1.CommandFailed {
+		t.Errorf("asked for 90 s it is %s: %s", asked.Status.State, asked.Status.Message)
+	}
+	if pass(t, r, "second"); r.waits.of[client.ObjectKeyFromObject(asked)] != nil {
+		t.Error("a command that has ended is remembered")
+	}
+}
