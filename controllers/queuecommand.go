@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -114,7 +115,10 @@ func (r *QueueCommandReconciler) run(ctx context.Context, cmd *v1alpha1.QueueCom
 		if err := r.create(ctx, wanted, &in); err != nil {
 			return ctrl.Result{}, err
 		}
-		out = command.Decide(in)
+		if out = command.Decide(in); out.Step == command.StepCreate {
+			// One of the name was in the way and is gone; nothing of that wakes the command.
+			return ctrl.Result{RequeueAfter: time.Second}, nil
+		}
 	}
 	written, err := r.report(ctx, cmd, out.Status)
 	if err != nil || !written {

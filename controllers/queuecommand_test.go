@@ -4,6 +4,7 @@
 package controllers
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -12,8 +13,10 @@ import (
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	clocktesting "k8s.io/utils/clock/testing"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -70,6 +73,23 @@ func pass(t *testing.T, r *QueueCommandReconciler, name string) (ctrl.Result, *v
 		t.Fatal(err)
 	}
 	return result, cmd
+}
+
+func TestACommandWhoseJobWasInTheWayAndIsGoneIsLookedAtAgain(t *testing.T) {
+	inTheWay := true
+	r, _ := fakeCommands(t, interceptor.Funcs{Create: func(ctx context.Context, c client.WithWatch, object client.Object, options ...client.CreateOption) error {
+		if inTheWay {
+			return apierrors.NewAlreadyExists(schema.GroupResource{Group: batchv1.GroupName, Resource: "jobs"}, object.GetName())
+		}
+		return c.Create(ctx, object, options...)
+	}}, shopApp(), newCommand("retry", v1alpha1.QueueCommandSpec{Action: v1alpha1.ActionRetryFailed, All: true}))
+	if result, cmd := pass(t, r, "retry"); result.RequeueAfter <= 0 || cmd.Status.State != "" {
+		t.Errorf("looked at again after %s, the status is %+v", result.RequeueAfter, cmd.Status)
+	}
+	inTheWay = false
+	if _, cmd := pass(t, r, "retry"); cmd.Status.JobName == "" {
+		t.Errorf("afterwards the status is %+v", cmd.Status)
+	}
 }
 
 // Time in which others are asked is no time in which a probe has not answered.
