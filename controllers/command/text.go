@@ -5,6 +5,7 @@ package command
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -40,11 +41,40 @@ func Clean(output string) string {
 // exception says follows, indented, and perhaps a trace; the last one told is the cause.
 var errorHead = regexp.MustCompile(`(?m)^In \S.* line \d+:$`)
 
-// gist is what an output says in one line: what its last exception says, else its last line.
+// recordHead begins a record of a log that Monolog prints, as with LOG_CHANNEL=stderr.
+var recordHead = regexp.MustCompile(`(?m)^\[[^\]\n]+\] \S+\.[A-Z]+: `)
+
+// recordException stands between what such a record says and the trace of its exception.
+const recordException = ` {"exception":`
+
+var (
+	// jobFailed is the line with which a worker tells that a job failed.
+	jobFailed = regexp.MustCompile(`(?m)^\[.+\] Failed: .*$|^.* FAIL$`)
+	// traceLine is a line of an exception's trace.
+	traceLine = regexp.MustCompile(`^\s*(#\d+ |\[(stacktrace|previous exception)\])`)
+	// closing is a line that only closes what earlier lines have opened.
+	closing = regexp.MustCompile(`^[\s\[\](){}"',;]*$`)
+)
+
+// traceAlone is said of an output of which a trace is all that was kept.
+const traceAlone = "it ended in an exception, of which only the trace was kept."
+
+// gist is what an output says in one line: what its last exception says, else which job
+// failed, else its last line.
 func gist(output string) string {
+	for _, find := range []func(string) string{thrown, logged, failedLine} {
+		if said := find(output); said != "" {
+			return said
+		}
+	}
+	return lastLine(output)
+}
+
+// thrown is what the last exception says that artisan tells of.
+func thrown(output string) string {
 	heads := errorHead.FindAllStringIndex(output, -1)
 	if len(heads) == 0 {
-		return lastLine(output)
+		return ""
 	}
 	var said []string
 	for line := range strings.Lines(output[heads[len(heads)-1][1]:]) {
@@ -57,15 +87,57 @@ func gist(output string) string {
 		}
 		said = append(said, text)
 	}
-	if len(said) == 0 {
-		return lastLine(output)
-	}
 	return strings.Join(said, " ")
 }
 
+// logged is what the exception says whose record ends the output. A job may log others
+// and get its work done, so one that anything else follows is not what it came to.
+func logged(output string) string {
+	end := strings.LastIndex(output, recordException)
+	if end < 0 {
+		return ""
+	}
+	heads := recordHead.FindAllStringIndex(output[:end], -1)
+	if len(heads) == 0 {
+		return ""
+	}
+	// The exception says its message again, in as many lines.
+	_, after, traced := strings.Cut(output[end:], "\n[stacktrace]")
+	if !traced {
+		_, after, _ = strings.Cut(output[end:], "\n")
+	}
+	for line := range strings.Lines(after) {
+		if line = strings.TrimRight(line, "\n"); telling(line) && !jobFailed.MatchString(line) {
+			return ""
+		}
+	}
+	return strings.Join(strings.Fields(output[heads[len(heads)-1][1]:end]), " ")
+}
+
+// failedLine is the last line that tells of a job that failed.
+func failedLine(output string) string {
+	lines := jobFailed.FindAllString(output, -1)
+	if len(lines) == 0 {
+		return ""
+	}
+	return strings.Join(strings.Fields(lines[len(lines)-1]), " ")
+}
+
+// telling tells whether a line says anything to somebody who sees it alone.
+func telling(line string) bool { return !closing.MatchString(line) && !traceLine.MatchString(line) }
+
 // lastLine is the last line that says something.
 func lastLine(output string) string {
-	return strings.TrimSpace(output[strings.LastIndexByte(output, '\n')+1:])
+	lines := strings.Split(output, "\n")
+	for _, line := range slices.Backward(lines) {
+		if telling(line) {
+			return strings.TrimSpace(line)
+		}
+	}
+	if slices.ContainsFunc(lines, traceLine.MatchString) {
+		return traceAlone
+	}
+	return strings.TrimSpace(lines[len(lines)-1])
 }
 
 // sentence bounds a text and ends it with a full stop.
