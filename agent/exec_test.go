@@ -147,19 +147,25 @@ touch begun; i=0; while [ $i -lt 20 ]; do sleep 0.1; i=$((i+1)); done; echo slep
 	}
 	t.Run("to a worker, which finishes its job", func(t *testing.T) {
 		got := execute(t, "PCNTL=pcntl\n"+worker, protocol.Command{Action: protocol.ActionOnce}, terminate)
-		if got.message != "finishing\ndone" || got.code != 143 {
+		if got.message != "finishing\ndone" || got.code != 0 {
 			t.Errorf("got %+v", got)
 		}
 	})
 	t.Run("not to one without pcntl, which would die in its job", func(t *testing.T) {
 		got := execute(t, "PCNTL=\n"+worker, protocol.Command{Action: protocol.ActionOnce}, terminate)
-		if got.message != "slept" || got.code != 143 {
+		if got.message != "slept" || got.code != 0 {
+			t.Errorf("got %+v", got)
+		}
+	})
+	t.Run("and to one that dies of it", func(t *testing.T) {
+		got := execute(t, `touch begun; exec sleep 20`, protocol.Command{Action: protocol.ActionFlushFailed}, terminate)
+		if got.code == 0 {
 			t.Errorf("got %+v", got)
 		}
 	})
 	t.Run("and begins no further step", func(t *testing.T) {
 		got := execute(t, `echo "$5"; touch begun; sleep 0.3`, protocol.Command{Action: protocol.ActionForgetFailed, IDs: []string{"1", "2"}}, terminate)
-		if got.message != "1" || got.code == 0 {
+		if got.message != "1" || got.code != 143 {
 			t.Errorf("got %+v", got)
 		}
 	})

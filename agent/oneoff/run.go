@@ -46,15 +46,16 @@ type Command struct {
 }
 
 // Run runs a command until it has ended, or until a signal comes in ends and the step
-// that runs has ended. It returns the exit code of the first step that failed, else 0.
+// that runs has ended. It returns the exit code of the first step that failed, else that
+// of SIGTERM if steps were left out: one that ended well although the pod ends is done.
 func Run(reaper *process.Reaper, command Command, ends <-chan os.Signal) int {
 	r := &run{Command: command, reaper: reaper, ends: ends}
 	r.tail = NewTail(protocol.MaxFinalBytes, func(line string) {
 		r.failed = r.failed || command.Failure != nil && command.Failure(line)
 	})
-	code := 0
+	code, leftOut := 0, false
 	for _, step := range command.Steps {
-		if r.ended {
+		if leftOut = r.ended; leftOut {
 			break
 		}
 		if ended := r.step(step); code == 0 {
@@ -62,7 +63,7 @@ func Run(reaper *process.Reaper, command Command, ends <-chan os.Signal) int {
 		}
 	}
 	switch {
-	case code == 0 && r.ended:
+	case code == 0 && leftOut:
 		code = codeTerminated
 	case code == 0 && r.failedLine():
 		code = codeFailed
