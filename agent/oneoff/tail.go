@@ -6,6 +6,8 @@ package oneoff
 import (
 	"bytes"
 	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"unicode"
@@ -65,9 +67,31 @@ func (t *Tail) add(line string) {
 	t.see(line)
 	t.lines, t.size = append(t.lines, line), t.size+len(line)+1
 	for t.size > t.limit && len(t.lines) > 1 {
-		t.size -= len(t.lines[0]) + 1
-		t.lines = t.lines[1:]
+		drop := t.dispensable()
+		t.size -= len(t.lines[drop]) + 1
+		t.lines = slices.Delete(t.lines, drop, drop+1)
 	}
+}
+
+// frame is a line of PHP's stack traces, with its distance from where the exception was thrown.
+var frame = regexp.MustCompile(`^#(\d{1,4}) `)
+
+// dispensable is the line that is missed least: of stack traces the frame that is farthest
+// from the exception, else the oldest line. A logged trace of Laravel is longer than
+// what is kept, and what the exception says stands before it.
+func (t *Tail) dispensable() int {
+	line, farthest := 0, -1
+	for i, text := range t.lines {
+		if text[0] != '#' {
+			continue
+		}
+		if match := frame.FindStringSubmatch(text); match != nil {
+			if distance, _ := strconv.Atoi(match[1]); distance > farthest {
+				line, farthest = i, distance
+			}
+		}
+	}
+	return line
 }
 
 // Text is what is kept, the oldest line first.

@@ -4,6 +4,7 @@
 package oneoff
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -40,6 +41,27 @@ func TestTail(t *testing.T) {
 				t.Errorf("kept %.80q (%d bytes), want %.80q (%d bytes)", got, len(got), tc.want, len(tc.want))
 			}
 		})
+	}
+}
+
+// TestTailKeepsWhatATraceIsOf: the trace of a logged exception is cut at its far end.
+func TestTailKeepsWhatATraceIsOf(t *testing.T) {
+	tail := NewTail(200, func(string) {})
+	stream := tail.Stream()
+	write := func(line string) { _, _ = stream.Write([]byte(line + "\n")) }
+	write(strings.Repeat("an old line\n", 3) + "boom\n[stacktrace]")
+	for i := range 100 {
+		write("#" + strconv.Itoa(i) + " /app/Worker.php(7): run()")
+	}
+	write("\"}")
+	text := tail.Text()
+	for _, want := range []string{"boom\n[stacktrace]\n#0 ", "\"}"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("lacks %q: %q", want, text)
+		}
+	}
+	if write(strings.Repeat("a later line\n", 20)); strings.Contains(tail.Text(), "boom") {
+		t.Errorf("what came later did not push it out: %q", tail.Text())
 	}
 }
 
