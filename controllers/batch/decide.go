@@ -67,7 +67,7 @@ func (d *decision) adopt() {
 		s.Runs = slices.Insert(s.Runs, 0, v1alpha1.Run{Name: run.Name, Started: started})
 		s.Runs = s.Runs[:min(len(s.Runs), maxRuns)]
 		s.LastStartTime = &started
-		if at, scheduled := scheduledTime(d.Name, run); scheduled {
+		if at, scheduled := scheduledTime(d.Name, run.Name, d.Now); scheduled {
 			s.LastScheduleTime = new(metav1.NewTime(at))
 		}
 	}

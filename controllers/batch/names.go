@@ -31,17 +31,17 @@ func scheduledName(worker string, at time.Time) string {
 // scheduledTime is the time of the schedule that a run's name tells; false if it is not
 // one of a schedule. None begins before its time, but for what clocks differ: anybody who
 // may create Jobs can make one of any name.
-func scheduledTime(worker string, run Run) (time.Time, bool) {
-	suffix, found := strings.CutPrefix(run.Name, worker+infix)
+func scheduledTime(worker, run string, now time.Time) (time.Time, bool) {
+	suffix, found := strings.CutPrefix(run, worker+infix)
 	minutes, err := strconv.ParseInt(suffix, 10, 32)
 	if !found || err != nil || minutes < 0 {
 		return time.Time{}, false
 	}
 	at := time.Unix(minutes*60, 0).UTC()
-	return at, !at.After(run.Created.Add(clocksDiffer))
+	return at, !at.After(now.Add(clocksDiffer))
 }
 
-// clocksDiffer is more than the clocks of operator and apiserver do.
+// clocksDiffer is more than the clocks of two operators do.
 const clocksDiffer = time.Hour
 
 // requestedName is the name of the run that a value of the annotation runAt asks for.
