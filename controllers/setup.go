@@ -101,6 +101,9 @@ func CacheOptions(namespaces []string) cache.Options {
 			&policyv1.PodDisruptionBudget{}: {Label: ours},
 			&batchv1.Job{}:                  {Label: ours, Transform: slimJob},
 			sets:                            {Label: ours},
+			&v1alpha1.QueueCommand{}:        {Transform: slimCommand},
+			&v1alpha1.QueueWorker{}:         {Transform: slimOwn},
+			&v1alpha1.QueueApp{}:            {Transform: slimOwn},
 		},
 	}
 	if len(namespaces) > 0 {

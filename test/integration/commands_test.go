@@ -107,7 +107,10 @@ func TestAQueueCommandRunsOnceAndGoes(t *testing.T) {
 		clock.forward(9 * time.Minute)
 		create(t, command(namespace, "other", nil)) // a pass of this controller
 		waitForCommand(t, namespace, "other", v1alpha1.CommandSucceeded, "")
-		waitForCommand(t, namespace, "retry", v1alpha1.CommandSucceeded, "")
+		kept := waitForCommand(t, namespace, "retry", v1alpha1.CommandSucceeded, "")
+		if kept.Status.Output == "" || kept.Annotations["example.com/poke"] != "1" {
+			t.Errorf("until then it lost what the cache does not keep: %+v, %v", kept.Status, kept.Annotations)
+		}
 		clock.forward(2 * time.Minute)
 		patch := client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"annotations":{"example.com/poke":"2"}}}`))
 		if err := api.Patch(t.Context(), cmd, patch); err != nil {

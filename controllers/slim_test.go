@@ -1,0 +1,147 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/tools/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
+
+	"queueworker.dev/queueworker/api/v1alpha1"
+	"queueworker.dev/queueworker/controllers/command"
+)
+
+// laden gives an object metadata of every kind, much of it.
+func laden(object client.Object) {
+	object.SetManagedFields([]metav1.ManagedFieldsEntry{{Manager: "kubectl"}})
+	object.SetAnnotations(map[string]string{"example.com/large": strings.Repeat("x", 250<<10), v1alpha1.AnnotationRestartedAt: "now"})
+	object.SetLabels(map[string]string{"example.com/team": "shop"})
+	object.SetFinalizers([]string{"example.com/stay"})
+}
+
+// ladenCommand is one with all that a status may hold.
+func ladenCommand(state v1alpha1.CommandState) *v1alpha1.QueueCommand {
+	cmd := newCommand("list", v1alpha1.QueueCommandSpec{
+		Action: v1alpha1.ActionRetryFailed, IDs: []v1alpha1.FailedJobID{"1", "2"}, TTL: &metav1.Duration{Duration: time.Hour},
+	})
+	laden(cmd)
+	cmd.UID, cmd.ResourceVersion = "uid", "7"
+	cmd.Status = v1alpha1.QueueCommandStatus{
+		State: state, Message: "Well.", JobName: "list-1", JobUID: "job", StartedTime: new(metav1.NewTime(noon)), EndedTime: new(metav1.NewTime(noon)),
+		ExitCode: new(int32(0)), Output: strings.Repeat("x", 8<<10), Total: new(int64(2)), Continue: "next",
+		Conditions: []metav1.Condition{{
+			Type: v1alpha1.ConditionComplete, Status: metav1.ConditionTrue, Reason: "Succeeded", Message: "Well.", LastTransitionTime: metav1.NewTime(noon),
+		}},
+	}
+	for range 100 {
+		cmd.Status.FailedJobs = append(cmd.Status.FailedJobs, v1alpha1.FailedJob{ID: "1", Exception: strings.Repeat("x", 900), Class: strings.Repeat("x", 255)})
+	}
+	return cmd
+}
+
+// slimmed is an object as the cache has it.
+func slimmed[T client.Object](t *testing.T, object T) T {
+	t.Helper()
+	for kind, by := range CacheOptions(nil).ByObject {
+		if _, same := kind.(T); same && by.Transform != nil {
+			slim, err := by.Transform(object)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if slim, err = by.Transform(slim); err != nil {
+				t.Fatal(err)
+			}
+			return slim.(T)
+		}
+	}
+	t.Fatalf("the cache has %T whole", object)
+	return object
+}
+
+func TestTheCacheKeepsLittleOfAQueueCommand(t *testing.T) {
+	for _, state := range []v1alpha1.CommandState{"", v1alpha1.CommandPending, v1alpha1.CommandRunning} {
+		whole := ladenCommand(state)
+		slim := slimmed(t, whole.DeepCopy())
+		if diff := cmp.Diff(whole.Spec, slim.Spec) + cmp.Diff(whole.Status, slim.Status); diff != "" {
+			t.Errorf("as %q it lacks what it is carried out by (-want +got):\n%s", state, diff)
+		}
+		if slim.Annotations != nil || slim.Labels != nil || slim.ManagedFields != nil || slim.Finalizers != nil {
+			t.Errorf("as %q it has the metadata %+v", state, slim.ObjectMeta)
+		}
+	}
+	for _, state := range []v1alpha1.CommandState{v1alpha1.CommandSucceeded, v1alpha1.CommandFailed} {
+		whole := ladenCommand(state)
+		slim := slimmed(t, whole.DeepCopy())
+		content, err := json.Marshal(slim)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(content) > 1024 {
+			t.Errorf("as %s it takes %d bytes", state, len(content))
+		}
+		for _, after := range []time.Duration{time.Minute, 2 * time.Hour} {
+			before, now := command.Expire(noon.Add(after), whole), command.Expire(noon.Add(after), slim)
+			if before.Step != now.Step || before.Recheck != now.Recheck {
+				t.Errorf("as %s after %s the step is %q, again in %s; without the cache %q, %s", state, after, now.Step, now.Recheck, before.Step, before.Recheck)
+			}
+		}
+	}
+	if gone := (cache.DeletedFinalStateUnknown{Key: "shop/list"}); cmp.Diff(gone, must(slimCommand(gone))) != "" {
+		t.Error("what is no QueueCommand is changed")
+	}
+}
+
+func must(object any, _ error) any { return object }
+
+// What the cache lacks is not taken for what is to be deleted.
+func TestAStatusWrittenFromTheCacheDeletesNothing(t *testing.T) {
+	whole := ladenCommand(v1alpha1.CommandRunning)
+	whole.ManagedFields = nil // the fake keeps its own
+	r, _ := fakeCommands(t, interceptor.Funcs{}, whole)
+	stored := &v1alpha1.QueueCommand{}
+	read := func() {
+		if err := r.Client.Get(t.Context(), client.ObjectKeyFromObject(whole), stored); err != nil {
+			t.Fatal(err)
+		}
+	}
+	read()
+	want := stored.DeepCopy()
+	want.Status.Message = "Better."
+	written, err := r.report(t.Context(), slimmed(t, stored.DeepCopy()), want.Status)
+	if err != nil || !written {
+		t.Fatalf("report() is %t, %v", written, err)
+	}
+	read()
+	want.ResourceVersion = stored.ResourceVersion
+	if diff := cmp.Diff(want, stored); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestTheCacheKeepsNoAnnotationsOfOthers(t *testing.T) {
+	app, worker := shopApp(), &v1alpha1.QueueWorker{Spec: v1alpha1.QueueWorkerSpec{Queue: "emails"}}
+	app.Spec.Template.Annotations = map[string]string{"example.com/of-pods": "yes"}
+	laden(app)
+	laden(worker)
+	wantApp, wantWorker := app.DeepCopy(), worker.DeepCopy()
+	for _, want := range []client.Object{wantApp, wantWorker} {
+		want.SetManagedFields(nil)
+		want.SetAnnotations(map[string]string{v1alpha1.AnnotationRestartedAt: "now"})
+	}
+	if diff := cmp.Diff(wantApp, slimmed(t, app)) + cmp.Diff(wantWorker, slimmed(t, worker)); diff != "" {
+		t.Errorf("it keeps (-want +got):\n%s", diff)
+	}
+	none := &v1alpha1.QueueApp{}
+	none.Annotations = map[string]string{"example.com/a": "b"}
+	if slimmed(t, none); none.Annotations != nil {
+		t.Errorf("it keeps %v", none.Annotations)
+	}
+}
