@@ -70,6 +70,9 @@ func fewer(worker *v1alpha1.QueueWorker, plan *Plan) {
 	plan.Done += fmt.Sprintf("; processes goes from %d to %d", wanted, left)
 }
 
+// afterwards is what becomes of a job whose one try was interrupted.
+const afterwards = "is lost to the queue; only `kubectl queueworker failed retry` puts it back, where the application keeps failed jobs."
+
 // danger says which jobs a kill interrupts and what becomes of them.
 func danger(in Input) string {
 	var out strings.Builder
@@ -86,9 +89,9 @@ func danger(in Input) string {
 	case 0:
 		out.WriteString(".")
 	case 1:
-		out.WriteString(", unless it has one try: with tries=1, as here, it has failed then and is lost.")
+		out.WriteString(", unless it has one try: with tries=1, as here, it has failed then and " + afterwards)
 	default:
-		fmt.Fprintf(&out, ", if it has a try left of its %d; a job with tries=1 is lost.", tries)
+		fmt.Fprintf(&out, ", if it has a try left of its %d; a job with tries=1 %s", tries, afterwards)
 	}
 	return out.String()
 }
