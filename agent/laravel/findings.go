@@ -170,6 +170,9 @@ func logs(inspection *Inspection) protocol.Finding {
 		return bad(protocol.FindingLogs, "The log channel %q writes to %s inside the pod: exceptions of jobs do not appear in kubectl logs, and are lost with the pod. Set LOG_CHANNEL=stderr.",
 			inspection.LogChannel, files[0])
 	}
+	if inspection.LogChannel == "" {
+		return bad(protocol.FindingLogs, "No log channel is set (LOG_CHANNEL is null or empty), so exceptions of jobs are seen nowhere. Set LOG_CHANNEL=stderr.")
+	}
 	return bad(protocol.FindingLogs, "The log channel %q drops what is logged, so exceptions of jobs are seen nowhere. Set LOG_CHANNEL=stderr.", inspection.LogChannel)
 }
 

@@ -80,6 +80,9 @@ func TestFindingsNameCauseAndCure(t *testing.T) {
 		"no log": {func(_ *protocol.Config, _ *laravel.Facts, i *laravel.Inspection) {
 			i.LogChannel, i.LogSinks = "null", []laravel.LogSink{{Driver: "monolog", Handler: `Monolog\Handler\NullHandler`}}
 		}, protocol.FindingLogs, []string{"drops what is logged", "LOG_CHANNEL=stderr"}},
+		"no log channel": {func(_ *protocol.Config, _ *laravel.Facts, i *laravel.Inspection) {
+			i.LogChannel, i.LogSinks = "", nil
+		}, protocol.FindingLogs, []string{"No log channel is set (LOG_CHANNEL is null or empty)", "LOG_CHANNEL=stderr"}},
 		"a cache in files": {func(_ *protocol.Config, _ *laravel.Facts, i *laravel.Inspection) {
 			i.CacheStore, i.CacheDriver = "file", "file"
 		},
