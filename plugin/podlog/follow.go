@@ -7,22 +7,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"sync"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
 	toolscache "k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 )
-
-// again is after how long a log that broke off is asked for again.
-const again = time.Second
-
-var zero time.Time
 
 // Follower shows the logs of pods as they are written, of pods that come later too.
 type Follower struct {
@@ -37,9 +29,9 @@ type Follower struct {
 	stop    context.CancelFunc
 
 	// state guards what is below.
-	state     sync.Mutex
-	instances map[types.UID]string
-	streams   sync.WaitGroup
+	state   sync.Mutex
+	pods    map[types.UID]*followed
+	streams sync.WaitGroup
 }
 
 // Follow follows the pods of a cache until ctx ends. The cache holds the pool's pods
@@ -47,7 +39,7 @@ type Follower struct {
 func (f *Follower) Follow(ctx context.Context, pods cache.Cache) error {
 	ctx, f.stop = context.WithCancel(ctx)
 	defer f.stop()
-	f.instances = map[types.UID]string{}
+	f.pods = map[types.UID]*followed{}
 	ended := make(chan error, 1)
 	go func() { ended <- pods.Start(ctx) }()
 	informer, err := pods.GetInformer(ctx, &corev1.Pod{})
@@ -62,11 +54,7 @@ func (f *Follower) Follow(ctx context.Context, pods cache.Cache) error {
 	_, err = informer.AddEventHandler(toolscache.ResourceEventHandlerDetailedFuncs{
 		AddFunc:    see,
 		UpdateFunc: func(_, object any) { see(object, false) },
-		DeleteFunc: func(object any) {
-			if pod, ok := object.(*corev1.Pod); ok {
-				f.note("pod " + pod.Name + " is gone")
-			}
-		},
+		DeleteFunc: f.gone,
 	})
 	if err != nil {
 		return fmt.Errorf("watch the pods: %w", err)
@@ -83,8 +71,13 @@ func (f *Follower) Follow(ctx context.Context, pods cache.Cache) error {
 func (f *Follower) see(ctx context.Context, pod *corev1.Pod, initial bool) {
 	id, running := started(pod)
 	f.state.Lock()
-	before, known := f.instances[pod.UID]
-	f.instances[pod.UID] = id
+	p, known := f.pods[pod.UID]
+	if !known {
+		p = &followed{turn: make(chan struct{}, 1)}
+		f.pods[pod.UID] = p
+	}
+	before := p.id
+	p.id, p.running = id, running
 	f.state.Unlock()
 	if id == "" || id == before {
 		return // not started yet, or followed already
@@ -98,60 +91,37 @@ func (f *Follower) see(ctx context.Context, pod *corev1.Pod, initial bool) {
 		options = Options{Tail: -1} // it began while we were here, and all of it is news
 		f.note("pod " + pod.Name + " has started")
 	}
-	f.streams.Go(func() { f.stream(ctx, pod, options) })
+	f.streams.Go(func() { f.stream(ctx, pod, p, options) })
 }
 
-// stream shows the log of one instance until it ends. One that cannot be read is told once,
-// and asked for again until it can.
-func (f *Follower) stream(ctx context.Context, pod *corev1.Pod, options Options) {
-	var after time.Time
-	told := false
-	for ctx.Err() == nil {
-		r, err := open(ctx, f.Core, pod, options, true, after)
-		if apierrors.IsForbidden(err) {
-			f.fail(err)
-			return
-		}
-		if apierrors.IsNotFound(err) || apierrors.IsBadRequest(err) {
-			return // the pod or this instance is gone
-		}
-		if err == nil {
-			whole := f.copy(r, after)
-			r.close()
-			if whole {
-				return
-			}
-			after = r.last
-		} else if !told && ctx.Err() == nil {
-			f.note(err.Error() + "; it is tried again")
-		}
-		told = err != nil
-		select {
-		case <-ctx.Done():
-		case <-time.After(again):
-		}
+// gone forgets a pod.
+func (f *Follower) gone(object any) {
+	// A deletion that the watch missed comes with what was known of the pod.
+	if missed, ok := object.(toolscache.DeletedFinalStateUnknown); ok {
+		object = missed.Obj
 	}
+	pod, ok := object.(*corev1.Pod)
+	if !ok {
+		return
+	}
+	f.state.Lock()
+	if p, ok := f.pods[pod.UID]; ok {
+		p.running = false
+		delete(f.pods, pod.UID)
+	}
+	f.state.Unlock()
+	f.note("pod " + pod.Name + " is gone")
 }
 
-// copy shows what a reader has, but for what is not after an instant; it tells
-// whether it came to the end.
-func (f *Follower) copy(r *reader, after time.Time) (whole bool) {
-	for {
-		line, err := r.next()
-		if err != nil {
-			return errors.Is(err, io.EOF)
-		}
-		if !after.IsZero() && !line.Time.After(after) {
-			continue
-		}
-		f.output.Lock()
-		err = f.Show(line)
-		f.output.Unlock()
-		if err != nil {
-			f.fail(err)
-			return true
-		}
+// show shows a line; it ends everything, and tells so, where that fails.
+func (f *Follower) show(line Line) bool {
+	f.output.Lock()
+	err := f.Show(line)
+	f.output.Unlock()
+	if err != nil {
+		f.fail(err)
 	}
+	return err == nil
 }
 
 // fail ends everything with an error.

@@ -61,9 +61,9 @@ func (f fakeLogs) RoundTrip(request *http.Request) (*http.Response, error) {
 	return response, nil
 }
 
-func (f fakeLogs) core(t *testing.T) corev1client.CoreV1Interface {
+func coreOf(t *testing.T, server http.RoundTripper) corev1client.CoreV1Interface {
 	t.Helper()
-	core, err := corev1client.NewForConfigAndClient(&rest.Config{Host: "http://fake"}, &http.Client{Transport: f})
+	core, err := corev1client.NewForConfigAndClient(&rest.Config{Host: "http://fake"}, &http.Client{Transport: server})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,9 +116,9 @@ func TestMergeGoesOnWithoutALog(t *testing.T) {
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
-			core := fakeLogs{
+			core := coreOf(t, fakeLogs{
 				"well": {text}, "gone": {{fault: gone}}, "down": {{fault: down}}, "refused": {{fault: refused}}, "cut": {{text: text.text, cut: true}},
-			}.core(t)
+			})
 			var got, notes []string
 			err := Merge(t.Context(), core, tc.pods, Options{Tail: -1}, func(line Line) error {
 				got = append(got, line.Pod.Name+" "+line.Text)
@@ -142,13 +142,13 @@ func TestMergeGoesOnWithoutALog(t *testing.T) {
 func TestALogThatCannotBeFollowedIsTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		down := answer{fault: apierrors.NewServiceUnavailable("the node is down")}
-		core := fakeLogs{"a": {down, down, {text: "2026-11-23T12:00:01Z done\n"}}}.core(t)
+		core := coreOf(t, fakeLogs{"a": {down, down, {text: "2026-11-23T12:00:01Z done\n"}}})
 		var said []string
 		f := &Follower{
 			Core: core, Note: func(note string) { said = append(said, note) },
 			Show: func(line Line) error { said = append(said, line.Pod.Name+" "+line.Text); return nil },
 		}
-		f.stream(t.Context(), running("a"), Options{Tail: -1})
+		f.stream(t.Context(), running("a"), &followed{turn: make(chan struct{}, 1)}, Options{Tail: -1})
 		if diff := cmp.Diff([]string{"the log of pod a cannot be read: the node is down; it is tried again", "a done"}, said); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -29,7 +30,7 @@ func Merge(ctx context.Context, core corev1client.CoreV1Interface, pods []*corev
 			note("pod " + pod.Name + " has not started yet")
 			continue
 		}
-		r, err := open(ctx, core, pod, options, false, zero)
+		r, err := open(ctx, core, pod, options, false, time.Time{})
 		switch {
 		case apierrors.IsForbidden(err) || ctx.Err() != nil:
 			return err

@@ -43,9 +43,11 @@ type reader struct {
 	pod    *corev1.Pod
 	stream io.ReadCloser
 	lines  *bufio.Reader
-	// last is the time of the last line; broken tells that the line goes on.
+	// last is the time of the last line; broken tells that the line goes on, torn that the
+	// log ended within it.
 	last   time.Time
 	broken bool
+	torn   bool
 }
 
 // open begins to read a log. With after, only what is later than that is read.
@@ -64,7 +66,7 @@ func open(ctx context.Context, core corev1client.CoreV1Interface, pod *corev1.Po
 	if err != nil {
 		return nil, unreadable(pod, err)
 	}
-	return &reader{pod: pod, stream: stream, lines: bufio.NewReaderSize(stream, longest), last: after}, nil
+	return &reader{pod: pod, stream: stream, lines: bufio.NewReaderSize(stream, longest)}, nil
 }
 
 func unreadable(pod *corev1.Pod, err error) error {
@@ -87,7 +89,7 @@ func (r *reader) next() (Line, error) {
 			r.last, text = at, rest
 		}
 	}
-	r.broken = errors.Is(err, bufio.ErrBufferFull)
+	r.broken, r.torn = errors.Is(err, bufio.ErrBufferFull), errors.Is(err, io.EOF)
 	return Line{Pod: r.pod, Time: r.last, Text: text}, nil
 }
 
