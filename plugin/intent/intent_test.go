@@ -119,7 +119,7 @@ func TestPlans(t *testing.T) {
 		"run what is paused":                {do: Run, worker: batch().Paused(true), wantRefusal: true, want: []string{"resume emails"}},
 		"run what is paused for a while":    {do: Run, worker: batch().Spec(func(s *v1alpha1.QueueWorkerSpec) { s.PausedUntil = &metav1.Time{Time: soon} }), wantRefusal: true, want: []string{"resume emails"}},
 		"run what was paused for a while":   {do: Run, worker: batch().Spec(func(s *v1alpha1.QueueWorkerSpec) { s.PausedUntil = &metav1.Time{Time: past} }), wantWorker: `{"metadata":{"annotations":{"queueworker.dev/runAt":"token"}}}`, want: []string{"has a run asked for"}},
-		"run while it runs":                 {do: Run, worker: batch(), active: "emails-1", wantRefusal: true, want: []string{"run emails-1", "is not over"}},
+		"run while it runs":                 {do: Run, worker: batch(), active: "emails-1", wantRefusal: true, want: []string{"run emails-1", "is not over", "kubectl wait --for=condition=Complete queueworker/emails"}},
 		"restart a worker of another's":     {do: restart(false), worker: emails(), pod: podOf("reports", nil), wantRefusal: true, want: []string{"belongs to no worker"}},
 		"resume a worker of another's":      {do: Resume, worker: emails(), pod: podOf("reports", nil), wantRefusal: true, want: []string{"belongs to no worker"}},
 		"pause a worker of another's":       {do: pause(nil), worker: emails(), pod: podOf("reports", nil), wantRefusal: true, want: []string{"belongs to no worker"}},

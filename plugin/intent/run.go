@@ -18,7 +18,7 @@ func Run(in Input) (Plan, error) {
 		return Plan{}, refuse("QueueWorker %s is paused, which holds its runs; `kubectl queueworker resume %s` first", in.Worker.Name, in.Worker.Name)
 	}
 	if batch := in.Worker.Status.Batch; batch != nil && batch.ActiveRun != "" {
-		return Plan{}, refuse("run %s of QueueWorker %s is not over; one at a time. `kubectl queueworker run %s --wait` waits for the next", batch.ActiveRun, in.Worker.Name, in.Worker.Name)
+		return Plan{}, refuse("run %s of QueueWorker %s is not over; one at a time. This waits for it: kubectl wait --for=condition=Complete queueworker/%s --timeout=1h", batch.ActiveRun, in.Worker.Name, in.Worker.Name)
 	}
 	return Plan{Worker: annotation(v1alpha1.AnnotationRunAt, in.Token), Done: "has a run asked for"}, nil
 }
