@@ -4,6 +4,7 @@
 package plugin
 
 import (
+	"context"
 	"fmt"
 	"time"
 
@@ -15,6 +16,7 @@ import (
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
+	"k8s.io/client-go/util/flowcontrol"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"queueworker.dev/queueworker/api/v1alpha1"
@@ -51,12 +53,26 @@ func NewDeps(streams genericiooptions.IOStreams, version string) *Deps {
 	flags := genericclioptions.NewConfigFlags(true).
 		WithWarningPrinter(streams).
 		WithWrapConfigFn(func(config *rest.Config) *rest.Config {
-			// As kubectl: one person's commands need no brake of client-go's.
-			config.QPS, config.Burst = 50, 300
+			// As kubectl: one person's commands need hardly a brake.
+			config.RateLimiter = brake{flowcontrol.NewTokenBucketRateLimiter(50, 300)}
 			config.UserAgent = "kubectl-queueworker/" + version
 			return config
 		})
 	return &Deps{Streams: streams, Flags: flags, Version: version, Now: time.Now}
+}
+
+// brake bounds how fast a cluster is asked.
+type brake struct{ flowcontrol.RateLimiter }
+
+// Wait waits for its turn. One that would not come before ctx ends is waited for until
+// then: client-go's own says at once that it would not, in an error that is no timeout.
+func (b brake) Wait(ctx context.Context) error {
+	err := b.RateLimiter.Wait(ctx)
+	if err != nil {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	return nil
 }
 
 // Connect makes the clients for the cluster that the flags name. It asks the
