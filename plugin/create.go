@@ -140,6 +140,10 @@ func (c *createCommand) create(ctx context.Context, object *unstructured.Unstruc
 	if err != nil {
 		return "", err
 	}
+	return c.createIn(ctx, cluster, object)
+}
+
+func (c *createCommand) createIn(ctx context.Context, cluster *Cluster, object *unstructured.Unstructured) (done string, err error) {
 	name := object.GetName()
 	object.SetNamespace(cluster.Namespace)
 	before := &v1alpha1.QueueWorker{}
@@ -147,7 +151,7 @@ func (c *createCommand) create(ctx context.Context, object *unstructured.Unstruc
 	exists := err == nil
 	switch {
 	case exists && !applied(before):
-		return "", fmt.Errorf("QueueWorker %s exists already in the namespace %s, and create has not made it; `kubectl edit queueworker %s` changes it, `kubectl queueworker scale %s` its size",
+		return "", Usage("QueueWorker %s exists already in the namespace %s, and create has not made it; `kubectl edit queueworker %s` changes it, `kubectl queueworker scale %s` its size",
 			name, cluster.Namespace, name, name)
 	case err != nil && !apierrors.IsNotFound(err):
 		return "", fmt.Errorf("read QueueWorker %s: %w", name, err)
@@ -155,7 +159,7 @@ func (c *createCommand) create(ctx context.Context, object *unstructured.Unstruc
 	err = cluster.Client.Apply(ctx, client.ApplyConfigurationFromUnstructured(object), c.dryRun.applyOptions()...)
 	switch {
 	case apierrors.IsConflict(err):
-		return "", fmt.Errorf("QueueWorker %s was changed since it was created, and this would undo that; leave those flags out or give them the value there is: %w", name, err)
+		return "", Usage("QueueWorker %s was changed since it was created, and this would undo that; leave those flags out or give them the value there is: %w", name, err)
 	case apierrors.IsInvalid(err):
 		return "", Usage("the cluster refuses this QueueWorker: %w", err)
 	case err != nil:

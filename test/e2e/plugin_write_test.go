@@ -265,14 +265,14 @@ func TestPluginCreatesAgain(t *testing.T) {
 		t.Errorf("created again, it is %+v", spec)
 	}
 	user.OK("scale", "emails", "--processes", "5")
-	if said := create("--processes", "3"); said.Code != plugin.CodeFailed || !strings.Contains(said.Err, "was changed since it was created") || !strings.Contains(said.Err, ".spec.processes") {
+	if said := create("--processes", "3"); said.Code != plugin.CodeUsage || !strings.Contains(said.Err, "was changed since it was created") || !strings.Contains(said.Err, ".spec.processes") {
 		t.Errorf("to undo a change said %+v", said)
 	}
 	if said := create(); said.Code != 0 || *l.Worker("emails").Spec.Processes != 5 {
 		t.Errorf("to leave a change alone said %+v", said)
 	}
 	l.Create(builders.QueueWorker(l.Namespace, "theirs").Stopped(true).Obj())
-	if said := user.Run("create", "theirs", "--queue", "emails"); said.Code != plugin.CodeFailed || !strings.Contains(said.Err, "exists already") || l.Worker("theirs").Spec.Queue != "default" {
+	if said := user.Run("create", "theirs", "--queue", "emails"); said.Code != plugin.CodeUsage || !strings.Contains(said.Err, "exists already") || l.Worker("theirs").Spec.Queue != "default" {
 		t.Errorf("to create what somebody else did said %+v", said)
 	}
 }
