@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -85,10 +86,27 @@ func (o *onceCommand) runIn(ctx context.Context, cluster *Cluster, spec v1alpha1
 		defer cancel()
 	}
 	err = o.end(waiting, cluster, command)
-	if !streamed {
+	switch {
+	case streamed:
+	case err == nil && strings.TrimSpace(command.Status.Output) == "":
+		fmt.Fprintln(o.deps.Streams.ErrOut, "No job waited"+onQueues(ctx, cluster, command)+"; nothing was run.")
+	default:
 		o.print(command.Status.Output)
 	}
 	return err
+}
+
+// onQueues says where a command looked for a job; empty where that cannot be read.
+func onQueues(ctx context.Context, cluster *Cluster, command *v1alpha1.QueueCommand) string {
+	queue := command.Spec.Queue
+	if queue == "" {
+		worker := &v1alpha1.QueueWorker{}
+		if cluster.Client.Get(ctx, client.ObjectKey{Namespace: command.Namespace, Name: command.Spec.WorkerName}, worker) != nil {
+			return ""
+		}
+		queue = worker.Spec.Queue
+	}
+	return " on " + view.Clean(queue)
 }
 
 // settling is what is left of a wait once the command's pod has ended, and no less than the

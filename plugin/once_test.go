@@ -52,6 +52,39 @@ func (f *fakeStream) Read(data []byte) (int, error) {
 	}
 }
 
+// onceOn is a cluster with a pool and the pod of its command once-1, which prints and lasts as
+// the log does; the operator tells its end after a while.
+func onceOn(t *testing.T, log fakeLog, operator time.Duration) *Cluster {
+	t.Helper()
+	began := time.Now()
+	cluster := fakeCluster(t, interceptor.Funcs{
+		Create: func(ctx context.Context, c client.WithWatch, object client.Object, options ...client.CreateOption) error {
+			object.SetName("once-1")
+			return c.Create(ctx, object, options...)
+		},
+		Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, object client.Object, options ...client.GetOption) error {
+			err := c.Get(ctx, key, object, options...)
+			if command, ok := object.(*v1alpha1.QueueCommand); ok {
+				command.Status.State, command.Status.Message = v1alpha1.CommandRunning, "It runs."
+				if time.Since(began) >= operator {
+					command.Status.State = v1alpha1.CommandSucceeded
+				}
+			}
+			return err
+		},
+	}, builders.QueueWorker("shop", "emails").Queue("emails,default").Obj(), &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "once-1-a", Labels: map[string]string{v1alpha1.LabelCommand: "once-1"}},
+		Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "worker"}}},
+		Status:     corev1.PodStatus{Phase: corev1.PodRunning},
+	})
+	core, err := corev1client.NewForConfigAndClient(&rest.Config{Host: "http://fake"}, &http.Client{Transport: log})
+	if err != nil {
+		t.Fatal(err)
+	}
+	cluster.Core = core
+	return cluster
+}
+
 // TestOnceWaitsAsLongAsItWasTold: --timeout bounds the job, not how soon after it the
 // operator writes the outcome down.
 func TestOnceWaitsAsLongAsItWasTold(t *testing.T) {
@@ -69,32 +102,7 @@ func TestOnceWaitsAsLongAsItWasTold(t *testing.T) {
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				began := time.Now()
-				cluster := fakeCluster(t, interceptor.Funcs{
-					Create: func(ctx context.Context, c client.WithWatch, object client.Object, options ...client.CreateOption) error {
-						object.SetName("once-1")
-						return c.Create(ctx, object, options...)
-					},
-					Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, object client.Object, options ...client.GetOption) error {
-						err := c.Get(ctx, key, object, options...)
-						if command, ok := object.(*v1alpha1.QueueCommand); ok {
-							command.Status.State, command.Status.Message = v1alpha1.CommandRunning, "It runs."
-							if time.Since(began) >= tc.operator {
-								command.Status.State = v1alpha1.CommandSucceeded
-							}
-						}
-						return err
-					},
-				}, builders.QueueWorker("shop", "emails").Obj(), &corev1.Pod{
-					ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "once-1-a", Labels: map[string]string{v1alpha1.LabelCommand: "once-1"}},
-					Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "worker"}}},
-					Status:     corev1.PodStatus{Phase: corev1.PodRunning},
-				})
-				core, err := corev1client.NewForConfigAndClient(&rest.Config{Host: "http://fake"}, &http.Client{Transport: fakeLog{"Processing\n", tc.job}})
-				if err != nil {
-					t.Fatal(err)
-				}
-				cluster.Core = core
+				cluster := onceOn(t, fakeLog{"Processing\n", tc.job}, tc.operator)
 				streams, _, out, _ := genericiooptions.NewTestIOStreams()
 				o := &onceCommand{commanding: commanding{deps: &Deps{Streams: streams, Now: time.Now}, timeout: tc.timeout}}
 				code, said := CodeOK, ""
@@ -103,6 +111,34 @@ func TestOnceWaitsAsLongAsItWasTold(t *testing.T) {
 				}
 				if code != tc.wantCode || said != tc.want || out.String() != "Processing\n" {
 					t.Errorf("code %d, %q, printed %q", code, said, out)
+				}
+			})
+		})
+	}
+}
+
+// TestOnceTellsThatNothingWaited: a command that prints nothing and succeeds found no job.
+func TestOnceTellsThatNothingWaited(t *testing.T) {
+	tests := map[string]struct {
+		spec v1alpha1.QueueCommandSpec
+		log  string
+		want string
+	}{
+		"of a pool":   {v1alpha1.QueueCommandSpec{WorkerName: "emails"}, "", "No job waited on emails,default; nothing was run.\n"},
+		"of a queue":  {v1alpha1.QueueCommandSpec{Queue: "reports"}, "", "No job waited on reports; nothing was run.\n"},
+		"of an app":   {v1alpha1.QueueCommandSpec{}, "", "No job waited; nothing was run.\n"},
+		"with output": {v1alpha1.QueueCommandSpec{WorkerName: "emails"}, "Processing\n", ""},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				streams, _, out, said := genericiooptions.NewTestIOStreams()
+				o := &onceCommand{commanding: commanding{deps: &Deps{Streams: streams, Now: time.Now}}}
+				if err := o.runIn(t.Context(), onceOn(t, fakeLog{text: tc.log}, 0), tc.spec); err != nil {
+					t.Fatal(err)
+				}
+				if said.String() != tc.want || out.String() != tc.log {
+					t.Errorf("said %q, printed %q, want %q", said, out, tc.want)
 				}
 			})
 		})
