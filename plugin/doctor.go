@@ -67,8 +67,13 @@ func (d *doctorCommand) run(ctx context.Context, names []string) error {
 	if err := d.print(findings); err != nil {
 		return err
 	}
+	return verdict(findings)
+}
+
+// verdict is what doctor ends with: warnings alone are no failure.
+func verdict(findings []doctor.Finding) error {
 	if wrong := doctor.Count(findings, doctor.Wrong); wrong > 0 {
-		return fmt.Errorf("%d of %d findings are wrong", wrong, len(findings))
+		return fmt.Errorf("%d of %d checks failed", wrong, len(findings))
 	}
 	return nil
 }

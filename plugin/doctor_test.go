@@ -1,0 +1,20 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package plugin
+
+import (
+	"testing"
+
+	"queueworker.dev/queueworker/plugin/doctor"
+)
+
+func TestDoctorEndsWithWhatFailed(t *testing.T) {
+	findings := []doctor.Finding{{Level: doctor.Wrong}, {Level: doctor.Warning}, {Level: doctor.Fine}}
+	if code, sentence := Explain(verdict(findings)); code != CodeFailed || sentence != "1 of 3 checks failed" {
+		t.Errorf("code %d: %s", code, sentence)
+	}
+	if err := verdict(findings[1:]); err != nil {
+		t.Errorf("a warning alone: %v", err)
+	}
+}
