@@ -114,10 +114,19 @@ func (s *scope) source(deps *Deps, cluster *Cluster, names []string) (*source.So
 	return from, nil
 }
 
+// labelled says after a place which labels are looked for; empty where any will do.
+func (s *scope) labelled() string {
+	if s.selector == "" {
+		return ""
+	}
+	return " with the labels " + s.selector
+}
+
 // nothing is what is said when nothing is in scope.
 func (s *scope) nothing(what string, cluster *Cluster) string {
-	if s.allNamespaces {
-		return "There are no " + what + " in any namespace."
+	where := "in any namespace"
+	if !s.allNamespaces {
+		where = "in the namespace " + cluster.Namespace
 	}
-	return fmt.Sprintf("There are no %s in the namespace %s.", what, cluster.Namespace)
+	return "There are no " + what + " " + where + s.labelled() + "."
 }

@@ -64,7 +64,7 @@ func (c *statusCommand) run(ctx context.Context, names []string) error {
 		if err := c.addApps(ctx, cluster, snapshot); err != nil {
 			return err
 		}
-		return c.draw(snapshot, out)
+		return c.draw(snapshot, cluster, out)
 	})
 }
 
@@ -135,14 +135,22 @@ func (c *statusCommand) addApps(ctx context.Context, cluster *Cluster, snapshot 
 	return nil
 }
 
-func (c *statusCommand) draw(snapshot *view.Snapshot, out io.Writer) error {
+// nothing is what is said when there is nothing to draw. QueueApps are not chosen by labels.
+func (c *statusCommand) nothing(cluster *Cluster) string {
+	if c.scope.selector != "" {
+		return c.scope.nothing("QueueWorkers", cluster)
+	}
+	return c.scope.nothing("QueueApps and no QueueWorkers", cluster)
+}
+
+func (c *statusCommand) draw(snapshot *view.Snapshot, cluster *Cluster, out io.Writer) error {
 	var paint view.Paint
 	if c.deps.Colour() {
 		paint = view.Colours
 	}
 	text := view.Tree(view.StatusTree(snapshot, paint))
 	if text == "" {
-		text = "There is no QueueApp and no QueueWorker here.\n"
+		text = c.nothing(cluster) + "\n"
 	}
 	if note := view.Freshness(snapshot); note != "" {
 		text += "\n" + note + "\n"

@@ -105,11 +105,11 @@ func (c *topCommand) run(ctx context.Context, names []string) error {
 func (c *topCommand) where(from *source.Source) string {
 	switch {
 	case from.Scope.Namespace == "":
-		return "all namespaces"
+		return "all namespaces" + c.scope.labelled()
 	case from.Scope.Name != "":
 		return from.Scope.Namespace + "/" + from.Scope.Name
 	}
-	return from.Scope.Namespace
+	return from.Scope.Namespace + c.scope.labelled()
 }
 
 // topModel is the live view as bubbletea runs it. What is drawn is view.Top's matter.

@@ -10,7 +10,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"queueworker.dev/queueworker/plugin/output"
-	"queueworker.dev/queueworker/plugin/source"
 	"queueworker.dev/queueworker/plugin/view"
 )
 
@@ -57,13 +56,13 @@ func (c *workersCommand) run(ctx context.Context, names []string) error {
 		return err
 	}
 	return c.watch.run(ctx, c.deps, cluster, from, func(snapshot *view.Snapshot, out, errOut io.Writer) error {
-		return c.print(snapshot, from, out, errOut)
+		return c.print(snapshot, cluster, out, errOut)
 	})
 }
 
-func (c *workersCommand) print(snapshot *view.Snapshot, from *source.Source, out, errOut io.Writer) error {
-	listing := view.WorkerTable(snapshot.Workers(), snapshot.Time, from.Scope.Namespace == "")
-	listing.Empty = view.NoWorkers(snapshot)
+func (c *workersCommand) print(snapshot *view.Snapshot, cluster *Cluster, out, errOut io.Writer) error {
+	listing := view.WorkerTable(snapshot.Workers(), snapshot.Time, c.scope.allNamespaces)
+	listing.Empty = view.NoWorkers(snapshot, c.scope.nothing("QueueWorkers", cluster))
 	if err := c.output.Print(out, errOut, listing); err != nil {
 		return err
 	}

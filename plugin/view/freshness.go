@@ -40,24 +40,35 @@ func Freshness(s *Snapshot) string {
 	return fmt.Sprintf("%d of %d pods do not answer; their rows are as of %s, from the status. The last one: %s", silent, running, s.statusAge(), Clean(reason))
 }
 
-// statusAge is how long ago the oldest status in sight was written.
+// statusAge is how long ago the oldest status in sight that tells of workers was written.
 func (s *Snapshot) statusAge() string {
-	oldest := time.Duration(-1)
-	for i := range s.Pools {
-		if at := statusTime(&s.Pools[i]); at != nil && len(s.Pools[i].Status.Workers) > 0 {
-			oldest = max(oldest, s.Time.Sub(at.Time))
-		}
-	}
+	oldest := s.oldestStatus(func(status *v1alpha1.QueueWorkerStatus) bool { return len(status.Workers) > 0 })
 	if oldest < 0 {
 		return "an unknown time"
 	}
 	return short(oldest) + " ago"
 }
 
-// NoWorkers says why there is no worker to show.
-func NoWorkers(s *Snapshot) string {
+// oldestStatus is how long ago the oldest status was written of those that tell of
+// something; negative if that is not known of any.
+func (s *Snapshot) oldestStatus(tells func(*v1alpha1.QueueWorkerStatus) bool) time.Duration {
+	oldest := time.Duration(-1)
+	for i := range s.Pools {
+		if at := statusTime(&s.Pools[i]); at != nil && tells(&s.Pools[i].Status) {
+			oldest = max(oldest, s.Time.Sub(at.Time))
+		}
+	}
+	return oldest
+}
+
+// recent is how old a figure may be that is shown as one of now.
+const recent = 5 * time.Second
+
+// NoWorkers says why there is no worker to show; nothing is what to say where there are no
+// pools either.
+func NoWorkers(s *Snapshot, nothing string) string {
 	if len(s.Pools) == 0 {
-		return "There are no QueueWorkers here."
+		return nothing
 	}
 	var states []string
 	for i := range s.Pools {

@@ -64,7 +64,7 @@ func (t *Top) nobody() string {
 	if t.Filter != "" || t.BusyOnly {
 		return "No worker is like that; Esc shows all."
 	}
-	return fit(NoWorkers(t.Snapshot), t.Width)
+	return fit(NoWorkers(t.Snapshot, "There are no QueueWorkers in "+t.Where+"."), t.Width)
 }
 
 func (t *Top) row(w *Worker, columns []topColumn, paint Paint) string {

@@ -65,6 +65,17 @@ func TestFreshness(t *testing.T) {
 	}
 }
 
+func TestNobodyIsThere(t *testing.T) {
+	top := &Top{Width: 80, Where: "shop with the labels team=none", Snapshot: &Snapshot{}}
+	if got, want := top.nobody(), "There are no QueueWorkers in shop with the labels team=none."; got != want {
+		t.Errorf("top says %q, want %q", got, want)
+	}
+	s := &Snapshot{Pools: []v1alpha1.QueueWorker{*lost()}}
+	if got, want := NoWorkers(s, "There is nothing."), "There are no workers: lost is stopped."; got != want {
+		t.Errorf("it says %q, want %q", got, want)
+	}
+}
+
 func TestWorkerTable(t *testing.T) {
 	listing := WorkerTable(shop().Workers(), now, false)
 	want := [][]string{

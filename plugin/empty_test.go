@@ -1,0 +1,35 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package plugin
+
+import "testing"
+
+// TestNothingSaysWhatWasLookedFor: who looked for labels is not told that there is nothing
+// at all.
+func TestNothingSaysWhatWasLookedFor(t *testing.T) {
+	cluster := &Cluster{Namespace: "shop"}
+	tests := map[string]struct {
+		scope                scope
+		wantList, wantStatus string
+	}{
+		"a namespace":    {scope{}, "There are no QueueWorkers in the namespace shop.", "There are no QueueApps and no QueueWorkers in the namespace shop."},
+		"all namespaces": {scope{allNamespaces: true}, "There are no QueueWorkers in any namespace.", "There are no QueueApps and no QueueWorkers in any namespace."},
+		"labels": {
+			scope{selector: "team=shop"},
+			"There are no QueueWorkers in the namespace shop with the labels team=shop.", "There are no QueueWorkers in the namespace shop with the labels team=shop.",
+		},
+		"labels anywhere": {
+			scope{allNamespaces: true, selector: "team=shop"},
+			"There are no QueueWorkers in any namespace with the labels team=shop.", "There are no QueueWorkers in any namespace with the labels team=shop.",
+		},
+	}
+	for name, tc := range tests {
+		if got := tc.scope.nothing("QueueWorkers", cluster); got != tc.wantList {
+			t.Errorf("%s: list says %q, want %q", name, got, tc.wantList)
+		}
+		if got := (&statusCommand{scope: tc.scope}).nothing(cluster); got != tc.wantStatus {
+			t.Errorf("%s: status says %q, want %q", name, got, tc.wantStatus)
+		}
+	}
+}
