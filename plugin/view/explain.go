@@ -143,7 +143,7 @@ func (e *explanation) numbers(auto *v1alpha1.AutoscalingStatus) {
 	for _, fact := range []struct{ value, text string }{
 		{auto.ArrivalRate, "%s jobs arrive a second"},
 		{auto.ServiceTime, "one takes %s"},
-		{auto.Utilisation, "they keep the pool %s busy"},
+		{auto.Utilisation, "what arrives would keep the pool %s busy"},
 		{auto.TimeToClear, "what waits now is taken in %s at this size"},
 	} {
 		if fact.value != "" {
@@ -173,19 +173,27 @@ func (e *explanation) limits() {
 
 // shortOf tells what stands between what is wanted and what is there.
 func (e *explanation) shortOf() {
-	head := "\nIn the way:\n"
+	var found []metav1.Condition
 	for _, name := range []string{
 		v1alpha1.ConditionStalled, v1alpha1.ConditionReconciling, v1alpha1.ConditionScalingActive, v1alpha1.ConditionScalingLimited,
 		v1alpha1.ConditionBacklogKnown, v1alpha1.ConditionAgentsReporting, v1alpha1.ConditionConflict, v1alpha1.ConditionPaused,
 		v1alpha1.ConditionWorkersFailing, v1alpha1.ConditionRunFailed,
 	} {
 		c := meta.FindStatusCondition(e.pool.Status.Conditions, name)
-		if c == nil || !e.hinders(c) {
-			continue
+		if c != nil && e.hinders(c) {
+			found = append(found, *c)
 		}
-		e.text.WriteString(head)
-		head = ""
-		e.say("  %s (%s): %s", c.Type, c.Reason, c.Message)
+	}
+	if len(found) > 0 {
+		e.text.WriteString("\nIn the way:\n")
+	}
+	for _, group := range oneCause(found) {
+		c := &group[0]
+		types := make([]string, 0, len(group))
+		for i := range group {
+			types = append(types, group[i].Type)
+		}
+		e.say("  %s (%s): %s", strings.Join(types, ", "), c.Reason, c.Message)
 		if what := Advice(c, e.pool.Name); what != "" {
 			e.say("    What to do: %s", what)
 		}

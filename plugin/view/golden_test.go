@@ -168,6 +168,96 @@ func TestExplain(t *testing.T) {
 	golden(t, "explain.golden", text)
 }
 
+// TestAHeadSaysWhatItsRowsSay: the status is of before, and the agents are of now.
+func TestAHeadSaysWhatItsRowsSay(t *testing.T) {
+	rows := func(states ...protocol.WorkerState) *protocol.Status {
+		out := answer("a")
+		out.Workers = nil
+		for i, state := range states {
+			out.Workers = append(out.Workers, protocol.Worker{Slot: int32(i), State: state})
+		}
+		return out
+	}
+	tests := map[string]struct {
+		answer *protocol.Status
+		want   string
+	}{
+		"idle by now":   {rows(protocol.WorkerIdle, protocol.WorkerIdle), "3 of 4 processes ready, 0 busy, 2 idle\n"},
+		"paused by now": {rows(protocol.WorkerPaused, protocol.WorkerBusy), "3 of 4 processes ready, 1 busy, 0 idle, 1 paused\n"},
+		"crashed":       {rows(protocol.WorkerBackingOff), "3 of 4 processes ready, 0 busy, 0 idle, 1 failing\n"},
+		"no answer":     {nil, "3 of 4 processes ready, 2 busy, 1 idle, 1 failing\n"},
+	}
+	for name, tc := range tests {
+		s := shop()
+		s.Pods = s.Pods[:1]
+		s.Pods[0].Answer = tc.answer
+		if text := Tree(StatusTree(s, nil)); !strings.Contains(text, tc.want) {
+			t.Errorf("%s: it lacks %q:\n%s", name, tc.want, text)
+		}
+	}
+}
+
+// TestABacklogSaysOfWhenItIs: it is from the status, also where the rows are live.
+func TestABacklogSaysOfWhenItIs(t *testing.T) {
+	tests := map[string]struct {
+		pools             []v1alpha1.QueueWorker
+		age               time.Duration
+		wantTree, wantTop string
+	}{
+		"of just now":  {[]v1alpha1.QueueWorker{*emails()}, 4 * time.Second, "7 failed and kept; the oldest", "backlog 18 "},
+		"of before":    {[]v1alpha1.QueueWorker{*emails()}, 40 * time.Second, "7 failed and kept, as of 40s ago; the oldest", "backlog 18 (40s ago) "},
+		"of two pools": {[]v1alpha1.QueueWorker{*emails(), *emails()}, 40 * time.Second, ", as of 40s ago", "backlog 36 (up to 40s ago) "},
+	}
+	for name, tc := range tests {
+		s := &Snapshot{Time: now, Pools: tc.pools}
+		for i := range s.Pools {
+			s.Pools[i].ManagedFields[0].Time = before(tc.age)
+		}
+		top := (&Top{Width: 200, Height: 9, Snapshot: s}).totals() + " "
+		if text := Tree(StatusTree(s, nil)); !strings.Contains(text, tc.wantTree) || !strings.Contains(top, tc.wantTop) {
+			t.Errorf("%s: it lacks %q or %q:\n%s\n%s", name, tc.wantTree, tc.wantTop, text, top)
+		}
+	}
+}
+
+// TestWhatIsDueNextIsNoDelayedJobWhereThereIsNone.
+func TestWhatIsDueNextIsNoDelayedJobWhereThereIsNone(t *testing.T) {
+	pool := emails()
+	pool.Status.Backlog.Delayed = 0
+	text := Tree(StatusTree(&Snapshot{Time: now, Pools: []v1alpha1.QueueWorker{*pool}}, nil))
+	if want := "; one being worked on is given out again in 90s unless it ends\n"; !strings.Contains(text, want) {
+		t.Errorf("it lacks %q:\n%s", want, text)
+	}
+}
+
+// TestOneCauseIsToldOnce: Ready, Stalled and Paused all tell of one pause, and what else is
+// amiss is told by itself, of the same reason or not.
+func TestOneCauseIsToldOnce(t *testing.T) {
+	pool := reports()
+	const cause = "because its jobs fail and spec.onFailing is Pause."
+	pool.Status.Conditions = []metav1.Condition{
+		condition(v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonPausedByFailing, "The pods stay and take no jobs, "+cause),
+		condition(v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonPausedByFailing, "The pods stay and take no jobs, "+cause),
+		condition(v1alpha1.ConditionPaused, metav1.ConditionTrue, v1alpha1.ReasonPausedByFailing, "No worker takes jobs, "+cause),
+		condition(v1alpha1.ConditionFailuresHigh, metav1.ConditionTrue, v1alpha1.ReasonAboveThreshold, "Jobs fail."),
+		condition(v1alpha1.ConditionMemoryHigh, metav1.ConditionTrue, v1alpha1.ReasonAboveThreshold, "Memory is short."),
+	}
+	s := &Snapshot{Time: now, Pools: []v1alpha1.QueueWorker{*pool}}
+	for text, want := range map[string][]string{
+		Tree(StatusTree(s, nil)): {"✘ Ready=False, Stalled=True, Paused=True PausedByFailing: The pods stay", "✘ FailuresHigh=True ", "✘ MemoryHigh=True "},
+		Explain(s, pool, nil):    {"  Stalled, Paused (PausedByFailing): The pods stay"},
+	} {
+		for _, phrase := range append(want, cause, "kubectl queueworker resume reports.\n") {
+			if !strings.Contains(text, phrase) {
+				t.Errorf("it lacks %q:\n%s", phrase, text)
+			}
+		}
+		if strings.Count(text, cause) != 1 {
+			t.Errorf("it tells the cause several times:\n%s", text)
+		}
+	}
+}
+
 // TestExplainSaysHowToStartARun: with the plugin's own words, not with an annotation.
 func TestExplainSaysHowToStartARun(t *testing.T) {
 	pool := nightly()

@@ -138,11 +138,41 @@ func queues(list string) string {
 
 func (v *statusView) processes(pool *v1alpha1.QueueWorker) string {
 	s := &pool.Status
-	text := fmt.Sprintf("%d of %d processes ready, %d busy, %d idle", s.Ready, s.Desired, s.Busy, s.Idle)
-	if s.Failing > 0 {
-		text += ", " + v.paint.in(Bad, fmt.Sprintf("%d failing", s.Failing))
+	now := v.doing(pool)
+	text := fmt.Sprintf("%d of %d processes ready, %d busy, %d idle", s.Ready, s.Desired, now.busy, now.idle)
+	if now.paused > 0 {
+		text += ", " + v.paint.in(Doubtful, fmt.Sprintf("%d paused", now.paused))
+	}
+	if now.failing > 0 {
+		text += ", " + v.paint.in(Bad, fmt.Sprintf("%d failing", now.failing))
 	}
 	return text
+}
+
+// doing is how many of a pool's processes do what.
+type doing struct{ busy, idle, paused, failing int32 }
+
+// doing counts the rows where agents have answered, so that a pool's head says what its
+// rows say. The status, which lags behind them, knows no number of paused ones.
+func (v *statusView) doing(pool *v1alpha1.QueueWorker) doing {
+	workers := v.PoolWorkers(pool)
+	if !slices.ContainsFunc(workers, func(w Worker) bool { return w.Live }) {
+		return doing{busy: pool.Status.Busy, idle: pool.Status.Idle, failing: pool.Status.Failing}
+	}
+	var out doing
+	for i := range workers {
+		switch w := &workers[i]; {
+		case w.State == v1alpha1.WorkerBusy || w.CurrentJob != nil:
+			out.busy++
+		case w.State == v1alpha1.WorkerIdle:
+			out.idle++
+		case w.State == v1alpha1.WorkerPaused:
+			out.paused++
+		case w.State == v1alpha1.WorkerBackingOff:
+			out.failing++
+		}
+	}
+	return out
 }
 
 func (v *statusView) backlog(pool *v1alpha1.QueueWorker) []Node {
@@ -154,11 +184,14 @@ func (v *statusView) backlog(pool *v1alpha1.QueueWorker) []Node {
 	if b.Failed != nil {
 		text += fmt.Sprintf(", %d failed and kept", *b.Failed)
 	}
+	if at := statusTime(pool); at != nil && v.Time.Sub(at.Time) > recent {
+		text += ", as of " + since(at, v.Time) + " ago"
+	}
 	if !b.OldestTime.IsZero() {
 		text += "; the oldest has waited for " + since(b.OldestTime, v.Time)
 	}
 	if !b.NextDueTime.IsZero() && b.NextDueTime.After(v.Time) {
-		text += "; the next is due in " + short(b.NextDueTime.Sub(v.Time))
+		text += nextDue(b, short(b.NextDueTime.Sub(v.Time)))
 	}
 	out := line(text)
 	for i := range b.Queues {
@@ -166,6 +199,14 @@ func (v *statusView) backlog(pool *v1alpha1.QueueWorker) []Node {
 		out.add(line(fmt.Sprintf("%s: %d ready, %d delayed, %d being worked on", Clean(q.Queue), q.Ready, q.Delayed, q.Reserved)))
 	}
 	return []Node{out}
+}
+
+// nextDue says what becomes ready by itself after a while.
+func nextDue(b *v1alpha1.BacklogStatus, after string) string {
+	if b.Delayed == 0 {
+		return "; one being worked on is given out again in " + after + " unless it ends"
+	}
+	return "; the next is due in " + after
 }
 
 // throughput is what a pool gets done, and what of it was recycled.
@@ -252,11 +293,10 @@ func (v *statusView) conditions(conditions []metav1.Condition, name string) []No
 	var well []string
 	sorted := slices.Clone(conditions)
 	slices.SortStableFunc(sorted, func(a, b metav1.Condition) int { return severity(&b) - severity(&a) })
-	for i := range sorted {
-		c := &sorted[i]
-		switch {
+	for _, group := range oneCause(sorted) {
+		switch c := &group[0]; {
 		case ConditionTone(c) != Good:
-			out.add(v.condition(c, name))
+			out.add(v.condition(group, name))
 		case c.Status == metav1.ConditionTrue:
 			well = append(well, c.Type)
 		default:
@@ -282,10 +322,16 @@ func severity(c *metav1.Condition) int {
 	}
 }
 
-func (v *statusView) condition(c *metav1.Condition, name string) Node {
+// condition is what the conditions of one cause tell.
+func (v *statusView) condition(group []metav1.Condition, name string) Node {
 	marks := map[Tone]string{Doubtful: "!", Bad: "✘", Faint: "?"}
+	c := &group[0]
 	tone := ConditionTone(c)
-	out := line(v.paint.in(tone, marks[tone]+" "+c.Type+"="+string(c.Status)) + " " + Clean(c.Reason+": "+c.Message))
+	types := make([]string, 0, len(group))
+	for i := range group {
+		types = append(types, group[i].Type+"="+string(group[i].Status))
+	}
+	out := line(v.paint.in(tone, marks[tone]+" "+strings.Join(types, ", ")) + " " + Clean(c.Reason+": "+c.Message))
 	out.Text += v.paint.in(Faint, " (for "+since(&c.LastTransitionTime, v.Time)+")")
 	if what := Advice(c, name); what != "" {
 		out.add(line("What to do: " + what))

@@ -89,6 +89,34 @@ var troubles = map[string]bool{
 	v1alpha1.ConditionFailed:         true,
 }
 
+// ofThePool are the conditions that speak of a pool as a whole. Where several are amiss
+// for one reason, they tell of one thing in almost the same words.
+var ofThePool = map[string]bool{
+	v1alpha1.ConditionReady:       true,
+	v1alpha1.ConditionReconciling: true,
+	v1alpha1.ConditionStalled:     true,
+	v1alpha1.ConditionPaused:      true,
+}
+
+// oneCause groups conditions, each where the first of its group was: those of the pool
+// that are amiss for one reason are told of once, all others by themselves.
+func oneCause(conditions []metav1.Condition) [][]metav1.Condition {
+	out := make([][]metav1.Condition, 0, len(conditions))
+	groups := map[string]int{}
+	for i := range conditions {
+		c := conditions[i]
+		if ofThePool[c.Type] && ConditionTone(&c) != Good {
+			if at, found := groups[c.Reason]; found {
+				out[at] = append(out[at], c)
+				continue
+			}
+			groups[c.Reason] = len(out)
+		}
+		out = append(out, []metav1.Condition{c})
+	}
+	return out
+}
+
 // ConditionTone is how a condition is to be taken.
 func ConditionTone(c *metav1.Condition) Tone {
 	amiss := metav1.ConditionFalse

@@ -136,7 +136,7 @@ func add(sum, more *resource.Quantity) {
 	}
 }
 
-// waiting is what waits on the pools' queues.
+// waiting is what waits on the pools' queues, which no agent knows: it is from the status.
 func (t *Top) waiting() string {
 	known, ready := false, int64(0)
 	for i := range t.Snapshot.Pools {
@@ -147,7 +147,15 @@ func (t *Top) waiting() string {
 	if !known {
 		return ""
 	}
-	return fmt.Sprintf("  backlog %d", ready)
+	text := fmt.Sprintf("  backlog %d", ready)
+	age := t.Snapshot.oldestStatus(func(status *v1alpha1.QueueWorkerStatus) bool { return status.Backlog != nil })
+	switch {
+	case age <= recent:
+		return text
+	case len(t.Snapshot.Pools) > 1:
+		return text + " (up to " + short(age) + " ago)"
+	}
+	return text + " (" + short(age) + " ago)"
 }
 
 // note is what else is to be known, of which there is one line.
