@@ -155,7 +155,8 @@ type BacklogStatus struct {
 	Failed *int64 `json:"failed,omitempty"`
 
 	// oldestTime is since when the oldest ready job has been ready. Absent if there
-	// is none or the backend does not tell.
+	// is none or the backend does not tell. Redis before Laravel 12.11 does not; there
+	// it is only since when the head has not moved, so absent is not zero.
 	// +optional
 	OldestTime *metav1.Time `json:"oldestTime,omitempty"`
 
@@ -196,7 +197,8 @@ type QueueBacklog struct {
 	Failed *int64 `json:"failed,omitempty"`
 
 	// oldestTime is since when the oldest ready job has been ready. Absent if there
-	// is none or the backend does not tell.
+	// is none or the backend does not tell. Redis before Laravel 12.11 does not; there
+	// it is only since when the head has not moved, so absent is not zero.
 	// +optional
 	OldestTime *metav1.Time `json:"oldestTime,omitempty"`
 }

@@ -125,8 +125,8 @@ type QueueCommandSpec struct {
 	// +kubebuilder:validation:XValidation:rule="self == '' || self.matches('^[A-Za-z0-9_-]+$')",message="continue must be the status.continue of an earlier ListFailed"
 	Continue string `json:"continue,omitempty"`
 
-	// hours lets FlushFailed keep what failed within so many hours, 1 to 87600. Default:
-	// absent, nothing is kept.
+	// hours lets FlushFailed keep what failed within so many hours, 1 to 87600. It needs
+	// Laravel 9 or later. Default: absent, nothing is kept.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=87600

@@ -58,9 +58,10 @@ const (
 	WorkerStopped WorkerState = "Stopped"
 )
 
-// QueueWorkerStatus is the pool as last seen. Conditions, process counts and
-// the state are written as they change; rates, rows and totals follow at most
-// every 60 seconds, and only when a job has ended since.
+// QueueWorkerStatus is the pool as last seen. Conditions, the numbers of processes
+// wanted, present and ready, and the state are written as they change. What changes
+// with every job follows at most once a minute: Active or Idle, busy, idle, backlog,
+// throughput, rows and totals.
 type QueueWorkerStatus struct {
 	// conditions are the standing findings about the pool: Ready, Reconciling,
 	// Stalled, Paused, AgentsReporting, GracefulStop, BacklogKnown, TimeoutChain,
@@ -77,7 +78,7 @@ type QueueWorkerStatus struct {
 	ObservedGeneration int64 `json:"observedGeneration,omitempty"`
 
 	// state sums the pool up in one word: Starting, Active, Idle, Paused, Stopped,
-	// Failing or Draining.
+	// Failing or Draining. Whether it is Active or Idle is written at most once a minute.
 	// +optional
 	State State `json:"state,omitempty"`
 
@@ -101,11 +102,11 @@ type QueueWorkerStatus struct {
 	// +optional
 	Ready int32 `json:"ready"`
 
-	// busy is how many processes work on a job.
+	// busy is how many processes work on a job. Written at most once a minute.
 	// +optional
 	Busy int32 `json:"busy"`
 
-	// idle is how many processes wait for a job.
+	// idle is how many processes wait for a job. Written at most once a minute.
 	// +optional
 	Idle int32 `json:"idle"`
 
@@ -113,8 +114,9 @@ type QueueWorkerStatus struct {
 	// +optional
 	Failing int32 `json:"failing"`
 
-	// backlog is what waits on the pool's queues, as last measured. Absent until it
-	// has been measured, or where the QueueApp's connection has no driver.
+	// backlog is what waits on the pool's queues, as last measured. Written at most once
+	// a minute. Absent until it has been measured, or where the QueueApp's connection has
+	// no driver.
 	// +optional
 	Backlog *BacklogStatus `json:"backlog,omitempty"`
 
@@ -127,7 +129,8 @@ type QueueWorkerStatus struct {
 	// +optional
 	Batch *BatchStatus `json:"batch,omitempty"`
 
-	// throughput is what the pool gets done. Absent until a job has ended.
+	// throughput is what the pool gets done. Written at most once a minute. Absent until a
+	// job has ended.
 	// +optional
 	Throughput *Throughput `json:"throughput,omitempty"`
 
