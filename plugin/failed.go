@@ -240,7 +240,7 @@ func newFailedFlush(deps *Deps) *cobra.Command {
 	}
 	c.addWriteFlags(cmd)
 	confirm.addFlag(cmd)
-	cmd.Flags().Int32Var(&hours, "hours", 0, "Keep what failed within so many hours.")
+	cmd.Flags().Int32Var(&hours, "hours", 0, "Keep what failed within so many hours; needs Laravel 9 or later.")
 	return cmd
 }
 

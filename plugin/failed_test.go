@@ -97,3 +97,11 @@ func TestFailedJobsAreListedPageByPage(t *testing.T) {
 		})
 	}
 }
+
+// TestHoursTellsWhatItNeeds: to an older application it is an option that does not exist.
+func TestHoursTellsWhatItNeeds(t *testing.T) {
+	flag := newFailedFlush(&Deps{}).Flags().Lookup("hours")
+	if flag == nil || !strings.Contains(flag.Usage, "Laravel 9 or later") {
+		t.Errorf("the flag is %+v", flag)
+	}
+}
