@@ -115,7 +115,8 @@ func TestPluginClearsQueues(t *testing.T) {
 }
 
 // TestPluginRunsOneJob runs one job of a stopped pool and shows what it prints, also to
-// somebody who may not read logs; a worker that cannot start is told with 1.
+// somebody who may not read logs; that no job waits is told, and with 1 a worker that cannot
+// start.
 func TestPluginRunsOneJob(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t)
@@ -130,6 +131,9 @@ func TestPluginRunsOneJob(t *testing.T) {
 		if truth := l.Truth("load"); truth.Starts != int64(i+1) || truth.Ends != int64(i+1) {
 			t.Errorf("after %d times once the jobs counted %+v", i+1, truth)
 		}
+	}
+	if said := l.Plugin().Run("once", "--queue", "nothing"); said.Code != 0 || said.Err != "No job waited on nothing; nothing was run.\n" {
+		t.Errorf("once where nothing waits said %+v", said)
 	}
 	broken := namedApp(l, "broken")
 	broken.Spec.Connection.Name = "nowhere"
