@@ -39,8 +39,8 @@ func NewStopCommand(deps *Deps) *cobra.Command {
 many processes a pool has is remembered.
 
 With --worker one worker goes, after its jobs, and the pool becomes smaller by it. With --now every
-process is killed in the middle of its job: it runs again once retry_after has passed, and is
-lost if it has one try.`,
+process is killed in the middle of its job: it runs again once retry_after has passed. With one
+try it is lost to the queue, and only the failed jobs have it, where the application keeps them.`,
 		Example: "  kubectl queueworker stop emails --wait\n  kubectl queueworker stop --all --now\n  kubectl queueworker stop --worker emails-worker-7d4b9-x2x4q",
 		GroupID: groupAct,
 		RunE:    func(cmd *cobra.Command, names []string) error { return s.run(cmd.Context(), names) },
