@@ -36,17 +36,8 @@ type decision struct {
 func decide(o *observation, s sizing, agentImage string) decision {
 	d := decision{problem: o.problem, sizing: s}
 	d.runs = decideRuns(o, s, d.problem)
-	pods := desired.Pods(d.sizing.processes, &o.worker.Spec)
 	inRuns := d.runs != nil && (desired.IsBatch(&o.worker.Spec) || d.runs.Open != nil && !o.hasDeployment())
-	ending := endingRun(o, d.runs)
-	d.runsDrained = ending.Replicas == 0
-	if inRuns {
-		d.removal, d.removal.Replicas = ending, pods
-	} else {
-		d.removal = removal(o, pods)
-		d.removal.Cordon = slices.Concat(d.removal.Cordon, ending.Cordon)
-		d.removal.Recheck = sooner(d.removal.Recheck, ending.Recheck)
-	}
+	d.planRemoval(o, inRuns)
 	d.stuck = stuck.Find(stuckInput(o))
 	d.alerts = alerts.Decide(alertsInput(o))
 	d.controls = desired.Control(desired.ControlInput{
@@ -81,6 +72,21 @@ func decide(o *observation, s sizing, agentImage string) decision {
 		d.problem = &desired.Problem{Reason: v1alpha1.ReasonScheduleInvalid, Message: d.runs.Invalid}
 	}
 	return d
+}
+
+// planRemoval plans what becomes of the pods the pool has: those of runs that are to be
+// ended, and those of its Deployment.
+func (d *decision) planRemoval(o *observation, inRuns bool) {
+	pods := desired.Pods(d.sizing.processes, &o.worker.Spec)
+	ending := endingRun(o, d.runs)
+	d.runsDrained = ending.Replicas == 0
+	if inRuns {
+		d.removal, d.removal.Replicas = ending, pods
+		return
+	}
+	d.removal = removal(o, pods)
+	d.removal.Cordon = slices.Concat(d.removal.Cordon, ending.Cordon)
+	d.removal.Recheck = sooner(d.removal.Recheck, ending.Recheck)
 }
 
 // ownConfigMap is the pool's ConfigMap, unless it is somebody else's.
