@@ -216,6 +216,7 @@ func TestRemovalOfAStoppedPool(t *testing.T) {
 			clear(o.reports.Pods)
 			started := metav1.NewTime(noon.Add(-hearingTime + 3*time.Second))
 			for _, pod := range o.pods {
+				pod.Spec.Containers = []corev1.Container{{Ports: []corev1.ContainerPort{{Name: protocol.PortName}}}}
 				pod.Status.ContainerStatuses = []corev1.ContainerStatus{{State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: started}}}}
 			}
 		}, 2, 2, 3 * time.Second},
