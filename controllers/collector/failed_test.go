@@ -110,8 +110,11 @@ type heldProbes struct {
 func holdProbes(t *testing.T) *heldProbes {
 	h := &heldProbes{backlogs: NewBacklogs(BacklogOptions{}), held: make(chan struct{}), released: make(chan struct{})}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		h.held <- struct{}{}
-		<-h.released
+		select {
+		case h.held <- struct{}{}:
+			<-h.released
+		case <-h.released: // nobody meant it to be asked
+		}
 		w.WriteHeader(http.StatusUnauthorized)
 	}))
 	t.Cleanup(server.Close)
