@@ -47,7 +47,7 @@ func (a *asker) askAll(ctx context.Context, where Probe, request protocol.Backlo
 	for queues := range slices.Chunk(request.Queues, protocol.MaxBacklogQueues) {
 		part, err := a.ask(ctx, where, protocol.BacklogRequest{Queues: queues, SoonSeconds: request.SoonSeconds})
 		if err != nil {
-			return &protocol.Backlog{Reason: protocol.BacklogUnreachable, Message: a.explain(err, where.Address)}
+			return &protocol.Backlog{Reason: protocol.BacklogUnreachable, Message: explain(err, where.Address, a.timeout)}
 		}
 		if part.Reason != "" {
 			return part
@@ -125,15 +125,15 @@ func unexpected(code int) error {
 	return refusal(fmt.Sprintf("answered with HTTP status %d instead of 200", code))
 }
 
-// explain says in a sentence why there was no answer, and what helps.
-func (a *asker) explain(err error, address string) string {
+// explain says in a sentence why there was no answer for so long, and what helps.
+func explain(err error, address string, waited time.Duration) string {
 	var refused refusal
 	switch {
 	case errors.As(err, &refused):
 		return fmt.Sprintf("The backlog probe at %s %s.", address, refused)
 	case timedOut(err):
 		return fmt.Sprintf("The backlog probe at %s gave no answer within %s; if that lasts, see whether a NetworkPolicy keeps the operator from port %d of the probe's pod.",
-			address, a.timeout, protocol.Port)
+			address, waited, protocol.Port)
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return fmt.Sprintf("Nothing listens at %s: the backlog probe is starting or has died; if that lasts, see its pod's log.", address)
 	}

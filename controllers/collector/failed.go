@@ -108,7 +108,7 @@ func (b *Backlogs) ListFailed(ctx context.Context, q FailedQuestion) (*protocol.
 	answer, err := b.asker.askFailed(ctx, q)
 	b.setMute(q.App, timedOut(err))
 	if err != nil && !errors.Is(err, ErrKey) {
-		return nil, errors.New(b.asker.explain(err, q.Where.Address))
+		return nil, errors.New(explain(err, q.Where.Address, b.asker.failedTimeout()))
 	}
 	return answer, err
 }
@@ -128,8 +128,11 @@ func (b *Backlogs) setMute(app types.NamespacedName, mute bool) {
 	}
 }
 
+// failedTimeout is how long a list is waited for: to read it takes longer than to count.
+func (a *asker) failedTimeout() time.Duration { return max(a.timeout, failedTimeout) }
+
 func (a *asker) askFailed(ctx context.Context, q FailedQuestion) (*protocol.FailedList, error) {
-	ctx, cancel := context.WithTimeout(ctx, max(a.timeout, failedTimeout))
+	ctx, cancel := context.WithTimeout(ctx, a.failedTimeout())
 	defer cancel()
 	content, code, err := a.post(ctx, q.Where, probeQuestion{path: protocol.FailedPath, key: q.Key, body: q.Request, most: protocol.MaxFailedBytes})
 	switch {
