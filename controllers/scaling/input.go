@@ -142,8 +142,9 @@ type Memory struct {
 // Measurement is what the rates are differences of.
 type Measurement struct {
 	At time.Time `json:"at,omitzero"`
-	// Inside is the number of ready and reserved jobs.
+	// Inside is the number of ready and reserved jobs, Ready that of ready ones.
 	Inside    float64   `json:"inside,omitempty"`
+	Ready     float64   `json:"ready,omitempty"`
 	Completed Completed `json:"completed,omitzero"`
 	// Moved tells whether anything arrived or ended since the measurement before.
 	Moved bool `json:"moved,omitempty"`

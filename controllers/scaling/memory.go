@@ -67,7 +67,7 @@ func (m Memory) observe(in Input) Memory {
 	if !in.AgentsReadable || !b.MeasuredAt.After(last.At) {
 		return m
 	}
-	now := Measurement{At: b.MeasuredAt, Inside: float64(b.Ready) + float64(b.Reserved), Completed: in.Completed}
+	now := Measurement{At: b.MeasuredAt, Inside: float64(b.Ready) + float64(b.Reserved), Ready: float64(b.Ready), Completed: in.Completed}
 	if last.At.IsZero() {
 		m.Measured = now
 		m.Arrived = m.arrived(in)
@@ -147,11 +147,13 @@ type group struct {
 }
 
 // waiting divides the waiting jobs by age: a job waits if fewer had been taken than
-// had arrived before it. Jobs that are due soon are the youngest.
+// had arrived before it. Jobs beyond those of the last measurement that was taken in, as
+// while an agent cannot be read, are younger than all; those that are due soon are the
+// youngest.
 func (m Memory) waiting(in Input, soon float64) []group {
 	b := in.Backlog
 	ready := float64(b.Ready)
-	taken := m.Measured.Inside - ready + float64(m.Measured.Completed.Attempts)
+	taken := m.Measured.Inside - m.Measured.Ready + float64(m.Measured.Completed.Attempts)
 	oldest := math.Inf(1)
 	if b.Oldest != nil {
 		oldest = max(0, b.Oldest.Seconds())
@@ -162,8 +164,8 @@ func (m Memory) waiting(in Input, soon float64) []group {
 			out = append(out, group{jobs: jobs, age: min(max(0, b.MeasuredAt.Sub(a.At).Seconds()), oldest)})
 		}
 	}
-	if len(out) == 0 && ready > 0 {
-		out = []group{{jobs: ready}}
+	if ready > 0 && (len(out) == 0 || out[len(out)-1].jobs < ready) {
+		out = append(out, group{jobs: ready})
 	}
 	if len(out) > 0 && b.Oldest != nil {
 		out[0].age = oldest
