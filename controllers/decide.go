@@ -36,7 +36,7 @@ type decision struct {
 func decide(o *observation, s sizing, agentImage string) decision {
 	d := decision{problem: o.problem, sizing: s}
 	d.runs = decideRuns(o, s, d.problem)
-	inRuns := d.runs != nil && (desired.IsBatch(&o.worker.Spec) || d.runs.Open != nil && !o.hasDeployment())
+	inRuns := d.runs != nil && (desired.IsBatch(&o.worker.Spec) || d.runs.Open != nil && !desired.HasDeployment(o.worker, o.deployment))
 	d.planRemoval(o, inRuns)
 	d.stuck = stuck.Find(stuckInput(o))
 	d.alerts = alerts.Decide(alertsInput(o))

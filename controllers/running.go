@@ -49,12 +49,7 @@ func (o *observation) openRun() *batchv1.Job {
 // that mode is yet to end before it has its Deployment. A Job that comes to a pool with
 // one is nothing but to be removed: anybody who may create Jobs can make it.
 func (o *observation) inRuns() bool {
-	return desired.IsBatch(&o.worker.Spec) || o.openRun() != nil && !o.hasDeployment()
-}
-
-// hasDeployment tells whether the pool has its Deployment, to stay.
-func (o *observation) hasDeployment() bool {
-	return o.deployment != nil && o.deployment.DeletionTimestamp == nil && desired.OwnedBy(o.deployment, o.worker)
+	return desired.IsBatch(&o.worker.Spec) || o.openRun() != nil && !desired.HasDeployment(o.worker, o.deployment)
 }
 
 // ofRun tells whether a pod is one of a run.

@@ -4,10 +4,9 @@
 package desired
 
 import (
-	"encoding/json"
 	"fmt"
-	"strings"
 
+	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -23,6 +22,11 @@ const failuresPerPod = 6
 
 // IsBatch tells whether a pool works in runs.
 func IsBatch(spec *v1alpha1.QueueWorkerSpec) bool { return spec.Mode == v1alpha1.ModeBatch }
+
+// HasDeployment tells whether a pool has its Deployment, to stay.
+func HasDeployment(worker *v1alpha1.QueueWorker, live *appsv1.Deployment) bool {
+	return live != nil && live.DeletionTimestamp == nil && OwnedBy(live, worker)
+}
 
 // runJob is the Job of a run. Every pod has to succeed: one that fails, is evicted or
 // deleted is replaced, and its successor ends at once if the run is over by then.
@@ -100,11 +104,7 @@ func RunConfig(run *batchv1.Job) *protocol.Config {
 			if variable.Name != protocol.ConfigEnv {
 				continue
 			}
-			config := &protocol.Config{}
-			if json.Unmarshal([]byte(strings.ReplaceAll(variable.Value, "$$", "$")), config) != nil {
-				return nil
-			}
-			return config
+			return decodeConfig(variable.Value)
 		}
 	}
 	return nil

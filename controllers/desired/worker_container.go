@@ -134,6 +134,15 @@ func encodeConfig(config protocol.Config) string {
 	return strings.ReplaceAll(string(document), "$", "$$")
 }
 
+// decodeConfig reads what encodeConfig has written; nil if it is nothing of the kind.
+func decodeConfig(value string) *protocol.Config {
+	config := &protocol.Config{}
+	if json.Unmarshal([]byte(strings.ReplaceAll(value, "$$", "$")), config) != nil {
+		return nil
+	}
+	return config
+}
+
 func agentConfig(in Input, memory Memory, gracePeriod time.Duration) protocol.Config {
 	spec := &in.Worker.Spec
 	config := protocol.Config{

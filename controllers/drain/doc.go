@@ -16,7 +16,8 @@
 // the victims are chosen in the same order, and replicas are lowered by n only if
 // every pod that could be among the first n is removable: drained, or never started,
 // which needs no cordon. One that never started and has a node is marked all the same,
-// because it may be ready when its ReplicaSet acts. Within what the ReplicaSet holds for equal the victims are
+// because it may be ready when its ReplicaSet acts. Within what the ReplicaSet holds
+// for equal the victims are
 // those already cordoned, then idle ones, then those with the youngest job; a pod that
 // stays where it was in that order keeps a plan stable. What the pool wants back is
 // un-cordoned before anything is created, those first that still work.

@@ -23,7 +23,8 @@ func (d *decision) outgoing() []*Pod {
 
 // replacing tells whether pods are to be replaced and may be now: the pool has the size
 // that is wanted, or no more pods beyond it than may be replaced at once, it is not paused,
-// and there is no rollout, which replaces them all. A pool on its way to a smaller size gets there first.
+// and there is no rollout, which replaces them all. A pool on its way to a smaller size
+// gets there first.
 func (d *decision) replacing() bool {
 	surplus := d.Replicas - d.Wanted
 	return !d.Paused && d.Wanted > 0 && surplus >= 0 && surplus <= d.replaced() && !d.rolling && !d.shrinking() &&

@@ -16,11 +16,7 @@ import (
 // inRuns tells whether the pool is what its runs are: it is of mode Batch, or a run of
 // that mode is yet to end before it has its Deployment.
 func inRuns(in Input) bool {
-	return in.Runs != nil && (desired.IsBatch(&in.Worker.Spec) || in.Runs.Open != nil && !hasDeployment(in))
-}
-
-func hasDeployment(in Input) bool {
-	return in.Deployment != nil && in.Deployment.DeletionTimestamp == nil && desired.OwnedBy(in.Deployment, in.Worker)
+	return in.Runs != nil && (desired.IsBatch(&in.Worker.Spec) || in.Runs.Open != nil && !desired.HasDeployment(in.Worker, in.Deployment))
 }
 
 // batchStatus is what status.batch says; nil for a pool that has nothing to do with runs.

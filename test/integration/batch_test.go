@@ -264,6 +264,19 @@ func TestStoppedAndPausedRuns(t *testing.T) {
 	hasJobs(t, namespace, "nightly", 0)
 }
 
+// workingRun starts an operator and a run of so many pods with a job that waits, and
+// returns its agents once it works.
+func workingRun(t *testing.T, namespace string, pods int32) []*fakes.Agent {
+	t.Helper()
+	startOperator(t, operatorOptions{namespaces: []string{namespace}})
+	create(t, builders.QueueApp(namespace, "shop").Driver(v1alpha1.DriverRedis).Obj())
+	kubelet.Backend(namespace, "shop").Set(protocol.QueueDepth{Queue: "default", Ready: 1})
+	create(t, batchWorker(namespace, "nightly", func(spec *v1alpha1.QueueWorkerSpec) { spec.Processes = &pods }))
+	agents := runAgents(t, namespace, "nightly", int(pods))
+	waitFor(t, namespace, "nightly", "works", hasCondition(v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonRunning))
+	return agents
+}
+
 // A run that is stopped keeps its pods while they work, so that they can be told to kill
 // their jobs: with the stop, or after it.
 func TestAStoppedRunCanBeKilled(t *testing.T) {
@@ -280,12 +293,7 @@ func TestAStoppedRunCanBeKilled(t *testing.T) {
 	for name, kill := range tests {
 		t.Run(name, func(t *testing.T) {
 			namespace := newNamespace(t)
-			startOperator(t, operatorOptions{namespaces: []string{namespace}})
-			create(t, builders.QueueApp(namespace, "shop").Driver(v1alpha1.DriverRedis).Obj())
-			kubelet.Backend(namespace, "shop").Set(protocol.QueueDepth{Queue: "default", Ready: 1})
-			create(t, batchWorker(namespace, "nightly", nil))
-			agent := runAgents(t, namespace, "nightly", 1)[0]
-			waitFor(t, namespace, "nightly", "works", hasCondition(v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonRunning))
+			agent := workingRun(t, namespace, 1)[0]
 			if !agent.Start(0, `App\Jobs\SendMail`) {
 				t.Fatal("the worker is not idle")
 			}
@@ -303,12 +311,7 @@ func TestAStoppedRunCanBeKilled(t *testing.T) {
 // A run that is to go on after all has its workers take jobs again.
 func TestARunThatIsNotStoppedAfterAllGoesOn(t *testing.T) {
 	namespace := newNamespace(t)
-	startOperator(t, operatorOptions{namespaces: []string{namespace}})
-	create(t, builders.QueueApp(namespace, "shop").Driver(v1alpha1.DriverRedis).Obj())
-	kubelet.Backend(namespace, "shop").Set(protocol.QueueDepth{Queue: "default", Ready: 1})
-	create(t, batchWorker(namespace, "nightly", func(spec *v1alpha1.QueueWorkerSpec) { spec.Processes = new(int32(2)) }))
-	agents := runAgents(t, namespace, "nightly", 2)
-	waitFor(t, namespace, "nightly", "works", hasCondition(v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonRunning))
+	agents := workingRun(t, namespace, 2)
 	agents[0].Start(0, "Report")
 	changeWorker(t, namespace, "nightly", func(w *v1alpha1.QueueWorker) { w.Spec.Stopped = true })
 	inPhases(t, agents, protocol.PhaseCordoned, protocol.PhaseCordoned)
