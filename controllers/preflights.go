@@ -15,6 +15,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -135,15 +136,15 @@ func later(a, b *corev1.Pod) bool {
 	return cmp.Or(a.CreationTimestamp.Compare(b.CreationTimestamp.Time), strings.Compare(a.Name, b.Name)) > 0
 }
 
-// reportPreflight writes an app's status if it has changed. It returns after how long to
-// look again; zero if not until something happens.
-func (r *QueueAppReconciler) reportPreflight(ctx context.Context, app *v1alpha1.QueueApp, workers []string) (time.Duration, error) {
-	pools, heard := r.Preflights.of(client.ObjectKeyFromObject(app), workers)
-	if !heard {
-		return 0, nil
-	}
+// report writes the status of a QueueApp if it has changed: what its workers have found,
+// once all of them have been heard, and how its NetworkPolicy is. It returns after how
+// long to look again; zero if not until something happens.
+func (r *QueueAppReconciler) report(ctx context.Context, app *v1alpha1.QueueApp, workers []string, network *metav1.Condition) (time.Duration, error) {
 	changed := app.DeepCopy()
-	changed.Status = preflight.Status(preflight.Input{Now: r.Clock.Now(), App: app, Pools: pools})
+	if pools, heard := r.Preflights.of(client.ObjectKeyFromObject(app), workers); heard {
+		changed.Status = preflight.Status(preflight.Input{Now: r.Clock.Now(), App: app, Pools: pools})
+	}
+	setNetworkCondition(&changed.Status, network, r.Clock.Now())
 	if equality.Semantic.DeepEqual(app.Status, changed.Status) {
 		return 0, nil
 	}

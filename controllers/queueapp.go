@@ -16,6 +16,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
@@ -49,6 +50,8 @@ type QueueAppReconciler struct {
 	Clock clock.PassiveClock
 	// ProbeImage is the image of backlog probes.
 	ProbeImage string
+	// Namespace is the operator's own; empty if it is not known.
+	Namespace string
 }
 
 // SetupWithManager registers what wakes a QueueApp: itself, the QueueApps and
@@ -58,6 +61,7 @@ func (r *QueueAppReconciler) SetupWithManager(mgr ctrl.Manager, options controll
 		Named("queueapp").
 		For(&v1alpha1.QueueApp{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Owns(&appsv1.Deployment{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		Owns(&networkingv1.NetworkPolicy{}).
 		Watches(&v1alpha1.QueueApp{}, handler.EnqueueRequestsFromMapFunc(r.appsBeside),
 			builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&v1alpha1.QueueWorker{}, handler.EnqueueRequestsFromMapFunc(r.appsBeside),
@@ -110,11 +114,15 @@ func (r *QueueAppReconciler) Reconcile(ctx context.Context, request ctrl.Request
 		return ctrl.Result{}, err
 	}
 	probeAgain, probeErr := r.reconcileProbe(ctx, app, len(workers) > 0)
-	statusAgain, statusErr := r.reportPreflight(ctx, app, workers)
+	network, networkAgain, networkErr := r.reconcileNetworkPolicy(ctx, app)
+	if networkErr != nil {
+		return ctrl.Result{}, errors.Join(probeErr, networkErr)
+	}
+	statusAgain, statusErr := r.report(ctx, app, workers, network)
 	if err := errors.Join(probeErr, statusErr); err != nil {
 		return ctrl.Result{}, err
 	}
-	return ctrl.Result{RequeueAfter: sooner(probeAgain, statusAgain)}, nil
+	return ctrl.Result{RequeueAfter: sooner(networkAgain, probeAgain, statusAgain)}, nil
 }
 
 // reconcileProbe makes the backlog probe what it should be. It returns after how long to

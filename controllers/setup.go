@@ -11,6 +11,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/labels"
@@ -31,6 +32,8 @@ type Options struct {
 	AgentImage string
 	// ProbeImage is the image of backlog probes.
 	ProbeImage string
+	// Namespace is the one the operator runs in; empty if it is not known.
+	Namespace string
 	// Concurrency is how many QueueWorkers are reconciled at once.
 	Concurrency int
 	// Collector and Backlogs are made if nil.
@@ -73,6 +76,7 @@ func Setup(mgr ctrl.Manager, o Options) error {
 	}
 	apps := &QueueAppReconciler{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Backlogs: o.Backlogs, Preflights: preflights, Clock: o.Clock, ProbeImage: o.ProbeImage,
+		Namespace: o.Namespace,
 	}
 	if err := apps.SetupWithManager(mgr, options); err != nil {
 		return fmt.Errorf("add the QueueApp controller: %w", err)
@@ -99,6 +103,7 @@ func CacheOptions(namespaces []string) cache.Options {
 			&corev1.ConfigMap{}:             {Label: ours, Transform: slimConfigMap},
 			&appsv1.Deployment{}:            {Label: ours, Transform: slimDeployment},
 			&policyv1.PodDisruptionBudget{}: {Label: ours},
+			&networkingv1.NetworkPolicy{}:   {Label: ours},
 			&batchv1.Job{}:                  {Label: ours, Transform: slimJob},
 			sets:                            {Label: ours},
 			&v1alpha1.QueueCommand{}:        {Transform: slimCommand},

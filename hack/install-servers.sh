@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Installs what the tests of test/backends and test/e2e run on this machine: Redis,
-# PostgreSQL and MariaDB, PHP with Laravel, and a terminal, tmux. Nothing is started; the tests start servers of their
+# PostgreSQL and MariaDB, PHP with Laravel, a terminal, tmux, and ipset for a policy engine. Nothing is started; the tests start servers of their
 # own. Does nothing where all of it is there.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -14,7 +14,7 @@ has() { dpkg-query --show --showformat='${db:Status-Status}' "$1" 2>/dev/null | 
 
 missing=()
 if ! command -v dpkg-query >/dev/null; then
-  for program in redis-server mariadbd php tmux; do
+  for program in redis-server mariadbd php tmux ipset; do
     command -v "$program" >/dev/null || missing+=("$program")
   done
   if [ ${#missing[@]} -gt 0 ]; then
@@ -24,7 +24,7 @@ if ! command -v dpkg-query >/dev/null; then
   exit 0
 fi
 for package in redis-server postgresql mariadb-server-core mariadb-client-core \
-  php-cli php-laravel-framework php-mysql php-pgsql php-redis php-sqlite3 tmux; do
+  php-cli php-laravel-framework php-mysql php-pgsql php-redis php-sqlite3 tmux ipset; do
   has "$package" || missing+=("$package")
 done
 if [ ${#missing[@]} -eq 0 ]; then

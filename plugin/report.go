@@ -115,6 +115,7 @@ var kinds = []struct {
 	{"replicasets", schema.GroupVersionKind{Group: "apps", Version: "v1", Kind: "ReplicaSet"}, true},
 	{"jobs", schema.GroupVersionKind{Group: "batch", Version: "v1", Kind: "Job"}, true},
 	{"configmaps", schema.GroupVersionKind{Version: "v1", Kind: "ConfigMap"}, true},
+	{"networkpolicies", schema.GroupVersionKind{Group: "networking.k8s.io", Version: "v1", Kind: "NetworkPolicy"}, true},
 	{"poddisruptionbudgets", schema.GroupVersionKind{Group: "policy", Version: "v1", Kind: "PodDisruptionBudget"}, true},
 	{"events", schema.GroupVersionKind{Group: "events.k8s.io", Version: "v1", Kind: "Event"}, false},
 }

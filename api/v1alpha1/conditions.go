@@ -58,6 +58,9 @@ const (
 	// ConditionPreflightPassed is true when an application keeps every promise that queue
 	// workers need, as far as its workers could see.
 	ConditionPreflightPassed = "PreflightPassed"
+	// ConditionNetworkPolicyApplied is present while spec.networkPolicy is true: True if
+	// the cluster holds the NetworkPolicy. Whether the network enforces it is not known.
+	ConditionNetworkPolicyApplied = "NetworkPolicyApplied"
 )
 
 // The reasons of conditions. They are part of the API: monitoring rules and
@@ -155,6 +158,8 @@ const (
 	ReasonCrashes = "Crashes"
 	// ReasonMaxExceptions: processes are restarted because job after job fails.
 	ReasonMaxExceptions = "MaxExceptions"
+	// ReasonApplied: the object that the condition names exists as the spec wants it.
+	ReasonApplied = "Applied"
 	// ReasonPassed: a promise that queue workers need is kept.
 	ReasonPassed = "Passed"
 	// ReasonNotPassed: a promise that queue workers need is not kept.

@@ -93,6 +93,14 @@ type QueueAppSpec struct {
 	// +optional
 	// +kubebuilder:default=WithTemplate
 	AgentUpgrade AgentUpgrade `json:"agentUpgrade,omitempty"`
+
+	// networkPolicy makes a NetworkPolicy named <QueueApp>-queueworker for the worker and
+	// probe pods of this QueueApp: only the operator, and for metrics the namespaces
+	// labelled metrics: enabled, may connect to them. It restricts no connection that the
+	// pods make themselves. It takes effect where the cluster's network enforces
+	// NetworkPolicies. Default: false, the operator makes none.
+	// +optional
+	NetworkPolicy bool `json:"networkPolicy,omitempty"`
 }
 
 // Patterns are RE2 regular expressions, matched against each line of a Custom

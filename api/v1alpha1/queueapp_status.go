@@ -14,7 +14,8 @@ type QueueAppStatus struct {
 	// keeps a promise that queue workers need, else with the cause and what to do:
 	// PcntlAvailable, CommandUnwrapped, SettingsReadable, ConnectionExists,
 	// MemoryLimitFits, RetryAfterFits, BlockForSafe, LogsVisible, CacheShared and
-	// OutputUnderstood. One that nothing is known of is absent.
+	// OutputUnderstood. One that nothing is known of is absent. NetworkPolicyApplied is
+	// present while spec.networkPolicy is true.
 	// +optional
 	// +listType=map
 	// +listMapKey=type

@@ -97,9 +97,7 @@ func Probe(app *v1alpha1.QueueApp, image string) (*appsv1ac.DeploymentApplyConfi
 	}
 	out := appsv1ac.Deployment(ProbeName(app.Name), app.Namespace).
 		WithLabels(own).
-		WithOwnerReferences(metav1ac.OwnerReference().
-			WithAPIVersion(v1alpha1.SchemeGroupVersion.String()).
-			WithKind("QueueApp").WithName(app.Name).WithUID(app.UID).WithController(true)).
+		WithOwnerReferences(appOwner(app)).
 		WithSpec(appsv1ac.DeploymentSpec().
 			WithReplicas(1).
 			WithRevisionHistoryLimit(1).

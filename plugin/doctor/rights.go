@@ -73,6 +73,7 @@ func Operators() []Right {
 	add("apps", "replicasets", "", "list", "watch")
 	add("batch", "jobs", "", "create", "delete", "get", "list", "patch", "watch")
 	add("events.k8s.io", "events", "", "create", "patch")
+	add("networking.k8s.io", "networkpolicies", "", "create", "delete", "get", "list", "patch", "watch")
 	add("policy", "poddisruptionbudgets", "", "create", "delete", "get", "list", "patch", "watch")
 	add(v1alpha1.GroupName, "queueapps", "", "list", "watch")
 	add(v1alpha1.GroupName, "queueapps", "status", "patch")

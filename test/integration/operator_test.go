@@ -152,6 +152,7 @@ func newManager(config *rest.Config, options operatorOptions) (ctrl.Manager, err
 	setup := controllers.Options{
 		AgentImage:         options.agentImage,
 		ProbeImage:         probeImage,
+		Namespace:          "queueworker-system",
 		Backlogs:           collector.NewBacklogs(backlogs),
 		Concurrency:        8,
 		Collector:          collector.New(pulls),
