@@ -77,3 +77,19 @@ true
 {{- end -}}
 [{{ join ", " $names }}]
 {{- end }}
+
+{{- /* The name of the metrics' Service in DNS, which their certificate carries. */ -}}
+{{- define "queueworker.metricsHost" -}}
+{{ include "queueworker.fullname" . }}-metrics.{{ .Release.Namespace }}.svc
+{{- end }}
+
+{{- /* The Secret with the metrics' certificate; empty if the operator signs its own. */ -}}
+{{- define "queueworker.metricsSecret" -}}
+{{- if and .Values.metrics.enabled .Values.metrics.secure -}}
+{{- if .Values.metrics.certificate.secretName -}}
+{{ .Values.metrics.certificate.secretName }}
+{{- else if .Values.metrics.certificate.issuer.name -}}
+{{ include "queueworker.fullname" . }}-metrics-tls
+{{- end }}
+{{- end }}
+{{- end }}
