@@ -28,7 +28,7 @@ import (
 
 // intruderUser is a user to whom the operator's policies apply, and whom RBAC forbids
 // nothing, so that a refusal is a policy's.
-const intruderUser = "intruder"
+const intruderUser = "system:serviceaccount:queueworker-system:intruder"
 
 // newIntruder returns a client of that user.
 func newIntruder(ctx context.Context) (client.Client, error) {
@@ -216,7 +216,7 @@ func TestTheOperatorsTokenChangesNothingOfOthers(t *testing.T) {
 	namespace := newNamespace(t)
 	startOperator(t, operatorOptions{namespaces: []string{namespace}})
 	create(t, builders.QueueApp(namespace, "shop").Obj(), builders.QueueWorker(namespace, "emails").Processes(2).Obj(),
-		command(namespace, "waits", func(s *v1alpha1.QueueCommandSpec) { s.AppName = "missing" }))
+		command(namespace, "waits", func(s *v1alpha1.QueueCommandSpec) { s.AppName, s.Action = "missing", v1alpha1.ActionListFailed }))
 	waitReady(t, namespace, "emails")
 	dns := &corev1.ConfigMap{ObjectMeta: named("kube-system", "coredns")}
 	settings, web := &corev1.ConfigMap{ObjectMeta: named(namespace, "settings")}, deploymentWith(named(namespace, "web"), nil)
