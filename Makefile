@@ -7,6 +7,8 @@ SHELL := /usr/bin/env bash -o pipefail
 
 # Where built programs go.
 BIN ?= bin
+# What built programs say they are.
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 # How long each fuzz target runs.
 FUZZTIME ?= 20s
 # How often each benchmark runs.
@@ -37,8 +39,20 @@ help: ## Print this list.
 
 .PHONY: build
 build: ## Compile the product's programs into bin, as static binaries.
-	hack/build.sh $(BIN) manager agent backlog kubectl-queueworker
+	VERSION=$(VERSION) hack/build.sh $(BIN) manager agent backlog kubectl-queueworker
 	ln -sf kubectl-queueworker $(BIN)/kubectl_complete-queueworker
+
+.PHONY: sbom
+sbom: build ## Write a bill of materials (CycloneDX) beside each program in bin.
+	VERSION=$(VERSION) hack/sbom.sh $(BIN) manager agent backlog kubectl-queueworker
+
+.PHONY: reproducible
+reproducible: ## Build each program twice in different folders, and compare and print its SHA-256.
+	hack/reproducible.sh
+
+.PHONY: update-images
+update-images: ## Give the Dockerfile's base images the newest digests of their tags (needs their registries).
+	hack/update-images.sh
 
 .PHONY: images
 images: ## Build the container images and load them into the cluster, which must be up.

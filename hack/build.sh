@@ -4,15 +4,17 @@
 #
 # Builds programs of cmd/ as static binaries without paths of this machine in them:
 #
-#   hack/build.sh DIRECTORY PROGRAM...
+#   VERSION=0.1.0 hack/build.sh DIRECTORY PROGRAM...
 #
-# The Dockerfile and hack/images build with the same flags, so that an image holds
-# the same binary whoever made it.
+# VERSION is what the programs say they are; dev by default. The Dockerfile and
+# hack/images build with the same flags, so that an image holds the same binary
+# whoever made it.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 out=${1:?usage: hack/build.sh DIRECTORY PROGRAM...}
 shift
+version=${VERSION:-dev}
 for program in "$@"; do
-  CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags='-s -w' -o "$out/$program" "./cmd/$program"
+  CGO_ENABLED=0 go build -trimpath -buildvcs=false -ldflags="-s -w -X main.version=$version" -o "$out/$program" "./cmd/$program"
 done

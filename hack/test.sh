@@ -23,6 +23,7 @@ verify() {
   hack/verify-headers.sh
   hack/verify-format.sh
   hack/verify-generated.sh
+  hack/update-images.sh --check
 }
 
 # All modules, without what needs a control plane or a cluster. What is pure knows

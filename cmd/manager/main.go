@@ -13,6 +13,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
 )
 
+// version is set by the linker.
+var version = "dev"
+
 func main() {
 	options, err := parse(flag.CommandLine, os.Args[1:])
 	if err != nil {
@@ -20,6 +23,7 @@ func main() {
 		os.Exit(2)
 	}
 	ctrl.SetLogger(zap.New(zap.UseFlagOptions(&options.log)))
+	ctrl.Log.Info("Starting QueueWorker's operator", "version", version)
 	if err := run(ctrl.SetupSignalHandler(), options); err != nil {
 		ctrl.Log.Error(err, "The operator cannot run")
 		os.Exit(1)

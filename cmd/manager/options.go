@@ -11,20 +11,21 @@ import (
 	"strings"
 
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
+
+	"queueworker.dev/queueworker/controllers/scraping"
 )
 
 // options are what the command line sets.
 type options struct {
-	agentImage     string
-	backlogImage   string
-	leaderElect    bool
-	metricsAddress string
-	metricsSecure  bool
-	healthAddress  string
-	namespaces     []string
-	namespace      string
-	concurrency    int
-	log            zap.Options
+	agentImage    string
+	backlogImage  string
+	leaderElect   bool
+	metrics       scraping.Serving
+	healthAddress string
+	namespaces    []string
+	namespace     string
+	concurrency   int
+	log           zap.Options
 }
 
 // parse reads the command line.
@@ -34,8 +35,10 @@ func parse(flags *flag.FlagSet, arguments []string) (options, error) {
 	flags.StringVar(&o.agentImage, "agent-image", "", "Image the agent of worker pods is copied from. Required.")
 	flags.StringVar(&o.backlogImage, "backlog-image", "", "Image of the backlog probes. Required.")
 	flags.BoolVar(&o.leaderElect, "leader-elect", false, "Elect a leader, so that of several replicas one works.")
-	flags.StringVar(&o.metricsAddress, "metrics-bind-address", ":8443", "Address of the metrics endpoint; 0 turns it off.")
-	flags.BoolVar(&o.metricsSecure, "metrics-secure", true, "Serve metrics by HTTPS, and only to callers the cluster authorizes.")
+	flags.StringVar(&o.metrics.Address, "metrics-bind-address", ":8443", "Address of the metrics endpoint; 0 turns it off.")
+	flags.BoolVar(&o.metrics.Secure, "metrics-secure", true, "Serve metrics by HTTPS, and only to callers the cluster authorizes.")
+	flags.StringVar(&o.metrics.CertDir, "metrics-cert-dir", "", "Folder with tls.crt and tls.key for the metrics, read again when they change; empty signs one's own.")
+	flags.StringVar(&o.metrics.Host, "metrics-host", "localhost", "Name of the host in the certificate that the operator signs itself.")
 	flags.StringVar(&o.healthAddress, "health-probe-bind-address", ":8081", "Address of /healthz and /readyz.")
 	flags.StringVar(&namespaces, "watch-namespaces", "", "Comma list of the namespaces to work in; empty means all.")
 	flags.StringVar(&o.namespace, "operator-namespace", os.Getenv("POD_NAMESPACE"), "Namespace the operator runs in, which NetworkPolicies of QueueApps admit; by default $POD_NAMESPACE.")

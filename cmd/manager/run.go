@@ -5,7 +5,6 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"fmt"
 
 	"k8s.io/apimachinery/pkg/runtime"
@@ -14,11 +13,10 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
-	"sigs.k8s.io/controller-runtime/pkg/metrics/filters"
-	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"queueworker.dev/queueworker/api/v1alpha1"
 	"queueworker.dev/queueworker/controllers"
+	"queueworker.dev/queueworker/controllers/scraping"
 )
 
 // leaseName is the Lease the operator's replicas elect their leader with.
@@ -49,11 +47,15 @@ func newManager(config *rest.Config, o options) (ctrl.Manager, error) {
 			return nil, fmt.Errorf("register kinds: %w", err)
 		}
 	}
+	metrics, err := scraping.Options(o.metrics)
+	if err != nil {
+		return nil, err
+	}
 	mgr, err := ctrl.NewManager(config, ctrl.Options{
 		Scheme:                        scheme,
 		Cache:                         controllers.CacheOptions(o.namespaces),
 		Client:                        client.Options{FieldOwner: v1alpha1.FieldManager},
-		Metrics:                       metricsOptions(o),
+		Metrics:                       metrics,
 		HealthProbeBindAddress:        o.healthAddress,
 		LeaderElection:                o.leaderElect,
 		LeaderElectionID:              leaseName,
@@ -69,18 +71,4 @@ func newManager(config *rest.Config, o options) (ctrl.Manager, error) {
 		return nil, fmt.Errorf("add /readyz: %w", err)
 	}
 	return mgr, nil
-}
-
-// metricsOptions serve metrics to callers that the cluster knows and authorizes.
-// HTTP/2 is off: its stream resets have been used to exhaust servers.
-func metricsOptions(o options) metricsserver.Options {
-	out := metricsserver.Options{
-		BindAddress:   o.metricsAddress,
-		SecureServing: o.metricsSecure,
-		TLSOpts:       []func(*tls.Config){func(c *tls.Config) { c.NextProtos = []string{"http/1.1"} }},
-	}
-	if o.metricsSecure {
-		out.FilterProvider = filters.WithAuthenticationAndAuthorization
-	}
-	return out
 }

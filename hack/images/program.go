@@ -32,7 +32,11 @@ func (w workshop) program(p program, tag string) ([]image, error) {
 	}
 	defer os.RemoveAll(folder)
 	binary := filepath.Join(folder, "binary")
-	build := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o", binary, p.pkg)
+	version := os.Getenv("VERSION")
+	if version == "" {
+		version = "dev"
+	}
+	build := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w -X main.version="+version, "-o", binary, p.pkg)
 	build.Dir = p.module
 	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOWORK=off")
 	if err := w.runPatiently("compiling "+p.pkg, build); err != nil {

@@ -10,7 +10,8 @@
 //     removed from the CRDs. With them a CRD is larger than the annotation that
 //     client-side `kubectl apply` keeps on each object may be.
 //  3. The CRDs go to config/crd/bases and, as templates, to the chart. The rules
-//     of every role in config/rbac become named templates of the chart.
+//     of every role in config/rbac, and the policies of config/admission, become
+//     named templates of the chart.
 //
 // Run it from the top of the checkout: go run ./hack/manifests
 package main

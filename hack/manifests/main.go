@@ -18,8 +18,10 @@ const (
 	crdDir       = "config/crd/bases"
 	rbacDir      = "config/rbac"
 	operatorRole = "config/rbac/role.yaml"
+	admissionDir = "config/admission"
 	chartCRDDir  = "charts/queueworker/templates/crds"
 	chartRules   = "charts/queueworker/templates/_rules.tpl"
+	chartPolicy  = "charts/queueworker/templates/_policies.tpl"
 )
 
 func main() {
@@ -39,7 +41,7 @@ func run() error {
 	if err := writeCRDs(); err != nil {
 		return err
 	}
-	return writeRoles()
+	return errors.Join(writeRoles(), writePolicies())
 }
 
 // controllerGen runs the controller-gen that go.mod pins.
@@ -110,6 +112,18 @@ func writeRoles() error {
 		return err
 	}
 	return os.WriteFile(chartRules, rules, 0o644)
+}
+
+func writePolicies() error {
+	policies, err := readDir(admissionDir)
+	if err != nil {
+		return err
+	}
+	specs, err := policiesTemplate(policies)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(chartPolicy, specs, 0o644)
 }
 
 // readDir reads the YAML files of a folder, by file name.

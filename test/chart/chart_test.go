@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
@@ -84,11 +85,11 @@ var toggles = map[string]struct {
 			t.Errorf("the NetworkPolicy lets port %d through, want 9443", got)
 		}
 	}},
-	"a ServiceMonitor": {"metrics: {serviceMonitor: {enabled: true, labels: {prometheus: main}}}", func(t *testing.T, r rendering) {
+	"a ServiceMonitor": {"metrics: {serviceMonitor: {enabled: true, insecureSkipVerify: true, labels: {prometheus: main}}}", func(t *testing.T, r rendering) {
 		if r.values != r.alone {
 			return // metrics may be off
 		}
-		monitor := only[*unstructured.Unstructured](t, r.objects, "")
+		monitor := ofKind(t, r.objects, "ServiceMonitor")
 		service := only[*corev1.Service](t, r.objects, "")
 		selector, _, err := unstructured.NestedStringMap(monitor.Object, "spec", "selector", "matchLabels")
 		if err != nil {
@@ -101,6 +102,41 @@ var toggles = map[string]struct {
 		}
 		if monitor.GetLabels()["prometheus"] != "main" {
 			t.Errorf("the ServiceMonitor has labels %v, want prometheus=main among them", monitor.GetLabels())
+		}
+	}},
+	"a certificate of cert-manager": {"metrics: {certificate: {issuer: {name: ours, kind: ClusterIssuer}}}", func(t *testing.T, r rendering) {
+		if r.values == r.alone {
+			r.wantCertificate(t, "queueworker-metrics-tls")
+		}
+	}},
+	"a certificate in a Secret": {"metrics: {certificate: {secretName: ours}}", func(t *testing.T, r rendering) {
+		if r.values == r.alone {
+			r.wantCertificate(t, "ours")
+		}
+	}},
+	"no admission policies": {"admissionPolicies: {enabled: false}", func(t *testing.T, r rendering) {
+		r.wantNone(t, count[*admissionregistrationv1.ValidatingAdmissionPolicy](r.objects), "policies")
+		r.wantNone(t, count[*admissionregistrationv1.ValidatingAdmissionPolicyBinding](r.objects), "bindings of policies")
+	}},
+	"pods with access to their nodes": {"admissionPolicies: {hostAccess: true}", func(t *testing.T, r rendering) {
+		for _, object := range r.objects {
+			if strings.HasSuffix(object.GetName(), "-templates") {
+				t.Errorf("%T %s is there", object, object.GetName())
+			}
+		}
+	}},
+	"metrics for nobody": {"networkPolicy: {metricsFrom: []}", func(t *testing.T, r rendering) {
+		for _, object := range r.objects {
+			if policy, ok := object.(*networkingv1.NetworkPolicy); ok && len(policy.Spec.Ingress) > 0 {
+				t.Errorf("the NetworkPolicy lets in %v, want nobody", policy.Spec.Ingress)
+			}
+		}
+	}},
+	"an operator that may connect to anything": {"networkPolicy: {egress: {enabled: false}}", func(t *testing.T, r rendering) {
+		for _, object := range r.objects {
+			if policy, ok := object.(*networkingv1.NetworkPolicy); ok && (len(policy.Spec.Egress) > 0 || slices.Contains(policy.Spec.PolicyTypes, networkingv1.PolicyTypeEgress)) {
+				t.Errorf("the NetworkPolicy restricts egress: %v", policy.Spec)
+			}
 		}
 	}},
 	"no NetworkPolicy": {"networkPolicy: {enabled: false}", func(t *testing.T, r rendering) {
@@ -170,6 +206,31 @@ func (r rendering) wantArg(t *testing.T, want string) {
 	if args := r.pod(t).Containers[0].Args; !slices.Contains(args, want) {
 		t.Errorf("the operator's arguments %q lack %q", args, want)
 	}
+}
+
+// wantCertificate checks that the metrics are served with the certificate in a Secret.
+func (r rendering) wantCertificate(t *testing.T, secret string) {
+	t.Helper()
+	r.wantArg(t, "--metrics-cert-dir=/etc/queueworker/metrics")
+	pod := r.pod(t)
+	if len(pod.Volumes) != 1 || pod.Volumes[0].Secret == nil || pod.Volumes[0].Secret.SecretName != secret {
+		t.Fatalf("the pod's volumes are %v, want the Secret %s", pod.Volumes, secret)
+	}
+	if mounts := pod.Containers[0].VolumeMounts; len(mounts) != 1 || mounts[0].MountPath != "/etc/queueworker/metrics" || mounts[0].Name != pod.Volumes[0].Name {
+		t.Errorf("the container's mounts are %v", mounts)
+	}
+}
+
+// ofKind returns the one object of a kind that this repository has no type of.
+func ofKind(t *testing.T, objects []client.Object, kind string) *unstructured.Unstructured {
+	t.Helper()
+	for _, object := range objects {
+		if found, ok := object.(*unstructured.Unstructured); ok && found.GetKind() == kind {
+			return found
+		}
+	}
+	t.Fatalf("there is no %s", kind)
+	return nil
 }
 
 func (r rendering) wantNone(t *testing.T, got int, what string) {
@@ -246,7 +307,8 @@ func checkCoherent(t *testing.T, objects []client.Object) {
 		switch object.(type) {
 		case *rbacv1.ClusterRole, *rbacv1.Role:
 			roles[fmt.Sprintf("%T %s/%s", object, object.GetNamespace(), object.GetName())] = true
-		case *apiextensionsv1.CustomResourceDefinition, *rbacv1.ClusterRoleBinding:
+		case *apiextensionsv1.CustomResourceDefinition, *rbacv1.ClusterRoleBinding,
+			*admissionregistrationv1.ValidatingAdmissionPolicy, *admissionregistrationv1.ValidatingAdmissionPolicyBinding:
 		default:
 			if object.GetNamespace() == "" {
 				t.Errorf("%T %s does not say its namespace", object, object.GetName())

@@ -15,6 +15,7 @@ import (
 	"sync"
 	"testing"
 
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
@@ -152,6 +153,11 @@ func decodeOne(document []byte) (client.Object, error) {
 		"rbac.authorization.k8s.io/v1 RoleBinding":         &rbacv1.RoleBinding{},
 		"apiextensions.k8s.io/v1 CustomResourceDefinition": &apiextensionsv1.CustomResourceDefinition{},
 		"monitoring.coreos.com/v1 ServiceMonitor":          &unstructured.Unstructured{},
+		"cert-manager.io/v1 Certificate":                   &unstructured.Unstructured{},
+		"cert-manager.io/v1 Issuer":                        &unstructured.Unstructured{},
+
+		"admissionregistration.k8s.io/v1 ValidatingAdmissionPolicy":        &admissionregistrationv1.ValidatingAdmissionPolicy{},
+		"admissionregistration.k8s.io/v1 ValidatingAdmissionPolicyBinding": &admissionregistrationv1.ValidatingAdmissionPolicyBinding{},
 	}[meta.APIVersion+" "+meta.Kind]
 	if !ok {
 		return nil, fmt.Errorf("unexpected kind %s %s", meta.APIVersion, meta.Kind)

@@ -7,6 +7,7 @@ package e2e
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"testing"
@@ -26,7 +27,18 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, "e2e: "+err.Error())
 		os.Exit(1)
 	}
+	from, err := auditLog().End()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "e2e: "+err.Error())
+		os.Exit(1)
+	}
 	code := m.Run()
+	if code == 0 && flag.Lookup("test.run").Value.String() == "" {
+		if err := checkRights(from); err != nil {
+			fmt.Fprintf(os.Stderr, "FAIL: rights of the operator: %v\n", err)
+			code = 1
+		}
+	}
 	if err := lab.RemovePlugin(); err != nil {
 		fmt.Fprintln(os.Stderr, "e2e: "+err.Error())
 	}

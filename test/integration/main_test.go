@@ -8,6 +8,7 @@ package integration
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -89,7 +90,7 @@ func run(m *testing.M) (code int) {
 		api, err = client.New(cluster.Config, client.Options{Scheme: scheme})
 	}
 	if err == nil {
-		err = grantOperators(ctx)
+		err = errors.Join(grantOperators(ctx), confineOperators(ctx))
 	}
 	if err == nil {
 		// The apiserver ends only when nobody watches any more.

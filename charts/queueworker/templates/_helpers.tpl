@@ -58,3 +58,38 @@ app.kubernetes.io/component: manager
   name: {{ include "queueworker.serviceAccount" . }}
   namespace: {{ .Release.Namespace }}
 {{- end }}
+
+{{- /* Whether the policies are made that confine the operator's token. */ -}}
+{{- define "queueworker.confined" -}}
+{{- if and .Values.admissionPolicies.enabled (.Capabilities.APIVersions.Has "admissionregistration.k8s.io/v1/ValidatingAdmissionPolicy") -}}
+true
+{{- end }}
+{{- end }}
+
+{{- /* A CEL list of the namespaces that the operator may not write to: those of the
+       cluster itself that watchNamespaces does not name. */ -}}
+{{- define "queueworker.clusterNamespaces" -}}
+{{- $names := list }}
+{{- range .Values.admissionPolicies.clusterNamespaces }}
+{{- if not (has . $.Values.watchNamespaces) }}
+{{- $names = append $names (squote .) }}
+{{- end }}
+{{- end -}}
+[{{ join ", " $names }}]
+{{- end }}
+
+{{- /* The name of the metrics' Service in DNS, which their certificate carries. */ -}}
+{{- define "queueworker.metricsHost" -}}
+{{ include "queueworker.fullname" . }}-metrics.{{ .Release.Namespace }}.svc
+{{- end }}
+
+{{- /* The Secret with the metrics' certificate; empty if the operator signs its own. */ -}}
+{{- define "queueworker.metricsSecret" -}}
+{{- if and .Values.metrics.enabled .Values.metrics.secure -}}
+{{- if .Values.metrics.certificate.secretName -}}
+{{ .Values.metrics.certificate.secretName }}
+{{- else if .Values.metrics.certificate.issuer.name -}}
+{{ include "queueworker.fullname" . }}-metrics-tls
+{{- end }}
+{{- end }}
+{{- end }}

@@ -1,0 +1,183 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package scraping
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/go-logr/logr"
+	"golang.org/x/time/rate"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/apiserver/pkg/authentication/authenticator"
+	"k8s.io/apiserver/pkg/authentication/token/cache"
+	"k8s.io/apiserver/pkg/authorization/authorizer"
+	"k8s.io/apiserver/pkg/authorization/authorizerfactory"
+	authenticationclient "k8s.io/client-go/kubernetes/typed/authentication/v1"
+	authorizationclient "k8s.io/client-go/kubernetes/typed/authorization/v1"
+	"k8s.io/client-go/rest"
+	"k8s.io/utils/lru"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+)
+
+const (
+	// reviewTimeout bounds one question to the API server.
+	reviewTimeout = 10 * time.Second
+	// knownFor and unknownFor are how long the answer about a token is kept: of a known
+	// one, and of one that the API server does not know.
+	knownFor   = time.Minute
+	unknownFor = 10 * time.Second
+	// maxToken is more than any token has, in bytes.
+	maxToken = 16 << 10
+	// reviewsPerSecond and reviewBurst bound how often the API server is asked.
+	reviewsPerSecond, reviewBurst = 5, 20
+	// failureEvery and failureBurst bound how many wrong tokens one address may try;
+	// after that it is answered without asking.
+	failureEvery, failureBurst = 6 * time.Second, 10
+	// maxAddresses is how many addresses are remembered.
+	maxAddresses = 1000
+)
+
+// Filter is a FilterProvider for controller-runtime's metrics server. It lets through
+// requests with a token of somebody who may get the path.
+func Filter(config *rest.Config, httpClient *http.Client) (metricsserver.Filter, error) {
+	tokens, err := authenticationclient.NewForConfigAndClient(config, httpClient)
+	if err != nil {
+		return nil, fmt.Errorf("make a client for token reviews: %w", err)
+	}
+	access, err := authorizationclient.NewForConfigAndClient(config, httpClient)
+	if err != nil {
+		return nil, fmt.Errorf("make a client for access reviews: %w", err)
+	}
+	authorization := authorizerfactory.DelegatingAuthorizerConfig{
+		SubjectAccessReviewClient: access,
+		AllowCacheTTL:             5 * time.Minute,
+		DenyCacheTTL:              30 * time.Second,
+		WebhookRetryBackoff:       &wait.Backoff{Duration: 500 * time.Millisecond, Factor: 1.5, Jitter: 0.2, Steps: 5},
+	}
+	may, err := authorization.New()
+	if err != nil {
+		return nil, fmt.Errorf("make the authorizer: %w", err)
+	}
+	review := &reviewer{reviews: tokens.TokenReviews(), budget: rate.NewLimiter(reviewsPerSecond, reviewBurst)}
+	return func(log logr.Logger, next http.Handler) (http.Handler, error) {
+		return &gate{
+			// It asks once about a token that several requests carry at the same time, and
+			// keeps hashes of a bounded number of tokens.
+			who:      cache.New(review, false, knownFor, unknownFor),
+			may:      may,
+			failures: lru.New(maxAddresses),
+			troubles: rate.Sometimes{Interval: time.Minute},
+			log:      log,
+			next:     next,
+		}, nil
+	}, nil
+}
+
+// gate lets authorized requests through.
+type gate struct {
+	who authenticator.Token
+	may authorizer.Authorizer
+	// failures has the limiter of each address that sent a wrong token.
+	failures *lru.Cache
+	// troubles bounds how often an API server that cannot be asked is logged.
+	troubles rate.Sometimes
+	log      logr.Logger
+	next     http.Handler
+}
+
+func (g *gate) ServeHTTP(w http.ResponseWriter, request *http.Request) {
+	switch status := g.judge(request); status {
+	case http.StatusOK:
+		g.next.ServeHTTP(w, request)
+	case http.StatusUnauthorized:
+		w.Header().Set("WWW-Authenticate", "Bearer")
+		http.Error(w, "The metrics need the bearer token of an account that may get /metrics.", status)
+	case http.StatusForbidden:
+		http.Error(w, "The account of this token may not get /metrics; bind the metrics-reader ClusterRole to it.", status)
+	case http.StatusTooManyRequests:
+		w.Header().Set("Retry-After", "6")
+		http.Error(w, "Too many wrong tokens were tried; try again in a few seconds.", status)
+	default:
+		http.Error(w, "The API server could not be asked about this token; try again.", status)
+	}
+}
+
+// judge returns the status of a request; OK lets it through.
+func (g *gate) judge(request *http.Request) int {
+	token := bearer(request)
+	if token == "" || len(token) > maxToken {
+		return http.StatusUnauthorized
+	}
+	failures := g.failuresOf(request.RemoteAddr)
+	if failures != nil && failures.Tokens() < 1 {
+		return http.StatusTooManyRequests
+	}
+	response, known, err := g.who.AuthenticateToken(request.Context(), token)
+	switch {
+	case errors.Is(err, errBusy):
+		return http.StatusTooManyRequests
+	case err != nil:
+		g.trouble(err)
+		return http.StatusServiceUnavailable
+	case !known:
+		g.failed(request.RemoteAddr)
+		return http.StatusUnauthorized
+	}
+	decision, _, err := g.may.Authorize(request.Context(), authorizer.AttributesRecord{
+		User: response.User, Verb: strings.ToLower(request.Method), Path: request.URL.Path,
+	})
+	switch {
+	case err != nil:
+		g.trouble(err)
+		return http.StatusServiceUnavailable
+	case decision != authorizer.DecisionAllow:
+		return http.StatusForbidden
+	}
+	return http.StatusOK
+}
+
+// trouble logs why the API server could not be asked, once a minute.
+func (g *gate) trouble(err error) {
+	g.troubles.Do(func() { g.log.Info("Could not ask the API server who reads the metrics", "reason", err.Error()) })
+}
+
+// failuresOf returns the limiter of an address, or nil if it has sent no wrong token.
+func (g *gate) failuresOf(address string) *rate.Limiter {
+	if limiter, ok := g.failures.Get(host(address)); ok {
+		return limiter.(*rate.Limiter)
+	}
+	return nil
+}
+
+// failed counts a wrong token of an address.
+func (g *gate) failed(address string) {
+	limiter := g.failuresOf(address)
+	if limiter == nil {
+		limiter = rate.NewLimiter(rate.Every(failureEvery), failureBurst)
+		g.failures.Add(host(address), limiter)
+	}
+	limiter.Allow()
+}
+
+// host is an address without its port.
+func host(address string) string {
+	if host, _, err := net.SplitHostPort(address); err == nil {
+		return host
+	}
+	return address
+}
+
+// bearer returns the token of a request, or nothing.
+func bearer(request *http.Request) string {
+	scheme, token, found := strings.Cut(strings.TrimSpace(request.Header.Get("Authorization")), " ")
+	if !found || !strings.EqualFold(scheme, "Bearer") {
+		return ""
+	}
+	return strings.TrimSpace(token)
+}

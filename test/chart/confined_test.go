@@ -1,0 +1,121 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package chart
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	appsv1 "k8s.io/api/apps/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+)
+
+// policies are the specs of the admission policies among objects, by name, and which
+// policies are bound.
+func policies(objects []client.Object) (map[string]admissionregistrationv1.ValidatingAdmissionPolicySpec, map[string][]admissionregistrationv1.ValidationAction) {
+	specs, bound := map[string]admissionregistrationv1.ValidatingAdmissionPolicySpec{}, map[string][]admissionregistrationv1.ValidationAction{}
+	for _, object := range objects {
+		switch object := object.(type) {
+		case *admissionregistrationv1.ValidatingAdmissionPolicy:
+			specs[object.Name] = object.Spec
+		case *admissionregistrationv1.ValidatingAdmissionPolicyBinding:
+			bound[object.Spec.PolicyName] = object.Spec.ValidationActions
+		}
+	}
+	return specs, bound
+}
+
+func TestPoliciesAreThoseOfTheKustomizeTree(t *testing.T) {
+	want, wantBound := policies(kustomize(t, "admission"))
+	if len(want) != 4 {
+		t.Fatalf("config/admission has %d policies, want 4", len(want))
+	}
+	for name, spec := range want {
+		// The chart knows the operator's namespace.
+		spec.MatchConditions[0].Expression = "request.userInfo.username == 'system:serviceaccount:queueworker-system:queueworker-manager'"
+		want[name] = spec
+		if *spec.FailurePolicy != admissionregistrationv1.Fail {
+			t.Errorf("%s lets writes pass that it cannot judge", name)
+		}
+		if diff := cmp.Diff([]admissionregistrationv1.ValidationAction{admissionregistrationv1.Deny}, wantBound[name]); diff != "" {
+			t.Errorf("%s does not deny (-want +got):\n%s", name, diff)
+		}
+	}
+	got, gotBound := policies(render(t, "{}"))
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("policies (-config +chart):\n%s", diff)
+	}
+	if diff := cmp.Diff(wantBound, gotBound); diff != "" {
+		t.Errorf("bound policies (-config +chart):\n%s", diff)
+	}
+}
+
+func TestPoliciesFollowTheValues(t *testing.T) {
+	specs, _ := policies(render(t, "serviceAccount: {name: theirs}\nfullnameOverride: blue\nwatchNamespaces: [kube-system, shop]\nadmissionPolicies: {clusterNamespaces: [kube-system, platform]}"))
+	for name, spec := range specs {
+		if !strings.HasPrefix(name, "blue-") {
+			t.Errorf("the policy %s would collide with another release's", name)
+		}
+		if got, want := spec.MatchConditions[0].Expression, "request.userInfo.username == 'system:serviceaccount:queueworker-system:theirs'"; got != want {
+			t.Errorf("%s is for %s, want %s", name, got, want)
+		}
+	}
+	if got, want := specs["blue-children"].Variables[0].Expression, "['platform']"; got != want {
+		t.Errorf("the cluster's namespaces are %s, want %s: kube-system is watched", got, want)
+	}
+}
+
+// GitOps renders without a cluster, and must not lose the policies by that.
+func TestPoliciesAreThereWithoutACluster(t *testing.T) {
+	out, err := helm(t, "template", release, chartDir, "--namespace", namespace, "--set", "crds.install=false")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(out, "kind: ValidatingAdmissionPolicy\n") {
+		t.Error("a rendering without a cluster, as for GitOps, has no policies")
+	}
+}
+
+func TestTheNetworkPolicyIsThatOfTheKustomizeTree(t *testing.T) {
+	want := only[*networkingv1.NetworkPolicy](t, kustomize(t, "network-policy"), "").Spec
+	got := only[*networkingv1.NetworkPolicy](t, render(t, "{}"), "").Spec
+	want.PodSelector = got.PodSelector // the release is a label of the chart's
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("the NetworkPolicy (-config +chart):\n%s", diff)
+	}
+}
+
+// TestPrometheusSendsItsTokenToTheOperatorAlone holds that a ServiceMonitor verifies the
+// certificate, unless the values say that it need not.
+func TestPrometheusSendsItsTokenToTheOperatorAlone(t *testing.T) {
+	if _, err := tryRender(t, "metrics: {serviceMonitor: {enabled: true}}"); err == nil || !strings.Contains(err.Error(), "metrics.certificate.issuer.name") {
+		t.Errorf("a ServiceMonitor without a certificate: want a refusal that says what to set, got %v", err)
+	}
+	objects := render(t, "metrics: {serviceMonitor: {enabled: true}, certificate: {issuer: {name: ours}}}")
+	endpoints, _, err := unstructured.NestedSlice(ofKind(t, objects, "ServiceMonitor").Object, "spec", "endpoints")
+	if err != nil || len(endpoints) != 1 {
+		t.Fatalf("endpoints %v: %v", endpoints, err)
+	}
+	want := map[string]any{
+		"serverName": "queueworker-metrics.queueworker-system.svc",
+		"ca":         map[string]any{"secret": map[string]any{"name": "queueworker-metrics-tls", "key": "ca.crt"}},
+	}
+	if diff := cmp.Diff(want, endpoints[0].(map[string]any)["tlsConfig"]); diff != "" {
+		t.Errorf("the ServiceMonitor's tlsConfig (-want +got):\n%s", diff)
+	}
+	certificate := ofKind(t, objects, "Certificate")
+	spec := certificate.Object["spec"].(map[string]any)
+	names, _, err := unstructured.NestedStringSlice(spec, "dnsNames")
+	if err != nil || names[0] != "queueworker-metrics.queueworker-system.svc" || spec["secretName"] != "queueworker-metrics-tls" {
+		t.Errorf("the Certificate is %v (%v)", spec, err)
+	}
+	pod := only[*appsv1.Deployment](t, objects, "").Spec.Template.Spec
+	if pod.Volumes[0].Secret.SecretName != "queueworker-metrics-tls" {
+		t.Errorf("the operator serves %v", pod.Volumes)
+	}
+}

@@ -1,0 +1,108 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controlplane
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"slices"
+	"strings"
+
+	rbacv1 "k8s.io/api/rbac/v1"
+)
+
+// OpenAudit reads the audit log of an apiserver that another program started.
+func OpenAudit(path string) *Audit { return &Audit{path: path} }
+
+// End is the present end of the log, of an apiserver that writes it before it answers.
+func (a *Audit) End() (Mark, error) {
+	info, err := os.Stat(a.path)
+	if err != nil {
+		return 0, fmt.Errorf("look at the audit log: %w", err)
+	}
+	return Mark(info.Size()), nil
+}
+
+// Usage is what an account asked the apiserver for.
+type Usage struct {
+	// grants has every grant that was used, as Grant writes it.
+	grants map[string]bool
+	// forbidden are requests that were refused for want of a right, or by a policy.
+	forbidden []string
+}
+
+// Usage collects what was asked for between two marks by the accounts that by chooses.
+func (a *Audit) Usage(from, to Mark, by func(Request) bool) (Usage, error) {
+	usage := Usage{grants: map[string]bool{}}
+	_, err := a.Between(from, to, func(r Request) bool {
+		if r.ObjectRef.Resource == "" || !by(r) {
+			return false
+		}
+		usage.add(r)
+		return false
+	})
+	return usage, err
+}
+
+func (u *Usage) add(r Request) {
+	u.grants[Grant(r.ObjectRef.APIGroup, r.Resource(), r.Verb)] = true
+	if r.Verb == "patch" && r.ResponseStatus.Code == http.StatusCreated {
+		// Server-side apply of what is not there needs the right to create, too.
+		u.grants[Grant(r.ObjectRef.APIGroup, r.Resource(), "create")] = true
+	}
+	if r.ResponseStatus.Code == http.StatusForbidden && !terminatingNamespace(r) {
+		u.forbidden = append(u.forbidden, r.String())
+	}
+}
+
+// terminatingNamespace reports whether a creation was forbidden because a test's
+// namespace was being deleted.
+func terminatingNamespace(r Request) bool {
+	return strings.Contains(r.ResponseStatus.Message, "because it is being terminated")
+}
+
+// Grant names a verb on a resource, such as "apps/deployments patch".
+func Grant(group, resource, verb string) string {
+	return strings.TrimPrefix(group+"/", "/") + resource + " " + verb
+}
+
+// Check compares the usage with what the account is granted: nothing may have been
+// forbidden, and no grant unused but those that excused gives a reason for, by grant
+// or by verb.
+func (u Usage) Check(rules []rbacv1.PolicyRule, excused map[string]string) error {
+	var failures []error
+	if len(u.forbidden) > 0 {
+		failures = append(failures, fmt.Errorf("the operator was forbidden what it needs, %d times: %s",
+			len(u.forbidden), strings.Join(u.forbidden[:min(5, len(u.forbidden))], "; ")))
+	}
+	var unused []string
+	for _, grant := range grants(rules) {
+		_, verb, _ := strings.Cut(grant, " ")
+		if !u.grants[grant] && excused[grant] == "" && excused[verb] == "" {
+			unused = append(unused, grant)
+		}
+	}
+	if len(unused) > 0 {
+		failures = append(failures, fmt.Errorf("the operator's roles grant what no test made it use: %s", strings.Join(unused, "; ")))
+	}
+	return errors.Join(failures...)
+}
+
+// grants are the single grants of rules, sorted.
+func grants(rules []rbacv1.PolicyRule) []string {
+	var out []string
+	for _, rule := range rules {
+		for _, group := range rule.APIGroups {
+			for _, resource := range rule.Resources {
+				for _, verb := range rule.Verbs {
+					out = append(out, Grant(group, resource, verb))
+				}
+			}
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
