@@ -144,6 +144,7 @@ func (r *QueueAppReconciler) reportPreflight(ctx context.Context, app *v1alpha1.
 	}
 	changed := app.DeepCopy()
 	changed.Status = preflight.Status(preflight.Input{Now: r.Clock.Now(), App: app, Pools: pools})
+	status.Fit(&changed.Status)
 	if equality.Semantic.DeepEqual(app.Status, changed.Status) {
 		return 0, nil
 	}
