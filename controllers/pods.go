@@ -85,7 +85,11 @@ func (r *QueueWorkerReconciler) recordEnd(ctx context.Context, pod *corev1.Pod) 
 		ended.Started = hasStarted(container)
 		ended.Final = finalOf(container)
 		if ended.Started && (ended.Final == nil || !ended.Final.Complete) {
-			ctrl.LoggerFrom(ctx).Info("Pod ended without its last word", "Pod", client.ObjectKeyFromObject(pod), "container", container.State)
+			log := ctrl.LoggerFrom(ctx).WithValues("Pod", client.ObjectKeyFromObject(pod))
+			if t := container.State.Terminated; t != nil { // its message is a user's text
+				log = log.WithValues("exitCode", t.ExitCode, "signal", t.Signal)
+			}
+			log.Info("Pod ended without its last word")
 		}
 	}
 	for _, request := range workerByLabel(ctx, pod) {

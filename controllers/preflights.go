@@ -145,6 +145,7 @@ func (r *QueueAppReconciler) report(ctx context.Context, app *v1alpha1.QueueApp,
 		changed.Status = preflight.Status(preflight.Input{Now: r.Clock.Now(), App: app, Pools: pools})
 	}
 	setNetworkCondition(&changed.Status, network, r.Clock.Now())
+	status.Fit(&changed.Status)
 	if equality.Semantic.DeepEqual(app.Status, changed.Status) {
 		return 0, nil
 	}

@@ -26,6 +26,7 @@ import (
 	"queueworker.dev/queueworker/controllers/collector"
 	"queueworker.dev/queueworker/controllers/command"
 	"queueworker.dev/queueworker/controllers/desired"
+	"queueworker.dev/queueworker/controllers/status"
 )
 
 // QueueCommandReconciler runs each QueueCommand once, tells what came of it, and removes
@@ -249,12 +250,14 @@ func (r *QueueCommandReconciler) begin(ctx context.Context, job *batchv1.Job) er
 
 // report writes the status if it has changed; false if the command has changed since it
 // was read, whose event wakes it again.
-func (r *QueueCommandReconciler) report(ctx context.Context, cmd *v1alpha1.QueueCommand, status v1alpha1.QueueCommandStatus) (bool, error) {
-	if reflect.DeepEqual(cmd.Status, status) {
+func (r *QueueCommandReconciler) report(ctx context.Context, cmd *v1alpha1.QueueCommand, told v1alpha1.QueueCommandStatus) (bool, error) {
+	told = *told.DeepCopy() // it may share lists with the command that was read
+	status.Fit(&told)
+	if reflect.DeepEqual(cmd.Status, told) {
 		return true, nil
 	}
 	changed := cmd.DeepCopy()
-	changed.Status = status
+	changed.Status = told
 	err := r.Client.Status().Patch(ctx, changed, client.MergeFromWithOptions(cmd, client.MergeFromWithOptimisticLock{}))
 	switch {
 	case apierrors.IsConflict(err), apierrors.IsNotFound(err):

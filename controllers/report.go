@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"math"
 	"time"
-	"unicode/utf8"
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
@@ -18,6 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"queueworker.dev/queueworker/api/printable"
 	"queueworker.dev/queueworker/api/v1alpha1"
 	"queueworker.dev/queueworker/controllers/collector"
 	"queueworker.dev/queueworker/controllers/desired"
@@ -51,6 +51,7 @@ func (r *QueueWorkerReconciler) report(ctx context.Context, o *observation, d de
 	}
 	r.tellPreflight(o)
 	out := status.Compute(in)
+	status.Fit(&out.Status)
 
 	write, wait := status.Due(&o.worker.Status, &out.Status, o.now, memory.writes)
 	if len(in.Ended) > 0 && !equality.Semantic.DeepEqual(o.worker.Status.Totals, out.Status.Totals) {
@@ -158,22 +159,13 @@ func (r *QueueWorkerReconciler) emit(worker *v1alpha1.QueueWorker, events []stat
 		if event.Related != nil {
 			related = event.Related
 		}
-		r.Recorder.Eventf(worker, related, event.Type, event.Reason, event.Action, "%s", clip(event.Note))
+		r.Recorder.Eventf(worker, related, event.Type, event.Reason, event.Action, "%s", printable.Line(event.Note, maxNote))
 	}
 }
 
-// clip cuts an event's note to what the API server takes, at the end of a character.
-func clip(note string) string {
-	const most, mark = 1024, "…" // bytes
-	if len(note) <= most {
-		return note
-	}
-	end := most - len(mark)
-	for end > 0 && !utf8.RuneStart(note[end]) {
-		end--
-	}
-	return note[:end] + mark
-}
+// maxNote is how long the note of an event may be, in bytes: the API server refuses one
+// that is longer.
+const maxNote = 1024
 
 func statusInput(o *observation, d decision, a application) status.Input {
 	in := status.Input{

@@ -25,7 +25,8 @@ import (
 // Deps is what every command is given. Nothing is read or connected before a
 // command asks for it, so that help and completion need no cluster.
 type Deps struct {
-	// Streams are the standard streams; commands print to nothing else.
+	// Streams are the standard streams; commands print to nothing else. What goes to a
+	// terminal is filtered, see guard.
 	Streams genericiooptions.IOStreams
 	// Flags are kubectl's own: --kubeconfig, --context, --namespace, --as and so on.
 	Flags *genericclioptions.ConfigFlags
@@ -50,6 +51,7 @@ type Cluster struct {
 
 // NewDeps are the dependencies of a real command line.
 func NewDeps(streams genericiooptions.IOStreams, version string) *Deps {
+	streams.Out, streams.ErrOut = guard(streams.Out), guard(streams.ErrOut)
 	flags := genericclioptions.NewConfigFlags(true).
 		WithWarningPrinter(streams).
 		WithWrapConfigFn(func(config *rest.Config) *rest.Config {
@@ -113,7 +115,7 @@ func (d *Deps) Connect() (*Cluster, error) {
 
 // Colour tells whether the output may be coloured: it goes to a terminal that can
 // show colours, to somebody who wants them.
-func (d *Deps) Colour() bool { return printers.AllowsColorOutput(d.Streams.Out) }
+func (d *Deps) Colour() bool { return printers.AllowsColorOutput(d.screen()) }
 
 // Terminal tells whether the output goes to a terminal.
-func (d *Deps) Terminal() bool { return printers.IsTerminal(d.Streams.Out) }
+func (d *Deps) Terminal() bool { return printers.IsTerminal(d.screen()) }

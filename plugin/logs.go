@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"queueworker.dev/queueworker/api/printable"
 	"queueworker.dev/queueworker/api/v1alpha1"
 	"queueworker.dev/queueworker/plugin/podlog"
 	"queueworker.dev/queueworker/plugin/view"
@@ -35,6 +36,7 @@ type logsCommand struct {
 	name       string
 	follow     bool
 	noPrefix   bool
+	raw        bool
 	timestamps bool
 	since      time.Duration
 	tail       int64
@@ -54,7 +56,8 @@ func NewLogsCommand(deps *Deps) *cobra.Command {
 		Use:   "logs NAME",
 		Short: "Show what the workers of a QueueWorker print, all together or of one job",
 		Long: "Show the logs of all pods of a QueueWorker by time, each line with its pod's name before it. With --follow, pods that come later are shown too.\n\n" +
-			"--job finds the lines of one job, if the workers print job ids: with Laravel's JSON output, with -v (spec.verbose), or before Laravel 9.21.",
+			"--job finds the lines of one job, if the workers print job ids: with Laravel's JSON output, with -v (spec.verbose), or before Laravel 9.21.\n\n" +
+			"On a terminal, control sequences are left out: a job may print what moves the cursor, writes over other lines or fills the clipboard. --raw shows them. A pipe or a file gets the bytes as they were printed.",
 		Example: "  kubectl queueworker logs emails --since 10m\n  kubectl queueworker logs emails --follow\n" +
 			"  kubectl queueworker logs emails --job 5b9f76a1-e159-43d4-b403-f0cd1ed35d70",
 		GroupID:           groupSee,
@@ -68,6 +71,7 @@ func NewLogsCommand(deps *Deps) *cobra.Command {
 	cmd.Flags().StringVar(&c.job, "job", "", "Show only the lines of the job with this id (or uuid).")
 	cmd.Flags().StringVar(&c.worker, "worker", "", "Show only the log of this worker (its pod).")
 	cmd.Flags().BoolVar(&c.timestamps, "timestamps", false, "Show when each line was printed.")
+	cmd.Flags().BoolVar(&c.raw, "raw", false, "Leave colours and other control sequences in what goes to a terminal.")
 	cmd.Flags().BoolVar(&c.noPrefix, "no-prefix", false, "Show lines without the pod's name.")
 	// It fails for a flag that does not exist; this one does.
 	_ = cmd.RegisterFlagCompletionFunc("worker", deps.CompletePods)
@@ -193,14 +197,20 @@ func (c *logsCommand) show(line podlog.Line) error {
 		return nil
 	}
 	c.shown++
-	text := line.Text
+	text, out := line.Text, c.deps.Streams.Out
+	switch {
+	case c.raw:
+		out = c.deps.screen()
+	case c.deps.guards():
+		text = printable.Text(text) // the colours of a job are not the plugin's
+	}
 	if c.timestamps {
 		text = line.Time.Format("2006-01-02T15:04:05.000Z07:00") + " " + text
 	}
 	if !c.noPrefix {
 		text = c.prefix(line.Pod.Name) + text
 	}
-	_, err := fmt.Fprintln(c.deps.Streams.Out, text)
+	_, err := fmt.Fprintln(out, text)
 	return err
 }
 

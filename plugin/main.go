@@ -34,5 +34,5 @@ func Main(arguments []string, streams genericiooptions.IOStreams, version string
 	if err != nil && ctx.Err() != nil {
 		return CodeInterrupted
 	}
-	return tell(streams.ErrOut, err)
+	return tell(deps.Streams.ErrOut, err)
 }

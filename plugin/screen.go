@@ -40,8 +40,8 @@ type screen struct {
 }
 
 func openScreen(deps *Deps) *screen {
-	s := &screen{out: deps.Streams.Out}
-	if file, ok := deps.Streams.Out.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
+	s := &screen{out: deps.screen()}
+	if file, ok := s.out.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
 		s.size = func() (int, int, error) { return term.GetSize(int(file.Fd())) }
 		_, _ = io.WriteString(s.out, otherScreen) // a terminal that is gone ends the program by itself
 	}
@@ -58,6 +58,9 @@ func (s *screen) close() {
 // show shows a picture.
 func (s *screen) show(picture string) {
 	s.problem = time.Time{}
+	if s.size != nil {
+		picture = tame(picture)
+	}
 	switch {
 	case s.size != nil:
 		s.draw(picture)

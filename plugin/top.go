@@ -94,7 +94,7 @@ func (c *topCommand) run(ctx context.Context, names []string) error {
 	}
 	model := newTopModel(ctx, from, c.where(from), view.Order(c.sort), c.deps.Colour())
 	model.take(first)
-	_, err = tea.NewProgram(model, tea.WithContext(ctx), tea.WithInput(c.deps.Streams.In), tea.WithOutput(c.deps.Streams.Out),
+	_, err = tea.NewProgram(model, tea.WithContext(ctx), tea.WithInput(c.deps.Streams.In), tea.WithOutput(c.deps.screen()),
 		tea.WithFPS(topFrames), tea.WithoutSignalHandler()).Run()
 	if errors.Is(err, tea.ErrProgramKilled) && ctx.Err() != nil {
 		return ctx.Err()
@@ -203,7 +203,7 @@ func (m *topModel) take(snapshot *view.Snapshot) {
 
 // View implements tea.Model.
 func (m *topModel) View() tea.View {
-	out := tea.NewView(m.top.Draw(m.paint))
+	out := tea.NewView(tame(m.top.Draw(m.paint)))
 	out.AltScreen = true
 	return out
 }

@@ -148,13 +148,13 @@ func TestDatabaseSaysWhatIsWrong(t *testing.T) {
 }
 
 func TestHTTP(t *testing.T) {
-	config := protocol.ProbeConfig{HTTP: &protocol.HTTPBackend{URL: "https://me:" + "secret" + "@depth:8443/a?key=hidden&n=2", InsecureSkipVerify: true}}
+	config := protocol.ProbeConfig{HTTP: &protocol.HTTPBackend{URL: "https://me.too:" + "secret" + "@depth:8443/v1/T0KEN/a?key=hidden&n=2", InsecureSkipVerify: true}}
 	got, err := NewHTTP(config, NewEnvironment(env{"TOKEN": "bearer"}, map[string]string{"BACKLOG_TOKEN": "TOKEN"}))
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := HTTP{URL: config.HTTP.URL, Shown: "https://depth:8443/a", Token: "bearer", InsecureSkipVerify: true,
-		Secrets: []string{"bearer", "hidden", "2", "secret", "key=hidden&n=2"}}
+	want := HTTP{URL: config.HTTP.URL, Shown: "https://depth:8443", Token: "bearer", InsecureSkipVerify: true,
+		Secrets: []string{"bearer", "hidden", "2", "secret", "key=hidden&n=2", "/v1/T0KEN/a", "me.too", "T0KEN"}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("settings (-want +got):\n%s", diff)
 	}

@@ -9,8 +9,11 @@ import (
 	"fmt"
 	"os"
 
+	"k8s.io/klog/v2"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/log/zap"
+
+	"queueworker.dev/queueworker/controllers/plainlog"
 )
 
 // version is set by the linker.
@@ -22,7 +25,9 @@ func main() {
 		fmt.Fprintln(os.Stderr, "manager: "+err.Error())
 		os.Exit(2)
 	}
-	ctrl.SetLogger(zap.New(zap.UseFlagOptions(&options.log)))
+	log := plainlog.New(zap.New(zap.UseFlagOptions(&options.log)))
+	ctrl.SetLogger(log)
+	klog.SetLoggerWithOptions(log, klog.ContextualLogger(true)) // client-go's own records quote objects too
 	ctrl.Log.Info("Starting QueueWorker's operator", "version", version)
 	if err := run(ctrl.SetupSignalHandler(), options); err != nil {
 		ctrl.Log.Error(err, "The operator cannot run")

@@ -20,11 +20,13 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"queueworker.dev/queueworker/api/protocol"
+	"queueworker.dev/queueworker/api/received"
+	"queueworker.dev/queueworker/test/builders"
 )
 
 // typical is the status of a pod of four processes.
 func typical(uid string) *protocol.Status {
-	s := largest(uid)
+	s := builders.LargestStatus(uid)
 	s.ControlError, s.Workers, s.RecentExits = "", s.Workers[:4], s.RecentExits[:3]
 	for i := range s.Workers {
 		w := &s.Workers[i]
@@ -39,7 +41,7 @@ func typical(uid string) *protocol.Status {
 }
 
 func BenchmarkDecode(b *testing.B) {
-	for name, status := range map[string]*protocol.Status{"4 workers": typical("uid"), "64 workers": largest("uid")} {
+	for name, status := range map[string]*protocol.Status{"4 workers": typical("uid"), "64 workers": builders.LargestStatus("uid")} {
 		document := encode(b, status)
 		b.Run(name, func(b *testing.B) {
 			b.SetBytes(int64(len(document)))
@@ -49,7 +51,7 @@ func BenchmarkDecode(b *testing.B) {
 				if err := decodeStrictly(document, got, &got.Version); err != nil {
 					b.Fatal(err)
 				}
-				if err := cleanStatus(got); err != nil {
+				if err := received.Status(got); err != nil {
 					b.Fatal(err)
 				}
 			}

@@ -9,6 +9,8 @@ import (
 	"errors"
 	"math/rand/v2"
 	"net/http"
+	"regexp"
+	"strings"
 	"sync"
 	"time"
 
@@ -214,6 +216,17 @@ func (c *Collector) advance(held *event.GenericEvent, launch func(*target, quest
 	return max(0, next.Sub(now))
 }
 
+// quoted matches what a sentence quotes from an answer.
+var quoted = regexp.MustCompile(`"(\\.|[^"\\])*"?`)
+
+// forLog is a sentence about a pull without what it quotes from the answer: a user's
+// pod wrote that, and the operator's log is read by other people than the pool's status.
+func forLog(failure string) string {
+	head, _, _ := strings.Cut(failure, " could not be asked:")
+	head, _, _ = strings.Cut(head, " cannot be read:")
+	return quoted.ReplaceAllString(head, `"..."`)
+}
+
 // finish takes the outcome of a pull and logs when it changes whether the pod can
 // be reached.
 func (c *Collector) finish(t *target, q question, status *protocol.Status, failure string) {
@@ -226,7 +239,7 @@ func (c *Collector) finish(t *target, q question, status *protocol.Status, failu
 	if before != after {
 		log := c.log.WithValues("namespace", t.pool.key.Namespace, "queueWorker", t.pool.key.Name, "pod", t.pod.Name, "address", q.address)
 		if after {
-			log.Info("Lost contact with the agent of a Pod", "error", failure)
+			log.Info("Lost contact with the agent of a Pod", "error", forLog(failure))
 		} else {
 			log.Info("Regained contact with the agent of a Pod")
 		}

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"queueworker.dev/queueworker/api/protocol"
+	"queueworker.dev/queueworker/api/received"
 )
 
 // maxElements bounds the members and elements of a document, counted by the commas
@@ -33,11 +34,11 @@ func ParseFinal(message string) (*protocol.Final, error) {
 	if err := decodeStrictly([]byte(message), final, &final.Version); err != nil {
 		return nil, fmt.Errorf("the termination message %w", err)
 	}
-	if err := cleanCounters(&final.Counters); err != nil {
+	if err := received.Counters(&final.Counters); err != nil {
 		return nil, fmt.Errorf("the termination message %w", err)
 	}
 	final.Message = cleanText(final.Message, maxMessage)
-	final.Killed = cleanKilled(final.Killed)
+	final.Killed = received.Killed(final.Killed)
 	return final, nil
 }
 

@@ -11,6 +11,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"queueworker.dev/queueworker/api/protocol"
+	"queueworker.dev/queueworker/api/received"
+	"queueworker.dev/queueworker/test/builders"
 )
 
 func TestFinals(t *testing.T) {
@@ -103,7 +105,7 @@ func TestDocumentsOfTooManyElementsAreRefusedBeforeTheyAreBuilt(t *testing.T) {
 }
 
 func TestTheLargestHonestStatusIsAccepted(t *testing.T) {
-	document := encode(t, largest("uid"))
+	document := encode(t, builders.LargestStatus("uid"))
 	if len(document) > protocol.MaxStatusBytes {
 		t.Fatalf("%d bytes, more than a status may have", len(document))
 	}
@@ -111,10 +113,10 @@ func TestTheLargestHonestStatusIsAccepted(t *testing.T) {
 	if err := decodeStrictly(document, &status, &status.Version); err != nil {
 		t.Fatal(err)
 	}
-	if err := cleanStatus(&status); err != nil {
+	if err := received.Status(&status); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(largest("uid"), &status); diff != "" {
+	if diff := cmp.Diff(builders.LargestStatus("uid"), &status); diff != "" {
 		t.Errorf("status (-want +got):\n%s", diff)
 	}
 }

@@ -30,7 +30,7 @@
 //
 // # Trust
 //
-// What a pod says is checked before it is kept (decodeStrictly, cleanStatus), and
+// What a pod says is checked before it is kept (decodeStrictly, received.Status), and
 // its counts may never go down. An answer that fails a check counts as a failed
 // pull: the last good one stays.
 //

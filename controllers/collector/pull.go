@@ -20,6 +20,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"queueworker.dev/queueworker/api/protocol"
+	"queueworker.dev/queueworker/api/received"
 )
 
 // idleTimeout is how long an unused connection stays open: a few intervals.
@@ -87,7 +88,7 @@ func (p *puller) pull(ctx context.Context, q question) (*protocol.Status, string
 		return nil, fmt.Sprintf("Another pod answers at %s: the address has passed to it, or the agent does not know its own UID.", q.address)
 	}
 	if err == nil {
-		err = cleanStatus(status)
+		err = received.Status(status)
 	}
 	if err != nil {
 		return nil, fmt.Sprintf("The status document of the agent at %s %s.", q.address, err)

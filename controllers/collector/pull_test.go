@@ -21,6 +21,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"queueworker.dev/queueworker/api/protocol"
+	"queueworker.dev/queueworker/test/builders"
 )
 
 // serve starts a real server on loopback and returns its address.
@@ -80,13 +81,13 @@ func TestAPullReturnsTheStatus(t *testing.T) {
 				return
 			}
 			w.Header().Set("Content-Type", contentType)
-			_, _ = w.Write(encode(t, largest("uid")))
+			_, _ = w.Write(encode(t, builders.LargestStatus("uid")))
 		})
 		got, failure := pullFrom(address, 30*time.Second)
 		if failure != "" {
 			t.Fatalf("%s: %s", contentType, failure)
 		}
-		if diff := cmp.Diff(largest("uid"), got); diff != "" {
+		if diff := cmp.Diff(builders.LargestStatus("uid"), got); diff != "" {
 			t.Errorf("status (-want +got):\n%s", diff)
 		}
 	}

@@ -106,7 +106,7 @@ func prepare(in Input) Output {
 	case in.Job == nil && in.Problem != nil:
 		return obstructed(in.Now, in.Command, *in.Problem)
 	case in.Job == nil && in.Rejected != "":
-		return fail(in.Now, in.Command, v1alpha1.ReasonRejected, in.Rejected)
+		return fail(in.Now, in.Command, v1alpha1.ReasonRejected, sentence(in.Rejected))
 	case in.Job == nil:
 		return Output{Status: in.Command.Status, Step: StepCreate}
 	case !metav1.IsControlledBy(in.Job, in.Command):

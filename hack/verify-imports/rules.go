@@ -46,6 +46,17 @@ var rules = []rule{
 		because:  "operator and agent share it, so it needs nothing but the standard library",
 	},
 	{
+		packages: []string{"api/printable"},
+		pure:     true,
+		because:  "every part shows text that users' programs wrote, so making it printable needs the standard library alone",
+	},
+	{
+		packages: []string{"api/received"},
+		ours:     []string{"api/protocol", "api/printable"},
+		pure:     true,
+		because:  "operator and plugin check with it what agents say, and neither needs anything but the protocol",
+	},
+	{
 		packages:  []string{"api/v1alpha1"},
 		libraries: []string{"k8s.io/api/...", "k8s.io/apimachinery/..."},
 		because:   "users of the API import it, so it needs nothing but the API libraries of Kubernetes",

@@ -18,6 +18,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
 	"queueworker.dev/queueworker/api/protocol"
+	"queueworker.dev/queueworker/api/received"
 	"queueworker.dev/queueworker/plugin/view"
 )
 
@@ -90,7 +91,8 @@ func (s *Source) answer(ctx context.Context, pod *view.Pod) (*protocol.Status, e
 	return decode(data, string(pod.UID))
 }
 
-// decode reads an agent's status document.
+// decode reads an agent's status document and cleans it, as the operator does before
+// it writes a status.
 func decode(data []byte, uid string) (*protocol.Status, error) {
 	if len(data) > protocol.MaxStatusBytes {
 		return nil, errors.New("the answer is too long")
@@ -104,6 +106,9 @@ func decode(data []byte, uid string) (*protocol.Status, error) {
 		return nil, fmt.Errorf("the answer has version %d, which this plugin does not know", status.Version)
 	case status.PodUID != uid:
 		return nil, errors.New("another pod answered")
+	}
+	if err := received.Status(status); err != nil {
+		return nil, fmt.Errorf("the answer %w", err)
 	}
 	return status, nil
 }

@@ -22,7 +22,9 @@ import (
 	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 
+	"github.com/google/go-cmp/cmp"
 	"queueworker.dev/queueworker/api/protocol"
+	"queueworker.dev/queueworker/api/received"
 	"queueworker.dev/queueworker/api/v1alpha1"
 	"queueworker.dev/queueworker/plugin/view"
 	"queueworker.dev/queueworker/test/builders"
@@ -63,7 +65,7 @@ func pods(count int) *view.Snapshot {
 // TestAgentsAreAsked: every running pod's agent is asked, and a bad answer costs its
 // own row only.
 func TestAgentsAreAsked(t *testing.T) {
-	good := protocol.Status{Version: protocol.Version, PodUID: "uid-pod"}
+	good := protocol.Status{Version: protocol.Version, PodUID: "uid-pod", Phase: protocol.PhaseRunning}
 	s, _ := proxy(t, func(w http.ResponseWriter, pod string) {
 		switch pod {
 		case "pod-1":
@@ -104,6 +106,34 @@ func TestAgentsAreAsked(t *testing.T) {
 	}
 }
 
+// TestLiveRowsAreCleaned: what an agent says is cut and cleaned as the operator does it
+// before it writes a status; what cannot be true is refused.
+func TestLiveRowsAreCleaned(t *testing.T) {
+	hostile := builders.LargestStatus("uid-pod")
+	hostile.Workers[0].Job.Class = "Send\x1b]52;c;x\x07" + strings.Repeat("c", 10_000)
+	hostile.Workers[0].Job.ID = strings.Repeat("\u202e1", 200)
+	hostile.Workers[0].LastExit.Message = strings.Repeat("m\n", 1000)
+	hostile.Workers[0].MemoryBytes = -5
+	want := builders.LargestStatus("uid-pod")
+	want.Workers[0].Job.Class = "Send]52;c;x" + strings.Repeat("c", received.MaxClass-len("Send]52;c;x…")) + "…"
+	want.Workers[0].Job.ID = strings.Repeat("1", received.MaxJobID-len("…")) + "…"
+	want.Workers[0].LastExit.Message = strings.Repeat("m ", 254) + "m…"
+	want.Workers[0].MemoryBytes = 0
+	impossible := builders.LargestStatus("uid-pod")
+	impossible.Workers[0].Processed = -1
+	s, _ := proxy(t, func(w http.ResponseWriter, pod string) {
+		_ = json.NewEncoder(w).Encode(map[string]*protocol.Status{"pod-0": hostile, "pod-1": impossible}[pod])
+	})
+	snapshot := pods(2)
+	s.ask(t.Context(), snapshot)
+	if diff := cmp.Diff(want, snapshot.Pods[0].Answer); diff != "" {
+		t.Errorf("answer (-want +got):\n%s", diff)
+	}
+	if pod := snapshot.Pods[1]; pod.Answer != nil || !strings.Contains(pod.Silence, "impossible count") {
+		t.Errorf("what cannot be true is shown: answer %v, silence %q", pod.Answer, pod.Silence)
+	}
+}
+
 // TestRefusalIsAskedForOnce: a caller without the right asks one agent, and no other
 // for a minute.
 func TestRefusalIsAskedForOnce(t *testing.T) {
@@ -136,7 +166,7 @@ func TestOnlyTheAppsAgentsAreAsked(t *testing.T) {
 	var asked []string
 	s, calls := proxy(t, func(w http.ResponseWriter, pod string) {
 		asked = append(asked, pod)
-		_ = json.NewEncoder(w).Encode(protocol.Status{Version: protocol.Version, PodUID: pod})
+		_ = json.NewEncoder(w).Encode(protocol.Status{Version: protocol.Version, PodUID: pod, Phase: protocol.PhaseRunning})
 	})
 	worker := func(pool string) *corev1.Pod {
 		return &corev1.Pod{

@@ -1,10 +1,9 @@
 // Copyright The QueueWorker Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package collector
+package received
 
 import (
-	"encoding/json"
 	"fmt"
 	"go/ast"
 	"go/parser"
@@ -13,54 +12,12 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 
 	"queueworker.dev/queueworker/api/protocol"
+	"queueworker.dev/queueworker/test/builders"
 )
-
-func encode(t testing.TB, document any) []byte {
-	t.Helper()
-	data, err := json.Marshal(document)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return data
-}
-
-// largest is a status with everything in it that an honest agent can report.
-func largest(uid string) *protocol.Status {
-	exit := func(sequence int64, slot int32) protocol.Exit {
-		return protocol.Exit{
-			Sequence: sequence, Slot: slot, Reason: protocol.ExitCrashed, Code: 255, Signal: 9, Message: strings.Repeat("m", maxMessage),
-			AgeSeconds: 5, UptimeSeconds: 6, JobClass: strings.Repeat("c", maxClass),
-		}
-	}
-	s := &protocol.Status{
-		Version: 1, Agent: "v1.2.3", PodUID: uid, ControlRevision: 42, ControlError: strings.Repeat("e", maxMessage),
-		Phase: protocol.PhaseRunning, Ready: true, UptimeSeconds: 1000,
-		Counters: protocol.Counters{Processed: 1e9, Failed: 1e6, Released: 1e5, JobMilliseconds: 1e12, Exits: map[protocol.ExitReason]int64{
-			protocol.ExitMaxJobs: 1, protocol.ExitMaxTime: 2, protocol.ExitMemory: 3, protocol.ExitJobTimeout: 4, protocol.ExitOOMKilled: 5,
-			protocol.ExitRestartRequested: 6, protocol.ExitPaused: 7, protocol.ExitDrained: 8, protocol.ExitGraceExceeded: 9,
-			protocol.ExitKilled: 10, protocol.ExitCrashed: 11, protocol.ExitConfigError: 12, protocol.ExitCommandNotFound: 13,
-		}},
-		Runtime: &protocol.RuntimeFacts{GracefulStop: false, GracefulStopReason: "NoPcntl", Dialect: "brackets", Version: "8.83.26"},
-		Network: protocol.Network{ReceivedBytes: 1e15, TransmittedBytes: 1e15},
-	}
-	for slot := range int32(maxSlots) {
-		last := exit(int64(slot)+1, slot)
-		s.Workers = append(s.Workers, protocol.Worker{
-			Slot: slot, PID: slot + 10, State: protocol.WorkerBusy, AgeSeconds: 1.5, Processed: 7, Failed: 8, MemoryBytes: 1 << 40,
-			CPUSeconds: 100, CPUCores: 0.5, NextStartSeconds: 3, LastExit: &last,
-			Job: &protocol.Job{ID: strings.Repeat("i", maxJobID), Class: strings.Repeat("c", maxClass), Queue: strings.Repeat("q", maxQueue), AgeSeconds: 1},
-		})
-	}
-	for sequence := range int64(maxExits) {
-		s.RecentExits = append(s.RecentExits, exit(100-sequence, int32(sequence)))
-	}
-	return s
-}
 
 func TestStatusesThatAreRefused(t *testing.T) {
 	tests := map[string]struct {
@@ -87,9 +44,9 @@ func TestStatusesThatAreRefused(t *testing.T) {
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
-			s := largest("uid")
+			s := builders.LargestStatus("uid")
 			tc.change(s)
-			if got := errorText(cleanStatus(s)); got != tc.want {
+			if got := fmt.Sprint(Status(s)); got != tc.want {
 				t.Errorf("error %q, want %q", got, tc.want)
 			}
 		})
@@ -111,9 +68,9 @@ func TestStatusesThatAreMended(t *testing.T) {
 			func(s *protocol.Status) {
 				s.UptimeSeconds, s.Network.ReceivedBytes, s.Network.TransmittedBytes = 0, 0, maxBytes
 				w := &s.Workers[0]
-				w.AgeSeconds, w.MemoryBytes, w.CPUSeconds, w.CPUCores, w.NextStartSeconds = maxSeconds, 0, 0, maxCores, 0
+				w.AgeSeconds, w.MemoryBytes, w.CPUSeconds, w.CPUCores, w.NextStartSeconds = MaxSeconds, 0, 0, maxCores, 0
 				w.Job.AgeSeconds = 0
-				w.LastExit.Code, w.LastExit.Signal, w.LastExit.AgeSeconds, w.LastExit.UptimeSeconds = 0, 127, 0, maxSeconds
+				w.LastExit.Code, w.LastExit.Signal, w.LastExit.AgeSeconds, w.LastExit.UptimeSeconds = 0, 127, 0, MaxSeconds
 			},
 		},
 		"long texts": {
@@ -166,13 +123,13 @@ func TestStatusesThatAreMended(t *testing.T) {
 				s.RecentFailures = []protocol.Failure{
 					{Slot: 64}, {Slot: -1}, {Class: "old", AgeSeconds: 9}, {Class: "new\x1b[2J", Exception: strings.Repeat("e", 1000), AgeSeconds: -1},
 				}
-				for range maxFailures {
+				for range MaxFailures {
 					s.RecentFailures = append(s.RecentFailures, protocol.Failure{AgeSeconds: 100})
 				}
 			},
 			func(s *protocol.Status) {
 				s.RecentFailures = []protocol.Failure{{Class: "new[2J", Exception: strings.Repeat("e", 253) + "…"}, {Class: "old", AgeSeconds: 9}}
-				for range maxFailures - 2 {
+				for range MaxFailures - 2 {
 					s.RecentFailures = append(s.RecentFailures, protocol.Failure{AgeSeconds: 100})
 				}
 			},
@@ -201,48 +158,14 @@ func TestStatusesThatAreMended(t *testing.T) {
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
-			got, want := largest("uid"), largest("uid")
+			got, want := builders.LargestStatus("uid"), builders.LargestStatus("uid")
 			tc.change(got)
 			tc.want(want)
-			if err := cleanStatus(got); err != nil {
+			if err := Status(got); err != nil {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("status (-want +got):\n%s", diff)
-			}
-		})
-	}
-}
-
-func TestCleanText(t *testing.T) {
-	tests := map[string]struct {
-		text  string
-		limit int
-		want  string
-	}{
-		"plain":                      {"SendMail failed.", 100, "SendMail failed."},
-		"umlauts and signs":          {"Größe 5 € → 日本", 100, "Größe 5 € → 日本"},
-		"line breaks":                {"one\r\ntwo\tthree", 100, "one  two three"},
-		"space around what is cut":   {"\x00 one \x7f", 100, "one"},
-		"escape sequences":           {"\x1b[31mred\x1b]0;title\x07", 100, "[31mred]0;title"},
-		"a control byte of C1":       {"a\u009bb", 100, "ab"},
-		"marks that turn the text":   {"a\u202eb\u2066c\u200bd", 100, "abcd"},
-		"separators of lines":        {"a\u2028b\u0085c", 100, "a b c"},
-		"bytes that are no text":     {"a\xffb", 100, "a\ufffdb"},
-		"exactly as long as may be":  {"12345", 5, "12345"},
-		"one too long":               {"123456", 5, "12…"},
-		"not within a letter":        {"äöüß", 6, "ä…"},
-		"to nothing but control":     {"\x00\x01", 5, ""},
-		"private signs and the rest": {"a\ue000\U000f0000b", 100, "ab"},
-	}
-	for name, tc := range tests {
-		t.Run(name, func(t *testing.T) {
-			got := cleanText(tc.text, tc.limit)
-			if got != tc.want || len(got) > tc.limit || !utf8.ValidString(got) {
-				t.Errorf("cleanText(%q, %d) = %q, want %q", tc.text, tc.limit, got, tc.want)
-			}
-			if again := cleanText(got, tc.limit); again != got {
-				t.Errorf("cleaned twice: %q, then %q", got, again)
 			}
 		})
 	}
@@ -256,7 +179,7 @@ func TestAllValuesOfTheProtocolAreKnown(t *testing.T) {
 		"WorkerState": func(v string) bool { return knownState(protocol.WorkerState(v)) },
 		"ExitReason":  func(v string) bool { return knownReason(protocol.ExitReason(v)) },
 	}
-	file, err := parser.ParseFile(token.NewFileSet(), "../../api/protocol/status.go", nil, 0)
+	file, err := parser.ParseFile(token.NewFileSet(), "../protocol/status.go", nil, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -274,7 +197,7 @@ func TestAllValuesOfTheProtocolAreKnown(t *testing.T) {
 		for _, value := range spec.Values {
 			text, err := strconv.Unquote(value.(*ast.BasicLit).Value)
 			if err != nil || !check(text) {
-				t.Errorf("%s %q of the protocol is not known to the collector", kind, text)
+				t.Errorf("%s %q of the protocol is not known", kind, text)
 			}
 			seen[kind]++
 		}

@@ -1,7 +1,10 @@
 // Copyright The QueueWorker Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package collector
+// Package received checks what the agent in a worker pod says before it is believed,
+// kept or shown. The operator and the kubectl plugin ask agents, and both take what they
+// hear through this package, so that a live row is cut and cleaned as a status is.
+package received
 
 import (
 	"cmp"
@@ -11,24 +14,25 @@ import (
 	"regexp"
 	"slices"
 
+	"queueworker.dev/queueworker/api/printable"
 	"queueworker.dev/queueworker/api/protocol"
 )
 
 // Bounds of what a pod may report. Strings have those of the QueueWorker's status,
 // in bytes. Counts leave room to add up those of all pods of a pool in an int64.
 const (
-	maxMessage  = 512
-	maxClass    = 256
-	maxQueue    = 512
-	maxJobID    = 128
-	maxVersion  = 64
-	maxWord     = 63
-	maxSlots    = 64
-	maxExits    = 10
-	maxFailures = 10
-	maxCount    = 1e12
+	MaxMessage  = 512
+	MaxClass    = 256
+	MaxQueue    = 512
+	MaxJobID    = 128
+	MaxVersion  = 64
+	MaxWord     = 63
+	MaxSlots    = 64
+	MaxExits    = 10
+	MaxFailures = 10
+	MaxCount    = 1e12
 	maxJobTime  = 1e15 // milliseconds
-	maxSeconds  = 1e9  // 31 years; a time.Duration holds 292
+	MaxSeconds  = 1e9  // 31 years; a time.Duration holds 292
 	maxBytes    = 1 << 60
 	maxCores    = 1e4
 )
@@ -36,50 +40,50 @@ const (
 // word is what may become part of a condition's reason.
 var word = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9]*$`)
 
-// cleanStatus checks a status document and makes it safe to show. Numbers that
+// Status checks a status document and makes it safe to show. Numbers that
 // count, order or name something must be possible, else the document is refused;
 // measurements, which are only shown, are moved into their range; texts are cut and
 // freed of what a terminal or the API server would choke on.
-func cleanStatus(s *protocol.Status) error {
+func Status(s *protocol.Status) error {
 	if !knownPhase(s.Phase) {
-		return fmt.Errorf("has the unknown phase %q", cleanText(string(s.Phase), maxWord))
+		return fmt.Errorf("has the unknown phase %q", printable.Line(string(s.Phase), MaxWord))
 	}
 	if s.ControlRevision < 0 || s.ControlRevision > protocol.MaxRevision {
 		return fmt.Errorf("has the impossible control revision %d", s.ControlRevision)
 	}
-	if err := cleanCounters(&s.Counters); err != nil {
+	if err := Counters(&s.Counters); err != nil {
 		return err
 	}
 	if err := cleanWorkers(s.Workers); err != nil {
 		return err
 	}
-	s.Agent = cleanText(s.Agent, maxVersion)
-	s.ControlError = cleanText(s.ControlError, maxMessage)
-	s.UptimeSeconds = within(s.UptimeSeconds, maxSeconds)
+	s.Agent = printable.Line(s.Agent, MaxVersion)
+	s.ControlError = printable.Line(s.ControlError, MaxMessage)
+	s.UptimeSeconds = within(s.UptimeSeconds, MaxSeconds)
 	s.Network.ReceivedBytes = within(s.Network.ReceivedBytes, maxBytes)
 	s.Network.TransmittedBytes = within(s.Network.TransmittedBytes, maxBytes)
 	if r := s.Runtime; r != nil {
 		r.GracefulStopReason = cleanWord(r.GracefulStopReason)
 		r.Dialect = cleanWord(r.Dialect)
-		r.Version = cleanText(r.Version, maxVersion)
+		r.Version = printable.Line(r.Version, MaxVersion)
 		r.Findings = cleanFindings(r.Findings)
 	}
 	s.RecentExits = cleanExits(s.RecentExits)
-	s.KilledJobs = cleanKilled(s.KilledJobs)
+	s.KilledJobs = Killed(s.KilledJobs)
 	s.RecentFailures = cleanFailures(s.RecentFailures)
 	return nil
 }
 
-// cleanCounters checks counts and drops reasons this operator does not know.
-func cleanCounters(c *protocol.Counters) error {
+// Counters checks counts and drops reasons this operator does not know.
+func Counters(c *protocol.Counters) error {
 	for _, count := range []struct {
 		name  string
 		value int64
 		most  int64
 	}{
-		{"processed", c.Processed, maxCount},
-		{"failed", c.Failed, maxCount},
-		{"released", c.Released, maxCount},
+		{"processed", c.Processed, MaxCount},
+		{"failed", c.Failed, MaxCount},
+		{"released", c.Released, MaxCount},
 		{"jobMilliseconds", c.JobMilliseconds, maxJobTime},
 	} {
 		if count.value < 0 || count.value > count.most {
@@ -88,7 +92,7 @@ func cleanCounters(c *protocol.Counters) error {
 	}
 	maps.DeleteFunc(c.Exits, func(reason protocol.ExitReason, _ int64) bool { return !knownReason(reason) })
 	for reason, count := range c.Exits {
-		if count < 0 || count > maxCount {
+		if count < 0 || count > MaxCount {
 			return fmt.Errorf("has the impossible count of %s exits %d", reason, count)
 		}
 	}
@@ -97,14 +101,14 @@ func cleanCounters(c *protocol.Counters) error {
 
 // cleanWorkers checks and cleans the slots and sorts them by number.
 func cleanWorkers(workers []protocol.Worker) error {
-	if len(workers) > maxSlots {
-		return fmt.Errorf("has %d workers, a pod can have %d", len(workers), maxSlots)
+	if len(workers) > MaxSlots {
+		return fmt.Errorf("has %d workers, a pod can have %d", len(workers), MaxSlots)
 	}
-	var seen [maxSlots]bool
+	var seen [MaxSlots]bool
 	for i := range workers {
 		w := &workers[i]
-		if w.Slot < 0 || w.Slot >= maxSlots {
-			return fmt.Errorf("has the slot %d, slots are 0 to %d", w.Slot, maxSlots-1)
+		if w.Slot < 0 || w.Slot >= MaxSlots {
+			return fmt.Errorf("has the slot %d, slots are 0 to %d", w.Slot, MaxSlots-1)
 		}
 		if seen[w.Slot] {
 			return fmt.Errorf("has the slot %d twice", w.Slot)
@@ -120,24 +124,24 @@ func cleanWorkers(workers []protocol.Worker) error {
 
 func cleanWorker(w *protocol.Worker) error {
 	if !knownState(w.State) {
-		return fmt.Errorf("the unknown state %q", cleanText(string(w.State), maxWord))
+		return fmt.Errorf("the unknown state %q", printable.Line(string(w.State), MaxWord))
 	}
 	if w.PID < 0 {
 		return errors.New("a negative process id")
 	}
-	if min(w.Processed, w.Failed, w.FailuresInARow) < 0 || max(w.Processed, w.Failed, w.FailuresInARow) > maxCount {
+	if min(w.Processed, w.Failed, w.FailuresInARow) < 0 || max(w.Processed, w.Failed, w.FailuresInARow) > MaxCount {
 		return errors.New("an impossible count of jobs")
 	}
-	w.AgeSeconds = within(w.AgeSeconds, maxSeconds)
+	w.AgeSeconds = within(w.AgeSeconds, MaxSeconds)
 	w.MemoryBytes = within(w.MemoryBytes, maxBytes)
-	w.CPUSeconds = within(w.CPUSeconds, maxSeconds*maxCores)
+	w.CPUSeconds = within(w.CPUSeconds, MaxSeconds*maxCores)
 	w.CPUCores = within(w.CPUCores, maxCores)
-	w.NextStartSeconds = within(w.NextStartSeconds, maxSeconds)
+	w.NextStartSeconds = within(w.NextStartSeconds, MaxSeconds)
 	if j := w.Job; j != nil {
-		j.ID = cleanText(j.ID, maxJobID)
-		j.Class = cleanText(j.Class, maxClass)
-		j.Queue = cleanText(j.Queue, maxQueue)
-		j.AgeSeconds = within(j.AgeSeconds, maxSeconds)
+		j.ID = printable.Line(j.ID, MaxJobID)
+		j.Class = printable.Line(j.Class, MaxClass)
+		j.Queue = printable.Line(j.Queue, MaxQueue)
+		j.AgeSeconds = within(j.AgeSeconds, MaxSeconds)
 	}
 	if w.LastExit != nil && !cleanExit(w.LastExit) {
 		w.LastExit = nil
@@ -155,37 +159,37 @@ func cleanExits(exits []protocol.Exit) []protocol.Exit {
 	}
 	slices.SortStableFunc(kept, func(a, b protocol.Exit) int { return cmp.Compare(b.Sequence, a.Sequence) })
 	kept = slices.CompactFunc(kept, func(a, b protocol.Exit) bool { return a.Sequence == b.Sequence })
-	return slices.Clip(kept[:min(len(kept), maxExits)])
+	return slices.Clip(kept[:min(len(kept), MaxExits)])
 }
 
 // cleanFailures makes the newest failures safe to show, newest first.
 func cleanFailures(failures []protocol.Failure) []protocol.Failure {
 	kept := failures[:0]
 	for _, f := range failures {
-		if f.Slot < 0 || f.Slot >= maxSlots {
+		if f.Slot < 0 || f.Slot >= MaxSlots {
 			continue
 		}
-		f.ID = cleanText(f.ID, maxJobID)
-		f.Class = cleanText(f.Class, maxClass)
-		f.Queue = cleanText(f.Queue, maxQueue)
-		f.Exception = cleanText(f.Exception, maxClass)
-		f.AgeSeconds = within(f.AgeSeconds, maxSeconds)
+		f.ID = printable.Line(f.ID, MaxJobID)
+		f.Class = printable.Line(f.Class, MaxClass)
+		f.Queue = printable.Line(f.Queue, MaxQueue)
+		f.Exception = printable.Line(f.Exception, MaxClass)
+		f.AgeSeconds = within(f.AgeSeconds, MaxSeconds)
 		kept = append(kept, f)
 	}
 	slices.SortStableFunc(kept, func(a, b protocol.Failure) int { return cmp.Compare(a.AgeSeconds, b.AgeSeconds) })
-	return slices.Clip(kept[:min(len(kept), maxFailures)])
+	return slices.Clip(kept[:min(len(kept), MaxFailures)])
 }
 
-// cleanKilled returns those of the jobs cut short on request that can be true, bounded
+// Killed returns those of the jobs cut short on request that can be true, bounded
 // and safe to show.
-func cleanKilled(jobs []protocol.KilledJob) []protocol.KilledJob {
+func Killed(jobs []protocol.KilledJob) []protocol.KilledJob {
 	kept := jobs[:0]
 	for _, job := range jobs {
-		if job.Sequence < 1 || job.Sequence > maxCount {
+		if job.Sequence < 1 || job.Sequence > MaxCount {
 			continue
 		}
-		job.Class, job.ID = cleanText(job.Class, maxClass), cleanText(job.ID, maxJobID)
-		job.AgeSeconds = within(job.AgeSeconds, maxSeconds)
+		job.Class, job.ID = printable.Line(job.Class, MaxClass), printable.Line(job.ID, MaxJobID)
+		job.AgeSeconds = within(job.AgeSeconds, MaxSeconds)
 		kept = append(kept, job)
 	}
 	return slices.Clip(kept[:min(len(kept), protocol.MaxKilledJobs)])
@@ -197,7 +201,7 @@ func cleanFindings(findings []protocol.Finding) []protocol.Finding {
 	for _, kind := range protocol.FindingKinds {
 		at := slices.IndexFunc(findings, func(f protocol.Finding) bool { return f.Kind == kind })
 		if at >= 0 {
-			out = append(out, protocol.Finding{Kind: kind, OK: findings[at].OK, Message: cleanText(findings[at].Message, maxMessage)})
+			out = append(out, protocol.Finding{Kind: kind, OK: findings[at].OK, Message: printable.Line(findings[at].Message, MaxMessage)})
 		}
 	}
 	return out
@@ -205,16 +209,24 @@ func cleanFindings(findings []protocol.Finding) []protocol.Finding {
 
 // cleanExit tells whether an exit can be true and makes it safe to show.
 func cleanExit(e *protocol.Exit) bool {
-	if !knownReason(e.Reason) || e.Sequence < 1 || e.Sequence > maxCount || e.Slot < 0 || e.Slot >= maxSlots {
+	if !knownReason(e.Reason) || e.Sequence < 1 || e.Sequence > MaxCount || e.Slot < 0 || e.Slot >= MaxSlots {
 		return false
 	}
 	e.Code = within(e.Code, 255)
 	e.Signal = within(e.Signal, 127)
-	e.AgeSeconds = within(e.AgeSeconds, maxSeconds)
-	e.UptimeSeconds = within(e.UptimeSeconds, maxSeconds)
-	e.Message = cleanText(e.Message, maxMessage)
-	e.JobClass = cleanText(e.JobClass, maxClass)
+	e.AgeSeconds = within(e.AgeSeconds, MaxSeconds)
+	e.UptimeSeconds = within(e.UptimeSeconds, MaxSeconds)
+	e.Message = printable.Line(e.Message, MaxMessage)
+	e.JobClass = printable.Line(e.JobClass, MaxClass)
 	return true
+}
+
+// cleanWord returns s if it is one word of letters and digits, else nothing.
+func cleanWord(s string) string {
+	if len(s) > MaxWord || !word.MatchString(s) {
+		return ""
+	}
+	return s
 }
 
 // within moves a measurement into 0 to most.

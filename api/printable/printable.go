@@ -1,0 +1,69 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package printable makes text that a program of a user wrote safe to show: in a
+// status, an event, a log or a terminal. Escape sequences, control characters and marks
+// that turn the direction of writing do not survive.
+package printable
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+const ellipsis = "…"
+
+// Line returns s as one line without what does not print, in at most limit bytes.
+func Line(s string, limit int) string {
+	if len(s) > 8*limit {
+		// What is looked at is bounded too: a text of megabytes costs no more than its head.
+		s = s[:boundary(s, 8*limit)]
+	}
+	if !ascii(s) {
+		s = strings.TrimSpace(strings.Map(one, s))
+	}
+	return Cut(s, limit)
+}
+
+// Cut returns s in at most limit bytes, cut at the end of a character. An ellipsis says
+// that something is missing, where the limit leaves room for it.
+func Cut(s string, limit int) string {
+	if len(s) <= limit {
+		return s
+	}
+	mark := ellipsis
+	if limit < len(mark) {
+		mark = ""
+	}
+	return s[:boundary(s, max(0, limit-len(mark)))] + mark
+}
+
+// boundary is the end of the last whole character of s before end.
+func boundary(s string, end int) int {
+	for end > 0 && !utf8.RuneStart(s[end]) {
+		end--
+	}
+	return end
+}
+
+// ascii reports whether s is printing ASCII throughout, which most texts are.
+func ascii(s string) bool {
+	for i := range len(s) {
+		if s[i] < ' ' || s[i] > '~' {
+			return false
+		}
+	}
+	return true
+}
+
+// one turns space of any kind into a plain one and drops what does not print.
+func one(r rune) rune {
+	switch {
+	case unicode.IsSpace(r):
+		return ' '
+	case unicode.IsPrint(r):
+		return r
+	}
+	return -1
+}
