@@ -24,7 +24,7 @@ const (
 	// slowShare and tiredShare are how many pulls of each lane of slow ones, and how many
 	// that have run out of patience, may wait for each quick one.
 	slowShare  = 4
-	tiredShare = 8
+	tiredShare = 12
 	// failuresToUnreachable is how many failures in a row make a pod unreachable.
 	failuresToUnreachable = 3
 	// maxBackOff is the longest back-off, in intervals.

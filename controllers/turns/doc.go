@@ -12,8 +12,8 @@
 //     A namespace that had nothing waiting goes first: one that asks rarely does not wait
 //     for those that always have more.
 //   - Places bounds what runs. A namespace may take another place only while it holds
-//     fewer than are free. So one namespace alone holds half of the places, and k
-//     namespaces leave one of k + 1 to the next.
+//     fewer than are free. So one namespace alone holds at most half of the places, and
+//     two at most three quarters, while one that holds none may have any that is free.
 //   - Pace tells the slow from the quick, so that the slow ones can have places of their
 //     own. Who was slow has to be quick for longer each time.
 //

@@ -19,6 +19,9 @@ func (q *FIFO[T]) Len() int { return len(q.items) - q.head }
 // Empty reports whether there is no item.
 func (q *FIFO[T]) Empty() bool { return q.head == len(q.items) }
 
+// First returns the oldest item; the queue must not be empty.
+func (q *FIFO[T]) First() T { return q.items[q.head] }
+
 // Push adds an item behind the others.
 func (q *FIFO[T]) Push(item T) {
 	if q.head > keptItems && 2*q.head > len(q.items) {

@@ -4,17 +4,19 @@
 package turns
 
 const (
-	// maxRelapses bounds how long the slow have to be quick: 2^maxRelapses times in a row.
-	maxRelapses = 6
+	// leastQuick is how many times in a row the slow have to be quick after the first
+	// slow answer, and maxRelapses bounds how often that number doubles.
+	leastQuick  = 8
+	maxRelapses = 4
 	// forgiven is how many times in a row the quick have to be quick for their
 	// relapses to be forgotten.
 	forgiven = 128
 )
 
 // Pace tells whether something that is asked again and again is slow to answer. The zero
-// value is quick. One slow answer makes it slow. It is quick again after 2 quick answers
-// in a row, and after twice as many each further time, so that what is slow now and then
-// takes a place among the quick ever more rarely.
+// value is quick. One slow answer makes it slow. It is quick again after 8 quick answers
+// in a row, and after twice as many each further time, 64 at the most, so that what is
+// slow now and then takes a place among the quick ever more rarely.
 type Pace struct {
 	slow             bool
 	streak, relapses int
@@ -34,7 +36,7 @@ func (p *Pace) Answered(quickly bool) {
 	}
 	p.streak++
 	switch {
-	case p.slow && p.streak >= 1<<p.relapses:
+	case p.slow && p.streak >= leastQuick<<(p.relapses-1):
 		p.slow, p.streak = false, 0
 	case !p.slow && p.streak >= forgiven:
 		p.relapses, p.streak = 0, 0
