@@ -83,7 +83,7 @@ func newCore(interval, report time.Duration, concurrency int, random func() floa
 			laneFresh: turns.NewPlaces(slowShare * concurrency), laneFailed: turns.NewPlaces(slowShare * concurrency),
 		},
 		tired: turns.NewPlaces(tiredShare * concurrency),
-		wakes:  wakeQueue{held: map[types.NamespacedName]struct{}{}},
+		wakes: wakeQueue{held: map[types.NamespacedName]struct{}{}},
 	}
 }
 

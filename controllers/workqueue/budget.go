@@ -41,10 +41,13 @@ func NewBudget(share float64, now func() time.Time) *Budget {
 	return &Budget{share: share, now: now, used: map[string]account{}}
 }
 
+// unbounded reports whether nobody has to rest.
+func (b *Budget) unbounded() bool { return b == nil || b.share <= 0 }
+
 // spend notes that work for a namespace took so much CPU time. It reports whether the
 // namespace has to rest only since now.
 func (b *Budget) spend(namespace string, cpu time.Duration) bool {
-	if b.share <= 0 || cpu <= 0 {
+	if b.unbounded() || cpu <= 0 {
 		return false
 	}
 	b.mu.Lock()
@@ -61,7 +64,7 @@ func (b *Budget) spend(namespace string, cpu time.Duration) bool {
 
 // Rest returns for how long a namespace has to rest; 0 if it need not.
 func (b *Budget) Rest(namespace string) time.Duration {
-	if b.share <= 0 {
+	if b.unbounded() {
 		return 0
 	}
 	b.mu.Lock()

@@ -17,7 +17,7 @@ import (
 // namespace of the key. It counts the time of its own thread: what a reconcile computes
 // and encodes, but not the time it waits, nor that of other reconciles.
 func (b *Budget) Charge(r reconcile.Reconciler) reconcile.Reconciler {
-	if b.share <= 0 {
+	if b.unbounded() {
 		return r
 	}
 	return reconcile.Func(func(ctx context.Context, key reconcile.Request) (reconcile.Result, error) {

@@ -37,8 +37,9 @@ type Options struct {
 type Queue struct {
 	workqueue.TypedRateLimitingInterface[reconcile.Request]
 
-	order  *order
-	budget *Budget
+	order   *order
+	limiter workqueue.TypedRateLimiter[reconcile.Request]
+	budget  *Budget
 }
 
 var _ priorityqueue.PriorityQueue[reconcile.Request] = &Queue{}
@@ -58,7 +59,7 @@ func New(o Options) *Queue {
 	limiting := workqueue.NewTypedRateLimitingQueueWithConfig(o.Limiter, workqueue.TypedRateLimitingQueueConfig[reconcile.Request]{
 		Name: o.Name, Clock: o.Clock, DelayingQueue: delaying,
 	})
-	return &Queue{TypedRateLimitingInterface: limiting, order: order, budget: o.Budget}
+	return &Queue{TypedRateLimitingInterface: limiting, order: order, limiter: o.Limiter, budget: o.Budget}
 }
 
 // placed gives places back. Whoever calls Done asks for the next key at once, as the
@@ -90,9 +91,7 @@ func (q *Queue) AddAfter(key reconcile.Request, after time.Duration) {
 }
 
 // AddRateLimited adds a key that failed.
-func (q *Queue) AddRateLimited(key reconcile.Request) {
-	q.TypedRateLimitingInterface.AddRateLimited(key)
-}
+func (q *Queue) AddRateLimited(key reconcile.Request) { q.AddAfter(key, q.limiter.When(key)) }
 
 // AddWithOpts adds keys, of which those below priority zero come behind the others of
 // their namespace.
