@@ -164,7 +164,7 @@ func FuzzPass(f *testing.F) {
 			app.Spec.MaxProcesses = &restarts
 		}
 		passOver(t, &observation{
-			now: now, worker: worker, rivals: []*v1alpha1.QueueWorker{workerNamed("shop", own, "")},
+			now: now, worker: worker, unnamed: true,
 			backlog: collector.BacklogReport{MeasuredAt: now, Queues: b.Queues, Reason: b.Reason, Message: b.Message}, app: &app, pods: []*corev1.Pod{pod},
 			configMap:  &corev1.ConfigMap{ObjectMeta: owned, Data: map[string]string{protocol.ControlFile: pool}},
 			deployment: &appsv1.Deployment{ObjectMeta: owned, Spec: appsv1.DeploymentSpec{Replicas: &replicas}},
@@ -224,7 +224,7 @@ func FuzzSlimDeployment(f *testing.F) {
 func passOver(t *testing.T, o *observation) {
 	memory := &poolMemory{seen: map[types.UID]bool{}}
 	memory.recall(o)
-	s, _ := new(caps).size(o)
+	s, _ := capsOf(workerNamed("shop", "rival", "")).size(o)
 	if s.processes < 0 || s.grant != nil && int64(s.processes) > int64(*o.app.Spec.MaxProcesses) {
 		t.Errorf("%d processes, the cap is %v", s.processes, o.app.Spec.MaxProcesses)
 	}

@@ -50,11 +50,8 @@ type observation struct {
 	// backlog is what is known of the pool's queues.
 	backlog collector.BacklogReport
 
-	// rivals are the other pools that share the QueueApp's cap; none without one. claims
-	// are what they ask of it and taken what they have of it, in processes.
-	rivals []*v1alpha1.QueueWorker
-	claims []scaling.Claim
-	taken  int32
+	// unnamed tells that pools which name no QueueApp use this one too.
+	unnamed bool
 	// written are the last writes to the pool's pods.
 	written map[types.UID]podWrite
 	// past and foreign are what the operator remembers of the pool.
@@ -80,6 +77,9 @@ func (r *QueueWorkerReconciler) observe(ctx context.Context, name types.Namespac
 		return nil, fmt.Errorf("list QueueApps: %w", err)
 	}
 	o.app, o.problem = desired.SelectApp(worker, apps.Items)
+	if app, _ := desired.AppNamed(name.Namespace, "", apps.Items); app != nil && o.app != nil {
+		o.unnamed = app.Name == o.app.Name
+	}
 	if err := r.observeRuns(ctx, o); err != nil {
 		return nil, err
 	}
@@ -90,9 +90,6 @@ func (r *QueueWorkerReconciler) observe(ctx context.Context, name types.Namespac
 	r.Collector.Watch(name, watchLimits(&worker.Spec))
 	o.reports = r.Collector.Snapshot(name)
 	r.observeBacklog(o)
-	if err := r.observeRivals(ctx, o, apps.Items); err != nil {
-		return nil, err
-	}
 	r.memory.of(name).recall(o)
 	return o, nil
 }

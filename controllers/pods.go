@@ -25,6 +25,9 @@ import (
 
 type requests = workqueue.TypedRateLimitingInterface[reconcile.Request]
 
+// limiter says how long what failed waits.
+type limiter = workqueue.TypedRateLimiter[reconcile.Request]
+
 func never(event.UpdateEvent) bool { return false }
 
 // podHandler wakes a pool for what matters in its pods, and keeps the last word of

@@ -34,6 +34,7 @@ import (
 	"queueworker.dev/queueworker/controllers/collector"
 	"queueworker.dev/queueworker/controllers/desired"
 	"queueworker.dev/queueworker/controllers/status"
+	"queueworker.dev/queueworker/controllers/workqueue"
 )
 
 // QueueAppReconciler gives each QueueApp that is used and has a driver its backlog
@@ -48,6 +49,8 @@ type QueueAppReconciler struct {
 	Preflights *Preflights
 	// Clock is the time.
 	Clock clock.PassiveClock
+	// Budget is what reconciles of one namespace may take of the CPU.
+	Budget *workqueue.Budget
 	// ProbeImage is the image of backlog probes.
 	ProbeImage string
 	// Namespace is the operator's own; empty if it is not known.
@@ -69,14 +72,14 @@ func (r *QueueAppReconciler) SetupWithManager(mgr ctrl.Manager, options controll
 		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(appOfProbe)).
 		WatchesRawSource(source.Func(r.Preflights.keepQueue)).
 		WithOptions(options).
-		Complete(r)
+		Complete(r.Budget.Charge(r))
 }
 
 // appsBeside are the QueueApps of an object's namespace: which of them a QueueWorker
 // uses may depend on all.
 func (r *QueueAppReconciler) appsBeside(ctx context.Context, object client.Object) []reconcile.Request {
 	apps := &v1alpha1.QueueAppList{}
-	if err := r.Client.List(ctx, apps, client.InNamespace(object.GetNamespace())); err != nil {
+	if err := r.Client.List(ctx, apps, client.InNamespace(object.GetNamespace()), client.UnsafeDisableDeepCopy); err != nil {
 		ctrl.LoggerFrom(ctx).Error(err, "Could not list the QueueApps of a namespace", "namespace", object.GetNamespace())
 		return nil
 	}
@@ -161,10 +164,13 @@ func (r *QueueAppReconciler) workersOf(ctx context.Context, app *v1alpha1.QueueA
 			return nil, fmt.Errorf("list %T: %w", list, err)
 		}
 	}
+	// Which app pools use that name none is found once, not once for each of them.
+	unnamed, _ := desired.AppNamed(app.Namespace, "", apps.Items)
 	var names []string
 	for i := range workers.Items {
 		worker := &workers.Items[i]
-		if used, _ := desired.SelectApp(worker, apps.Items); used != nil && used.Name == app.Name && worker.DeletionTimestamp == nil {
+		uses := worker.Spec.AppName == app.Name || worker.Spec.AppName == "" && unnamed != nil && unnamed.Name == app.Name
+		if uses && worker.DeletionTimestamp == nil {
 			names = append(names, worker.Name)
 		}
 	}

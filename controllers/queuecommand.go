@@ -27,6 +27,7 @@ import (
 	"queueworker.dev/queueworker/controllers/command"
 	"queueworker.dev/queueworker/controllers/desired"
 	"queueworker.dev/queueworker/controllers/status"
+	"queueworker.dev/queueworker/controllers/workqueue"
 )
 
 // QueueCommandReconciler runs each QueueCommand once, tells what came of it, and removes
@@ -36,6 +37,8 @@ type QueueCommandReconciler struct {
 	Client client.Client
 	Live   client.Reader
 	Clock  clock.PassiveClock
+	// Budget is what reconciles of one namespace may take of the CPU.
+	Budget *workqueue.Budget
 	// Backlogs knows where probes are, and asks them for failed jobs.
 	Backlogs *collector.Backlogs
 	// AgentImage is the image the agent of new pods is copied from.
@@ -55,7 +58,7 @@ func (r *QueueCommandReconciler) SetupWithManager(mgr ctrl.Manager, options cont
 		Owns(&batchv1.Job{}).
 		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(commandByLabel)).
 		WithOptions(options).
-		Complete(r)
+		Complete(r.Budget.Charge(r))
 }
 
 // commandByLabel is the QueueCommand whose label a pod carries.

@@ -14,6 +14,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"queueworker.dev/queueworker/controllers/collector"
+	"queueworker.dev/queueworker/controllers/workqueue"
 )
 
 // QueueWorkerReconciler makes the cluster what QueueWorkers ask for.
@@ -33,6 +34,8 @@ type QueueWorkerReconciler struct {
 	Recorder events.EventRecorder
 	// Clock is the time.
 	Clock clock.PassiveClock
+	// Budget is what reconciles of one namespace may take of the CPU.
+	Budget *workqueue.Budget
 	// AgentImage is the image the agent of new pods is copied from.
 	AgentImage string
 
@@ -73,8 +76,8 @@ func (r *QueueWorkerReconciler) Reconcile(ctx context.Context, request ctrl.Requ
 		return ctrl.Result{RequeueAfter: time.Second}, nil
 	}
 	sizing, scarceNow := r.caps.size(observed)
-	if scarceNow {
-		r.wake(observed.rivals)
+	for _, rival := range scarceNow {
+		r.queue.Add(ctrl.Request{NamespacedName: rival})
 	}
 	wanted := decide(observed, sizing, r.AgentImage)
 	memory.keep(wanted)

@@ -76,7 +76,7 @@ func TestTheSizeOfARun(t *testing.T) {
 			if tc.change != nil {
 				tc.change(o)
 			}
-			got := size(o)
+			got, _ := new(caps).size(o)
 			if got.processes != tc.want || got.claim.Wanted != tc.claim.Wanted || got.claim.Minimum != tc.claim.Minimum {
 				t.Errorf("size %d, claim %+v, want %d, %+v", got.processes, got.claim, tc.want, tc.claim)
 			}

@@ -24,6 +24,7 @@ import (
 	"queueworker.dev/queueworker/api/protocol"
 	"queueworker.dev/queueworker/api/v1alpha1"
 	"queueworker.dev/queueworker/controllers/collector"
+	"queueworker.dev/queueworker/controllers/workqueue"
 )
 
 // Options are what the operator is started with.
@@ -36,6 +37,9 @@ type Options struct {
 	Namespace string
 	// Concurrency is how many QueueWorkers are reconciled at once.
 	Concurrency int
+	// NamespaceCPU is how much of one CPU reconciles of one namespace may take in the long
+	// run; 0 means no bound.
+	NamespaceCPU float64
 	// Collector and Backlogs are made if nil.
 	Collector *collector.Collector
 	Backlogs  *collector.Backlogs
@@ -60,6 +64,7 @@ func Setup(mgr ctrl.Manager, o Options) error {
 		return fmt.Errorf("add the collector: %w", err)
 	}
 	preflights := &Preflights{}
+	budget := workqueue.NewBudget(o.NamespaceCPU, o.Clock.Now)
 	reconciler := &QueueWorkerReconciler{
 		Client:     mgr.GetClient(),
 		Live:       mgr.GetAPIReader(),
@@ -68,21 +73,28 @@ func Setup(mgr ctrl.Manager, o Options) error {
 		Preflights: preflights,
 		Recorder:   mgr.GetEventRecorder(v1alpha1.FieldManager),
 		Clock:      o.Clock,
+		Budget:     budget,
 		AgentImage: o.AgentImage,
 	}
-	options := controller.Options{MaxConcurrentReconciles: o.Concurrency, SkipNameValidation: &o.SkipNameValidation}
+	options := controller.Options{
+		MaxConcurrentReconciles: o.Concurrency, SkipNameValidation: &o.SkipNameValidation,
+		NewQueue: func(name string, limiter limiter) requests {
+			return workqueue.New(workqueue.Options{Name: name, Workers: max(o.Concurrency, 1), Limiter: limiter, Budget: budget})
+		},
+	}
 	if err := reconciler.SetupWithManager(mgr, options); err != nil {
 		return fmt.Errorf("add the QueueWorker controller: %w", err)
 	}
 	apps := &QueueAppReconciler{
-		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Backlogs: o.Backlogs, Preflights: preflights, Clock: o.Clock, ProbeImage: o.ProbeImage,
-		Namespace: o.Namespace,
+		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Backlogs: o.Backlogs, Preflights: preflights, Clock: o.Clock, Budget: budget,
+		ProbeImage: o.ProbeImage, Namespace: o.Namespace,
 	}
 	if err := apps.SetupWithManager(mgr, options); err != nil {
 		return fmt.Errorf("add the QueueApp controller: %w", err)
 	}
 	commands := &QueueCommandReconciler{
-		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Clock: o.Clock, Backlogs: o.Backlogs, AgentImage: o.AgentImage,
+		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Clock: o.Clock, Budget: budget, Backlogs: o.Backlogs,
+		AgentImage: o.AgentImage,
 	}
 	if err := commands.SetupWithManager(mgr, options); err != nil {
 		return fmt.Errorf("add the QueueCommand controller: %w", err)

@@ -4,13 +4,14 @@
 package controllers
 
 import (
+	"cmp"
 	"context"
-	"fmt"
 	"sync"
 
 	"k8s.io/apimachinery/pkg/types"
-	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/event"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
 
 	"queueworker.dev/queueworker/api/v1alpha1"
 	"queueworker.dev/queueworker/controllers/desired"
@@ -21,57 +22,255 @@ import (
 // at a time, and a pool grows only into what no other one has: one that has to give
 // something up has done so when its status says so. So the sizes of all never add up
 // to more than the cap, whichever of them is looked at first.
+//
+// It hears of every pool from the cache (see), so that a look at one need not read all
+// others. What pools ask for and have is added up as it changes, and a cap is divided
+// again only after a claim or the cap itself has changed: if a QueueApp wakes n pools, it
+// is divided once.
 type caps struct {
-	mu    sync.Mutex
-	pools map[types.NamespacedName]share
+	mu sync.Mutex
+	// claimants are the pools that name the same QueueApp in spec.appName, or none.
+	claimants map[types.NamespacedName]*claimants
+	// under is which of the claimants a pool is among.
+	under map[types.NamespacedName]types.NamespacedName
+	// changes counts what has changed.
+	changes uint64
+}
+
+// claimants are pools, and what they ask for and have together.
+type claimants struct {
+	pools map[string]*share
+	// wanted and taken are sums over all pools, in processes of whole pods.
+	wanted, taken int64
+	// version is that of their claims.
+	version uint64
+	// division is how their cap was divided last, if they are the first of those under it.
+	division division
 }
 
 // share is what a pool last asked of its cap and what it has of it.
 type share struct {
 	claim scaling.Claim
-	// held is the size decided on, in processes of whole pods.
-	held int32
-	// scarce tells that the cap was found too small for all.
-	scarce bool
+	// decided tells that the claim is from a look at the pool, not from its object alone.
+	decided bool
+	// held is the size decided on, in processes of whole pods, and told that of its status.
+	held, told int32
 }
 
-// size decides the size of a pool, and tells whether those that share its cap have to
-// look again because it has become too small for all.
-func (c *caps) size(o *observation) (s sizing, scarceNow bool) {
-	name := client.ObjectKeyFromObject(o.worker)
+// taken is what others have to leave to the pool.
+func (s *share) taken() int64 { return int64(max(s.held, s.told)) }
+
+// division is a divided cap.
+type division struct {
+	limit    int32
+	unnamed  bool
+	versions [2]uint64
+	scarce   bool
+	// grants are by the names of the pools; none where the cap suffices for all.
+	grants map[string]scaling.Grant
+}
+
+// size decides the size of a pool. If that makes its cap too small for all, it returns the
+// other pools under the cap, which have to look again.
+func (c *caps) size(o *observation) (s sizing, scarceNow []types.NamespacedName) {
+	s = size(o)
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if o.app == nil || o.app.Spec.MaxProcesses == nil {
-		c.forget(name)
-		return size(o), false
+		c.note(o.worker, func(own *share) { *own = share{claim: claimOf(o.worker)} })
+		return s, nil
+	}
+	var own *share
+	c.note(o.worker, func(known *share) {
+		known.claim, known.decided = s.claim, true
+		own = known
+	})
+	limit := *o.app.Spec.MaxProcesses
+	sharing := c.sharing(o)
+	cut, scarceNow := c.divide(o, sharing)
+	grant, ok := cut.grants[o.worker.Name]
+	if !ok {
+		grant = scaling.Share(-1, []scaling.Claim{s.claim})[0]
+	}
+	free := int64(limit) + own.taken()
+	for _, all := range sharing {
+		free -= all.taken
+	}
+	s.within(grant, cut.scarce, int32(max(free, 0)), o)
+	c.note(o.worker, func(known *share) { known.held = wholePods(s.processes, &o.worker.Spec) })
+	return s, scarceNow
+}
+
+// sharing are the pools under the cap of a pool's QueueApp: those that name it, and those
+// that name none if that is the one they use. The pool itself is among them.
+func (c *caps) sharing(o *observation) []*claimants {
+	names := []string{cmp.Or(o.worker.Spec.AppName, o.app.Name)}
+	if names[0] != "" && (o.unnamed || o.worker.Spec.AppName == "") {
+		names = append(names, "")
+	}
+	var out []*claimants
+	for _, name := range names {
+		if all := c.claimants[types.NamespacedName{Namespace: o.worker.Namespace, Name: name}]; all != nil {
+			out = append(out, all)
+		}
+	}
+	return out
+}
+
+// divide divides a cap, unless nothing has changed since it was divided last.
+func (c *caps) divide(o *observation, sharing []*claimants) (division, []types.NamespacedName) {
+	before := sharing[0].division
+	next := division{limit: *o.app.Spec.MaxProcesses, unnamed: o.unnamed}
+	var wanted int64
+	for i, all := range sharing {
+		next.versions[i] = all.version
+		wanted += all.wanted
+	}
+	if before.limit == next.limit && before.unnamed == next.unnamed && before.versions == next.versions {
+		return before, nil
+	}
+	var others []types.NamespacedName
+	if next.scarce = wanted > int64(next.limit); next.scarce {
+		next.grants = grantsOf(next.limit, sharing)
+		if !before.scarce {
+			others = namesOf(o.worker, sharing)
+		}
+	}
+	sharing[0].division = next
+	return next, others
+}
+
+// grantsOf divides a cap among pools.
+func grantsOf(limit int32, sharing []*claimants) map[string]scaling.Grant {
+	var claims []scaling.Claim
+	for _, all := range sharing {
+		for _, pool := range all.pools {
+			claims = append(claims, pool.claim)
+		}
+	}
+	out := make(map[string]scaling.Grant, len(claims))
+	for _, grant := range scaling.Share(limit, claims) {
+		out[grant.Name] = grant
+	}
+	return out
+}
+
+// namesOf are the names of pools but one.
+func namesOf(but *v1alpha1.QueueWorker, sharing []*claimants) []types.NamespacedName {
+	var out []types.NamespacedName
+	for _, all := range sharing {
+		for name := range all.pools {
+			if name != but.Name {
+				out = append(out, types.NamespacedName{Namespace: but.Namespace, Name: name})
+			}
+		}
+	}
+	return out
+}
+
+// note changes what is known of a pool, and keeps the sums.
+func (c *caps) note(worker *v1alpha1.QueueWorker, change func(*share)) {
+	name := client.ObjectKeyFromObject(worker)
+	under := types.NamespacedName{Namespace: worker.Namespace, Name: worker.Spec.AppName}
+	own := &share{}
+	if before, ok := c.under[name]; ok {
+		own = c.claimants[before].pools[worker.Name]
+		if before != under {
+			c.leave(name)
+		} else {
+			c.claimants[under].add(own, -1)
+		}
+	}
+	all, claim := c.join(name, under, own), own.claim
+	change(own)
+	own.told = worker.Status.Desired
+	if own.claim != claim {
+		c.changed(all)
+	}
+	all.add(own, 1)
+}
+
+// join puts a pool among the claimants that it belongs to.
+func (c *caps) join(name, under types.NamespacedName, own *share) *claimants {
+	if c.claimants == nil {
+		c.claimants, c.under = map[types.NamespacedName]*claimants{}, map[types.NamespacedName]types.NamespacedName{}
+	}
+	all := c.claimants[under]
+	if all == nil {
+		all = &claimants{pools: map[string]*share{}}
+		c.claimants[under] = all
+	}
+	if all.pools[name.Name] != own {
+		all.pools[name.Name] = own
+		c.under[name] = under
+		c.changed(all)
+	}
+	return all
+}
+
+// leave takes a pool from the claimants that it was among.
+func (c *caps) leave(name types.NamespacedName) {
+	under, ok := c.under[name]
+	if !ok {
+		return
+	}
+	all := c.claimants[under]
+	all.add(all.pools[name.Name], -1)
+	delete(all.pools, name.Name)
+	delete(c.under, name)
+	c.changed(all)
+	if len(all.pools) == 0 {
+		delete(c.claimants, under)
+	}
+}
+
+func (c *caps) changed(all *claimants) {
+	c.changes++
+	all.version = c.changes
+}
+
+// add adds a pool to the sums, or takes it from them.
+func (a *claimants) add(pool *share, sign int64) {
+	a.wanted += sign * pool.claim.Whole()
+	a.taken += sign * pool.taken()
+}
+
+// see takes note of a pool as the cache has it. What was decided on counts for more than
+// what the object tells.
+func (c *caps) see(worker *v1alpha1.QueueWorker) {
+	if worker.DeletionTimestamp != nil {
+		c.forget(client.ObjectKeyFromObject(worker))
+		return
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	o.claims, o.taken = c.others(o.rivals)
-	s = size(o)
-	before := c.pools[name]
-	if c.pools == nil {
-		c.pools = map[types.NamespacedName]share{}
-	}
-	c.pools[name] = share{s.claim, wholePods(s.processes, &o.worker.Spec), s.scarce}
-	return s, s.scarce && !before.scarce
-}
-
-// others are what other pools ask of a cap, and what they have of it together.
-func (c *caps) others(rivals []*v1alpha1.QueueWorker) (claims []scaling.Claim, taken int32) {
-	for _, rival := range rivals {
-		known, ok := c.pools[client.ObjectKeyFromObject(rival)]
-		if !ok {
-			known.claim = claimOf(rival)
+	c.note(worker, func(known *share) {
+		if !known.decided {
+			known.claim = claimOf(worker)
 		}
-		claims = append(claims, known.claim)
-		taken += max(known.held, rival.Status.Desired)
-	}
-	return claims, taken
+	})
 }
 
 func (c *caps) forget(name types.NamespacedName) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	delete(c.pools, name)
+	c.leave(name)
+}
+
+// handler tells of every pool that the cache hears of. It wakes nobody.
+func (c *caps) handler() handler.EventHandler {
+	see := func(object client.Object) {
+		if worker, ok := object.(*v1alpha1.QueueWorker); ok {
+			c.see(worker)
+		}
+	}
+	return handler.Funcs{
+		CreateFunc: func(_ context.Context, e event.CreateEvent, _ requests) { see(e.Object) },
+		UpdateFunc: func(_ context.Context, e event.UpdateEvent, _ requests) { see(e.ObjectNew) },
+		DeleteFunc: func(_ context.Context, e event.DeleteEvent, _ requests) {
+			c.forget(client.ObjectKeyFromObject(e.Object))
+		},
+	}
 }
 
 // wholePods is a number of processes, rounded up to whole pods.
@@ -79,34 +278,8 @@ func wholePods(processes int32, spec *v1alpha1.QueueWorkerSpec) int32 {
 	return desired.Pods(processes, spec) * desired.ProcessesPerPod(spec)
 }
 
-// observeRivals reads which other pools share the cap of the pool's QueueApp.
-func (r *QueueWorkerReconciler) observeRivals(ctx context.Context, o *observation, apps []v1alpha1.QueueApp) error {
-	if o.app == nil || o.app.Spec.MaxProcesses == nil {
-		return nil
-	}
-	workers := &v1alpha1.QueueWorkerList{}
-	// Of many pools with long statuses, and only read.
-	if err := r.Client.List(ctx, workers, client.InNamespace(o.worker.Namespace), client.UnsafeDisableDeepCopy); err != nil {
-		return fmt.Errorf("list QueueWorkers: %w", err)
-	}
-	for i := range workers.Items {
-		other := &workers.Items[i]
-		if app, _ := desired.SelectApp(other, apps); app != nil && app.Name == o.app.Name && other.Name != o.worker.Name && other.DeletionTimestamp == nil {
-			o.rivals = append(o.rivals, other)
-		}
-	}
-	return nil
-}
-
 // keepQueue is a source of nothing but the queue, by which one pool wakes others.
 func (r *QueueWorkerReconciler) keepQueue(_ context.Context, queue requests) error {
 	r.queue = queue
 	return nil
-}
-
-// wake has pools looked at now.
-func (r *QueueWorkerReconciler) wake(pools []*v1alpha1.QueueWorker) {
-	for _, pool := range pools {
-		r.queue.Add(ctrl.Request{NamespacedName: client.ObjectKeyFromObject(pool)})
-	}
 }

@@ -43,8 +43,8 @@ type sizing struct {
 	recheck time.Duration
 }
 
-// size decides a pool's size: what its spec says or the backlog asks for, within
-// what the QueueApp's cap leaves for it.
+// size decides a pool's size without regard to a cap: what its spec says or the backlog
+// asks for.
 func size(o *observation) sizing {
 	spec := &o.worker.Spec
 	s := sizing{processes: desired.Processes(spec)}
@@ -66,26 +66,19 @@ func size(o *observation) sizing {
 		s.runSize(o)
 	}
 	s.claim.Wanted = s.processes
-	if o.app != nil && o.app.Spec.MaxProcesses != nil {
-		s.share(*o.app.Spec.MaxProcesses, o.claims)
-		s.await(*o.app.Spec.MaxProcesses-o.taken, o)
-		if s.scarce && (s.recheck == 0 || s.recheck > capTick) {
-			s.recheck = capTick
-		}
-	}
 	return s
 }
 
-// share cuts the size down to the pool's part of a cap.
-func (s *sizing) share(limit int32, others []scaling.Claim) {
-	for _, grant := range scaling.Share(limit, append([]scaling.Claim{s.claim}, others...)) {
-		s.scarce = s.scarce || grant.Limited
-		if grant.Name == s.claim.Name {
-			s.grant = &grant
-		}
+// within cuts the size down to what the pool is granted of a cap that is too small for
+// all or not, and to what the other pools leave free of it.
+func (s *sizing) within(grant scaling.Grant, scarce bool, free int32, o *observation) {
+	s.grant, s.scarce = &grant, scarce
+	if grant.Limited && !s.fixed {
+		s.processes = grant.Processes
 	}
-	if s.grant.Limited && !s.fixed {
-		s.processes = s.grant.Processes
+	s.await(free, o)
+	if s.scarce && (s.recheck == 0 || s.recheck > capTick) {
+		s.recheck = capTick
 	}
 }
 

@@ -5,6 +5,7 @@ package controllers
 
 import (
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -39,10 +40,19 @@ func (o *observation) autoscaled(lowest, highest int32, ready int64) *observatio
 }
 
 // capped gives its QueueApp a cap.
-func (o *observation) capped(limit int32, others ...*v1alpha1.QueueWorker) *observation {
+func (o *observation) capped(limit int32) *observation {
 	o.app.Spec.MaxProcesses = &limit
-	o.rivals = others
+	o.unnamed = true
 	return o
+}
+
+// capsOf have seen some pools.
+func capsOf(pools ...*v1alpha1.QueueWorker) *caps {
+	c := &caps{}
+	for _, pool := range pools {
+		c.see(pool)
+	}
+	return c
 }
 
 // rival is another pool that has so many of the processes it wants.
@@ -54,9 +64,11 @@ func rival(name string, wanted, has int32) *v1alpha1.QueueWorker {
 
 func TestSize(t *testing.T) {
 	tests := map[string]struct {
-		o    *observation
-		want int32
-		most int32
+		o *observation
+		// others are the pools under the same cap.
+		others []*v1alpha1.QueueWorker
+		want   int32
+		most   int32
 		// grant is the size granted of a cap, -1 where there is none.
 		grant   int32
 		recheck bool
@@ -67,22 +79,22 @@ func TestSize(t *testing.T) {
 		"autoscaling finds work":                {o: poolOf("a", 1).autoscaled(0, 9, 5000), want: 9, most: 9, grant: -1, recheck: true},
 		"autoscaling while stopped":             {o: stopped(poolOf("a", 4).autoscaled(2, 9, 5000)), want: 0, most: 9, grant: -1},
 		"a backlog that is not known":           {o: holding(poolOf("a", 1).autoscaled(0, 9, 5000), 3), want: 3, most: 9, grant: -1, recheck: true},
-		"a cap that is wide enough":             {o: poolOf("a", 4).capped(9, rival("b", 5, 5)), want: 4, most: 4, grant: 4},
-		"a cap that is not":                     {o: poolOf("a", 4).capped(6, rival("b", 4, 0)), want: 3, most: 4, grant: 3, recheck: true},
-		"a cap that others have yet to clear":   {o: poolOf("a", 4).capped(6, rival("b", 4, 5)), want: 1, most: 4, grant: 1, recheck: true},
-		"room that is less than a pod":          {o: pairs(poolOf("a", 4)).capped(6, rival("b", 2, 5)), want: 0, most: 4, grant: 0, recheck: true},
-		"it keeps what it has while it waits":   {o: having(poolOf("a", 4).capped(6, rival("b", 2, 5)), 2), want: 2, most: 4, grant: 2, recheck: true},
-		"it gives up at once what it must":      {o: having(poolOf("a", 6).capped(6, rival("b", 6, 0)), 6), want: 3, most: 6, grant: 3, recheck: true},
-		"stopped pools ask for nothing":         {o: poolOf("a", 4).capped(4, stoppedRival("b", 4)), want: 4, most: 4, grant: 4},
-		"autoscaling under a cap":               {o: poolOf("a", 1).autoscaled(0, 9, 5000).capped(6, rival("b", 1, 1)), want: 5, most: 9, grant: 5, recheck: true},
-		"an autoscaled rival wants its minimum": {o: poolOf("a", 9).capped(9, scaledRival("b", 2, 20, nil)), want: 7, most: 9, grant: 7, recheck: true},
+		"a cap that is wide enough":             {o: poolOf("a", 4).capped(9), others: []*v1alpha1.QueueWorker{rival("b", 5, 5)}, want: 4, most: 4, grant: 4},
+		"a cap that is not":                     {o: poolOf("a", 4).capped(6), others: []*v1alpha1.QueueWorker{rival("b", 4, 0)}, want: 3, most: 4, grant: 3, recheck: true},
+		"a cap that others have yet to clear":   {o: poolOf("a", 4).capped(6), others: []*v1alpha1.QueueWorker{rival("b", 4, 5)}, want: 1, most: 4, grant: 1, recheck: true},
+		"room that is less than a pod":          {o: pairs(poolOf("a", 4)).capped(6), others: []*v1alpha1.QueueWorker{rival("b", 2, 5)}, want: 0, most: 4, grant: 0, recheck: true},
+		"it keeps what it has while it waits":   {o: having(poolOf("a", 4).capped(6), 2), others: []*v1alpha1.QueueWorker{rival("b", 2, 5)}, want: 2, most: 4, grant: 2, recheck: true},
+		"it gives up at once what it must":      {o: having(poolOf("a", 6).capped(6), 6), others: []*v1alpha1.QueueWorker{rival("b", 6, 0)}, want: 3, most: 6, grant: 3, recheck: true},
+		"stopped pools ask for nothing":         {o: poolOf("a", 4).capped(4), others: []*v1alpha1.QueueWorker{stoppedRival("b", 4)}, want: 4, most: 4, grant: 4},
+		"autoscaling under a cap":               {o: poolOf("a", 1).autoscaled(0, 9, 5000).capped(6), others: []*v1alpha1.QueueWorker{rival("b", 1, 1)}, want: 5, most: 9, grant: 5, recheck: true},
+		"an autoscaled rival wants its minimum": {o: poolOf("a", 9).capped(9), others: []*v1alpha1.QueueWorker{scaledRival("b", 2, 20, nil)}, want: 7, most: 9, grant: 7, recheck: true},
 		"an autoscaled rival wants what it last decided on": {
-			o: having(poolOf("a", 9).capped(12, scaledRival("b", 2, 20, new(int32(9)))), 3), want: 3, most: 9, grant: 3, recheck: true,
+			o: having(poolOf("a", 9).capped(12), 3), others: []*v1alpha1.QueueWorker{scaledRival("b", 2, 20, new(int32(9)))}, want: 3, most: 9, grant: 3, recheck: true,
 		},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
-			got, _ := new(caps).size(tc.o)
+			got, _ := capsOf(tc.others...).size(tc.o)
 			if got.processes != tc.want || got.most != tc.most || (got.recheck > 0) != tc.recheck {
 				t.Errorf("size() = %d of at most %d, recheck %s; want %d of %d, recheck %t", got.processes, got.most, got.recheck, tc.want, tc.most, tc.recheck)
 			}
@@ -135,16 +147,12 @@ func TestCapIsNeverExceeded(t *testing.T) {
 		look := func(name string) {
 			o := &observation{now: noon, worker: pools[name], app: &v1alpha1.QueueApp{}, past: past{size: sizes[name]}}
 			o.app.Spec.MaxProcesses = &limit
-			for other, worker := range pools {
-				if other != name {
-					o.rivals = append(o.rivals, worker)
-				}
-			}
 			got, _ := shared.size(o)
 			sizes[name] = got.processes
 			// The status is seen by the others a while later.
 			if rapid.Bool().Draw(t, "written") {
 				pools[name].Status.Desired = wholePods(got.processes, &pools[name].Spec)
+				shared.see(pools[name])
 			}
 			sum := int32(0)
 			for other, worker := range pools {
@@ -164,12 +172,17 @@ func TestCapIsNeverExceeded(t *testing.T) {
 				pools[name].Spec.Processes = new(rapid.Int32Range(0, 30).Draw(t, "processes"))
 				pools[name].Spec.Priority = rapid.Int32Range(0, 1).Draw(t, "priority")
 			}
+			if rapid.Bool().Draw(t, "seen") {
+				shared.see(pools[name])
+			}
 			look(name)
+			checkSums(t, shared)
 		}
 		for range 4 {
 			for name := range pools {
 				look(name)
 				pools[name].Status.Desired = wholePods(sizes[name], &pools[name].Spec)
+				shared.see(pools[name])
 			}
 		}
 		used, hungry := int32(0), int32(0)
@@ -193,20 +206,94 @@ func orOne(n *int32) *int32 {
 }
 
 func TestCapsWakeOthersOnce(t *testing.T) {
-	shared := &caps{}
-	if _, now := shared.size(poolOf("a", 4).capped(6, rival("b", 2, 2))); now {
-		t.Error("a cap that suffices wakes others")
+	shared := capsOf(rival("b", 2, 2))
+	if _, now := shared.size(poolOf("a", 4).capped(6)); now != nil {
+		t.Errorf("a cap that suffices wakes %v", now)
 	}
-	tight := poolOf("a", 5).capped(6, rival("b", 2, 2))
-	if _, now := shared.size(tight); !now {
-		t.Error("nobody is woken when the cap becomes too small")
+	tight := poolOf("a", 5).capped(6)
+	if _, now := shared.size(tight); len(now) != 1 || now[0].Name != "b" {
+		t.Errorf("%v are woken when the cap becomes too small, want b", now)
 	}
-	if _, now := shared.size(tight); now {
-		t.Error("others are woken again though they know")
+	if _, now := shared.size(tight); now != nil {
+		t.Errorf("%v are woken again though they know", now)
+	}
+	if _, now := shared.size(poolOf("b", 2).capped(6)); now != nil {
+		t.Errorf("%v are woken by one that was", now)
 	}
 	tight.app.Spec.MaxProcesses = nil
-	if s, _ := shared.size(tight); s.grant != nil || len(shared.pools) != 0 {
-		t.Errorf("without a cap, %+v is granted and %d pools are remembered", s.grant, len(shared.pools))
+	if s, _ := shared.size(tight); s.grant != nil {
+		t.Errorf("without a cap, %+v is granted", s.grant)
+	}
+	for _, name := range []string{"a", "b"} {
+		shared.forget(types.NamespacedName{Namespace: "shop", Name: name})
+	}
+	if len(shared.claimants) != 0 || len(shared.under) != 0 {
+		t.Errorf("of pools that are gone, %d and %d are remembered", len(shared.claimants), len(shared.under))
+	}
+}
+
+// checkSums compares the sums that are kept with those of what they are of.
+func checkSums(t *rapid.T, c *caps) {
+	for name, all := range c.claimants {
+		var wanted, taken int64
+		for _, pool := range all.pools {
+			wanted, taken = wanted+pool.claim.Whole(), taken+pool.taken()
+		}
+		if wanted != all.wanted || taken != all.taken {
+			t.Fatalf("%v want %d and have %d, but %d and %d are remembered", name, wanted, taken, all.wanted, all.taken)
+		}
+	}
+}
+
+// TestACapIsDividedOnceForAllItsPools: a QueueApp that wakes 600 pools costs one division
+// for all of them, and none if nothing has changed.
+func TestACapIsDividedOnceForAllItsPools(t *testing.T) {
+	shared := &caps{}
+	var pools []*observation
+	for i := range 600 {
+		o := poolOf(fmt.Sprint(i), 2).capped(300)
+		pools = append(pools, o)
+		shared.see(o.worker)
+	}
+	divisions := func(limit int32) int {
+		last, n := uintptr(0), 0
+		for _, o := range pools {
+			o.app.Spec.MaxProcesses = &limit
+			shared.size(o)
+			all := shared.claimants[types.NamespacedName{Namespace: "shop"}]
+			if at := reflect.ValueOf(all.division.grants).Pointer(); at != last {
+				last, n = at, n+1
+			}
+		}
+		return n
+	}
+	for _, limit := range []int32{300, 299, 298} {
+		if got := divisions(limit); got > 2 {
+			t.Errorf("a cap of %d over 600 pools was divided %d times", limit, got)
+		}
+	}
+}
+
+// TestPoolsThatNameNoAppShareItsCap: a pool counts under the app it uses, by name or
+// because it names none, and changes over with its spec.
+func TestPoolsThatNameNoAppShareItsCap(t *testing.T) {
+	named := rival("b", 4, 4)
+	named.Spec.AppName = "shop"
+	shared := capsOf(named, rival("c", 2, 2))
+	o := poolOf("a", 9).capped(10)
+	o.app.Name = "shop"
+	if s, _ := shared.size(o); s.processes != 4 {
+		t.Errorf("beside 4 and 2 of 10, a pool gets %d", s.processes)
+	}
+	other := poolOf("d", 9).capped(10)
+	other.app.Name, other.worker.Spec.AppName, other.unnamed = "other", "other", false
+	if s, _ := shared.size(other); s.processes != 9 {
+		t.Errorf("alone under another cap, a pool gets %d", s.processes)
+	}
+	named.Spec.AppName = "other"
+	shared.see(named)
+	if s, _ := shared.size(other); s.processes != 6 {
+		t.Errorf("beside one that has come over with its 4, a pool gets %d of 10", s.processes)
 	}
 }
 

@@ -31,6 +31,7 @@ func (r *QueueWorkerReconciler) SetupWithManager(mgr ctrl.Manager, options contr
 		// Its status too: a pass over a cache that has yet to learn of the last write
 		// may find nothing to do, and nothing else would wake the pool again.
 		For(&v1alpha1.QueueWorker{}).
+		Watches(&v1alpha1.QueueWorker{}, r.caps.handler()).
 		Owns(&appsv1.Deployment{}).
 		Owns(&batchv1.Job{}).
 		Owns(&corev1.ConfigMap{}).
@@ -45,14 +46,15 @@ func (r *QueueWorkerReconciler) SetupWithManager(mgr ctrl.Manager, options contr
 		WatchesRawSource(source.Channel(r.Backlogs.Wakes(), &handler.EnqueueRequestForObject{})).
 		WatchesRawSource(source.Func(r.keepQueue)).
 		WithOptions(options).
-		Complete(r)
+		Complete(r.Budget.Charge(r))
 }
 
 // workersOfApp are the QueueWorkers an app concerns: those that name it, and those
 // that name none, since which one they use depends on which there are.
 func (r *QueueWorkerReconciler) workersOfApp(ctx context.Context, app client.Object) []reconcile.Request {
 	workers := &v1alpha1.QueueWorkerList{}
-	if err := r.Client.List(ctx, workers, client.InNamespace(app.GetNamespace())); err != nil {
+	// All events wait while this looks through the pools of one namespace, so nothing is copied.
+	if err := r.Client.List(ctx, workers, client.InNamespace(app.GetNamespace()), client.UnsafeDisableDeepCopy); err != nil {
 		ctrl.LoggerFrom(ctx).Error(err, "Could not list the QueueWorkers of a QueueApp", "QueueApp", client.ObjectKeyFromObject(app))
 		return nil
 	}

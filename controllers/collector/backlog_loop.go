@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"queueworker.dev/queueworker/api/protocol"
+	"queueworker.dev/queueworker/controllers/turns"
 )
 
 // Start asks until ctx ends, and returns when no question is left.
@@ -59,6 +60,7 @@ func (b *Backlogs) follow(ctx context.Context, app types.NamespacedName, p *prob
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	silent := 0
+	var manner manner
 	for {
 		select {
 		case <-ctx.Done():
@@ -66,54 +68,84 @@ func (b *Backlogs) follow(ctx context.Context, app types.NamespacedName, p *prob
 		case <-p.kick:
 		case <-timer.C:
 		}
-		select {
-		case <-ctx.Done():
+		class := manner.class()
+		if !b.slots.take(ctx, class, app.Namespace) {
 			return
-		case b.slots <- struct{}{}:
 		}
-		if b.ask(ctx, app, p) {
+		began := time.Now()
+		asked, answered := b.ask(ctx, app, p)
+		b.slots.give(class, app.Namespace)
+		if asked {
+			manner.answered(answered, time.Since(began))
+		}
+		if answered {
 			silent = 0
 		} else {
 			silent = min(silent+1, mostDoublings)
 		}
-		<-b.slots
 		timer.Reset(time.Duration(float64(b.options.Interval<<silent) * (0.8 + 0.4*rand.Float64())))
 	}
+}
+
+// manner is how a probe has answered so far.
+type manner struct {
+	known bool
+	pace  turns.Pace
+}
+
+// probePatience is how long a probe may take to answer before it counts as slow.
+const probePatience = time.Second
+
+func (m *manner) class() slotClass {
+	switch {
+	case !m.known:
+		return slotFresh
+	case m.pace.Slow():
+		return slotSlow
+	}
+	return slotQuick
+}
+
+// answered takes whether the probe that was asked answered, and how long it took. One
+// that refused at once remains unknown.
+func (m *manner) answered(answered bool, took time.Duration) {
+	quickly := took <= probePatience
+	m.known = m.known || answered || !quickly
+	m.pace.Answered(quickly)
 }
 
 // mostDoublings bounds the pause between questions to a probe that does not answer:
 // each of them may hold a slot for the whole timeout.
 const mostDoublings = 3
 
-// ask asks a probe once and takes its answer; it tells whether there was one. What the
-// probe says of its backend is an answer, whatever it says.
-func (b *Backlogs) ask(ctx context.Context, app types.NamespacedName, p *probe) (answered bool) {
+// ask asks a probe once and takes its answer. It reports whether there was a probe to ask,
+// and whether the loop may go on as if it had answered. What the probe says of its backend
+// is an answer, whatever it says.
+func (b *Backlogs) ask(ctx context.Context, app types.NamespacedName, p *probe) (asked, answered bool) {
 	b.mu.Lock()
 	where, request := p.where, b.requestOf(app)
 	b.mu.Unlock()
 	if len(request.Queues) == 0 {
-		return true
+		return false, true
 	}
 	answer := b.asker.askAll(ctx, where, request)
 	if ctx.Err() != nil {
-		return true
+		return false, true
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	now := b.options.Clock.Now()
 	p.take(answer, now)
 	b.tell(app, p, now)
-	return answer.Version != 0 || where.Address == ""
+	return where.Address != "", answer.Version != 0 || where.Address == ""
 }
 
 // requestOf asks for the queues of all pools of an app.
 func (b *Backlogs) requestOf(app types.NamespacedName) protocol.BacklogRequest {
 	var out protocol.BacklogRequest
-	for _, pool := range b.pools {
-		if pool.use.App == app {
-			out.Queues = append(out.Queues, pool.use.Queues...)
-			out.SoonSeconds = max(out.SoonSeconds, pool.use.Soon.Seconds())
-		}
+	for _, pool := range b.users[app] {
+		out.Queues = append(out.Queues, pool.use.Queues...)
+		out.SoonSeconds = max(out.SoonSeconds, pool.use.Soon.Seconds())
 	}
 	slices.Sort(out.Queues)
 	out.Queues = slices.Compact(out.Queues)

@@ -38,10 +38,7 @@ func (t toldBacklog) equal(other toldBacklog) bool {
 // figures at once if the pool is Eager, else once a QuietInterval. Ages are no news, but
 // that one is known is: a queue at rest tells its age only after a while.
 func (b *Backlogs) tell(app types.NamespacedName, p *probe, now time.Time) {
-	for key, pool := range b.pools {
-		if pool.use.App != app {
-			continue
-		}
+	for key, pool := range b.users[app] {
 		news := newsOf(p.reportOf(pool.use.Queues))
 		if news.equal(pool.told) {
 			continue
@@ -76,10 +73,10 @@ func empty(figures []int64) bool {
 func (b *Backlogs) next() (chan<- event.GenericEvent, event.GenericEvent) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.pending.empty() {
+	if b.pending.Empty() {
 		return nil, event.GenericEvent{}
 	}
-	pool := b.pending.pop()
+	pool := b.pending.Pop()
 	delete(b.queued, pool)
 	worker := &v1alpha1.QueueWorker{ObjectMeta: metav1.ObjectMeta{Namespace: pool.Namespace, Name: pool.Name}}
 	return b.wakes, event.GenericEvent{Object: worker}
@@ -98,6 +95,6 @@ func (b *Backlogs) putBack(wake event.GenericEvent) {
 func (b *Backlogs) push(pool types.NamespacedName) {
 	if !b.queued[pool] {
 		b.queued[pool] = true
-		b.pending.push(pool)
+		b.pending.Push(pool)
 	}
 }

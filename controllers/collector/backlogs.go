@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/event"
 
 	"queueworker.dev/queueworker/api/protocol"
+	"queueworker.dev/queueworker/controllers/turns"
 )
 
 // BacklogOptions configure Backlogs. The zero value of each field means its default.
@@ -24,7 +25,8 @@ type BacklogOptions struct {
 	Interval time.Duration
 	// Timeout bounds one question; a probe gives its backend 3 s. Default: 5 s.
 	Timeout time.Duration
-	// Concurrency is how many probes are asked at once. Default: 64.
+	// Concurrency is how many quick probes are asked at once; half as many slow ones, and
+	// half as many that have never answered, are asked beside them. Default: 64.
 	Concurrency int
 	// QuietInterval is the shortest time between two wakes of a pool that is not Eager
 	// and whose figures alone have changed. Default: 60 s.
@@ -39,18 +41,21 @@ type BacklogOptions struct {
 type Backlogs struct {
 	options  BacklogOptions
 	asker    *asker
-	slots    chan struct{}
+	slots    *slots
 	wakes    chan event.GenericEvent
 	kick     chan struct{}
 	listings listings
 	// loops are the goroutines that follow one probe each.
 	loops sync.WaitGroup
 
-	mu      sync.Mutex
-	ctx     context.Context // nil before Start
-	probes  map[types.NamespacedName]*probe
-	pools   map[types.NamespacedName]*backlogPool
-	pending fifo[types.NamespacedName]
+	mu     sync.Mutex
+	ctx    context.Context // nil before Start
+	probes map[types.NamespacedName]*probe
+	pools  map[types.NamespacedName]*backlogPool
+	// users are the same pools by the app they use, so that an answer costs no more than
+	// its own app's pools.
+	users   map[types.NamespacedName]map[types.NamespacedName]*backlogPool
+	pending turns.FIFO[types.NamespacedName]
 	queued  map[types.NamespacedName]bool
 }
 
@@ -99,8 +104,8 @@ type probe struct {
 	cancel context.CancelFunc
 	// kick has it asked at once.
 	kick chan struct{}
-	// mute tells that it gave no answer when it was last asked for failed jobs.
-	mute bool
+	// slow tells that it took long, or gave no answer, when it was last asked for failed jobs.
+	slow bool
 
 	report BacklogReport
 	// depths are the last figures of each queue, and troubles those that could not be
@@ -127,11 +132,12 @@ func NewBacklogs(o BacklogOptions) *Backlogs {
 	return &Backlogs{
 		options: o,
 		asker:   &asker{transport: newTransport(min(o.Timeout, time.Second)), timeout: o.Timeout},
-		slots:   make(chan struct{}, cmp.Or(o.Concurrency, 64)),
+		slots:   newSlots(cmp.Or(o.Concurrency, 64)),
 		wakes:   make(chan event.GenericEvent),
 		kick:    make(chan struct{}, 1),
 		probes:  map[types.NamespacedName]*probe{},
 		pools:   map[types.NamespacedName]*backlogPool{},
+		users:   map[types.NamespacedName]map[types.NamespacedName]*backlogPool{},
 		queued:  map[types.NamespacedName]bool{},
 	}
 }
@@ -178,10 +184,8 @@ func (b *Backlogs) Drop(app types.NamespacedName) {
 		}
 		delete(b.probes, app)
 	}
-	for _, pool := range b.pools {
-		if pool.use.App == app {
-			pool.told = toldBacklog{}
-		}
+	for _, pool := range b.users[app] {
+		pool.told = toldBacklog{}
 	}
 }
 
@@ -196,7 +200,9 @@ func (b *Backlogs) Use(pool types.NamespacedName, use BacklogUse) (BacklogReport
 		b.pools[pool] = known
 	}
 	news := known.use.App != use.App || !slices.Equal(known.use.Queues, use.Queues)
+	b.leave(pool, known)
 	known.use = use
+	b.join(pool, known)
 	if news {
 		known.told = toldBacklog{}
 	}
@@ -214,7 +220,25 @@ func (b *Backlogs) Use(pool types.NamespacedName, use BacklogUse) (BacklogReport
 func (b *Backlogs) Forget(pool types.NamespacedName) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	delete(b.pools, pool)
+	if known := b.pools[pool]; known != nil {
+		b.leave(pool, known)
+		delete(b.pools, pool)
+	}
+}
+
+// join and leave keep users.
+func (b *Backlogs) join(name types.NamespacedName, pool *backlogPool) {
+	if b.users[pool.use.App] == nil {
+		b.users[pool.use.App] = map[types.NamespacedName]*backlogPool{}
+	}
+	b.users[pool.use.App][name] = pool
+}
+
+func (b *Backlogs) leave(name types.NamespacedName, pool *backlogPool) {
+	delete(b.users[pool.use.App], name)
+	if len(b.users[pool.use.App]) == 0 {
+		delete(b.users, pool.use.App)
+	}
 }
 
 // reportOf is what is known of some queues. A measurement that lacks one of them is

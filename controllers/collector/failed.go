@@ -27,11 +27,12 @@ const (
 	maxConnection = 255
 	maxContinue   = 512
 	failedTimeout = 8 * time.Second
-	// maxListings is how many probes are asked at once, and maxMute how many more that
-	// gave no answer when they were last asked: together fewer than QueueCommands are
-	// worked on at once.
+	// maxListings is how many probes are asked at once, and maxSlow how many more that
+	// took longer than slowListing when they were last asked: together fewer than
+	// QueueCommands are worked on at once.
 	maxListings = 4
-	maxMute     = 2
+	maxSlow     = 2
+	slowListing = 2 * time.Second
 )
 
 // ErrKey tells that a probe does not know the key yet.
@@ -42,24 +43,25 @@ var ErrKey = errors.New("the probe does not know the key yet")
 var ErrBusy = errors.New("failed jobs are being listed already")
 
 // listings are the namespaces a probe of which is asked for failed jobs now: one of each,
-// so that no tenant holds the others up, and a few at once. Probes that did not answer
-// last time have places of their own, so that they hold up none but each other.
+// so that no tenant holds the others up, and a few at once. Probes that were slow last
+// time, or gave no answer, have places of their own, so that they hold up none but each
+// other.
 type listings struct {
 	mu sync.Mutex
-	// open tells of each namespace whether its probe is a mute one.
+	// open tells of each namespace whether its probe is a slow one.
 	open map[string]bool
 }
 
 // begin takes a place; end gives it back.
-func (l *listings) begin(namespace string, mute bool) bool {
+func (l *listings) begin(namespace string, slow bool) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	places := maxListings
-	if mute {
-		places = maxMute
+	if slow {
+		places = maxSlow
 	}
 	for _, as := range l.open {
-		if as == mute {
+		if as == slow {
 			places--
 		}
 	}
@@ -69,7 +71,7 @@ func (l *listings) begin(namespace string, mute bool) bool {
 	if l.open == nil {
 		l.open = map[string]bool{}
 	}
-	l.open[namespace] = mute
+	l.open[namespace] = slow
 	return true
 }
 
@@ -101,30 +103,31 @@ type FailedQuestion struct {
 
 // ListFailed asks a probe for failed jobs. The error is a sentence, or ErrKey, or ErrBusy.
 func (b *Backlogs) ListFailed(ctx context.Context, q FailedQuestion) (*protocol.FailedList, error) {
-	if !b.listings.begin(q.App.Namespace, b.isMute(q.App)) {
+	if !b.listings.begin(q.App.Namespace, b.isSlow(q.App)) {
 		return nil, ErrBusy
 	}
 	defer b.listings.end(q.App.Namespace)
+	began := time.Now()
 	answer, err := b.asker.askFailed(ctx, q)
-	b.setMute(q.App, timedOut(err))
+	b.setSlow(q.App, time.Since(began) > slowListing || timedOut(err))
 	if err != nil && !errors.Is(err, ErrKey) {
 		return nil, errors.New(explain(err, q.Where.Address, b.asker.failedTimeout()))
 	}
 	return answer, err
 }
 
-func (b *Backlogs) isMute(app types.NamespacedName) bool {
+func (b *Backlogs) isSlow(app types.NamespacedName) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	p := b.probes[app]
-	return p != nil && p.mute
+	return p != nil && p.slow
 }
 
-func (b *Backlogs) setMute(app types.NamespacedName, mute bool) {
+func (b *Backlogs) setSlow(app types.NamespacedName, slow bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if p := b.probes[app]; p != nil {
-		p.mute = mute
+		p.slow = slow
 	}
 }
 

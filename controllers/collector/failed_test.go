@@ -183,25 +183,25 @@ func TestATenantsListsComeOneAfterTheOther(t *testing.T) {
 func TestProbesThatDoNotAnswerHoldUpNoneButEachOther(t *testing.T) {
 	h := holdProbes(t)
 	var silent []FailedQuestion
-	for i := range maxListings + maxMute {
+	for i := range maxListings + maxSlow {
 		silent = append(silent, h.of(fmt.Sprint("silent-", i), "web"))
 		ctx, cancel := context.WithCancelCause(t.Context())
 		ended := h.hold(ctx, t, silent[i])
 		cancel(context.DeadlineExceeded) // as when it has not answered in time
 		<-ended
 	}
-	for i := range maxMute {
+	for i := range maxSlow {
 		h.hold(t.Context(), t, silent[i])
 	}
-	if _, err := h.backlogs.ListFailed(t.Context(), silent[maxMute]); !errors.Is(err, ErrBusy) {
-		t.Errorf("while %d silent probes are asked, one more ends with %v", maxMute, err)
+	if _, err := h.backlogs.ListFailed(t.Context(), silent[maxSlow]); !errors.Is(err, ErrBusy) {
+		t.Errorf("while %d silent probes are asked, one more ends with %v", maxSlow, err)
 	}
 	for i := range maxListings {
 		h.hold(t.Context(), t, h.of(fmt.Sprint("tenant-", i), "web"))
 	}
 	h.release()
 	for i, q := range silent {
-		if answered := i < maxMute; h.backlogs.isMute(q.App) == answered {
+		if answered := i < maxSlow; h.backlogs.isSlow(q.App) == answered {
 			t.Errorf("the probe of %s has answered: %t, counts as silent: %t", q.App, answered, !answered)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 
 	"queueworker.dev/queueworker/api/protocol"
 	"queueworker.dev/queueworker/controllers/throughput"
+	"queueworker.dev/queueworker/controllers/turns"
 )
 
 const (
@@ -35,7 +36,7 @@ type pool struct {
 	ended        []*ending
 	endings      map[types.UID]*ending
 	settled      map[types.UID]struct{}
-	settledOrder fifo[types.UID]
+	settledOrder turns.FIFO[types.UID]
 
 	samples  samples
 	limits   Limits
@@ -43,7 +44,7 @@ type pool struct {
 	timer    timer
 	nudgedAt time.Time
 	// waiting are the targets due in each lane.
-	waiting [lanes]fifo[*target]
+	waiting [lanes]turns.FIFO[*target]
 }
 
 // ending is the end of a pod and what of it samples already contain.
@@ -69,10 +70,13 @@ type target struct {
 	gone bool
 	// proven tells that the last pull, of this address, was good.
 	proven bool
-	// hurried tells that the flight is on the fast budget, kept that its connection
-	// may be kept open.
-	hurried bool
-	kept    bool
+	// pace tells whether the pod is slow to answer.
+	pace turns.Pace
+	// places are what the flight holds a place of; tired tells that its patience is over.
+	places *turns.Places
+	tired  bool
+	// kept tells that its connection may be kept open.
+	kept bool
 	// startedAt is when the last pull began.
 	startedAt time.Time
 
@@ -142,6 +146,7 @@ func (c *core) trackPod(now time.Time, p *pool, pod Pod) {
 	if old != nil {
 		t.status, t.pulledAt, t.unreachable = old.status, old.pulledAt, old.unreachable
 		t.failures, t.failure, t.failingSince = old.failures, old.failure, old.failingSince
+		t.pace = old.pace
 	}
 	p.pods[pod.UID] = t
 	if pod.Address == "" {
@@ -272,9 +277,9 @@ func (c *core) settle(key types.NamespacedName, uids []types.UID) {
 		}
 		delete(p.endings, uid)
 		p.settled[uid] = struct{}{}
-		p.settledOrder.push(uid)
+		p.settledOrder.Push(uid)
 		if len(p.settled) > maxSettled {
-			delete(p.settled, p.settledOrder.pop())
+			delete(p.settled, p.settledOrder.Pop())
 		}
 	}
 	p.ended = slices.DeleteFunc(p.ended, func(e *ending) bool { return p.endings[e.UID] == nil })

@@ -151,8 +151,8 @@ func TestTheMemoryOfSettledEndsIsBounded(t *testing.T) {
 		s.core.settle(shop, []types.UID{uid})
 	}
 	p := s.core.pools[shop]
-	if len(p.settled) != maxSettled || len(p.settledOrder.items) > 4*maxSettled || len(p.ended) != 0 || len(p.endings) != 0 {
-		t.Errorf("kept: %d settled, %d in their order, %d ended", len(p.settled), len(p.settledOrder.items), len(p.ended))
+	if len(p.settled) != maxSettled || p.settledOrder.Len() > 4*maxSettled || len(p.ended) != 0 || len(p.endings) != 0 {
+		t.Errorf("kept: %d settled, %d in their order, %d ended", len(p.settled), p.settledOrder.Len(), len(p.ended))
 	}
 }
 

@@ -4,23 +4,27 @@
 package collector
 
 import (
+	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
 
 	"queueworker.dev/queueworker/api/protocol"
 	"queueworker.dev/queueworker/controllers/throughput"
+	"queueworker.dev/queueworker/controllers/turns"
 )
 
 const (
-	// patience is how long a proven pod's pull may take before it counts as slow.
+	// patience is how long a pull may take before its pod counts as slow.
 	patience = 250 * time.Millisecond
 	// minGap is the shortest time between two pulls of one pod.
 	minGap = 100 * time.Millisecond
 	// jitter is by how much an interval varies to either side.
 	jitter = 0.2
-	// slowShare is how many slow pulls may wait for each quick one.
-	slowShare = 16
+	// slowShare and tiredShare are how many pulls of each lane of slow ones, and how many
+	// that have run out of patience, may wait for each quick one.
+	slowShare  = 4
+	tiredShare = 12
 	// failuresToUnreachable is how many failures in a row make a pod unreachable.
 	failuresToUnreachable = 3
 	// maxBackOff is the longest back-off, in intervals.
@@ -33,13 +37,15 @@ const (
 // 250 ms to bring a control document to the agent, and sometimes longer.
 var nudges = []time.Duration{200 * time.Millisecond, 500 * time.Millisecond, time.Second, 2 * time.Second}
 
-// lane is a class of targets that wait for their pull.
+// lane is a class of targets that wait for their pull. Each has places of its own, so
+// that none of them holds up another.
 type lane int
 
 const (
-	laneProven lane = iota
-	laneFresh
-	laneFailed
+	laneQuick  lane = iota // the last pull was good, and quick
+	laneSlow               // the last pull was good, and not quick
+	laneFresh              // never pulled
+	laneFailed             // the last pull was not good
 	lanes
 )
 
@@ -55,15 +61,14 @@ const (
 // core is the collector without clock, network and locks.
 type core struct {
 	interval, report time.Duration
-	fastBudget       int
-	slowBudget       int
 	random           func() float64 // in [0, 1)
 
 	pools  map[types.NamespacedName]*pool
 	timers timers
-	turns  [lanes]fifo[*pool] // the pools with targets in a lane
-	fast   []*target          // flights on the fast budget, oldest first
-	slow   int                // flights on the slow budget
+	turns  [lanes]turns.Queue[*pool] // the pools with targets in a lane
+	places [lanes]*turns.Places      // the flights of each lane
+	tired  *turns.Places             // the flights that have left the quick lane's places
+	fast   []*target                 // the flights on the quick lane's places, oldest first
 	kept   int
 	wakes  wakeQueue
 }
@@ -71,10 +76,14 @@ type core struct {
 func newCore(interval, report time.Duration, concurrency int, random func() float64) *core {
 	return &core{
 		interval: interval, report: report,
-		fastBudget: concurrency, slowBudget: slowShare * concurrency,
 		random: random,
 		pools:  map[types.NamespacedName]*pool{},
-		wakes:  wakeQueue{held: map[types.NamespacedName]struct{}{}},
+		places: [lanes]*turns.Places{
+			laneQuick: turns.NewPlaces(concurrency), laneSlow: turns.NewPlaces(slowShare * concurrency),
+			laneFresh: turns.NewPlaces(slowShare * concurrency), laneFailed: turns.NewPlaces(slowShare * concurrency),
+		},
+		tired: turns.NewPlaces(tiredShare * concurrency),
+		wakes: wakeQueue{held: map[types.NamespacedName]struct{}{}},
 	}
 }
 
@@ -85,8 +94,10 @@ func (c *core) lag() time.Duration { return 2*c.interval + 2*throughput.BucketWi
 // lane returns the lane the target waits in.
 func (t *target) lane() lane {
 	switch {
+	case t.proven && t.pace.Slow():
+		return laneSlow
 	case t.proven:
-		return laneProven
+		return laneQuick
 	case t.failures == 0:
 		return laneFresh
 	}
@@ -97,25 +108,28 @@ func (t *target) lane() lane {
 func (t *target) expire(c *core, _ time.Time) {
 	t.stage = stageQueued
 	l := t.lane()
-	if t.pool.waiting[l].empty() {
-		c.turns[l].push(t.pool)
+	if t.pool.waiting[l].Empty() {
+		c.turns[l].Push(t.pool.key.Namespace, t.pool)
 	}
-	t.pool.waiting[l].push(t)
+	t.pool.waiting[l].Push(t)
 }
 
-// take removes the next target of a lane, the pools taking turns; nil if there is none.
+// take removes the next target of a lane for which there is a place; nil if there is
+// none. The namespaces take turns, and so do the pools of each.
 func (c *core) take(l lane) *target {
-	for !c.turns[l].empty() {
-		p := c.turns[l].pop()
-		t := p.waiting[l].pop()
-		if !p.waiting[l].empty() {
-			c.turns[l].push(p)
+	for {
+		p, ok := c.turns[l].Pop(c.places[l].May)
+		if !ok {
+			return nil
+		}
+		t := p.waiting[l].Pop()
+		if !p.waiting[l].Empty() {
+			c.turns[l].Push(p.key.Namespace, p)
 		}
 		if !t.gone {
 			return t
 		}
 	}
-	return nil
 }
 
 // tick lets time pass up to now and returns the targets to pull.
@@ -123,37 +137,45 @@ func (c *core) tick(now time.Time) []*target {
 	for t := c.timers.due(now); t != nil; t = c.timers.due(now) {
 		t.owner.expire(c, now)
 	}
-	for len(c.fast) > 0 && c.slow < c.slowBudget && !c.fast[0].startedAt.Add(patience).After(now) {
-		c.fast[0].hurried = false
-		c.fast = append(c.fast[:0], c.fast[1:]...)
-		c.slow++
-	}
+	c.tire(now)
 	var pulls []*target
-	for len(c.fast) < c.fastBudget {
-		t := c.take(laneProven)
-		if t == nil {
-			break
+	for l := range lanes {
+		for t := c.take(l); t != nil; t = c.take(l) {
+			pulls = append(pulls, c.launch(t, l, now))
 		}
-		t.hurried = true
-		c.fast = append(c.fast, t)
-		pulls = append(pulls, c.launch(t, now))
-	}
-	for c.slow < c.slowBudget/2 {
-		t := c.take(laneFresh)
-		if t == nil {
-			t = c.take(laneFailed)
-		}
-		if t == nil {
-			break
-		}
-		c.slow++
-		pulls = append(pulls, c.launch(t, now))
 	}
 	return pulls
 }
 
-func (c *core) launch(t *target, now time.Time) *target {
-	t.stage, t.startedAt = stageFlying, now
+// tire moves the flights whose patience is over from the quick lane's places to those
+// of the tired, as far as their namespaces may have such a place.
+func (c *core) tire(now time.Time) {
+	c.fast = slices.DeleteFunc(c.fast, func(t *target) bool {
+		t.tired = !t.startedAt.Add(patience).After(now)
+		if !t.tired || !c.tired.May(t.pool.key.Namespace) {
+			return false
+		}
+		c.move(t, c.tired)
+		return true
+	})
+}
+
+// move gives the flight's place back and takes another for it; nil is none.
+func (c *core) move(t *target, places *turns.Places) {
+	if t.places != nil {
+		t.places.Give(t.pool.key.Namespace)
+	}
+	if t.places = places; places != nil {
+		places.Take(t.pool.key.Namespace)
+	}
+}
+
+func (c *core) launch(t *target, l lane, now time.Time) *target {
+	t.stage, t.startedAt, t.tired = stageFlying, now, false
+	c.move(t, c.places[l])
+	if l == laneQuick {
+		c.fast = append(c.fast, t)
+	}
 	if !t.kept && c.kept < maxKept {
 		t.kept = true
 		c.kept++
@@ -176,17 +198,21 @@ func (c *core) next() time.Time {
 	if len(c.timers) > 0 {
 		at = c.timers[0].at
 	}
-	if len(c.fast) > 0 && c.slow < c.slowBudget {
-		if tired := c.fast[0].startedAt.Add(patience); at.IsZero() || tired.Before(at) {
-			at = tired
+	for _, t := range c.fast {
+		if t.tired {
+			continue // until a place is given back
 		}
+		if over := t.startedAt.Add(patience); at.IsZero() || over.Before(at) {
+			at = over
+		}
+		break
 	}
 	return at
 }
 
 // finished takes the outcome of a pull: a status, or the sentence why there is none.
 func (c *core) finished(now time.Time, t *target, status *protocol.Status, failure string) {
-	c.land(t)
+	c.land(now, t)
 	if t.gone {
 		return
 	}
@@ -207,18 +233,10 @@ func (c *core) finished(now time.Time, t *target, status *protocol.Status, failu
 }
 
 // land gives the flight's place back.
-func (c *core) land(t *target) {
-	if !t.hurried {
-		c.slow--
-		return
-	}
-	t.hurried = false
-	for i := range c.fast {
-		if c.fast[i] == t {
-			c.fast = append(c.fast[:i], c.fast[i+1:]...)
-			return
-		}
-	}
+func (c *core) land(now time.Time, t *target) {
+	t.pace.Answered(now.Sub(t.startedAt) <= patience)
+	c.move(t, nil)
+	c.fast = slices.DeleteFunc(c.fast, func(flying *target) bool { return flying == t })
 }
 
 func (c *core) failed(now time.Time, t *target, failure string) {

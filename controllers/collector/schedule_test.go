@@ -262,11 +262,14 @@ func TestForgettingAPoolLeavesNothingBehind(t *testing.T) {
 	s.core.forget(shop)
 	s.run(5 * time.Second)
 	c := s.core
-	if len(c.pools) != 0 || len(c.timers) != 0 || len(c.fast) != 0 || c.slow != 0 || c.kept != 0 {
+	if len(c.pools) != 0 || len(c.timers) != 0 || len(c.fast) != 0 || c.tired.Taken() != 0 || c.kept != 0 {
 		t.Errorf("left behind: %d pools, %d timers, %d fast and %d slow flights, %d kept connections",
-			len(c.pools), len(c.timers), len(c.fast), c.slow, c.kept)
+			len(c.pools), len(c.timers), len(c.fast), c.tired.Taken(), c.kept)
 	}
 	for l := range lanes {
+		if n := c.places[l].Taken(); n != 0 {
+			t.Errorf("lane %d still holds %d places", l, n)
+		}
 		if got := c.take(l); got != nil {
 			t.Errorf("lane %d still holds pod %s", l, got.pod.Name)
 		}

@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"queueworker.dev/queueworker/api/protocol"
+	"queueworker.dev/queueworker/controllers/turns"
 )
 
 // notable tells whether a report says something that changes a condition, an event
@@ -201,7 +202,7 @@ func (a *alarm) ring(now time.Time) bool {
 
 // wakeQueue holds the pools to wake, each once, in the order they asked.
 type wakeQueue struct {
-	order fifo[types.NamespacedName]
+	order turns.FIFO[types.NamespacedName]
 	held  map[types.NamespacedName]struct{}
 }
 
@@ -210,14 +211,14 @@ func (q *wakeQueue) push(pool types.NamespacedName) {
 		return
 	}
 	q.held[pool] = struct{}{}
-	q.order.push(pool)
+	q.order.Push(pool)
 }
 
 func (q *wakeQueue) pop() (types.NamespacedName, bool) {
-	if q.order.empty() {
+	if q.order.Empty() {
 		return types.NamespacedName{}, false
 	}
-	pool := q.order.pop()
+	pool := q.order.Pop()
 	delete(q.held, pool)
 	return pool, true
 }

@@ -43,6 +43,10 @@ type share struct {
 	pod, minimum, wanted, have int64
 }
 
+// Whole is what the pool wants, in processes that fill whole pods. A cap suffices for all
+// pools exactly if the sum of this is not more than it.
+func (c Claim) Whole() int64 { return newShare(c).wanted }
+
 // Share divides a cap, in processes, among pools, and returns their grants in the
 // order of the claims. First come the minimums, then what is wanted beyond them,
 // both by priority, and among equals by need: each gets its part, in whole pods,

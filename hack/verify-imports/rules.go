@@ -28,7 +28,7 @@ type rule struct {
 var purePackages = []string{
 	"controllers/scaling", "controllers/drain", "controllers/desired",
 	"controllers/throughput", "controllers/status", "controllers/stuck", "controllers/command", "controllers/alerts", "controllers/preflight",
-	"controllers/batch",
+	"controllers/batch", "controllers/turns",
 }
 
 // pluginPure are the pure packages of the kubectl plugin.
