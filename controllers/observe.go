@@ -75,11 +75,14 @@ func (r *QueueWorkerReconciler) observe(ctx context.Context, name types.Namespac
 	if err := r.observeChildren(ctx, o); err != nil {
 		return nil, err
 	}
-	apps := &v1alpha1.QueueAppList{}
-	if err := r.Client.List(ctx, apps, client.InNamespace(name.Namespace)); err != nil {
-		return nil, fmt.Errorf("list QueueApps: %w", err)
+	apps, err := listApps(ctx, r.Client, name.Namespace)
+	if err != nil {
+		return nil, err
 	}
-	o.app, o.problem = desired.SelectApp(worker, apps.Items)
+	used, problem := desired.SelectApp(worker, apps)
+	if o.problem = problem; used != nil {
+		o.app, o.problem = wholeApp(used)
+	}
 	if err := r.observeRuns(ctx, o); err != nil {
 		return nil, err
 	}
@@ -90,7 +93,7 @@ func (r *QueueWorkerReconciler) observe(ctx context.Context, name types.Namespac
 	r.Collector.Watch(name, watchLimits(&worker.Spec))
 	o.reports = r.Collector.Snapshot(name)
 	r.observeBacklog(o)
-	if err := r.observeRivals(ctx, o, apps.Items); err != nil {
+	if err := r.observeRivals(ctx, o, apps); err != nil {
 		return nil, err
 	}
 	r.memory.of(name).recall(o)

@@ -20,6 +20,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"queueworker.dev/queueworker/api/v1alpha1"
+	"queueworker.dev/queueworker/controllers/cached"
 	"queueworker.dev/queueworker/controllers/preflight"
 	"queueworker.dev/queueworker/controllers/status"
 )
@@ -137,13 +138,16 @@ func later(a, b *corev1.Pod) bool {
 
 // reportPreflight writes an app's status if it has changed. It returns after how long to
 // look again; zero if not until something happens.
-func (r *QueueAppReconciler) reportPreflight(ctx context.Context, app *v1alpha1.QueueApp, workers []string) (time.Duration, error) {
+func (r *QueueAppReconciler) reportPreflight(ctx context.Context, app *cached.QueueApp, workers []string) (time.Duration, error) {
 	pools, heard := r.Preflights.of(client.ObjectKeyFromObject(app), workers)
 	if !heard {
 		return 0, nil
 	}
+	// The template is on neither side of the patch.
+	app = app.DeepCopy()
+	app.Spec.Template = cached.Template{}
 	changed := app.DeepCopy()
-	changed.Status = preflight.Status(preflight.Input{Now: r.Clock.Now(), App: app, Pools: pools})
+	changed.Status = preflight.Status(preflight.Input{Now: r.Clock.Now(), App: app.Lean(), Pools: pools})
 	if equality.Semantic.DeepEqual(app.Status, changed.Status) {
 		return 0, nil
 	}

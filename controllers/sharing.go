@@ -13,6 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"queueworker.dev/queueworker/api/v1alpha1"
+	"queueworker.dev/queueworker/controllers/cached"
 	"queueworker.dev/queueworker/controllers/desired"
 	"queueworker.dev/queueworker/controllers/scaling"
 )
@@ -80,7 +81,7 @@ func wholePods(processes int32, spec *v1alpha1.QueueWorkerSpec) int32 {
 }
 
 // observeRivals reads which other pools share the cap of the pool's QueueApp.
-func (r *QueueWorkerReconciler) observeRivals(ctx context.Context, o *observation, apps []v1alpha1.QueueApp) error {
+func (r *QueueWorkerReconciler) observeRivals(ctx context.Context, o *observation, apps []cached.QueueApp) error {
 	if o.app == nil || o.app.Spec.MaxProcesses == nil {
 		return nil
 	}

@@ -21,6 +21,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"queueworker.dev/queueworker/api/v1alpha1"
+	"queueworker.dev/queueworker/controllers/cached"
 )
 
 // SetupWithManager registers what wakes a QueueWorker: itself, its QueueApp, its
@@ -36,7 +37,7 @@ func (r *QueueWorkerReconciler) SetupWithManager(mgr ctrl.Manager, options contr
 		Owns(&corev1.ConfigMap{}).
 		// A budget's status follows every pod; only its spec matters here.
 		Owns(&policyv1.PodDisruptionBudget{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
-		Watches(&v1alpha1.QueueApp{}, handler.EnqueueRequestsFromMapFunc(r.workersOfApp),
+		Watches(&cached.QueueApp{}, handler.EnqueueRequestsFromMapFunc(r.workersOfApp),
 			builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		WatchesMetadata(&appsv1.ReplicaSet{}, handler.EnqueueRequestsFromMapFunc(workerByLabel),
 			builder.WithPredicates(predicate.Funcs{UpdateFunc: never})).
@@ -52,7 +53,7 @@ func (r *QueueWorkerReconciler) SetupWithManager(mgr ctrl.Manager, options contr
 // that name none, since which one they use depends on which there are.
 func (r *QueueWorkerReconciler) workersOfApp(ctx context.Context, app client.Object) []reconcile.Request {
 	workers := &v1alpha1.QueueWorkerList{}
-	if err := r.Client.List(ctx, workers, client.InNamespace(app.GetNamespace())); err != nil {
+	if err := r.Client.List(ctx, workers, client.InNamespace(app.GetNamespace()), client.UnsafeDisableDeepCopy); err != nil {
 		ctrl.LoggerFrom(ctx).Error(err, "Could not list the QueueWorkers of a QueueApp", "QueueApp", client.ObjectKeyFromObject(app))
 		return nil
 	}
