@@ -86,21 +86,3 @@ func ownsReplicas(entry *metav1.ManagedFieldsEntry) bool {
 	}
 	return json.Unmarshal(entry.FieldsV1.GetRawBytes(), &owned) == nil && owned.Spec.Replicas != nil
 }
-
-// slimDeployment keeps of a Deployment's managed fields just those of whoever else
-// owns its replicas.
-func slimDeployment(object any) (any, error) {
-	live, ok := object.(*appsv1.Deployment)
-	if !ok {
-		return object, nil
-	}
-	var kept []metav1.ManagedFieldsEntry
-	for _, entry := range live.ManagedFields {
-		if entry.Manager != v1alpha1.FieldManager && ownsReplicas(&entry) {
-			entry.FieldsV1 = metav1.NewFieldsV1(`{"f:spec":{"f:replicas":{}}}`)
-			kept = append(kept, entry)
-		}
-	}
-	live.ManagedFields = kept
-	return live, nil
-}

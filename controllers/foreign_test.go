@@ -27,6 +27,7 @@ const (
 func deploymentWith(t testing.TB, entries ...string) *appsv1.Deployment {
 	t.Helper()
 	live := &appsv1.Deployment{}
+	live.OwnerReferences = []metav1.OwnerReference{ownerOf("QueueWorker", "emails")}
 	for _, entry := range entries {
 		var decoded metav1.ManagedFieldsEntry
 		if err := json.Unmarshal([]byte(entry), &decoded); err != nil {

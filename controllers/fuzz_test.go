@@ -203,6 +203,7 @@ func FuzzSlimDeployment(f *testing.F) {
 	f.Add(v1alpha1.FieldManager, "", []byte(`{"f:spec":{"f:replicas":{}}}`))
 	f.Fuzz(func(t *testing.T, manager, subresource string, fields []byte) {
 		live := &appsv1.Deployment{}
+		live.OwnerReferences = []metav1.OwnerReference{ownerOf("QueueWorker", "emails")}
 		live.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: manager, Subresource: subresource, FieldsV1: metav1.NewFieldsV1(string(fields))}, {Manager: "nothing"}}
 		want, _ := replicasManager(live)
 		if want == v1alpha1.FieldManager {

@@ -72,12 +72,15 @@ func (r *QueueWorkerReconciler) observe(ctx context.Context, name types.Namespac
 	if err := r.observeChildren(ctx, o); err != nil {
 		return nil, err
 	}
-	apps := &v1alpha1.QueueAppList{}
-	if err := r.Client.List(ctx, apps, client.InNamespace(name.Namespace)); err != nil {
-		return nil, fmt.Errorf("list QueueApps: %w", err)
+	apps, err := listApps(ctx, r.Client, name.Namespace)
+	if err != nil {
+		return nil, err
 	}
-	o.app, o.problem = desired.SelectApp(worker, apps.Items)
-	if app, _ := desired.AppNamed(name.Namespace, "", apps.Items); app != nil && o.app != nil {
+	used, problem := desired.SelectApp(worker, apps)
+	if o.problem = problem; used != nil {
+		o.app, o.problem = wholeApp(used)
+	}
+	if app, _ := desired.AppNamed(name.Namespace, "", apps); app != nil && o.app != nil {
 		o.unnamed = app.Name == o.app.Name
 	}
 	if err := r.observeRuns(ctx, o); err != nil {

@@ -125,33 +125,3 @@ func finalOf(container *corev1.ContainerStatus) *protocol.Final {
 	}
 	return final
 }
-
-// SlimPod drops from a pod what no reconcile goes by, before it is kept in the
-// cache: of ten thousand pods the rest is most of the operator's memory.
-func SlimPod(object any) (any, error) {
-	pod, ok := object.(*corev1.Pod)
-	if !ok {
-		return object, nil
-	}
-	pod.ManagedFields = nil
-	pod.Annotations = keep(pod.Annotations, keptAnnotations...)
-	containers := make([]corev1.Container, 0, len(pod.Spec.Containers))
-	for i := range pod.Spec.Containers {
-		containers = append(containers, corev1.Container{Name: pod.Spec.Containers[i].Name, Ports: pod.Spec.Containers[i].Ports})
-	}
-	pod.Spec = corev1.PodSpec{NodeName: pod.Spec.NodeName, Containers: containers}
-	return pod, nil
-}
-
-func keep(all map[string]string, keys ...string) map[string]string {
-	var kept map[string]string
-	for _, key := range keys {
-		if value, ok := all[key]; ok {
-			if kept == nil {
-				kept = map[string]string{}
-			}
-			kept[key] = value
-		}
-	}
-	return kept
-}

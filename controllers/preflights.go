@@ -21,6 +21,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"queueworker.dev/queueworker/api/v1alpha1"
+	"queueworker.dev/queueworker/controllers/cached"
 	"queueworker.dev/queueworker/controllers/preflight"
 	"queueworker.dev/queueworker/controllers/status"
 )
@@ -139,10 +140,13 @@ func later(a, b *corev1.Pod) bool {
 // report writes the status of a QueueApp if it has changed: what its workers have found,
 // once all of them have been heard, and how its NetworkPolicy is. It returns after how
 // long to look again; zero if not until something happens.
-func (r *QueueAppReconciler) report(ctx context.Context, app *v1alpha1.QueueApp, workers []string, network *metav1.Condition) (time.Duration, error) {
+func (r *QueueAppReconciler) report(ctx context.Context, app *cached.QueueApp, workers []string, network *metav1.Condition) (time.Duration, error) {
+	// The template is on neither side of the patch.
+	app = app.DeepCopy()
+	app.Spec.Template = cached.Template{}
 	changed := app.DeepCopy()
 	if pools, heard := r.Preflights.of(client.ObjectKeyFromObject(app), workers); heard {
-		changed.Status = preflight.Status(preflight.Input{Now: r.Clock.Now(), App: app, Pools: pools})
+		changed.Status = preflight.Status(preflight.Input{Now: r.Clock.Now(), App: app.Lean(), Pools: pools})
 	}
 	setNetworkCondition(&changed.Status, network, r.Clock.Now())
 	status.Fit(&changed.Status)

@@ -31,6 +31,7 @@ import (
 
 	"queueworker.dev/queueworker/api/protocol"
 	"queueworker.dev/queueworker/api/v1alpha1"
+	"queueworker.dev/queueworker/controllers/cached"
 	"queueworker.dev/queueworker/controllers/collector"
 	"queueworker.dev/queueworker/controllers/desired"
 	"queueworker.dev/queueworker/controllers/status"
@@ -62,10 +63,10 @@ type QueueAppReconciler struct {
 func (r *QueueAppReconciler) SetupWithManager(mgr ctrl.Manager, options controller.Options) error {
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("queueapp").
-		For(&v1alpha1.QueueApp{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
+		For(&cached.QueueApp{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Owns(&appsv1.Deployment{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Owns(&networkingv1.NetworkPolicy{}).
-		Watches(&v1alpha1.QueueApp{}, handler.EnqueueRequestsFromMapFunc(r.appsBeside),
+		Watches(&cached.QueueApp{}, handler.EnqueueRequestsFromMapFunc(r.appsBeside),
 			builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&v1alpha1.QueueWorker{}, handler.EnqueueRequestsFromMapFunc(r.appsBeside),
 			builder.WithPredicates(predicate.GenerationChangedPredicate{})).
@@ -78,14 +79,14 @@ func (r *QueueAppReconciler) SetupWithManager(mgr ctrl.Manager, options controll
 // appsBeside are the QueueApps of an object's namespace: which of them a QueueWorker
 // uses may depend on all.
 func (r *QueueAppReconciler) appsBeside(ctx context.Context, object client.Object) []reconcile.Request {
-	apps := &v1alpha1.QueueAppList{}
-	if err := r.Client.List(ctx, apps, client.InNamespace(object.GetNamespace()), client.UnsafeDisableDeepCopy); err != nil {
+	apps, err := listApps(ctx, r.Client, object.GetNamespace())
+	if err != nil {
 		ctrl.LoggerFrom(ctx).Error(err, "Could not list the QueueApps of a namespace", "namespace", object.GetNamespace())
 		return nil
 	}
-	out := make([]reconcile.Request, 0, len(apps.Items))
-	for i := range apps.Items {
-		out = append(out, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&apps.Items[i])})
+	out := make([]reconcile.Request, 0, len(apps))
+	for i := range apps {
+		out = append(out, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&apps[i])})
 	}
 	return out
 }
@@ -104,24 +105,28 @@ func appOfProbe(_ context.Context, pod client.Object) []reconcile.Request {
 // Reconcile makes the backlog probe of one QueueApp what it should be, and tells in its
 // status what its workers have found out about it.
 func (r *QueueAppReconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
-	app, err := get[v1alpha1.QueueApp](ctx, r.Client, request.Namespace, request.Name)
+	stored, err := get[cached.QueueApp](ctx, r.Client, request.Namespace, request.Name)
 	if err != nil {
 		return ctrl.Result{}, err
 	}
-	if app == nil || app.DeletionTimestamp != nil {
+	if stored == nil || stored.DeletionTimestamp != nil {
 		r.Backlogs.Drop(request.NamespacedName)
 		return ctrl.Result{}, nil
 	}
-	workers, err := r.workersOf(ctx, app)
+	workers, err := r.workersOf(ctx, request.NamespacedName)
 	if err != nil {
 		return ctrl.Result{}, err
+	}
+	app := stored.Lean()
+	if len(workers) > 0 && desired.NeedsProbe(app) {
+		app, _ = stored.Whole() // the QueueWorkers of the app say what is wrong with it
 	}
 	probeAgain, probeErr := r.reconcileProbe(ctx, app, len(workers) > 0)
 	network, networkAgain, networkErr := r.reconcileNetworkPolicy(ctx, app)
 	if networkErr != nil {
 		return ctrl.Result{}, errors.Join(probeErr, networkErr)
 	}
-	statusAgain, statusErr := r.report(ctx, app, workers, network)
+	statusAgain, statusErr := r.report(ctx, stored, workers, network)
 	if err := errors.Join(probeErr, statusErr); err != nil {
 		return ctrl.Result{}, err
 	}
@@ -157,15 +162,17 @@ func (r *QueueAppReconciler) reconcileProbe(ctx context.Context, app *v1alpha1.Q
 }
 
 // workersOf are the names of the QueueWorkers that use an app.
-func (r *QueueAppReconciler) workersOf(ctx context.Context, app *v1alpha1.QueueApp) ([]string, error) {
-	workers, apps := &v1alpha1.QueueWorkerList{}, &v1alpha1.QueueAppList{}
-	for _, list := range []client.ObjectList{workers, apps} {
-		if err := r.Client.List(ctx, list, client.InNamespace(app.Namespace), client.UnsafeDisableDeepCopy); err != nil {
-			return nil, fmt.Errorf("list %T: %w", list, err)
-		}
+func (r *QueueAppReconciler) workersOf(ctx context.Context, app types.NamespacedName) ([]string, error) {
+	apps, err := listApps(ctx, r.Client, app.Namespace)
+	if err != nil {
+		return nil, err
+	}
+	workers := &v1alpha1.QueueWorkerList{}
+	if err := r.Client.List(ctx, workers, client.InNamespace(app.Namespace), client.UnsafeDisableDeepCopy); err != nil {
+		return nil, fmt.Errorf("list QueueWorkers: %w", err)
 	}
 	// Which app pools use that name none is found once, not once for each of them.
-	unnamed, _ := desired.AppNamed(app.Namespace, "", apps.Items)
+	unnamed, _ := desired.AppNamed(app.Namespace, "", apps)
 	var names []string
 	for i := range workers.Items {
 		worker := &workers.Items[i]

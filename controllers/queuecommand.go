@@ -23,6 +23,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"queueworker.dev/queueworker/api/v1alpha1"
+	"queueworker.dev/queueworker/controllers/cached"
 	"queueworker.dev/queueworker/controllers/collector"
 	"queueworker.dev/queueworker/controllers/command"
 	"queueworker.dev/queueworker/controllers/desired"
@@ -174,22 +175,25 @@ func (r *QueueCommandReconciler) build(ctx context.Context, cmd *v1alpha1.QueueC
 	if problem := desired.CommandWorker(cmd, worker); problem != nil {
 		return nil, problem, nil
 	}
-	app, problem, err := r.app(ctx, cmd.Namespace, appName)
+	stored, problem, err := r.app(ctx, cmd.Namespace, appName)
 	if problem != nil || err != nil {
 		return nil, problem, err
 	}
-	job, problem := desired.CommandJob(desired.CommandInput{Command: cmd, App: app.DeepCopy(), Worker: worker, AgentImage: r.AgentImage})
+	app, problem := wholeApp(stored)
+	if problem != nil {
+		return nil, problem, nil
+	}
+	job, problem := desired.CommandJob(desired.CommandInput{Command: cmd, App: app, Worker: worker, AgentImage: r.AgentImage})
 	return job, problem, nil
 }
 
-// app is the cache's own QueueApp, which must not be changed: to copy all of a namespace
-// for each look at a command that waits would be a cheap way to keep the operator busy.
-func (r *QueueCommandReconciler) app(ctx context.Context, namespace, name string) (*v1alpha1.QueueApp, *desired.Problem, error) {
-	apps := &v1alpha1.QueueAppList{}
-	if err := r.Client.List(ctx, apps, client.InNamespace(namespace), client.UnsafeDisableDeepCopy); err != nil {
-		return nil, nil, fmt.Errorf("list QueueApps: %w", err)
+// app returns the QueueApp as the cache has it, which must not be changed.
+func (r *QueueCommandReconciler) app(ctx context.Context, namespace, name string) (*cached.QueueApp, *desired.Problem, error) {
+	apps, err := listApps(ctx, r.Client, namespace)
+	if err != nil {
+		return nil, nil, err
 	}
-	app, problem := desired.AppNamed(namespace, name, apps.Items)
+	app, problem := desired.AppNamed(namespace, name, apps)
 	return app, problem, nil
 }
 

@@ -52,11 +52,13 @@ const notYet = "The backlog probe is yet to answer: other lists come first, or i
 func (r *QueueCommandReconciler) list(ctx context.Context, cmd *v1alpha1.QueueCommand) (ctrl.Result, error) {
 	name := client.ObjectKeyFromObject(cmd)
 	in := command.ListInput{Command: cmd, Since: r.waits.begin(name, cmd.UID, r.Clock.Now())}
-	app, problem, err := r.app(ctx, cmd.Namespace, cmd.Spec.AppName)
+	stored, problem, err := r.app(ctx, cmd.Namespace, cmd.Spec.AppName)
 	if err != nil {
 		return ctrl.Result{}, err
 	}
+	var app *v1alpha1.QueueApp
 	if problem == nil {
+		app = stored.Lean()
 		problem = command.CannotList(app)
 	}
 	if in.Problem = problem; problem == nil {

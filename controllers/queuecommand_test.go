@@ -24,6 +24,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"queueworker.dev/queueworker/api/v1alpha1"
+	"queueworker.dev/queueworker/controllers/cached"
 	"queueworker.dev/queueworker/controllers/collector"
 )
 
@@ -32,7 +33,7 @@ import (
 func fakeCommands(t *testing.T, funcs interceptor.Funcs, objects ...client.Object) (*QueueCommandReconciler, *clocktesting.FakePassiveClock) {
 	t.Helper()
 	scheme := runtime.NewScheme()
-	for _, add := range []func(*runtime.Scheme) error{v1alpha1.AddToScheme, corev1.AddToScheme, batchv1.AddToScheme} {
+	for _, add := range []func(*runtime.Scheme) error{AddToScheme, corev1.AddToScheme, batchv1.AddToScheme} {
 		if err := add(scheme); err != nil {
 			t.Fatal(err)
 		}
@@ -50,14 +51,11 @@ func newCommand(name string, spec v1alpha1.QueueCommandSpec) *v1alpha1.QueueComm
 	}
 }
 
-func shopApp() *v1alpha1.QueueApp {
-	return &v1alpha1.QueueApp{
-		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"},
-		Spec: v1alpha1.QueueAppSpec{
-			Connection: &v1alpha1.Connection{Driver: v1alpha1.DriverRedis},
-			Template:   corev1.PodTemplateSpec{Spec: corev1.PodSpec{Containers: []corev1.Container{{Name: "worker", Image: "shop:1"}}}},
-		},
-	}
+func shopApp() *cached.QueueApp {
+	app := &cached.QueueApp{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "web"}}
+	app.Spec.Connection = &v1alpha1.Connection{Driver: v1alpha1.DriverRedis}
+	app.Spec.Template = cached.NewTemplate([]byte(`{"spec":{"containers":[{"name":"worker","image":"shop:1"}]}}`))
+	return app
 }
 
 // pass reconciles a command once and reads it.

@@ -194,19 +194,20 @@ func TestAJobThatComesToAContinuousPoolSteersNothing(t *testing.T) {
 // What the cache keeps of a Job is what a run is judged by, and no more.
 func TestTheCacheKeepsWhatARunBeganWith(t *testing.T) {
 	grace := int64(75)
-	job := &batchv1.Job{Spec: batchv1.JobSpec{Parallelism: new(int32(2)), Template: corev1.PodTemplateSpec{Spec: corev1.PodSpec{
+	job := &batchv1.Job{ObjectMeta: metav1.ObjectMeta{OwnerReferences: []metav1.OwnerReference{ownerOf("QueueWorker", "emails")}}}
+	job.Spec = batchv1.JobSpec{Parallelism: new(int32(2)), Template: corev1.PodTemplateSpec{Spec: corev1.PodSpec{
 		TerminationGracePeriodSeconds: &grace,
 		InitContainers:                []corev1.Container{{Name: "agent"}},
 		Containers: []corev1.Container{{Name: "proxy", Env: []corev1.EnvVar{{Name: protocol.ConfigEnv, Value: strings.Repeat("x", maxConfig+1)}}}, {
 			Name: "worker", Image: "shop", Env: []corev1.EnvVar{{Name: "APP_KEY", Value: "secret"}, {Name: protocol.ConfigEnv, Value: `{"queue":"a"}`}},
 		}},
-	}}}}
+	}}}
 	if _, err := slimJob(job); err != nil {
 		t.Fatal(err)
 	}
 	want := batchv1.JobSpec{Parallelism: new(int32(2)), Template: corev1.PodTemplateSpec{Spec: corev1.PodSpec{
 		TerminationGracePeriodSeconds: &grace,
-		Containers:                    []corev1.Container{{Env: []corev1.EnvVar{}}, {Env: []corev1.EnvVar{{Name: protocol.ConfigEnv, Value: `{"queue":"a"}`}}}},
+		Containers:                    []corev1.Container{{Env: []corev1.EnvVar{{Name: protocol.ConfigEnv, Value: `{"queue":"a"}`}}}},
 	}}}
 	if diff := cmp.Diff(want, job.Spec); diff != "" {
 		t.Errorf("it keeps (-want +got):\n%s", diff)

@@ -6,7 +6,6 @@ package controllers
 import (
 	"errors"
 	"fmt"
-	"slices"
 
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
@@ -21,8 +20,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
 
-	"queueworker.dev/queueworker/api/protocol"
 	"queueworker.dev/queueworker/api/v1alpha1"
+	"queueworker.dev/queueworker/controllers/cached"
 	"queueworker.dev/queueworker/controllers/collector"
 	"queueworker.dev/queueworker/controllers/workqueue"
 )
@@ -102,7 +101,11 @@ func Setup(mgr ctrl.Manager, o Options) error {
 	return nil
 }
 
-// CacheOptions keep just the objects of ours, and of pods just what matters.
+// AddToScheme adds the operator's kinds to the scheme of its manager.
+var AddToScheme = cached.AddToScheme
+
+// CacheOptions are those of the cache of a manager, whose scheme is that of AddToScheme. It
+// keeps of every object what decisions read.
 // Without namespaces all are watched.
 func CacheOptions(namespaces []string) cache.Options {
 	ours := labels.SelectorFromSet(labels.Set{v1alpha1.LabelManagedBy: v1alpha1.ManagedBy})
@@ -114,13 +117,13 @@ func CacheOptions(namespaces []string) cache.Options {
 			&corev1.Pod{}:                   {Label: ours, Transform: SlimPod},
 			&corev1.ConfigMap{}:             {Label: ours, Transform: slimConfigMap},
 			&appsv1.Deployment{}:            {Label: ours, Transform: slimDeployment},
-			&policyv1.PodDisruptionBudget{}: {Label: ours},
-			&networkingv1.NetworkPolicy{}:   {Label: ours},
+			&policyv1.PodDisruptionBudget{}: {Label: ours, Transform: slimBudget},
+			&networkingv1.NetworkPolicy{}:   {Label: ours, Transform: slimPolicy},
 			&batchv1.Job{}:                  {Label: ours, Transform: slimJob},
-			sets:                            {Label: ours},
+			sets:                            {Label: ours, Transform: slimSet},
 			&v1alpha1.QueueCommand{}:        {Transform: slimCommand},
 			&v1alpha1.QueueWorker{}:         {Transform: slimOwn},
-			&v1alpha1.QueueApp{}:            {Transform: slimOwn},
+			&cached.QueueApp{}:              {Transform: slimOwn},
 		},
 	}
 	if len(namespaces) > 0 {
@@ -131,38 +134,3 @@ func CacheOptions(namespaces []string) cache.Options {
 	}
 	return out
 }
-
-// slimConfigMap keeps of a ConfigMap just the control document: anybody can make
-// large ones with our label.
-func slimConfigMap(object any) (any, error) {
-	if configMap, ok := object.(*corev1.ConfigMap); ok {
-		document, has := configMap.Data[protocol.ControlFile]
-		configMap.ManagedFields, configMap.Annotations, configMap.Data, configMap.BinaryData = nil, nil, nil, nil
-		if has && len(document) <= protocol.MaxControlBytes {
-			configMap.Data = map[string]string{protocol.ControlFile: document}
-		}
-	}
-	return object, nil
-}
-
-// slimJob keeps of a Job what tells how far it is, how large, and what its agents were told.
-func slimJob(object any) (any, error) {
-	if job, ok := object.(*batchv1.Job); ok {
-		job.ManagedFields = nil
-		pod := &job.Spec.Template.Spec
-		slim := corev1.PodSpec{TerminationGracePeriodSeconds: pod.TerminationGracePeriodSeconds}
-		for i := range pod.Containers {
-			slim.Containers = append(slim.Containers, corev1.Container{Env: slices.DeleteFunc(pod.Containers[i].Env, func(e corev1.EnvVar) bool {
-				return e.Name != protocol.ConfigEnv || len(e.Value) > maxConfig
-			})})
-		}
-		job.Spec = batchv1.JobSpec{
-			Suspend: job.Spec.Suspend, ActiveDeadlineSeconds: job.Spec.ActiveDeadlineSeconds, Parallelism: job.Spec.Parallelism,
-			Template: corev1.PodTemplateSpec{Spec: slim},
-		}
-	}
-	return object, nil
-}
-
-// maxConfig is more than any configuration of an agent has, in bytes.
-const maxConfig = 16 << 10

@@ -11,11 +11,13 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"queueworker.dev/queueworker/api/v1alpha1"
+	"queueworker.dev/queueworker/controllers/cached"
 	"queueworker.dev/queueworker/controllers/command"
 )
 
@@ -126,22 +128,34 @@ func TestAStatusWrittenFromTheCacheDeletesNothing(t *testing.T) {
 	}
 }
 
-func TestTheCacheKeepsNoAnnotationsOfOthers(t *testing.T) {
+func TestTheCacheKeepsNoMetadataOfOthers(t *testing.T) {
 	app, worker := shopApp(), &v1alpha1.QueueWorker{Spec: v1alpha1.QueueWorkerSpec{Queue: "emails"}}
-	app.Spec.Template.Annotations = map[string]string{"example.com/of-pods": "yes"}
-	laden(app)
-	laden(worker)
 	wantApp, wantWorker := app.DeepCopy(), worker.DeepCopy()
+	for _, object := range []client.Object{app, worker} {
+		laden(object)
+		object.SetOwnerReferences([]metav1.OwnerReference{ownerOf("Application", "shop")})
+	}
 	for _, want := range []client.Object{wantApp, wantWorker} {
-		want.SetManagedFields(nil)
 		want.SetAnnotations(map[string]string{v1alpha1.AnnotationRestartedAt: "now"})
 	}
-	if diff := cmp.Diff(wantApp, slimmed(t, app)) + cmp.Diff(wantWorker, slimmed(t, worker)); diff != "" {
+	equal := cmp.AllowUnexported(cached.Template{})
+	if diff := cmp.Diff(wantApp, slimmed(t, app), equal) + cmp.Diff(wantWorker, slimmed(t, worker)); diff != "" {
 		t.Errorf("it keeps (-want +got):\n%s", diff)
 	}
-	none := &v1alpha1.QueueApp{}
+	none := &cached.QueueApp{}
 	none.Annotations = map[string]string{"example.com/a": "b"}
 	if slimmed(t, none); none.Annotations != nil {
 		t.Errorf("it keeps %v", none.Annotations)
 	}
+}
+
+// ownerOf is the owner reference of a controller of the operator's kinds, or of others.
+func ownerOf(kind, name string) metav1.OwnerReference {
+	version := v1alpha1.SchemeGroupVersion.String()
+	switch kind {
+	case "QueueWorker", "QueueApp", "QueueCommand":
+	default:
+		version = "apps/v1"
+	}
+	return metav1.OwnerReference{APIVersion: version, Kind: kind, Name: name, UID: "uid-" + types.UID(name), Controller: new(true)}
 }

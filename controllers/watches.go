@@ -21,6 +21,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"queueworker.dev/queueworker/api/v1alpha1"
+	"queueworker.dev/queueworker/controllers/cached"
 )
 
 // SetupWithManager registers what wakes a QueueWorker: itself, its QueueApp, its
@@ -37,7 +38,7 @@ func (r *QueueWorkerReconciler) SetupWithManager(mgr ctrl.Manager, options contr
 		Owns(&corev1.ConfigMap{}).
 		// A budget's status follows every pod; only its spec matters here.
 		Owns(&policyv1.PodDisruptionBudget{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
-		Watches(&v1alpha1.QueueApp{}, handler.EnqueueRequestsFromMapFunc(r.workersOfApp),
+		Watches(&cached.QueueApp{}, handler.EnqueueRequestsFromMapFunc(r.workersOfApp),
 			builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		WatchesMetadata(&appsv1.ReplicaSet{}, handler.EnqueueRequestsFromMapFunc(workerByLabel),
 			builder.WithPredicates(predicate.Funcs{UpdateFunc: never})).

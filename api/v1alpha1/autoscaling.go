@@ -92,19 +92,23 @@ type AutoscalingStatus struct {
 
 	// arrivalRate is how many jobs arrive per second, in two digits, such as 3.1 or 0.0033.
 	// +optional
+	// +kubebuilder:validation:MaxLength=64
 	ArrivalRate string `json:"arrivalRate,omitempty"`
 
 	// serviceTime is how long one job takes, such as 0.92s.
 	// +optional
+	// +kubebuilder:validation:MaxLength=64
 	ServiceTime string `json:"serviceTime,omitempty"`
 
 	// utilisation is the share of the pool's time that the arriving jobs take, such as 71%.
 	// +optional
+	// +kubebuilder:validation:MaxLength=64
 	Utilisation string `json:"utilisation,omitempty"`
 
 	// timeToClear is in how long the jobs that wait now will have been taken at this
 	// size, such as 45s.
 	// +optional
+	// +kubebuilder:validation:MaxLength=64
 	TimeToClear string `json:"timeToClear,omitempty"`
 
 	// decisions are the last changes of the size, newest first, at most 20.

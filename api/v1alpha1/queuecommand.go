@@ -150,15 +150,19 @@ type QueueCommandStatus struct {
 
 	// message says in a sentence what the command waits for, or how it ended.
 	// +optional
+	// +kubebuilder:validation:MaxLength=32768
 	Message string `json:"message,omitempty"`
 
 	// jobName is the Job that runs the command; empty until there is one, and for ListFailed.
 	// +optional
+	// +kubebuilder:validation:MaxLength=253
 	JobName string `json:"jobName,omitempty"`
 
 	// jobUID is the UID of that Job, so that no other is taken for it: a command whose Job
 	// is gone has failed and does not run again.
 	// +optional
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=128
 	JobUID types.UID `json:"jobUID,omitempty"`
 
 	// startedTime is when the command began to run.
@@ -175,11 +179,13 @@ type QueueCommandStatus struct {
 
 	// output is the end of what the command printed, at most 8 KiB.
 	// +optional
+	// +kubebuilder:validation:MaxLength=8192
 	Output string `json:"output,omitempty"`
 
 	// failedJobs are the failed jobs found by ListFailed, the newest first.
 	// +optional
 	// +listType=atomic
+	// +kubebuilder:validation:MaxItems=100
 	FailedJobs []FailedJob `json:"failedJobs,omitempty"`
 
 	// total is how many failed jobs there are in all (search aside), counted up to
@@ -189,6 +195,7 @@ type QueueCommandStatus struct {
 
 	// continue is what spec.continue of the next page has to be; empty on the last one.
 	// +optional
+	// +kubebuilder:validation:MaxLength=512
 	Continue string `json:"continue,omitempty"`
 
 	// conditions are Complete once the command has succeeded and Failed once it has
@@ -196,6 +203,7 @@ type QueueCommandStatus struct {
 	// +optional
 	// +listType=map
 	// +listMapKey=type
+	// +kubebuilder:validation:MaxItems=20
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 }
 
@@ -203,18 +211,22 @@ type QueueCommandStatus struct {
 type FailedJob struct {
 	// id is what RetryFailed and ForgetFailed know it by: a UUID or a number.
 	// +required
+	// +kubebuilder:validation:MaxLength=64
 	ID string `json:"id"`
 
 	// class is the job's class; empty where its payload does not tell.
 	// +optional
+	// +kubebuilder:validation:MaxLength=256
 	Class string `json:"class,omitempty"`
 
 	// connection is the queue connection it was taken from.
 	// +optional
+	// +kubebuilder:validation:MaxLength=255
 	Connection string `json:"connection,omitempty"`
 
 	// queue is the queue it was taken from.
 	// +optional
+	// +kubebuilder:validation:MaxLength=512
 	Queue string `json:"queue,omitempty"`
 
 	// failedTime is when it failed, by the application's clock, which is taken to be UTC.
@@ -223,6 +235,7 @@ type FailedJob struct {
 
 	// exception is the first line of the exception, at most 300 characters.
 	// +optional
+	// +kubebuilder:validation:MaxLength=900
 	Exception string `json:"exception,omitempty"`
 }
 

@@ -84,10 +84,12 @@ type QueueWorkerStatus struct {
 
 	// appName is the QueueApp in use.
 	// +optional
+	// +kubebuilder:validation:MaxLength=253
 	AppName string `json:"appName,omitempty"`
 
 	// selector is the label selector of the pool's pods, for autoscalers and kubectl.
 	// +optional
+	// +kubebuilder:validation:MaxLength=512
 	Selector string `json:"selector,omitempty"`
 
 	// desired is how many processes the pool is meant to have now.
@@ -171,16 +173,19 @@ type QueueWorkerStatus struct {
 type Throughput struct {
 	// jobsPerMinute is the number of jobs ended (processed or failed) in the last
 	// 60 seconds, with one decimal.
+	// +kubebuilder:validation:MaxLength=64
 	JobsPerMinute string `json:"jobsPerMinute"`
 
 	// averageTime is the mean time of the jobs ended in the last 5 minutes, such as
 	// 0.92s. Empty if none has ended.
 	// +optional
+	// +kubebuilder:validation:MaxLength=64
 	AverageTime string `json:"averageTime,omitempty"`
 
 	// failedShare is the share of jobs that failed for good among those ended in the
 	// last 5 minutes, such as 0.2%. Empty if none has ended.
 	// +optional
+	// +kubebuilder:validation:MaxLength=64
 	FailedShare string `json:"failedShare,omitempty"`
 }
 
@@ -303,6 +308,8 @@ type Exit struct {
 // AccountedPod is what totals and restarts already contain of one pod.
 type AccountedPod struct {
 	// uid is the pod's UID.
+	// +kubebuilder:validation:Type=string
+	// +kubebuilder:validation:MaxLength=128
 	UID types.UID `json:"uid"`
 
 	// name is the pod's name.

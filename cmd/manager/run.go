@@ -6,7 +6,9 @@ package main
 import (
 	"context"
 	"fmt"
+	"time"
 
+	"github.com/KimMachineGun/automemlimit/memlimit"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
@@ -22,8 +24,20 @@ import (
 // leaseName is the Lease the operator's replicas elect their leader with.
 const leaseName = "queueworker-operator"
 
+const (
+	// memoryRatio is the part of the container's memory limit that Go keeps below. The
+	// rest is for what Go does not count: the program itself and the kernel's buffers.
+	memoryRatio = 0.8
+	// memoryRefresh is how often the limit is read again: a kubelet changes it in place.
+	memoryRefresh = time.Minute
+)
+
 // run runs the operator until ctx ends.
 func run(ctx context.Context, o options) error {
+	if _, err := memlimit.Set(memlimit.WithRatio(memoryRatio), memlimit.WithRefreshInterval(ctx, memoryRefresh)); err != nil {
+		// Without a limit, Go collects garbage later, and all else is as it is.
+		ctrl.Log.WithName("setup").Error(err, "Could not read the container's memory limit")
+	}
 	config, err := ctrl.GetConfig()
 	if err != nil {
 		return fmt.Errorf("find the cluster: %w", err)
@@ -42,7 +56,7 @@ func run(ctx context.Context, o options) error {
 
 func newManager(config *rest.Config, o options) (ctrl.Manager, error) {
 	scheme := runtime.NewScheme()
-	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, v1alpha1.AddToScheme} {
+	for _, add := range []func(*runtime.Scheme) error{clientgoscheme.AddToScheme, controllers.AddToScheme} {
 		if err := add(scheme); err != nil {
 			return nil, fmt.Errorf("register kinds: %w", err)
 		}

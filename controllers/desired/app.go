@@ -22,12 +22,18 @@ type Problem struct {
 
 // SelectApp finds the QueueApp of a pool among those of its namespace: the one it
 // names; else the one named default; else the only one.
-func SelectApp(worker *v1alpha1.QueueWorker, apps []v1alpha1.QueueApp) (*v1alpha1.QueueApp, *Problem) {
-	return AppNamed(worker.Namespace, worker.Spec.AppName, apps)
+func SelectApp[T any, P named[T]](worker *v1alpha1.QueueWorker, apps []T) (P, *Problem) {
+	return AppNamed[T, P](worker.Namespace, worker.Spec.AppName, apps)
+}
+
+// named is a pointer to an object with a name: a QueueApp of the API or of the cache.
+type named[T any] interface {
+	*T
+	GetName() string
 }
 
 // AppNamed finds the QueueApp of what names one in spec.appName, or none, as SelectApp does.
-func AppNamed(namespace, appName string, apps []v1alpha1.QueueApp) (*v1alpha1.QueueApp, *Problem) {
+func AppNamed[T any, P named[T]](namespace, appName string, apps []T) (P, *Problem) {
 	wanted := appName
 	if wanted == "" && len(apps) == 1 {
 		return &apps[0], nil
@@ -36,7 +42,7 @@ func AppNamed(namespace, appName string, apps []v1alpha1.QueueApp) (*v1alpha1.Qu
 		wanted = v1alpha1.DefaultAppName
 	}
 	for i := range apps {
-		if apps[i].Name == wanted {
+		if P(&apps[i]).GetName() == wanted {
 			return &apps[i], nil
 		}
 	}
@@ -44,24 +50,24 @@ func AppNamed(namespace, appName string, apps []v1alpha1.QueueApp) (*v1alpha1.Qu
 	case appName != "":
 		return nil, &Problem{v1alpha1.ReasonAppNotFound, fmt.Sprintf(
 			"The QueueApp %q, which spec.appName names, does not exist in namespace %s; create it or name another.%s",
-			wanted, namespace, existing(apps))}
+			wanted, namespace, existing[T, P](apps))}
 	case len(apps) == 0:
 		return nil, &Problem{v1alpha1.ReasonAppNotFound, fmt.Sprintf(
 			"Namespace %s has no QueueApp; create one that says which image the workers run.", namespace)}
 	}
 	return nil, &Problem{v1alpha1.ReasonAppAmbiguous, fmt.Sprintf(
 		"Namespace %s has %d QueueApps and none is named %s; set spec.appName to the one to use.%s",
-		namespace, len(apps), v1alpha1.DefaultAppName, existing(apps))}
+		namespace, len(apps), v1alpha1.DefaultAppName, existing[T, P](apps))}
 }
 
 // existing names the QueueApps there are, a few of them.
-func existing(apps []v1alpha1.QueueApp) string {
+func existing[T any, P named[T]](apps []T) string {
 	if len(apps) == 0 {
 		return ""
 	}
 	names := make([]string, 0, len(apps))
 	for i := range apps {
-		names = append(names, apps[i].Name)
+		names = append(names, P(&apps[i]).GetName())
 	}
 	slices.Sort(names)
 	if len(names) > 5 {

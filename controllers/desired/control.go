@@ -170,7 +170,11 @@ const maxToken = 1024
 
 // Token is the token in an annotation of an object; of one that is too long, its hash.
 func Token(object metav1.Object, annotation string) string {
-	token := object.GetAnnotations()[annotation]
+	return ShortToken(object.GetAnnotations()[annotation])
+}
+
+// ShortToken returns a token, or the hash of one that is too long. It is its own short token.
+func ShortToken(token string) string {
 	if encoded, err := json.Marshal(token); err != nil || len(encoded) > maxToken {
 		return hashOf(token)
 	}

@@ -9,13 +9,41 @@ import (
 	"reflect"
 )
 
-// Covers tells whether a live object has everything that an apply configuration
-// asks for, so that applying it would change nothing. What others have set
-// besides is left alone. An element of a list of objects may stand anywhere in
-// the live list, since such lists are merged by key and others may add to them.
+// mergeKeys are the lists of a workload whose elements server-side apply knows by keys, and
+// these keys. Every other list of objects belongs to its manager as a whole.
+var mergeKeys = map[string][]string{
+	"claims":                    {"name"},
+	"containers":                {"name"},
+	"env":                       {"name"},
+	"ephemeralContainers":       {"name"},
+	"evictionResponders":        {"name"},
+	"hostAliases":               {"ip"},
+	"imagePullSecrets":          {"name"},
+	"initContainers":            {"name"},
+	"ownerReferences":           {"uid"},
+	"ports":                     {"containerPort", "protocol"},
+	"resourceClaims":            {"name"},
+	"schedulingGates":           {"name"},
+	"topologySpreadConstraints": {"topologyKey", "whenUnsatisfiable"},
+	"volumeDevices":             {"devicePath"},
+	"volumeMounts":              {"mountPath"},
+	"volumes":                   {"name"},
+}
+
+// keyDefaults are what the API server puts in place of a key that is absent.
+var keyDefaults = map[string]any{"protocol": "TCP"}
+
+// Covers reports whether a live object has everything that an apply configuration asks
+// for, so that applying it would change nothing. What other managers have set besides is
+// left alone. An element of a list with merge keys may stand anywhere in the live list. The
+// elements of another list of objects stand in the wanted order, and other managers may
+// have added to them.
 //
 // A field that is no longer asked for is not noticed here, but by the hash in
 // AnnotationAppliedHash, which is part of what is asked for.
+//
+// The cost grows with the sum of both objects' sizes and not with their product: a user
+// writes the one and can reorder the other.
 func Covers(live, wanted any) (bool, error) {
 	liveTree, err := tree(live)
 	if err != nil {
@@ -30,7 +58,8 @@ func Covers(live, wanted any) (bool, error) {
 		delete(fields, "kind")
 		delete(fields, "apiVersion")
 	}
-	return covers(liveTree, wantedTree), nil
+	var c comparison
+	return c.covers("", liveTree, wantedTree), nil
 }
 
 func tree(object any) (any, error) {
@@ -45,7 +74,15 @@ func tree(object any) (any, error) {
 	return out, nil
 }
 
-func covers(live, wanted any) bool {
+// comparison compares one live object with what is wanted of it.
+type comparison struct {
+	// steps counts the values that were compared.
+	steps int
+}
+
+// covers compares one field.
+func (c *comparison) covers(field string, live, wanted any) bool {
+	c.steps++
 	switch wanted := wanted.(type) {
 	case map[string]any:
 		liveMap, ok := live.(map[string]any)
@@ -54,7 +91,7 @@ func covers(live, wanted any) bool {
 			return live == nil && len(wanted) == 0
 		}
 		for key, value := range wanted {
-			if !covers(liveMap[key], value) {
+			if !c.covers(key, liveMap[key], value) {
 				return false
 			}
 		}
@@ -64,26 +101,63 @@ func covers(live, wanted any) bool {
 		if !ok {
 			return live == nil && len(wanted) == 0
 		}
-		return coversList(liveList, wanted)
+		return c.coversList(field, liveList, wanted)
 	}
 	return reflect.DeepEqual(live, wanted)
 }
 
-func coversList(live, wanted []any) bool {
+func (c *comparison) coversList(field string, live, wanted []any) bool {
+	if len(wanted) > 0 && !isObject(wanted[0]) {
+		c.steps += min(len(live), len(wanted))
+		return reflect.DeepEqual(live, wanted)
+	}
+	if keys, keyed := mergeKeys[field]; keyed {
+		return c.coversByKey(keys, live, wanted)
+	}
+	// Each live element is compared once: what comes first is found first.
+	for len(wanted) > 0 && len(live) >= len(wanted) {
+		if c.covers("", live[0], wanted[0]) {
+			wanted = wanted[1:]
+		}
+		live = live[1:]
+	}
+	return len(wanted) == 0
+}
+
+// coversByKey compares each wanted element with the live one of its key alone.
+func (c *comparison) coversByKey(keys []string, live, wanted []any) bool {
+	index := make(map[identity]any, len(live))
+	for _, element := range live {
+		c.steps++
+		index[identityOf(keys, element)] = element
+	}
 	for _, element := range wanted {
-		if _, isObject := element.(map[string]any); !isObject {
-			return reflect.DeepEqual(live, wanted)
-		}
-		found := false
-		for _, candidate := range live {
-			if covers(candidate, element) {
-				found = true
-				break
-			}
-		}
-		if !found {
+		candidate, found := index[identityOf(keys, element)]
+		if !found || !c.covers("", candidate, element) {
 			return false
 		}
 	}
 	return true
+}
+
+func isObject(value any) bool {
+	_, ok := value.(map[string]any)
+	return ok
+}
+
+// identity is the values of an element's merge keys. No list has more than two.
+type identity [2]any
+
+func identityOf(keys []string, element any) identity {
+	fields, _ := element.(map[string]any)
+	var out identity
+	for i, key := range keys {
+		switch value := fields[key].(type) {
+		case string, float64:
+			out[i] = value
+		default:
+			out[i] = keyDefaults[key]
+		}
+	}
+	return out
 }

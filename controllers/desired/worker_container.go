@@ -109,18 +109,29 @@ func workerEnv(template []corev1.EnvVar, in Input, config protocol.Config) []cor
 	field := func(name, path string) corev1.EnvVar {
 		return corev1.EnvVar{Name: name, ValueFrom: &corev1.EnvVarSource{FieldRef: &corev1.ObjectFieldSelector{FieldPath: path}}}
 	}
-	agent := []corev1.EnvVar{
-		{Name: protocol.ConfigEnv, Value: encodeConfig(config)},
-		field(protocol.PodNameEnv, "metadata.name"),
-		field(protocol.PodUIDEnv, "metadata.uid"),
-	}
-	env := []corev1.EnvVar{{Name: queueEnv, Value: in.Worker.Spec.Queue}}
-	for _, layer := range [][]corev1.EnvVar{template, in.Worker.Spec.Env, agent} {
-		for _, variable := range layer {
-			env = slices.DeleteFunc(env, func(e corev1.EnvVar) bool { return e.Name == variable.Name })
+	return lastOfName(slices.Concat(
+		[]corev1.EnvVar{{Name: queueEnv, Value: in.Worker.Spec.Queue}},
+		template,
+		in.Worker.Spec.Env,
+		[]corev1.EnvVar{
+			{Name: protocol.ConfigEnv, Value: encodeConfig(config)},
+			field(protocol.PodNameEnv, "metadata.name"),
+			field(protocol.PodUIDEnv, "metadata.uid"),
+		},
+	))
+}
+
+// lastOfName keeps of the variables of one name the last, in their order.
+func lastOfName(all []corev1.EnvVar) []corev1.EnvVar {
+	env := make([]corev1.EnvVar, 0, len(all))
+	named := make(map[string]bool, len(all))
+	for _, variable := range slices.Backward(all) {
+		if !named[variable.Name] {
+			named[variable.Name] = true
 			env = append(env, variable)
 		}
 	}
+	slices.Reverse(env)
 	return env
 }
 

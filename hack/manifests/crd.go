@@ -43,11 +43,7 @@ func stripEmbedded(crd []byte) ([]byte, error) {
 			return nil, errors.New("a version without schema.openAPIV3Schema")
 		}
 		for _, field := range embeddedFields {
-			path := make([]string, 0, 4)
-			for name := range strings.SplitSeq(field, ".") {
-				path = append(path, "properties", name)
-			}
-			if embedded, ok := dig(schema, path...).(map[string]any); ok {
+			if embedded, ok := dig(schema, propertyPath(field)...).(map[string]any); ok {
 				own, had := embedded["description"]
 				stripDescriptions(embedded)
 				if had {
@@ -57,6 +53,15 @@ func stripEmbedded(crd []byte) ([]byte, error) {
 		}
 	}
 	return yaml.Marshal(object)
+}
+
+// propertyPath is where the schema of a field stands, below that of the object.
+func propertyPath(field string) []string {
+	path := make([]string, 0, 4)
+	for name := range strings.SplitSeq(field, ".") {
+		path = append(path, "properties", name)
+	}
+	return path
 }
 
 // dig follows keys into nested maps; nil when one is not there.

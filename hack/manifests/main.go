@@ -76,6 +76,9 @@ func writeCRDs() error {
 		if stripped, err = tighten(stripped); err != nil {
 			return fmt.Errorf("tighten %s: %w", name, err)
 		}
+		if stripped, err = bound(stripped); err != nil {
+			return fmt.Errorf("bound %s: %w", name, err)
+		}
 		plain[name] = withHeader("# ", stripped)
 		if templates[name], err = crdTemplate(stripped); err != nil {
 			return fmt.Errorf("make a chart template of %s: %w", name, err)

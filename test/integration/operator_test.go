@@ -16,6 +16,8 @@ import (
 
 	"github.com/go-logr/logr"
 	"github.com/go-logr/logr/funcr"
+	"k8s.io/apimachinery/pkg/runtime"
+	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -127,8 +129,12 @@ func (o *operator) stop() {
 }
 
 func newManager(config *rest.Config, options operatorOptions) (ctrl.Manager, error) {
+	operators := runtime.NewScheme()
+	if err := errors.Join(clientgoscheme.AddToScheme(operators), controllers.AddToScheme(operators)); err != nil {
+		return nil, err
+	}
 	mgr, err := ctrl.NewManager(config, ctrl.Options{
-		Scheme:  scheme,
+		Scheme:  operators,
 		Cache:   controllers.CacheOptions(options.namespaces),
 		Client:  client.Options{FieldOwner: v1alpha1.FieldManager, FieldValidation: "Strict"},
 		Metrics: metricsserver.Options{BindAddress: "0"},

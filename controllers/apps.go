@@ -1,0 +1,37 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"context"
+	"fmt"
+
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"queueworker.dev/queueworker/api/v1alpha1"
+	"queueworker.dev/queueworker/controllers/cached"
+	"queueworker.dev/queueworker/controllers/desired"
+)
+
+// listApps returns the QueueApps of a namespace as the cache has them. They must not be
+// changed: a copy of all of them for each look at a pool or a command would be a cheap
+// way to keep the operator busy.
+func listApps(ctx context.Context, reader client.Reader, namespace string) ([]cached.QueueApp, error) {
+	apps := &cached.QueueAppList{}
+	if err := reader.List(ctx, apps, client.InNamespace(namespace), client.UnsafeDisableDeepCopy); err != nil {
+		return nil, fmt.Errorf("list QueueApps: %w", err)
+	}
+	return apps.Items, nil
+}
+
+// wholeApp returns a copy of a QueueApp with its template. If the operator cannot use the
+// template, the copy has none and the Problem says why.
+func wholeApp(stored *cached.QueueApp) (*v1alpha1.QueueApp, *desired.Problem) {
+	app, refusal := stored.Whole()
+	if refusal == "" {
+		return app, nil
+	}
+	return app, &desired.Problem{Reason: v1alpha1.ReasonAppInvalid, Message: fmt.Sprintf(
+		"The QueueApp %q is not used: %s. Pods that run stay as they are; make the template smaller.", app.Name, refusal)}
+}

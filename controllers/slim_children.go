@@ -1,0 +1,165 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"queueworker.dev/queueworker/api/protocol"
+	"queueworker.dev/queueworker/api/v1alpha1"
+	"queueworker.dev/queueworker/controllers/cached"
+)
+
+// The kinds that control children of the operator, and what the children control.
+var (
+	kindWorker     = schema.GroupKind{Group: v1alpha1.GroupName, Kind: "QueueWorker"}
+	kindApp        = schema.GroupKind{Group: v1alpha1.GroupName, Kind: "QueueApp"}
+	kindCommand    = schema.GroupKind{Group: v1alpha1.GroupName, Kind: "QueueCommand"}
+	kindDeployment = schema.GroupKind{Group: appsv1.GroupName, Kind: "Deployment"}
+)
+
+const (
+	// maxConfig is more than any configuration of an agent has, in bytes.
+	maxConfig = 16 << 10
+	// maxPolicy is more than the spec of any NetworkPolicy that the operator writes, in bytes.
+	maxPolicy = 4 << 10
+	// maxLiveTemplate bounds the template of a Deployment, encoded: what the operator reads
+	// of a QueueApp, and room for what it adds.
+	maxLiveTemplate = cached.MaxTemplateBytes + 64<<10
+)
+
+// childAnnotations are the annotations of a child that the operator compares.
+var childAnnotations = []string{v1alpha1.AnnotationAppliedHash, v1alpha1.AnnotationTemplateHash}
+
+// slimConfigMap keeps the control document of a pool's ConfigMap.
+func slimConfigMap(object any) (any, error) {
+	configMap, ok := object.(*corev1.ConfigMap)
+	if !ok {
+		return object, nil
+	}
+	document, has := configMap.Data[protocol.ControlFile]
+	configMap.Data, configMap.BinaryData = nil, nil
+	if slimChild(configMap, childAnnotations, kindWorker) && has && len(document) <= protocol.MaxControlBytes {
+		configMap.Data = map[string]string{protocol.ControlFile: document}
+	}
+	return configMap, nil
+}
+
+// slimDeployment keeps of a Deployment of a pool or a probe what it is compared by, how far
+// it is, and of its managed fields those of another owner of its replicas. It drops a
+// template that is larger than any the operator writes; the next pass applies its own.
+func slimDeployment(object any) (any, error) {
+	live, ok := object.(*appsv1.Deployment)
+	if !ok {
+		return object, nil
+	}
+	others := replicasOwners(live.ManagedFields)
+	if !slimChild(live, childAnnotations, kindWorker, kindApp) {
+		live.Spec, live.Status = appsv1.DeploymentSpec{}, appsv1.DeploymentStatus{}
+		return live, nil
+	}
+	live.ManagedFields = others
+	if live.Spec.Template.Size() > maxLiveTemplate {
+		live.Spec.Template = corev1.PodTemplateSpec{}
+	}
+	var conditions []appsv1.DeploymentCondition
+	for _, condition := range live.Status.Conditions {
+		if condition.Type == appsv1.DeploymentProgressing {
+			conditions = []appsv1.DeploymentCondition{{
+				Type: condition.Type, Status: condition.Status, Reason: bound(condition.Reason, maxName),
+			}}
+		}
+	}
+	live.Status.Conditions = conditions
+	return live, nil
+}
+
+// replicasOwners are the managed fields of the first other owner of a Deployment's replicas.
+func replicasOwners(all []metav1.ManagedFieldsEntry) []metav1.ManagedFieldsEntry {
+	for _, entry := range all {
+		if entry.Manager != v1alpha1.FieldManager && ownsReplicas(&entry) {
+			entry.FieldsV1 = metav1.NewFieldsV1(`{"f:spec":{"f:replicas":{}}}`)
+			return []metav1.ManagedFieldsEntry{entry}
+		}
+	}
+	return nil
+}
+
+// slimBudget keeps the spec of a pool's PodDisruptionBudget.
+func slimBudget(object any) (any, error) {
+	budget, ok := object.(*policyv1.PodDisruptionBudget)
+	if !ok {
+		return object, nil
+	}
+	budget.Status = policyv1.PodDisruptionBudgetStatus{}
+	if !slimChild(budget, childAnnotations, kindWorker) {
+		budget.Spec = policyv1.PodDisruptionBudgetSpec{}
+	}
+	return budget, nil
+}
+
+// slimPolicy keeps the spec of a QueueApp's NetworkPolicy.
+func slimPolicy(object any) (any, error) {
+	policy, ok := object.(*networkingv1.NetworkPolicy)
+	if !ok {
+		return object, nil
+	}
+	if !slimChild(policy, childAnnotations, kindApp) || policy.Spec.Size() > maxPolicy {
+		policy.Spec = networkingv1.NetworkPolicySpec{}
+	}
+	return policy, nil
+}
+
+// slimSet keeps whose a ReplicaSet is.
+func slimSet(object any) (any, error) {
+	if set, ok := object.(*metav1.PartialObjectMetadata); ok {
+		slimMeta(set, ownLabels, nil)
+	}
+	return object, nil
+}
+
+// slimJob keeps of a Job how far it is, how large, and what its agents were told.
+func slimJob(object any) (any, error) {
+	job, ok := object.(*batchv1.Job)
+	if !ok {
+		return object, nil
+	}
+	spec, status := job.Spec, job.Status
+	job.Spec, job.Status = batchv1.JobSpec{}, batchv1.JobStatus{}
+	if !slimChild(job, []string{v1alpha1.AnnotationBegun}, kindWorker, kindCommand) {
+		return job, nil
+	}
+	job.Spec = batchv1.JobSpec{
+		Suspend: spec.Suspend, ActiveDeadlineSeconds: spec.ActiveDeadlineSeconds, Parallelism: spec.Parallelism,
+		Template: corev1.PodTemplateSpec{Spec: corev1.PodSpec{
+			TerminationGracePeriodSeconds: spec.Template.Spec.TerminationGracePeriodSeconds,
+			Containers:                    configuredAlone(spec.Template.Spec.Containers),
+		}},
+	}
+	job.Status = batchv1.JobStatus{StartTime: status.StartTime, CompletionTime: status.CompletionTime}
+	for _, condition := range bounded(status.Conditions, maxStatusConditions) {
+		job.Status.Conditions = append(job.Status.Conditions, batchv1.JobCondition{
+			Type: condition.Type, Status: condition.Status, Reason: bound(condition.Reason, maxName), LastTransitionTime: condition.LastTransitionTime,
+		})
+	}
+	return job, nil
+}
+
+// configuredAlone keeps the configuration of an agent: at most one container with it.
+func configuredAlone(containers []corev1.Container) []corev1.Container {
+	for i := range containers {
+		for _, variable := range containers[i].Env {
+			if variable.Name == protocol.ConfigEnv && len(variable.Value) <= maxConfig {
+				return []corev1.Container{{Env: []corev1.EnvVar{{Name: variable.Name, Value: variable.Value}}}}
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,123 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"slices"
+
+	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"queueworker.dev/queueworker/api/protocol"
+)
+
+const (
+	// maxContainers is more containers than a pod of the operator tells of, of each sort.
+	maxContainers = 20
+	// maxMessage bounds what a kubelet says, in bytes; a status shows less.
+	maxMessage = 1 << 10
+	// maxLastWord bounds a termination message, as a kubelet does, in bytes.
+	maxLastWord = 4 << 10
+	// maxImage bounds the name of an image, as a status of the operator does, in bytes.
+	maxImage = 1 << 10
+)
+
+var (
+	kindSet = schema.GroupKind{Group: appsv1.GroupName, Kind: "ReplicaSet"}
+	kindJob = schema.GroupKind{Group: batchv1.GroupName, Kind: "Job"}
+)
+
+// SlimPod drops from a pod what no reconcile goes by, before it is kept in the
+// cache: of ten thousand pods the rest is most of the operator's memory.
+func SlimPod(object any) (any, error) {
+	pod, ok := object.(*corev1.Pod)
+	if !ok {
+		return object, nil
+	}
+	if !slimChild(pod, keptAnnotations, kindSet, kindJob) {
+		pod.Spec, pod.Status = corev1.PodSpec{}, corev1.PodStatus{}
+		return pod, nil
+	}
+	worker := reportingContainer(pod.Spec.Containers)
+	pod.Spec = corev1.PodSpec{NodeName: pod.Spec.NodeName}
+	name := ""
+	if worker != nil {
+		name = worker.Name
+		pod.Spec.Containers = []corev1.Container{{Name: name, Ports: []corev1.ContainerPort{{Name: protocol.PortName}}}}
+	}
+	slimPodStatus(&pod.Status, name)
+	return pod, nil
+}
+
+// reportingContainer is the container that runs an agent or a probe; nil if none does.
+func reportingContainer(containers []corev1.Container) *corev1.Container {
+	for i := range containers {
+		if slices.ContainsFunc(containers[i].Ports, func(port corev1.ContainerPort) bool { return port.Name == protocol.PortName }) {
+			return &containers[i]
+		}
+	}
+	return nil
+}
+
+// slimPodStatus keeps where a pod is, whether it is placed and ready, why its containers
+// wait, and how the worker's container, the command's and the init containers ended.
+func slimPodStatus(status *corev1.PodStatus, worker string) {
+	*status = corev1.PodStatus{
+		Phase: status.Phase, PodIP: status.PodIP, Reason: bound(status.Reason, maxName), Message: bound(status.Message, maxMessage),
+		Conditions:            slimPodConditions(status.Conditions),
+		InitContainerStatuses: slimContainers(status.InitContainerStatuses, worker),
+		ContainerStatuses:     slimContainers(status.ContainerStatuses, worker),
+	}
+}
+
+func slimPodConditions(all []corev1.PodCondition) []corev1.PodCondition {
+	var kept []corev1.PodCondition
+	for _, condition := range all {
+		if condition.Type == corev1.PodScheduled || condition.Type == corev1.PodReady {
+			kept = append(kept, corev1.PodCondition{
+				Type: condition.Type, Status: condition.Status, LastTransitionTime: condition.LastTransitionTime,
+				Reason: bound(condition.Reason, maxName), Message: bound(condition.Message, maxMessage),
+			})
+		}
+	}
+	return bounded(kept, 2)
+}
+
+// slimContainers keeps the worker's container whole, and so the only container of a pod
+// without one, a command's. Of the others it keeps how they are: a message in full may be
+// 4 KiB each.
+func slimContainers(all []corev1.ContainerStatus, worker string) []corev1.ContainerStatus {
+	var kept []corev1.ContainerStatus
+	for i := range all {
+		from := &all[i]
+		words := maxMessage
+		if from.Name == worker || worker == "" && i == 0 {
+			words = maxLastWord
+		} else if len(kept) >= maxContainers {
+			continue
+		}
+		kept = append(kept, corev1.ContainerStatus{
+			Name: bound(from.Name, maxName), Image: bound(from.Image, maxImage), ImageID: bound(from.ImageID, maxImage),
+			Ready: from.Ready, RestartCount: from.RestartCount,
+			State: slimState(from.State, words), LastTerminationState: slimState(from.LastTerminationState, words),
+		})
+	}
+	return kept
+}
+
+func slimState(from corev1.ContainerState, words int) corev1.ContainerState {
+	out := corev1.ContainerState{Running: from.Running}
+	if waiting := from.Waiting; waiting != nil {
+		out.Waiting = &corev1.ContainerStateWaiting{Reason: bound(waiting.Reason, maxName), Message: bound(waiting.Message, maxMessage)}
+	}
+	if ended := from.Terminated; ended != nil {
+		out.Terminated = &corev1.ContainerStateTerminated{
+			ExitCode: ended.ExitCode, Signal: ended.Signal, Reason: bound(ended.Reason, maxName), Message: bound(ended.Message, words),
+			StartedAt: ended.StartedAt, FinishedAt: ended.FinishedAt,
+		}
+	}
+	return out
+}
