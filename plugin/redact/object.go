@@ -5,6 +5,7 @@ package redact
 
 import (
 	"encoding/json"
+	"net/url"
 	"regexp"
 	"strings"
 )
@@ -15,8 +16,12 @@ func (r *Redactor) Learn(object map[string]any) { r.Object(object) }
 // Object returns an object without its secrets; the one given is left as it is.
 func (r *Redactor) Object(object map[string]any) map[string]any {
 	out := r.fields(object)
-	if printed, all := printing(object); printed {
-		out["status"] = r.unsaid(object["status"], out["status"], all)
+	from := writerOf(object)
+	if from.event {
+		r.note(object, out, from)
+	}
+	if status, ok := object["status"].(map[string]any); ok {
+		out["status"] = r.status(status, from)
 	}
 	return out
 }
@@ -177,11 +182,10 @@ var references = regexp.MustCompile(`(?i)(name|ref|key|path|policy|kind|type|rea
 func (r *Redactor) scalar(name, value string) string {
 	switch {
 	case name == "output" || name == "exception" || name == "search": // of an application's jobs, with its users' data
-		if name == "output" { // the operator's messages have lines of it
-			r.learn("", value)
-		}
+		r.printed(value) // messages have lines of it
 		return gone(value)
 	case name == "url" || name == "uri":
+		r.learnAddress(value)
 		return r.Text(address(value))
 	case name == "path":
 		before, _, found := strings.Cut(value, "?")
@@ -193,6 +197,44 @@ func (r *Redactor) scalar(name, value string) string {
 		return gone(value)
 	}
 	return r.Text(value)
+}
+
+// shortestPart is the length from which a part of an address is looked for elsewhere.
+const shortestPart = 6
+
+// learnAddress remembers the path, the query and the user of an address, whole and in
+// parts: an error quotes any of them.
+func (r *Redactor) learnAddress(text string) {
+	found, err := url.Parse(text)
+	if err != nil || found.Host == "" {
+		return
+	}
+	parts := []string{found.EscapedPath(), found.Path, found.RawQuery, found.User.Username()}
+	if secret, has := found.User.Password(); has {
+		parts = append(parts, secret)
+	}
+	parts = append(parts, strings.FieldsFunc(found.Path, func(c rune) bool { return c == '/' })...)
+	for _, all := range found.Query() {
+		parts = append(parts, all...)
+	}
+	for _, part := range parts {
+		if len(part) >= shortestPart {
+			r.learn("", part)
+		}
+	}
+}
+
+// addresses match what Text shortens to scheme and host, wherever it stands.
+var addresses = regexp.MustCompile(`(?i)\bhttps?://[^\s"'<>\\]+`)
+
+// pathless is an address without path, query and user; the punctuation that ends a
+// sentence stays.
+func pathless(text string) string {
+	if strings.HasSuffix(text, "(removed)") {
+		return text
+	}
+	whole := strings.TrimRight(text, ".,:;)]}")
+	return address(whole) + text[len(whole):]
 }
 
 // address is the scheme and the host of an URL: credentials stand before the host, and

@@ -17,7 +17,9 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	eventsv1 "k8s.io/api/events/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -135,7 +137,7 @@ func TestPluginReportsNoSecrets(t *testing.T) {
 		},
 	)
 	l.StartDemo(app)
-	l.Create(builders.QueueWorker(l.Namespace, "emails").Queue("payments-eu").Annotation(v1alpha1.AnnotationRestartedAt, canary+"opaque").
+	l.Create(builders.QueueWorker(l.Namespace, "emails").App(app.Name).Queue("payments-eu").Annotation(v1alpha1.AnnotationRestartedAt, canary+"opaque").
 		Spec(func(s *v1alpha1.QueueWorkerSpec) {
 			s.Env = []corev1.EnvVar{{Name: "STRIPE", Value: canary + "worker-env"}}
 		}).Obj())
@@ -144,6 +146,8 @@ func TestPluginReportsNoSecrets(t *testing.T) {
 	if printed := l.Plugin().OK("once", "emails"); !strings.Contains(printed, canary+"printed") {
 		t.Errorf("once printed %q", printed)
 	}
+
+	dies(l)
 
 	directory := l.TempDir()
 	said := l.Plugin().RunIn(directory, "report")
@@ -160,7 +164,7 @@ func TestPluginReportsNoSecrets(t *testing.T) {
 	for name, text := range files {
 		everything.WriteString(text)
 		for line := range strings.Lines(text) {
-			if strings.Contains(line, canary) || strings.Contains(line, "Q2FuYXJ5") {
+			if strings.Contains(line, canary) || strings.Contains(line, "Q2FuYXJ5") || strings.Contains(line, "bob@") || strings.Contains(line, "DE8937") {
 				t.Errorf("%s still has %s", name, line)
 			}
 			if strings.HasSuffix(name, ".log") && strings.Contains(line, `"namespace":"`) && !strings.Contains(line, l.Namespace) {
@@ -192,6 +196,34 @@ func TestPluginReportsNoSecrets(t *testing.T) {
 	if said := l.User().Run("report"); said.Code != plugin.CodeForbidden {
 		t.Errorf("a stranger's report said %+v", said)
 	}
+}
+
+// dies starts a pool whose workers print a line about a customer and die, and waits until
+// its conditions and events have that line. The command does not hold it as it is printed.
+func dies(l *lab.Lab) {
+	l.Helper()
+	app := customApp(l, "dying", "sh", "-c", `printf '%s%s: no mail to bob%sexample.com, %s%s\n' cana ry-customer @ DE8937 0400440532013000 >&2; exit 255`)
+	l.Create(app, builders.QueueWorker(l.Namespace, "dying").App(app.Name).Queue("dying").Obj())
+	l.Eventually("the pool's status says what its workers printed", 2*time.Minute, func() (bool, string) {
+		worker := l.Worker("dying")
+		ready := meta.FindStatusCondition(worker.Status.Conditions, v1alpha1.ConditionReady)
+		if ready == nil {
+			return false, "there is no condition Ready"
+		}
+		return strings.Contains(ready.Message, canary+"customer: no mail to bob@example.com"), ready.Message
+	})
+	l.Eventually("an event says what its workers printed", time.Minute, func() (bool, string) {
+		events := &eventsv1.EventList{}
+		if err := l.Client.List(l.Ctx, events, client.InNamespace(l.Namespace)); err != nil {
+			return false, err.Error()
+		}
+		for i := range events.Items {
+			if strings.Contains(events.Items[i].Note, canary+"customer") {
+				return true, ""
+			}
+		}
+		return false, fmt.Sprintf("none of %d does", len(events.Items))
+	})
 }
 
 func hasFile(files map[string]string, part string) bool {
