@@ -69,6 +69,9 @@ type collected struct {
 }
 
 func (r *reportCommand) run(ctx context.Context) error {
+	if r.file == "-" && r.deps.guards() {
+		return Usage("--file - writes a tar.gz, which a terminal cannot show; name a file, or redirect standard output to one")
+	}
 	cluster, err := r.deps.Connect()
 	if err != nil {
 		return err

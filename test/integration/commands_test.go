@@ -259,7 +259,7 @@ func TestWhatKeepsAQueueCommandFromRunningIsSaid(t *testing.T) {
 			t.Errorf("the message has %d bytes: %+v", length, cmd.Status.Conditions[0])
 		}
 		clock.forward(time.Minute)
-		if err := api.Patch(t.Context(), cmd, client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"labels":{"looked":"at"}}}`))); err != nil {
+		if err := api.Patch(t.Context(), cmd, client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"labels":{"looked":"at"}}}`))); client.IgnoreNotFound(err) != nil {
 			t.Fatal(err)
 		}
 		eventually(t, "it is removed when its time is up", func(ctx context.Context) error {
