@@ -39,7 +39,7 @@ func planted(t *testing.T, redactor *redact.Redactor) []collected {
 	t.Helper()
 	objects := collected{name: "objects.yaml"}
 	in := doctor.Input{Now: time.Date(2026, 11, 23, 10, 5, 0, 0, time.UTC), Namespace: "shop", Kinds: []string{"queueworkers", "queueapps", "queuecommands"}}
-	for _, document := range strings.Split(fileText(t, "testdata/report-objects.yaml"), "\n---\n") {
+	for document := range strings.SplitSeq(fileText(t, "testdata/report-objects.yaml"), "\n---\n") {
 		object := unstructured.Unstructured{}
 		if err := yaml.Unmarshal([]byte(document), &object.Object); err != nil {
 			t.Fatal(err)

@@ -5,7 +5,6 @@ package redact
 
 import (
 	"encoding/json"
-	"net/url"
 	"regexp"
 	"strings"
 )
@@ -199,28 +198,27 @@ func (r *Redactor) scalar(name, value string) string {
 	return r.Text(value)
 }
 
-// shortestPart is the length from which a part of an address is looked for elsewhere.
-const shortestPart = 6
-
 // learnAddress remembers the path, the query and the user of an address, whole and in
 // parts: an error quotes any of them.
 func (r *Redactor) learnAddress(text string) {
-	found, err := url.Parse(text)
-	if err != nil || found.Host == "" {
+	_, rest, found := strings.Cut(text, "://")
+	if !found {
 		return
 	}
-	parts := []string{found.EscapedPath(), found.Path, found.RawQuery, found.User.Username()}
-	if secret, has := found.User.Password(); has {
-		parts = append(parts, secret)
+	host, tail := rest, ""
+	if end := strings.IndexAny(rest, "/?#"); end >= 0 {
+		host, tail = rest[:end], rest[end:]
 	}
-	parts = append(parts, strings.FieldsFunc(found.Path, func(c rune) bool { return c == '/' })...)
-	for _, all := range found.Query() {
-		parts = append(parts, all...)
+	if at := strings.LastIndex(host, "@"); at >= 0 {
+		user, password, _ := strings.Cut(host[:at], ":")
+		r.learn("", user)
+		r.learn("password", password)
 	}
-	for _, part := range parts {
-		if len(part) >= shortestPart {
-			r.learn("", part)
-		}
+	path, query, _ := strings.Cut(tail, "?")
+	r.learn("", path)
+	r.learn("", query)
+	for _, part := range strings.FieldsFunc(tail, func(c rune) bool { return strings.ContainsRune("/?#&=", c) }) {
+		r.learn("", part)
 	}
 }
 
