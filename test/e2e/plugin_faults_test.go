@@ -21,6 +21,7 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"queueworker.dev/queueworker/api/v1alpha1"
@@ -184,6 +185,13 @@ func TestPluginReportsNoSecrets(t *testing.T) {
 		t.Errorf("the operator's log is not in the bundle")
 	}
 
+	// The log itself, not only the bundle, has nothing of what the workers printed.
+	for line := range strings.Lines(operatorLogs(l)) {
+		if strings.Contains(line, canary+"customer") || strings.Contains(line, "\x1b") {
+			t.Errorf("the operator logged %s", line)
+		}
+	}
+
 	// A viewer gets what a viewer may see, and is told what is missing.
 	said = l.Viewer().Run("report", "--file", "-")
 	if said.Code != 0 {
@@ -224,6 +232,28 @@ func dies(l *lab.Lab) {
 		}
 		return false, fmt.Sprintf("none of %d does", len(events.Items))
 	})
+}
+
+// operatorLogs is what the operator has logged since it was installed, as it was written.
+func operatorLogs(l *lab.Lab) string {
+	l.Helper()
+	clients, err := kubernetes.NewForConfig(l.Config)
+	if err != nil {
+		l.Fatal(err)
+	}
+	pods := &corev1.PodList{}
+	if err := l.Client.List(l.Ctx, pods, client.MatchingLabels{"app.kubernetes.io/name": "queueworker"}); err != nil || len(pods.Items) == 0 {
+		l.Fatalf("find the operator's pods: %d, %v", len(pods.Items), err)
+	}
+	var all strings.Builder
+	for i := range pods.Items {
+		log, err := clients.CoreV1().Pods(pods.Items[i].Namespace).GetLogs(pods.Items[i].Name, &corev1.PodLogOptions{}).DoRaw(l.Ctx)
+		if err != nil {
+			l.Fatalf("read the log of %s: %v", pods.Items[i].Name, err)
+		}
+		all.Write(log)
+	}
+	return all.String()
 }
 
 func hasFile(files map[string]string, part string) bool {
