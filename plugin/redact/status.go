@@ -76,11 +76,14 @@ func (r *Redactor) statuses(name string, items []any, from writer) any {
 	return out
 }
 
-// jobID matches the id of a job as frameworks make them: a number or a UUID.
-var jobID = regexp.MustCompile(`^[A-Za-z0-9-]{0,64}$`)
-
-// version matches the version of a framework, which an agent tells.
-var version = regexp.MustCompile(`^[0-9A-Za-z.+-]{0,64}$`)
+// filledIn are the fields of our statuses that an agent fills in, with the shape that an
+// honest one gives them: the id of a job as frameworks make it, a number or a UUID; the
+// version of a framework; a list of queues as a QueueWorker may name them.
+var filledIn = map[string]*regexp.Regexp{
+	"id":      regexp.MustCompile(`^[A-Za-z0-9-]{0,64}$`),
+	"version": regexp.MustCompile(`^[0-9A-Za-z.+-]{0,64}$`),
+	"queue":   regexp.MustCompile(`^([A-Za-z0-9_.:/{}-]+(,[A-Za-z0-9_.:/{}-]+)*)?$`),
+}
 
 // told is what is left of one text of a status.
 func (r *Redactor) told(name, text string, beside map[string]any, from writer) string {
@@ -94,15 +97,10 @@ func (r *Redactor) told(name, text string, beside map[string]any, from writer) s
 	case "output", "exception":
 		r.printed(text)
 		return gone(text)
-	case "version":
-		if !version.MatchString(text) {
-			return gone(text)
-		}
-	case "id":
-		if from.operator && !jobID.MatchString(text) {
-			r.printed(text)
-			return gone(text)
-		}
+	}
+	if shape, has := filledIn[name]; has && from.operator && !shape.MatchString(text) {
+		r.printed(text)
+		return gone(text)
 	}
 	return r.scalar(name, text)
 }
