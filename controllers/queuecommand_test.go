@@ -5,11 +5,14 @@ package controllers
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -17,6 +20,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 	clocktesting "k8s.io/utils/clock/testing"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -140,5 +144,43 @@ func TestAListHasPatienceWithAProbeAndNotWithOthers(t *testing.T) {
 	}
 	if pass(t, r, "second"); r.waits.of[client.ObjectKeyFromObject(asked)] != nil {
 		t.Error("a command that has ended is remembered")
+	}
+}
+
+// TestACommandEndsWhateverTheRefusalsLength: the API server takes no status whose message
+// is longer than 32 KiB, and says no to a Job in a megabyte.
+func TestACommandEndsWhateverTheRefusalsLength(t *testing.T) {
+	long := strings.Repeat("env[0].name: Invalid value: \x1b[2J漢 ", 1<<20/34)
+	tests := map[string]error{
+		"an invalid Job":    apierrors.NewInvalid(schema.GroupKind{Group: "batch", Kind: "Job"}, "retry", field.ErrorList{field.Invalid(field.NewPath("spec"), long, long)}),
+		"a forbidden Job":   apierrors.NewForbidden(schema.GroupResource{Group: "batch", Resource: "jobs"}, "retry", errors.New(long)),
+		"a Job nobody read": apierrors.NewBadRequest(long),
+	}
+	for name, refusal := range tests {
+		t.Run(name, func(t *testing.T) {
+			r, _ := fakeCommands(t, interceptor.Funcs{
+				Create: func(context.Context, client.WithWatch, client.Object, ...client.CreateOption) error { return refusal },
+				SubResourcePatch: func(ctx context.Context, c client.Client, of string, object client.Object, patch client.Patch, options ...client.SubResourcePatchOption) error {
+					status := object.(*v1alpha1.QueueCommand).Status
+					for _, condition := range status.Conditions {
+						if utf8.RuneCountInString(condition.Message) > 32<<10 {
+							return apierrors.NewInvalid(schema.GroupKind{Kind: "QueueCommand"}, "retry", nil)
+						}
+					}
+					return c.SubResource(of).Patch(ctx, object, patch, options...)
+				},
+			}, shopApp(), newCommand("retry", v1alpha1.QueueCommandSpec{Action: v1alpha1.ActionRetryFailed, All: true}))
+			_, cmd := pass(t, r, "retry")
+			message := cmd.Status.Message
+			if cmd.Status.State != v1alpha1.CommandFailed || len(cmd.Status.Conditions) != 1 || cmd.Status.Conditions[0].Reason != v1alpha1.ReasonRejected {
+				t.Fatalf("the status is %.500s", fmt.Sprintf("%+v", cmd.Status))
+			}
+			if len(message) > 700 || !strings.HasPrefix(message, "The API server refused the Job") || strings.ContainsAny(message, "\x1b\n") || !utf8.ValidString(message) {
+				t.Errorf("the message has %d bytes: %.200q", len(message), message)
+			}
+			if result, _ := pass(t, r, "retry"); result.RequeueAfter <= 0 {
+				t.Error("it is not removed when its time is up")
+			}
+		})
 	}
 }

@@ -27,14 +27,19 @@ import (
 
 // NewReportCommand is `kubectl queueworker report`.
 func NewReportCommand(deps *Deps) *cobra.Command {
-	r := &reportCommand{deps: deps}
+	r := &reportCommand{deps: deps, redactor: redact.New()}
 	cmd := &cobra.Command{
 		Use:   "report",
 		Short: "Write a support bundle, without secrets",
 		Long: `Write a tar.gz with the QueueWorkers, QueueApps, QueueCommands, pods, Deployments, Jobs and events of the
 namespace, what doctor finds, versions, and the operator's log where you may read it. Secrets are never
 read. Values of env, args, annotations and ConfigMaps are removed, and where they stand in any other text
-they are removed there, and so is what jobs printed. Look through it before you send it on all the same.`,
+they are removed there. So is what jobs printed and what backends, probes and agents answered: of messages of
+conditions and events, and of logs, the operator's and Kubernetes' own words stay. Of URLs scheme and host stay.
+
+Kept by intent, since a diagnosis is about them: labels, names of objects, queues, connections, containers,
+images, hosts and job classes, prefixes of envFrom, hostAliases, and the patterns of a Custom QueueApp.
+Look through it before you send it on all the same.`,
 		Example:           "  kubectl queueworker report -n shop\n  kubectl queueworker report --file - | tar tz",
 		GroupID:           groupSetUp,
 		Args:              cobra.NoArgs,
@@ -50,6 +55,8 @@ type reportCommand struct {
 	deps  *Deps
 	file  string
 	lines int64
+	// redactor takes out what the bundle must not carry.
+	redactor *redact.Redactor
 }
 
 // collected is a file of the bundle before it is redacted.
@@ -57,9 +64,14 @@ type collected struct {
 	name    string
 	objects []unstructured.Unstructured
 	text    string
+	// log tells that text is a log of the operator, prose that it quotes errors.
+	log, prose bool
 }
 
 func (r *reportCommand) run(ctx context.Context) error {
+	if r.file == "-" && r.deps.guards() {
+		return Usage("--file - writes a tar.gz, which a terminal cannot show; name a file, or redirect standard output to one")
+	}
 	cluster, err := r.deps.Connect()
 	if err != nil {
 		return err
@@ -74,7 +86,7 @@ func (r *reportCommand) run(ctx context.Context) error {
 	if name == "" {
 		name = fmt.Sprintf("queueworker-report-%s-%s.tar.gz", cluster.Namespace, now.Format("20060102-150405"))
 	}
-	bundle, err := pack(strings.TrimSuffix(strings.TrimSuffix(base(name), ".gz"), ".tar"), now, clean(files))
+	bundle, err := pack(strings.TrimSuffix(strings.TrimSuffix(base(name), ".gz"), ".tar"), now, clean(r.redactor, files, cluster.Namespace))
 	if err != nil {
 		return fmt.Errorf("write the report: %w", err)
 	}
@@ -149,7 +161,7 @@ func (r *reportCommand) collect(ctx context.Context, cluster *Cluster) (files []
 	}
 	add(collected{name: "version.txt", text: r.versions(cluster)}, nil)
 	if len(missing) > 0 {
-		add(collected{name: "missing.txt", text: strings.Join(missing, "\n") + "\n"}, nil)
+		add(collected{name: "missing.txt", text: strings.Join(missing, "\n") + "\n", prose: true}, nil)
 	}
 	return files, missing
 }
@@ -172,7 +184,18 @@ func (r *reportCommand) findings(ctx context.Context, cluster *Cluster) (string,
 	if err != nil {
 		return "", err
 	}
-	return view.FindingsText(shown(doctor.Examine(in)), nil), nil
+	return findingsText(r.redactor, in), nil
+}
+
+// findingsText is what doctor finds, without what the conditions it goes by quote.
+func findingsText(redactor *redact.Redactor, in doctor.Input) string {
+	for i := range in.Apps {
+		in.Apps[i].Conditions = redactor.Conditions(in.Apps[i].Conditions)
+	}
+	for i := range in.Workers {
+		in.Workers[i].Status.Conditions = redactor.Conditions(in.Workers[i].Status.Conditions)
+	}
+	return view.FindingsText(shown(doctor.Examine(in)), nil)
 }
 
 // logs are the ends of the logs of an operator's pods, of those before a restart too.
@@ -192,7 +215,7 @@ func (r *reportCommand) logs(ctx context.Context, cluster *Cluster, operator *ap
 			}
 			switch {
 			case err == nil:
-				files = append(files, collected{name: name, text: redact.Namespace(string(raw), cluster.Namespace)})
+				files = append(files, collected{name: name, text: string(raw), log: true})
 			case !previous: // most pods have not been restarted
 				failed = err
 			}
@@ -215,8 +238,7 @@ func (r *reportCommand) versions(cluster *Cluster) string {
 }
 
 // clean redacts all files: first every secret is learned, then each file goes without.
-func clean(files []collected) map[string]string {
-	redactor := redact.New()
+func clean(redactor *redact.Redactor, files []collected, namespace string) map[string]string {
 	for _, file := range files {
 		for i := range file.objects {
 			object := &file.objects[i]
@@ -228,11 +250,21 @@ func clean(files []collected) map[string]string {
 		for i := range file.objects {
 			redactor.Learn(file.objects[i].Object)
 		}
+		if file.log {
+			redactor.Log(file.text, namespace)
+		}
 	}
 	out := map[string]string{}
 	for _, file := range files {
 		var text strings.Builder
-		text.WriteString(redactor.Text(file.text))
+		switch {
+		case file.log:
+			text.WriteString(redactor.Log(file.text, namespace))
+		case file.prose:
+			text.WriteString(redactor.Prose(file.text))
+		default:
+			text.WriteString(redactor.Text(file.text))
+		}
 		for i := range file.objects {
 			document, err := yaml.Marshal(redactor.Object(file.objects[i].Object))
 			if err != nil {

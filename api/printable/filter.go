@@ -5,6 +5,7 @@ package printable
 
 import (
 	"io"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -71,7 +72,7 @@ func NewFilter(out io.Writer, keep func(sequence string) bool) *Filter {
 func (f *Filter) Write(p []byte) (int, error) {
 	data := p
 	if len(f.part) > 0 {
-		data = append(f.part, p...)
+		data = slices.Concat(f.part, p)
 		f.part = nil
 	}
 	out := make([]byte, 0, len(data))

@@ -222,9 +222,12 @@ var quoted = regexp.MustCompile(`"(\\.|[^"\\])*"?`)
 // forLog is a sentence about a pull without what it quotes from the answer: a user's
 // pod wrote that, and the operator's log is read by other people than the pool's status.
 func forLog(failure string) string {
-	head, _, _ := strings.Cut(failure, " could not be asked:")
-	head, _, _ = strings.Cut(head, " cannot be read:")
-	return quoted.ReplaceAllString(head, `"..."`)
+	for _, phrase := range []string{" could not be asked", " cannot be read"} {
+		if head, _, found := strings.Cut(failure, phrase+":"); found {
+			failure = head + phrase + "; the condition AgentsReporting of the QueueWorker says why."
+		}
+	}
+	return quoted.ReplaceAllString(failure, `"..."`)
 }
 
 // finish takes the outcome of a pull and logs when it changes whether the pod can

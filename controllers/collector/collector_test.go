@@ -306,3 +306,21 @@ func TestEverythingAtOnce(t *testing.T) {
 	group.Wait()
 	stop()
 }
+
+// TestTheLogHasNothingOfAnAnswer: the condition of a pool quotes what its agent answered,
+// the operator's log does not.
+func TestTheLogHasNothingOfAnAnswer(t *testing.T) {
+	tests := map[string]struct{ failure, want string }{
+		"no answer":        {"The agent at 10.0.0.1:9797 gave no answer within 2s.", "The agent at 10.0.0.1:9797 gave no answer within 2s."},
+		"an unknown phase": {`The status document of the agent at 10.0.0.1:9797 has the unknown phase "canary \"x\"".`, `The status document of the agent at 10.0.0.1:9797 has the unknown phase "...".`},
+		"an unknown field": {`The status document of the agent at 10.0.0.1:9797 cannot be read: json: unknown field canary.`, `The status document of the agent at 10.0.0.1:9797 cannot be read; the condition AgentsReporting of the QueueWorker says why.`},
+		"no HTTP":          {`The agent at 10.0.0.1:9797 could not be asked: malformed MIME header line: canary.`, `The agent at 10.0.0.1:9797 could not be asked; the condition AgentsReporting of the QueueWorker says why.`},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			if got := forLog(tc.failure); got != tc.want {
+				t.Errorf("got %q, want %q", got, tc.want)
+			}
+		})
+	}
+}

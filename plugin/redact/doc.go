@@ -3,7 +3,9 @@
 
 // Package redact takes out of objects and logs what a support bundle must not carry.
 //
-// Two nets lie one over the other. Where secrets are kept by intent - env, args,
+// Two nets lie one over the other. The first is made of lists of what stays. A message
+// keeps the words of the operator and of Kubernetes, which a reason or a shape tells, and
+// loses what a job printed, an agent or a backend said, or the API server quoted. Where secrets are kept by intent - env, args,
 // annotations, the data of ConfigMaps, HTTP headers, options of volumes - nothing passes
 // but what is known to be harmless. And every value that was taken out there is
 // remembered, and taken out of all other text too: a password in an env that turns up in
@@ -26,11 +28,16 @@ type Redactor struct {
 	secrets map[string]bool
 	kept    map[string]bool
 	ordered []string
+	// parts are words in a row of what programs printed.
+	parts map[string]bool
 }
 
 // New returns a Redactor that knows no secrets yet.
 func New() *Redactor {
-	return &Redactor{secrets: map[string]bool{}, kept: map[string]bool{v1alpha1.ManagedBy: true, v1alpha1.GroupName: true}}
+	return &Redactor{secrets: map[string]bool{}, parts: map[string]bool{}, kept: map[string]bool{
+		v1alpha1.ManagedBy: true, v1alpha1.GroupName: true,
+		"/backlog": true, "/healthz": true, "/metrics": true, // paths that stand in names of images and in every log
+	}}
 }
 
 // Keep names what is no secret though it may stand in an env: the names of objects,
@@ -39,6 +46,7 @@ func (r *Redactor) Keep(names ...string) {
 	for _, name := range names {
 		r.kept[name] = true
 	}
+	r.ordered = nil
 }
 
 // shortest is the length from which a value is looked for in other text: shorter ones,
@@ -118,6 +126,7 @@ func (r *Redactor) Text(text string) string {
 	for _, secret := range r.known() {
 		text = strings.ReplaceAll(text, secret, "(removed)")
 	}
+	text = addresses.ReplaceAllStringFunc(text, pathless)
 	for _, p := range patterns {
 		text = p.match.ReplaceAllString(text, p.with)
 	}
@@ -127,8 +136,11 @@ func (r *Redactor) Text(text string) string {
 // known are the remembered secrets, longest first: one may be part of another.
 func (r *Redactor) known() []string {
 	if r.ordered == nil {
+		r.ordered = []string{}
 		for secret := range r.secrets {
-			r.ordered = append(r.ordered, secret)
+			if !r.kept[secret] {
+				r.ordered = append(r.ordered, secret)
+			}
 		}
 		slices.SortFunc(r.ordered, func(a, b string) int {
 			if len(a) != len(b) {
@@ -144,20 +156,4 @@ func (r *Redactor) known() []string {
 // one or one with a line break at its end.
 func gone(value string) string {
 	return fmt.Sprintf("(removed, %d bytes)", len(value))
-}
-
-// inNamespace finds the namespaces that a line of a log in JSON speaks of.
-var inNamespace = regexp.MustCompile(`"namespace":\s*"([^"]*)"`)
-
-// Namespace leaves out of a log the lines about other namespaces than one: what other
-// tenants do is not for its bundle.
-func Namespace(log, namespace string) string {
-	var out strings.Builder
-	for line := range strings.Lines(log) {
-		found := inNamespace.FindAllStringSubmatch(line, -1)
-		if len(found) == 0 || slices.ContainsFunc(found, func(match []string) bool { return match[1] == namespace }) {
-			out.WriteString(line)
-		}
-	}
-	return out.String()
 }

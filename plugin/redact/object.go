@@ -15,8 +15,12 @@ func (r *Redactor) Learn(object map[string]any) { r.Object(object) }
 // Object returns an object without its secrets; the one given is left as it is.
 func (r *Redactor) Object(object map[string]any) map[string]any {
 	out := r.fields(object)
-	if printed, all := printing(object); printed {
-		out["status"] = r.unsaid(object["status"], out["status"], all)
+	from := writerOf(object)
+	if from.event {
+		r.note(object, out, from)
+	}
+	if status, ok := object["status"].(map[string]any); ok {
+		out["status"] = r.status(status, from)
 	}
 	return out
 }
@@ -177,11 +181,10 @@ var references = regexp.MustCompile(`(?i)(name|ref|key|path|policy|kind|type|rea
 func (r *Redactor) scalar(name, value string) string {
 	switch {
 	case name == "output" || name == "exception" || name == "search": // of an application's jobs, with its users' data
-		if name == "output" { // the operator's messages have lines of it
-			r.learn("", value)
-		}
+		r.printed(value) // messages have lines of it
 		return gone(value)
 	case name == "url" || name == "uri":
+		r.learnAddress(value)
 		return r.Text(address(value))
 	case name == "path":
 		before, _, found := strings.Cut(value, "?")
@@ -193,6 +196,43 @@ func (r *Redactor) scalar(name, value string) string {
 		return gone(value)
 	}
 	return r.Text(value)
+}
+
+// learnAddress remembers the path, the query and the user of an address, whole and in
+// parts: an error quotes any of them.
+func (r *Redactor) learnAddress(text string) {
+	_, rest, found := strings.Cut(text, "://")
+	if !found {
+		return
+	}
+	host, tail := rest, ""
+	if end := strings.IndexAny(rest, "/?#"); end >= 0 {
+		host, tail = rest[:end], rest[end:]
+	}
+	if at := strings.LastIndex(host, "@"); at >= 0 {
+		user, password, _ := strings.Cut(host[:at], ":")
+		r.learn("", user)
+		r.learn("password", password)
+	}
+	path, query, _ := strings.Cut(tail, "?")
+	r.learn("", path)
+	r.learn("", query)
+	for _, part := range strings.FieldsFunc(tail, func(c rune) bool { return strings.ContainsRune("/?#&=", c) }) {
+		r.learn("", part)
+	}
+}
+
+// addresses match what Text shortens to scheme and host, wherever it stands.
+var addresses = regexp.MustCompile(`(?i)\bhttps?://[^\s"'<>\\]+`)
+
+// pathless is an address without path, query and user; the punctuation that ends a
+// sentence stays.
+func pathless(text string) string {
+	if strings.HasSuffix(text, "(removed)") {
+		return text
+	}
+	whole := strings.TrimRight(text, ".,:;)]}")
+	return address(whole) + text[len(whole):]
 }
 
 // address is the scheme and the host of an URL: credentials stand before the host, and

@@ -17,8 +17,11 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	eventsv1 "k8s.io/api/events/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/kubernetes"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"queueworker.dev/queueworker/api/v1alpha1"
@@ -135,7 +138,7 @@ func TestPluginReportsNoSecrets(t *testing.T) {
 		},
 	)
 	l.StartDemo(app)
-	l.Create(builders.QueueWorker(l.Namespace, "emails").Queue("payments-eu").Annotation(v1alpha1.AnnotationRestartedAt, canary+"opaque").
+	l.Create(builders.QueueWorker(l.Namespace, "emails").App(app.Name).Queue("payments-eu").Annotation(v1alpha1.AnnotationRestartedAt, canary+"opaque").
 		Spec(func(s *v1alpha1.QueueWorkerSpec) {
 			s.Env = []corev1.EnvVar{{Name: "STRIPE", Value: canary + "worker-env"}}
 		}).Obj())
@@ -144,6 +147,8 @@ func TestPluginReportsNoSecrets(t *testing.T) {
 	if printed := l.Plugin().OK("once", "emails"); !strings.Contains(printed, canary+"printed") {
 		t.Errorf("once printed %q", printed)
 	}
+
+	dies(l)
 
 	directory := l.TempDir()
 	said := l.Plugin().RunIn(directory, "report")
@@ -160,7 +165,7 @@ func TestPluginReportsNoSecrets(t *testing.T) {
 	for name, text := range files {
 		everything.WriteString(text)
 		for line := range strings.Lines(text) {
-			if strings.Contains(line, canary) || strings.Contains(line, "Q2FuYXJ5") {
+			if strings.Contains(line, canary) || strings.Contains(line, "Q2FuYXJ5") || strings.Contains(line, "bob@") || strings.Contains(line, "DE8937") {
 				t.Errorf("%s still has %s", name, line)
 			}
 			if strings.HasSuffix(name, ".log") && strings.Contains(line, `"namespace":"`) && !strings.Contains(line, l.Namespace) {
@@ -180,6 +185,13 @@ func TestPluginReportsNoSecrets(t *testing.T) {
 		t.Errorf("the operator's log is not in the bundle")
 	}
 
+	// The log itself, not only the bundle, has nothing of what the workers printed.
+	for line := range strings.Lines(operatorLogs(l)) {
+		if strings.Contains(line, canary+"customer") || strings.Contains(line, "\x1b") {
+			t.Errorf("the operator logged %s", line)
+		}
+	}
+
 	// A viewer gets what a viewer may see, and is told what is missing.
 	said = l.Viewer().Run("report", "--file", "-")
 	if said.Code != 0 {
@@ -192,6 +204,56 @@ func TestPluginReportsNoSecrets(t *testing.T) {
 	if said := l.User().Run("report"); said.Code != plugin.CodeForbidden {
 		t.Errorf("a stranger's report said %+v", said)
 	}
+}
+
+// dies starts a pool whose workers print a line about a customer and die, and waits until
+// its conditions and events have that line. The command does not hold it as it is printed.
+func dies(l *lab.Lab) {
+	l.Helper()
+	app := customApp(l, "dying", "sh", "-c", `printf '%s%s: no mail to bob%sexample.com, %s%s\n' cana ry-customer @ DE8937 0400440532013000 >&2; exit 255`)
+	l.Create(app, builders.QueueWorker(l.Namespace, "dying").App(app.Name).Queue("dying").Obj())
+	l.Eventually("the pool's status says what its workers printed", 2*time.Minute, func() (bool, string) {
+		worker := l.Worker("dying")
+		ready := meta.FindStatusCondition(worker.Status.Conditions, v1alpha1.ConditionReady)
+		if ready == nil {
+			return false, "there is no condition Ready"
+		}
+		return strings.Contains(ready.Message, canary+"customer: no mail to bob@example.com"), ready.Message
+	})
+	l.Eventually("an event says what its workers printed", time.Minute, func() (bool, string) {
+		events := &eventsv1.EventList{}
+		if err := l.Client.List(l.Ctx, events, client.InNamespace(l.Namespace)); err != nil {
+			return false, err.Error()
+		}
+		for i := range events.Items {
+			if strings.Contains(events.Items[i].Note, canary+"customer") {
+				return true, ""
+			}
+		}
+		return false, fmt.Sprintf("none of %d does", len(events.Items))
+	})
+}
+
+// operatorLogs is what the operator has logged since it was installed, as it was written.
+func operatorLogs(l *lab.Lab) string {
+	l.Helper()
+	clients, err := kubernetes.NewForConfig(l.Config)
+	if err != nil {
+		l.Fatal(err)
+	}
+	pods := &corev1.PodList{}
+	if err := l.Client.List(l.Ctx, pods, client.MatchingLabels{"app.kubernetes.io/name": "queueworker"}); err != nil || len(pods.Items) == 0 {
+		l.Fatalf("find the operator's pods: %d, %v", len(pods.Items), err)
+	}
+	var all strings.Builder
+	for i := range pods.Items {
+		log, err := clients.CoreV1().Pods(pods.Items[i].Namespace).GetLogs(pods.Items[i].Name, &corev1.PodLogOptions{}).DoRaw(l.Ctx)
+		if err != nil {
+			l.Fatalf("read the log of %s: %v", pods.Items[i].Name, err)
+		}
+		all.Write(log)
+	}
+	return all.String()
 }
 
 func hasFile(files map[string]string, part string) bool {

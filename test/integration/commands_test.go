@@ -13,6 +13,7 @@ import (
 
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -243,6 +244,30 @@ func TestWhatKeepsAQueueCommandFromRunningIsSaid(t *testing.T) {
 			s.AppName, s.Action, s.Queue = "twice", v1alpha1.ActionClearQueue, "emails"
 		}))
 		waitForCommand(t, namespace, "refused", v1alpha1.CommandFailed, "must be unique")
+	})
+	t.Run("a Job that is refused in more than a status can hold", func(t *testing.T) {
+		create(t, builders.QueueApp(namespace, "wordy").Template(func(template *corev1.PodTemplateSpec) {
+			for i := range 100 { // of each name the refusal says what is wrong with it, 43 KiB in all
+				name := fmt.Sprintf("=%d%s", i, strings.Repeat("=", 240))
+				template.Spec.Containers[0].Env = append(template.Spec.Containers[0].Env, corev1.EnvVar{Name: name, Value: "x"})
+			}
+		}).Obj(), command(namespace, "wordy", func(s *v1alpha1.QueueCommandSpec) {
+			s.AppName, s.Action, s.TTL = "wordy", v1alpha1.ActionFlushFailed, &metav1.Duration{Duration: 10 * time.Second}
+		}))
+		cmd := waitForCommand(t, namespace, "wordy", v1alpha1.CommandFailed, "The API server refused the Job")
+		if length := len(cmd.Status.Message); length > 1024 || cmd.Status.Conditions[0].Reason != v1alpha1.ReasonRejected {
+			t.Errorf("the message has %d bytes: %+v", length, cmd.Status.Conditions[0])
+		}
+		clock.forward(time.Minute)
+		if err := api.Patch(t.Context(), cmd, client.RawPatch(types.MergePatchType, []byte(`{"metadata":{"labels":{"looked":"at"}}}`))); client.IgnoreNotFound(err) != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "it is removed when its time is up", func(ctx context.Context) error {
+			if err := api.Get(ctx, client.ObjectKeyFromObject(cmd), cmd); !apierrors.IsNotFound(err) {
+				return fmt.Errorf("it is there: %w", err)
+			}
+			return nil
+		})
 	})
 	t.Run("a QueueWorker that never comes", func(t *testing.T) {
 		clock.forward(3 * time.Minute)
