@@ -83,6 +83,7 @@ const (
 	otherController  = "another object would control it afterwards"
 	otherName        = "not a name that it gives to an object of its owner"
 	unlabelled       = "without the label app.kubernetes.io/managed-by: queueworker"
+	finalized        = "with a finalizer"
 	nodeAccess       = "the pod template asks for access to its node: "
 	notOurPod        = "it is not a pod that QueueWorker manages"
 	onlyAnnotations  = "it may set annotations and nothing else"
@@ -259,6 +260,7 @@ func changes(t *testing.T, namespace string, dns, settings *corev1.ConfigMap, we
 		"a pool's Deployment for another owner":       patches(otherController, pool, strings.Replace(owned, string(worker.UID), "b5a3f0a1-5d0b-4a5e-9f5b-6d1e2f3a4b5c", 1)),
 		"a pool's Deployment without its owner":       patches(uncontrolled, pool, `{"metadata":{"ownerReferences":null}}`),
 		"a pool's Deployment without its label":       patches(unlabelled, pool, `{"metadata":{"labels":{"app.kubernetes.io/managed-by":null}}}`),
+		"a pool's Deployment that never goes":         patches(finalized, pool, `{"metadata":{"finalizers":["example.com/stays"]}}`),
 		"a pod's image":                               strategic(onlyAnnotations, pod, image),
 		"a pod's labels":                              patches(onlyAnnotations, pod, `{"metadata":{"labels":{"queueworker.dev/name":"other"}}}`),
 		"a pod's finalizers":                          patches(onlyAnnotations, pod, `{"metadata":{"finalizers":["example.com/stays"]}}`),
