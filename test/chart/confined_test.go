@@ -70,14 +70,29 @@ func TestPoliciesFollowTheValues(t *testing.T) {
 	}
 }
 
-// GitOps renders without a cluster, and must not lose the policies by that.
-func TestPoliciesAreThereWithoutACluster(t *testing.T) {
-	out, err := helm(t, "template", release, chartDir, "--namespace", namespace, "--set", "crds.install=false")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !strings.Contains(out, "kind: ValidatingAdmissionPolicy\n") {
-		t.Error("a rendering without a cluster, as for GitOps, has no policies")
+// TestPoliciesNeedTheirAPI renders as for clusters that serve more or less. GitOps may
+// render without a cluster, and must not lose the policies by that.
+func TestPoliciesNeedTheirAPI(t *testing.T) {
+	for name, tc := range map[string]struct {
+		served []string
+		want   bool
+	}{
+		"no cluster":                   {nil, true},
+		"a cluster that serves it":     {[]string{"apps/v1/Deployment", "admissionregistration.k8s.io/v1/ValidatingAdmissionPolicy"}, true},
+		"a cluster that turned it off": {[]string{"apps/v1/Deployment"}, false},
+		"group versions without kinds": {[]string{"apps/v1", "admissionregistration.k8s.io/v1"}, true},
+	} {
+		args := []string{"template", release, chartDir, "--namespace", namespace, "--set", "crds.install=false"}
+		for _, api := range tc.served {
+			args = append(args, "--api-versions", api)
+		}
+		out, err := helm(t, args...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Contains(out, "kind: ValidatingAdmissionPolicy\n"); got != tc.want {
+			t.Errorf("%s: policies are made: %v, want %v", name, got, tc.want)
+		}
 	}
 }
 

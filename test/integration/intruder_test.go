@@ -83,6 +83,7 @@ const (
 	otherController  = "another object would control it afterwards"
 	otherName        = "not a name that it gives to an object of its owner"
 	unlabelled       = "without the label app.kubernetes.io/managed-by: queueworker"
+	finalized        = "with a finalizer"
 	nodeAccess       = "the pod template asks for access to its node: "
 	notOurPod        = "it is not a pod that QueueWorker manages"
 	onlyAnnotations  = "it may set annotations and nothing else"
@@ -251,26 +252,27 @@ func changes(t *testing.T, namespace string, dns, settings *corev1.ConfigMap, we
 		v1alpha1.GroupVersion.String(), worker.UID)
 	image := fmt.Sprintf(`{"spec":{"containers":[{"name":%q,"image":"registry.example.com/evil:1"}]}}`, pod.Spec.Containers[0].Name)
 	out := map[string]intrusion{
-		"the cluster's DNS":                           patches(clusterNamespace, dns, `{"data":{"Corefile":"x"}}`),
-		"another's ConfigMap":                         patches(notControlled, settings, `{"data":{"a":"b"}}`),
-		"another's ConfigMap made its own":            patches(notControlled, settings, owned),
-		"another's Deployment":                        patches(notControlled, web, `{"spec":{"replicas":1}}`),
-		"another's Deployment, deleted":               deletes(notControlled, web),
-		"a pool's Deployment for another owner":       patches(otherController, pool, strings.Replace(owned, string(worker.UID), "b5a3f0a1-5d0b-4a5e-9f5b-6d1e2f3a4b5c", 1)),
-		"a pool's Deployment without its owner":       patches(uncontrolled, pool, `{"metadata":{"ownerReferences":null}}`),
-		"a pool's Deployment without its label":       patches(unlabelled, pool, `{"metadata":{"labels":{"app.kubernetes.io/managed-by":null}}}`),
-		"a pod's image":                               strategic(onlyAnnotations, pod, image),
-		"a pod's labels":                              patches(onlyAnnotations, pod, `{"metadata":{"labels":{"queueworker.dev/name":"other"}}}`),
-		"a pod's finalizers":                          patches(onlyAnnotations, pod, `{"metadata":{"finalizers":["example.com/stays"]}}`),
-		"a pod's owner":                               patches(onlyAnnotations, pod, `{"metadata":{"ownerReferences":null}}`),
-		"another's annotation of a pod":               patches(onlyOurs, pod, `{"metadata":{"annotations":{"example.com/mesh":"off"}}}`),
-		"the annotations of another's pod":            patches(notOurPod, lone, `{"metadata":{"annotations":{"queueworker.dev/control":"{}"}}}`),
-		"the spec of a QueueWorker":                   patches(onlyStatus, worker, `{"spec":{"processes":50}}`),
-		"the annotations of a QueueWorker":            patches(onlyStatus, worker, `{"metadata":{"annotations":{"queueworker.dev/killAt":"now"}}}`),
-		"a QueueWorker, deleted":                      deletes(onlyStatus, worker),
-		"a QueueCommand that has not ended, deleted":  deletes(onlyStatus, waits),
-		"another's event":                             patches(onlyOwnEvents, event, `{"note":"nothing happened"}`),
-		"another's event in the operator's own words": patches(onlyOwnEvents, event, `{"note":"ok","reportingController":"queueworker-operator"}`),
+		"the cluster's DNS":                          patches(clusterNamespace, dns, `{"data":{"Corefile":"x"}}`),
+		"another's ConfigMap":                        patches(notControlled, settings, `{"data":{"a":"b"}}`),
+		"another's ConfigMap made its own":           patches(notControlled, settings, owned),
+		"another's Deployment":                       patches(notControlled, web, `{"spec":{"replicas":1}}`),
+		"another's Deployment, deleted":              deletes(notControlled, web),
+		"a pool's Deployment for another owner":      patches(otherController, pool, strings.Replace(owned, string(worker.UID), "b5a3f0a1-5d0b-4a5e-9f5b-6d1e2f3a4b5c", 1)),
+		"a pool's Deployment without its owner":      patches(uncontrolled, pool, `{"metadata":{"ownerReferences":null}}`),
+		"a pool's Deployment without its label":      patches(unlabelled, pool, `{"metadata":{"labels":{"app.kubernetes.io/managed-by":null}}}`),
+		"a pool's Deployment that never goes":        patches(finalized, pool, `{"metadata":{"finalizers":["example.com/stays"]}}`),
+		"a pod's image":                              strategic(onlyAnnotations, pod, image),
+		"a pod's labels":                             patches(onlyAnnotations, pod, `{"metadata":{"labels":{"queueworker.dev/name":"other"}}}`),
+		"a pod's finalizers":                         patches(onlyAnnotations, pod, `{"metadata":{"finalizers":["example.com/stays"]}}`),
+		"a pod's owner":                              patches(onlyAnnotations, pod, `{"metadata":{"ownerReferences":null}}`),
+		"another's annotation of a pod":              patches(onlyOurs, pod, `{"metadata":{"annotations":{"example.com/mesh":"off"}}}`),
+		"the annotations of another's pod":           patches(notOurPod, lone, `{"metadata":{"annotations":{"queueworker.dev/control":"{}"}}}`),
+		"the spec of a QueueWorker":                  patches(onlyStatus, worker, `{"spec":{"processes":50}}`),
+		"the annotations of a QueueWorker":           patches(onlyStatus, worker, `{"metadata":{"annotations":{"queueworker.dev/killAt":"now"}}}`),
+		"a QueueWorker, deleted":                     deletes(onlyStatus, worker),
+		"a QueueCommand that has not ended, deleted": deletes(onlyStatus, waits),
+		"another's event":                            patches(onlyOwnEvents, event, `{"series":{"count":7,"lastObservedTime":"2026-01-01T00:00:00.000000Z"}}`),
+		"the labels of another's event":              patches(onlyOwnEvents, event, `{"metadata":{"labels":{"a":"b"}}}`),
 		"the size of a QueueWorker": {onlyStatus, func(ctx context.Context, c client.Client) error {
 			return c.SubResource("scale").Patch(ctx, worker.DeepCopy(), client.RawPatch(types.MergePatchType, []byte(`{"spec":{"replicas":9}}`)))
 		}},

@@ -8,12 +8,15 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/yaml"
 )
 
 const (
@@ -27,6 +30,42 @@ func TestKustomizeTreeInstallsIntoARestrictedNamespace(t *testing.T) {
 		t.Fatal(err)
 	}
 	install(t, manifests, operatorNamespace)
+}
+
+// TestTheCertificateComponentMountsItsSecret builds the kustomize tree with the component
+// that serves the metrics with a certificate; its kinds are cert-manager's and not applied.
+func TestTheCertificateComponentMountsItsSecret(t *testing.T) {
+	overlay, err := os.MkdirTemp("../../config", "overlay-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(overlay) })
+	tree := "resources: [../default]\ncomponents: [../metrics-certificate]\n"
+	if err := os.WriteFile(filepath.Join(overlay, "kustomization.yaml"), []byte(tree), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	manifests, err := cluster.Kubectl(t.Context(), "", "kustomize", overlay)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for document := range strings.SplitSeq(manifests, "\n---\n") {
+		if !strings.Contains(document, "\nkind: Deployment\n") {
+			continue
+		}
+		deployment := &appsv1.Deployment{}
+		if err := yaml.UnmarshalStrict([]byte(document), deployment); err != nil {
+			t.Fatal(err)
+		}
+		pod := deployment.Spec.Template.Spec
+		if len(pod.Volumes) != 1 || pod.Volumes[0].Secret.SecretName != "queueworker-metrics-tls" || pod.Containers[0].VolumeMounts[0].Name != pod.Volumes[0].Name {
+			t.Errorf("the operator's pod does not mount the certificate: %v %v", pod.Volumes, pod.Containers[0].VolumeMounts)
+		}
+		if want := "--metrics-cert-dir=" + pod.Containers[0].VolumeMounts[0].MountPath; !slices.Contains(pod.Containers[0].Args, want) {
+			t.Errorf("the operator's arguments %q lack %s", pod.Containers[0].Args, want)
+		}
+		return
+	}
+	t.Fatal("there is no Deployment")
 }
 
 func TestChartInstallsIntoARestrictedNamespace(t *testing.T) {

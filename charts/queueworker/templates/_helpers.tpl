@@ -59,9 +59,12 @@ app.kubernetes.io/component: manager
   namespace: {{ .Release.Namespace }}
 {{- end }}
 
-{{- /* Whether the policies are made that confine the operator's token. */ -}}
+{{- /* Whether the policies are made that confine the operator's token: where the cluster
+       serves their API. Without a cluster, as in helm template, helm knows no kinds at all,
+       and every Kubernetes that this chart is for has it. */ -}}
 {{- define "queueworker.confined" -}}
-{{- if and .Values.admissionPolicies.enabled (.Capabilities.APIVersions.Has "admissionregistration.k8s.io/v1/ValidatingAdmissionPolicy") -}}
+{{- $kinds := .Capabilities.APIVersions }}
+{{- if and .Values.admissionPolicies.enabled (or ($kinds.Has "admissionregistration.k8s.io/v1/ValidatingAdmissionPolicy") (not ($kinds.Has "apps/v1/Deployment"))) -}}
 true
 {{- end }}
 {{- end }}

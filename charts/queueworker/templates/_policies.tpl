@@ -92,6 +92,10 @@ validations:
   messageExpression: '''QueueWorker may not '' + variables.what + '' without the label
     app.kubernetes.io/managed-by: queueworker'''
   reason: Forbidden
+- expression: object == null || object.metadata.?finalizers.orValue([]).all(f, oldObject
+    != null && f in oldObject.metadata.?finalizers.orValue([]))
+  messageExpression: '''QueueWorker may not '' + variables.what + '' with a finalizer'''
+  reason: Forbidden
 variables:
 - expression: {{ include "queueworker.clusterNamespaces" . | quote }}
   name: clusterNamespaces
