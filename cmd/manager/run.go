@@ -34,7 +34,9 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	if err := controllers.Setup(mgr, controllers.Options{AgentImage: o.agentImage, ProbeImage: o.backlogImage, Concurrency: o.concurrency}); err != nil {
+	if err := controllers.Setup(mgr, controllers.Options{
+		AgentImage: o.agentImage, ProbeImage: o.backlogImage, Concurrency: o.concurrency, NamespaceCPU: o.namespaceCPU,
+	}); err != nil {
 		return err
 	}
 	return mgr.Start(ctx)
