@@ -50,6 +50,8 @@ type operatorOptions struct {
 	pullClock *offsetClock
 	// interval of the collector; pullInterval if zero.
 	interval time.Duration
+	// namespaceCPU is the share of a CPU for each namespace; no bound if zero.
+	namespaceCPU float64
 	// transport stands between the operator and the apiserver.
 	transport func(http.RoundTripper) http.RoundTripper
 }
@@ -154,6 +156,7 @@ func newManager(config *rest.Config, options operatorOptions) (ctrl.Manager, err
 		ProbeImage:         probeImage,
 		Backlogs:           collector.NewBacklogs(backlogs),
 		Concurrency:        8,
+		NamespaceCPU:       options.namespaceCPU,
 		Collector:          collector.New(pulls),
 		SkipNameValidation: true,
 	}
