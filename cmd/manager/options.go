@@ -25,6 +25,7 @@ type options struct {
 	namespaces    []string
 	namespace     string
 	concurrency   int
+	namespaceCPU  float64
 	log           zap.Options
 }
 
@@ -42,7 +43,10 @@ func parse(flags *flag.FlagSet, arguments []string) (options, error) {
 	flags.StringVar(&o.healthAddress, "health-probe-bind-address", ":8081", "Address of /healthz and /readyz.")
 	flags.StringVar(&namespaces, "watch-namespaces", "", "Comma list of the namespaces to work in; empty means all.")
 	flags.StringVar(&o.namespace, "operator-namespace", os.Getenv("POD_NAMESPACE"), "Namespace the operator runs in, which NetworkPolicies of QueueApps admit; by default $POD_NAMESPACE.")
-	flags.IntVar(&o.concurrency, "max-concurrent-reconciles", 8, "How many QueueWorkers are reconciled at once.")
+	flags.IntVar(&o.concurrency, "max-concurrent-reconciles", 8, "How many QueueWorkers are reconciled at once. One namespace has at most half of them.")
+	flags.Float64Var(&o.namespaceCPU, "namespace-cpu", 0.1,
+		"How much of one CPU the reconciles of one namespace may take in the long run, as 0.1 for a tenth; 0 means no bound. "+
+			"A namespace that wants more is looked at later.")
 	o.log.BindFlags(flags)
 	if err := flags.Parse(arguments); err != nil {
 		return options{}, err
@@ -59,6 +63,8 @@ func parse(flags *flag.FlagSet, arguments []string) (options, error) {
 		return options{}, errors.New("--backlog-image is missing; name the image of the backlog probe")
 	case o.concurrency < 1:
 		return options{}, fmt.Errorf("--max-concurrent-reconciles is %d; it must be at least 1", o.concurrency)
+	case !(o.namespaceCPU == 0 || o.namespaceCPU >= 0.01):
+		return options{}, fmt.Errorf("--namespace-cpu is %v; it must be at least 0.01, or 0 for no bound", o.namespaceCPU)
 	}
 	return o, nil
 }

@@ -47,7 +47,8 @@ func run(ctx context.Context, o options) error {
 		return err
 	}
 	if err := controllers.Setup(mgr, controllers.Options{
-		AgentImage: o.agentImage, ProbeImage: o.backlogImage, Namespace: o.namespace, Concurrency: o.concurrency,
+		AgentImage: o.agentImage, ProbeImage: o.backlogImage, Namespace: o.namespace,
+		Concurrency: o.concurrency, NamespaceCPU: o.namespaceCPU,
 	}); err != nil {
 		return err
 	}

@@ -60,7 +60,7 @@ func (b *Backlogs) follow(ctx context.Context, app types.NamespacedName, p *prob
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	silent := 0
-	var manner manner
+	manner := manner{patience: b.probePatience}
 	for {
 		select {
 		case <-ctx.Done():
@@ -89,12 +89,11 @@ func (b *Backlogs) follow(ctx context.Context, app types.NamespacedName, p *prob
 
 // manner is how a probe has answered so far.
 type manner struct {
-	known bool
-	pace  turns.Pace
+	// patience is how long it may take to answer before it counts as slow.
+	patience time.Duration
+	known    bool
+	pace     turns.Pace
 }
-
-// probePatience is how long a probe may take to answer before it counts as slow.
-const probePatience = time.Second
 
 func (m *manner) class() slotClass {
 	switch {
@@ -109,7 +108,7 @@ func (m *manner) class() slotClass {
 // answered takes whether the probe that was asked answered, and how long it took. One
 // that refused at once remains unknown.
 func (m *manner) answered(answered bool, took time.Duration) {
-	quickly := took <= probePatience
+	quickly := took <= m.patience
 	m.known = m.known || answered || !quickly
 	m.pace.Answered(quickly)
 }

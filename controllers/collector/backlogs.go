@@ -39,12 +39,14 @@ type BacklogOptions struct {
 // queues of all pools that use it. Its methods may be called from any goroutine,
 // also before Start; none of them waits for a probe or a reader.
 type Backlogs struct {
-	options  BacklogOptions
-	asker    *asker
-	slots    *slots
-	wakes    chan event.GenericEvent
-	kick     chan struct{}
-	listings listings
+	options BacklogOptions
+	asker   *asker
+	slots   *slots
+	// probePatience is how long a probe may take to answer before it counts as slow.
+	probePatience time.Duration
+	wakes         chan event.GenericEvent
+	kick          chan struct{}
+	listings      listings
 	// loops are the goroutines that follow one probe each.
 	loops sync.WaitGroup
 
@@ -130,15 +132,16 @@ func NewBacklogs(o BacklogOptions) *Backlogs {
 		o.Clock = clock.RealClock{}
 	}
 	return &Backlogs{
-		options: o,
-		asker:   &asker{transport: newTransport(min(o.Timeout, time.Second)), timeout: o.Timeout},
-		slots:   newSlots(cmp.Or(o.Concurrency, 64)),
-		wakes:   make(chan event.GenericEvent),
-		kick:    make(chan struct{}, 1),
-		probes:  map[types.NamespacedName]*probe{},
-		pools:   map[types.NamespacedName]*backlogPool{},
-		users:   map[types.NamespacedName]map[types.NamespacedName]*backlogPool{},
-		queued:  map[types.NamespacedName]bool{},
+		options:       o,
+		asker:         &asker{transport: newTransport(min(o.Timeout, time.Second)), timeout: o.Timeout},
+		slots:         newSlots(cmp.Or(o.Concurrency, 64)),
+		probePatience: time.Second,
+		wakes:         make(chan event.GenericEvent),
+		kick:          make(chan struct{}, 1),
+		probes:        map[types.NamespacedName]*probe{},
+		pools:         map[types.NamespacedName]*backlogPool{},
+		users:         map[types.NamespacedName]map[types.NamespacedName]*backlogPool{},
+		queued:        map[types.NamespacedName]bool{},
 	}
 }
 

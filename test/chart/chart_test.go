@@ -169,7 +169,7 @@ var toggles = map[string]struct {
 	}},
 	"where and how the operator runs": {
 		"nodeSelector: {disk: fast}\ntolerations: [{key: dedicated, operator: Exists}]\naffinity: {nodeAffinity: {}}\npriorityClassName: system-cluster-critical\n" +
-			"podLabels: {team: queues}\npodAnnotations: {note: hello}\nimagePullSecrets: [{name: mirror}]\nlogLevel: debug\nmaxConcurrentReconciles: 2",
+			"podLabels: {team: queues}\npodAnnotations: {note: hello}\nimagePullSecrets: [{name: mirror}]\nlogLevel: debug\nmaxConcurrentReconciles: 2\nnamespaceCPU: 0.5",
 		func(t *testing.T, r rendering) {
 			pod, meta := r.pod(t), r.deployment(t).Spec.Template.ObjectMeta
 			if pod.NodeSelector["disk"] != "fast" || len(pod.Tolerations) != 1 || pod.Affinity == nil || pod.PriorityClassName != "system-cluster-critical" || len(pod.ImagePullSecrets) != 1 {
@@ -180,6 +180,7 @@ var toggles = map[string]struct {
 			}
 			r.wantArg(t, "--zap-log-level=debug")
 			r.wantArg(t, "--max-concurrent-reconciles=2")
+			r.wantArg(t, "--namespace-cpu=0.5")
 		}},
 }
 

@@ -150,7 +150,7 @@ func TestOperatorPodIsThatOfTheKustomizeTree(t *testing.T) {
 		container.Image, container.ImagePullPolicy = "", ""
 		container.Args = slices.DeleteFunc(container.Args, func(arg string) bool {
 			return strings.HasPrefix(arg, "--agent-image=") || strings.HasPrefix(arg, "--backlog-image=") || arg == "--metrics-secure=true" ||
-				arg == "--max-concurrent-reconciles=8" || arg == "--zap-log-level=info"
+				arg == "--max-concurrent-reconciles=8" || arg == "--namespace-cpu=0.1" || arg == "--zap-log-level=info"
 		})
 		return spec
 	}
@@ -196,7 +196,7 @@ func TestArgumentsAreTheManagersOwn(t *testing.T) {
 			if !ok {
 				t.Errorf("%s: cmd/manager has no flag --%s", name, flag)
 			}
-			if slices.Contains([]string{"metrics-secure", "max-concurrent-reconciles", "zap-log-level"}, flag) && value != preset {
+			if slices.Contains([]string{"metrics-secure", "max-concurrent-reconciles", "namespace-cpu", "zap-log-level"}, flag) && value != preset {
 				t.Errorf("the chart's default of --%s is %s, the manager's own is %s", flag, value, preset)
 			}
 		}

@@ -34,6 +34,7 @@ func TestWrongValuesAreRefused(t *testing.T) {
 		"the probes' port for metrics":   {"metrics: {port: 8081}", []string{"/metrics/port"}},
 		"an interval without a unit":     {"metrics: {serviceMonitor: {interval: '30'}}", []string{"/metrics/serviceMonitor/interval", "pattern"}},
 		"a pull secret as text":          {"imagePullSecrets: [mirror]", []string{"/imagePullSecrets/0", "object"}},
+		"a share of next to nothing":     {"namespaceCPU: 0.001", []string{"/namespaceCPU"}},
 		"no concurrency":                 {"maxConcurrentReconciles: 0", []string{"/maxConcurrentReconciles", "minimum"}},
 		"a number as a label":            {"podLabels: {team: 7}", []string{"/podLabels/team", "string"}},
 		"an account that nobody names":   {"serviceAccount: {create: false}", []string{"serviceAccount.name is needed while serviceAccount.create is false"}},

@@ -52,6 +52,8 @@ type operatorOptions struct {
 	pullClock *offsetClock
 	// interval of the collector; pullInterval if zero.
 	interval time.Duration
+	// namespaceCPU is the share of a CPU for each namespace; no bound if zero.
+	namespaceCPU float64
 	// transport stands between the operator and the apiserver.
 	transport func(http.RoundTripper) http.RoundTripper
 }
@@ -161,6 +163,7 @@ func newManager(config *rest.Config, options operatorOptions) (ctrl.Manager, err
 		Namespace:          "queueworker-system",
 		Backlogs:           collector.NewBacklogs(backlogs),
 		Concurrency:        8,
+		NamespaceCPU:       options.namespaceCPU,
 		Collector:          collector.New(pulls),
 		SkipNameValidation: true,
 	}
