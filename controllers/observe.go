@@ -83,6 +83,9 @@ func (r *QueueWorkerReconciler) observe(ctx context.Context, name types.Namespac
 	if o.problem = problem; used != nil {
 		o.app, o.problem = wholeApp(used)
 	}
+	if o.problem == nil {
+		o.problem = desired.Oversized(worker)
+	}
 	if err := r.observeRuns(ctx, o); err != nil {
 		return nil, err
 	}

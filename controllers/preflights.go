@@ -140,14 +140,12 @@ func later(a, b *corev1.Pod) bool {
 // look again; zero if not until something happens.
 func (r *QueueAppReconciler) reportPreflight(ctx context.Context, app *cached.QueueApp, workers []string) (time.Duration, error) {
 	pools, heard := r.Preflights.of(client.ObjectKeyFromObject(app), workers)
-	if !heard {
-		return 0, nil
-	}
 	// The template is on neither side of the patch.
+	refusal := app.Spec.Template.Refusal()
 	app = app.DeepCopy()
 	app.Spec.Template = cached.Template{}
 	changed := app.DeepCopy()
-	changed.Status = preflight.Status(preflight.Input{Now: r.Clock.Now(), App: app.Lean(), Pools: pools})
+	changed.Status = preflight.Status(preflight.Input{Now: r.Clock.Now(), App: app.Lean(), Pools: pools, Heard: heard, Refusal: refusal})
 	if equality.Semantic.DeepEqual(app.Status, changed.Status) {
 		return 0, nil
 	}
