@@ -29,9 +29,11 @@ func listApps(ctx context.Context, reader client.Reader, namespace string) ([]ca
 // template, the copy has none and the Problem says why.
 func wholeApp(stored *cached.QueueApp) (*v1alpha1.QueueApp, *desired.Problem) {
 	app, refusal := stored.Whole()
-	if refusal == "" {
+	switch {
+	case refusal == "":
 		return app, nil
+	case stored.Spec.Template.Refusal() == "":
+		return app, &desired.Problem{Reason: v1alpha1.ReasonAppInvalid, Message: fmt.Sprintf("The QueueApp %q cannot be used: %s.", app.Name, refusal)}
 	}
-	return app, &desired.Problem{Reason: v1alpha1.ReasonAppInvalid, Message: fmt.Sprintf(
-		"The QueueApp %q is not used: %s. Pods that run stay as they are; make the template smaller.", app.Name, refusal)}
+	return app, desired.TooLarge("QueueApp", app.Name, refusal)
 }

@@ -63,6 +63,9 @@ func decide(o *observation, s sizing, agentImage string) decision {
 	if inRuns && !desired.IsBatch(&o.worker.Spec) {
 		in.App = nil // the Deployment waits for the end of the run
 	}
+	if o.problem != nil {
+		in.App = nil // what cannot be used is not looked at either
+	}
 	objects, problem := desired.Build(in)
 	d.objects = objects
 	if d.problem == nil {

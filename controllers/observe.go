@@ -83,6 +83,9 @@ func (r *QueueWorkerReconciler) observe(ctx context.Context, name types.Namespac
 	if app, _ := desired.AppNamed(name.Namespace, "", apps); app != nil && o.app != nil {
 		o.unnamed = app.Name == o.app.Name
 	}
+	if o.problem == nil {
+		o.problem = desired.Oversized(worker)
+	}
 	if err := r.observeRuns(ctx, o); err != nil {
 		return nil, err
 	}

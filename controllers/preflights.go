@@ -142,12 +142,12 @@ func later(a, b *corev1.Pod) bool {
 // long to look again; zero if not until something happens.
 func (r *QueueAppReconciler) report(ctx context.Context, app *cached.QueueApp, workers []string, network *metav1.Condition) (time.Duration, error) {
 	// The template is on neither side of the patch.
+	refusal := app.Spec.Template.Refusal()
 	app = app.DeepCopy()
 	app.Spec.Template = cached.Template{}
 	changed := app.DeepCopy()
-	if pools, heard := r.Preflights.of(client.ObjectKeyFromObject(app), workers); heard {
-		changed.Status = preflight.Status(preflight.Input{Now: r.Clock.Now(), App: app.Lean(), Pools: pools})
-	}
+	pools, heard := r.Preflights.of(client.ObjectKeyFromObject(app), workers)
+	changed.Status = preflight.Status(preflight.Input{Now: r.Clock.Now(), App: app.Lean(), Pools: pools, Heard: heard, Refusal: refusal})
 	setNetworkCondition(&changed.Status, network, r.Clock.Now())
 	status.Fit(&changed.Status)
 	if equality.Semantic.DeepEqual(app.Status, changed.Status) {

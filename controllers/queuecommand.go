@@ -175,6 +175,11 @@ func (r *QueueCommandReconciler) build(ctx context.Context, cmd *v1alpha1.QueueC
 	if problem := desired.CommandWorker(cmd, worker); problem != nil {
 		return nil, problem, nil
 	}
+	if worker != nil {
+		if problem := desired.Oversized(worker); problem != nil {
+			return nil, problem, nil
+		}
+	}
 	stored, problem, err := r.app(ctx, cmd.Namespace, appName)
 	if problem != nil || err != nil {
 		return nil, problem, err

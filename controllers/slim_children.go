@@ -12,9 +12,9 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
+	"queueworker.dev/queueworker/api/bounds"
 	"queueworker.dev/queueworker/api/protocol"
 	"queueworker.dev/queueworker/api/v1alpha1"
-	"queueworker.dev/queueworker/controllers/cached"
 )
 
 // The kinds that control children of the operator, and what the children control.
@@ -28,12 +28,15 @@ var (
 const (
 	// maxConfig is more than any configuration of an agent has, in bytes.
 	maxConfig = 16 << 10
+	// roomForOurs is what the operator adds to a template at most, in bytes.
+	roomForOurs = 64 << 10
 	// maxPolicy is more than the spec of any NetworkPolicy that the operator writes, in bytes.
 	maxPolicy = 4 << 10
-	// maxLiveTemplate bounds the template of a Deployment, encoded: what the operator reads
-	// of a QueueApp, and room for what it adds.
-	maxLiveTemplate = cached.MaxTemplateBytes + 64<<10
 )
+
+// maxLiveTemplate bounds the template of a Deployment, encoded: what the operator reads
+// of a QueueApp, and room for what it adds.
+var maxLiveTemplate = bounds.Template.Bytes + roomForOurs
 
 // childAnnotations are the annotations of a child that the operator compares.
 var childAnnotations = []string{v1alpha1.AnnotationAppliedHash, v1alpha1.AnnotationTemplateHash}

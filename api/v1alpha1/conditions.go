@@ -61,6 +61,8 @@ const (
 	// ConditionNetworkPolicyApplied is present while spec.networkPolicy is true: True if
 	// the cluster holds the NetworkPolicy. Whether the network enforces it is not known.
 	ConditionNetworkPolicyApplied = "NetworkPolicyApplied"
+	// ConditionStalled is present, as with a QueueWorker, while the template is larger than
+	// the operator reads, so that nothing is made of it.
 )
 
 // The reasons of conditions. They are part of the API: monitoring rules and
@@ -87,6 +89,9 @@ const (
 	ReasonAppAmbiguous = "AppAmbiguous"
 	// ReasonAppInvalid: the QueueApp cannot be used as it is, for example args for Laravel.
 	ReasonAppInvalid = "AppInvalid"
+	// ReasonTooLarge: the QueueApp or the QueueWorker has more of something than the operator
+	// reads. It was stored before there was a bound.
+	ReasonTooLarge = "TooLarge"
 	// ReasonContainerNotFound: the template has no container of the name the QueueApp gives.
 	ReasonContainerNotFound = "ContainerNotFound"
 	// ReasonImagePull: an image cannot be pulled.

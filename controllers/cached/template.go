@@ -8,16 +8,8 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/util/json"
-)
 
-const (
-	// MaxTemplateBytes bounds the JSON of a template that the operator uses. Kubernetes
-	// bounds the annotations of one object to the same 256 KiB.
-	MaxTemplateBytes = 256 << 10
-	// MaxTemplateValues bounds the JSON values in a template that the operator uses:
-	// objects, lists, strings and numbers. A value may take 500 bytes once it is decoded.
-	// A pod of ten containers with a hundred variables each has about 4,000 values.
-	MaxTemplateValues = 10_000
+	"queueworker.dev/queueworker/api/bounds"
 )
 
 // Template is a pod template as JSON.
@@ -40,32 +32,19 @@ func NewTemplate(document []byte) Template {
 // CustomResourceDefinition has had bounds only since a later version, and an API server
 // checks an object when it is written, so that larger templates may be stored.
 func refuse(document []byte) string {
-	if len(document) > MaxTemplateBytes {
-		return fmt.Sprintf("spec.template has %d bytes of JSON, and the operator reads at most %d", len(document), MaxTemplateBytes)
-	}
-	if values := countValues(document); values > MaxTemplateValues {
-		return fmt.Sprintf("spec.template has %d values, counting every object, list, string and number, and the operator reads at most %d",
-			values, MaxTemplateValues)
+	excess, err := bounds.Check("spec.template", document, bounds.Template)
+	switch {
+	case err != nil:
+		return err.Error()
+	case excess != nil:
+		return excess.String()
 	}
 	return ""
 }
 
-// countValues counts the values of a valid JSON document: every value but the first
-// follows an opening bracket or a comma. An empty list counts as two.
-func countValues(document []byte) int {
-	values, quoted := 1, false
-	for i := 0; i < len(document); i++ {
-		switch c := document[i]; {
-		case quoted && c == '\\':
-			i++
-		case c == '"':
-			quoted = !quoted
-		case !quoted && (c == '{' || c == '[' || c == ','):
-			values++
-		}
-	}
-	return values
-}
+// Refusal says which value of the template is beyond which bound, so that the operator does
+// not decode it; empty if none is.
+func (t Template) Refusal() string { return t.refusal }
 
 // decode returns the decoded template, or says why there is none. A template of a
 // QueueApp without one is empty.

@@ -22,6 +22,7 @@ import (
 
 	"queueworker.dev/queueworker/api/protocol"
 	"queueworker.dev/queueworker/api/v1alpha1"
+	"queueworker.dev/queueworker/controllers/desired"
 )
 
 // maxImages bounds QueueAppStatus.Images.
@@ -31,8 +32,12 @@ const maxImages = 10
 type Input struct {
 	Now time.Time
 	App *v1alpha1.QueueApp
-	// Pools are those of the app, in any order.
+	// Pools are those of the app, in any order; Heard is false while one of them has not
+	// been heard. Less than is known elsewhere must not be told.
 	Pools []Pool
+	Heard bool
+	// Refusal says what of the template is larger than the operator reads; empty if nothing.
+	Refusal string
 }
 
 // Pool is what one pool's workers have found.
@@ -52,8 +57,32 @@ func (p Pool) Same(other Pool) bool {
 
 // Status computes the status.
 func Status(in Input) v1alpha1.QueueAppStatus {
-	pools := slices.SortedFunc(slices.Values(in.Pools), func(a, b Pool) int { return strings.Compare(a.Name, b.Name) })
 	status := *in.App.Status.DeepCopy()
+	tellFindings(in, &status)
+	tellRefusal(in, &status)
+	slices.SortFunc(status.Conditions, func(a, b metav1.Condition) int { return strings.Compare(a.Type, b.Type) })
+	return status
+}
+
+// tellRefusal says that the template is larger than the operator reads.
+func tellRefusal(in Input, status *v1alpha1.QueueAppStatus) {
+	if in.Refusal == "" {
+		meta.RemoveStatusCondition(&status.Conditions, v1alpha1.ConditionStalled)
+		return
+	}
+	problem := desired.TooLarge("QueueApp", in.App.Name, in.Refusal)
+	meta.SetStatusCondition(&status.Conditions, metav1.Condition{
+		Type: v1alpha1.ConditionStalled, Status: metav1.ConditionTrue, Reason: problem.Reason, Message: problem.Message,
+		ObservedGeneration: in.App.Generation, LastTransitionTime: metav1.NewTime(in.Now),
+	})
+}
+
+// tellFindings says what the workers have found.
+func tellFindings(in Input, status *v1alpha1.QueueAppStatus) {
+	if !in.Heard {
+		return
+	}
+	pools := slices.SortedFunc(slices.Values(in.Pools), func(a, b Pool) int { return strings.Compare(a.Name, b.Name) })
 	status.ObservedGeneration = in.App.Generation
 	set := func(conditionType string, is metav1.ConditionStatus, reason, message string) {
 		meta.SetStatusCondition(&status.Conditions, metav1.Condition{
@@ -73,11 +102,9 @@ func Status(in Input) v1alpha1.QueueAppStatus {
 	}
 	is, reason, message := sum(status.Conditions)
 	set(v1alpha1.ConditionPreflightPassed, is, reason, message)
-	slices.SortFunc(status.Conditions, func(a, b metav1.Condition) int { return strings.Compare(a.Type, b.Type) })
 	if images := imagesOf(pools); len(images) > 0 {
 		status.Images = images
 	}
-	return status
 }
 
 // judge sums up one kind of finding; empty where no pool tells of it.

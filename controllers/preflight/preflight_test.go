@@ -5,6 +5,7 @@ package preflight
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -28,7 +29,7 @@ func finding(kind string, ok bool) protocol.Finding {
 }
 
 func compute(app *v1alpha1.QueueApp, pools ...Pool) v1alpha1.QueueAppStatus {
-	return Status(Input{Now: now, App: app, Pools: pools})
+	return Status(Input{Now: now, App: app, Pools: pools, Heard: true})
 }
 
 // said are the conditions by type.
@@ -148,5 +149,27 @@ func TestImagesAreEachToldOnceAndBounded(t *testing.T) {
 	images := compute(&v1alpha1.QueueApp{}, pools...).Images
 	if len(images) != maxImages || images[0].Image != "shop:00" || images[1].Image != "shop:01" {
 		t.Errorf("the images are %+v", images)
+	}
+}
+
+// A template that the operator does not read must be told at once, also while no pool has
+// been heard, and no longer than it is so.
+func TestStatusTellsOfATemplateThatIsTooLarge(t *testing.T) {
+	app := &v1alpha1.QueueApp{}
+	app.Name = "shop"
+	app.Status = compute(app, pool("emails", finding(protocol.FindingLogs, true)))
+	before := said(app.Status)
+
+	app.Status = Status(Input{Now: now, App: app, Refusal: "spec.template.spec.tolerations has more than 64 entries"})
+	want := map[string]string{"Stalled": "True TooLarge: The QueueApp \"shop\" is larger than the operator reads: " +
+		"spec.template.spec.tolerations has more than 64 entries. Make it smaller; until then pods stay as they are."}
+	maps.Copy(want, before)
+	if diff := cmp.Diff(want, said(app.Status)); diff != "" {
+		t.Errorf("too large (-want +got):\n%s", diff)
+	}
+
+	app.Status = Status(Input{Now: now, App: app})
+	if diff := cmp.Diff(before, said(app.Status)); diff != "" {
+		t.Errorf("mended (-want +got):\n%s", diff)
 	}
 }

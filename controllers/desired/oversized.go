@@ -1,0 +1,55 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package desired
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"queueworker.dev/queueworker/api/bounds"
+	"queueworker.dev/queueworker/api/v1alpha1"
+)
+
+// TooLarge is the Problem of an object that has a value beyond its bound. excess says which
+// value, and what the bound is.
+func TooLarge(kind, name, excess string) *Problem {
+	return &Problem{v1alpha1.ReasonTooLarge, fmt.Sprintf(
+		"The %s %q is larger than the operator reads: %s. Make it smaller; until then pods stay as they are.", kind, name, excess)}
+}
+
+// Oversized says what of a QueueWorker is beyond its bound; nil if nothing is. The API
+// server refuses such a QueueWorker, but one may have been stored before there were bounds.
+func Oversized(worker *v1alpha1.QueueWorker) *Problem {
+	if texts := textsOf(worker); texts > bounds.Pool.Bytes {
+		return TooLarge("QueueWorker", worker.Name, fmt.Sprintf("spec has more than %d bytes of JSON", bounds.Pool.Bytes))
+	}
+	document, err := json.Marshal(&worker.Spec)
+	if err != nil {
+		panic(err) // a decoded API object always encodes
+	}
+	excess, err := bounds.Check("spec", document, bounds.Pool)
+	if err != nil {
+		panic(err) // it is JSON
+	}
+	if excess == nil {
+		return nil
+	}
+	return TooLarge("QueueWorker", worker.Name, excess.String())
+}
+
+// textsOf is how many bytes the texts of a QueueWorker have that had no bound, so that an
+// object of megabytes is not encoded to be found too large.
+func textsOf(worker *v1alpha1.QueueWorker) int {
+	n := 0
+	for i := range worker.Spec.Env {
+		n += len(worker.Spec.Env[i].Name) + len(worker.Spec.Env[i].Value)
+	}
+	for key, value := range worker.Spec.NodeSelector {
+		n += len(key) + len(value)
+	}
+	for i := range worker.Spec.Tolerations {
+		n += len(worker.Spec.Tolerations[i].Key) + len(worker.Spec.Tolerations[i].Value)
+	}
+	return n
+}
