@@ -25,13 +25,13 @@ func consent(in Input) (refused, told *Problem) {
 	var kept []string
 	if names := foreignEnv(in.Worker); len(names) > 0 {
 		kept = append(kept, fmt.Sprintf(
-			"spec.env takes %s from a Secret, a ConfigMap or a file, which only a QueueApp may; it was stored before that was refused and is used as it is, but cannot be changed. Move it to env of the container in the QueueApp's spec.template.",
+			"The QueueWorker's spec.env takes %s from a Secret, a ConfigMap or a file, which only a QueueApp may. It was stored before that was refused, so it is used as it is, but spec.env cannot be changed. Move it to env of the container in the QueueApp's spec.template.",
 			enumerate(names)))
 	}
 	missing := notPermitted(in)
 	if slices.Equal(missing, []v1alpha1.PoolField{v1alpha1.PoolPriorityClassName}) && in.App.Spec.PoolsMay == nil && hadPriorityClass(in) {
 		kept = append(kept, fmt.Sprintf(
-			"spec.priorityClassName is %s, and the QueueApp %q has not said whether its pools may name a PriorityClass; the pool had it before and keeps it. Add PriorityClassName to spec.poolsMay of the QueueApp, or remove spec.priorityClassName.",
+			"The QueueWorker's spec.priorityClassName is %s, and the QueueApp %q does not say whether its pools may name a PriorityClass; the pool had it before and keeps it. Add PriorityClassName to spec.poolsMay of the QueueApp, or remove spec.priorityClassName.",
 			in.Worker.Spec.PriorityClassName, in.App.Name))
 		missing = nil
 	}
