@@ -56,6 +56,7 @@ func decide(o *observation, s sizing, agentImage string) decision {
 		Control:    d.controls.Pool,
 		AgentImage: agentImage,
 		Live:       o.deployment,
+		Runs:       o.runs,
 	}
 	if inRuns {
 		in.Run = d.runs.Start

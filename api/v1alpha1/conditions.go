@@ -50,6 +50,9 @@ const (
 	// ConditionRunFailed is present in mode Batch after a run that failed, until the
 	// next begins.
 	ConditionRunFailed = "RunFailed"
+	// ConditionNotPermitted is present while the spec sets what is not a QueueWorker's to
+	// decide: more than the QueueApp's poolsMay permits, or env from a Secret or ConfigMap.
+	ConditionNotPermitted = "NotPermitted"
 )
 
 // The types of a QueueApp's conditions. The others have the names of what a worker pod's
@@ -187,6 +190,12 @@ const (
 	ReasonAwaitingRun = "AwaitingRun"
 	// ReasonScheduleInvalid: spec.batch.schedule or timeZone cannot be used.
 	ReasonScheduleInvalid = "ScheduleInvalid"
+	// ReasonNotPermitted: the QueueApp's spec.poolsMay does not permit a field that the
+	// QueueWorker sets, so its pods stay as they are.
+	ReasonNotPermitted = "NotPermitted"
+	// ReasonFromBefore: the QueueWorker sets what a new one may not. It did so before that
+	// was refused, so it is used as before.
+	ReasonFromBefore = "FromBefore"
 )
 
 // The types of a QueueCommand's conditions, present only while they are true. A
@@ -200,8 +209,8 @@ const (
 )
 
 // The reasons of a QueueCommand's conditions, besides AppNotFound, AppAmbiguous,
-// AppInvalid, ContainerNotFound, NoDriver, PodFailed, Rejected, ForeignObject, and those
-// of the backlog probe for a list that it could not read.
+// AppInvalid, ContainerNotFound, NotPermitted, NoDriver, PodFailed, Rejected, ForeignObject,
+// and those of the backlog probe for a list that it could not read.
 const (
 	// ReasonSucceeded: the command ended with exit code 0, or the list was read.
 	ReasonSucceeded = "Succeeded"

@@ -39,6 +39,22 @@ const (
 	AgentUpgradeNow AgentUpgrade = "Now"
 )
 
+// PoolField is a field of a QueueWorker that its QueueApp may keep to itself.
+//
+// +kubebuilder:validation:Enum=Env;NodeSelector;PriorityClassName;Tolerations
+type PoolField string
+
+const (
+	// PoolEnv is spec.env of a QueueWorker.
+	PoolEnv PoolField = "Env"
+	// PoolNodeSelector is spec.nodeSelector of a QueueWorker.
+	PoolNodeSelector PoolField = "NodeSelector"
+	// PoolPriorityClassName is spec.priorityClassName of a QueueWorker.
+	PoolPriorityClassName PoolField = "PriorityClassName"
+	// PoolTolerations is spec.tolerations of a QueueWorker.
+	PoolTolerations PoolField = "Tolerations"
+)
+
 // QueueAppSpec is what the workers of one application share.
 //
 // +kubebuilder:validation:XValidation:rule="self.runtime == 'Custom' || !has(self.patterns)",message="patterns may only be set when runtime is Custom; a Laravel worker's output is understood without them",fieldPath=".patterns"
@@ -101,6 +117,16 @@ type QueueAppSpec struct {
 	// NetworkPolicies. Default: false, the operator makes none.
 	// +optional
 	NetworkPolicy bool `json:"networkPolicy,omitempty"`
+
+	// poolsMay lists what QueueWorkers may set of the pods that this QueueApp describes:
+	// Env, NodeSelector, PriorityClassName, Tolerations. Size, queues, order and limits are
+	// always theirs. Without PriorityClassName a QueueWorker may name the template's own
+	// PriorityClass only. Default: absent, all but PriorityClassName. Empty permits none.
+	// A QueueWorker that sets more is not Ready, and the pods it has stay as they are.
+	// +optional
+	// +listType=set
+	// +kubebuilder:validation:MaxItems=4
+	PoolsMay []PoolField `json:"poolsMay,omitzero"`
 }
 
 // Patterns are RE2 regular expressions, matched against each line of a Custom
@@ -138,7 +164,8 @@ type Patterns struct {
 
 // QueueApp describes an application whose queue workers run in this namespace:
 // the pod they run in and how the worker program is spoken to. QueueWorkers
-// refer to it by name.
+// refer to it by name. Who may write a QueueApp may run any pod in its namespace,
+// with any Secret and service account there, as who may write a Deployment may.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status

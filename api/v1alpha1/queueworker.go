@@ -230,7 +230,8 @@ type QueueWorkerSpec struct {
 	Verbose bool `json:"verbose,omitempty"`
 
 	// priorityClassName is the PriorityClass of this pool's pods. Default: empty,
-	// the template's.
+	// the template's. Another than the template's needs PriorityClassName in the
+	// QueueApp's poolsMay.
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
 	// +kubebuilder:validation:XValidation:rule="self == '' || self.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')",message="priorityClassName must be the name of a PriorityClass: lower-case letters, digits, hyphens and dots"
@@ -243,25 +244,30 @@ type QueueWorkerSpec struct {
 	// +kubebuilder:validation:XValidation:rule="string(self).matches('^[0-9]{1,20}([.][0-9]{1,9})?([KMGTPE]i|[mkMGTPE]|[eE][0-9]{1,2})?$') && quantity(string(self)).compareTo(quantity('1m')) >= 0 && quantity(string(self)).compareTo(quantity('256')) <= 0",message="cpu must be between 1m and 256; write 250m for a quarter of a core"
 	CPU *resource.Quantity `json:"cpu,omitempty"`
 
-	// env are environment variables of this pool's workers, over the template's.
-	// Default: empty, just the template's. At most 100.
+	// env are environment variables of this pool's workers, over the template's, each with
+	// a value, a fieldRef or a resourceFieldRef. What comes from a Secret or ConfigMap
+	// belongs into the QueueApp's template. Default: empty, just the template's. At most
+	// 100. The QueueApp's poolsMay may forbid it.
 	// +optional
 	// +listType=map
 	// +listMapKey=name
 	// +kubebuilder:validation:MaxItems=100
 	// +kubebuilder:validation:XValidation:rule="self.all(e, !e.name.startsWith('QUEUEWORKER_'))",message="env names must not begin with QUEUEWORKER_, which is how the agent in the pod gets its settings"
 	// +kubebuilder:validation:XValidation:rule="self.all(e, !has(e.valueFrom) || !has(e.value) || e.value == '')",message="env entries must have a value or a valueFrom, not both"
+	// +kubebuilder:validation:XValidation:rule="self.all(e, !has(e.valueFrom) || (has(e.valueFrom.fieldRef) != has(e.valueFrom.resourceFieldRef) && !has(e.valueFrom.secretKeyRef) && !has(e.valueFrom.configMapKeyRef) && !has(e.valueFrom.fileKeyRef)))",message="env entries must have a plain value, a fieldRef or a resourceFieldRef; a value from a Secret, a ConfigMap or a file belongs into the QueueApp, into env of a container in its spec.template"
 	Env []corev1.EnvVar `json:"env,omitempty"`
 
 	// nodeSelector are labels a node must have to run this pool's pods, merged over
-	// the template's. Default: empty, any node. At most 20.
+	// the template's. Default: empty, the template's. At most 20. The QueueApp's
+	// poolsMay may forbid it.
 	// +optional
 	// +kubebuilder:validation:MaxProperties=20
 	// +kubebuilder:validation:XValidation:rule="self.all(k, size(k) <= 317 && k.matches('^([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$'))",message="nodeSelector keys must be label names such as topology.kubernetes.io/zone"
 	NodeSelector map[string]string `json:"nodeSelector,omitempty"`
 
 	// tolerations are node taints this pool's pods tolerate, in addition to the
-	// template's. Default: empty, none. At most 20.
+	// template's. Default: empty, just the template's. At most 20. The QueueApp's
+	// poolsMay may forbid it.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=20
@@ -284,7 +290,9 @@ type QueueWorkerSpec struct {
 }
 
 // QueueWorker is one pool of worker processes: which queues they work on, how
-// many there are and their limits. Its status tells what they get done.
+// many there are and their limits. Its status tells what they get done. Who may write
+// one decides on size, order and limits of pods that a QueueApp describes, and on what
+// that QueueApp's poolsMay permits.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status

@@ -66,11 +66,11 @@ type QueueWorkerStatus struct {
 	// conditions are the standing findings about the pool: Ready, Reconciling,
 	// Stalled, Paused, AgentsReporting, GracefulStop, BacklogKnown, TimeoutChain,
 	// ScalingActive, ScalingLimited, WorkersStuck, MemoryHigh, SlowJobs, FailuresHigh,
-	// WorkersFailing, Conflict, Complete and RunFailed.
+	// WorkersFailing, Conflict, NotPermitted, Complete and RunFailed.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
-	// +kubebuilder:validation:MaxItems=20
+	// +kubebuilder:validation:MaxItems=30
 	Conditions []metav1.Condition `json:"conditions,omitempty"`
 
 	// observedGeneration is the generation of the spec this status speaks of.

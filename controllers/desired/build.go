@@ -32,6 +32,8 @@ type Input struct {
 	AgentImage string
 	// Live is the pool's Deployment as it is; nil if there is none.
 	Live *appsv1.Deployment
+	// Runs are the pool's runs as they are.
+	Runs []*batchv1.Job
 }
 
 // Objects are what a pool should have.
@@ -47,18 +49,24 @@ type Objects struct {
 	Grace time.Duration
 	// Findings are promises the pool cannot keep as it is configured.
 	Findings []Problem
+	// NotPermitted is what the pool sets that is not its own to decide; nil if nothing is.
+	NotPermitted *Problem
 }
 
 // Build builds the objects of a pool. Without a usable QueueApp there is only the
 // ConfigMap, and the Problem says why.
 func Build(in Input) (Objects, *Problem) {
-	objects := Objects{ConfigMap: controlConfigMap(in.Worker, in.Control)}
+	refused, told := consent(in)
+	objects := Objects{ConfigMap: controlConfigMap(in.Worker, in.Control), NotPermitted: told}
 	if in.App == nil {
 		return objects, nil
 	}
 	container, problem := workerContainer(in.App)
 	if problem != nil {
 		return objects, problem
+	}
+	if refused != nil {
+		return objects, refused
 	}
 	if IsBatch(&in.Worker.Spec) {
 		if problem := endless(in.App, container); problem != nil {

@@ -71,6 +71,11 @@ func CommandJob(in CommandInput) (*batchv1.Job, *Problem) {
 	if problem != nil {
 		return nil, problem
 	}
+	if in.Worker != nil && in.Command.Spec.Action == v1alpha1.ActionOnce {
+		if refused, _ := consent(Input{Worker: in.Worker, App: in.App}); refused != nil {
+			return nil, refused
+		}
+	}
 	worker := commandWorker(in)
 	template, _ := podTemplate(Input{Worker: worker, App: in.App}, container)
 	template.Labels = commandLabels(in, template.Labels)

@@ -43,6 +43,11 @@ func setConditions(in Input, c counts, v verdict, status *v1alpha1.QueueWorkerSt
 	onlyWhen(v1alpha1.ConditionStalled, v.stalled, v.reason, v.message)
 	conflict, reason := conflicting(in)
 	onlyWhen(v1alpha1.ConditionConflict, conflict != "", reason, conflict)
+	beyond := desired.Problem{}
+	if in.NotPermitted != nil {
+		beyond = *in.NotPermitted
+	}
+	onlyWhen(v1alpha1.ConditionNotPermitted, in.NotPermitted != nil, beyond.Reason, beyond.Message)
 	onlyWhen(v1alpha1.ConditionWorkersStuck, len(in.Stuck) > 0, v1alpha1.ReasonIdleWithWork, stuckMessage(in))
 	for _, conditionType := range AlertTypes {
 		alert := alertOf(in, conditionType)

@@ -156,6 +156,19 @@ func TestStateAndReady(t *testing.T) {
 			},
 			wantState: v1alpha1.StateFailing, wantReason: v1alpha1.ReasonConfigError, wantPhrase: "No connector for [nope]",
 		},
+		"beyond the QueueApp's consent": {
+			change: func(in *Input) {
+				in.Problem = &desired.Problem{Reason: v1alpha1.ReasonNotPermitted, Message: "Remove it."}
+				in.NotPermitted = in.Problem
+			},
+			wantState: v1alpha1.StateFailing, wantReason: v1alpha1.ReasonNotPermitted, wantStalled: true,
+		},
+		"beyond what is permitted, from before": {
+			change: func(in *Input) {
+				in.NotPermitted = &desired.Problem{Reason: v1alpha1.ReasonFromBefore, Message: "Move it."}
+			},
+			wantState: v1alpha1.StateIdle, wantReason: v1alpha1.ReasonAsWanted, wantReady: true,
+		},
 		"one of two crashes": {
 			change:    func(in *Input) { in.Pods[0] = in.Pods[0].crashed(protocol.ExitCrashed, "exit 255") },
 			wantState: v1alpha1.StateIdle, wantReason: v1alpha1.ReasonAsWanted, wantReady: true,
@@ -275,5 +288,24 @@ func TestStandingConditions(t *testing.T) {
 				t.Errorf("%s is %+v, want %s, %s", tc.condition, got, tc.wantStatus, tc.wantReason)
 			}
 		})
+	}
+}
+
+// TestNotPermittedIsThereWhileThereIsSomethingToTell: with its reason, and its time where
+// the reason changes.
+func TestNotPermittedIsThereWhileThereIsSomethingToTell(t *testing.T) {
+	in := pool(1)
+	for i, told := range []*desired.Problem{
+		nil, {Reason: v1alpha1.ReasonFromBefore, Message: "Move it."}, {Reason: v1alpha1.ReasonNotPermitted, Message: "Remove it."}, nil,
+	} {
+		in.Now, in.NotPermitted = noon.Add(time.Duration(i)*time.Minute), told
+		in.Worker.Status = Compute(in).Status
+		got := meta.FindStatusCondition(in.Worker.Status.Conditions, v1alpha1.ConditionNotPermitted)
+		switch {
+		case told == nil && got != nil:
+			t.Errorf("step %d: it is there: %+v", i, got)
+		case told != nil && (got == nil || got.Status != metav1.ConditionTrue || got.Reason != told.Reason || got.Message != told.Message || !got.LastTransitionTime.Time.Equal(in.Now)):
+			t.Errorf("step %d: it is %+v, want %+v", i, got, told)
+		}
 	}
 }

@@ -70,6 +70,8 @@ type Input struct {
 	Problem *desired.Problem
 	// Findings are promises the pool cannot keep.
 	Findings []desired.Problem
+	// NotPermitted is what the pool sets that is not its own to decide; nil if nothing is.
+	NotPermitted *desired.Problem
 	// Conflict says which object is somebody else's; empty if none is.
 	Conflict string
 	// Rejected is the API server's refusal of an object made for the pool; empty if

@@ -125,11 +125,19 @@ func TestExamine(t *testing.T) {
 		"nobody measures, nobody needs": {change: one(v1alpha1.ConditionBacklogKnown, metav1.ConditionFalse, v1alpha1.ReasonNoDriver)},
 		"a full memory":                 {change: one(v1alpha1.ConditionMemoryHigh, metav1.ConditionTrue, v1alpha1.ReasonAboveThreshold), want: []string{"Wrong QueueWorker emails MemoryHigh"}, cures: []string{"Raise spec.memory"}},
 		"failing jobs":                  {change: one(v1alpha1.ConditionFailuresHigh, metav1.ConditionTrue, v1alpha1.ReasonAboveThreshold), want: []string{"Wrong QueueWorker emails FailuresHigh"}, cures: []string{"failed list"}},
-		"paused by failing jobs":        {change: one(v1alpha1.ConditionPaused, metav1.ConditionTrue, v1alpha1.ReasonPausedByFailing), want: []string{"Warning QueueWorker emails Paused"}, cures: []string{"queueworker resume emails"}},
-		"paused by intent":              {change: one(v1alpha1.ConditionPaused, metav1.ConditionTrue, v1alpha1.ReasonPaused)},
-		"at its maximum":                {change: one(v1alpha1.ConditionScalingLimited, metav1.ConditionTrue, v1alpha1.ReasonMaximum), want: []string{"Warning QueueWorker emails ScalingLimited"}},
-		"scaling held by a pause":       {change: one(v1alpha1.ConditionScalingActive, metav1.ConditionFalse, v1alpha1.ReasonPaused)},
-		"a spec nobody took up":         {change: func(in *Input) { in.Workers[0].Generation = 3 }, want: []string{"Wrong QueueWorker emails Observed"}, cures: []string{"watchNamespaces"}},
+		"beyond the app's consent":      {change: one(v1alpha1.ConditionNotPermitted, metav1.ConditionTrue, v1alpha1.ReasonNotPermitted), want: []string{"Wrong QueueWorker emails NotPermitted"}, cures: []string{"spec.poolsMay"}},
+		"a Secret from before":          {change: one(v1alpha1.ConditionNotPermitted, metav1.ConditionTrue, v1alpha1.ReasonFromBefore), want: []string{"Warning QueueWorker emails NotPermitted"}, cures: []string{"Move it to the QueueApp"}},
+		"beyond, and stalled by it": {change: func(in *Input) {
+			in.Workers[0].Status.Conditions = []metav1.Condition{
+				{Type: v1alpha1.ConditionStalled, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonNotPermitted, Message: "Remove it."},
+				{Type: v1alpha1.ConditionNotPermitted, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonNotPermitted, Message: "Remove it."},
+			}
+		}, want: []string{"Wrong QueueWorker emails Stalled"}, cures: []string{"spec.poolsMay"}},
+		"paused by failing jobs":  {change: one(v1alpha1.ConditionPaused, metav1.ConditionTrue, v1alpha1.ReasonPausedByFailing), want: []string{"Warning QueueWorker emails Paused"}, cures: []string{"queueworker resume emails"}},
+		"paused by intent":        {change: one(v1alpha1.ConditionPaused, metav1.ConditionTrue, v1alpha1.ReasonPaused)},
+		"at its maximum":          {change: one(v1alpha1.ConditionScalingLimited, metav1.ConditionTrue, v1alpha1.ReasonMaximum), want: []string{"Warning QueueWorker emails ScalingLimited"}},
+		"scaling held by a pause": {change: one(v1alpha1.ConditionScalingActive, metav1.ConditionFalse, v1alpha1.ReasonPaused)},
+		"a spec nobody took up":   {change: func(in *Input) { in.Workers[0].Generation = 3 }, want: []string{"Wrong QueueWorker emails Observed"}, cures: []string{"watchNamespaces"}},
 		"a spec that was changed just now": {change: func(in *Input) {
 			in.Workers[0].Generation = 3
 			in.Workers[0].ManagedFields = []metav1.ManagedFieldsEntry{{Time: &metav1.Time{Time: noon.Add(-time.Second)}}}

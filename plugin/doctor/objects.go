@@ -167,6 +167,9 @@ func meant(worker *v1alpha1.QueueWorker, condition *metav1.Condition) bool {
 		return true
 	case v1alpha1.ConditionReady: // Stalled says the same
 		return meta.FindStatusCondition(worker.Status.Conditions, v1alpha1.ConditionStalled) != nil
+	case v1alpha1.ConditionNotPermitted: // where it keeps the pool from being built, Stalled says the same
+		stalled := meta.FindStatusCondition(worker.Status.Conditions, v1alpha1.ConditionStalled)
+		return stalled != nil && stalled.Reason == reason
 	case v1alpha1.ConditionPaused:
 		return reason != v1alpha1.ReasonPausedByFailing
 	case v1alpha1.ConditionBacklogKnown: // without a driver nobody knows, and without autoscaling nobody needs to

@@ -81,6 +81,7 @@ var troubles = map[string]bool{
 	v1alpha1.ConditionScalingLimited: true,
 	v1alpha1.ConditionWorkersStuck:   true,
 	v1alpha1.ConditionConflict:       true,
+	v1alpha1.ConditionNotPermitted:   true,
 	v1alpha1.ConditionMemoryHigh:     true,
 	v1alpha1.ConditionSlowJobs:       true,
 	v1alpha1.ConditionFailuresHigh:   true,
@@ -92,10 +93,11 @@ var troubles = map[string]bool{
 // ofThePool are the conditions that speak of a pool as a whole. Where several are amiss
 // for one reason, they tell of one thing in almost the same words.
 var ofThePool = map[string]bool{
-	v1alpha1.ConditionReady:       true,
-	v1alpha1.ConditionReconciling: true,
-	v1alpha1.ConditionStalled:     true,
-	v1alpha1.ConditionPaused:      true,
+	v1alpha1.ConditionReady:        true,
+	v1alpha1.ConditionReconciling:  true,
+	v1alpha1.ConditionStalled:      true,
+	v1alpha1.ConditionPaused:       true,
+	v1alpha1.ConditionNotPermitted: true,
 }
 
 // oneCause groups conditions, each where the first of its group was: those of the pool
@@ -128,7 +130,7 @@ func ConditionTone(c *metav1.Condition) Tone {
 		return Faint
 	case c.Status != amiss:
 		return Good
-	case c.Type == v1alpha1.ConditionReconciling, c.Type == v1alpha1.ConditionPaused, c.Type == v1alpha1.ConditionScalingLimited:
+	case c.Reason == v1alpha1.ReasonFromBefore, c.Type == v1alpha1.ConditionReconciling, c.Type == v1alpha1.ConditionPaused, c.Type == v1alpha1.ConditionScalingLimited:
 		return Doubtful
 	}
 	return Bad

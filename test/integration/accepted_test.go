@@ -122,10 +122,11 @@ var acceptedSpecs = map[string]struct {
 	"cpu 1m":              {`cpu: 1m`, func(s *v1alpha1.QueueWorkerSpec) { s.CPU = quantity("1m") }},
 	"cpu 256":             {`cpu: 256`, func(s *v1alpha1.QueueWorkerSpec) { s.CPU = quantity("256") }},
 	"cpu half a core":     {`cpu: "0.5"`, func(s *v1alpha1.QueueWorkerSpec) { s.CPU = quantity("500m") }},
-	"env from a Secret": {`env: [{name: KEY, valueFrom: {secretKeyRef: {name: shop, key: key}}}]`, func(s *v1alpha1.QueueWorkerSpec) {
-		s.Env = []corev1.EnvVar{{Name: "KEY", ValueFrom: &corev1.EnvVarSource{SecretKeyRef: &corev1.SecretKeySelector{
-			LocalObjectReference: corev1.LocalObjectReference{Name: "shop"}, Key: "key",
-		}}}}
+	"env from a field": {`env: [{name: POD, valueFrom: {fieldRef: {apiVersion: v1, fieldPath: metadata.name}}}]`, func(s *v1alpha1.QueueWorkerSpec) {
+		s.Env = []corev1.EnvVar{{Name: "POD", ValueFrom: &corev1.EnvVarSource{FieldRef: &corev1.ObjectFieldSelector{APIVersion: "v1", FieldPath: "metadata.name"}}}}
+	}},
+	"env from a limit": {`env: [{name: LIMIT, valueFrom: {resourceFieldRef: {resource: limits.memory, divisor: "1"}}}]`, func(s *v1alpha1.QueueWorkerSpec) {
+		s.Env = []corev1.EnvVar{{Name: "LIMIT", ValueFrom: &corev1.EnvVarSource{ResourceFieldRef: &corev1.ResourceFieldSelector{Resource: "limits.memory", Divisor: *quantity("1")}}}}
 	}},
 	"a node selector": {`nodeSelector: {topology.kubernetes.io/zone: a, Spot_1: ""}`, func(s *v1alpha1.QueueWorkerSpec) {
 		s.NodeSelector = map[string]string{"topology.kubernetes.io/zone": "a", "Spot_1": ""}

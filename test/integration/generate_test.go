@@ -145,7 +145,11 @@ func (g generator) app(namespace, name string) *v1alpha1.QueueApp {
 	if g.chance(4) {
 		b.MaxProcesses(pick(g, int32(1), 7, 100, 100000))
 	}
-	return b.Template(g.template).Obj()
+	app := b.Template(g.template).Obj()
+	if g.chance(5) {
+		app.Spec.PoolsMay = []v1alpha1.PoolField{v1alpha1.PoolTolerations, v1alpha1.PoolEnv, v1alpha1.PoolNodeSelector, v1alpha1.PoolPriorityClassName}
+	}
+	return app
 }
 
 func (g generator) template(template *corev1.PodTemplateSpec) {

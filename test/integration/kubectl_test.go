@@ -54,7 +54,7 @@ func TestExplainDescribesEveryFieldOfOurs(t *testing.T) {
 			"state", "message", "jobName", "jobUID", "startedTime", "endedTime", "exitCode", "output", "failedJobs",
 			"total", "continue", "conditions",
 		},
-		"queueapps.spec": {"runtime", "template", "container", "connection", "patterns", "agentUpgrade"},
+		"queueapps.spec": {"runtime", "template", "container", "connection", "patterns", "agentUpgrade", "poolsMay"},
 	} {
 		recursive := kubectl(t, "explain", kind, "--recursive")
 		for _, field := range fields {

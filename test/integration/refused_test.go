@@ -146,6 +146,12 @@ var refusedQueueWorkers = map[string]refusal{
 	"env twice the same name":              {spec: `env: [{name: A, value: x}, {name: A, value: y}]`, field: "spec.env[1]", phrase: "Duplicate value"},
 	"env value a number":                   {spec: `env: [{name: A, value: 1}]`, field: "spec.env[0].value", phrase: "must be of type string"},
 	"env of the agent":                     {spec: `env: [{name: QUEUEWORKER_CONFIG, value: "{}"}]`, field: "spec.env", phrase: "QUEUEWORKER_"},
+	"env from a Secret":                    {spec: `env: [{name: A, valueFrom: {secretKeyRef: {name: s, key: k}}}]`, field: "spec.env", phrase: "a value from a Secret, a ConfigMap or a file belongs into the QueueApp, into env of a container in its spec.template"},
+	"env from an optional Secret":          {spec: `env: [{name: A, value: x}, {name: B, valueFrom: {secretKeyRef: {name: s, key: k, optional: true}}}]`, field: "spec.env", phrase: "belongs into the QueueApp"},
+	"env from a ConfigMap":                 {spec: `env: [{name: A, valueFrom: {configMapKeyRef: {name: s, key: k}}}]`, field: "spec.env", phrase: "belongs into the QueueApp"},
+	"env from a file":                      {spec: `env: [{name: A, valueFrom: {fileKeyRef: {volumeName: v, path: p, key: k}}}]`, field: "spec.env", phrase: "belongs into the QueueApp"},
+	"env from a Secret and a field":        {spec: `env: [{name: A, valueFrom: {fieldRef: {fieldPath: metadata.name}, secretKeyRef: {name: s, key: k}}}]`, field: "spec.env", phrase: "belongs into the QueueApp"},
+	"env from nothing":                     {spec: `env: [{name: A, valueFrom: {}}]`, field: "spec.env", phrase: "a plain value, a fieldRef or a resourceFieldRef"},
 	"env with value and valueFrom":         {spec: `env: [{name: A, value: x, valueFrom: {fieldRef: {fieldPath: metadata.name}}}]`, field: "spec.env", phrase: "not both"},
 	"nodeSelector value a number":          {spec: `nodeSelector: {zone: 1}`, field: "spec.nodeSelector.zone", phrase: "must be of type string"},
 	"nodeSelector key with a space":        {spec: `nodeSelector: {"a b": x}`, field: "spec.nodeSelector", phrase: "label names such as"},
@@ -162,6 +168,9 @@ var refusedQueueWorkers = map[string]refusal{
 }
 
 var refusedQueueApps = map[string]refusal{
+	"poolsMay of no such field":        {spec: `poolsMay: [Image]`, field: "spec.poolsMay[0]", phrase: `supported values: "Env", "NodeSelector", "PriorityClassName", "Tolerations"`},
+	"poolsMay twice the same":          {spec: `poolsMay: [Env, Env]`, field: "spec.poolsMay[1]", phrase: "Duplicate value"},
+	"poolsMay a word":                  {spec: `poolsMay: Env`, field: "spec.poolsMay", phrase: "must be of type array"},
 	"runtime unknown":                  {spec: `runtime: Symfony`, field: "spec.runtime", phrase: `supported values: "Laravel", "Custom"`},
 	"runtime in lower case":            {spec: `runtime: laravel`, field: "spec.runtime", phrase: `supported values: "Laravel", "Custom"`},
 	"template is missing":              {spec: `template: null`, field: "spec.template", phrase: "Required value"},

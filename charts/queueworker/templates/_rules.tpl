@@ -108,6 +108,43 @@
   verbs:
   - get
 {{- end }}
+{{- define "queueworker.rules.queueworker-pool-editor" -}}
+- apiGroups:
+  - queueworker.dev
+  resources:
+  - queueworkers
+  verbs:
+  - create
+  - delete
+  - get
+  - list
+  - patch
+  - update
+  - watch
+- apiGroups:
+  - queueworker.dev
+  resources:
+  - queueworkers/scale
+  verbs:
+  - get
+  - patch
+  - update
+- apiGroups:
+  - queueworker.dev
+  resources:
+  - queueapps
+  verbs:
+  - get
+  - list
+  - watch
+- apiGroups:
+  - queueworker.dev
+  resources:
+  - queueapps/status
+  - queueworkers/status
+  verbs:
+  - get
+{{- end }}
 {{- define "queueworker.rules.queueworker-viewer" -}}
 - apiGroups:
   - queueworker.dev

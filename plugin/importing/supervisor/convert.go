@@ -249,7 +249,7 @@ func (b *builder) setVariable(line manifest.Line, v variable) {
 	}
 	for _, word := range secretWords {
 		if strings.Contains(strings.ToUpper(v.name), word) {
-			b.note(line, true, v.name, "its value stands here for everybody to read; put it into a Secret, and refer to it with valueFrom or --env-from")
+			b.note(line, true, v.name, "its value stands here for everybody to read; put it into a Secret, and refer to it in the QueueApp, with valueFrom or --env-from")
 			break
 		}
 	}
