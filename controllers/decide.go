@@ -56,6 +56,8 @@ func decide(o *observation, s sizing, agentImage string) decision {
 		Control:    d.controls.Pool,
 		AgentImage: agentImage,
 		Live:       o.deployment,
+
+		OperatorPin: o.pin,
 	}
 	if inRuns {
 		in.Run = d.runs.Start

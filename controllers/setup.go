@@ -6,6 +6,7 @@ package controllers
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -23,6 +24,7 @@ import (
 	"queueworker.dev/queueworker/api/protocol"
 	"queueworker.dev/queueworker/api/v1alpha1"
 	"queueworker.dev/queueworker/controllers/collector"
+	"queueworker.dev/queueworker/trust"
 )
 
 // Options are what the operator is started with.
@@ -33,6 +35,9 @@ type Options struct {
 	ProbeImage string
 	// Concurrency is how many QueueWorkers are reconciled at once.
 	Concurrency int
+	// Identity is what the operator proves to agents and probes; one is drawn if nil. A
+	// Collector and Backlogs that are given have to have the same.
+	Identity *trust.Identity
 	// Collector and Backlogs are made if nil.
 	Collector *collector.Collector
 	Backlogs  *collector.Backlogs
@@ -44,14 +49,21 @@ type Options struct {
 
 // Setup adds the operator to a manager whose cache has CacheOptions.
 func Setup(mgr ctrl.Manager, o Options) error {
+	if o.Identity == nil {
+		identity, err := trust.NewIdentity()
+		if err != nil {
+			return err
+		}
+		o.Identity = identity
+	}
 	if o.Collector == nil {
-		o.Collector = collector.New(collector.Options{Log: mgr.GetLogger().WithName("collector")})
+		o.Collector = collector.New(collector.Options{Log: mgr.GetLogger().WithName("collector"), Identity: o.Identity})
 	}
 	if o.Clock == nil {
 		o.Clock = clock.RealClock{}
 	}
 	if o.Backlogs == nil {
-		o.Backlogs = collector.NewBacklogs(collector.BacklogOptions{Clock: o.Clock})
+		o.Backlogs = collector.NewBacklogs(collector.BacklogOptions{Clock: o.Clock, Identity: o.Identity})
 	}
 	if err := errors.Join(mgr.Add(o.Collector), mgr.Add(o.Backlogs)); err != nil {
 		return fmt.Errorf("add the collector: %w", err)
@@ -66,6 +78,7 @@ func Setup(mgr ctrl.Manager, o Options) error {
 		Recorder:   mgr.GetEventRecorder(v1alpha1.FieldManager),
 		Clock:      o.Clock,
 		AgentImage: o.AgentImage,
+		pins:       pins{own: o.Identity.Pin()},
 	}
 	options := controller.Options{MaxConcurrentReconciles: o.Concurrency, SkipNameValidation: &o.SkipNameValidation}
 	if err := reconciler.SetupWithManager(mgr, options); err != nil {
@@ -73,6 +86,7 @@ func Setup(mgr ctrl.Manager, o Options) error {
 	}
 	apps := &QueueAppReconciler{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Backlogs: o.Backlogs, Preflights: preflights, Clock: o.Clock, ProbeImage: o.ProbeImage,
+		pin: o.Identity.Pin(),
 	}
 	if err := apps.SetupWithManager(mgr, options); err != nil {
 		return fmt.Errorf("add the QueueApp controller: %w", err)
@@ -115,15 +129,13 @@ func CacheOptions(namespaces []string) cache.Options {
 	return out
 }
 
-// slimConfigMap keeps of a ConfigMap just the control document: anybody can make
-// large ones with our label.
+// slimConfigMap keeps of a ConfigMap just what agents are told: anybody can make large
+// ones with our label.
 func slimConfigMap(object any) (any, error) {
 	if configMap, ok := object.(*corev1.ConfigMap); ok {
-		document, has := configMap.Data[protocol.ControlFile]
-		configMap.ManagedFields, configMap.Annotations, configMap.Data, configMap.BinaryData = nil, nil, nil, nil
-		if has && len(document) <= protocol.MaxControlBytes {
-			configMap.Data = map[string]string{protocol.ControlFile: document}
-		}
+		data := keep(configMap.Data, protocol.ControlFile, protocol.OperatorFile)
+		maps.DeleteFunc(data, func(_, document string) bool { return len(document) > protocol.MaxControlBytes })
+		configMap.ManagedFields, configMap.Annotations, configMap.Data, configMap.BinaryData = nil, nil, data, nil
 	}
 	return object, nil
 }

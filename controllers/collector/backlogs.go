@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/event"
 
 	"queueworker.dev/queueworker/api/protocol"
+	"queueworker.dev/queueworker/trust"
 )
 
 // BacklogOptions configure Backlogs. The zero value of each field means its default.
@@ -31,6 +32,9 @@ type BacklogOptions struct {
 	QuietInterval time.Duration
 	// Clock tells when an answer came. Default: the real one.
 	Clock clock.PassiveClock
+	// Identity is what the operator proves to probes. Default: none, which those that
+	// serve TLS do not answer.
+	Identity *trust.Identity
 }
 
 // Backlogs asks backlog probes how many jobs wait: each once an interval, for the
@@ -60,6 +64,9 @@ type Probe struct {
 	UID types.UID
 	// Address is its IP address and port; empty while there is nobody to ask.
 	Address string
+	// Secure tells that the probe serves the operator by TLS, as the pod's spec says; one
+	// from before that is asked in the clear.
+	Secure bool
 	// Reason and Message say why there is nobody to ask; empty where the probe is on
 	// its way.
 	Reason  protocol.BacklogError
@@ -101,6 +108,8 @@ type probe struct {
 	kick chan struct{}
 	// mute tells that it gave no answer when it was last asked for failed jobs.
 	mute bool
+	// refusals are how often in a row it did not know the operator's key.
+	refusals int
 
 	report BacklogReport
 	// depths are the last figures of each queue, and troubles those that could not be
@@ -126,7 +135,7 @@ func NewBacklogs(o BacklogOptions) *Backlogs {
 	}
 	return &Backlogs{
 		options: o,
-		asker:   &asker{transport: newTransport(min(o.Timeout, time.Second)), timeout: o.Timeout},
+		asker:   &asker{transport: newTransport(min(o.Timeout, time.Second), o.Identity), timeout: o.Timeout},
 		slots:   make(chan struct{}, cmp.Or(o.Concurrency, 64)),
 		wakes:   make(chan event.GenericEvent),
 		kick:    make(chan struct{}, 1),

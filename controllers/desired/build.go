@@ -28,6 +28,8 @@ type Input struct {
 	Run string
 	// Control is the pool's control document.
 	Control protocol.Control
+	// OperatorPin is the pin by which the pool's agents know the operator.
+	OperatorPin string
 	// AgentImage is the agent image of this operator.
 	AgentImage string
 	// Live is the pool's Deployment as it is; nil if there is none.
@@ -52,7 +54,7 @@ type Objects struct {
 // Build builds the objects of a pool. Without a usable QueueApp there is only the
 // ConfigMap, and the Problem says why.
 func Build(in Input) (Objects, *Problem) {
-	objects := Objects{ConfigMap: controlConfigMap(in.Worker, in.Control)}
+	objects := Objects{ConfigMap: controlConfigMap(in)}
 	if in.App == nil {
 		return objects, nil
 	}
