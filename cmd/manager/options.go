@@ -20,6 +20,7 @@ type options struct {
 	metricsAddress string
 	metricsSecure  bool
 	healthAddress  string
+	identityFile   string
 	namespaces     []string
 	concurrency    int
 	log            zap.Options
@@ -35,6 +36,7 @@ func parse(flags *flag.FlagSet, arguments []string) (options, error) {
 	flags.StringVar(&o.metricsAddress, "metrics-bind-address", ":8443", "Address of the metrics endpoint; 0 turns it off.")
 	flags.BoolVar(&o.metricsSecure, "metrics-secure", true, "Serve metrics by HTTPS, and only to callers the cluster authorizes.")
 	flags.StringVar(&o.healthAddress, "health-probe-bind-address", ":8081", "Address of /healthz and /readyz.")
+	flags.StringVar(&o.identityFile, "identity-file", "", "File with the Ed25519 private key, as PEM, that the operator proves itself to agents and backlog probes with. Without the file a key is drawn at each start.")
 	flags.StringVar(&namespaces, "watch-namespaces", "", "Comma list of the namespaces to work in; empty means all.")
 	flags.IntVar(&o.concurrency, "max-concurrent-reconciles", 8, "How many QueueWorkers are reconciled at once.")
 	o.log.BindFlags(flags)

@@ -212,7 +212,7 @@ func TestAnswersThatDoNotEnd(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			address := serveBytes(t, tc.answer)
 			status, failure := pullFrom(address, 300*time.Millisecond)
-			if want := strings.ReplaceAll(tc.want, "AT", address); failure != want || status != nil {
+			if want := strings.NewReplacer("AT", address, "PORT", portOf(address)).Replace(tc.want); failure != want || status != nil {
 				t.Errorf("status %v, failure %q, want %q", status, failure, want)
 			}
 		})
