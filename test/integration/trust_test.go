@@ -20,14 +20,24 @@ import (
 	"queueworker.dev/queueworker/trust"
 )
 
-// worksOn is content when the first worker has a job of that class.
-func worksOn(class string) func(*v1alpha1.QueueWorker) error {
-	return func(worker *v1alpha1.QueueWorker) error {
-		if rows := worker.Status.Workers; len(rows) == 0 || rows[0].CurrentJob == nil || rows[0].CurrentJob.Class != class {
-			return fmt.Errorf("the rows are %+v", rows)
+// requireNamed waits until the status names the job that a pool works on. It has the status
+// written by changes of the spec that concern no pod: rows alone are written once a minute.
+func requireNamed(t *testing.T, namespace, name, class string) {
+	t.Helper()
+	within(t, 2*time.Minute, "the status names "+class, func(ctx context.Context) error {
+		changeWorker(t, namespace, name, func(worker *v1alpha1.QueueWorker) { worker.Spec.Priority++ })
+		worker := &v1alpha1.QueueWorker{}
+		for range 20 {
+			if err := api.Get(ctx, client.ObjectKey{Namespace: namespace, Name: name}, worker); err != nil {
+				return err
+			}
+			if rows := worker.Status.Workers; len(rows) == 1 && rows[0].CurrentJob != nil && rows[0].CurrentJob.Class == class {
+				return nil
+			}
+			time.Sleep(50 * time.Millisecond)
 		}
-		return nil
-	}
+		return fmt.Errorf("the rows are %+v", worker.Status.Workers)
+	})
 }
 
 // pokePods has the kubelet look at a pool's pods, as it does by itself once a minute.
@@ -52,7 +62,7 @@ func TestANewKeyIsLearnedWithoutAWriteToAnyWorkerPod(t *testing.T) {
 	waitFor(t, namespace, "emails", "is ready and knows its backlog", all(isReady, backlogIsKnown))
 	agent := agentsOf(t, namespace, "emails", 1)[0]
 	agent.Start(0, `App\Jobs\First`)
-	waitFor(t, namespace, "emails", "names the job", worksOn(`App\Jobs\First`))
+	requireNamed(t, namespace, "emails", `App\Jobs\First`)
 	first.stop()
 
 	identity, err := trust.NewIdentity()
@@ -91,7 +101,7 @@ func TestANewKeyIsLearnedWithoutAWriteToAnyWorkerPod(t *testing.T) {
 		return nil
 	})
 	pokePods(t, namespace, "emails")
-	waitFor(t, namespace, "emails", "names the job", worksOn(`App\Jobs\Second`))
+	requireNamed(t, namespace, "emails", `App\Jobs\Second`)
 	second.stop()
 	writes := map[string]int{}
 	for _, write := range writesBetween(t, second, from, mark(t)) {
