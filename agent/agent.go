@@ -21,6 +21,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"queueworker.dev/queueworker/agent/report"
 	"queueworker.dev/queueworker/api/protocol"
 )
 
@@ -66,7 +67,8 @@ func Main(arguments []string, version string) int {
 // paths are where the agent finds and leaves things; only tests and trials by
 // hand need others than the defaults.
 type paths struct {
-	control, state, cgroup, terminationMessage, address string
+	control, state, cgroup, terminationMessage string
+	listen                                     report.Addresses
 }
 
 func runCommand(arguments []string, version string) int {
@@ -76,7 +78,9 @@ func runCommand(arguments []string, version string) int {
 	flags.StringVar(&p.state, "state-dir", protocol.StateDir, "directory in which counts are kept")
 	flags.StringVar(&p.cgroup, "cgroup", "/sys/fs/cgroup", "where the container's control group is mounted")
 	flags.StringVar(&p.terminationMessage, protocol.TerminationMessageFlag, "/dev/termination-log", "the container's termination message; empty: none")
-	flags.StringVar(&p.address, "listen", fmt.Sprintf(":%d", protocol.Port), "address to serve status on")
+	flags.StringVar(&p.listen.Public, "listen", fmt.Sprintf(":%d", protocol.Port), "address to serve metrics and the public part of the status on")
+	flags.StringVar(&p.listen.Health, "listen-health", fmt.Sprintf(":%d", protocol.HealthPort), "address to serve health on")
+	flags.StringVar(&p.listen.Operator, "listen-operator", fmt.Sprintf(":%d", protocol.OperatorPort), "address to serve the operator on, by TLS")
 	if err := flags.Parse(arguments); err != nil {
 		return exitUsage
 	}

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"queueworker.dev/queueworker/api/protocol"
+	"queueworker.dev/queueworker/trust"
 )
 
 // pod is an agent in a process of its own, with directories like those of a pod.
@@ -25,10 +26,13 @@ type pod struct {
 	t       *testing.T
 	dir     string
 	address string
-	config  protocol.Config
-	command []string
-	version int    // of the control directory
-	cgroup  string // a fake control group; empty: the machine's
+	// operator is where the operator is served, and client asks as the operator does.
+	operator string
+	client   *http.Client
+	config   protocol.Config
+	command  []string
+	version  int    // of the control directory
+	cgroup   string // a fake control group; empty: the machine's
 
 	agent  *exec.Cmd
 	binary string
@@ -56,13 +60,23 @@ func newPod(t *testing.T, config protocol.Config, worker ...string) *pod {
 		config.GraceSeconds = 60
 	}
 	p := &pod{
-		t: t, dir: t.TempDir(), address: freeAddress(t), config: config, binary: self,
+		t: t, dir: t.TempDir(), address: freeAddress(t), operator: freeAddress(t), config: config, binary: self,
 		command: append([]string{self, "worker"}, worker...),
 	}
+	identity, err := trust.NewIdentity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	transport := &http.Transport{TLSClientConfig: identity.ClientConfig()}
+	p.client = &http.Client{Transport: transport}
+	t.Cleanup(transport.CloseIdleConnections)
 	for _, name := range []string{"control", "state"} {
 		if err := os.Mkdir(filepath.Join(p.dir, name), 0o755); err != nil {
 			t.Fatal(err)
 		}
+	}
+	if err := os.WriteFile(filepath.Join(p.dir, "control", protocol.OperatorFile), []byte(identity.Pin()), 0o600); err != nil {
+		t.Fatal(err)
 	}
 	t.Cleanup(p.kill)
 	return p
@@ -114,7 +128,7 @@ func (p *pod) start() {
 	}
 	arguments := append(append([]string{}, p.prefix...), "run",
 		"-control-dir", filepath.Join(p.dir, "control"), "-state-dir", filepath.Join(p.dir, "state"),
-		"-termination-message", p.file("final"), "-listen", p.address)
+		"-termination-message", p.file("final"), "-listen", p.address, "-listen-health", "127.0.0.1:0", "-listen-operator", p.operator)
 	if p.cgroup != "" {
 		arguments = append(arguments, "-cgroup", p.cgroup)
 	}
@@ -149,9 +163,13 @@ func (p *pod) read(name string) string {
 	return string(content)
 }
 
-// get returns what a path answers; code 0 if nothing does.
+// get returns what a path answers to anyone; code 0 if nothing does.
 func (p *pod) get(path string) (code int, body []byte) {
-	response, err := http.Get("http://" + p.address + path)
+	return ask(http.DefaultClient, "http://"+p.address+path)
+}
+
+func ask(client *http.Client, url string) (code int, body []byte) {
+	response, err := client.Get(url)
 	if err != nil {
 		return 0, nil
 	}
@@ -162,7 +180,7 @@ func (p *pod) get(path string) (code int, body []byte) {
 
 func (p *pod) status() protocol.Status {
 	var status protocol.Status
-	if code, body := p.get(protocol.StatusPath); code == http.StatusOK {
+	if code, body := ask(p.client, "https://"+p.operator+protocol.StatusPath); code == http.StatusOK {
 		if err := json.Unmarshal(body, &status); err != nil {
 			p.t.Fatal(err)
 		}

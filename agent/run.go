@@ -5,11 +5,9 @@ package agent
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"net/http"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"syscall"
@@ -84,9 +82,9 @@ func supervise(p paths, config protocol.Config, version string, ends <-chan os.S
 	if err != nil {
 		log("%v; counts begin at zero", err)
 	}
-	listener, err := report.Listen(p.address)
+	listeners, err := report.Listen(p.listen)
 	if err != nil {
-		return false, fmt.Errorf("serve the status on %s: %w", p.address, err)
+		return false, err
 	}
 	reaper, err := process.NewReaper()
 	if err != nil {
@@ -105,15 +103,12 @@ func supervise(p paths, config protocol.Config, version string, ends <-chan os.S
 	executor.Begin(supervisor.New(settings(config, os.Getenv(protocol.PodNameEnv)), facts, past, time.Now()))
 	keeper.Changed(executor.State(), true)
 
-	server := report.NewServer(report.Source{
+	report.NewServers(report.Source{
 		State: executor.State, Agent: version, PodUID: os.Getenv(protocol.PodUIDEnv),
 		Namespace: config.Namespace, Name: config.Name, App: config.App,
+	}, filepath.Join(p.control, protocol.OperatorFile)).Serve(listeners, func(err error) {
+		log("stopped to serve the status: %v", err)
 	})
-	go func() {
-		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-			log("stopped to serve the status: %v", err)
-		}
-	}()
 	listen(executor, ends, p.control)
 	executor.Run()
 	keeper.Close(executor.State())

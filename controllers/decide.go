@@ -49,14 +49,15 @@ func decide(o *observation, s sizing, agentImage string) decision {
 		Pods:      controlledPods(o, d.removal),
 	})
 	in := desired.Input{
-		Worker:     o.worker,
-		App:        o.app,
-		Most:       d.sizing.most,
-		Replicas:   d.removal.Replicas,
-		Control:    d.controls.Pool,
-		AgentImage: agentImage,
-		Live:       o.deployment,
-		Runs:       o.runs,
+		Worker:      o.worker,
+		App:         o.app,
+		Most:        d.sizing.most,
+		Replicas:    d.removal.Replicas,
+		Control:     d.controls.Pool,
+		AgentImage:  agentImage,
+		Live:        o.deployment,
+		Runs:        o.runs,
+		OperatorPin: o.pin,
 	}
 	if inRuns {
 		in.Run = d.runs.Start

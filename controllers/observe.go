@@ -52,6 +52,10 @@ type observation struct {
 
 	// unnamed tells that pools which name no QueueApp use this one too.
 	unnamed bool
+	// pin is the one by which the pool's agents are to know the operator now, and pinAgain
+	// after how long it changes; 0 if it does not.
+	pin      string
+	pinAgain time.Duration
 	// written are the last writes to the pool's pods.
 	written map[types.UID]podWrite
 	// past and foreign are what the operator remembers of the pool.
@@ -86,6 +90,7 @@ func (r *QueueWorkerReconciler) observe(ctx context.Context, name types.Namespac
 	if o.problem == nil {
 		o.problem = desired.Oversized(worker)
 	}
+	o.pin, o.pinAgain = r.pins.of(name, desired.PoolPin(o.configMap), o.now)
 	if err := r.observeRuns(ctx, o); err != nil {
 		return nil, err
 	}
@@ -213,13 +218,25 @@ func replicaSetsOf(ctx context.Context, reader client.Reader, deployment *appsv1
 	return owners, nil
 }
 
+// addressOf is where agent or probe of a pod serve the operator, and whether by TLS. The
+// pod's spec says so: one from before that names no such port.
+func addressOf(pod *corev1.Pod) (address string, secure bool) {
+	port := protocol.Port
+	for i := range pod.Spec.Containers {
+		if slices.ContainsFunc(pod.Spec.Containers[i].Ports, func(p corev1.ContainerPort) bool { return p.Name == protocol.OperatorPortName }) {
+			port, secure = protocol.OperatorPort, true
+		}
+	}
+	return net.JoinHostPort(pod.Status.PodIP, strconv.Itoa(port)), secure
+}
+
 // trackedPods are the pods whose agents are asked.
 func trackedPods(pods []*corev1.Pod) []collector.Pod {
 	out := make([]collector.Pod, 0, len(pods))
 	for _, pod := range pods {
 		tracked := collector.Pod{UID: pod.UID, Name: pod.Name, Created: pod.CreationTimestamp.Time}
 		if pod.Status.Phase == corev1.PodRunning && pod.Status.PodIP != "" {
-			tracked.Address = net.JoinHostPort(pod.Status.PodIP, strconv.Itoa(protocol.Port))
+			tracked.Address, tracked.Secure = addressOf(pod)
 		}
 		out = append(out, tracked)
 	}

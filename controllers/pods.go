@@ -67,6 +67,7 @@ var heededAnnotations = []string{
 // keptAnnotations are all that is kept of a pod's annotations.
 var keptAnnotations = slices.Concat(heededAnnotations, []string{
 	v1alpha1.AnnotationControl, v1alpha1.AnnotationCordonedAt, v1alpha1.AnnotationFailedKey,
+	v1alpha1.AnnotationOperator,
 })
 
 // podChanged tells whether anything changed that a reconcile goes by. The control

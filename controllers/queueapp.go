@@ -8,9 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -56,6 +54,9 @@ type QueueAppReconciler struct {
 	ProbeImage string
 	// Namespace is the operator's own; empty if it is not known.
 	Namespace string
+
+	// pin is the one by which probes know the operator.
+	pin string
 }
 
 // SetupWithManager registers what wakes a QueueApp: itself, the QueueApps and
@@ -248,10 +249,14 @@ func (r *QueueAppReconciler) find(ctx context.Context, app *v1alpha1.QueueApp, l
 	if err := r.Client.List(ctx, pods, ours...); err != nil {
 		return collector.Probe{}, fmt.Errorf("list Pods: %w", err)
 	}
-	return probeAmong(slices.DeleteFunc(pods.Items, func(pod corev1.Pod) bool {
+	own := slices.DeleteFunc(pods.Items, func(pod corev1.Pod) bool {
 		set := metav1.GetControllerOf(&pod)
 		return set == nil || !owners[set.UID]
-	})), nil
+	})
+	if err := r.announce(ctx, own); err != nil {
+		return collector.Probe{}, err
+	}
+	return probeAmong(own), nil
 }
 
 // probeAmong is where the newest running pod is to be asked, or why none runs.
@@ -263,7 +268,8 @@ func probeAmong(pods []corev1.Pod) collector.Probe {
 	for i := range slices.Backward(pods) {
 		pod := &pods[i]
 		if active(pod) && isRunning(pod) && pod.Status.PodIP != "" {
-			return collector.Probe{UID: pod.UID, Address: net.JoinHostPort(pod.Status.PodIP, strconv.Itoa(protocol.Port))}
+			address, secure := addressOf(pod)
+			return collector.Probe{UID: pod.UID, Address: address, Secure: secure}
 		}
 		all = append(all, status.Pod{Pod: pod})
 	}

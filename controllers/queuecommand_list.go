@@ -9,13 +9,11 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"sync"
 
 	corev1 "k8s.io/api/core/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -26,8 +24,8 @@ import (
 	"queueworker.dev/queueworker/controllers/desired"
 )
 
-// probeKeys are the keys that probes list failed jobs to: one for each pod, made of a
-// secret that this process draws and never tells. Who learns the key of one probe, as
+// probeKeys are the keys to which probes from before the operator's key pair list failed
+// jobs: one for each pod, made of a secret that this process draws and never tells. Who learns the key of one probe, as
 // those who may exec into it can, learns no other's.
 type probeKeys struct {
 	once   sync.Once
@@ -91,9 +89,13 @@ func (r *QueueCommandReconciler) ask(ctx context.Context, app *v1alpha1.QueueApp
 		in.Trouble = "The backlog probe is not running yet."
 		return nil
 	}
-	key, hash := r.keys.of(where.UID)
-	if err := r.announce(ctx, app, where, hash); err != nil {
-		return err
+	var key string
+	if !where.Secure {
+		var hash string
+		key, hash = r.keys.of(where.UID)
+		if err := r.announce(ctx, app, where, hash); err != nil {
+			return err
+		}
 	}
 	answer, err := r.Backlogs.ListFailed(ctx, collector.FailedQuestion{
 		App: client.ObjectKeyFromObject(app), Where: where, Key: key, Request: command.Question(in.Command),
@@ -119,19 +121,11 @@ func (r *QueueCommandReconciler) announce(ctx context.Context, app *v1alpha1.Que
 		return fmt.Errorf("list Pods: %w", err)
 	}
 	for i := range pods.Items {
-		pod := &pods.Items[i]
-		if pod.UID != where.UID || pod.Annotations[v1alpha1.AnnotationFailedKey] == hash {
+		if pods.Items[i].UID != where.UID {
 			continue
 		}
-		patch, err := json.Marshal(map[string]any{"metadata": map[string]any{
-			"uid": pod.UID, "annotations": map[string]any{v1alpha1.AnnotationFailedKey: hash},
-		}})
-		if err != nil {
-			return fmt.Errorf("encode the patch of Pod %s: %w", pod.Name, err)
-		}
-		err = r.Client.Patch(ctx, pod.DeepCopy(), client.RawPatch(types.MergePatchType, patch))
-		if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) {
-			return fmt.Errorf("write the key's hash to Pod %s: %w", pod.Name, err)
+		if err := annotateOnce(ctx, r.Client, &pods.Items[i], v1alpha1.AnnotationFailedKey, hash); err != nil {
+			return err
 		}
 	}
 	return nil

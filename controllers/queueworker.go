@@ -41,6 +41,7 @@ type QueueWorkerReconciler struct {
 
 	memory memory
 	caps   caps
+	pins   pins
 	// queue takes pools that are to be looked at.
 	queue requests
 }
@@ -90,5 +91,5 @@ func (r *QueueWorkerReconciler) Reconcile(ctx context.Context, request ctrl.Requ
 	if err := errors.Join(applyErr, reportErr); err != nil {
 		return ctrl.Result{}, err
 	}
-	return ctrl.Result{RequeueAfter: again}, nil
+	return ctrl.Result{RequeueAfter: sooner(again, observed.pinAgain)}, nil
 }

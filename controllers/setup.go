@@ -24,6 +24,7 @@ import (
 	"queueworker.dev/queueworker/controllers/cached"
 	"queueworker.dev/queueworker/controllers/collector"
 	"queueworker.dev/queueworker/controllers/workqueue"
+	"queueworker.dev/queueworker/trust"
 )
 
 // Options are what the operator is started with.
@@ -39,6 +40,9 @@ type Options struct {
 	// NamespaceCPU is how much of one CPU reconciles of one namespace may take in the long
 	// run; 0 means no bound.
 	NamespaceCPU float64
+	// Identity is what the operator proves to agents and probes; one is drawn if nil. A
+	// Collector and Backlogs that are given have to have the same.
+	Identity *trust.Identity
 	// Collector and Backlogs are made if nil.
 	Collector *collector.Collector
 	Backlogs  *collector.Backlogs
@@ -50,14 +54,21 @@ type Options struct {
 
 // Setup adds the operator to a manager whose cache has CacheOptions.
 func Setup(mgr ctrl.Manager, o Options) error {
+	if o.Identity == nil {
+		identity, err := trust.NewIdentity()
+		if err != nil {
+			return err
+		}
+		o.Identity = identity
+	}
 	if o.Collector == nil {
-		o.Collector = collector.New(collector.Options{Log: mgr.GetLogger().WithName("collector")})
+		o.Collector = collector.New(collector.Options{Log: mgr.GetLogger().WithName("collector"), Identity: o.Identity})
 	}
 	if o.Clock == nil {
 		o.Clock = clock.RealClock{}
 	}
 	if o.Backlogs == nil {
-		o.Backlogs = collector.NewBacklogs(collector.BacklogOptions{Clock: o.Clock})
+		o.Backlogs = collector.NewBacklogs(collector.BacklogOptions{Clock: o.Clock, Identity: o.Identity})
 	}
 	if err := errors.Join(mgr.Add(o.Collector), mgr.Add(o.Backlogs)); err != nil {
 		return fmt.Errorf("add the collector: %w", err)
@@ -74,6 +85,7 @@ func Setup(mgr ctrl.Manager, o Options) error {
 		Clock:      o.Clock,
 		Budget:     budget,
 		AgentImage: o.AgentImage,
+		pins:       pins{own: o.Identity.Pin()},
 	}
 	options := controller.Options{
 		MaxConcurrentReconciles: o.Concurrency, SkipNameValidation: &o.SkipNameValidation,
@@ -87,6 +99,7 @@ func Setup(mgr ctrl.Manager, o Options) error {
 	apps := &QueueAppReconciler{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Backlogs: o.Backlogs, Preflights: preflights, Clock: o.Clock, Budget: budget,
 		ProbeImage: o.ProbeImage, Namespace: o.Namespace,
+		pin: o.Identity.Pin(),
 	}
 	if err := apps.SetupWithManager(mgr, options); err != nil {
 		return fmt.Errorf("add the QueueApp controller: %w", err)

@@ -4,6 +4,8 @@
 package controllers
 
 import (
+	"maps"
+
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -41,16 +43,17 @@ var maxLiveTemplate = bounds.Template.Bytes + roomForOurs
 // childAnnotations are the annotations of a child that the operator compares.
 var childAnnotations = []string{v1alpha1.AnnotationAppliedHash, v1alpha1.AnnotationTemplateHash}
 
-// slimConfigMap keeps the control document of a pool's ConfigMap.
+// slimConfigMap keeps of a pool's ConfigMap what its agents are told.
 func slimConfigMap(object any) (any, error) {
 	configMap, ok := object.(*corev1.ConfigMap)
 	if !ok {
 		return object, nil
 	}
-	document, has := configMap.Data[protocol.ControlFile]
+	told := keep(configMap.Data, protocol.ControlFile, protocol.OperatorFile)
+	maps.DeleteFunc(told, func(_, document string) bool { return len(document) > protocol.MaxControlBytes })
 	configMap.Data, configMap.BinaryData = nil, nil
-	if slimChild(configMap, childAnnotations, kindWorker) && has && len(document) <= protocol.MaxControlBytes {
-		configMap.Data = map[string]string{protocol.ControlFile: document}
+	if slimChild(configMap, childAnnotations, kindWorker) && len(told) > 0 {
+		configMap.Data = told
 	}
 	return configMap, nil
 }

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
@@ -151,55 +150,9 @@ func TestTheLargestStatusFits(t *testing.T) {
 	}
 }
 
-func serve(t *testing.T, state *supervisor.State) string {
-	t.Helper()
-	server := httptest.NewServer(NewServer(Source{
-		State: func() *supervisor.State { return state }, Agent: "v1", PodUID: "uid", Namespace: "shop", Name: "emails", App: "shop",
-	}).Handler)
-	t.Cleanup(server.Close)
-	return server.URL
-}
-
-func TestServerIsReadOnly(t *testing.T) {
-	state := pod()
-	url := serve(t, &state)
-	tests := map[string]struct {
-		method, path string
-		want         int
-	}{
-		"status":            {"GET", protocol.StatusPath, 200},
-		"status head":       {"HEAD", protocol.StatusPath, 200},
-		"metrics":           {"GET", protocol.MetricsPath, 200},
-		"health":            {"GET", protocol.HealthPath, 200},
-		"ready":             {"GET", protocol.ReadyPath, 200},
-		"post":              {"POST", protocol.StatusPath, 405},
-		"delete":            {"DELETE", protocol.ReadyPath, 405},
-		"put":               {"PUT", protocol.MetricsPath, 405},
-		"nothing else":      {"GET", "/debug/pprof/", 404},
-		"nor the root":      {"GET", "/", 404},
-		"nor what is below": {"GET", protocol.StatusPath + "/x", 404},
-	}
-	for name, tc := range tests {
-		t.Run(name, func(t *testing.T) {
-			request, err := http.NewRequestWithContext(t.Context(), tc.method, url+tc.path, strings.NewReader("body"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			response, err := http.DefaultClient.Do(request)
-			if err != nil {
-				t.Fatal(err)
-			}
-			_ = response.Body.Close()
-			if response.StatusCode != tc.want {
-				t.Errorf("%s %s answers %d; want %d", tc.method, tc.path, response.StatusCode, tc.want)
-			}
-		})
-	}
-}
-
 func TestNotReadyWhileNothingHasStarted(t *testing.T) {
 	state := supervisor.New(supervisor.Settings{Processes: 1}, supervisor.Facts{Final: true}, supervisor.Past{}, now)
-	response, err := http.Get(serve(t, &state) + protocol.ReadyPath)
+	response, err := http.Get(serve(t, &state).public + protocol.ReadyPath)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -211,7 +164,7 @@ func TestNotReadyWhileNothingHasStarted(t *testing.T) {
 
 func TestMetrics(t *testing.T) {
 	state := pod()
-	response, err := http.Get(serve(t, &state) + protocol.MetricsPath)
+	response, err := http.Get(serve(t, &state).public + protocol.MetricsPath)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -347,24 +300,5 @@ func TestTheLastWordFits(t *testing.T) {
 		if !strings.HasPrefix(message, got.Message) || got.Message == "" && message != "" {
 			t.Errorf("the message became %q", got.Message)
 		}
-	}
-}
-
-func TestListenBoundsConnections(t *testing.T) {
-	listener, err := Listen("127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	state := pod()
-	server := NewServer(Source{State: func() *supervisor.State { return &state }})
-	go func() { _ = server.Serve(listener) }()
-	defer func() { _ = server.Close() }()
-	for range 4 * maxConnections { // each given back when closed
-		client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-		response, err := client.Get("http://" + listener.Addr().String() + protocol.HealthPath)
-		if err != nil {
-			t.Fatal(err)
-		}
-		_ = response.Body.Close()
 	}
 }

@@ -3,8 +3,8 @@
 
 package protocol
 
-// BacklogPath is where a backlog probe answers: POST a BacklogRequest, get a
-// Backlog. Asking changes nothing.
+// BacklogPath is where a backlog probe answers the operator: POST a BacklogRequest, get a
+// Backlog. Asking changes nothing in the backend.
 const BacklogPath = "/backlog"
 
 // ProbeEnv is the environment variable of the probe's container that holds its

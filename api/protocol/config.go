@@ -22,10 +22,20 @@ const (
 	BinaryDir  = "/queueworker/bin"
 	BinaryPath = BinaryDir + "/agent"
 	StateDir   = "/queueworker/state"
-	// Port is the port the agent serves StatusPath, MetricsPath, HealthPath and
-	// ReadyPath on, by plain HTTP; PortName is its name in the pod.
+	// Port is the port that agent and backlog probe serve MetricsPath, HealthPath and
+	// ReadyPath on to anyone, by plain HTTP; the agent also serves Status.Public there.
+	// PortName is its name in the pod.
 	Port     = 9797
 	PortName = "queueworker"
+	// HealthPort serves HealthPath and ReadyPath alone, by plain HTTP, so that the kubelet
+	// is answered however busy the other ports are. HealthPortName is its name in the pod.
+	HealthPort     = 9798
+	HealthPortName = "queueworker-up"
+	// OperatorPort serves the operator, by TLS; see package trust. A pod that does not
+	// name OperatorPortName among its ports is of an older operator and serves everything
+	// on Port.
+	OperatorPort     = 9799
+	OperatorPortName = "queueworker-tls"
 	// TerminationMessageFlag is the flag of the agent that says where the container's
 	// termination message is, if not at the usual place.
 	TerminationMessageFlag = "termination-message"

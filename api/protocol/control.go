@@ -18,6 +18,12 @@ const (
 	ControlPodFile = "pod.json"
 )
 
+// OperatorFile is the name of the file in ControlDir of a worker pod, and the key of the
+// pool's ConfigMap, with the pins of the operator's keys: each the SHA-256 of a public key
+// as hexadecimal digits, separated by white space. It is a file of its own because older
+// agents and operators compare the control document as a whole.
+const OperatorFile = "operator"
+
 // Control is what the processes of one pod shall do. The agent obeys the
 // document with the highest revision it has seen; of two with the same
 // revision the pod's own.

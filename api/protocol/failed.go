@@ -3,19 +3,18 @@
 
 package protocol
 
-// FailedPath is where a backlog probe lists failed jobs: POST a FailedRequest with the
-// header Authorization: Bearer KEY, get a FailedList. Asking changes nothing.
+// FailedPath is where a backlog probe lists failed jobs to the operator: POST a
+// FailedRequest, get a FailedList. Asking changes nothing.
 //
-// The probe answers only to a key whose SHA-256, as hexadecimal digits, is in the file
-// FailedKeyFile. The operator puts it there through an annotation of the pod; the key
-// itself is nowhere but in the operator's memory.
+// A probe from before OperatorPort answers to the header Authorization: Bearer KEY instead,
+// with a key whose SHA-256 the operator has written to an annotation of the pod.
 const FailedPath = "/failed"
 
-// FailedKeyFile is the file of the probe's pod with the SHA-256 of the key, in a volume
-// mounted at FailedKeyDir.
+// ProbeOperatorFile is the file of a probe's pod with the pins of the operator's keys, as
+// in OperatorFile, in a volume mounted at ProbeOperatorDir.
 const (
-	FailedKeyDir  = "/queueworker/key"
-	FailedKeyFile = FailedKeyDir + "/sha256"
+	ProbeOperatorDir  = "/queueworker/key"
+	ProbeOperatorFile = ProbeOperatorDir + "/" + OperatorFile
 )
 
 // MaxFailedBytes bounds a FailedList document; the operator refuses a larger one.

@@ -52,8 +52,11 @@ const (
 	// AnnotationBegun on a Job is set when the Job is let go: one that is suspended after
 	// that is not let go again, since its command may have run.
 	AnnotationBegun = GroupName + "/begun"
-	// AnnotationFailedKey on the pod of a backlog probe is the SHA-256, as hexadecimal
-	// digits, of the key that the probe lists failed jobs to.
+	// AnnotationOperator on the pod of a backlog probe holds the pin by which the probe
+	// knows the operator: the SHA-256, as hexadecimal digits, of the operator's public key.
+	AnnotationOperator = GroupName + "/operator"
+	// AnnotationFailedKey on the pod of a backlog probe from before AnnotationOperator is
+	// the SHA-256, as hexadecimal digits, of the key that the probe lists failed jobs to.
 	AnnotationFailedKey = GroupName + "/failed-key"
 	// AnnotationAppliedHash on a child is the hash of what the operator last
 	// applied, so that an unchanged child is not written again.

@@ -4,10 +4,12 @@
 // Package probe is the backlog probe: a small server that answers how deep an
 // application's queues are.
 //
-// One measurement serves everybody who asks within the next second, and it measures
-// all queues that anybody asked for during the last minute. So however many ask, the
-// backend is asked about once a second, and not at all when nobody does. There is
-// one measurement at a time, with a deadline; who asked may leave before it ends.
+// It answers the operator alone, which proves who it is; see package trust. Which queues
+// are measured is the operator's list, so that no other pod can have the backend asked for
+// names it has invented, or read how deep a queue is. Health and metrics are for anyone.
+//
+// A measurement answers the same question for a second. There is one measurement at a
+// time, with a deadline; the client may leave before it ends.
 //
 // A configuration that cannot be used is an answer too: the probe stays up and says
 // what is wrong, so that no container restarts again and again.

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"os/signal"
@@ -39,8 +40,11 @@ const memory = 16 << 20
 // Main is the program: it serves until it is told to end, and returns the exit code.
 func Main(arguments []string, version string) int {
 	flags := flag.NewFlagSet("backlog", flag.ContinueOnError)
-	address := flags.String("listen", fmt.Sprintf(":%d", protocol.Port), "address to serve on")
-	key := flags.String("failed-key", protocol.FailedKeyFile, "file with the SHA-256 of the key that failed jobs are listed to")
+	var at Addresses
+	flags.StringVar(&at.Public, "listen", fmt.Sprintf(":%d", protocol.Port), "address to serve metrics on")
+	flags.StringVar(&at.Health, "listen-health", fmt.Sprintf(":%d", protocol.HealthPort), "address to serve health on")
+	flags.StringVar(&at.Operator, "listen-operator", fmt.Sprintf(":%d", protocol.OperatorPort), "address to serve the operator on, by TLS")
+	pins := flags.String("operator-pins", protocol.ProbeOperatorFile, "file with the pins of the operator's keys")
 	if err := flags.Parse(arguments); err != nil {
 		return exitUsage
 	}
@@ -48,7 +52,7 @@ func Main(arguments []string, version string) int {
 	debug.SetGCPercent(50)
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
 	defer stop()
-	if err := run(ctx, *address, *key, version); err != nil {
+	if err := run(ctx, at, *pins, version); err != nil {
 		tell("%v", err)
 		return exitFailed
 	}
@@ -60,7 +64,7 @@ func tell(format string, arguments ...any) {
 	fmt.Fprintf(os.Stderr, "queueworker-backlog: %s\n", strings.ReplaceAll(fmt.Sprintf(format, arguments...), "\n", " "))
 }
 
-func run(ctx context.Context, address, key, version string) error {
+func run(ctx context.Context, at Addresses, pins, version string) error {
 	config, environment, problem := configure(os.Environ())
 	driver, problem := driverOf(config, environment, problem)
 	if problem != nil {
@@ -69,28 +73,38 @@ func run(ctx context.Context, address, key, version string) error {
 	if driver != nil {
 		defer func() { _ = driver.Close() }()
 	}
-	failed := listFailed(config, environment, key, problem)
-	listener, err := Listen(address)
+	failed := listFailed(config, environment, problem)
+	listeners, err := Listen(at)
 	if err != nil {
-		return fmt.Errorf("serve on %s: %w", address, err)
+		return err
 	}
-	server := NewServer(New(driver, problem, tell), failed, Identity{
+	return NewServers(New(driver, problem, tell), failed, Identity{
 		Version: version, PodUID: os.Getenv(protocol.PodUIDEnv),
 		Namespace: config.Namespace, App: config.App, Driver: config.Driver,
-	})
-	served := make(chan error, 1)
-	go func() { served <- server.Serve(listener) }()
+	}, pins).serve(ctx, listeners)
+}
+
+// serve serves until ctx ends or a server fails.
+func (s *Servers) serve(ctx context.Context, l *Listeners) error {
+	served := make(chan error, 3)
+	servers := []*http.Server{s.public, s.health, s.operator}
+	for i, listener := range []net.Listener{l.public, l.health, l.operator} {
+		go func() { served <- servers[i].Serve(listener) }()
+	}
 	select {
-	case err = <-served:
+	case err := <-served:
+		return err
 	case <-ctx.Done():
-		limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
-		defer cancel()
-		err = server.Shutdown(limited)
 	}
-	if errors.Is(err, http.ErrServerClosed) || errors.Is(err, context.DeadlineExceeded) {
-		return nil
+	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	var failures []error
+	for _, server := range servers {
+		if err := server.Shutdown(limited); !errors.Is(err, context.DeadlineExceeded) {
+			failures = append(failures, err)
+		}
 	}
-	return err
+	return errors.Join(failures...)
 }
 
 // configure reads the configuration and the environment, or says why it cannot.
@@ -123,19 +137,19 @@ func driverOf(config protocol.ProbeConfig, environment settings.Environment, pro
 // listFailed lists failed jobs from the database the application keeps them in, which
 // need not be where its queues are. A configuration that cannot be read says nothing
 // of either.
-func listFailed(config protocol.ProbeConfig, environment settings.Environment, key string, problem *backlog.Error) *Failed {
+func listFailed(config protocol.ProbeConfig, environment settings.Environment, problem *backlog.Error) *Failed {
 	if config.Version != protocol.Version {
-		return NewFailed(nil, problem, key)
+		return NewFailed(nil, problem)
 	}
 	s, err := settings.NewFailed(config, environment)
 	if err != nil {
-		return NewFailed(nil, backlog.AsError(err, nil), key)
+		return NewFailed(nil, backlog.AsError(err, nil))
 	}
 	lister, err := database.NewFailed(s)
 	if err != nil {
-		return NewFailed(nil, backlog.AsError(err, nil), key)
+		return NewFailed(nil, backlog.AsError(err, nil))
 	}
-	return NewFailed(lister, nil, key)
+	return NewFailed(lister, nil)
 }
 
 func parseConfig(document string) (protocol.ProbeConfig, error) {

@@ -6,15 +6,15 @@ package probe
 import (
 	"maps"
 	"slices"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"queueworker.dev/queueworker/api/protocol"
 )
 
-// Metrics tell what was measured last; asking for them measures nothing. Queues are
-// left out once the measurement is older than a minute, or nobody asked for them in
-// the last minute: names come from whoever asks, and must not stay.
+// Metrics are those of the last measurement; a scrape measures nothing. Queues are left
+// out once the measurement is older than a minute.
 const (
 	metricJobs         = "queueworker_backlog_jobs"
 	metricOldest       = "queueworker_backlog_oldest_seconds"
@@ -24,6 +24,9 @@ const (
 	metricMeasurements = "queueworker_backlog_measurements_total"
 	metricInfo         = "queueworker_backlog_info"
 )
+
+// remembered is how long a measurement is told.
+const remembered = time.Minute
 
 // collector makes metrics of the last measurement when they are asked for.
 type collector struct {
@@ -87,9 +90,7 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	}
 	gauge(metricUp, 1, "")
 	for _, name := range slices.Sorted(maps.Keys(m.depths)) {
-		if p.now().Sub(m.wished[name]) <= remembered {
-			collectQueue(gauge, m.depths[name])
-		}
+		collectQueue(gauge, m.depths[name])
 	}
 }
 

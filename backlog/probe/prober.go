@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -17,8 +18,8 @@ import (
 const (
 	// fresh is how old a measurement may be that answers a request.
 	fresh = time.Second
-	// apart is how soon after a measurement began the next may begin: one that lacks a
-	// queue is asked for again sooner than fresh, but not as often as anybody asks.
+	// apart is how soon after a measurement began the next may begin: a queue that is new
+	// is measured sooner than fresh.
 	apart = 250 * time.Millisecond
 	// deadline is how long a measurement may take.
 	deadline = 3 * time.Second
@@ -33,9 +34,8 @@ type Prober struct {
 	// tell is called with what changed about the backend, for the log.
 	tell func(format string, arguments ...any)
 
-	// turn is held by who measures, and guards wanted and what the driver holds.
+	// turn is held by the request that measures, and guards what the driver holds.
 	turn   chan struct{}
-	wanted wanted
 	last   atomic.Pointer[measurement]
 	counts counters
 }
@@ -49,7 +49,6 @@ type counters struct {
 type measurement struct {
 	began, ended time.Time
 	asked        map[string]time.Duration // soon, by queue
-	wished       map[string]time.Time     // when somebody asked for it last, by queue
 	depths       map[string]protocol.QueueDepth
 	problem      *backlog.Error
 	backend      string
@@ -57,7 +56,7 @@ type measurement struct {
 
 // New returns a prober of the driver; if that is nil, problem says why.
 func New(driver backlog.Driver, problem *backlog.Error, tell func(format string, arguments ...any)) *Prober {
-	p := &Prober{driver: driver, broken: problem, now: time.Now, tell: tell, turn: make(chan struct{}, 1), wanted: wanted{}}
+	p := &Prober{driver: driver, broken: problem, now: time.Now, tell: tell, turn: make(chan struct{}, 1)}
 	if driver == nil && problem == nil {
 		p.broken = backlog.Errorf(protocol.BacklogMisconfigured, "There is no backend to ask.")
 	}
@@ -74,7 +73,6 @@ func (p *Prober) Answer(ctx context.Context, request protocol.BacklogRequest) pr
 		return p.document(&measurement{ended: p.now()}, request.Queues)
 	}
 	if m := p.last.Load(); m.serves(queues, soon, p.now()) {
-		p.remember(queues, soon)
 		return p.document(m, request.Queues)
 	}
 	select {
@@ -83,23 +81,11 @@ func (p *Prober) Answer(ctx context.Context, request protocol.BacklogRequest) pr
 	case <-ctx.Done():
 		return protocol.Backlog{Version: protocol.Version, Reason: protocol.BacklogUnreachable, Message: "The backend has not answered yet."}
 	}
-	queues = p.wanted.add(queues, soon, p.now())
 	m := p.last.Load()
 	if !m.serves(queues, soon, p.now()) {
-		m = p.measure(ctx, m)
+		m = p.measure(ctx, m, queues, soon)
 	}
 	return p.document(m, request.Queues)
-}
-
-// remember keeps queues wanted that a measurement had already; if somebody measures
-// at this moment, that is for the next to do.
-func (p *Prober) remember(queues []string, soon time.Duration) {
-	select {
-	case p.turn <- struct{}{}:
-		p.wanted.add(queues, soon, p.now())
-		<-p.turn
-	default:
-	}
 }
 
 // serves tells whether a measurement answers for the queues at a time.
@@ -115,18 +101,20 @@ func (m *measurement) serves(queues []string, soon time.Duration, now time.Time)
 	return true
 }
 
-// measure asks the backend for all queues that are wanted. It goes on when the one
-// who asked leaves, for others wait for the same.
-func (p *Prober) measure(ctx context.Context, last *measurement) *measurement {
+// measure asks the backend for the queues of a request, and for no others: names come
+// from the operator alone. It goes on when the client leaves, so that the next request
+// finds the answer.
+func (p *Prober) measure(ctx context.Context, last *measurement, queues []string, soon time.Duration) *measurement {
 	if last != nil {
 		pause(ctx, apart-p.now().Sub(last.began))
 	}
 	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), deadline)
 	defer cancel()
-	request := backlog.Request{Queues: p.wanted.list(p.now()), Now: p.now()}
-	m := &measurement{began: request.Now, asked: map[string]time.Duration{}, wished: map[string]time.Time{}}
-	for _, queue := range request.Queues {
-		m.asked[queue.Name], m.wished[queue.Name] = queue.Soon, p.wanted[queue.Name].asked
+	request := backlog.Request{Now: p.now()}
+	m := &measurement{began: request.Now, asked: map[string]time.Duration{}}
+	for _, name := range slices.Sorted(slices.Values(queues)) {
+		request.Queues = append(request.Queues, backlog.Queue{Name: name, Soon: soon})
+		m.asked[name] = soon
 	}
 	depths, err := p.ask(limited, request)
 	m.ended, m.backend = p.now(), p.driver.Describe()
@@ -211,10 +199,6 @@ func (m *measurement) missing(name string) protocol.QueueDepth {
 	if len(name) > maxNameBytes {
 		return protocol.QueueDepth{Queue: name, Reason: protocol.BacklogMisconfigured, Message: fmt.Sprintf(
 			"The name of the queue has %d bytes, and only %d can be measured: give the queue a shorter name.", len(name), maxNameBytes)}
-	}
-	if _, asked := m.asked[name]; !asked {
-		return protocol.QueueDepth{Queue: name, Reason: protocol.BacklogUnreadable, Message: fmt.Sprintf(
-			"The queue is not measured: %d others were asked for within the last minute, and no more are measured at once.", protocol.MaxBacklogQueues)}
 	}
 	return protocol.QueueDepth{Queue: name, Reason: protocol.BacklogUnreadable, Message: "The queue was left out of the measurement."}
 }

@@ -106,23 +106,23 @@ func TestOneMeasurementServesEverybodyForASecond(t *testing.T) {
 	})
 }
 
-func TestQueuesAreRememberedForAMinute(t *testing.T) {
+func TestOnlyTheQueuesOfTheRequestAreMeasured(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		driver := &fakeDriver{}
 		p := New(driver, nil, quietly)
-		p.Answer(t.Context(), ask(0, "first"))
-		time.Sleep(2 * time.Second)
-		if p.Answer(t.Context(), ask(0, "second")); driver.last() != "first second" {
-			t.Errorf("%q was measured; want what others asked for too", driver.last())
+		many := make([]string, protocol.MaxBacklogQueues)
+		for i := range many {
+			many[i] = fmt.Sprintf("queue-%04d", i)
+		}
+		if document := p.Answer(t.Context(), ask(0, many...)); len(document.Queues) != len(many) || document.Queues[len(many)-1].Ready != 10 {
+			t.Fatalf("%d queues were measured", len(document.Queues))
+		}
+		// What a request before it named takes no room, at once and not after a minute.
+		if document := p.Answer(t.Context(), ask(0, "second", "first")); document.Queues[0].Ready != 6 || driver.last() != "first second" {
+			t.Errorf("a new list is answered with %+v; %q was measured", document.Queues, driver.last())
 		}
 		if p.Answer(t.Context(), ask(0, "first")); driver.measured() != 2 {
 			t.Errorf("%d measurements; the last had what was asked for", driver.measured())
-		}
-		time.Sleep(50 * time.Second)
-		p.Answer(t.Context(), ask(0, "third"))
-		time.Sleep(15 * time.Second)
-		if p.Answer(t.Context(), ask(0, "third")); driver.last() != "third" {
-			t.Errorf("%q was measured; nobody asked for the others for a minute", driver.last())
 		}
 	})
 }
@@ -148,42 +148,6 @@ func TestTheSpanOfSoonIsTheAskersOwn(t *testing.T) {
 			if document := p.Answer(t.Context(), ask(soon, "a")); document.Queues[0].DueSoon != int64(soon) {
 				t.Errorf("asked for %g s, told %+v", soon, document.Queues[0])
 			}
-		}
-	})
-}
-
-func TestInventedNamesDoNotPushOutRealOnes(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		driver := &fakeDriver{}
-		p := New(driver, nil, quietly)
-		invented := make([]string, protocol.MaxBacklogQueues)
-		for i := range invented {
-			invented[i] = fmt.Sprint("invented-", i)
-		}
-		p.Answer(t.Context(), ask(0, "real"))
-		time.Sleep(2 * time.Second)
-		last := len(invented) - 1
-		document := p.Answer(t.Context(), ask(0, invented...))
-		if len(document.Queues) != len(invented) || document.Queues[last-1].Reason != "" || document.Queues[last].Reason != protocol.BacklogUnreadable ||
-			!strings.Contains(document.Queues[last].Message, "1000 others") {
-			t.Fatalf("%d queues; the last two are %+v", len(document.Queues), document.Queues[last-1:])
-		}
-		// A name for which there is no room costs no measurement of its own.
-		measured := driver.measured()
-		if p.Answer(t.Context(), ask(0, invented[last])); driver.measured() != measured {
-			t.Errorf("%d measurements after %d", driver.measured(), measured)
-		}
-		time.Sleep(2 * time.Second)
-		if document := p.Answer(t.Context(), ask(0, "real")); document.Queues[0].Reason != "" || document.Queues[0].Ready != 4 {
-			t.Errorf("the real queue is answered with %+v", document.Queues[0])
-		}
-		if n := len(driver.requests[len(driver.requests)-1].Queues); n != protocol.MaxBacklogQueues {
-			t.Errorf("%d queues were measured", n)
-		}
-		// There is room again when nobody has asked for the invented ones for a minute.
-		time.Sleep(remembered)
-		if document := p.Answer(t.Context(), ask(0, "new")); document.Queues[0].Reason != "" || driver.last() != "new real" {
-			t.Errorf("a new queue is answered with %+v; %q was measured", document.Queues[0], driver.last())
 		}
 	})
 }

@@ -4,6 +4,7 @@
 package probe
 
 import (
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,9 +15,9 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
-	"golang.org/x/net/netutil"
-
 	"queueworker.dev/queueworker/api/protocol"
+	"queueworker.dev/queueworker/gate"
+	"queueworker.dev/queueworker/trust"
 )
 
 // Identity is what the probe says of itself.
@@ -28,18 +29,72 @@ type Identity struct {
 	Driver         protocol.Driver
 }
 
-// maxConnections bounds the connections served at once; the operator, a Prometheus
-// or two and the kubelet need one each.
-const maxConnections = 32
+// The connections that are served at once. A stranger that has used up its own keeps out
+// nobody; see package gate.
+var (
+	publicLimits = gate.Limits{PerAddress: 4, Total: 32}
+	healthLimits = gate.Limits{PerAddress: 4, Total: 16}
+	// Of operators there is one, which asks for the backlog and for failed jobs, and for a
+	// moment the one before it.
+	operatorLimits = gate.Limits{PerAddress: 4, Total: 16, Trusted: 8}
+)
 
-// idle is how long a connection may stay open unused. Connections are few, and any
-// pod may hold one: whoever only holds them must not keep the operator out for long.
-const idle = 10 * time.Second
+const (
+	// healthTime bounds an answer about health or metrics.
+	healthTime = 5 * time.Second
+	// answerTime bounds an answer to the operator.
+	answerTime = 4 * deadline
+)
 
-// NewServer returns the probe's HTTP server.
-func NewServer(p *Prober, failed *Failed, identity Identity) *http.Server {
-	mux := http.NewServeMux()
-	mux.HandleFunc("POST "+protocol.BacklogPath, func(w http.ResponseWriter, r *http.Request) {
+// Servers are the probe's HTTP servers.
+type Servers struct {
+	// public answers anyone: metrics and health.
+	public *http.Server
+	// health answers the kubelet.
+	health *http.Server
+	// operator answers the operator.
+	operator *http.Server
+}
+
+// NewServers returns the probe's servers. pins is the file with the pins of the operator's
+// keys.
+func NewServers(p *Prober, failed *Failed, identity Identity, pins string) *Servers {
+	operator := http.NewServeMux()
+	operator.HandleFunc("POST "+protocol.BacklogPath, serveBacklog(p, identity))
+	operator.HandleFunc("POST "+protocol.FailedPath, failed.serve(identity))
+	public, health := http.NewServeMux(), http.NewServeMux()
+	for _, mux := range []*http.ServeMux{public, health} {
+		mux.HandleFunc("GET "+protocol.HealthPath, alive)
+		// Ready is a probe that answers: a backend that cannot be read is what it tells.
+		mux.HandleFunc("GET "+protocol.ReadyPath, alive)
+	}
+	for _, path := range []string{protocol.BacklogPath, protocol.FailedPath} {
+		public.HandleFunc(path, refuse)
+	}
+	public.Handle("GET "+protocol.MetricsPath, promhttp.HandlerFor(newRegistry(p, identity), promhttp.HandlerOpts{
+		MaxRequestsInFlight: 2, DisableCompression: true,
+	}))
+	return &Servers{
+		public: gate.NewServer(public, healthTime), health: gate.NewServer(health, healthTime),
+		operator: gate.NewTrustedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if !gate.Trusted(r) {
+				refuse(w, r)
+				return
+			}
+			operator.ServeHTTP(w, r)
+		}), trust.ByOperator(pins), answerTime),
+	}
+}
+
+// refuse answers whoever is not the operator. The body is not read.
+func refuse(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Connection", "close")
+	http.Error(w, fmt.Sprintf("only the operator is told, by TLS on port %d, with the key whose pin the operator has written to this pod", protocol.OperatorPort), http.StatusUnauthorized)
+}
+
+// serveBacklog answers how deep queues are.
+func serveBacklog(p *Prober, identity Identity) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxRequestBytes))
 		if err != nil {
 			status := http.StatusBadRequest
@@ -60,31 +115,35 @@ func NewServer(p *Prober, failed *Failed, identity Identity) *http.Server {
 		encoder := json.NewEncoder(w)
 		encoder.SetEscapeHTML(false) // names of queues stay as short as they are
 		_ = encoder.Encode(document)
-	})
-	mux.HandleFunc("POST "+protocol.FailedPath, failed.serve(identity))
-	mux.HandleFunc("GET "+protocol.HealthPath, alive)
-	// Ready is a probe that answers: a backend that cannot be read is what it tells.
-	mux.HandleFunc("GET "+protocol.ReadyPath, alive)
-	mux.Handle("GET "+protocol.MetricsPath, promhttp.HandlerFor(newRegistry(p, identity), promhttp.HandlerOpts{
-		MaxRequestsInFlight: 2, DisableCompression: true,
-	}))
-	return &http.Server{
-		Handler:           mux,
-		ReadTimeout:       5 * time.Second,
-		ReadHeaderTimeout: 5 * time.Second,
-		WriteTimeout:      4 * deadline,
-		IdleTimeout:       idle,
-		MaxHeaderBytes:    8 << 10,
 	}
 }
 
 func alive(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) }
 
-// Listen opens the port, with a bound on the connections served at once.
-func Listen(address string) (net.Listener, error) {
-	listener, err := net.Listen("tcp", address)
+// Addresses are where the probe serves.
+type Addresses struct{ Public, Health, Operator string }
+
+// Listeners are the probe's open ports.
+type Listeners struct{ public, health, operator net.Listener }
+
+// Listen opens the probe's ports.
+func Listen(at Addresses) (*Listeners, error) {
+	secure, err := trust.ServerConfig()
 	if err != nil {
 		return nil, err
 	}
-	return netutil.LimitListener(listener, maxConnections), nil
+	l := &Listeners{}
+	for _, port := range []struct {
+		listener *net.Listener
+		address  string
+		limits   gate.Limits
+	}{{&l.public, at.Public, publicLimits}, {&l.health, at.Health, healthLimits}, {&l.operator, at.Operator, operatorLimits}} {
+		opened, err := gate.Listen(port.address, port.limits)
+		if err != nil {
+			return nil, fmt.Errorf("serve on %s: %w", port.address, err)
+		}
+		*port.listener = opened
+	}
+	l.operator = tls.NewListener(l.operator, secure)
+	return l, nil
 }

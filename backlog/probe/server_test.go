@@ -4,7 +4,6 @@
 package probe
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/http/httptest"
@@ -45,7 +44,7 @@ func TestTheLongestAnswerFits(t *testing.T) {
 func TestMetrics(t *testing.T) {
 	driver := &fakeDriver{}
 	p := New(driver, nil, quietly)
-	server := NewServer(p, NewFailed(nil, nil, ""), Identity{Version: "v1", Namespace: "shop", App: "web", Driver: protocol.DriverRedis})
+	server := NewServers(p, NewFailed(nil, nil), Identity{Version: "v1", Namespace: "shop", App: "web", Driver: protocol.DriverRedis}, "").public
 	own := strings.NewReplacer(`namespace="shop",`, "", `queueapp="web",`, "", `,queueapp="web"`, "")
 	scrape := func() string {
 		recorder := httptest.NewRecorder()
@@ -78,35 +77,39 @@ queueworker_backlog_jobs{queue="mail",state="reserved"} 0
 func TestMetricsForgetWhatNobodyAsksFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := New(&fakeDriver{}, nil, quietly)
-		server := NewServer(p, NewFailed(nil, nil, ""), Identity{})
-		p.Answer(t.Context(), ask(0, "invented"))
-		time.Sleep(50 * time.Second)
-		p.Answer(t.Context(), ask(0, "mail"))
-		for _, want := range []bool{true, false} {
+		server := NewServers(p, NewFailed(nil, nil), Identity{}, "").public
+		expect := func(queue string, told bool) {
+			t.Helper()
 			recorder := httptest.NewRecorder()
 			server.Handler.ServeHTTP(recorder, httptest.NewRequest("GET", protocol.MetricsPath, nil))
-			text := recorder.Body.String()
-			if got := strings.Contains(text, `queue="invented"`); got != want || !strings.Contains(text, `queue="mail"`) {
-				t.Errorf("the name is there: %v; want %v, and the other always:\n%s", got, want, text)
+			if text := recorder.Body.String(); strings.Contains(text, `queue="`+queue+`"`) != told {
+				t.Errorf("%s is told: %t, want %t:\n%s", queue, !told, told, text)
 			}
-			time.Sleep(11 * time.Second)
 		}
+		p.Answer(t.Context(), ask(0, "former"))
+		expect("former", true)
+		time.Sleep(5 * time.Second)
+		p.Answer(t.Context(), ask(0, "mail"))
+		expect("former", false)
+		time.Sleep(remembered)
+		expect("mail", true)
+		time.Sleep(time.Second)
+		expect("mail", false)
 	})
 }
 
 func TestALongNameIsAnsweredAlone(t *testing.T) {
 	long := strings.Repeat("n", maxNameBytes+1)
 	driver := &fakeDriver{}
-	server := NewServer(New(driver, nil, quietly), NewFailed(nil, nil, ""), Identity{})
+	server := serve(t, New(driver, nil, quietly), NewFailed(nil, nil))
 	post := func(names ...string) (document protocol.Backlog) {
 		body, err := json.Marshal(ask(0, names...))
 		if err != nil {
 			t.Fatal(err)
 		}
-		recorder := httptest.NewRecorder()
-		server.Handler.ServeHTTP(recorder, httptest.NewRequest("POST", protocol.BacklogPath, bytes.NewReader(body)))
-		if err := json.Unmarshal(recorder.Body.Bytes(), &document); err != nil || recorder.Code != 200 {
-			t.Fatalf("the status %d: %s", recorder.Code, recorder.Body)
+		code, answer := server.askAsOperator(t, protocol.BacklogPath, string(body))
+		if err := json.Unmarshal([]byte(answer), &document); err != nil || code != 200 {
+			t.Fatalf("the status %d: %s", code, answer)
 		}
 		return document
 	}
@@ -120,12 +123,6 @@ func TestALongNameIsAnsweredAlone(t *testing.T) {
 	want := []protocol.QueueDepth{{Queue: "a", Ready: 1}, tooLong, {Queue: "bc", Ready: 2}}
 	if diff := cmp.Diff(want, post("a", long, "bc").Queues); diff != "" || driver.last() != "a bc" {
 		t.Errorf("among others, %q measured (-want +got):\n%s", driver.last(), diff)
-	}
-}
-
-func TestIdleConnectionsEndSoon(t *testing.T) {
-	if got := NewServer(New(&fakeDriver{}, nil, quietly), NewFailed(nil, nil, ""), Identity{}).IdleTimeout; got != 10*time.Second {
-		t.Errorf("unused connections are held for %s", got)
 	}
 }
 

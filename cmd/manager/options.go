@@ -22,6 +22,7 @@ type options struct {
 	leaderElect   bool
 	metrics       scraping.Serving
 	healthAddress string
+	identityFile  string
 	namespaces    []string
 	namespace     string
 	concurrency   int
@@ -41,6 +42,7 @@ func parse(flags *flag.FlagSet, arguments []string) (options, error) {
 	flags.StringVar(&o.metrics.CertDir, "metrics-cert-dir", "", "Folder with tls.crt and tls.key for the metrics, read again when they change; empty signs one's own.")
 	flags.StringVar(&o.metrics.Host, "metrics-host", "localhost", "Name of the host in the certificate that the operator signs itself.")
 	flags.StringVar(&o.healthAddress, "health-probe-bind-address", ":8081", "Address of /healthz and /readyz.")
+	flags.StringVar(&o.identityFile, "identity-file", "", "File with the Ed25519 private key, as PEM, that the operator proves itself to agents and backlog probes with. Without the file a key is drawn at each start.")
 	flags.StringVar(&namespaces, "watch-namespaces", "", "Comma list of the namespaces to work in; empty means all.")
 	flags.StringVar(&o.namespace, "operator-namespace", os.Getenv("POD_NAMESPACE"), "Namespace the operator runs in, which NetworkPolicies of QueueApps admit; by default $POD_NAMESPACE.")
 	flags.IntVar(&o.concurrency, "max-concurrent-reconciles", 8, "How many QueueWorkers are reconciled at once. One namespace has at most half of them.")

@@ -19,6 +19,7 @@ import (
 	"queueworker.dev/queueworker/api/v1alpha1"
 	"queueworker.dev/queueworker/controllers"
 	"queueworker.dev/queueworker/controllers/scraping"
+	"queueworker.dev/queueworker/trust"
 )
 
 // leaseName is the Lease the operator's replicas elect their leader with.
@@ -46,8 +47,13 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
+	identity, kept, err := trust.IdentityFrom(o.identityFile)
+	if err != nil {
+		return err
+	}
+	mgr.GetLogger().Info("Agents and backlog probes know this operator by its key", "pin", identity.Pin(), "fromFile", kept)
 	if err := controllers.Setup(mgr, controllers.Options{
-		AgentImage: o.agentImage, ProbeImage: o.backlogImage, Namespace: o.namespace,
+		AgentImage: o.agentImage, ProbeImage: o.backlogImage, Namespace: o.namespace, Identity: identity,
 		Concurrency: o.concurrency, NamespaceCPU: o.namespaceCPU,
 	}); err != nil {
 		return err

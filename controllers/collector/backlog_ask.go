@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"queueworker.dev/queueworker/api/protocol"
+	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
 // asker asks backlog probes.
@@ -70,7 +71,10 @@ func (a *asker) ask(ctx context.Context, where Probe, request protocol.BacklogRe
 	if err != nil {
 		return nil, err
 	}
-	if code != http.StatusOK {
+	switch {
+	case code == http.StatusUnauthorized && where.Secure:
+		return nil, ErrKey
+	case code != http.StatusOK:
 		return nil, unexpected(code)
 	}
 	return readBacklog(content, where, request.Queues)
@@ -93,7 +97,7 @@ func (a *asker) post(ctx context.Context, where Probe, q probeQuestion) (content
 	if err != nil {
 		return nil, 0, fmt.Errorf("encode the question: %w", err)
 	}
-	address := url.URL{Scheme: "http", Host: where.Address, Path: q.path}
+	address := url.URL{Scheme: scheme(where.Secure), Host: where.Address, Path: q.path}
 	post, err := http.NewRequestWithContext(ctx, http.MethodPost, address.String(), bytes.NewReader(body))
 	if err != nil {
 		return nil, 0, fmt.Errorf("form the question: %w", err)
@@ -125,15 +129,21 @@ func unexpected(code int) error {
 	return refusal(fmt.Sprintf("answered with HTTP status %d instead of 200", code))
 }
 
+// unknownKey is what a probe's refusal of the operator means.
+const unknownKey = "The backlog probe does not know this operator's key yet: its kubelet shows it the annotation " +
+	v1alpha1.AnnotationOperator + " of its pod within seconds; if that lasts, see whether something else writes the annotation."
+
 // explain says in a sentence why there was no answer for so long, and what helps.
 func explain(err error, address string, waited time.Duration) string {
 	var refused refusal
 	switch {
 	case errors.As(err, &refused):
 		return fmt.Sprintf("The backlog probe at %s %s.", address, refused)
+	case errors.Is(err, ErrKey):
+		return unknownKey
 	case timedOut(err):
-		return fmt.Sprintf("The backlog probe at %s gave no answer within %s; if that lasts, see whether a NetworkPolicy keeps the operator from port %d of the probe's pod.",
-			address, waited, protocol.Port)
+		return fmt.Sprintf("The backlog probe at %s gave no answer within %s; if that lasts, see whether a NetworkPolicy keeps the operator from port %s of the probe's pod.",
+			address, waited, portOf(address))
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return fmt.Sprintf("Nothing listens at %s: the backlog probe is starting or has died; if that lasts, see its pod's log.", address)
 	}

@@ -133,10 +133,36 @@ func (b *Backlogs) ask(ctx context.Context, app types.NamespacedName, p *probe) 
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.refused(p, answer) {
+		return true, true
+	}
 	now := b.options.Clock.Now()
 	p.take(answer, now)
 	b.tell(app, p, now)
 	return where.Address != "", answer.Version != 0 || where.Address == ""
+}
+
+const (
+	// learning is how soon a probe is asked again that does not know the operator's key
+	// yet, and maxRefusals how often before that is told as trouble. A kubelet shows a pod
+	// its annotations within 250 ms as a rule.
+	learning    = 500 * time.Millisecond
+	maxRefusals = 20
+)
+
+// refused reports whether a probe did not know the operator's key, and has it asked again
+// soon. What was known of the backlog stays meanwhile, for a while.
+func (b *Backlogs) refused(p *probe, answer *protocol.Backlog) bool {
+	if answer.Message != unknownKey {
+		p.refusals = 0
+		return false
+	}
+	p.refusals++
+	if p.refusals > maxRefusals {
+		return false
+	}
+	time.AfterFunc(learning, func() { poke(p.kick) })
+	return true
 }
 
 // requestOf asks for the queues of all pools of an app.

@@ -16,6 +16,7 @@ import (
 
 	"queueworker.dev/queueworker/api/protocol"
 	"queueworker.dev/queueworker/controllers/turns"
+	"queueworker.dev/queueworker/trust"
 )
 
 // BacklogOptions configure Backlogs. The zero value of each field means its default.
@@ -33,6 +34,9 @@ type BacklogOptions struct {
 	QuietInterval time.Duration
 	// Clock tells when an answer came. Default: the real one.
 	Clock clock.PassiveClock
+	// Identity is what the operator proves to probes. Default: none, which those that
+	// serve TLS do not answer.
+	Identity *trust.Identity
 }
 
 // Backlogs asks backlog probes how many jobs wait: each once an interval, for the
@@ -67,6 +71,9 @@ type Probe struct {
 	UID types.UID
 	// Address is its IP address and port; empty while there is nobody to ask.
 	Address string
+	// Secure tells that the probe serves the operator by TLS, as the pod's spec says; one
+	// from before that is asked in the clear.
+	Secure bool
 	// Reason and Message say why there is nobody to ask; empty where the probe is on
 	// its way.
 	Reason  protocol.BacklogError
@@ -108,6 +115,8 @@ type probe struct {
 	kick chan struct{}
 	// slow tells that it took long, or gave no answer, when it was last asked for failed jobs.
 	slow bool
+	// refusals are how often in a row it did not know the operator's key.
+	refusals int
 
 	report BacklogReport
 	// depths are the last figures of each queue, and troubles those that could not be
@@ -133,7 +142,7 @@ func NewBacklogs(o BacklogOptions) *Backlogs {
 	}
 	return &Backlogs{
 		options:       o,
-		asker:         &asker{transport: newTransport(min(o.Timeout, time.Second)), timeout: o.Timeout},
+		asker:         &asker{transport: newTransport(min(o.Timeout, time.Second), o.Identity), timeout: o.Timeout},
 		slots:         newSlots(cmp.Or(o.Concurrency, 64)),
 		probePatience: time.Second,
 		wakes:         make(chan event.GenericEvent),

@@ -66,7 +66,7 @@ func BenchmarkPull(b *testing.B) {
 	address := serveRequests(b, answer)
 	for name, once := range map[string]bool{"connection kept": false, "connection of its own": true} {
 		b.Run(name, func(b *testing.B) {
-			p := &puller{transport: newTransport(30 * time.Second), timeout: 30 * time.Second}
+			p := &puller{transport: newTransport(30*time.Second, nil), timeout: 30 * time.Second}
 			b.ReportAllocs()
 			for b.Loop() {
 				if _, failure := p.pull(context.Background(), question{uid: "uid", address: address, once: once}); failure != "" {

@@ -22,6 +22,7 @@ import (
 
 	"queueworker.dev/queueworker/api/protocol"
 	"queueworker.dev/queueworker/api/v1alpha1"
+	"queueworker.dev/queueworker/trust"
 )
 
 // Options configure a Collector. The zero value of each field means its default.
@@ -39,6 +40,9 @@ type Options struct {
 	ReportInterval time.Duration
 	// Clock is the clock of everything but Timeout. Default: the real one.
 	Clock clock.WithTicker
+	// Identity is what the operator proves to agents. Default: none, which those that
+	// serve TLS tell no jobs.
+	Identity *trust.Identity
 	// Transport carries the requests. Default: one made for the purpose, which uses
 	// no proxy. Redirects are not followed and cookies not kept with any.
 	Transport http.RoundTripper
@@ -77,7 +81,7 @@ func New(o Options) *Collector {
 		c.clock = clock.RealClock{}
 	}
 	if c.puller.transport == nil {
-		c.puller.transport = newTransport(timeout)
+		c.puller.transport = newTransport(timeout, o.Identity)
 	}
 	return c
 }
@@ -200,7 +204,7 @@ func (c *Collector) advance(held *event.GenericEvent, launch func(*target, quest
 	defer c.mu.Unlock()
 	now := c.clock.Now()
 	for _, t := range c.core.tick(now) {
-		launch(t, question{uid: t.pod.UID, address: t.pod.Address, once: !t.kept})
+		launch(t, question{uid: t.pod.UID, address: t.pod.Address, secure: t.pod.Secure, once: !t.kept})
 	}
 	// A wake is taken out of the queue before it is handed out: what happens to the
 	// pool from now on queues it anew instead of counting as told already.

@@ -95,7 +95,7 @@ func (b *Backlogs) Where(app types.NamespacedName) (Probe, bool) {
 // FailedQuestion asks the probe of a QueueApp for failed jobs.
 type FailedQuestion struct {
 	App types.NamespacedName
-	// Where is where the probe is, and Key the key that it answers to.
+	// Where is where the probe is, and Key the key that one in the clear answers to.
 	Where   Probe
 	Key     string
 	Request protocol.FailedRequest

@@ -132,7 +132,7 @@ func (c *core) track(now time.Time, key types.NamespacedName, pods []Pod) {
 // trackPod adds a pod, or moves one to its new address, keeping what is known of it.
 func (c *core) trackPod(now time.Time, p *pool, pod Pod) {
 	old := p.pods[pod.UID]
-	if old != nil && pod.Address == old.pod.Address {
+	if old != nil && pod.Address == old.pod.Address && pod.Secure == old.pod.Secure {
 		return
 	}
 	t := &target{pod: pod, pool: p}

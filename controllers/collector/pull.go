@@ -6,6 +6,7 @@ package collector
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -21,6 +22,7 @@ import (
 
 	"queueworker.dev/queueworker/api/protocol"
 	"queueworker.dev/queueworker/api/received"
+	"queueworker.dev/queueworker/trust"
 )
 
 // idleTimeout is how long an unused connection stays open: a few intervals.
@@ -40,17 +42,25 @@ type puller struct {
 type question struct {
 	uid     types.UID
 	address string
+	// secure has TLS spoken.
+	secure bool
 	// once tells that the connection is not kept open.
 	once bool
 }
 
 // newTransport returns a transport for requests to pods. Requests go through its
 // RoundTrip, so nothing follows redirects or keeps cookies.
-func newTransport(timeout time.Duration) *http.Transport {
+func newTransport(timeout time.Duration, identity *trust.Identity) *http.Transport {
+	var secure *tls.Config
+	if identity != nil {
+		secure = identity.ClientConfig()
+	}
 	dialer := &net.Dialer{Timeout: timeout, KeepAlive: -1}
 	return &http.Transport{
 		Proxy:                  nil,
 		DialContext:            dialer.DialContext,
+		TLSClientConfig:        secure,
+		TLSHandshakeTimeout:    timeout,
 		DisableCompression:     true, // a small answer could unpack to a large one
 		MaxIdleConns:           maxKept + maxKept/10,
 		MaxIdleConnsPerHost:    1,
@@ -105,7 +115,7 @@ func (r refusal) Error() string { return string(r) }
 func (p *puller) ask(ctx context.Context, q question, buffer *bytes.Buffer) error {
 	request := (&http.Request{
 		Method: http.MethodGet,
-		URL:    &url.URL{Scheme: "http", Host: q.address, Path: protocol.StatusPath},
+		URL:    &url.URL{Scheme: scheme(q.secure), Host: q.address, Path: protocol.StatusPath},
 		Host:   q.address,
 		Header: header,
 		Close:  q.once,
@@ -128,6 +138,20 @@ func (p *puller) ask(ctx context.Context, q question, buffer *bytes.Buffer) erro
 	return err
 }
 
+// scheme is how a pod is asked, which its spec decides and never what the network answers.
+func scheme(secure bool) string {
+	if secure {
+		return "https"
+	}
+	return "http"
+}
+
+// portOf is the port of an address, for sentences.
+func portOf(address string) string {
+	_, port, _ := net.SplitHostPort(address)
+	return port
+}
+
 func isJSON(contentType string) bool {
 	if contentType == "application/json" {
 		return true
@@ -144,8 +168,8 @@ func (p *puller) explain(err error, address string) string {
 	case errors.As(err, &refused):
 		return fmt.Sprintf("The agent at %s %s.", address, refused)
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &network) && network.Timeout():
-		return fmt.Sprintf("The agent at %s gave no answer within %s; if that lasts, see whether a NetworkPolicy keeps the operator from port %d of the pods.",
-			address, p.timeout, protocol.Port)
+		return fmt.Sprintf("The agent at %s gave no answer within %s; if that lasts, see whether a NetworkPolicy keeps the operator from port %s of the pods.",
+			address, p.timeout, portOf(address))
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return fmt.Sprintf("Nothing listens at %s: the agent is starting or has died; if that lasts, see the pod's log.", address)
 	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):

@@ -67,7 +67,7 @@ func answerJSON(w http.ResponseWriter, body []byte) {
 }
 
 func pullFrom(address string, timeout time.Duration) (*protocol.Status, string) {
-	transport := newTransport(timeout)
+	transport := newTransport(timeout, nil)
 	defer transport.CloseIdleConnections()
 	p := &puller{transport: transport, timeout: timeout}
 	return p.pull(context.Background(), question{uid: "uid", address: address})
@@ -169,7 +169,7 @@ func TestAnswersThatAreNotTaken(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			address := serve(t, tc.handler)
 			status, failure := pullFrom(address, 30*time.Second)
-			if want := strings.ReplaceAll(tc.want, "AT", address); failure != want || status != nil {
+			if want := strings.NewReplacer("AT", address, "PORT", portOf(address)).Replace(tc.want); failure != want || status != nil {
 				t.Errorf("status %v, failure %q, want %q", status, failure, want)
 			}
 		})
@@ -177,7 +177,7 @@ func TestAnswersThatAreNotTaken(t *testing.T) {
 }
 
 func TestAnswersThatDoNotEnd(t *testing.T) {
-	const hint = "; if that lasts, see whether a NetworkPolicy keeps the operator from port 9797 of the pods."
+	const hint = "; if that lasts, see whether a NetworkPolicy keeps the operator from port PORT of the pods."
 	tests := map[string]struct {
 		answer func(net.Conn)
 		want   string
@@ -213,7 +213,7 @@ func TestAnswersThatDoNotEnd(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			address := serveBytes(t, tc.answer)
 			status, failure := pullFrom(address, 300*time.Millisecond)
-			if want := strings.ReplaceAll(tc.want, "AT", address); failure != want || status != nil {
+			if want := strings.NewReplacer("AT", address, "PORT", portOf(address)).Replace(tc.want); failure != want || status != nil {
 				t.Errorf("status %v, failure %q, want %q", status, failure, want)
 			}
 		})
@@ -292,7 +292,7 @@ func TestCookiesAndProxiesAreNotUsed(t *testing.T) {
 		http.SetCookie(w, &http.Cookie{Name: "track", Value: "me"})
 		answerJSON(w, encode(t, idle("uid")))
 	})
-	transport := newTransport(30 * time.Second)
+	transport := newTransport(30*time.Second, nil)
 	defer transport.CloseIdleConnections()
 	p := &puller{transport: transport, timeout: 30 * time.Second}
 	for range 3 {
@@ -317,7 +317,7 @@ func TestConnectionsAreReusedUnlessAskedNotTo(t *testing.T) {
 			}
 		}
 		server.Start()
-		transport := newTransport(30 * time.Second)
+		transport := newTransport(30*time.Second, nil)
 		p := &puller{transport: transport, timeout: 30 * time.Second}
 		for range 5 {
 			if _, failure := p.pull(context.Background(), question{uid: "uid", address: server.Listener.Addr().String(), once: once}); failure != "" {

@@ -21,6 +21,9 @@ type Pod struct {
 	// Address is the agent's IP address and port, such as 10.1.2.3:9797; empty while
 	// there is nobody to ask, before the pod runs or after. What was heard of it stays.
 	Address string
+	// Secure tells that the agent serves the operator by TLS, as the pod's spec says; one
+	// from before that is asked in the clear.
+	Secure bool
 	// Created is when the pod was created; zero if unknown. It tells a new pod, whose
 	// counts all belong to the last minutes, from an old one whose agent is new.
 	Created time.Time

@@ -28,6 +28,8 @@ type Input struct {
 	Run string
 	// Control is the pool's control document.
 	Control protocol.Control
+	// OperatorPin is the pin by which the pool's agents know the operator.
+	OperatorPin string
 	// AgentImage is the agent image of this operator.
 	AgentImage string
 	// Live is the pool's Deployment as it is; nil if there is none.
@@ -57,7 +59,7 @@ type Objects struct {
 // ConfigMap, and the Problem says why.
 func Build(in Input) (Objects, *Problem) {
 	refused, told := consent(in)
-	objects := Objects{ConfigMap: controlConfigMap(in.Worker, in.Control), NotPermitted: told}
+	objects := Objects{ConfigMap: controlConfigMap(in), NotPermitted: told}
 	if in.App == nil {
 		return objects, nil
 	}

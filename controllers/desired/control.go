@@ -181,11 +181,23 @@ func ShortToken(token string) string {
 	return token
 }
 
-func controlConfigMap(worker *v1alpha1.QueueWorker, control protocol.Control) *corev1ac.ConfigMapApplyConfiguration {
-	return corev1ac.ConfigMap(ControlName(worker.Name), worker.Namespace).
-		WithLabels(childLabels(worker)).
-		WithOwnerReferences(owner(worker)).
-		WithData(map[string]string{protocol.ControlFile: encodeControl(control)})
+func controlConfigMap(in Input) *corev1ac.ConfigMapApplyConfiguration {
+	data := map[string]string{protocol.ControlFile: encodeControl(in.Control)}
+	if in.OperatorPin != "" {
+		data[protocol.OperatorFile] = in.OperatorPin
+	}
+	return corev1ac.ConfigMap(ControlName(in.Worker.Name), in.Worker.Namespace).
+		WithLabels(childLabels(in.Worker)).
+		WithOwnerReferences(owner(in.Worker)).
+		WithData(data)
+}
+
+// PoolPin is the pin of the operator that the pool's ConfigMap tells its agents.
+func PoolPin(live *corev1.ConfigMap) string {
+	if live == nil {
+		return ""
+	}
+	return live.Data[protocol.OperatorFile]
 }
 
 // PoolControl is the pool's document as it is.

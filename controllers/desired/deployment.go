@@ -23,6 +23,9 @@ const revisionHistory = 3
 
 func deployment(in Input, template *corev1.PodTemplateSpec) *appsv1ac.DeploymentApplyConfiguration {
 	hash := hashOf(template)
+	if before := asBefore(template); keepsAgent(in, hashOf(before)) {
+		template, hash = before, hashOf(before)
+	}
 	image := in.AgentImage
 	if keepsAgent(in, hash) {
 		image = agentImage(in.Live)

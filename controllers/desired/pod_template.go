@@ -150,6 +150,7 @@ func volumes(worker *v1alpha1.QueueWorker) []corev1.Volume {
 					LocalObjectReference: corev1.LocalObjectReference{Name: ControlName(worker.Name)},
 					Items:                []corev1.KeyToPath{{Key: protocol.ControlFile, Path: protocol.ControlFile}},
 				}},
+				operatorPins(worker),
 				{DownwardAPI: &corev1.DownwardAPIProjection{Items: []corev1.DownwardAPIVolumeFile{{
 					Path:     protocol.ControlPodFile,
 					FieldRef: &corev1.ObjectFieldSelector{FieldPath: "metadata.annotations['" + v1alpha1.AnnotationControl + "']"},
@@ -157,6 +158,16 @@ func volumes(worker *v1alpha1.QueueWorker) []corev1.Volume {
 			},
 		}}},
 	}
+}
+
+// operatorPins shows the agent by which keys it knows the operator. A ConfigMap without
+// them, as an older operator writes it, keeps no pod from starting.
+func operatorPins(worker *v1alpha1.QueueWorker) corev1.VolumeProjection {
+	return corev1.VolumeProjection{ConfigMap: &corev1.ConfigMapProjection{
+		LocalObjectReference: corev1.LocalObjectReference{Name: ControlName(worker.Name)},
+		Items:                []corev1.KeyToPath{{Key: protocol.OperatorFile, Path: protocol.OperatorFile}},
+		Optional:             new(true),
+	}}
 }
 
 // restrict makes the pod satisfy the restricted Pod Security Standard wherever the

@@ -27,7 +27,7 @@ const (
 	probeComponent = "backlog"
 	// probeContainer is the name of its container.
 	probeContainer = "backlog"
-	// probeKeyVolume holds what it may list failed jobs to.
+	// probeKeyVolume holds the pins of the operator's keys.
 	probeKeyVolume = "queueworker-key"
 	// defaultRetryAfter repeats the default of the CRD.
 	defaultRetryAfter = 90 * time.Second
@@ -90,7 +90,9 @@ func Probe(app *v1alpha1.QueueApp, image string) (*appsv1ac.DeploymentApplyConfi
 	maps.Copy(labels, own)
 	delete(labels, v1alpha1.LabelName) // it is no pod of a pool
 	annotations := maps.Clone(app.Spec.Template.Annotations)
-	delete(annotations, v1alpha1.AnnotationFailedKey) // the operator's alone
+	for _, own := range []string{v1alpha1.AnnotationOperator, v1alpha1.AnnotationFailedKey} {
+		delete(annotations, own) // the operator's alone
+	}
 	template := &corev1.PodTemplateSpec{
 		ObjectMeta: metav1.ObjectMeta{Labels: labels, Annotations: annotations},
 		Spec:       probePod(app, &app.Spec.Template.Spec.Containers[index], image),
@@ -142,12 +144,12 @@ func probePod(app *v1alpha1.QueueApp, worker *corev1.Container, image string) co
 	return pod
 }
 
-// keyVolume shows the probe whom it may list failed jobs to.
+// keyVolume shows the probe by which keys it knows the operator.
 func keyVolume() corev1.Volume {
 	return corev1.Volume{Name: probeKeyVolume, VolumeSource: corev1.VolumeSource{
 		DownwardAPI: &corev1.DownwardAPIVolumeSource{Items: []corev1.DownwardAPIVolumeFile{{
-			Path:     path.Base(protocol.FailedKeyFile),
-			FieldRef: &corev1.ObjectFieldSelector{FieldPath: "metadata.annotations['" + v1alpha1.AnnotationFailedKey + "']"},
+			Path:     path.Base(protocol.ProbeOperatorFile),
+			FieldRef: &corev1.ObjectFieldSelector{FieldPath: "metadata.annotations['" + v1alpha1.AnnotationOperator + "']"},
 		}}},
 	}}
 }
@@ -185,7 +187,7 @@ func probe(app *v1alpha1.QueueApp, worker *corev1.Container, volumes []corev1.Vo
 	mounts := slices.DeleteFunc(worker.VolumeMounts, func(mount corev1.VolumeMount) bool {
 		return !slices.ContainsFunc(volumes, func(v corev1.Volume) bool { return v.Name == mount.Name })
 	})
-	mounts = append(mounts, corev1.VolumeMount{Name: probeKeyVolume, MountPath: protocol.FailedKeyDir})
+	mounts = append(mounts, corev1.VolumeMount{Name: probeKeyVolume, MountPath: protocol.ProbeOperatorDir})
 	for i := range mounts {
 		mounts[i].ReadOnly = true
 	}
@@ -202,14 +204,14 @@ func probe(app *v1alpha1.QueueApp, worker *corev1.Container, volumes []corev1.Vo
 	return corev1.Container{
 		Name: probeContainer, Image: image,
 		Env: env, EnvFrom: worker.EnvFrom, VolumeMounts: mounts,
-		Ports: []corev1.ContainerPort{{Name: protocol.PortName, ContainerPort: protocol.Port, Protocol: corev1.ProtocolTCP}},
+		Ports: ports(),
 		Resources: corev1.ResourceRequirements{
 			Requests: corev1.ResourceList{corev1.ResourceCPU: *milliCPU(10), corev1.ResourceMemory: bytesQuantity(24 * mebibyte)},
 			Limits:   corev1.ResourceList{corev1.ResourceMemory: bytesQuantity(96 * mebibyte)},
 		},
 		ReadinessProbe: &corev1.Probe{
 			ProbeHandler: corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{
-				Path: protocol.ReadyPath, Port: intstr.FromString(protocol.PortName),
+				Path: protocol.ReadyPath, Port: intstr.FromString(protocol.HealthPortName),
 			}},
 			PeriodSeconds: 10, TimeoutSeconds: 2, FailureThreshold: 3,
 		},

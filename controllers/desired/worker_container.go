@@ -35,9 +35,7 @@ func wrapWorker(container *corev1.Container, in Input, memory Memory, gracePerio
 	}
 
 	container.Env = workerEnv(container.Env, in, agentConfig(in, memory, gracePeriod))
-	container.Ports = append(container.Ports, corev1.ContainerPort{
-		Name: protocol.PortName, ContainerPort: protocol.Port, Protocol: corev1.ProtocolTCP,
-	})
+	container.Ports = append(container.Ports, ports()...)
 	container.VolumeMounts = append(container.VolumeMounts,
 		corev1.VolumeMount{Name: binaryVolume, MountPath: protocol.BinaryDir, ReadOnly: true},
 		corev1.VolumeMount{Name: stateVolume, MountPath: protocol.StateDir},
@@ -66,12 +64,22 @@ func awaitAgent(container *corev1.Container, template *corev1.PodSpec) {
 	}
 }
 
+// ports are those of agent and backlog probe. That a pod names OperatorPortName is how the
+// operator knows to speak TLS with it: what the network answers decides nothing.
+func ports() []corev1.ContainerPort {
+	return []corev1.ContainerPort{
+		{Name: protocol.PortName, ContainerPort: protocol.Port, Protocol: corev1.ProtocolTCP},
+		{Name: protocol.HealthPortName, ContainerPort: protocol.HealthPort, Protocol: corev1.ProtocolTCP},
+		{Name: protocol.OperatorPortName, ContainerPort: protocol.OperatorPort, Protocol: corev1.ProtocolTCP},
+	}
+}
+
 // readinessProbe asks the agent. There is no liveness probe on purpose: on a
 // throttled node it would kill jobs.
 func readinessProbe() *corev1.Probe {
 	return &corev1.Probe{
 		ProbeHandler: corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{
-			Path: protocol.ReadyPath, Port: intstr.FromString(protocol.PortName),
+			Path: protocol.ReadyPath, Port: intstr.FromString(protocol.HealthPortName),
 		}},
 		PeriodSeconds:    5,
 		TimeoutSeconds:   2,

@@ -73,7 +73,8 @@ func (s *Source) ask(ctx context.Context, snapshot *view.Snapshot) {
 	}
 }
 
-// answer asks the agent of one pod. A pod is not trusted: what it says is bounded,
+// answer asks the agent of one pod, which tells anyone how its workers are, and the
+// operator alone which jobs they have. A pod is not trusted: what it says is bounded,
 // and must be of the pod that was asked.
 func (s *Source) answer(ctx context.Context, pod *view.Pod) (*protocol.Status, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)

@@ -66,7 +66,7 @@ var advice = map[string]func(name string) string{
 	v1alpha1.ReasonMaximum:                say("Raise spec.autoscaling.maxProcesses if jobs may not wait so long."),
 	v1alpha1.ReasonSharedCap:              say("Raise spec.maxProcesses of the QueueApp, or this pool's spec.priority."),
 	v1alpha1.ReasonIdleWithWork:           with("The operator restarts it; if it happens again, see where it hangs: kubectl queueworker logs "),
-	v1alpha1.ReasonUnreachable:            say("See whether the pod runs, and whether a NetworkPolicy keeps the operator from port 9797 of the worker pods."),
+	v1alpha1.ReasonUnreachable:            say("See whether the pod runs, and whether a NetworkPolicy keeps the operator from port 9799 of the worker pods (9797 of pods with an older agent)."),
 	v1alpha1.ReasonNoPcntl:                say("Add PHP's extension pcntl to the image; without it no timeout works and a stop may wait long."),
 	v1alpha1.ReasonShellWrapper:           say("Let the wrapper in the template's command end with exec \"$@\", so that signals reach PHP."),
 	v1alpha1.ReasonGraceBelowTimeout:      say("Raise spec.gracePeriod, or terminationGracePeriodSeconds of the template, above the timeout."),

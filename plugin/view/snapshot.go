@@ -100,6 +100,10 @@ func (s *Snapshot) Workers() []Worker {
 // PoolWorkers are the workers of one QueueWorker.
 func (s *Snapshot) PoolWorkers(pool *v1alpha1.QueueWorker) []Worker {
 	pods := map[string]*Pod{}
+	rows := make(map[string]*v1alpha1.Worker, len(pool.Status.Workers))
+	for i := range pool.Status.Workers {
+		rows[pool.Status.Workers[i].Name] = &pool.Status.Workers[i]
+	}
 	var out []Worker
 	for i := range s.Pods {
 		pod := &s.Pods[i]
@@ -108,7 +112,7 @@ func (s *Snapshot) PoolWorkers(pool *v1alpha1.QueueWorker) []Worker {
 		}
 		pods[pod.Name] = pod
 		if pod.Answer != nil {
-			out = append(out, liveWorkers(pool, pod)...)
+			out = append(out, liveWorkers(pool, pod, rows)...)
 		}
 	}
 	asOf := statusTime(pool)
@@ -124,15 +128,16 @@ func (s *Snapshot) PoolWorkers(pool *v1alpha1.QueueWorker) []Worker {
 	return out
 }
 
-// liveWorkers are the workers of a pod as its agent says.
-func liveWorkers(pool *v1alpha1.QueueWorker, pod *Pod) []Worker {
+// liveWorkers are the workers of a pod as its agent says, with the names of jobs from the
+// rows of the status.
+func liveWorkers(pool *v1alpha1.QueueWorker, pod *Pod, rows map[string]*v1alpha1.Worker) []Worker {
 	out := make([]Worker, 0, len(pod.Answer.Workers))
 	for i := range pod.Answer.Workers {
 		asOf := metav1.NewTime(pod.AskedAt)
+		live := worker(pool.Spec.Queue, pod, &pod.Answer.Workers[i])
+		name(&live, rows[live.Name])
 		out = append(out, Worker{
-			Namespace: pool.Namespace, QueueWorker: pool.Name, Pod: pod.Name,
-			Worker: worker(pool.Spec.Queue, pod, &pod.Answer.Workers[i]),
-			Live:   true, AsOf: &asOf,
+			Namespace: pool.Namespace, QueueWorker: pool.Name, Pod: pod.Name, Worker: live, Live: true, AsOf: &asOf,
 		})
 	}
 	return out

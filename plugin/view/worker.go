@@ -55,6 +55,31 @@ func worker(queue string, pod *Pod, from *protocol.Worker) v1alpha1.Worker {
 	return out
 }
 
+// sameStart is how far apart two tellings of one job's start may be: the status has whole
+// seconds, and an answer is some time on its way.
+const sameStart = 2 * time.Second
+
+// name adds to what an agent says to anyone what it says to the operator alone: the job's
+// name and id, and the reason of the last exit, from the row of the status. They are taken
+// only if the row is of the same process, and of the same job: begun at the same time,
+// after the same number of others.
+func name(live, row *v1alpha1.Worker) {
+	if row == nil || live.PID == 0 || row.PID != live.PID {
+		return
+	}
+	if live.LastExit != nil && row.LastExit != nil && live.LastExit.Reason == row.LastExit.Reason && live.LastExit.Code == row.LastExit.Code {
+		live.LastExit = row.LastExit
+	}
+	job, told := live.CurrentJob, row.CurrentJob
+	if job == nil || told == nil || job.Class != "" || job.ID != "" || live.Processed != row.Processed || live.Failed != row.Failed {
+		return
+	}
+	if job.StartedTime == nil || told.StartedTime == nil || job.StartedTime.Sub(told.StartedTime.Time).Abs() > sameStart {
+		return
+	}
+	job.Class, job.ID, live.Queue = told.Class, told.ID, row.Queue
+}
+
 // maxAge bounds an age that an agent tells, so that it is one of this century.
 const maxAge = 10 * 365 * 24 * time.Hour
 

@@ -5,8 +5,6 @@ package backends
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -20,6 +18,7 @@ import (
 	"testing"
 
 	"queueworker.dev/queueworker/api/protocol"
+	"queueworker.dev/queueworker/trust"
 )
 
 // program builds the probe as its image holds it, once.
@@ -36,9 +35,10 @@ var program = sync.OnceValues(func() (string, error) {
 // probe is the real program, running.
 type probe struct {
 	*process
-	address string
-	// key is what it lists failed jobs to.
-	key string
+	// address is where it serves anyone, operator where it serves the operator.
+	address, operator string
+	// asOperator asks with the key whose pin the probe knows, anyone without.
+	asOperator, anyone *http.Client
 }
 
 // startProbe starts the program with nothing in its environment but what is given.
@@ -58,13 +58,21 @@ func startProbeWith(t *testing.T, environment []string) *probe {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &probe{address: local(freePort(t)), key: "key-of-the-operator"}
-	dir := folder(t, "probe", 0)
-	sum := sha256.Sum256([]byte(p.key))
-	if err := os.WriteFile(filepath.Join(dir, "sha256"), []byte(hex.EncodeToString(sum[:])), 0o600); err != nil {
+	identity, err := trust.NewIdentity()
+	if err != nil {
 		t.Fatal(err)
 	}
-	p.process = start(t, dir, 0, environment, path, "--listen", p.address, "--failed-key", filepath.Join(dir, "sha256"))
+	stranger, err := trust.NewIdentity()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &probe{address: local(freePort(t)), operator: local(freePort(t)), asOperator: clientOf(t, identity), anyone: clientOf(t, stranger)}
+	dir := folder(t, "probe", 0)
+	if err := os.WriteFile(filepath.Join(dir, protocol.OperatorFile), []byte(identity.Pin()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p.process = start(t, dir, 0, environment, path, "--listen", p.address, "--listen-health", "127.0.0.1:0", "--listen-operator", p.operator,
+		"--operator-pins", filepath.Join(dir, protocol.OperatorFile))
 	t.Cleanup(func() {
 		p.stop(syscall.SIGTERM)
 		if code := p.command.ProcessState.ExitCode(); code != 0 {
@@ -74,6 +82,13 @@ func startProbeWith(t *testing.T, environment []string) *probe {
 	})
 	await(t, "the probe listens", p.process, answers("tcp", p.address))
 	return p
+}
+
+func clientOf(t *testing.T, identity *trust.Identity) *http.Client {
+	t.Helper()
+	transport := &http.Transport{TLSClientConfig: identity.ClientConfig()}
+	t.Cleanup(transport.CloseIdleConnections)
+	return &http.Client{Transport: transport}
 }
 
 // ask asks for queues, and checks what holds for every answer.
@@ -106,11 +121,15 @@ func (p *probe) ask(t *testing.T, queues ...string) protocol.Backlog {
 
 func (p *probe) request(t *testing.T, method, path string, body []byte, want int) string {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), method, "http://"+p.address+path, bytes.NewReader(body))
+	at := "http://" + p.address
+	if path == protocol.BacklogPath || path == protocol.FailedPath {
+		at = "https://" + p.operator
+	}
+	request, err := http.NewRequestWithContext(t.Context(), method, at+path, bytes.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
-	response, err := http.DefaultClient.Do(request)
+	response, err := p.asOperator.Do(request)
 	if err != nil {
 		t.Fatalf("%s %s: %v\n%s", method, path, err, p.output())
 	}

@@ -5,16 +5,10 @@ package fakes
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
-	"math/rand/v2"
-	"net"
 	"net/http"
-	"strconv"
 	"strings"
 	"sync"
-	"sync/atomic"
-	"syscall"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -30,7 +24,7 @@ type Agent struct {
 
 	config  protocol.Config
 	changed func()
-	server  *http.Server
+	server  *server
 	ip      string
 	started time.Time
 
@@ -47,6 +41,7 @@ type Agent struct {
 	podKill  string
 	jobs     map[int32]int32 // of each slot's process
 	heard    bool
+	pins     string
 	asked    int
 	muted    bool
 	closed   bool
@@ -71,30 +66,6 @@ const (
 	Released
 )
 
-// addresses numbers loopback addresses. It begins somewhere, so that several test
-// processes on one machine seldom meet, and goes on where one is taken.
-var addresses = func() *atomic.Uint32 {
-	var n atomic.Uint32
-	n.Store(rand.Uint32N(200 << 16))
-	return &n
-}()
-
-// listen opens protocol.Port on a loopback address nobody uses.
-func listen() (net.Listener, string, error) {
-	for range 100 {
-		n := addresses.Add(1)
-		ip := net.IPv4(127, byte(20+(n>>16)%200), byte(n>>8), byte(n)).String()
-		listener, err := net.Listen("tcp", net.JoinHostPort(ip, strconv.Itoa(protocol.Port)))
-		if err == nil {
-			return listener, ip, nil
-		}
-		if !errors.Is(err, syscall.EADDRINUSE) {
-			return nil, "", fmt.Errorf("listen for a fake agent: %w", err)
-		}
-	}
-	return nil, "", errors.New("no loopback address is free for a fake agent")
-}
-
 // startAgent starts the agent of a pod that sees the given control files. changed
 // is called when its readiness or its container may have changed.
 func startAgent(pod *corev1.Pod, files map[string]string, changed func()) (*Agent, error) {
@@ -110,11 +81,6 @@ func startAgent(pod *corev1.Pod, files map[string]string, changed func()) (*Agen
 	if a.config.Processes == 0 {
 		return nil, fmt.Errorf("%s is not set or asks for no processes", protocol.ConfigEnv)
 	}
-	listener, ip, err := listen()
-	if err != nil {
-		return nil, err
-	}
-	a.ip = ip
 	a.status = protocol.Status{
 		Version: protocol.Version, Agent: "fake", PodUID: a.UID, Phase: protocol.PhaseRunning, Ready: true,
 		Runtime: &protocol.RuntimeFacts{GracefulStop: true, Dialect: "brackets", Version: "8.83.27"},
@@ -125,8 +91,11 @@ func startAgent(pod *corev1.Pod, files map[string]string, changed func()) (*Agen
 	a.read(files)
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+protocol.StatusPath, a.serveStatus)
-	a.server = &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}
-	go func() { _ = a.server.Serve(listener) }()
+	var err error
+	if a.server, err = serve(pod, mux); err != nil {
+		return nil, err
+	}
+	a.ip = a.server.ip
 	return a, nil
 }
 
@@ -146,7 +115,11 @@ func (a *Agent) serveStatus(response http.ResponseWriter, request *http.Request)
 	for i := range min(len(a.status.RecentExits), len(a.exitedAt)) {
 		a.status.RecentExits[i].AgeSeconds = time.Since(a.exitedAt[i]).Seconds()
 	}
-	document, err := json.Marshal(a.status)
+	status := a.status
+	if request.TLS != nil && !knownOperator(request, a.pins) {
+		status = status.Public()
+	}
+	document, err := json.Marshal(status)
 	a.mu.Unlock()
 	if muted {
 		// Says nothing until the caller gives up.
@@ -206,7 +179,7 @@ func (a *Agent) Mute(muted bool) {
 }
 
 // stop ends the server; the pod is gone.
-func (a *Agent) stop() { _ = a.server.Close() }
+func (a *Agent) stop() { a.server.close() }
 
 // lastWord is the termination message.
 func (a *Agent) lastWord() string {

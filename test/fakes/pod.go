@@ -12,8 +12,6 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
-
-	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
 const (
@@ -173,7 +171,7 @@ func (w *podWorker) start(pod *corev1.Pod) (program, error) {
 		return nil, err
 	}
 	if config != nil {
-		return startProbe(pod, w.kubelet.Backend(config.Namespace, config.App), w.failedKey)
+		return startProbe(pod, w.kubelet.Backend(config.Namespace, config.App), w.annotation)
 	}
 	command, err := commandOf(pod)
 	if err != nil {
@@ -190,11 +188,11 @@ func (w *podWorker) start(pod *corev1.Pod) (program, error) {
 	return agent, nil
 }
 
-// failedKey is the hash of the key that the pod's annotation has now.
-func (w *podWorker) failedKey() string {
+// annotation is an annotation of the pod as it is now.
+func (w *podWorker) annotation(key string) string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.pod.Annotations[v1alpha1.AnnotationFailedKey]
+	return w.pod.Annotations[key]
 }
 
 // terminate asks the agent to end, waits for its jobs as long as the grace period

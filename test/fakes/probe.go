@@ -12,11 +12,11 @@ import (
 	"net/http"
 	"strings"
 	"sync"
-	"time"
 
 	corev1 "k8s.io/api/core/v1"
 
 	"queueworker.dev/queueworker/api/protocol"
+	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
 // Backend plays the queues of one QueueApp. They are empty until a test says
@@ -99,8 +99,7 @@ func (b *Backend) answer(request protocol.BacklogRequest, pod string) protocol.B
 
 // probe plays the backlog probe of one pod.
 type probe struct {
-	server *http.Server
-	ip     string
+	server *server
 	ended  chan struct{}
 }
 
@@ -122,11 +121,7 @@ func probeConfig(pod *corev1.Pod) (*protocol.ProbeConfig, error) {
 	return nil, nil
 }
 
-func startProbe(pod *corev1.Pod, backend *Backend, keyHash func() string) (*probe, error) {
-	listener, ip, err := listen()
-	if err != nil {
-		return nil, err
-	}
+func startProbe(pod *corev1.Pod, backend *Backend, annotation func(key string) string) (*probe, error) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST "+protocol.BacklogPath, func(response http.ResponseWriter, request *http.Request) {
 		var question protocol.BacklogRequest
@@ -139,20 +134,29 @@ func startProbe(pod *corev1.Pod, backend *Backend, keyHash func() string) (*prob
 	mux.HandleFunc("POST "+protocol.FailedPath, func(response http.ResponseWriter, request *http.Request) {
 		key, _ := strings.CutPrefix(request.Header.Get("Authorization"), "Bearer ")
 		sum := sha256.Sum256([]byte(key))
-		if hex.EncodeToString(sum[:]) != keyHash() {
+		if !isSecure(pod) && hex.EncodeToString(sum[:]) != annotation(v1alpha1.AnnotationFailedKey) {
 			http.Error(response, "another key", http.StatusUnauthorized)
 			return
 		}
 		_ = json.NewEncoder(response).Encode(backend.listFailed(string(pod.UID)))
 	})
-	p := &probe{server: &http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}, ip: ip, ended: make(chan struct{})}
+	server, err := serve(pod, http.HandlerFunc(func(response http.ResponseWriter, request *http.Request) {
+		if isSecure(pod) && !knownOperator(request, annotation(v1alpha1.AnnotationOperator)) {
+			http.Error(response, "another key", http.StatusUnauthorized)
+			return
+		}
+		mux.ServeHTTP(response, request)
+	}))
+	if err != nil {
+		return nil, err
+	}
+	p := &probe{server: server, ended: make(chan struct{})}
 	close(p.ended) // it has nothing to finish
-	go func() { _ = p.server.Serve(listener) }()
 	return p, nil
 }
 
 // IP is the pod's address.
-func (p *probe) IP() string { return p.ip }
+func (p *probe) IP() string { return p.server.ip }
 
 // Ready is what /readyz would answer.
 func (p *probe) Ready() bool { return true }
@@ -163,4 +167,4 @@ func (p *probe) terminate() <-chan struct{} { return p.ended }
 func (p *probe) lastWord() string           { return "" }
 func (p *probe) over() bool                 { return false }
 func (p *probe) exitCode() int32            { return 0 }
-func (p *probe) stop()                      { _ = p.server.Close() }
+func (p *probe) stop()                      { p.server.close() }

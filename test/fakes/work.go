@@ -23,6 +23,7 @@ func (a *Agent) read(files map[string]string) {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	a.pins = files[protocol.OperatorFile]
 	var own protocol.Control
 	if json.Unmarshal([]byte(files[protocol.ControlPodFile]), &own) == nil && own.Revision > 0 && own.Revision < newest.Revision {
 		newest = newest.WithOwn(own)

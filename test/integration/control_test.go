@@ -126,6 +126,7 @@ func TestAPodCreatedWhileTheOperatorIsDownObeysThePause(t *testing.T) {
 	o := startOperator(t, operatorOptions{namespaces: []string{namespace}})
 	create(t, builders.QueueApp(namespace, "shop").Obj(), builders.QueueWorker(namespace, "emails").Paused(true).Obj())
 	waitFor(t, namespace, "emails", "is paused", inState(v1alpha1.StatePaused))
+	agentsOf(t, namespace, "emails", 1)
 	o.stop()
 	old := podsOf(t, namespace, "emails")[0]
 	if err := api.Delete(t.Context(), &old); err != nil {

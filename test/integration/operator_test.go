@@ -28,6 +28,7 @@ import (
 	"queueworker.dev/queueworker/controllers"
 	"queueworker.dev/queueworker/controllers/collector"
 	"queueworker.dev/queueworker/test/controlplane"
+	"queueworker.dev/queueworker/trust"
 )
 
 // agentImage is the agent image of operators that are not told another.
@@ -54,6 +55,8 @@ type operatorOptions struct {
 	interval time.Duration
 	// namespaceCPU is the share of a CPU for each namespace; no bound if zero.
 	namespaceCPU float64
+	// identity is the key pair it proves itself with; keptIdentity if nil.
+	identity *trust.Identity
 	// transport stands between the operator and the apiserver.
 	transport func(http.RoundTripper) http.RoundTripper
 }
@@ -149,8 +152,12 @@ func newManager(config *rest.Config, options operatorOptions) (ctrl.Manager, err
 	if interval == 0 {
 		interval = pullInterval
 	}
-	backlogs := collector.BacklogOptions{Interval: interval, QuietInterval: time.Second}
-	pulls := collector.Options{Interval: interval, ReportInterval: time.Second, Log: operatorLog.WithName("collector")}
+	identity := options.identity
+	if identity == nil {
+		identity = keptIdentity()
+	}
+	backlogs := collector.BacklogOptions{Interval: interval, QuietInterval: time.Second, Identity: identity}
+	pulls := collector.Options{Interval: interval, ReportInterval: time.Second, Log: operatorLog.WithName("collector"), Identity: identity}
 	if options.clock != nil {
 		backlogs.Clock = options.clock
 	}
@@ -158,6 +165,7 @@ func newManager(config *rest.Config, options operatorOptions) (ctrl.Manager, err
 		pulls.Clock = offsetTicker{offset: options.pullClock}
 	}
 	setup := controllers.Options{
+		Identity:           identity,
 		AgentImage:         options.agentImage,
 		ProbeImage:         probeImage,
 		Namespace:          "queueworker-system",
@@ -175,6 +183,16 @@ func newManager(config *rest.Config, options operatorOptions) (ctrl.Manager, err
 	}
 	return mgr, controllers.Setup(mgr, setup)
 }
+
+// keptIdentity is the identity of all operators of the tests but those that are given
+// another: as of an operator with a key file.
+var keptIdentity = sync.OnceValue(func() *trust.Identity {
+	identity, err := trust.NewIdentity()
+	if err != nil {
+		panic(err)
+	}
+	return identity
+})
 
 // operatorLog keeps what the operators log, for a test that fails.
 var operatorLog = newOperatorLog()

@@ -1,0 +1,39 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package desired
+
+import (
+	"slices"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"queueworker.dev/queueworker/api/protocol"
+)
+
+// asBefore returns a template as operators built it before agents knew the operator by its
+// key. A pool that has such a template, otherwise unchanged, keeps it with the agent that
+// belongs to it: an upgrade of the operator replaces no pod.
+func asBefore(template *corev1.PodTemplateSpec) *corev1.PodTemplateSpec {
+	out := template.DeepCopy()
+	for i := range out.Spec.Containers {
+		container := &out.Spec.Containers[i]
+		if !slices.ContainsFunc(container.Ports, func(port corev1.ContainerPort) bool { return port.Name == protocol.OperatorPortName }) {
+			continue
+		}
+		container.Ports = slices.DeleteFunc(container.Ports, func(port corev1.ContainerPort) bool {
+			return port.Name == protocol.OperatorPortName || port.Name == protocol.HealthPortName
+		})
+		if probe := container.ReadinessProbe; probe != nil && probe.HTTPGet != nil && probe.HTTPGet.Port.StrVal == protocol.HealthPortName {
+			probe.HTTPGet.Port.StrVal = protocol.PortName
+		}
+	}
+	for i := range out.Spec.Volumes {
+		if volume := &out.Spec.Volumes[i]; volume.Name == controlVolume && volume.Projected != nil {
+			volume.Projected.Sources = slices.DeleteFunc(volume.Projected.Sources, func(source corev1.VolumeProjection) bool {
+				return source.ConfigMap != nil && len(source.ConfigMap.Items) == 1 && source.ConfigMap.Items[0].Key == protocol.OperatorFile
+			})
+		}
+	}
+	return out
+}

@@ -1,0 +1,90 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package gate
+
+import (
+	"context"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"time"
+)
+
+const (
+	// readTime is how long a client may take for the headers of a request, and for the
+	// whole of it.
+	headerTime = 2 * time.Second
+	readTime   = 5 * time.Second
+	// idleTime is how long a connection may stay open unused.
+	idleTime = 3 * time.Second
+	// trustedIdleTime is the same for a peer that has proven who it is.
+	trustedIdleTime = time.Minute
+	// maxHeader bounds the headers of a request, in bytes.
+	maxHeader = 8 << 10
+)
+
+type contextKey struct{}
+
+// NewServer returns a server for a Listener. answerTime bounds an answer.
+func NewServer(handler http.Handler, answerTime time.Duration) *http.Server {
+	return &http.Server{
+		Handler:           mark(handler),
+		ConnContext:       remember,
+		ReadTimeout:       readTime,
+		ReadHeaderTimeout: headerTime,
+		WriteTimeout:      answerTime,
+		IdleTimeout:       idleTime,
+		MaxHeaderBytes:    maxHeader,
+		// What strangers do must not fill the log of the pod.
+		ErrorLog: log.New(io.Discard, "", 0),
+	}
+}
+
+// NewTrustedServer returns a server for a Listener behind TLS. authorize reports whether
+// the client of a request is trusted. A connection of another client is closed after its
+// first answer, so that only trusted clients keep connections open.
+func NewTrustedServer(handler http.Handler, authorize func(*http.Request) bool, answerTime time.Duration) *http.Server {
+	server := NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		trusted := authorize(r)
+		if conn := connOf(r.Context()); !trusted || conn == nil || !conn.trust() {
+			w.Header().Set("Connection", "close")
+		}
+		handler.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), trustedKey{}, trusted)))
+	}), answerTime)
+	server.IdleTimeout = trustedIdleTime
+	return server
+}
+
+type trustedKey struct{}
+
+// Trusted reports whether the client of a request is trusted.
+func Trusted(r *http.Request) bool {
+	trusted, _ := r.Context().Value(trustedKey{}).(bool)
+	return trusted
+}
+
+// remember lets a handler find its connection, also behind TLS.
+func remember(ctx context.Context, conn net.Conn) context.Context {
+	if layered, ok := conn.(interface{ NetConn() net.Conn }); ok {
+		conn = layered.NetConn()
+	}
+	return context.WithValue(ctx, contextKey{}, conn)
+}
+
+func connOf(ctx context.Context) *Conn {
+	conn, _ := ctx.Value(contextKey{}).(*Conn)
+	return conn
+}
+
+// mark keeps a connection from being closed while its request is being answered.
+func mark(handler http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if conn := connOf(r.Context()); conn != nil {
+			conn.serve(true)
+			defer conn.serve(false)
+		}
+		handler.ServeHTTP(w, r)
+	})
+}

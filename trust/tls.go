@@ -1,0 +1,93 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package trust
+
+import (
+	"crypto/ed25519"
+	"crypto/rand"
+	"crypto/subtle"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+)
+
+// curves are the key exchanges offered: one, because each end is this package.
+var curves = []tls.CurveID{tls.X25519}
+
+// sessions is how many sessions the operator keeps to resume.
+const sessions = 1024
+
+// ClientConfig returns how the operator speaks to agents and probes.
+//
+// It does not verify the server: a pod has no identity that the operator could know. What
+// answers may therefore lie, as the pod itself may. It cannot pass the operator's proof on
+// to another server, because the proof covers the handshake that it was given in.
+func (i *Identity) ClientConfig() *tls.Config {
+	return &tls.Config{
+		MinVersion:         tls.VersionTLS13,
+		CurvePreferences:   curves,
+		InsecureSkipVerify: true, //nolint:gosec // the comment above says what follows from it
+		GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+			return &i.certificate, nil
+		},
+		ClientSessionCache: tls.NewLRUClientSessionCache(sessions),
+	}
+}
+
+// ServerConfig returns how an agent or a probe speaks to the operator: with a key that is
+// drawn now.
+func ServerConfig() (*tls.Config, error) {
+	_, key, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		return nil, fmt.Errorf("draw a key: %w", err)
+	}
+	certificate, err := selfSigned(key)
+	if err != nil {
+		return nil, err
+	}
+	return &tls.Config{
+		MinVersion:       tls.VersionTLS13,
+		CurvePreferences: curves,
+		Certificates:     []tls.Certificate{certificate},
+		// Whoever has no certificate is told so by an answer; see ByOperator.
+		ClientAuth: tls.RequestClientCert,
+		NextProtos: []string{"http/1.1"},
+	}, nil
+}
+
+// maxPins bounds the file with the pins, in bytes.
+const maxPins = 1 << 10
+
+// ByOperator returns whether a request comes from the operator: from a client that has
+// proven to hold the key whose pin is in the file. The file is read each time, so that a
+// pin that was replaced is worth nothing, on connections that were opened before too.
+func ByOperator(path string) func(*http.Request) bool {
+	return func(r *http.Request) bool {
+		if r.TLS == nil || len(r.TLS.PeerCertificates) == 0 {
+			return false
+		}
+		return inFile(path, Pin(r.TLS.PeerCertificates[0]))
+	}
+}
+
+// inFile reports whether a pin is one of those in a file, which white space separates.
+func inFile(path, pin string) bool {
+	file, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = file.Close() }()
+	content, err := io.ReadAll(io.LimitReader(file, maxPins))
+	if err != nil {
+		return false
+	}
+	found := 0
+	for known := range strings.FieldsSeq(string(content)) {
+		found |= subtle.ConstantTimeCompare([]byte(known), []byte(pin))
+	}
+	return found == 1
+}
