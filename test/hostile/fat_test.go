@@ -1,0 +1,242 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package hostile
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
+	"queueworker.dev/queueworker/api/v1alpha1"
+	"queueworker.dev/queueworker/test/builders"
+)
+
+// mostFat is what the operator may take at most, whatever one tenant has stored.
+const mostFat = 128 * mebibyte
+
+// appWith returns a QueueApp in JSON whose pod has more fields beside its container.
+func appWith(namespace, name, fields string) string {
+	return fmt.Sprintf(`{"apiVersion":"queueworker.dev/v1alpha1","kind":"QueueApp","metadata":{"namespace":%q,"name":%q},
+"spec":{"template":{"spec":{"containers":[{"name":"worker","image":"registry.example.com/shop:1"}],%s}}}}`, namespace, name, fields)
+}
+
+// tolerations returns a field of n empty tolerations: 3 bytes each, and 24 times that
+// once they are decoded.
+func tolerations(n int) string {
+	return `"tolerations":[` + repeated("{}", 3*n-1) + `]`
+}
+
+// namedTolerations returns a field of n tolerations with contents, 35 bytes each.
+func namedTolerations(n int) string {
+	return `"tolerations":[` + repeated(`{"key":"k%","operator":"Exists"}`, 35*n) + `]`
+}
+
+// withoutBounds replaces the CRDs by ones that accept what they accepted before they
+// had bounds, calls store, and installs the shipped ones again.
+func withoutBounds(t *testing.T, store func()) {
+	t.Helper()
+	ctx := t.Context()
+	text, err := cluster.Kubectl(ctx, "", "get", "crd", "-o", "json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list map[string]any
+	if err := json.Unmarshal([]byte(text), &list); err != nil {
+		t.Fatal(err)
+	}
+	for _, item := range list["items"].([]any) {
+		crd := item.(map[string]any)
+		metadata := crd["metadata"].(map[string]any)
+		delete(crd, "status")
+		crd["metadata"] = map[string]any{"name": metadata["name"]}
+		unbind(crd)
+		document, err := json.Marshal(crd)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := cluster.Kubectl(ctx, string(document), "replace", "-f", "-"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Cleanup(func() {
+		if err := applyTree(context.Background()); err != nil { // the test's own context may be over
+			t.Errorf("install the CRDs again: %v", err)
+		}
+	})
+	// The apiserver takes a moment to change what it accepts.
+	eventually(t, "the CRD has no bounds", func(ctx context.Context) error {
+		probe := appWith(corev1.NamespaceDefault, "probe", tolerations(5000))
+		return kube.Discovery().RESTClient().Post().AbsPath(ourPath(corev1.NamespaceDefault, "queueapps")).Param("dryRun", "All").
+			SetHeader("Content-Type", "application/json").Body([]byte(probe)).Do(ctx).Error()
+	})
+	store()
+	if err := applyTree(ctx); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// unbind removes every bound from a schema.
+func unbind(node any) {
+	switch node := node.(type) {
+	case map[string]any:
+		for _, bound := range []string{"maxItems", "maxLength", "maxProperties", "x-kubernetes-validations", "pattern"} {
+			// A field of a resource may have such a name; its schema is an object then.
+			if _, field := node[bound].(map[string]any); !field {
+				delete(node, bound)
+			}
+		}
+		for _, child := range node {
+			unbind(child)
+		}
+	case []any:
+		for _, child := range node {
+			unbind(child)
+		}
+	}
+}
+
+func TestAFatQueueAppIsRefusedWithASentence(t *testing.T) {
+	namespace := newNamespace(t, "attacker")
+	for name, tc := range map[string]struct{ fields, sentence string }{
+		"480,000 empty tolerations": {tolerations(480_000), "spec.template.spec.tolerations"},
+		"240,000 empty tolerations": {tolerations(240_000), "spec.template.spec.tolerations"},
+		"8,000 empty tolerations":   {tolerations(8_000), "spec.template.spec.tolerations"},
+		"volumes":                   {`"volumes":[` + repeated(`{"name":"v%"}`, 280_000) + `]`, "spec.template.spec.volumes"},
+		"init containers":           {`"initContainers":[` + repeated(`{"name":"c%"}`, 280_000) + `]`, "spec.template.spec.initContainers"},
+		"pull secrets":              {`"imagePullSecrets":[` + repeated(`{"name":"s%"}`, 280_000) + `]`, "spec.template.spec.imagePullSecrets"},
+		"projected sources":         {`"volumes":[{"name":"v","projected":{"sources":[` + repeated(`{}`, 280_000) + `]}}]`, "sources"},
+		"node selector":             {`"nodeSelector":{` + repeated(`"k%":""`, 280_000) + `}`, "spec.template.spec.nodeSelector"},
+		"node selector terms": {`"affinity":{"nodeAffinity":{"requiredDuringSchedulingIgnoredDuringExecution":{"nodeSelectorTerms":[` +
+			repeated(`{}`, 280_000) + `]}}}`, "nodeSelectorTerms"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			refused(t, ourPath(namespace, "queueapps"), appWith(namespace, "fat", tc.fields), tc.sentence)
+		})
+	}
+}
+
+// refused checks that an object is refused with a sentence that names the field.
+func refused(t *testing.T, path, document, sentence string) {
+	t.Helper()
+	err := kube.Discovery().RESTClient().Post().AbsPath(path).Param("dryRun", "All").
+		SetHeader("Content-Type", "application/json").Body([]byte(document)).Do(t.Context()).Error()
+	if err == nil {
+		t.Fatalf("an object of %d bytes was accepted", len(document))
+	}
+	t.Logf("%d bytes: %.300v", len(document), err)
+	if text := err.Error(); !strings.Contains(text, sentence) || len(text) > 4096 {
+		t.Errorf("the refusal of %d bytes does not name %s: %.600s", len(text), sentence, text)
+	}
+}
+
+// TestStoredFatQueueAppsDoNotHurtTheOperator has objects that were stored when nothing
+// bound them.
+func TestStoredFatQueueAppsDoNotHurtTheOperator(t *testing.T) {
+	for name, sizes := range map[string][]int{
+		"one of 1.44 MB":         {480_000},
+		"two of 720 KB":          {240_000, 240_000},
+		"one of 1.44 MB, unused": {480_000, 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			attacker := newNamespace(t, "attacker")
+			withoutBounds(t, func() {
+				for i, n := range sizes {
+					mustPost(t, ourPath(attacker, "queueapps"), appWith(attacker, fmt.Sprintf("fat-%d", i), tolerations(n)))
+				}
+			})
+			for i := range 8 {
+				mustCreate(t, builders.QueueWorker(attacker, fmt.Sprintf("pool-%d", i)).App(fmt.Sprintf("fat-%d", len(sizes)-1)).Stopped(true).Obj())
+			}
+			o := startOperator(t)
+			end := time.Now().Add(lasting(8*time.Second, time.Minute))
+			for round := 0; time.Now().Before(end); round++ {
+				if err := annotatePools(t.Context(), map[string][]string{attacker: poolNames(8)}); err != nil {
+					t.Fatal(err)
+				}
+				time.Sleep(time.Second)
+			}
+			o.survives(t, mostFat)
+		})
+	}
+}
+
+func poolNames(n int) []string {
+	names := make([]string, n)
+	for i := range names {
+		names[i] = fmt.Sprintf("pool-%d", i)
+	}
+	return names
+}
+
+// annotatePools writes an annotation to each pool, by namespace, as kubectl annotate
+// --all does.
+func annotatePools(ctx context.Context, pools map[string][]string) error {
+	patch := fmt.Sprintf(`{"metadata":{"annotations":{"example.com/at":"%d"}}}`, time.Now().UnixNano())
+	for namespace, names := range pools {
+		for _, name := range names {
+			worker := &v1alpha1.QueueWorker{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
+			if err := merge(ctx, worker, patch); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// touchConfigMaps writes as much to objects that the operator does not look at.
+func touchConfigMaps(ctx context.Context, maps map[string][]string) error {
+	patch := fmt.Sprintf(`{"metadata":{"annotations":{"example.com/at":"%d"}}}`, time.Now().UnixNano())
+	for namespace, names := range maps {
+		for _, name := range names {
+			if err := merge(ctx, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}, patch); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// TestPoolsOfFatQueueAppsDoNotSlowOthers has 20 apps of 284 KB, each with 8 stopped
+// pools: no pod, nothing that a quota of pods counts.
+func TestPoolsOfFatQueueAppsDoNotSlowOthers(t *testing.T) {
+	apps := 20
+	pools := map[string][]string{}
+	namespaces := make([]string, 0, apps)
+	crowded := newNamespace(t, "attacker")
+	for i := range apps {
+		if i < apps/2 {
+			namespaces = append(namespaces, crowded)
+		} else {
+			namespaces = append(namespaces, newNamespace(t, "attacker"))
+		}
+	}
+	withoutBounds(t, func() {
+		inParallel(t, apps, func(i int) error {
+			return post(t.Context(), ourPath(namespaces[i], "queueapps"), []byte(appWith(namespaces[i], fmt.Sprintf("fat-%d", i), namedTolerations(8_000))))
+		})
+	})
+	for i, namespace := range namespaces {
+		for j := range 8 {
+			name := fmt.Sprintf("pool-%d-%d", i, j)
+			pools[namespace] = append(pools[namespace], name)
+			mustCreate(t, &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}},
+				builders.QueueWorker(namespace, name).App(fmt.Sprintf("fat-%d", i)).Stopped(true).Obj())
+		}
+	}
+	o := startOperator(t)
+	o.answers(t)
+	v := newVictim(t)
+	contest{
+		calm:   every(4*time.Second, func(ctx context.Context) error { return touchConfigMaps(ctx, pools) }),
+		attack: every(4*time.Second, func(ctx context.Context) error { return annotatePools(ctx, pools) }),
+		rounds: 3, span: lasting(8*time.Second, 40*time.Second),
+	}.compare(t, o, v)
+	o.survives(t, mostFat)
+}
