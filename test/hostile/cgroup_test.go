@@ -18,16 +18,25 @@ const cgroupMount = "/sys/fs/cgroup"
 // memoryGroup is a memory cgroup, of version 1 or 2.
 type memoryGroup struct {
 	dir string
+	// kind are mount's arguments for the hierarchy, and at is where a container has it.
+	kind []string
+	at   string
 	// events is the file that counts the processes killed for want of memory.
 	events string
 }
 
 // newMemoryGroup makes a memory cgroup with a limit in bytes and no swap.
 func newMemoryGroup(name string, limit int64) (*memoryGroup, error) {
-	group := &memoryGroup{dir: filepath.Join(cgroupMount, "memory", name), events: "memory.oom_control"}
+	group := &memoryGroup{
+		dir: filepath.Join(cgroupMount, "memory", name), events: "memory.oom_control",
+		kind: []string{"-t", "cgroup", "-o", "memory", "memory"}, at: filepath.Join(cgroupMount, "memory"),
+	}
 	limits := map[string]string{"memory.limit_in_bytes": strconv.FormatInt(limit, 10)}
 	if _, err := os.Stat(filepath.Join(cgroupMount, "cgroup.controllers")); err == nil {
-		group = &memoryGroup{dir: filepath.Join(cgroupMount, name), events: "memory.events"}
+		group = &memoryGroup{
+			dir: filepath.Join(cgroupMount, name), events: "memory.events",
+			kind: []string{"-t", "cgroup2", "cgroup2"}, at: cgroupMount,
+		}
 		limits = map[string]string{"memory.max": strconv.FormatInt(limit, 10), "memory.swap.max": "0"}
 		// It may be on already, and a failure shows when the limit is written.
 		_ = os.WriteFile(filepath.Join(cgroupMount, "cgroup.subtree_control"), []byte("+memory"), 0o644)

@@ -5,11 +5,14 @@ package hostile
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
 	"os/exec"
 	"os/signal"
+	"runtime/pprof"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -83,15 +86,61 @@ func run(m *testing.M) (code int) {
 		fmt.Fprintf(os.Stderr, "The hostile tests cannot run: %v\n", err)
 		return 1
 	}
+	done := make(chan struct{})
+	defer close(done)
+	go stopBeforeTheDeadline(ctx, done)
 	return m.Run()
+}
+
+// stopBeforeTheDeadline ends everything shortly before `go test` would kill this
+// process, and when it is interrupted: etcd and the apiserver would stay behind.
+func stopBeforeTheDeadline(ctx context.Context, done <-chan struct{}) {
+	deadline := time.Duration(1<<63 - 1)
+	if timeout, ok := flag.Lookup("test.timeout").Value.(flag.Getter).Get().(time.Duration); ok && timeout > 30*time.Second {
+		deadline = timeout - 20*time.Second
+	}
+	select {
+	case <-done:
+		return
+	case <-ctx.Done():
+		fmt.Fprintln(os.Stderr, "The hostile tests were interrupted.")
+	case <-time.After(deadline):
+		fmt.Fprintln(os.Stderr, "The hostile tests did not end in time. This is what they were doing:")
+		_ = pprof.Lookup("goroutine").WriteTo(os.Stderr, 1)
+	}
+	stopEverything()
+	_ = cluster.Stop()
+	_ = os.RemoveAll(workshop)
+	os.Exit(1)
+}
+
+// leftovers end what an interrupted test leaves running.
+var leftovers struct {
+	sync.Mutex
+	stops []func()
+}
+
+// atInterrupt registers a function that ends something, if the tests are interrupted.
+func atInterrupt(stop func()) {
+	leftovers.Lock()
+	defer leftovers.Unlock()
+	leftovers.stops = append(leftovers.stops, stop)
+}
+
+func stopEverything() {
+	leftovers.Lock()
+	defer leftovers.Unlock()
+	for _, stop := range leftovers.stops {
+		stop()
+	}
 }
 
 // checkMachine returns an error that says what this machine lacks.
 func checkMachine() error {
 	if os.Geteuid() != 0 {
-		return fmt.Errorf("they put the operator into a memory cgroup, and this takes root; run them as root")
+		return errors.New("they put the operator into a memory cgroup, and this takes root; run them as root")
 	}
-	for _, program := range []string{"taskset", "chroot", "sh"} {
+	for _, program := range []string{"taskset", "chroot", "unshare", "mount", "sh"} {
 		if _, err := exec.LookPath(program); err != nil {
 			return fmt.Errorf("the program %s is missing; install the Debian packages coreutils and util-linux", program)
 		}

@@ -119,7 +119,7 @@ func (n *node) look(ctx context.Context, pod *corev1.Pod) error {
 		running.process.stop()
 		return client.IgnoreNotFound(api.Delete(ctx, pod, client.GracePeriodSeconds(0)))
 	case running != nil:
-		return writeVolumes(ctx, running.process.root, pod)
+		return writeVolumes(ctx, running.process.root, pod) // annotations and ConfigMaps change
 	}
 	return nil
 }
@@ -289,6 +289,7 @@ func runIn(root string, environment []string, arguments ...string) (*programProc
 	if err := p.command.Start(); err != nil {
 		return nil, err
 	}
+	atInterrupt(p.stop)
 	go func() {
 		defer close(p.ended)
 		_ = p.command.Wait()

@@ -14,9 +14,11 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -25,8 +27,25 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
+// enterContainer enters a cgroup, mounts what a container sees of the kernel, and
+// becomes the operator, so that every byte of the operator is counted. Its arguments are
+// the cgroup's file of processes, the root directory, where cgroups are mounted, and
+// mount's arguments up to --; what follows is run.
+const enterContainer = `
+echo $$ >"$0" || exit 1
+exec unshare --mount --cgroup sh -c '
+root=$1 at=$2; shift 2
+mkdir -p "$root/proc" "$root$at" && mount -t proc proc "$root/proc" || exit 1
+kind=; while [ "$1" != -- ]; do kind="$kind $1"; shift; done; shift
+mount $kind "$root$at" || exit 1
+exec "$@"' sh "$@"
+`
+
 // operatorUser is the user and group of the operator's image.
 const operatorUser = "65532:65532"
+
+// started counts the operators, each of which has a cgroup of its own.
+var started atomic.Int64
 
 // operator is the real program in a pod of its own: a root directory with nothing in
 // it but the program and its service account, a memory cgroup, one core.
@@ -55,6 +74,7 @@ func startOperator(t *testing.T) *operator {
 	}
 	go o.keepRunning()
 	go o.watch()
+	atInterrupt(func() { o.stop(); _ = o.group.remove() })
 	t.Cleanup(func() {
 		o.stop()
 		if err := o.group.remove(); err != nil {
@@ -88,13 +108,11 @@ func newOperator(t *testing.T) (*operator, error) {
 		health: "127.0.0.1:" + strconv.Itoa(freePort(t)), log: filepath.Join(t.TempDir(), "operator.log"), ended: make(chan struct{}),
 		env: append(shipped.environment, "KUBERNETES_SERVICE_HOST="+host, "KUBERNETES_SERVICE_PORT="+port),
 	}
-	if o.group, err = newMemoryGroup(fmt.Sprintf("queueworker-hostile-%d", os.Getpid()), shipped.memory); err != nil {
+	if o.group, err = newMemoryGroup(fmt.Sprintf("queueworker-hostile-%d-%d", os.Getpid(), started.Add(1)), shipped.memory); err != nil {
 		return nil, err
 	}
-	// The shell enters the cgroup and becomes the operator, so that every byte of the
-	// operator is counted.
-	o.command = []string{"sh", "-c", `echo $$ >"$0" && exec "$@"`, o.group.procs(),
-		"taskset", "-c", core, "chroot", "--userspec=" + operatorUser, root, "/manager"}
+	o.command = slices.Concat([]string{"sh", "-c", enterContainer, o.group.procs(), root, o.group.at}, o.group.kind,
+		[]string{"--", "taskset", "-c", core, "chroot", "--userspec=" + operatorUser, root, "/manager"})
 	for _, argument := range shipped.arguments {
 		switch name, _, _ := strings.Cut(argument, "="); name {
 		case "--health-probe-bind-address":

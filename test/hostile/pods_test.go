@@ -35,7 +35,7 @@ func TestHeldConnectionsDoNotMakeAPodNotReady(t *testing.T) {
 	site := newSite(t)
 	span := lasting(15*time.Second, 2*time.Minute)
 	for name, how := range manners {
-		for _, prefix := range []string{"emails-worker-", "shop-backlog-"} {
+		for _, prefix := range []string{"agents-worker-", "shop-backlog-"} {
 			t.Run(prefix+" "+name, func(t *testing.T) {
 				pod := site.node.pod(prefix)
 				if pod == nil {
@@ -139,30 +139,30 @@ func newSite(t *testing.T) *site {
 	t.Helper()
 	port := startRedis(t)
 	s := &site{namespace: newNamespace(t, "victim"), queue: "emails"}
-	app := builders.QueueApp(s.namespace, "shop").Custom("/worker").Driver(v1alpha1.DriverRedis).Template(func(p *corev1.PodTemplateSpec) {
+	app := builders.QueueApp(s.namespace, "shop").Driver(v1alpha1.DriverRedis).Template(func(p *corev1.PodTemplateSpec) {
 		p.Spec.Containers[0].Env = []corev1.EnvVar{{Name: "REDIS_HOST", Value: "127.0.0.1"}, {Name: "REDIS_PORT", Value: strconv.Itoa(port)}}
 	}).Obj()
-	mustCreate(t, app, builders.QueueWorker(s.namespace, "emails").Queue(s.queue).Processes(1).Obj())
+	// The pool whose queues are measured has no pods, because there is no Laravel to run.
+	mustCreate(t, app, builders.QueueWorker(s.namespace, "emails").App("shop").Queue(s.queue).Processes(0).Obj(),
+		builders.QueueApp(s.namespace, "plain").Custom("/worker").Obj(),
+		builders.QueueWorker(s.namespace, "agents").App("plain").Processes(1).Obj())
 	startOperator(t).answers(t)
 	s.node = startNode(t, s.namespace)
 	eventually(t, "the victim works", func(ctx context.Context) error { return s.works(ctx) })
 	return s
 }
 
-// works returns what is wrong with the victim's pool; nil if nothing is.
+// works returns what is wrong with the victim's pools; nil if nothing is.
 func (s *site) works(ctx context.Context) error {
-	worker := &v1alpha1.QueueWorker{}
-	if err := api.Get(ctx, client.ObjectKey{Namespace: s.namespace, Name: "emails"}, worker); err != nil {
-		return err
-	}
-	for _, kind := range []string{v1alpha1.ConditionBacklogKnown, v1alpha1.ConditionAgentsReporting} {
-		condition := meta.FindStatusCondition(worker.Status.Conditions, kind)
-		if condition == nil || condition.Status != metav1.ConditionTrue {
-			return fmt.Errorf("%s is not True: %+v", kind, condition)
+	for pool, kind := range map[string]string{"emails": v1alpha1.ConditionBacklogKnown, "agents": v1alpha1.ConditionAgentsReporting} {
+		worker := &v1alpha1.QueueWorker{}
+		if err := api.Get(ctx, client.ObjectKey{Namespace: s.namespace, Name: pool}, worker); err != nil {
+			return err
 		}
-	}
-	if condition := meta.FindStatusCondition(worker.Status.Conditions, v1alpha1.ConditionBacklogKnown); condition.ObservedGeneration != worker.Generation {
-		return errors.New("the backlog is that of an older generation")
+		condition := meta.FindStatusCondition(worker.Status.Conditions, kind)
+		if condition == nil || condition.Status != metav1.ConditionTrue || condition.ObservedGeneration != worker.Generation {
+			return fmt.Errorf("%s of generation %d is not True: %+v", kind, worker.Generation, condition)
+		}
 	}
 	return nil
 }
@@ -222,6 +222,7 @@ func startRedis(t *testing.T) int {
 	if err := server.Start(); err != nil {
 		t.Fatal(err)
 	}
+	atInterrupt(func() { _ = server.Process.Kill() })
 	t.Cleanup(func() {
 		_ = server.Process.Kill()
 		_ = server.Wait()

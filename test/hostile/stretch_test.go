@@ -139,10 +139,10 @@ func least(s schema, i int) any {
 	return 1 + i // a number or a string
 }
 
-// schemaOf returns the schema of a kind's spec as it is installed.
-func schemaOf(t *testing.T, resource string) schema {
+// schemaOf returns the schema of a kind's spec or status as it is installed.
+func schemaOf(t *testing.T, kind, part string) schema {
 	t.Helper()
-	text, err := cluster.Kubectl(t.Context(), "", "get", "crd", resource+".queueworker.dev", "-o", "json")
+	text, err := cluster.Kubectl(t.Context(), "", "get", "crd", resourceOf(kind)+".queueworker.dev", "-o", "json")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -152,7 +152,7 @@ func schemaOf(t *testing.T, resource string) schema {
 	}
 	versions, _ := crd.child("spec")["versions"].([]any)
 	version, _ := versions[0].(map[string]any)
-	return schema(version).child("schema").child("openAPIV3Schema").child("properties").child("spec")
+	return schema(version).child("schema").child("openAPIV3Schema").child("properties").child(part)
 }
 
 // over lays one value over another: what is missing in the upper comes from the lower,

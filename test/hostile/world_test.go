@@ -66,10 +66,21 @@ func eventually(t *testing.T, what string, check func(context.Context) error) {
 	}
 }
 
-// post creates an object from JSON that no client has looked at.
+// post creates an object from JSON that no client has looked at. A large one may take
+// the apiserver longer than it gives a request; it is stored all the same.
 func post(ctx context.Context, path string, document []byte) error {
-	return kube.Discovery().RESTClient().Post().AbsPath(path).
-		SetHeader("Content-Type", "application/json").Body(document).Do(ctx).Error()
+	var err error
+	for try := range 5 {
+		err = kube.Discovery().RESTClient().Post().AbsPath(path).
+			SetHeader("Content-Type", "application/json").Body(document).Do(ctx).Error()
+		if try > 0 && apierrors.IsAlreadyExists(err) {
+			return nil
+		}
+		if err == nil || !apierrors.IsTimeout(err) {
+			return err
+		}
+	}
+	return err
 }
 
 // ourPath is where the objects of a kind of ours are, such as queueapps.
