@@ -18,4 +18,7 @@
 //
 //	git worktree add /tmp/older COMMIT
 //	HOSTILE_SOURCE=/tmp/older make test-hostile
+//
+// HOSTILE_PROGRAMS names a directory with the programs of that checkout if they are
+// built already, as `make build` builds them.
 package hostile

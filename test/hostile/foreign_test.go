@@ -87,6 +87,7 @@ func TestForeignObjectsWithOurLabelCostNothing(t *testing.T) {
 				})
 				v.change(t)
 				o.survives(t, mostForeign)
+				o.stop()
 				restartsWith(t, mostForeign)
 			})
 		}

@@ -49,7 +49,8 @@ type stretch struct {
 const unbounded = 1 << 21
 
 // stretches finds every place in a schema that can be made large. Lists above the place
-// are filled as well, because a bound on each list still leaves their product.
+// are filled as well, because a bound on each list still leaves their product. Strings,
+// which are most places and cost the least, are left to the long form.
 func stretches(s schema, path string) []stretch {
 	var out []stretch
 	switch {
@@ -72,7 +73,7 @@ func stretches(s schema, path string) []stretch {
 		}
 	case s.child("additionalProperties") != nil:
 		out = append(out, stretch{path, func(size int) any { return pairs(s, size) }})
-	case s["type"] == "string" && s["enum"] == nil && s["format"] == nil:
+	case long() && s["type"] == "string" && s["enum"] == nil && s["format"] == nil:
 		out = append(out, stretch{path, func(size int) any { return strings.Repeat("x", min(size, s.number("maxLength", unbounded))) }})
 	}
 	return out
