@@ -115,9 +115,33 @@ func TestAFatQueueAppIsRefusedWithASentence(t *testing.T) {
 		"node selector":             {`"nodeSelector":{` + repeated(`"k%":""`, 280_000) + `}`, "spec.template.spec.nodeSelector"},
 		"node selector terms": {`"affinity":{"nodeAffinity":{"requiredDuringSchedulingIgnoredDuringExecution":{"nodeSelectorTerms":[` +
 			repeated(`{}`, 280_000) + `]}}}`, "nodeSelectorTerms"},
+		// A field that is there twice counts as it stands last.
+		"containers":   {`"containers":[` + repeated(`{"name":"c%","image":"i"}`, 280_000) + `]`, "spec.template.spec.containers"},
+		"variables":    {`"containers":[{"name":"worker","image":"i","env":[` + repeated(`{"name":"E%"}`, 280_000) + `]}]`, "env"},
+		"env sources":  {`"containers":[{"name":"worker","image":"i","envFrom":[` + repeated(`{}`, 280_000) + `]}]`, "envFrom"},
+		"arguments":    {`"containers":[{"name":"worker","image":"i","args":[` + repeated(`""`, 280_000) + `]}]`, "args"},
+		"one variable": {`"containers":[{"name":"worker","image":"i","env":[{"name":"E","value":"` + strings.Repeat("x", 1_300_000) + `"}]}]`, "env"},
+		"host aliases": {`"hostAliases":[` + repeated(`{"ip":"10.0.0.%"}`, 280_000) + `]`, "hostAliases"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			refused(t, ourPath(namespace, "queueapps"), appWith(namespace, "fat", tc.fields), tc.sentence)
+		})
+	}
+}
+
+func TestFatQueueWorkersAndQueueCommandsAreRefusedWithASentence(t *testing.T) {
+	namespace := newNamespace(t, "attacker")
+	for name, tc := range map[string]struct{ kind, spec, sentence string }{
+		"variables of a pool":    {"QueueWorker", `{"queue":"default","env":[` + repeated(`{"name":"E%"}`, 280_000) + `]}`, "spec.env"},
+		"one variable of a pool": {"QueueWorker", `{"queue":"default","env":[{"name":"E","value":"` + strings.Repeat("x", 1_300_000) + `"}]}`, "spec.env"},
+		"a list of queues":       {"QueueWorker", `{"queue":"` + repeated(`q%`, 1_300_000) + `"}`, "spec.queue"},
+		"waits":                  {"QueueWorker", `{"queue":"default","backoff":[` + repeated(`"1s"`, 280_000) + `]}`, "spec.backoff"},
+		"failed jobs":            {"QueueCommand", `{"appName":"shop","action":"RetryFailed","ids":[` + repeated(`"%"`, 280_000) + `]}`, "spec.ids"},
+		"a name":                 {"QueueCommand", `{"appName":"` + strings.Repeat("x", 1_300_000) + `","action":"ListFailed"}`, "spec.appName"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			document := fmt.Sprintf(`{"apiVersion":"queueworker.dev/v1alpha1","kind":%q,"metadata":{"name":"fat"},"spec":%s}`, tc.kind, tc.spec)
+			refused(t, ourPath(namespace, resourceOf(tc.kind)), document, tc.sentence)
 		})
 	}
 }

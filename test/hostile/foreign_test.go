@@ -132,7 +132,7 @@ func TestAFloodOfForeignChangesDoesNotSlowOthers(t *testing.T) {
 					i++
 					path, _ := object.render(attacker, "", 0, 0)
 					return kube.Discovery().RESTClient().Patch("application/merge-patch+json").AbsPath(path, fmt.Sprintf("%s-%d", name, i%50)).
-						Body([]byte(fmt.Sprintf(`{"metadata":{"labels":{"queueworker.dev/name":"pool-%d","round":"%d"}}}`, i%50, i))).Do(ctx).Error()
+						Body(fmt.Appendf(nil, `{"metadata":{"labels":{"queueworker.dev/name":"pool-%d","round":"%d"}}}`, i%50, i)).Do(ctx).Error()
 				})
 			}
 			contest{calm: flood("decoy"), attack: flood("ours"), rounds: 3, span: lasting(4*time.Second, 20*time.Second)}.compare(t, o, newVictim(t))

@@ -207,12 +207,12 @@ func (o *operator) runOnce() string {
 	if err != nil {
 		return err.Error()
 	}
-	err = command.Wait()
+	_ = command.Wait() // the state says how it ended
 	o.mu.Lock()
 	o.process = nil
 	o.kept += command.ProcessState.UserTime() + command.ProcessState.SystemTime()
 	o.mu.Unlock()
-	return fmt.Sprint(err)
+	return command.ProcessState.String()
 }
 
 // watch keeps the highest memory of all the operator's processes.

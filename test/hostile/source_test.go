@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"sync"
 	"testing"
 
@@ -121,7 +122,7 @@ func valueOf(variable corev1.EnvVar, container corev1.Container) (string, error)
 	case from.FieldRef != nil && from.FieldRef.FieldPath == "metadata.uid":
 		return "4bb8f9a2-0000-4000-8000-000000000000", nil
 	case from.ResourceFieldRef != nil && from.ResourceFieldRef.Resource == "limits.memory" && from.ResourceFieldRef.Divisor.Value() <= 1:
-		return fmt.Sprint(container.Resources.Limits.Memory().Value()), nil
+		return strconv.FormatInt(container.Resources.Limits.Memory().Value(), 10), nil
 	default:
 		return "", fmt.Errorf("the operator's variable %s comes from a source that this test cannot play", variable.Name)
 	}

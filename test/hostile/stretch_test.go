@@ -94,7 +94,7 @@ func list(s schema, size int, element func(i int) any) []any {
 // pairs fills a map.
 func pairs(s schema, size int) map[string]any {
 	out := map[string]any{}
-	for i := 0; i < min(size/12, s.number("maxProperties", unbounded)); i++ {
+	for i := range min(size/12, s.number("maxProperties", unbounded)) {
 		out[fmt.Sprintf("k%d", i)] = least(s.child("additionalProperties"), i)
 	}
 	return out
@@ -123,8 +123,7 @@ func least(s schema, i int) any {
 	switch s["type"] {
 	case "object":
 		out := map[string]any{}
-		required := s.strings("required")
-		for _, name := range required {
+		for _, name := range s.strings("required") {
 			out[name] = least(s.child("properties").child(name), i)
 		}
 		return out

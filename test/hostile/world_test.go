@@ -7,6 +7,7 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -141,7 +142,7 @@ func repeated(element string, size int) string {
 		if i > 0 {
 			out.WriteByte(',')
 		}
-		out.WriteString(strings.ReplaceAll(element, "%", fmt.Sprint(i)))
+		out.WriteString(strings.ReplaceAll(element, "%", strconv.Itoa(i)))
 	}
 	return out.String()
 }
