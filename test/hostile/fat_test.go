@@ -13,6 +13,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/uuid"
 
 	"queueworker.dev/queueworker/api/v1alpha1"
 	"queueworker.dev/queueworker/test/builders"
@@ -38,67 +39,22 @@ func namedTolerations(n int) string {
 	return `"tolerations":[` + repeated(`{"key":"k%","operator":"Exists"}`, 35*n) + `]`
 }
 
-// withoutBounds replaces the CRDs by ones that accept what they accepted before they
-// had bounds, calls store, and installs the shipped ones again.
-func withoutBounds(t *testing.T, store func()) {
+// storeFat stores a QueueApp as it was accepted when nothing bound it.
+func storeFat(t *testing.T, namespace, name, fields string) {
 	t.Helper()
-	ctx := t.Context()
-	text, err := cluster.Kubectl(ctx, "", "get", "crd", "-o", "json")
+	var document map[string]any
+	if err := json.Unmarshal([]byte(appWith(namespace, name, fields)), &document); err != nil {
+		t.Fatal(err)
+	}
+	document["metadata"] = map[string]any{
+		"namespace": namespace, "name": name, "uid": uuid.NewUUID(), "generation": 1, "creationTimestamp": "2026-01-02T03:04:05Z",
+	}
+	text, err := json.Marshal(document)
 	if err != nil {
 		t.Fatal(err)
 	}
-	var list map[string]any
-	if err := json.Unmarshal([]byte(text), &list); err != nil {
+	if err := cluster.Store(t.Context(), v1alpha1.GroupName, "queueapps", namespace, name, text); err != nil {
 		t.Fatal(err)
-	}
-	for _, item := range list["items"].([]any) {
-		crd := item.(map[string]any)
-		metadata := crd["metadata"].(map[string]any)
-		delete(crd, "status")
-		crd["metadata"] = map[string]any{"name": metadata["name"]}
-		unbind(crd)
-		document, err := json.Marshal(crd)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := cluster.Kubectl(ctx, string(document), "replace", "-f", "-"); err != nil {
-			t.Fatal(err)
-		}
-	}
-	t.Cleanup(func() {
-		if err := applyTree(context.Background()); err != nil { // the test's own context may be over
-			t.Errorf("install the CRDs again: %v", err)
-		}
-	})
-	// The apiserver takes a moment to change what it accepts.
-	eventually(t, "the CRD has no bounds", func(ctx context.Context) error {
-		probe := appWith(corev1.NamespaceDefault, "probe", tolerations(5000))
-		return kube.Discovery().RESTClient().Post().AbsPath(ourPath(corev1.NamespaceDefault, "queueapps")).Param("dryRun", "All").
-			SetHeader("Content-Type", "application/json").Body([]byte(probe)).Do(ctx).Error()
-	})
-	store()
-	if err := applyTree(ctx); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// unbind removes every bound from a schema.
-func unbind(node any) {
-	switch node := node.(type) {
-	case map[string]any:
-		for _, bound := range []string{"maxItems", "maxLength", "maxProperties", "x-kubernetes-validations", "pattern"} {
-			// A field of a resource may have such a name; its schema is an object then.
-			if _, field := node[bound].(map[string]any); !field {
-				delete(node, bound)
-			}
-		}
-		for _, child := range node {
-			unbind(child)
-		}
-	case []any:
-		for _, child := range node {
-			unbind(child)
-		}
 	}
 }
 
@@ -170,11 +126,9 @@ func TestStoredFatQueueAppsDoNotHurtTheOperator(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			attacker := newNamespace(t, "attacker")
-			withoutBounds(t, func() {
-				for i, n := range sizes {
-					mustPost(t, ourPath(attacker, "queueapps"), appWith(attacker, fmt.Sprintf("fat-%d", i), tolerations(n)))
-				}
-			})
+			for i, n := range sizes {
+				storeFat(t, attacker, fmt.Sprintf("fat-%d", i), tolerations(n))
+			}
 			for i := range 8 {
 				mustCreate(t, builders.QueueWorker(attacker, fmt.Sprintf("pool-%d", i)).App(fmt.Sprintf("fat-%d", len(sizes)-1)).Stopped(true).Obj())
 			}
@@ -241,12 +195,8 @@ func TestPoolsOfFatQueueAppsDoNotSlowOthers(t *testing.T) {
 			namespaces = append(namespaces, newNamespace(t, "attacker"))
 		}
 	}
-	withoutBounds(t, func() {
-		inParallel(t, apps, func(i int) error {
-			return post(t.Context(), ourPath(namespaces[i], "queueapps"), []byte(appWith(namespaces[i], fmt.Sprintf("fat-%d", i), namedTolerations(8_000))))
-		})
-	})
 	for i, namespace := range namespaces {
+		storeFat(t, namespace, fmt.Sprintf("fat-%d", i), namedTolerations(8_000))
 		for j := range 8 {
 			name := fmt.Sprintf("pool-%d-%d", i, j)
 			pools[namespace] = append(pools[namespace], name)
