@@ -133,8 +133,8 @@ func TestStoredFatQueueAppsDoNotHurtTheOperator(t *testing.T) {
 				mustCreate(t, builders.QueueWorker(attacker, fmt.Sprintf("pool-%d", i)).App(fmt.Sprintf("fat-%d", len(sizes)-1)).Stopped(true).Obj())
 			}
 			o := startOperator(t)
-			end := time.Now().Add(lasting(8*time.Second, time.Minute))
-			for round := 0; time.Now().Before(end); round++ {
+			o.serves(t)
+			for end := time.Now().Add(lasting(8*time.Second, time.Minute)); time.Now().Before(end); {
 				if err := annotatePools(t.Context(), map[string][]string{attacker: poolNames(8)}); err != nil {
 					t.Fatal(err)
 				}

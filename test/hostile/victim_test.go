@@ -48,6 +48,20 @@ func newVictim(t *testing.T) *victim {
 	return v
 }
 
+// serves checks that the operator makes a Deployment for another namespace's pool within
+// a minute. Unlike newVictim it lets the test go on if not.
+func (o *operator) serves(t *testing.T) {
+	t.Helper()
+	v := &victim{namespace: newNamespace(t, "victim")}
+	mustCreate(t, builders.QueueApp(v.namespace, "shop").Obj(), builders.QueueWorker(v.namespace, v.pool()).Processes(1).Obj())
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+		if _, err := v.deployment(t.Context()); err == nil {
+			return
+		}
+	}
+	t.Errorf("a new pool of another namespace has no Deployment after %s", patience)
+}
+
 func (v *victim) pool() string { return fmt.Sprintf("pool-%d", v.changes/poolSizes) }
 
 func (v *victim) newPool(t *testing.T) {
