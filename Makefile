@@ -25,8 +25,8 @@ demo: ## Show the product: a real Kubernetes on this machine, Redis, Laravel wor
 	@hack/demo.sh
 
 .PHONY: test
-test: ## Run every suite, short: checks of the sources, unit, integration, backends, and e2e on a real cluster.
-	@hack/test.sh verify unit integration backends e2e
+test: ## Run every suite, short: checks of the sources, unit, integration, hostile, backends, and e2e on a real cluster.
+	@hack/test.sh verify unit integration hostile backends e2e
 
 .PHONY: help
 help: ## Print this list.
@@ -91,6 +91,10 @@ test-unit: ## Run the unit tests of all modules.
 .PHONY: test-integration
 test-integration: ## Run the operator against a real etcd and apiserver.
 	hack/test.sh integration
+
+.PHONY: test-hostile
+test-hostile: ## Attack the operator in 256 MiB on one core, the agent and the probe; print what it costs others (needs root, Debian).
+	hack/test.sh hostile-long
 
 .PHONY: test-backends
 test-backends: ## Run the backlog probe with real Redis, PostgreSQL, MariaDB and Laravel (needs root, Debian).

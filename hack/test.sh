@@ -31,7 +31,7 @@ verify() {
 # five times as long.
 unit() {
   local packages pure='/(controllers/(preflight|scaling|drain|batch|stuck|alerts|command|desired|status|throughput)|agent/dialect|plugin/(view|intent|gitops|redact|doctor|importing/.*)|hack/scalesim(/.*)?)$'
-  packages=$(go list ./... | grep -vE '/test/(integration|backends|e2e|bench)(/|$)')
+  packages=$(go list ./... | grep -vE '/test/(integration|hostile|backends|e2e|bench)(/|$)')
   # shellcheck disable=SC2086 # one word per package
   go vet $packages
   # shellcheck disable=SC2046 # one word per package
@@ -49,6 +49,20 @@ integration() {
   KUBEBUILDER_ASSETS=$(go -C hack/cluster run . binaries)
   export KUBEBUILDER_ASSETS
   go test ${race[@]+"${race[@]}"} -count=1 -timeout 20m ./test/integration/...
+}
+
+# Attacks on the real operator, agent and probe, and what they cost others. Without the
+# race detector: the figures are those of the product.
+hostile() {
+  hack/install-servers.sh
+  KUBEBUILDER_ASSETS=$(go -C hack/cluster run . binaries)
+  export KUBEBUILDER_ASSETS
+  go test -count=1 -v -timeout 90m ./test/hostile/...
+}
+
+# The same, each attack for its full time and with every object.
+hostile-long() {
+  QUEUEWORKER_LONG=1 hostile
 }
 
 # The backlog probe with real Redis, PostgreSQL, MariaDB and Laravel on this machine.
@@ -77,15 +91,15 @@ long() {
 }
 
 if [ $# -eq 0 ]; then
-  echo "usage: hack/test.sh SUITE..., where SUITE is verify, unit, integration, backends, e2e or long" >&2
+  echo "usage: hack/test.sh SUITE..., where SUITE is verify, unit, integration, hostile, hostile-long, backends, e2e or long" >&2
   exit 2
 fi
 number=0
 for suite in "$@"; do
   case $suite in
-    verify | unit | integration | backends | e2e | long) ;;
+    verify | unit | integration | hostile | hostile-long | backends | e2e | long) ;;
     *)
-      echo "test.sh: there is no suite named $suite; choose from verify, unit, integration, backends, e2e and long" >&2
+      echo "test.sh: there is no suite named $suite; choose from verify, unit, integration, hostile, hostile-long, backends, e2e and long" >&2
       exit 2
       ;;
   esac

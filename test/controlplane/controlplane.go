@@ -4,10 +4,15 @@
 package controlplane
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"net/http"
 	"os"
+	"path"
 	"path/filepath"
 	"sync"
 	"time"
@@ -67,8 +72,8 @@ func (cp *ControlPlane) install(ctx context.Context, crds []string) error {
 	if len(crds) == 0 {
 		return nil
 	}
-	for _, path := range crds {
-		if _, err := cp.Kubectl(ctx, "", "apply", "-f", path); err != nil {
+	for _, crd := range crds {
+		if _, err := cp.Kubectl(ctx, "", "apply", "-f", crd); err != nil {
 			return fmt.Errorf("install the CRDs: %w", err)
 		}
 	}
@@ -152,6 +157,32 @@ func (cp *ControlPlane) User(name string, groups ...string) (*rest.Config, error
 		return nil, fmt.Errorf("add the user %s: %w", name, err)
 	}
 	return user.Config(), nil
+}
+
+// Store writes an object of a custom resource into etcd, past the apiserver and what it
+// checks today, as an earlier version of the resource's schema would have let it be
+// stored. The document must have the metadata that an apiserver adds.
+func (cp *ControlPlane) Store(ctx context.Context, group, resource, namespace, name string, document []byte) error {
+	body, err := json.Marshal(map[string][]byte{
+		"key": []byte(path.Join("/registry", group, resource, namespace, name)), "value": document,
+	})
+	if err != nil {
+		return fmt.Errorf("encode an object for etcd: %w", err)
+	}
+	url := cp.env.ControlPlane.Etcd.URL.JoinPath("/v3/kv/put").String()
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
+	if err != nil {
+		return fmt.Errorf("ask etcd: %w", err)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return fmt.Errorf("ask etcd: %w", err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	if answer, err := io.ReadAll(response.Body); err != nil || response.StatusCode != http.StatusOK {
+		return errors.Join(err, fmt.Errorf("store %s/%s in etcd: %s: %s", namespace, name, response.Status, answer))
+	}
+	return nil
 }
 
 // Stop ends every process and removes their files.

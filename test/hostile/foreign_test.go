@@ -1,0 +1,142 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package hostile
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+)
+
+// mostForeign is what the operator may take at most while the cluster is full of objects
+// that carry its label and are not its own.
+const mostForeign = 96 * mebibyte
+
+// borrowed is the label by which the operator finds its own objects, and which anyone
+// may set.
+const borrowed = `"app.kubernetes.io/managed-by":"queueworker"`
+
+// foreign is an object with the operator's label, of a size in bytes.
+type foreign struct {
+	path string
+	// document has %NS, %NAME, %LABELS and %FAT for what varies.
+	document string
+}
+
+// The kinds of which the operator watches its own. Each lets a tenant put as much as
+// etcd takes into labels, and each into something else besides.
+var foreigners = map[string]foreign{
+	"ConfigMaps": {"/api/v1/namespaces/%NS/configmaps",
+		`{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"%NAME","labels":{%LABELS}},"data":{"fat":"%FAT"}}`},
+	"Pods": {"/api/v1/namespaces/%NS/pods",
+		`{"apiVersion":"v1","kind":"Pod","metadata":{"name":"%NAME","labels":{%LABELS}},"spec":{"containers":[{"name":"c","image":"i","args":["%FAT"]}]}}`},
+	"Jobs": {"/apis/batch/v1/namespaces/%NS/jobs",
+		`{"apiVersion":"batch/v1","kind":"Job","metadata":{"name":"%NAME","labels":{%LABELS}},"spec":{"suspend":true,"template":{"spec":{"restartPolicy":"Never","containers":[{"name":"c","image":"i","args":["%FAT"]}]}}}}`},
+	"Deployments": {"/apis/apps/v1/namespaces/%NS/deployments",
+		`{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"%NAME","labels":{%LABELS}},"spec":{"replicas":0,"paused":true,"selector":{"matchLabels":{"a":"b"}},"template":{"metadata":{"labels":{"a":"b"}},"spec":{"containers":[{"name":"c","image":"i","args":["%FAT"]}]}}}}`},
+	"ReplicaSets": {"/apis/apps/v1/namespaces/%NS/replicasets",
+		`{"apiVersion":"apps/v1","kind":"ReplicaSet","metadata":{"name":"%NAME","labels":{%LABELS}},"spec":{"replicas":0,"selector":{"matchLabels":{"a":"b"}},"template":{"metadata":{"labels":{"a":"b"}},"spec":{"containers":[{"name":"c","image":"i","args":["%FAT"]}]}}}}`},
+	"PodDisruptionBudgets": {"/apis/policy/v1/namespaces/%NS/poddisruptionbudgets",
+		`{"apiVersion":"policy/v1","kind":"PodDisruptionBudget","metadata":{"name":"%NAME","labels":{%LABELS}},"spec":{"minAvailable":1,"selector":{"matchExpressions":[{"key":"a","operator":"In","values":["b"]}]}}}`},
+}
+
+// render returns the object's path and JSON. Of size bytes, those of labels are in
+// labels and the rest in what the kind has for it.
+func (f foreign) render(namespace, name string, labels, size int) (path, document string) {
+	tags := borrowed
+	if labels > 0 {
+		// 63 bytes is the most a name and a value may have.
+		value := strings.Repeat("v", 63)
+		tags += "," + repeated(`"`+strings.Repeat("k", 50)+`-%":"`+value+`"`, labels)
+	}
+	document = strings.NewReplacer("%NAME", name, "%LABELS", tags, "%FAT", strings.Repeat("f", size)).Replace(f.document)
+	return strings.ReplaceAll(f.path, "%NS", namespace), document
+}
+
+// TestForeignObjectsWithOurLabelCostNothing fills the cluster with objects that carry
+// the operator's label, as anyone can who may create ConfigMaps.
+func TestForeignObjectsWithOurLabelCostNothing(t *testing.T) {
+	const size = 1 << 20
+	for kind, object := range foreigners {
+		for _, where := range []string{"labels", "data"} {
+			count := 40
+			if kind == "ConfigMaps" {
+				count = 200
+			}
+			if !long() {
+				count /= 5
+			}
+			if where == "data" && !strings.Contains(object.document, "%FAT") {
+				continue
+			}
+			t.Run(fmt.Sprintf("%d %s with 1 MB of %s", count, kind, where), func(t *testing.T) {
+				namespace := newNamespace(t, "attacker")
+				o := startOperator(t)
+				o.answers(t)
+				v := newVictim(t)
+				labels, rest := 0, size-1024
+				if where == "labels" {
+					labels, rest = size-1024, 1
+				}
+				inParallel(t, count, func(i int) error {
+					path, document := object.render(namespace, fmt.Sprintf("foreign-%d", i), labels, rest)
+					return post(t.Context(), path, []byte(document))
+				})
+				v.change(t)
+				o.survives(t, mostForeign)
+				o.stop()
+				restartsWith(t, mostForeign)
+			})
+		}
+	}
+}
+
+// restartsWith starts a second operator, which finds the objects in lists instead of
+// one after the other, and checks that it takes no more.
+func restartsWith(t *testing.T, limit int64) {
+	t.Helper()
+	t.Run("and after a restart", func(t *testing.T) {
+		o := startOperator(t)
+		o.answers(t)
+		newVictim(t)
+		o.survives(t, limit)
+	})
+}
+
+// TestAFloodOfForeignChangesDoesNotSlowOthers writes to 200 objects with our label 200
+// times a second.
+func TestAFloodOfForeignChangesDoesNotSlowOthers(t *testing.T) {
+	for kind, object := range foreigners {
+		if !long() && kind != "Pods" && kind != "ConfigMaps" {
+			continue
+		}
+		t.Run(kind, func(t *testing.T) {
+			attacker := newNamespace(t, "attacker")
+			for _, name := range []string{"ours", "decoy"} {
+				inParallel(t, 50, func(i int) error {
+					path, document := object.render(attacker, fmt.Sprintf("%s-%d", name, i), 0, 1024)
+					if name == "decoy" {
+						document = strings.Replace(document, borrowed, `"a":"b"`, 1)
+					}
+					return post(t.Context(), path, []byte(document))
+				})
+			}
+			o := startOperator(t)
+			o.answers(t)
+			flood := func(name string) func(context.Context) error {
+				i := 0
+				return every(5*time.Millisecond, func(ctx context.Context) error {
+					i++
+					path, _ := object.render(attacker, "", 0, 0)
+					return kube.Discovery().RESTClient().Patch("application/merge-patch+json").AbsPath(path, fmt.Sprintf("%s-%d", name, i%50)).
+						Body(fmt.Appendf(nil, `{"metadata":{"labels":{"queueworker.dev/name":"pool-%d","round":"%d"}}}`, i%50, i)).Do(ctx).Error()
+				})
+			}
+			contest{calm: flood("decoy"), attack: flood("ours"), rounds: 3, span: lasting(4*time.Second, 20*time.Second)}.compare(t, o, newVictim(t))
+			o.survives(t, mostForeign)
+		})
+	}
+}
