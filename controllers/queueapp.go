@@ -161,9 +161,10 @@ func (r *QueueAppReconciler) workersOf(ctx context.Context, app types.Namespaced
 		return nil, fmt.Errorf("list QueueWorkers: %w", err)
 	}
 	var names []string
+	uses := desired.UsersOf(app.Name, apps)
 	for i := range workers.Items {
 		worker := &workers.Items[i]
-		if used, _ := desired.SelectApp(worker, apps); used != nil && used.Name == app.Name && worker.DeletionTimestamp == nil {
+		if uses(worker) && worker.DeletionTimestamp == nil {
 			names = append(names, worker.Name)
 		}
 	}

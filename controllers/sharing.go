@@ -90,9 +90,10 @@ func (r *QueueWorkerReconciler) observeRivals(ctx context.Context, o *observatio
 	if err := r.Client.List(ctx, workers, client.InNamespace(o.worker.Namespace), client.UnsafeDisableDeepCopy); err != nil {
 		return fmt.Errorf("list QueueWorkers: %w", err)
 	}
+	uses := desired.UsersOf(o.app.Name, apps)
 	for i := range workers.Items {
 		other := &workers.Items[i]
-		if app, _ := desired.SelectApp(other, apps); app != nil && app.Name == o.app.Name && other.Name != o.worker.Name && other.DeletionTimestamp == nil {
+		if uses(other) && other.Name != o.worker.Name && other.DeletionTimestamp == nil {
 			o.rivals = append(o.rivals, other)
 		}
 	}
