@@ -339,7 +339,10 @@ func addRuns(in *status.Input, o *observation, d decision) {
 	if run := o.openRun(); run != nil && o.inRuns() {
 		in.PerPod = desired.RunProcesses(run)
 	}
-	closed := setOf(d.runs.Closed)
+	var closed map[string]bool
+	if d.runs != nil {
+		closed = setOf(d.runs.Closed)
+	}
 	for i := range in.Pods {
 		pod := &in.Pods[i]
 		if !ofRun(pod.Pod) || !ended(pod.Pod) {
