@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"time"
 
@@ -27,8 +26,9 @@ func (r *QueueWorkerReconciler) control(ctx context.Context, o *observation, d d
 	name := client.ObjectKeyFromObject(o.worker)
 	memory := r.memory.of(name)
 	var failures []error
+	told := ordersOf(d)
 	for _, pod := range o.pods {
-		annotations := podAnnotations(o, d, pod.Name)
+		annotations := podAnnotations(o, d, told, pod.Name)
 		if len(annotations) == 0 {
 			continue
 		}
@@ -64,16 +64,23 @@ func hearing(o *observation, d decision) time.Duration {
 	return wait
 }
 
+// orders are the pods that are told something, by name.
+type orders struct{ cordon, uncordon, restart map[string]bool }
+
+func ordersOf(d decision) orders {
+	return orders{cordon: setOf(d.removal.Cordon), uncordon: setOf(d.removal.Uncordon), restart: setOf(d.stuck.Restart)}
+}
+
 // podAnnotations are the annotations of a pod that change; nil removes one.
-func podAnnotations(o *observation, d decision, pod string) map[string]*string {
+func podAnnotations(o *observation, d decision, told orders, pod string) map[string]*string {
 	out := map[string]*string{}
 	if document, changed := d.controls.Pods[pod]; changed {
 		out[v1alpha1.AnnotationControl] = &document
 	}
 	switch {
-	case slices.Contains(d.removal.Cordon, pod):
+	case told.cordon[pod]:
 		out[v1alpha1.AnnotationCordonedAt] = new(o.now.UTC().Format(time.RFC3339))
-	case slices.Contains(d.removal.Uncordon, pod):
+	case told.uncordon[pod]:
 		out[v1alpha1.AnnotationCordonedAt] = nil
 	}
 	if cost, changed := d.removal.Costs[pod]; changed {
@@ -82,7 +89,7 @@ func podAnnotations(o *observation, d decision, pod string) map[string]*string {
 			out[corev1.PodDeletionCost] = new(strconv.Itoa(int(cost)))
 		}
 	}
-	if slices.Contains(d.stuck.Restart, pod) {
+	if told.restart[pod] {
 		// Its control document follows when this is seen.
 		out[v1alpha1.AnnotationRestartedAt] = new(o.now.UTC().Format(time.RFC3339))
 	}

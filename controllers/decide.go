@@ -105,6 +105,7 @@ func ownConfigMap(o *observation) *corev1.ConfigMap {
 // controlledPods are the pods that control documents are for: those that stay.
 func controlledPods(o *observation, removal drain.Plan) []desired.ControlledPod {
 	var out []desired.ControlledPod
+	cordon, uncordon := setOf(removal.Cordon), setOf(removal.Uncordon)
 	for _, pod := range o.pods {
 		if !active(pod) {
 			continue
@@ -115,7 +116,7 @@ func controlledPods(o *observation, removal drain.Plan) []desired.ControlledPod 
 			RestartToken: desired.Token(pod, v1alpha1.AnnotationRestartedAt),
 			KillToken:    desired.Token(pod, v1alpha1.AnnotationKillAt),
 			Paused:       isPausedAlone(pod),
-			Cordoned:     (cordoned || slices.Contains(removal.Cordon, pod.Name)) && !slices.Contains(removal.Uncordon, pod.Name),
+			Cordoned:     (cordoned || cordon[pod.Name]) && !uncordon[pod.Name],
 			Document:     pod.Annotations[v1alpha1.AnnotationControl],
 		}
 		report := o.reports.Pods[pod.UID]
@@ -126,6 +127,15 @@ func controlledPods(o *observation, removal drain.Plan) []desired.ControlledPod 
 		out = append(out, controlled)
 	}
 	return out
+}
+
+// setOf makes a set of names, of which a pool may have thousands.
+func setOf(names []string) map[string]bool {
+	set := make(map[string]bool, len(names))
+	for _, name := range names {
+		set[name] = true
+	}
+	return set
 }
 
 // stuckInput leaves out pods that are not meant to take jobs.

@@ -264,7 +264,7 @@ func TestPodAnnotations(t *testing.T) {
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
-			if diff := cmp.Diff(tc.want, podAnnotations(&observation{now: noon}, tc.d, "a")); diff != "" {
+			if diff := cmp.Diff(tc.want, podAnnotations(&observation{now: noon}, tc.d, ordersOf(tc.d), "a")); diff != "" {
 				t.Errorf("podAnnotations() differs (-want +got):\n%s", diff)
 			}
 		})

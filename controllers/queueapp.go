@@ -172,13 +172,11 @@ func (r *QueueAppReconciler) workersOf(ctx context.Context, app types.Namespaced
 	if err := r.Client.List(ctx, workers, client.InNamespace(app.Namespace), client.UnsafeDisableDeepCopy); err != nil {
 		return nil, fmt.Errorf("list QueueWorkers: %w", err)
 	}
-	// Which app pools use that name none is found once, not once for each of them.
-	unnamed, _ := desired.AppNamed(app.Namespace, "", apps)
 	var names []string
+	uses := desired.UsersOf(app.Name, apps)
 	for i := range workers.Items {
 		worker := &workers.Items[i]
-		uses := worker.Spec.AppName == app.Name || worker.Spec.AppName == "" && unnamed != nil && unnamed.Name == app.Name
-		if uses && worker.DeletionTimestamp == nil {
+		if uses(worker) && worker.DeletionTimestamp == nil {
 			names = append(names, worker.Name)
 		}
 	}

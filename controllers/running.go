@@ -5,7 +5,6 @@ package controllers
 
 import (
 	"fmt"
-	"slices"
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
@@ -340,6 +339,10 @@ func addRuns(in *status.Input, o *observation, d decision) {
 	if run := o.openRun(); run != nil && o.inRuns() {
 		in.PerPod = desired.RunProcesses(run)
 	}
+	var closed map[string]bool
+	if d.runs != nil {
+		closed = setOf(d.runs.Closed)
+	}
 	for i := range in.Pods {
 		pod := &in.Pods[i]
 		if !ofRun(pod.Pod) || !ended(pod.Pod) {
@@ -348,7 +351,7 @@ func addRuns(in *status.Input, o *observation, d decision) {
 		if container := status.WorkerStatus(pod.Pod); container != nil {
 			pod.Final = finalOf(container)
 		}
-		pod.Closing = slices.Contains(d.runs.Closed, metav1.GetControllerOf(pod).Name)
+		pod.Closing = closed[metav1.GetControllerOf(pod).Name]
 	}
 }
 

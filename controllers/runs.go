@@ -105,12 +105,13 @@ func (r *QueueWorkerReconciler) endRuns(ctx context.Context, o *observation, d d
 		return nil
 	}
 	var failures []error
+	ending, pruned := setOf(d.runs.End), setOf(d.runs.Prune)
 	for _, job := range o.runs {
 		switch {
-		case slices.Contains(d.runs.End, job.Name) && !d.runsDrained:
-		case slices.Contains(d.runs.End, job.Name):
+		case ending[job.Name] && !d.runsDrained:
+		case ending[job.Name]:
 			failures = append(failures, r.remove(ctx, job, metav1.DeletePropagationForeground))
-		case slices.Contains(d.runs.Prune, job.Name):
+		case pruned[job.Name]:
 			failures = append(failures, r.remove(ctx, job, metav1.DeletePropagationBackground))
 		}
 	}

@@ -60,6 +60,24 @@ func AppNamed[T any, P named[T]](namespace, appName string, apps []T) (P, *Probl
 		namespace, len(apps), v1alpha1.DefaultAppName, existing[T, P](apps))}
 }
 
+// UsersOf returns what reports whether a pool uses the QueueApp of a name, by the rules of
+// SelectApp. It looks at all QueueApps of the namespace once, and not for each pool again.
+func UsersOf[T any, P named[T]](name string, apps []T) func(*v1alpha1.QueueWorker) bool {
+	exists, byDefault := false, false
+	for i := range apps {
+		exists = exists || P(&apps[i]).GetName() == name
+	}
+	if app, _ := AppNamed[T, P]("", "", apps); app != nil {
+		byDefault = app.GetName() == name
+	}
+	return func(worker *v1alpha1.QueueWorker) bool {
+		if worker.Spec.AppName == "" {
+			return byDefault
+		}
+		return exists && worker.Spec.AppName == name
+	}
+}
+
 // existing names the QueueApps there are, a few of them.
 func existing[T any, P named[T]](apps []T) string {
 	if len(apps) == 0 {

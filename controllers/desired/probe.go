@@ -184,9 +184,11 @@ func probeSecurity(from *corev1.PodSecurityContext) *corev1.PodSecurityContext {
 }
 
 func probe(app *v1alpha1.QueueApp, worker *corev1.Container, volumes []corev1.Volume, image string) corev1.Container {
-	mounts := slices.DeleteFunc(worker.VolumeMounts, func(mount corev1.VolumeMount) bool {
-		return !slices.ContainsFunc(volumes, func(v corev1.Volume) bool { return v.Name == mount.Name })
-	})
+	kept := make(map[string]bool, len(volumes))
+	for i := range volumes {
+		kept[volumes[i].Name] = true
+	}
+	mounts := slices.DeleteFunc(worker.VolumeMounts, func(mount corev1.VolumeMount) bool { return !kept[mount.Name] })
 	mounts = append(mounts, corev1.VolumeMount{Name: probeKeyVolume, MountPath: protocol.ProbeOperatorDir})
 	for i := range mounts {
 		mounts[i].ReadOnly = true

@@ -17,8 +17,10 @@ import (
 )
 
 const (
-	// maxRows bounds status.workers.
-	maxRows = 100
+	// maxRows bounds status.workers, and maxRowsBytes its JSON: an agent may claim jobs and
+	// exits of the longest names, in characters that take six bytes each.
+	maxRows      = 100
+	maxRowsBytes = 256 << 10
 	// sameInstant is how far two readings of one instant may lie apart: ages are
 	// reported with the delay of a call.
 	sameInstant = 3 * time.Second
@@ -42,7 +44,45 @@ func rows(in Input) []v1alpha1.Worker {
 		}
 	}
 	slices.SortFunc(out, func(a, b v1alpha1.Worker) int { return cmp.Compare(a.Name, b.Name) })
-	return out[:min(len(out), maxRows)]
+	return fitting(out[:min(len(out), maxRows)])
+}
+
+// fitting are the first rows that there is room for in the status.
+func fitting(rows []v1alpha1.Worker) []v1alpha1.Worker {
+	bytes := 0
+	for i := range rows {
+		if bytes += rowSize(&rows[i]); bytes > maxRowsBytes {
+			return rows[:i]
+		}
+	}
+	return rows
+}
+
+// rowSize is how many bytes a row takes in the status at most.
+func rowSize(row *v1alpha1.Worker) int {
+	const fields = 512 // names of fields, numbers and times
+	n := fields + encoded(row.Name) + encoded(string(row.State)) + encoded(row.Queue)
+	if job := row.CurrentJob; job != nil {
+		n += encoded(job.Class) + encoded(job.ID)
+	}
+	if exit := row.LastExit; exit != nil {
+		n += encoded(exit.Reason) + encoded(exit.Message)
+	}
+	return n
+}
+
+// encoded is how many bytes a text takes in JSON, without its quotes.
+func encoded(text string) int {
+	n := len(text)
+	for i := range len(text) {
+		switch c := text[i]; {
+		case c < ' ' || c == '<' || c == '>' || c == '&' || c == '"' || c == '\\':
+			n += 5 // \u003c in place of it, at most
+		case c >= 0x80:
+			n++ // \u2028 in place of three bytes, at most
+		}
+	}
+	return n
 }
 
 func row(queue string, reported time.Time, name string, worker protocol.Worker, before v1alpha1.Worker) v1alpha1.Worker {

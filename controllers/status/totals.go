@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"strconv"
 
 	"k8s.io/apimachinery/pkg/types"
 
@@ -14,9 +15,14 @@ import (
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
-// maxAccounted bounds status.accounted; it is twice what a pool's largest size
-// and a full surge can have.
-const maxAccounted = 2000
+const (
+	// maxAccounted bounds status.accounted; it is twice what a pool's largest size
+	// and a full surge can have.
+	maxAccounted = 2000
+	// maxAccountedBytes bounds its JSON. A pod takes 300 bytes; a pod whose agent claims
+	// every reason that there is takes 900, and 2,000 of them more than etcd's 1.5 MiB.
+	maxAccountedBytes = 512 << 10
+)
 
 // account adds what the pods have done since the last write to the totals.
 func account(in Input, status *v1alpha1.QueueWorkerStatus) {
@@ -25,6 +31,9 @@ func account(in Input, status *v1alpha1.QueueWorkerStatus) {
 		restarts: countsOf(status.Restarts),
 		ledger:   ledgerOf(status.Accounted),
 		present:  map[types.UID]bool{},
+	}
+	for uid, entry := range books.ledger {
+		books.bytes += entry.size(uid, protocol.Counters{})
 	}
 	for _, ended := range in.Ended {
 		books.close(ended)
@@ -46,6 +55,33 @@ type books struct {
 	ledger   map[types.UID]entry
 	// present are the pods dealt with.
 	present map[types.UID]bool
+	// bytes is how much of the status the ledger takes.
+	bytes int
+}
+
+// room reports whether the ledger has room for what an entry is after counts were seen.
+func (b *books) room(uid types.UID, entry entry, seen protocol.Counters) bool {
+	before, known := b.ledger[uid]
+	bytes := b.bytes + entry.size(uid, seen)
+	if known {
+		bytes -= before.size(uid, protocol.Counters{})
+	}
+	return bytes <= maxAccountedBytes && (known || len(b.ledger) < maxAccounted)
+}
+
+// keep puts an entry into the ledger.
+func (b *books) keep(uid types.UID, entry entry) {
+	b.drop(uid)
+	b.ledger[uid] = entry
+	b.bytes += entry.size(uid, protocol.Counters{})
+}
+
+// drop removes an entry from the ledger.
+func (b *books) drop(uid types.UID) {
+	if entry, known := b.ledger[uid]; known {
+		b.bytes -= entry.size(uid, protocol.Counters{})
+		delete(b.ledger, uid)
+	}
 }
 
 // close takes in the last counts of a pod that has ended.
@@ -57,35 +93,35 @@ func (b *books) close(ended EndedPod) {
 	if !ended.Complete && (ended.Started || known && entry.seen) {
 		b.totals.UnaccountedWorkers++
 	}
-	delete(b.ledger, ended.UID)
+	b.drop(ended.UID)
 	b.present[ended.UID] = true
 }
 
 // update takes in what a pod has done.
 func (b *books) update(pod Pod) {
 	b.present[pod.UID] = true
-	entry, known := b.ledger[pod.UID]
-	if !known && !pod.Closing && len(b.ledger) >= maxAccounted {
-		return // its counts are taken in when there is room, or at its end
-	}
+	entry := b.ledger[pod.UID]
 	entry.name = pod.Name
+	var seen protocol.Counters
 	switch {
 	case pod.Final != nil:
-		b.add(&entry, pod.Final.Counters)
-		entry.seen = true
+		seen, entry.seen = pod.Final.Counters, true
 	case pod.Report != nil:
-		b.add(&entry, pod.Report.Counters)
-		entry.seen = true
+		seen, entry.seen = pod.Report.Counters, true
 	}
+	if !pod.Closing && !b.room(pod.UID, entry, seen) {
+		return // its counts are taken in when there is room, or at its end
+	}
+	b.add(&entry, seen)
 	countContainerRestarts(pod, b.restarts, &entry)
 	if !pod.Closing {
-		b.ledger[pod.UID] = entry
+		b.keep(pod.UID, entry)
 		return
 	}
 	if entry.seen && (pod.Final == nil || !pod.Final.Complete) {
 		b.totals.UnaccountedWorkers++
 	}
-	delete(b.ledger, pod.UID)
+	b.drop(pod.UID)
 }
 
 // giveUp drops the pods that are in the ledger and nowhere else: they ended while
@@ -98,7 +134,7 @@ func (b *books) giveUp(expected map[types.UID]bool) {
 		if entry.seen {
 			b.totals.UnaccountedWorkers++
 		}
-		delete(b.ledger, uid)
+		b.drop(uid)
 	}
 }
 
@@ -128,6 +164,27 @@ type entry struct {
 	// seen tells that the pod's agent has ever reported.
 	seen bool
 }
+
+// size is how many bytes an entry takes in the status after counts were seen.
+func (e entry) size(uid types.UID, seen protocol.Counters) int {
+	const fields = len(`{"uid":"","name":"","reported":true,"processed":,"failed":,"released":,"restarts":[],"containerRestarts":2147483647},`)
+	n := fields + len(uid) + len(e.name) +
+		digits(max(e.counters.Processed, seen.Processed)) + digits(max(e.counters.Failed, seen.Failed)) + digits(max(e.counters.Released, seen.Released))
+	row := func(reason protocol.ExitReason, count int64) int {
+		return len(`{"reason":"","count":},`) + len(reason) + digits(count)
+	}
+	for reason, count := range seen.Exits {
+		n += row(reason, max(e.counters.Exits[reason], count))
+	}
+	for reason, count := range e.counters.Exits {
+		if _, again := seen.Exits[reason]; !again {
+			n += row(reason, count)
+		}
+	}
+	return n
+}
+
+func digits(n int64) int { return len(strconv.FormatInt(n, 10)) }
 
 // raise lifts a count to what is seen now and returns by how much.
 func raise(known *int64, seen int64) int64 {
