@@ -109,3 +109,65 @@ func TestFillingTheCacheTakesLittleAtOnce(t *testing.T) {
 		}
 	}
 }
+
+// typical are objects as a pool of a Laravel application has them, and what docs/memory.md
+// says that the cache takes of each, in bytes of heap.
+func typical(t testing.TB) map[string]struct {
+	document []byte
+	most     int64
+} {
+	version := v1alpha1.SchemeGroupVersion.String()
+	of := func(apiVersion, kind, name string) m {
+		return m{
+			"labels":          m{v1alpha1.LabelManagedBy: v1alpha1.ManagedBy, v1alpha1.LabelName: "emails", "pod-template-hash": "7d9f8c6b5d"},
+			"annotations":     m{v1alpha1.AnnotationAppliedHash: "0123456789abcdef", v1alpha1.AnnotationControl: `{"revision":7,"restartToken":"2026-11-23T12:00:00Z"}`},
+			"ownerReferences": []any{m{"apiVersion": apiVersion, "kind": kind, "name": name, "uid": "0d3c1c55-90b3-4c6d-9f0f-0c8f3d7cbb11", "controller": true}},
+			"managedFields":   []any{m{"manager": v1alpha1.FieldManager, "operation": "Apply", "fieldsType": "FieldsV1", "fieldsV1": m{"f:spec": m{}}}},
+		}
+	}
+	env := []any{}
+	for i := range 30 {
+		env = append(env, m{"name": fmt.Sprintf("SHOP_SETTING_%d", i), "value": strings.Repeat("v", 20)})
+	}
+	container := m{"name": "worker", "image": "registry.example.com/shop:1.2.3", "env": env, "ports": []any{m{"name": "queueworker", "containerPort": 9797}}}
+	pod := m{"nodeName": "node-1", "containers": []any{container}, "initContainers": []any{container}}
+	state := []any{m{"name": "worker", "image": "registry.example.com/shop:1.2.3", "imageID": "registry.example.com/shop@sha256:" + strings.Repeat("0", 64),
+		"ready": true, "state": m{"running": m{"startedAt": "2026-11-23T12:00:00Z"}}}}
+	condition := func(kind string) m {
+		return m{"type": kind, "status": "True", "reason": "Fine", "message": strings.Repeat("m", 60), "lastTransitionTime": "2026-11-23T12:00:00Z"}
+	}
+	conditions := []any{condition("Ready"), condition("PodScheduled"), condition("Reconciling"), condition("Stalled"), condition("BacklogKnown")}
+	worker := m{"name": "emails-worker-7d9f8c6b5d-abcde-0", "pod": "emails-worker-7d9f8c6b5d-abcde", "state": "Idle"}
+	return map[string]struct {
+		document []byte
+		most     int64
+	}{
+		"pods": {document(t, "v1", "Pod", of("apps/v1", "ReplicaSet", "emails-worker-7d9f8c6b5d"), m{"spec": pod, "status": m{
+			"phase": "Running", "podIP": "10.0.0.1", "conditions": conditions, "containerStatuses": state, "initContainerStatuses": state}}), 6 << 10},
+		"replicasets": {document(t, "meta.k8s.io/v1", "PartialObjectMetadata", of("apps/v1", "Deployment", "emails-worker"), nil), 3 << 10},
+		"deployments": {document(t, "apps/v1", "Deployment", of(version, "QueueWorker", "emails"), m{"spec": m{"replicas": 2, "template": m{"spec": pod}},
+			"status": m{"replicas": 2, "conditions": conditions}}), 20 << 10},
+		"configmaps":           {document(t, "v1", "ConfigMap", of(version, "QueueWorker", "emails"), m{"data": m{"control.json": `{"revision":7}`}}), 3 << 10},
+		"poddisruptionbudgets": {document(t, "policy/v1", "PodDisruptionBudget", of(version, "QueueWorker", "emails"), m{"spec": m{"maxUnavailable": "25%"}}), 3 << 10},
+		"jobs":                 {document(t, "batch/v1", "Job", of(version, "QueueWorker", "emails"), m{"spec": m{"template": m{"spec": pod}}, "status": m{"conditions": conditions}}), 4 << 10},
+		"queueapps":            {document(t, version, "QueueApp", nil, m{"spec": m{"template": m{"spec": pod}}, "status": m{"conditions": conditions}}), 12 << 10},
+		"queueworkers":         {document(t, version, "QueueWorker", nil, m{"spec": m{"queue": "emails"}, "status": m{"conditions": conditions, "workers": copies(100, worker)}}), 64 << 10},
+		"queuecommands":        {document(t, version, "QueueCommand", nil, m{"spec": m{"action": "Once"}, "status": m{"state": "Succeeded", "conditions": conditions}}), 4 << 10},
+	}
+}
+
+// TestTheCacheTakesWhatTheDocumentationSays measures typical objects.
+func TestTheCacheTakesWhatTheDocumentationSays(t *testing.T) {
+	const objects = 500
+	for resource, one := range typical(t) {
+		t.Run(resource, func(t *testing.T) {
+			_, few, _ := fill(t, &fakeAPIServer{objects: [][]byte{one.document}, count: 1}, resource)
+			_, many, _ := fill(t, &fakeAPIServer{objects: [][]byte{one.document}, count: 1 + objects}, resource)
+			each := (many - few) / objects
+			t.Logf("each of %d bytes of JSON takes %d bytes", len(one.document), each)
+			if each > one.most || each < one.most/8 {
+				t.Errorf("each takes %d bytes, and docs/memory.md says %d", each, one.most)
+			}
+		})
+	}
+}
