@@ -126,6 +126,7 @@ func CacheOptions(namespaces []string) cache.Options {
 	sets.SetGroupVersionKind(appsv1.SchemeGroupVersion.WithKind("ReplicaSet"))
 	out := cache.Options{
 		DefaultTransform: cache.TransformStripManagedFields(),
+		NewInformer:      newInformer,
 		ByObject: map[client.Object]cache.ByObject{
 			&corev1.Pod{}:                   {Label: ours, Transform: SlimPod},
 			&corev1.ConfigMap{}:             {Label: ours, Transform: slimConfigMap},

@@ -1,0 +1,173 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"queueworker.dev/queueworker/api/v1alpha1"
+)
+
+// stranger is the metadata of an object that has the operator's label and nothing else of it.
+func stranger(more map[string]any) map[string]any {
+	out := map[string]any{"labels": map[string]any{v1alpha1.LabelManagedBy: v1alpha1.ManagedBy}}
+	for key, value := range more {
+		out[key] = value
+	}
+	return out
+}
+
+// entries are so many keys with a value each.
+func entries(count int, value string) map[string]any {
+	out := map[string]any{v1alpha1.LabelManagedBy: v1alpha1.ManagedBy}
+	for i := range count {
+		out[fmt.Sprintf("example.com/k%05d", i)] = value
+	}
+	return out
+}
+
+func copies(count int, value any) []any {
+	out := make([]any, count)
+	for i := range out {
+		out[i] = value
+	}
+	return out
+}
+
+type m = map[string]any
+
+// fatObjects are objects of about a megabyte of every kind, by what is large in them.
+func fatObjects(t testing.TB) map[string]struct {
+	resource string
+	document []byte
+} {
+	large := strings.Repeat("x", 1_000_000)
+	pod := m{"containers": []any{m{"name": "worker", "image": "shop:1", "args": copies(200_000, "")}}}
+	owner := m{"apiVersion": "v1", "kind": large, "name": "x", "uid": "1", "controller": true}
+	fields := m{"manager": "kubectl", "operation": "Update", "fieldsType": "FieldsV1", "fieldsV1": m{"f:data": m{"f:" + large: m{}}}}
+	type object = struct {
+		resource string
+		document []byte
+	}
+	return map[string]object{
+		"a ConfigMap with large data":           {"configmaps", document(t, "v1", "ConfigMap", stranger(nil), m{"data": m{"control.json": large}})},
+		"a ConfigMap with many labels":          {"configmaps", document(t, "v1", "ConfigMap", m{"labels": entries(30_000, "value")}, nil)},
+		"a ConfigMap with many annotations":     {"configmaps", document(t, "v1", "ConfigMap", stranger(m{"annotations": entries(30_000, "value")}), nil)},
+		"a ConfigMap with a large owner":        {"configmaps", document(t, "v1", "ConfigMap", stranger(m{"ownerReferences": []any{owner}}), nil)},
+		"a ConfigMap with large managed fields": {"configmaps", document(t, "v1", "ConfigMap", stranger(m{"managedFields": []any{fields}}), nil)},
+		"a Deployment with many arguments":      {"deployments", document(t, "apps/v1", "Deployment", stranger(nil), m{"spec": m{"template": m{"spec": pod}}})},
+		"a Job with many arguments":             {"jobs", document(t, "batch/v1", "Job", stranger(nil), m{"spec": m{"template": m{"spec": pod}}})},
+		"a Pod with many arguments":             {"pods", document(t, "v1", "Pod", stranger(nil), m{"spec": pod})},
+		"a Pod with many containers":            {"pods", document(t, "v1", "Pod", stranger(nil), m{"status": m{"containerStatuses": copies(10_000, m{"name": "a", "state": m{"terminated": m{"exitCode": 1, "message": "x"}}})}})},
+		"a ReplicaSet with many labels":         {"replicasets", document(t, "meta.k8s.io/v1", "PartialObjectMetadata", m{"labels": entries(30_000, "value")}, nil)},
+		"a budget with a large selector":        {"poddisruptionbudgets", document(t, "policy/v1", "PodDisruptionBudget", stranger(nil), m{"spec": m{"selector": m{"matchLabels": entries(30_000, "value")}}})},
+		"a QueueApp with empty tolerations":     {"queueapps", fatApp(t, m{"tolerations": copies(480_000, m{})})},
+		"a QueueApp with one long argument":     {"queueapps", fatApp(t, m{"containers": []any{m{"name": "worker", "args": []any{large}}}})},
+		"a QueueApp with many labels":           {"queueapps", document(t, v1alpha1.SchemeGroupVersion.String(), "QueueApp", m{"labels": entries(30_000, "value")}, nil)},
+		"a QueueWorker with many annotations":   {"queueworkers", document(t, v1alpha1.SchemeGroupVersion.String(), "QueueWorker", m{"annotations": entries(30_000, "value")}, nil)},
+		"a QueueCommand with failed jobs": {"queuecommands", document(t, v1alpha1.SchemeGroupVersion.String(), "QueueCommand", nil, m{
+			"status": m{"failedJobs": copies(30_000, m{"id": "1"}), "conditions": copies(10_000, m{"type": "a"})}})},
+	}
+}
+
+func fatApp(t testing.TB, pod m) []byte {
+	return document(t, v1alpha1.SchemeGroupVersion.String(), "QueueApp", nil, m{"spec": m{"template": m{"spec": pod}}})
+}
+
+// Whoever may create an object with the operator's label, or of its kinds, decides what is
+// in it, and not what the operator remembers of it.
+func TestTheCacheForgetsWhatIsLarge(t *testing.T) {
+	const most, objects = 24 << 10, 10
+	for name, fat := range fatObjects(t) {
+		t.Run(name, func(t *testing.T) {
+			_, one, _ := fill(t, &fakeAPIServer{objects: [][]byte{fat.document}, count: 1}, fat.resource)
+			_, all, _ := fill(t, &fakeAPIServer{objects: [][]byte{fat.document}, count: 1 + objects}, fat.resource)
+			if each := (all - one) / objects; each > most {
+				t.Errorf("each of %d bytes takes %d bytes of heap, want at most %d", len(fat.document), each, most)
+			}
+		})
+	}
+}
+
+// A server of the newest Kubernetes streams its objects; one that does not is asked for
+// pages that fit.
+func TestFillingTheCacheTakesLittleAtOnce(t *testing.T) {
+	fat := fatObjects(t)
+	for _, old := range []bool{false, true} {
+		for _, name := range []string{"a ConfigMap with large data", "a ConfigMap with many labels", "a QueueApp with empty tolerations"} {
+			t.Run(fmt.Sprintf("%s, old %t", name, old), func(t *testing.T) {
+				server := &fakeAPIServer{objects: [][]byte{fat[name].document}, count: 40, old: old}
+				_, heap, peak := fill(t, server, fat[name].resource)
+				t.Logf("the heap is %d KiB and was %d KiB at most; the largest list had %d KiB", heap>>10, peak>>10, server.largest.Load()>>10)
+				if peak > 64<<20 || heap > 8<<20 {
+					t.Errorf("the heap has %d KiB and had %d KiB at most, want at most 8 MiB and 64 MiB", heap>>10, peak>>10)
+				}
+			})
+		}
+	}
+}
+
+// typical are objects as a pool of a Laravel application has them, and what docs/memory.md
+// says that the cache takes of each, in bytes of heap.
+func typical(t testing.TB) map[string]struct {
+	document []byte
+	most     int64
+} {
+	version := v1alpha1.SchemeGroupVersion.String()
+	of := func(apiVersion, kind, name string) m {
+		return m{
+			"labels":          m{v1alpha1.LabelManagedBy: v1alpha1.ManagedBy, v1alpha1.LabelName: "emails", "pod-template-hash": "7d9f8c6b5d"},
+			"annotations":     m{v1alpha1.AnnotationAppliedHash: "0123456789abcdef", v1alpha1.AnnotationControl: `{"revision":7,"restartToken":"2026-11-23T12:00:00Z"}`},
+			"ownerReferences": []any{m{"apiVersion": apiVersion, "kind": kind, "name": name, "uid": "0d3c1c55-90b3-4c6d-9f0f-0c8f3d7cbb11", "controller": true}},
+			"managedFields":   []any{m{"manager": v1alpha1.FieldManager, "operation": "Apply", "fieldsType": "FieldsV1", "fieldsV1": m{"f:spec": m{}}}},
+		}
+	}
+	env := []any{}
+	for i := range 30 {
+		env = append(env, m{"name": fmt.Sprintf("SHOP_SETTING_%d", i), "value": strings.Repeat("v", 20)})
+	}
+	container := m{"name": "worker", "image": "registry.example.com/shop:1.2.3", "env": env, "ports": []any{m{"name": "queueworker", "containerPort": 9797}}}
+	pod := m{"nodeName": "node-1", "containers": []any{container}, "initContainers": []any{container}}
+	state := []any{m{"name": "worker", "image": "registry.example.com/shop:1.2.3", "imageID": "registry.example.com/shop@sha256:" + strings.Repeat("0", 64),
+		"ready": true, "state": m{"running": m{"startedAt": "2026-11-23T12:00:00Z"}}}}
+	condition := func(kind string) m {
+		return m{"type": kind, "status": "True", "reason": "Fine", "message": strings.Repeat("m", 60), "lastTransitionTime": "2026-11-23T12:00:00Z"}
+	}
+	conditions := []any{condition("Ready"), condition("PodScheduled"), condition("Reconciling"), condition("Stalled"), condition("BacklogKnown")}
+	worker := m{"name": "emails-worker-7d9f8c6b5d-abcde-0", "pod": "emails-worker-7d9f8c6b5d-abcde", "state": "Idle"}
+	return map[string]struct {
+		document []byte
+		most     int64
+	}{
+		"pods": {document(t, "v1", "Pod", of("apps/v1", "ReplicaSet", "emails-worker-7d9f8c6b5d"), m{"spec": pod, "status": m{
+			"phase": "Running", "podIP": "10.0.0.1", "conditions": conditions, "containerStatuses": state, "initContainerStatuses": state}}), 6 << 10},
+		"replicasets": {document(t, "meta.k8s.io/v1", "PartialObjectMetadata", of("apps/v1", "Deployment", "emails-worker"), nil), 3 << 10},
+		"deployments": {document(t, "apps/v1", "Deployment", of(version, "QueueWorker", "emails"), m{"spec": m{"replicas": 2, "template": m{"spec": pod}},
+			"status": m{"replicas": 2, "conditions": conditions}}), 20 << 10},
+		"configmaps":           {document(t, "v1", "ConfigMap", of(version, "QueueWorker", "emails"), m{"data": m{"control.json": `{"revision":7}`}}), 3 << 10},
+		"poddisruptionbudgets": {document(t, "policy/v1", "PodDisruptionBudget", of(version, "QueueWorker", "emails"), m{"spec": m{"maxUnavailable": "25%"}}), 3 << 10},
+		"jobs":                 {document(t, "batch/v1", "Job", of(version, "QueueWorker", "emails"), m{"spec": m{"template": m{"spec": pod}}, "status": m{"conditions": conditions}}), 4 << 10},
+		"queueapps":            {document(t, version, "QueueApp", nil, m{"spec": m{"template": m{"spec": pod}}, "status": m{"conditions": conditions}}), 12 << 10},
+		"queueworkers":         {document(t, version, "QueueWorker", nil, m{"spec": m{"queue": "emails"}, "status": m{"conditions": conditions, "workers": copies(100, worker)}}), 64 << 10},
+		"queuecommands":        {document(t, version, "QueueCommand", nil, m{"spec": m{"action": "Once"}, "status": m{"state": "Succeeded", "conditions": conditions}}), 4 << 10},
+	}
+}
+
+// TestTheCacheTakesWhatTheDocumentationSays measures typical objects.
+func TestTheCacheTakesWhatTheDocumentationSays(t *testing.T) {
+	const objects = 500
+	for resource, one := range typical(t) {
+		t.Run(resource, func(t *testing.T) {
+			_, few, _ := fill(t, &fakeAPIServer{objects: [][]byte{one.document}, count: 1}, resource)
+			_, many, _ := fill(t, &fakeAPIServer{objects: [][]byte{one.document}, count: 1 + objects}, resource)
+			each := (many - few) / objects
+			t.Logf("each of %d bytes of JSON takes %d bytes", len(one.document), each)
+			if each > one.most || each < one.most/8 {
+				t.Errorf("each takes %d bytes, and docs/memory.md says %d", each, one.most)
+			}
+		})
+	}
+}
