@@ -8,20 +8,23 @@
 // # Pulling
 //
 // One goroutine schedules all pulls from a heap of due times. A pull that is due
-// joins one of three lanes: proven (the last pull was good), fresh (never pulled)
-// or failed. Within a lane the pools take turns, so that a pool of thousands of
-// pods delays no other.
+// joins one of four lanes: quick (the last pull was good and quick), slow (good, but
+// not quick), fresh (never pulled) or failed. Within a lane the namespaces take turns,
+// and the pools of each namespace, so that a tenant with thousands of pods delays no
+// other (package turns).
 //
 // A dead or slow pod must not delay the others, though it may hold a pull for the
-// whole timeout. So pulls draw on two budgets. The fast one, Concurrency, is for
-// proven pods. The slow one, 16 times as much, is for everything that may hang: half
-// of it for fresh pods, then failed ones; and whatever a proven pod's pull does not
-// finish within its patience (250 ms) is moved over to it, which frees its place
-// in the fast one. A slow pull waits and costs little: some 30 KB. Only while pods
-// that all began to hang at the same time have used the slow budget up do proven pods
-// wait, for at most
+// whole timeout. So each lane has places of its own: Concurrency for quick pods, and
+// 4 times as many for each other lane. What a quick pod's pull does not finish within
+// its patience (250 ms) is moved over to further places, 12 times Concurrency, which
+// frees its place among the quick; and the pod is in the slow lane from then on, until
+// it has been quick 8 times in a row, or more often if it is slow again and again. A
+// pull that waits costs little: some 30 KB. No namespace takes a place while it holds
+// as many as are free. Only while pods of one namespace that all began to hang at the
+// same time have used up its half of the further places do its own quick pods wait, for
+// at most
 //
-//	hanging pods × timeout / (8 × Concurrency)
+//	hanging pods × timeout / (6 × Concurrency)
 //
 // in all; after that the hanging ones are in the failed lane. A pod that failed is
 // asked again after 1, 2, 4 and then 6 intervals (5 s to 30 s), one that never
