@@ -29,10 +29,10 @@ type pod struct {
 	// operator is where the operator is served, and client asks as the operator does.
 	operator string
 	client   *http.Client
-	config  protocol.Config
-	command []string
-	version int    // of the control directory
-	cgroup  string // a fake control group; empty: the machine's
+	config   protocol.Config
+	command  []string
+	version  int    // of the control directory
+	cgroup   string // a fake control group; empty: the machine's
 
 	agent  *exec.Cmd
 	binary string
