@@ -97,9 +97,9 @@ func TestPinsInAFile(t *testing.T) {
 	}
 }
 
-// TestTheProofHoldsOnResumedConnectionsToo: the second connection resumes the session of
-// the first, without another signature, and the pin is looked at again.
-func TestTheProofHoldsOnResumedConnectionsToo(t *testing.T) {
+// TestEveryConnectionIsProvenAnew, also for a client that would resume a session, and the
+// pin is looked at each time.
+func TestEveryConnectionIsProvenAnew(t *testing.T) {
 	identity, err := NewIdentity()
 	if err != nil {
 		t.Fatal(err)
@@ -120,8 +120,10 @@ func TestTheProofHoldsOnResumedConnectionsToo(t *testing.T) {
 	}
 	server.StartTLS()
 	defer server.Close()
-	client := &http.Client{Transport: &http.Transport{TLSClientConfig: identity.ClientConfig(), DisableKeepAlives: true}}
-	for i, want := range []struct{ resumed, known bool }{{false, true}, {true, true}, {true, false}} {
+	config := identity.ClientConfig()
+	config.ClientSessionCache = tls.NewLRUClientSessionCache(0)
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: config, DisableKeepAlives: true}}
+	for i, want := range []struct{ resumed, known bool }{{false, true}, {false, true}, {false, false}} {
 		if i == 2 {
 			know(strings.Repeat("00", 32))
 		}

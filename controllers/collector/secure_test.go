@@ -134,22 +134,19 @@ func TestAProbeThatNeverLearnsTheKeyIsTrouble(t *testing.T) {
 	}
 }
 
-// BenchmarkSecurePull measures a pull by TLS on a connection that is kept, on one that
-// resumes a session, and by a whole handshake. Client and server share the time.
+// BenchmarkSecurePull measures a pull by TLS on a connection that is kept and with a
+// handshake. Client and server share the time.
 func BenchmarkSecurePull(b *testing.B) {
 	identity := newIdentity(b)
 	address, pins := secured(b, func(w http.ResponseWriter, _ *http.Request) { answerJSON(w, encode(b, idle("uid"))) })
 	know(b, pins, identity)
 	plain := serve(b, func(w http.ResponseWriter, _ *http.Request) { answerJSON(w, encode(b, idle("uid"))) })
 	for _, kind := range []struct {
-		name                  string
-		secure, once, forgets bool
-	}{{"clear/kept", false, false, false}, {"clear/once", false, true, false}, {"tls/kept", true, false, false}, {"tls/resumed", true, true, false}, {"tls/whole", true, true, true}} {
+		name         string
+		secure, once bool
+	}{{"clear/kept", false, false}, {"clear/once", false, true}, {"tls/kept", true, false}, {"tls/once", true, true}} {
 		b.Run(kind.name, func(b *testing.B) {
 			transport := newTransport(5*time.Second, identity)
-			if kind.forgets {
-				transport.TLSClientConfig.ClientSessionCache = nil
-			}
 			defer transport.CloseIdleConnections()
 			p := &puller{transport: transport, timeout: 5 * time.Second}
 			at := plain

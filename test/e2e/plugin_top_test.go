@@ -42,7 +42,7 @@ func TestPluginTop(t *testing.T) {
 		}
 	}
 	l.Dispatch(lab.Jobs{Kind: "slow", Arg: "15", Queue: "reports"})
-	terminal.Shows("the job", 20*time.Second, has("1 busy", "SlowJob for"))
+	terminal.Shows("the job", 20*time.Second, has("1 busy", aJob))
 	terminal.Keys("b")
 	terminal.Shows("only the busy one", 5*time.Second, func(screen string) bool {
 		return has("Only busy ones", "reports")(screen) && !strings.Contains(screen, "emails")

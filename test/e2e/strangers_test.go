@@ -1,0 +1,107 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package e2e
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"queueworker.dev/queueworker/api/v1alpha1"
+	"queueworker.dev/queueworker/test/builders"
+	"queueworker.dev/queueworker/test/lab"
+)
+
+// attack is PHP that holds 48 connections to each port of some pods, opens again what was
+// closed, and has the probe asked for invented names, for so many seconds. It prints how
+// often it was answered with what.
+const attack = `
+[$seconds, $targets] = [(int) $argv[1], array_slice($argv, 2)];
+$held = []; $answers = []; $end = microtime(true) + $seconds;
+while (microtime(true) < $end) {
+  foreach ($targets as $ip) {
+    foreach ([9797, 9798, 9799] as $port) {
+      for ($i = 0; $i < 48; $i++) {
+        $s = &$held["$ip:$port"][$i];
+        if (!$s || feof($s)) { $s = @stream_socket_client("tcp://$ip:$port", $e, $m, 1); if ($s) { stream_set_blocking($s, false); } }
+        unset($s);
+      }
+    }
+    $names = json_encode(["queues" => array_map(fn ($n) => "invented-$n", range(1, 1000))]);
+    @file_get_contents("http://$ip:9797/backlog", false, stream_context_create(["http" => ["method" => "POST", "content" => $names, "timeout" => 2, "ignore_errors" => true]]));
+    $answer = explode(" ", $http_response_header[0] ?? "none none")[1];
+    $answers[$answer] = ($answers[$answer] ?? 0) + 1;
+    foreach (["/failed", "/status"] as $path) {
+      $text = @file_get_contents("http://$ip:9797$path", false, stream_context_create(["http" => ["timeout" => 2, "ignore_errors" => true]]));
+      if (str_contains((string) $text, "SlowJob")) { $answers["told"] = ($answers["told"] ?? 0) + 1; }
+    }
+  }
+  usleep(500000);
+}
+echo json_encode($answers);
+`
+
+// TestPodsOfAnotherNamespaceHurtNobody: five pods without any right hold connections to a
+// pool's worker and its backlog probe, and ask what they like.
+func TestPodsOfAnotherNamespaceHurtNobody(t *testing.T) {
+	t.Parallel()
+	l, foreign := lab.New(t), lab.New(t)
+	l.StartRedis()
+	l.Demo()
+	l.Create(builders.QueueWorker("", "victim").Queue("default").Obj())
+	l.Ready("victim", 2*time.Minute)
+	l.Dispatch(lab.Jobs{Kind: "slow", Arg: "120"})
+	targets := []string{l.Pods("victim")[0].Status.PodIP}
+	probes := &corev1.PodList{}
+	l.Eventually("the probe runs", time.Minute, func() (bool, string) {
+		if err := l.Client.List(l.Ctx, probes, client.InNamespace(l.Namespace), client.MatchingLabels{v1alpha1.LabelComponent: "backlog"}); err != nil {
+			return false, err.Error()
+		}
+		return len(probes.Items) == 1 && probes.Items[0].Status.PodIP != "", fmt.Sprintf("%d pods", len(probes.Items))
+	})
+	targets = append(targets, probes.Items[0].Status.PodIP)
+
+	const attackers, seconds = 5, "45"
+	answers := make(chan string, attackers)
+	for i := range attackers {
+		name := fmt.Sprint("attacker-", i)
+		foreign.Create(foreign.DemoPod(name, nil, []string{"sleep", "600"}))
+		foreign.PodIP(name)
+		go func() {
+			output, err := foreign.Exec(name, append([]string{"php", "-r", attack, seconds}, targets...)...)
+			answers <- fmt.Sprint(output, " ", err)
+		}()
+	}
+	l.Create(builders.QueueWorker("", "later").Queue("added").Obj())
+	for ended, end := 0, time.Now().Add(2*time.Minute); ended < attackers; {
+		select {
+		case answer := <-answers:
+			ended++
+			if !strings.Contains(answer, `"401":`) || strings.Contains(answer, `"200":`) || strings.Contains(answer, `"told":`) {
+				t.Errorf("an attacker was answered: %s", answer)
+			}
+		case <-time.After(time.Second):
+			if time.Now().After(end) {
+				t.Fatal("the attackers do not end")
+			}
+			worker := l.Worker("victim")
+			for _, kind := range []string{v1alpha1.ConditionReady, v1alpha1.ConditionAgentsReporting, v1alpha1.ConditionBacklogKnown} {
+				if c := meta.FindStatusCondition(worker.Status.Conditions, kind); c != nil && c.Status == metav1.ConditionFalse {
+					t.Errorf("%s is false: %s: %s", kind, c.Reason, c.Message)
+				}
+			}
+		}
+	}
+	l.Ready("later", time.Minute)
+	l.Eventually("the queue that was added is measured", 15*time.Second, func() (bool, string) {
+		backlog := l.Worker("later").Status.Backlog
+		return backlog != nil && len(backlog.Queues) == 1, fmt.Sprintf("%+v", backlog)
+	})
+}
