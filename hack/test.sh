@@ -57,7 +57,7 @@ hostile() {
   hack/install-servers.sh
   KUBEBUILDER_ASSETS=$(go -C hack/cluster run . binaries)
   export KUBEBUILDER_ASSETS
-  go test -count=1 -v -timeout 90m ./test/hostile/...
+  go test -count=1 -v -timeout 3h ./test/hostile/...
 }
 
 # The same, each attack for its full time and with every object.

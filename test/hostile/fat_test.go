@@ -210,7 +210,7 @@ func TestPoolsOfFatQueueAppsDoNotSlowOthers(t *testing.T) {
 	contest{
 		calm:   every(4*time.Second, func(ctx context.Context) error { return touchConfigMaps(ctx, pools) }),
 		attack: every(4*time.Second, func(ctx context.Context) error { return annotatePools(ctx, pools) }),
-		rounds: 3, span: lasting(8*time.Second, 40*time.Second),
+		rounds: 2, span: lasting(8*time.Second, 40*time.Second),
 	}.compare(t, o, v)
 	o.survives(t, mostFat)
 }

@@ -44,7 +44,7 @@ func TestChurnDoesNotSlowOthers(t *testing.T) {
 		"QueueWorkers": func(name string) client.Object { return builders.QueueWorker(attacker, name).App("shop").Obj() },
 	} {
 		t.Run(kind, func(t *testing.T) {
-			contest{calm: calm, attack: churn(object), rounds: 2, span: lasting(6*time.Second, 30*time.Second)}.compare(t, o, v)
+			contest{calm: calm, attack: churn(object), rounds: 2, span: lasting(3*time.Second, 30*time.Second)}.compare(t, o, v)
 		})
 	}
 	o.survives(t, mostFat)

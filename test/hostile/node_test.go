@@ -283,7 +283,11 @@ func runIn(root string, environment []string, arguments ...string) (*programProc
 	if err != nil {
 		return nil, err
 	}
-	inside := []string{"--mount", "--pid", "--fork", "--kill-child", "--mount-proc=" + filepath.Join(root, "proc"), "chroot", root}
+	chroot, err := exec.LookPath("chroot") // the pod's environment has no PATH
+	if err != nil {
+		return nil, err
+	}
+	inside := []string{"--mount", "--pid", "--fork", "--kill-child", "--mount-proc=" + filepath.Join(root, "proc"), chroot, root}
 	p.command = exec.Command("unshare", append(inside, arguments...)...)
 	p.command.Env, p.command.Stdout, p.command.Stderr = environment, log, log
 	if err := p.command.Start(); err != nil {

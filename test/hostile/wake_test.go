@@ -38,7 +38,7 @@ func TestAPatchOfAQueueAppWithManyPoolsDoesNotSlowOthers(t *testing.T) {
 			app := &v1alpha1.QueueApp{ObjectMeta: metav1.ObjectMeta{Namespace: attacker, Name: "shop"}}
 			return merge(ctx, app, fmt.Sprintf(`{"spec":{"maxProcesses":%d}}`, 300+time.Now().Unix()%100))
 		}),
-		rounds: 3, span: lasting(8*time.Second, 40*time.Second),
+		rounds: 2, span: lasting(8*time.Second, 40*time.Second),
 	}.compare(t, o, v)
 	o.survives(t, mostFat)
 }
