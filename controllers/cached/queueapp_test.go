@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
 
+	"queueworker.dev/queueworker/api/bounds"
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
@@ -56,9 +57,9 @@ func TestATemplateIsDecodedOrRefused(t *testing.T) {
 	}{
 		"an ordinary one":       {`{"spec":{"containers":[{"name":"worker","image":"shop:1"}]}}`, ""},
 		"many empty objects":    {`{"spec":{"tolerations":[` + strings.Repeat("{},", 480_000) + `{}]}}`, "bytes of JSON"},
-		"fewer empty objects":   {`{"spec":{"tolerations":[` + strings.Repeat("{},", MaxTemplateValues) + `{}]}}`, "values"},
-		"one long text":         {`{"spec":{"hostname":"` + strings.Repeat("x", MaxTemplateBytes) + `"}}`, "bytes of JSON"},
-		"brackets in a text":    {`{"spec":{"hostname":"\"` + strings.Repeat("[{,", MaxTemplateValues) + `"}}`, ""},
+		"fewer empty objects":   {`{"spec":{"tolerations":[` + strings.Repeat("{},", bounds.Template.Values) + `{}]}}`, "spec.template.spec.tolerations"},
+		"one long text":         {`{"spec":{"hostname":"` + strings.Repeat("x", bounds.Template.Bytes) + `"}}`, "bytes of JSON"},
+		"brackets in a text":    {`{"spec":{"containers":[{"name":"worker","env":[{"name":"A","value":"\"` + strings.Repeat("[{,", 5_000) + `"}]}]}}`, ""},
 		"a number no one reads": {`{"spec":{"containers":[{"name":"worker","resources":{"limits":{"memory":"1e1.5"}}}]}}`, "cannot be read"},
 	}
 	for name, tc := range tests {

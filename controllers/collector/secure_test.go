@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"queueworker.dev/queueworker/api/protocol"
+	"queueworker.dev/queueworker/test/builders"
 	"queueworker.dev/queueworker/trust"
 )
 
@@ -57,7 +58,7 @@ func know(t testing.TB, pins string, identity *trust.Identity) {
 }
 
 func TestAPullProvesWhoAsks(t *testing.T) {
-	address, pins := secured(t, func(w http.ResponseWriter, _ *http.Request) { answerJSON(w, encode(t, largest("uid"))) })
+	address, pins := secured(t, func(w http.ResponseWriter, _ *http.Request) { answerJSON(w, encode(t, builders.LargestStatus("uid"))) })
 	identity := newIdentity(t)
 	know(t, pins, identity)
 	for name, tc := range map[string]struct {
