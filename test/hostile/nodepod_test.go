@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"syscall"
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
@@ -98,6 +99,8 @@ func fill(root string, pod *corev1.Pod, binary, at string) error {
 		os.Link(filepath.Join(workshop, binary), filepath.Join(root, at)),
 		os.Link(filepath.Join(workshop, "worker"), filepath.Join(root, "worker")),
 		os.WriteFile(filepath.Join(root, "dev", "termination-log"), nil, 0o666),
+		// The same numbers on every Linux.
+		syscall.Mknod(filepath.Join(root, "dev", "null"), syscall.S_IFCHR|0o666, 1<<8|3),
 		writeVolumes(context.Background(), root, pod))
 	return errors.Join(steps...)
 }
