@@ -46,8 +46,8 @@ func parse(flags *flag.FlagSet, arguments []string) (options, error) {
 	flags.StringVar(&namespaces, "watch-namespaces", "", "Comma list of the namespaces to work in; empty means all.")
 	flags.StringVar(&o.namespace, "operator-namespace", os.Getenv("POD_NAMESPACE"), "Namespace the operator runs in, which NetworkPolicies of QueueApps admit; by default $POD_NAMESPACE.")
 	flags.IntVar(&o.concurrency, "max-concurrent-reconciles", 8, "How many QueueWorkers are reconciled at once. One namespace has at most half of them.")
-	flags.Float64Var(&o.namespaceCPU, "namespace-cpu", 0.1,
-		"How much of one CPU the reconciles of one namespace may take in the long run, as 0.1 for a tenth; 0 means no bound. "+
+	flags.Float64Var(&o.namespaceCPU, "namespace-cpu", 0.25,
+		"How much of one CPU the reconciles of one namespace may take in the long run, as 0.25 for a quarter; 0 means no bound. "+
 			"A namespace that wants more is looked at later.")
 	o.log.BindFlags(flags)
 	if err := flags.Parse(arguments); err != nil {
