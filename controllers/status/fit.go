@@ -26,19 +26,24 @@ const maxText = 8 << 10
 // that has a bound in the CRD has that one here.
 var lines = map[reflect.Type]map[string]int{
 	reflect.TypeFor[metav1.Condition]():            {"Message": MaxMessage, "Reason": 1024, "Type": 316},
-	reflect.TypeFor[v1alpha1.QueueCommandStatus](): {"Message": MaxMessage},
+	reflect.TypeFor[v1alpha1.QueueCommandStatus](): {"Message": MaxMessage, "JobName": 253, "JobUID": 128, "Continue": 512},
+	reflect.TypeFor[v1alpha1.FailedJob]():          {"ID": 64, "Class": 256, "Connection": 255, "Queue": 512, "Exception": 900},
+	reflect.TypeFor[v1alpha1.QueueWorkerStatus]():  {"AppName": 253, "Selector": 512},
+	reflect.TypeFor[v1alpha1.Throughput]():         {"JobsPerMinute": 64, "AverageTime": 64, "FailedShare": 64},
 	reflect.TypeFor[v1alpha1.FailurePause]():       {"Cause": 1024, "ResumedAt": 256},
 	reflect.TypeFor[v1alpha1.Exit]():               {"Message": 512, "Reason": 63},
 	reflect.TypeFor[v1alpha1.CurrentJob]():         {"Class": 256, "ID": 128},
 	reflect.TypeFor[v1alpha1.Worker]():             {"Name": 260, "Queue": 512},
 	reflect.TypeFor[v1alpha1.QueueBacklog]():       {"Queue": 512},
 	reflect.TypeFor[v1alpha1.RestartCount]():       {"Reason": 63},
-	reflect.TypeFor[v1alpha1.AccountedPod]():       {"Name": 253},
-	reflect.TypeFor[v1alpha1.AutoscalingStatus]():  {"Message": 512, "Reason": 63, "LimitedBy": 63},
-	reflect.TypeFor[v1alpha1.ScalingDecision]():    {"Message": 512, "Reason": 63},
-	reflect.TypeFor[v1alpha1.BatchStatus]():        {"ActiveRun": 63, "RequestedRun": 63, "Schedule": 330},
-	reflect.TypeFor[v1alpha1.Run]():                {"Name": 63},
-	reflect.TypeFor[v1alpha1.CheckedImage]():       {"Image": 1024, "ImageID": 1024, "Version": 64},
+	reflect.TypeFor[v1alpha1.AccountedPod]():       {"UID": 128, "Name": 253},
+	reflect.TypeFor[v1alpha1.AutoscalingStatus](): {
+		"Message": 512, "Reason": 63, "LimitedBy": 63, "ArrivalRate": 64, "ServiceTime": 64, "Utilisation": 64, "TimeToClear": 64,
+	},
+	reflect.TypeFor[v1alpha1.ScalingDecision](): {"Message": 512, "Reason": 63},
+	reflect.TypeFor[v1alpha1.BatchStatus]():     {"ActiveRun": 63, "RequestedRun": 63, "Schedule": 330},
+	reflect.TypeFor[v1alpha1.Run]():             {"Name": 63},
+	reflect.TypeFor[v1alpha1.CheckedImage]():    {"Image": 1024, "ImageID": 1024, "Version": 64},
 }
 
 // Fit cuts every text of a status to what the API server takes, and takes out of

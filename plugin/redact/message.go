@@ -24,6 +24,7 @@ var own = reasons(
 	v1alpha1.ReasonNoPods, v1alpha1.ReasonGraceful, v1alpha1.ReasonNoPcntl, v1alpha1.ReasonShellWrapper, v1alpha1.ReasonGraceBelowTimeout,
 	v1alpha1.ReasonNoTimeout, v1alpha1.ReasonNotChecked, v1alpha1.ReasonMemoryLimitLow, v1alpha1.ReasonFinishing, v1alpha1.ReasonRunComplete,
 	v1alpha1.ReasonRunFailed, v1alpha1.ReasonRunStopped, v1alpha1.ReasonAwaitingRun, v1alpha1.ReasonScheduleInvalid,
+	v1alpha1.ReasonTooLarge, v1alpha1.ReasonApplied, v1alpha1.ReasonNotPermitted, v1alpha1.ReasonFromBefore,
 	v1alpha1.EventResumed, v1alpha1.EventScaled, v1alpha1.EventStuck, v1alpha1.EventRecovered,
 	v1alpha1.EventUnaccounted, v1alpha1.EventRunStarted, v1alpha1.EventRunSkipped, v1alpha1.EventRunFinishing, v1alpha1.EventRunEnded,
 )

@@ -59,6 +59,7 @@ var advice = map[string]func(name string) string{
 	v1alpha1.ReasonRejected:               say("Correct what the message names in the QueueWorker or QueueApp; a quota or an admission policy may also forbid it."),
 	v1alpha1.ReasonNotPermitted:           say("Remove the field from the QueueWorker, or have it permitted by spec.poolsMay of the QueueApp."),
 	v1alpha1.ReasonFromBefore:             say("Move it to the QueueApp as the message says; until then the pool runs as before."),
+	v1alpha1.ReasonTooLarge:               say("Make the field that the message names smaller; docs/bounds.md lists the bounds."),
 	v1alpha1.ReasonForeignObject:          say("Rename the QueueWorker, or remove the object the message names."),
 	v1alpha1.ReasonForeignScaler:          say("Remove the autoscaler that the message names: the operator alone sets the number of pods."),
 	v1alpha1.ReasonNoDriver:               say("Set spec.connection.driver of the QueueApp to Redis, Database or HTTP to have the backlog measured."),

@@ -21,6 +21,7 @@ import (
 // well are reasons that tell of nothing to be done about a QueueWorker or QueueApp, or
 // that byType has advice for.
 var well = []string{
+	v1alpha1.ReasonApplied,
 	v1alpha1.ReasonAsWanted, v1alpha1.ReasonNotPaused, v1alpha1.ReasonScaledToZero, v1alpha1.ReasonMeasured, v1alpha1.ReasonInOrder,
 	v1alpha1.ReasonFollowing, v1alpha1.ReasonNotLimited, v1alpha1.ReasonReporting, v1alpha1.ReasonNoPods, v1alpha1.ReasonGraceful,
 	v1alpha1.ReasonRunning, v1alpha1.ReasonFinishing, v1alpha1.ReasonRunComplete, v1alpha1.ReasonRunStopped, v1alpha1.ReasonAwaitingRun,
