@@ -161,8 +161,10 @@ func excess(kind Kind, where at, size int) *Excess {
 	if !known || size <= most {
 		return nil
 	}
-	what := "entries"
+	what := ""
 	switch kind {
+	case List:
+		what = "entries"
 	case Map:
 		what = "keys"
 	case Key:

@@ -185,6 +185,7 @@ func Of(kind Kind, parent, field string) (int, bool) {
 		return most, known
 	case Key:
 		return keys, true
+	case Text:
 	}
 	return of(texts, parent, field, defaultText), true
 }
