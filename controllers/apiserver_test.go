@@ -20,6 +20,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -110,7 +111,8 @@ func (s *fakeAPIServer) list(w http.ResponseWriter, at, limit, from string) {
 // cachedKinds are the kinds of the cache by the names of their resources.
 var cachedKinds = map[string]client.Object{
 	"pods": &corev1.Pod{}, "configmaps": &corev1.ConfigMap{}, "deployments": &appsv1.Deployment{}, "jobs": &batchv1.Job{},
-	"poddisruptionbudgets": &policyv1.PodDisruptionBudget{}, "queueapps": &cached.QueueApp{}, "queueworkers": &v1alpha1.QueueWorker{},
+	"poddisruptionbudgets": &policyv1.PodDisruptionBudget{}, "networkpolicies": &networkingv1.NetworkPolicy{},
+	"queueapps": &cached.QueueApp{}, "queueworkers": &v1alpha1.QueueWorker{},
 	"queuecommands": &v1alpha1.QueueCommand{}, "replicasets": setMetadata(),
 }
 

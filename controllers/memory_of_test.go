@@ -63,6 +63,7 @@ func fatObjects(t testing.TB) map[string]struct {
 		"a Pod with many arguments":             {"pods", document(t, "v1", "Pod", stranger(nil), m{"spec": pod})},
 		"a Pod with many containers":            {"pods", document(t, "v1", "Pod", stranger(nil), m{"status": m{"containerStatuses": copies(10_000, m{"name": "a", "state": m{"terminated": m{"exitCode": 1, "message": "x"}}})}})},
 		"a ReplicaSet with many labels":         {"replicasets", document(t, "meta.k8s.io/v1", "PartialObjectMetadata", m{"labels": entries(30_000, "value")}, nil)},
+		"a policy with many rules":              {"networkpolicies", document(t, "networking.k8s.io/v1", "NetworkPolicy", stranger(nil), m{"spec": m{"podSelector": m{}, "ingress": copies(100_000, m{})}})},
 		"a budget with a large selector":        {"poddisruptionbudgets", document(t, "policy/v1", "PodDisruptionBudget", stranger(nil), m{"spec": m{"selector": m{"matchLabels": entries(30_000, "value")}}})},
 		"a QueueApp with empty tolerations":     {"queueapps", fatApp(t, m{"tolerations": copies(480_000, m{})})},
 		"a QueueApp with one long argument":     {"queueapps", fatApp(t, m{"containers": []any{m{"name": "worker", "args": []any{large}}}})},

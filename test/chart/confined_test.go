@@ -130,7 +130,7 @@ func TestPrometheusSendsItsTokenToTheOperatorAlone(t *testing.T) {
 		t.Errorf("the Certificate is %v (%v)", spec, err)
 	}
 	pod := only[*appsv1.Deployment](t, objects, "").Spec.Template.Spec
-	if pod.Volumes[0].Secret.SecretName != "queueworker-metrics-tls" {
+	if secretOfVolume(pod, metricsVolume) != "queueworker-metrics-tls" {
 		t.Errorf("the operator serves %v", pod.Volumes)
 	}
 }

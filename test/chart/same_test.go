@@ -150,7 +150,7 @@ func TestOperatorPodIsThatOfTheKustomizeTree(t *testing.T) {
 		container.Image, container.ImagePullPolicy = "", ""
 		container.Args = slices.DeleteFunc(container.Args, func(arg string) bool {
 			return strings.HasPrefix(arg, "--agent-image=") || strings.HasPrefix(arg, "--backlog-image=") || arg == "--metrics-secure=true" ||
-				arg == "--max-concurrent-reconciles=8" || arg == "--namespace-cpu=0.1" || arg == "--zap-log-level=info"
+				arg == "--max-concurrent-reconciles=8" || arg == "--namespace-cpu=0.25" || arg == "--zap-log-level=info"
 		})
 		return spec
 	}
