@@ -44,7 +44,7 @@ func bound(crd []byte) ([]byte, error) {
 			}
 			if what, ruled := textFields[path]; ruled {
 				addRule(field, fmt.Sprintf("%s <= %d", textSize(field, "self", 0), bounds.Texts),
-					fmt.Sprintf("the %s of %s must have at most %d characters together; move long ones to a ConfigMap", what, own, bounds.Texts))
+					fmt.Sprintf("the %s of %s must have at most %d characters together; move long ones to a ConfigMap of the QueueApp", what, own, bounds.Texts))
 			}
 		}
 	}
