@@ -50,7 +50,7 @@ func decide(o *observation, s sizing, agentImage string) decision {
 	})
 	in := desired.Input{
 		Worker:      o.worker,
-		App:         o.app,
+		App:         usableApp(o, inRuns),
 		Most:        d.sizing.most,
 		Replicas:    d.removal.Replicas,
 		Control:     d.controls.Pool,
@@ -62,12 +62,6 @@ func decide(o *observation, s sizing, agentImage string) decision {
 	if inRuns {
 		in.Run = d.runs.Start
 	}
-	if inRuns && !desired.IsBatch(&o.worker.Spec) {
-		in.App = nil // the Deployment waits for the end of the run
-	}
-	if o.problem != nil {
-		in.App = nil // what cannot be used is not looked at either
-	}
 	objects, problem := desired.Build(in)
 	d.objects = objects
 	if d.problem == nil {
@@ -77,6 +71,15 @@ func decide(o *observation, s sizing, agentImage string) decision {
 		d.problem = &desired.Problem{Reason: v1alpha1.ReasonScheduleInvalid, Message: d.runs.Invalid}
 	}
 	return d
+}
+
+// usableApp returns the QueueApp that the pool's objects are built from; nil while it cannot
+// be used, and while the Deployment of a pool waits for the end of a run.
+func usableApp(o *observation, inRuns bool) *v1alpha1.QueueApp {
+	if o.problem != nil || inRuns && !desired.IsBatch(&o.worker.Spec) {
+		return nil
+	}
+	return o.app
 }
 
 // planRemoval plans what becomes of the pods the pool has: those of runs that are to be

@@ -5,6 +5,7 @@ package controllers
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 
@@ -14,9 +15,7 @@ import (
 // stranger is the metadata of an object that has the operator's label and nothing else of it.
 func stranger(more map[string]any) map[string]any {
 	out := map[string]any{"labels": map[string]any{v1alpha1.LabelManagedBy: v1alpha1.ManagedBy}}
-	for key, value := range more {
-		out[key] = value
-	}
+	maps.Copy(out, more)
 	return out
 }
 

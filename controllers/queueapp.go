@@ -191,8 +191,7 @@ func (r *QueueAppReconciler) apply(ctx context.Context, app *v1alpha1.QueueApp, 
 	if problem != nil {
 		return application{}, nil // the QueueWorkers of the app say so
 	}
-	cached := live != nil
-	if !cached {
+	if live == nil {
 		var err error
 		if live, err = get[appsv1.Deployment](ctx, r.Live, app.Namespace, name); err != nil {
 			return application{}, err

@@ -19,12 +19,11 @@ import (
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
-// The kinds that control children of the operator, and what the children control.
+// The kinds that control children of the operator.
 var (
-	kindWorker     = schema.GroupKind{Group: v1alpha1.GroupName, Kind: "QueueWorker"}
-	kindApp        = schema.GroupKind{Group: v1alpha1.GroupName, Kind: "QueueApp"}
-	kindCommand    = schema.GroupKind{Group: v1alpha1.GroupName, Kind: "QueueCommand"}
-	kindDeployment = schema.GroupKind{Group: appsv1.GroupName, Kind: "Deployment"}
+	kindWorker  = schema.GroupKind{Group: v1alpha1.GroupName, Kind: "QueueWorker"}
+	kindApp     = schema.GroupKind{Group: v1alpha1.GroupName, Kind: "QueueApp"}
+	kindCommand = schema.GroupKind{Group: v1alpha1.GroupName, Kind: "QueueCommand"}
 )
 
 const (

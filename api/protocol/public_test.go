@@ -35,8 +35,8 @@ func fill(value reflect.Value) {
 	case reflect.Map:
 		value.Set(reflect.ValueOf(map[ExitReason]int64{ExitCrashed: 1}))
 	case reflect.Struct:
-		for i := range value.NumField() {
-			fill(value.Field(i))
+		for _, field := range value.Fields() {
+			fill(field)
 		}
 	default:
 		panic("the test does not know how to fill a " + value.Type().String())

@@ -50,7 +50,7 @@ func AddToScheme(scheme *runtime.Scheme) error {
 func (a *QueueApp) Lean() *v1alpha1.QueueApp {
 	out := &v1alpha1.QueueApp{}
 	a.ObjectMeta.DeepCopyInto(&out.ObjectMeta)
-	a.Spec.QueueAppSpec.DeepCopyInto(&out.Spec)
+	a.Spec.QueueAppSpec.DeepCopyInto(&out.Spec) //nolint:staticcheck // what is copied is the embedded part alone
 	a.Status.DeepCopyInto(&out.Status)
 	return out
 }
@@ -70,7 +70,7 @@ func (a *QueueApp) Whole() (*v1alpha1.QueueApp, string) {
 func (a *QueueApp) DeepCopyInto(out *QueueApp) {
 	*out = *a
 	a.ObjectMeta.DeepCopyInto(&out.ObjectMeta)
-	a.Spec.QueueAppSpec.DeepCopyInto(&out.Spec.QueueAppSpec)
+	a.Spec.QueueAppSpec.DeepCopyInto(&out.Spec.QueueAppSpec) //nolint:staticcheck // what is copied is the embedded part alone
 	a.Status.DeepCopyInto(&out.Status)
 }
 
@@ -87,7 +87,7 @@ func (a *QueueApp) DeepCopyObject() runtime.Object { return a.DeepCopy() }
 // DeepCopyObject implements runtime.Object.
 func (l *QueueAppList) DeepCopyObject() runtime.Object {
 	out := &QueueAppList{TypeMeta: l.TypeMeta}
-	l.ListMeta.DeepCopyInto(&out.ListMeta)
+	l.ListMeta.DeepCopyInto(&out.ListMeta) //nolint:staticcheck // TypeMeta is embedded beside it
 	if l.Items != nil {
 		out.Items = make([]QueueApp, len(l.Items))
 		for i := range l.Items {

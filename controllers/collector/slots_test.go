@@ -32,7 +32,11 @@ func TestSlowProbesOfOthersDoNotStretchTheInterval(t *testing.T) {
 			b.probePatience = interval / 5
 			done := make(chan error, 1)
 			go func() { done <- b.Start(t.Context()) }()
-			t.Cleanup(func() { <-done })
+			t.Cleanup(func() {
+				if err := <-done; err != nil {
+					t.Errorf("Start() returned %v", err)
+				}
+			})
 			quick := newFakeProbe(t)
 			b.Use(emails, BacklogUse{App: theApp, Queues: []string{"high"}})
 			b.Track(theApp, quick.where())

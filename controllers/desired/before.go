@@ -17,16 +17,7 @@ import (
 func asBefore(template *corev1.PodTemplateSpec) *corev1.PodTemplateSpec {
 	out := template.DeepCopy()
 	for i := range out.Spec.Containers {
-		container := &out.Spec.Containers[i]
-		if !slices.ContainsFunc(container.Ports, func(port corev1.ContainerPort) bool { return port.Name == protocol.OperatorPortName }) {
-			continue
-		}
-		container.Ports = slices.DeleteFunc(container.Ports, func(port corev1.ContainerPort) bool {
-			return port.Name == protocol.OperatorPortName || port.Name == protocol.HealthPortName
-		})
-		if probe := container.ReadinessProbe; probe != nil && probe.HTTPGet != nil && probe.HTTPGet.Port.StrVal == protocol.HealthPortName {
-			probe.HTTPGet.Port.StrVal = protocol.PortName
-		}
+		onePort(&out.Spec.Containers[i])
 	}
 	for i := range out.Spec.Volumes {
 		if volume := &out.Spec.Volumes[i]; volume.Name == controlVolume && volume.Projected != nil {
@@ -36,4 +27,17 @@ func asBefore(template *corev1.PodTemplateSpec) *corev1.PodTemplateSpec {
 		}
 	}
 	return out
+}
+
+// onePort takes the ports for the operator and the kubelet from the worker's container.
+func onePort(container *corev1.Container) {
+	if !slices.ContainsFunc(container.Ports, func(port corev1.ContainerPort) bool { return port.Name == protocol.OperatorPortName }) {
+		return
+	}
+	container.Ports = slices.DeleteFunc(container.Ports, func(port corev1.ContainerPort) bool {
+		return port.Name == protocol.OperatorPortName || port.Name == protocol.HealthPortName
+	})
+	if probe := container.ReadinessProbe; probe != nil && probe.HTTPGet != nil && probe.HTTPGet.Port.StrVal == protocol.HealthPortName {
+		probe.HTTPGet.Port.StrVal = protocol.PortName
+	}
 }

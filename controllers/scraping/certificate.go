@@ -38,8 +38,8 @@ type SelfSigned struct {
 
 // NewSelfSigned returns the certificates of a host, such as
 // queueworker-metrics.queueworker-system.svc.
-func NewSelfSigned(host string, clock clock.PassiveClock) *SelfSigned {
-	return &SelfSigned{host: host, clock: clock}
+func NewSelfSigned(host string, now clock.PassiveClock) *SelfSigned {
+	return &SelfSigned{host: host, clock: now}
 }
 
 // GetCertificate returns the present certificate, as tls.Config wants it.

@@ -27,8 +27,8 @@ func stuff(value reflect.Value, text string) {
 		value.Set(reflect.MakeSlice(value.Type(), 1, 1))
 		stuff(value.Index(0), text)
 	case reflect.Struct:
-		for i := range value.NumField() {
-			if field := value.Field(i); field.CanSet() && value.Type() != reflect.TypeFor[metav1.Time]() {
+		for _, field := range value.Fields() {
+			if field.CanSet() && value.Type() != reflect.TypeFor[metav1.Time]() {
 				stuff(field, text)
 			}
 		}

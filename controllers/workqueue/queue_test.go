@@ -34,7 +34,7 @@ func newQueue(t *testing.T, budget *Budget) *Queue {
 }
 
 // work works keys off with all workers, as controller-runtime does.
-func work(t *testing.T, q priorityqueue.PriorityQueue[reconcile.Request], reconcile func(reconcile.Request)) {
+func work(t *testing.T, q priorityqueue.PriorityQueue[reconcile.Request], each func(reconcile.Request)) {
 	var all sync.WaitGroup
 	for range workers {
 		all.Go(func() {
@@ -43,7 +43,7 @@ func work(t *testing.T, q priorityqueue.PriorityQueue[reconcile.Request], reconc
 				if shutdown {
 					return
 				}
-				reconcile(key)
+				each(key)
 				q.Done(key)
 			}
 		})

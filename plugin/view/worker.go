@@ -70,14 +70,17 @@ func name(live, row *v1alpha1.Worker) {
 	if live.LastExit != nil && row.LastExit != nil && live.LastExit.Reason == row.LastExit.Reason && live.LastExit.Code == row.LastExit.Code {
 		live.LastExit = row.LastExit
 	}
-	job, told := live.CurrentJob, row.CurrentJob
-	if job == nil || told == nil || job.Class != "" || job.ID != "" || live.Processed != row.Processed || live.Failed != row.Failed {
-		return
+	if live.Processed == row.Processed && live.Failed == row.Failed && unnamed(live.CurrentJob) && sameJob(live.CurrentJob, row.CurrentJob) {
+		live.CurrentJob.Class, live.CurrentJob.ID, live.Queue = row.CurrentJob.Class, row.CurrentJob.ID, row.Queue
 	}
-	if job.StartedTime == nil || told.StartedTime == nil || job.StartedTime.Sub(told.StartedTime.Time).Abs() > sameStart {
-		return
-	}
-	job.Class, job.ID, live.Queue = told.Class, told.ID, row.Queue
+}
+
+// unnamed reports whether there is a job without class and id.
+func unnamed(job *v1alpha1.CurrentJob) bool { return job != nil && job.Class == "" && job.ID == "" }
+
+// sameJob reports whether two jobs began at the same time, as far as that is known.
+func sameJob(a, b *v1alpha1.CurrentJob) bool {
+	return a != nil && b != nil && a.StartedTime != nil && b.StartedTime != nil && a.StartedTime.Sub(b.StartedTime.Time).Abs() <= sameStart
 }
 
 // maxAge bounds an age that an agent tells, so that it is one of this century.

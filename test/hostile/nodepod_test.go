@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -205,9 +206,7 @@ func filesOf(ctx context.Context, pod *corev1.Pod, from corev1.VolumeSource) (ma
 			if client.IgnoreNotFound(err) != nil && ctx.Err() == nil {
 				return nil, err
 			}
-			for name, content := range configMap.Data {
-				files[name] = content
-			}
+			maps.Copy(files, configMap.Data)
 		}
 	}
 	return files, nil

@@ -132,7 +132,7 @@ func newRoot(t *testing.T) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("ask for the operator's token: %w", err)
 	}
-	root, err := os.MkdirTemp(workshop, "operator-")
+	root, err := os.MkdirTemp(workshop, "operator-") //nolint:usetesting // beside the programs, which are linked into it
 	if err != nil {
 		return "", err
 	}
@@ -194,7 +194,7 @@ func (o *operator) runOnce() string {
 	}
 	defer func() { _ = log.Close() }()
 	command := exec.Command(o.command[0], o.command[1:]...)
-	command.Env = append(o.env, "PATH="+os.Getenv("PATH"))
+	command.Env = slices.Concat(o.env, []string{"PATH=" + os.Getenv("PATH")})
 	command.Stdout, command.Stderr = log, log
 	o.mu.Lock()
 	if o.stopping {

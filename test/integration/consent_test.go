@@ -193,8 +193,8 @@ func requireUnused(t *testing.T, namespace string) {
 // refused on purpose.
 func TestEverySourceOfEnvIsDecidedOn(t *testing.T) {
 	permitted := []string{"fieldRef", "resourceFieldRef"}
-	for i := range reflect.TypeFor[corev1.EnvVarSource]().NumField() {
-		name, _, _ := strings.Cut(reflect.TypeFor[corev1.EnvVarSource]().Field(i).Tag.Get("json"), ",")
+	for field := range reflect.TypeFor[corev1.EnvVarSource]().Fields() {
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
 		if _, refused := sources[name]; !refused && !slices.Contains(permitted, name) {
 			t.Errorf("env may come from %s: refuse it in the rule of spec.env and try it here, or permit it", name)
 		}

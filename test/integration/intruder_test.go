@@ -5,6 +5,7 @@ package integration
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"strings"
@@ -332,7 +333,7 @@ func policiesInForce(ctx context.Context, c client.Client) error {
 		"pods":      patches(notOurPod, &corev1.Pod{ObjectMeta: named("default", trialPod)}, `{"metadata":{"labels":{"a":"b"}}}`),
 	} {
 		if err := trial.attempt(ctx, client.NewDryRunClient(c)); err == nil || !strings.Contains(err.Error(), trial.want) {
-			return fmt.Errorf("the policy %s is not in force: %v", name, err)
+			return errors.Join(fmt.Errorf("the policy %s is not in force", name), err)
 		}
 	}
 	return nil

@@ -35,7 +35,7 @@ func TestKustomizeTreeInstallsIntoARestrictedNamespace(t *testing.T) {
 // TestTheCertificateComponentMountsItsSecret builds the kustomize tree with the component
 // that serves the metrics with a certificate; its kinds are cert-manager's and not applied.
 func TestTheCertificateComponentMountsItsSecret(t *testing.T) {
-	overlay, err := os.MkdirTemp("../../config", "overlay-")
+	overlay, err := os.MkdirTemp("../../config", "overlay-") //nolint:usetesting // kustomize reads a tree by relative paths
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -81,8 +81,8 @@ func TestCheckWantsEveryImagePinned(t *testing.T) {
 		"a digest that is cut":      {"FROM golang:1@sha256:abc\n", "0 of 1 FROM lines are understood"},
 		"a name that is an image's": {"FROM build\nFROM golang:1" + digest + " AS build\n", "build has no digest"},
 	}
-	for name, tc := range tests {
-		t.Run(name, func(t *testing.T) {
+	for title, tc := range tests {
+		t.Run(title, func(t *testing.T) {
 			err := everyPinned(tc.dockerfile)
 			if tc.want == "" && err != nil || tc.want != "" && (err == nil || !strings.Contains(err.Error(), tc.want)) {
 				t.Errorf("got %v, want %q", err, tc.want)
