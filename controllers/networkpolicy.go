@@ -93,8 +93,8 @@ func (r *QueueAppReconciler) applyNetworkPolicy(ctx context.Context, app *v1alph
 				"The NetworkPolicy %s exists already and %s, so it is left alone and the QueueApp %s cannot have its own; delete it or set spec.networkPolicy to false.",
 				name, whose(live), app.Name)}, nil
 		}
-		covered, err := desired.Covers(live, wanted)
-		if err != nil || covered && (cached || live.Labels[v1alpha1.LabelManagedBy] == v1alpha1.ManagedBy) {
+		same, err := desired.SameNetworkPolicy(live, wanted)
+		if err != nil || same && (cached || live.Labels[v1alpha1.LabelManagedBy] == v1alpha1.ManagedBy) {
 			return application{}, err
 		}
 	}

@@ -46,7 +46,7 @@ func SlimPod(object any) (any, error) {
 	name := ""
 	if worker != nil {
 		name = worker.Name
-		pod.Spec.Containers = []corev1.Container{{Name: name, Ports: []corev1.ContainerPort{{Name: protocol.PortName}}}}
+		pod.Spec.Containers = []corev1.Container{{Name: name, Ports: agentPorts(worker.Ports)}}
 	}
 	slimPodStatus(&pod.Status, name)
 	return pod, nil
@@ -60,6 +60,16 @@ func reportingContainer(containers []corev1.Container) *corev1.Container {
 		}
 	}
 	return nil
+}
+
+// agentPorts returns the names of those ports on which an agent or a probe answers: by them
+// the operator knows how to ask.
+func agentPorts(ports []corev1.ContainerPort) []corev1.ContainerPort {
+	kept := []corev1.ContainerPort{{Name: protocol.PortName}}
+	if slices.ContainsFunc(ports, func(port corev1.ContainerPort) bool { return port.Name == protocol.OperatorPortName }) {
+		kept = append(kept, corev1.ContainerPort{Name: protocol.OperatorPortName})
+	}
+	return kept
 }
 
 // slimPodStatus keeps where a pod is, whether it is placed and ready, why its containers

@@ -11,12 +11,14 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
+	"queueworker.dev/queueworker/api/protocol"
 	"queueworker.dev/queueworker/api/v1alpha1"
 	"queueworker.dev/queueworker/controllers/cached"
 	"queueworker.dev/queueworker/controllers/command"
@@ -159,4 +161,31 @@ func ownerOf(kind, name string) metav1.OwnerReference {
 		version = "apps/v1"
 	}
 	return metav1.OwnerReference{APIVersion: version, Kind: kind, Name: name, UID: "uid-" + types.UID(name), Controller: new(true)}
+}
+
+// TestAPodKeepsHowItIsAsked: the operator knows by the names of its ports whether a pod's
+// agent is asked by TLS or, as an older one, in the clear.
+func TestAPodKeepsHowItIsAsked(t *testing.T) {
+	for name, ports := range map[string][]string{
+		"an agent":       {protocol.PortName, protocol.OperatorPortName},
+		"an older agent": {protocol.PortName},
+	} {
+		pod := &corev1.Pod{
+			ObjectMeta: metav1.ObjectMeta{OwnerReferences: []metav1.OwnerReference{{APIVersion: "apps/v1", Kind: "ReplicaSet", Name: "a", Controller: new(true)}}},
+			Status:     corev1.PodStatus{Phase: corev1.PodRunning, PodIP: "10.0.0.1"},
+		}
+		container := corev1.Container{Name: "worker", Ports: []corev1.ContainerPort{{Name: "http", ContainerPort: 80}}}
+		for _, port := range ports {
+			container.Ports = append(container.Ports, corev1.ContainerPort{Name: port})
+		}
+		pod.Spec.Containers = []corev1.Container{{Name: "proxy"}, container}
+		address, secure := addressOf(pod.DeepCopy())
+		slim := slimmed(t, pod)
+		if got, stillSecure := addressOf(slim); got != address || stillSecure != secure {
+			t.Errorf("%s: from the cache it is asked at %s (TLS: %v), want %s (%v)", name, got, stillSecure, address, secure)
+		}
+		if len(slim.Spec.Containers) != 1 || len(slim.Spec.Containers[0].Ports) != len(ports) {
+			t.Errorf("%s: the cache keeps %+v, want one container and the ports %v", name, slim.Spec.Containers, ports)
+		}
+	}
 }

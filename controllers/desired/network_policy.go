@@ -4,8 +4,12 @@
 package desired
 
 import (
+	"fmt"
+
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/util/intstr"
 	metav1ac "k8s.io/client-go/applyconfigurations/meta/v1"
 	networkingv1ac "k8s.io/client-go/applyconfigurations/networking/v1"
@@ -47,6 +51,23 @@ func NetworkPolicy(app *v1alpha1.QueueApp, operatorNamespace string) *networking
 				networkingv1ac.NetworkPolicyIngressRule().WithFrom(operator),
 				networkingv1ac.NetworkPolicyIngressRule().WithFrom(prometheus).WithPorts(metrics),
 			))
+}
+
+// SameNetworkPolicy reports whether a live NetworkPolicy restricts what is wanted: its
+// whole spec is compared, because each rule that somebody adds opens the pods.
+func SameNetworkPolicy(live *networkingv1.NetworkPolicy, wanted *networkingv1ac.NetworkPolicyApplyConfiguration) (bool, error) {
+	spec := &networkingv1.NetworkPolicySpec{}
+	fields, err := runtime.DefaultUnstructuredConverter.ToUnstructured(wanted.Spec)
+	if err == nil {
+		err = runtime.DefaultUnstructuredConverter.FromUnstructured(fields, spec)
+	}
+	if err != nil {
+		return false, fmt.Errorf("read the spec of NetworkPolicy %s: %w", live.Name, err)
+	}
+	if !equality.Semantic.DeepEqual(&live.Spec, spec) {
+		return false, nil
+	}
+	return Covers(live, wanted)
 }
 
 func selecting(label, value string) *metav1ac.LabelSelectorApplyConfiguration {

@@ -49,7 +49,22 @@ func TestNetworkPolicyAdmitsTheOperatorAndPrometheusAlone(t *testing.T) {
 	if !metav1.IsControlledBy(got, app) {
 		t.Errorf("the owner references are %+v; want the QueueApp as controller, so that the policy is deleted with it", got.OwnerReferences)
 	}
-	if covered, err := Covers(got, NetworkPolicy(app, "operators")); err != nil || !covered {
-		t.Errorf("Covers() = %v, %v for the policy itself; want true, or it would be written at every pass", covered, err)
+	if same, err := SameNetworkPolicy(got, NetworkPolicy(app, "operators")); err != nil || !same {
+		t.Errorf("SameNetworkPolicy() = %v, %v for the policy itself; want true, or it would be written at every pass", same, err)
+	}
+	for name, open := range map[string]func(*networkingv1.NetworkPolicySpec){
+		"a rule for everybody": func(s *networkingv1.NetworkPolicySpec) {
+			s.Ingress = append(s.Ingress, networkingv1.NetworkPolicyIngressRule{})
+		},
+		"another peer": func(s *networkingv1.NetworkPolicySpec) {
+			s.Ingress[0].From = append(s.Ingress[0].From, networkingv1.NetworkPolicyPeer{IPBlock: &networkingv1.IPBlock{CIDR: "0.0.0.0/0"}})
+		},
+		"a narrower podSelector": func(s *networkingv1.NetworkPolicySpec) { s.PodSelector.MatchLabels["x"] = "y" },
+	} {
+		changed := got.DeepCopy()
+		open(&changed.Spec)
+		if same, err := SameNetworkPolicy(changed, NetworkPolicy(app, "operators")); err != nil || same {
+			t.Errorf("%s: SameNetworkPolicy() = %v, %v; want false, so that the operator restores it", name, same, err)
+		}
 	}
 }

@@ -53,7 +53,6 @@ echo json_encode($answers);
 func TestPodsOfAnotherNamespaceHurtNobody(t *testing.T) {
 	t.Parallel()
 	l, foreign := lab.New(t), lab.New(t)
-	l.StartRedis()
 	l.Demo()
 	l.Create(builders.QueueWorker("", "victim").Queue("default").Obj())
 	l.Ready("victim", 2*time.Minute)

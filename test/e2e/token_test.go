@@ -76,6 +76,10 @@ func TestTheOperatorsTokenIsConfined(t *testing.T) {
 		return thief.Patch(l.Ctx, object, client.RawPatch(how, []byte(patch)))
 	}
 	dns := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: "coredns"}}
+	// The test cluster runs CoreDNS beside it, with a file.
+	if err := l.Client.Create(l.Ctx, dns.DeepCopy()); client.IgnoreAlreadyExists(err) != nil {
+		t.Fatal(err)
+	}
 	pod := l.Pods("emails")[0]
 	image := fmt.Sprintf(`{"spec":{"containers":[{"name":%q,"image":%q}]}}`, pod.Spec.Containers[0].Name, lab.DemoImage2)
 	for name, tc := range map[string]struct {

@@ -16,10 +16,13 @@ import (
 	coordinationv1 "k8s.io/api/coordination/v1"
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
+	networkingv1 "k8s.io/api/networking/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/util/intstr"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"queueworker.dev/queueworker/api/v1alpha1"
@@ -134,17 +137,25 @@ func creations(namespace string) map[string]intrusion {
 		RestartPolicy: corev1.RestartPolicyNever, Containers: []corev1.Container{{Name: "main", Image: builders.Image}},
 	}}}
 	return map[string]intrusion{
-		"a Deployment of its own":                       creates(uncontrolled, deploymentWith(named(namespace, "shell"), nil)),
-		"a Deployment for an app of another group":      creates(uncontrolled, deploymentWith(claimed(namespace, "shell-worker", "apps/v1", "QueueWorker", "shell"), nil)),
-		"a Deployment for a group that ends alike":      creates(uncontrolled, deploymentWith(claimed(namespace, "shell-worker", "notqueueworker.dev/v1", "QueueWorker", "shell"), nil)),
-		"a Deployment of a name that no pool has":       creates(otherName, deploymentWith(claimed(namespace, "shell", own, "QueueWorker", "shell"), nil)),
-		"a Deployment of a kind that has none":          creates(otherName, deploymentWith(claimed(namespace, "shell-worker", own, "QueueCommand", "shell"), nil)),
-		"a pool's Deployment in kube-system":            creates(clusterNamespace, deploymentWith(claimed("kube-system", "shell-worker", own, "QueueWorker", "shell"), nil)),
-		"a Job of its own":                              creates(uncontrolled, &batchv1.Job{ObjectMeta: named(namespace, "shell"), Spec: job}),
-		"a Job that is no run":                          creates(otherName, &batchv1.Job{ObjectMeta: claimed(namespace, "shell-1", own, "QueueWorker", "shell"), Spec: job}),
-		"a ConfigMap of its own":                        creates(uncontrolled, &corev1.ConfigMap{ObjectMeta: named(namespace, "settings-of-mine")}),
-		"a ConfigMap in kube-public":                    creates(clusterNamespace, &corev1.ConfigMap{ObjectMeta: claimed("kube-public", "shell-control", own, "QueueWorker", "shell")}),
-		"a child without the label":                     creates(unlabelled, &corev1.ConfigMap{ObjectMeta: bare(claimed(namespace, "shell-control", own, "QueueWorker", "shell"))}),
+		"a Deployment of its own":                  creates(uncontrolled, deploymentWith(named(namespace, "shell"), nil)),
+		"a Deployment for an app of another group": creates(uncontrolled, deploymentWith(claimed(namespace, "shell-worker", "apps/v1", "QueueWorker", "shell"), nil)),
+		"a Deployment for a group that ends alike": creates(uncontrolled, deploymentWith(claimed(namespace, "shell-worker", "notqueueworker.dev/v1", "QueueWorker", "shell"), nil)),
+		"a Deployment of a name that no pool has":  creates(otherName, deploymentWith(claimed(namespace, "shell", own, "QueueWorker", "shell"), nil)),
+		"a Deployment of a kind that has none":     creates(otherName, deploymentWith(claimed(namespace, "shell-worker", own, "QueueCommand", "shell"), nil)),
+		"a pool's Deployment in kube-system":       creates(clusterNamespace, deploymentWith(claimed("kube-system", "shell-worker", own, "QueueWorker", "shell"), nil)),
+		"a Job of its own":                         creates(uncontrolled, &batchv1.Job{ObjectMeta: named(namespace, "shell"), Spec: job}),
+		"a Job that is no run":                     creates(otherName, &batchv1.Job{ObjectMeta: claimed(namespace, "shell-1", own, "QueueWorker", "shell"), Spec: job}),
+		"a ConfigMap of its own":                   creates(uncontrolled, &corev1.ConfigMap{ObjectMeta: named(namespace, "settings-of-mine")}),
+		"a ConfigMap in kube-public":               creates(clusterNamespace, &corev1.ConfigMap{ObjectMeta: claimed("kube-public", "shell-control", own, "QueueWorker", "shell")}),
+		"a child without the label":                creates(unlabelled, &corev1.ConfigMap{ObjectMeta: bare(claimed(namespace, "shell-control", own, "QueueWorker", "shell"))}),
+		"a NetworkPolicy that opens all pods": creates("it may restrict connections to the pods of its QueueApp", &networkingv1.NetworkPolicy{
+			ObjectMeta: claimed(namespace, "shell-queueworker", own, "QueueApp", "shell"),
+			Spec:       networkingv1.NetworkPolicySpec{PolicyTypes: []networkingv1.PolicyType{networkingv1.PolicyTypeIngress}, Ingress: []networkingv1.NetworkPolicyIngressRule{{}}},
+		}),
+		"a PodDisruptionBudget of all pods": creates("it may select the pods of its QueueWorker", &policyv1.PodDisruptionBudget{
+			ObjectMeta: claimed(namespace, "shell-worker", own, "QueueWorker", "shell"),
+			Spec:       policyv1.PodDisruptionBudgetSpec{MinAvailable: new(intstr.FromInt32(1)), Selector: &metav1.LabelSelector{}},
+		}),
 		"a QueueApp":                                    creates(onlyStatus, builders.QueueApp(namespace, "shell").Obj()),
 		"a QueueWorker":                                 creates(onlyStatus, builders.QueueWorker(namespace, "shell").Obj()),
 		"an event about a pod":                          creates(onlyOwnEvents, event(namespace, "v1", "Pod", v1alpha1.FieldManager)),
@@ -161,9 +172,18 @@ func bare(meta metav1.ObjectMeta) metav1.ObjectMeta {
 
 // accesses are pod templates that reach for their node, by how the refusal names it.
 var accesses = map[string]func(*corev1.PodSpec){
-	"hostNetwork":       func(p *corev1.PodSpec) { p.HostNetwork = true },
-	"hostPID":           func(p *corev1.PodSpec) { p.HostPID = true },
-	"hostIPC":           func(p *corev1.PodSpec) { p.HostIPC = true },
+	"hostNetwork": func(p *corev1.PodSpec) { p.HostNetwork = true },
+	"hostPID":     func(p *corev1.PodSpec) { p.HostPID = true },
+	"hostIPC":     func(p *corev1.PodSpec) { p.HostIPC = true },
+	"sysctls": func(p *corev1.PodSpec) {
+		p.SecurityContext = &corev1.PodSecurityContext{Sysctls: []corev1.Sysctl{{Name: "net.core.somaxconn", Value: "1024"}}}
+	},
+	"seLinuxOptions": func(p *corev1.PodSpec) {
+		p.Containers[0].SecurityContext = &corev1.SecurityContext{SELinuxOptions: &corev1.SELinuxOptions{Type: "spc_t"}}
+	},
+	"an Unconfined profile": func(p *corev1.PodSpec) {
+		p.SecurityContext = &corev1.PodSecurityContext{SeccompProfile: &corev1.SeccompProfile{Type: corev1.SeccompProfileTypeUnconfined}}
+	},
 	"a hostPath volume": hostPath,
 	"privileged": func(p *corev1.PodSpec) {
 		p.Containers[0].SecurityContext = &corev1.SecurityContext{Privileged: new(true)}

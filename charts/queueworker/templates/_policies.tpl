@@ -78,11 +78,10 @@ validations:
     && ( request.resource.resource in ['deployments', 'poddisruptionbudgets'] && variables.metadata.name
     == o.name + '-worker' || request.resource.resource == 'configmaps' && variables.metadata.name
     == o.name + '-control' || request.resource.resource == 'jobs' && variables.metadata.name.startsWith(o.name
-    + '-run-') || request.resource.resource == 'networkpolicies' && variables.metadata.name.startsWith(o.name
-    + '-')) || o.kind == 'QueueApp' && ( request.resource.resource == 'deployments'
+    + '-run-')) || o.kind == 'QueueApp' && ( request.resource.resource == 'deployments'
     && variables.metadata.name == o.name + '-backlog' || request.resource.resource
-    == 'networkpolicies' && variables.metadata.name.startsWith(o.name + '-')) || o.kind
-    == 'QueueCommand' && request.resource.resource == 'jobs' && variables.metadata.name.startsWith(o.name
+    == 'networkpolicies' && variables.metadata.name == o.name + '-queueworker') ||
+    o.kind == 'QueueCommand' && request.resource.resource == 'jobs' && variables.metadata.name.startsWith(o.name
     + '-'))
   messageExpression: '''QueueWorker may not '' + variables.what + '': this is not
     a name that it gives to an object of its owner'''
@@ -95,6 +94,19 @@ validations:
 - expression: object == null || object.metadata.?finalizers.orValue([]).all(f, oldObject
     != null && f in oldObject.metadata.?finalizers.orValue([]))
   messageExpression: '''QueueWorker may not '' + variables.what + '' with a finalizer'''
+  reason: Forbidden
+- expression: 'object == null || request.resource.resource != ''networkpolicies''
+    || dyn(object).spec.podSelector.?matchLabels.orValue({}) == {''queueworker.dev/app'':
+    variables.after[0].name} && !has(dyn(object).spec.podSelector.matchExpressions)
+    && dyn(object).spec.?policyTypes.orValue([]) == [''Ingress'']'
+  messageExpression: '''QueueWorker may not '' + variables.what + '': it may restrict
+    connections to the pods of its QueueApp and nothing else'''
+  reason: Forbidden
+- expression: 'object == null || request.resource.resource != ''poddisruptionbudgets''
+    || dyn(object).spec.?selector.?matchLabels.orValue({}) == {''queueworker.dev/name'':
+    variables.after[0].name} && !dyn(object).spec.?selector.?matchExpressions.hasValue()'
+  messageExpression: '''QueueWorker may not '' + variables.what + '': it may select
+    the pods of its QueueWorker and nothing else'''
   reason: Forbidden
 variables:
 - expression: {{ include "queueworker.clusterNamespaces" . | quote }}
@@ -199,16 +211,19 @@ validations:
     object.metadata.?finalizers == oldObject.metadata.?finalizers
   messageExpression: variables.what + 'it may set annotations and nothing else'
   reason: Forbidden
-- expression: variables.before.all(k, k.startsWith('queueworker.dev/') || k in variables.after)
-    && variables.after.all(k, k.startsWith('queueworker.dev/') || variables.before[?k]
-    == optional.of(variables.after[k]))
-  messageExpression: variables.what + 'it may set no annotations but those of queueworker.dev'
+- expression: variables.before.all(k, k in variables.free || k in variables.after)
+    && variables.after.all(k, k in variables.free || variables.before[?k] == optional.of(variables.after[k]))
+  messageExpression: variables.what + 'it may set no annotations but those of queueworker.dev
+    and the deletion cost'
   reason: Forbidden
 variables:
 - expression: oldObject.metadata.?annotations.orValue({})
   name: before
 - expression: object.metadata.?annotations.orValue({})
   name: after
+- expression: (variables.before.map(k, k) + variables.after.map(k, k)).filter(k, k.startsWith('queueworker.dev/')
+    || k == 'controller.kubernetes.io/pod-deletion-cost')
+  name: free
 - expression: '''QueueWorker may not change pod '' + request.namespace + ''/'' + request.name
     + '': '''
   name: what
@@ -253,13 +268,33 @@ variables:
     ''KILL'', ''MKNOD'', ''NET_BIND_SERVICE'', ''SETFCAP'', ''SETGID'', ''SETPCAP'',
     ''SETUID'', ''SYS_CHROOT'']'
   name: harmless
+- expression: '[''kernel.shm_rmid_forced'', ''net.ipv4.ip_local_port_range'', ''net.ipv4.ip_unprivileged_port_start'',
+    ''net.ipv4.tcp_syncookies'', ''net.ipv4.ping_group_range'', ''net.ipv4.ip_local_reserved_ports'',
+    ''net.ipv4.tcp_keepalive_time'', ''net.ipv4.tcp_fin_timeout'', ''net.ipv4.tcp_keepalive_intvl'',
+    ''net.ipv4.tcp_keepalive_probes'', ''net.ipv4.tcp_rmem'', ''net.ipv4.tcp_wmem'']'
+  name: safeSysctls
+- expression: '['''', ''container_t'', ''container_init_t'', ''container_kvm_t'',
+    ''container_engine_t'']'
+  name: harmlessTypes
 - expression: '(variables.pod.?hostNetwork.orValue(false) ? [''hostNetwork''] : [])
     + (variables.pod.?hostPID.orValue(false) ? [''hostPID''] : []) + (variables.pod.?hostIPC.orValue(false)
     ? [''hostIPC''] : []) + (variables.pod.?securityContext.?windowsOptions.?hostProcess.orValue(false)
     ? [''hostProcess''] : []) + (variables.pod.?volumes.orValue([]).exists(v, has(v.hostPath))
-    ? [''a hostPath volume''] : []) + (variables.containers.exists(c, c.?securityContext.?privileged.orValue(false))
-    ? [''privileged''] : []) + (variables.containers.exists(c, c.?securityContext.?windowsOptions.?hostProcess.orValue(false))
-    ? [''hostProcess''] : []) + (variables.containers.exists(c, c.?securityContext.?procMount.orValue(''Default'')
+    ? [''a hostPath volume''] : []) + (variables.pod.?securityContext.?sysctls.orValue([]).exists(s,
+    !(s.name in variables.safeSysctls)) ? [''sysctls''] : []) + (variables.containers.exists(c,
+    !(c.?securityContext.?seLinuxOptions.?type.orValue('''') in variables.harmlessTypes)
+    || c.?securityContext.?seLinuxOptions.?user.orValue('''') != '''' || c.?securityContext.?seLinuxOptions.?role.orValue('''')
+    != '''') || !(variables.pod.?securityContext.?seLinuxOptions.?type.orValue('''')
+    in variables.harmlessTypes) || variables.pod.?securityContext.?seLinuxOptions.?user.orValue('''')
+    != '''' || variables.pod.?securityContext.?seLinuxOptions.?role.orValue('''')
+    != '''' ? [''seLinuxOptions''] : []) + (variables.containers.exists(c, c.?securityContext.?seccompProfile.?type.orValue('''')
+    == ''Unconfined'' || c.?securityContext.?appArmorProfile.?type.orValue('''') ==
+    ''Unconfined'') || variables.pod.?securityContext.?seccompProfile.?type.orValue('''')
+    == ''Unconfined'' || variables.pod.?securityContext.?appArmorProfile.?type.orValue('''')
+    == ''Unconfined'' ? [''an Unconfined profile''] : []) + (variables.containers.exists(c,
+    c.?securityContext.?privileged.orValue(false)) ? [''privileged''] : []) + (variables.containers.exists(c,
+    c.?securityContext.?windowsOptions.?hostProcess.orValue(false)) ? [''hostProcess'']
+    : []) + (variables.containers.exists(c, c.?securityContext.?procMount.orValue(''Default'')
     != ''Default'') ? [''procMount''] : []) + (variables.containers.exists(c, c.?ports.orValue([]).exists(p,
     p.?hostPort.orValue(0) != 0)) ? [''a hostPort''] : []) + (variables.containers.exists(c,
     c.?securityContext.?capabilities.?add.orValue([]).exists(a, !(a in variables.harmless)))
