@@ -75,6 +75,7 @@ backends() {
 # PostgreSQL beside the cluster.
 on_cluster() {
   hack/install-servers.sh
+  hack/tool.sh kube-router >/dev/null
   QUEUEWORKER_IMAGES="operator agent backlog demo rootful=./cmd/agent@0" hack/with-cluster.sh go test -count=1 -v "$@" ./test/e2e/...
 }
 
