@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -49,17 +50,68 @@ func (l *Lab) EnforceNetworkPolicies() {
 			_ = engine.Process.Kill()
 			<-ended
 		}
-		// It removes the rules of policies first. What follows is the service proxy's, which
-		// did not run and whose removal fails on a kernel without IPVS.
-		output, err := exec.Command(program, "--cleanup-config").CombinedOutput()
-		if !strings.Contains(string(output), "Successfully cleaned the NetworkPolicyController") {
-			l.Errorf("remove kube-router's rules: %v: %s", err, output)
-		}
+		l.removePolicyRules()
 		if content, err := os.ReadFile(path); err == nil && l.Failed() {
 			l.Logf("kube-router said:\n%s", content[max(0, len(content)-8<<10):])
 		}
 		_ = log.Close()
 	})
+}
+
+// policyChains begin the names of kube-router's chains. Its own --cleanup-config leaves them
+// behind, and with them rules for addresses that other pods get later.
+var policyChains = []string{"KUBE-ROUTER-", "KUBE-POD-FW-", "KUBE-NWPLCY-"}
+
+func isPolicyChain(name string) bool {
+	return slices.ContainsFunc(policyChains, func(prefix string) bool { return strings.HasPrefix(name, prefix) })
+}
+
+// removePolicyRules removes kube-router's chains, the rules that jump to them, and its sets.
+func (l *Lab) removePolicyRules() {
+	for _, family := range []string{"iptables", "ip6tables"} {
+		saved, err := exec.Command(family+"-save", "-t", "filter").Output()
+		if err != nil {
+			continue // a machine without this family has no such rules
+		}
+		restore := exec.Command(family+"-restore", "-w", "--noflush")
+		restore.Stdin = strings.NewReader(withoutPolicies(string(saved)))
+		if output, err := restore.CombinedOutput(); err != nil {
+			l.Errorf("remove kube-router's %s rules: %v: %s", family, err, output)
+		}
+	}
+	sets, err := exec.Command("ipset", "list", "-name").Output()
+	if err != nil {
+		l.Errorf("list the sets of addresses: %v", err)
+	}
+	for set := range strings.FieldsSeq(string(sets)) {
+		if !isPolicySet(set) {
+			continue
+		}
+		if output, err := exec.Command("ipset", "destroy", set).CombinedOutput(); err != nil {
+			l.Errorf("remove the set %s: %v: %s", set, err, output)
+		}
+	}
+}
+
+func isPolicySet(name string) bool {
+	return strings.HasPrefix(name, "KUBE-") || strings.HasPrefix(name, "inet6:KUBE-") || strings.HasPrefix(name, "kube-router-")
+}
+
+// withoutPolicies turns what iptables-save printed into the input of iptables-restore
+// --noflush that removes kube-router's part.
+func withoutPolicies(saved string) string {
+	var empty, rules, chains []string
+	for line := range strings.Lines(saved) {
+		fields := strings.Fields(line)
+		switch {
+		case len(fields) == 0:
+		case strings.HasPrefix(fields[0], ":") && isPolicyChain(fields[0][1:]):
+			empty, chains = append(empty, fields[0]+" - [0:0]"), append(chains, "-X "+fields[0][1:])
+		case fields[0] == "-A" && !isPolicyChain(fields[1]) && slices.ContainsFunc(fields, isPolicyChain):
+			rules = append(rules, "-D"+strings.TrimPrefix(strings.TrimSpace(line), "-A"))
+		}
+	}
+	return strings.Join(slices.Concat([]string{"*filter"}, empty, rules, chains, []string{"COMMIT", ""}), "\n")
 }
 
 // tool builds a program of hack/tools if it is not there yet, and returns its path.
