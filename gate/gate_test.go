@@ -11,15 +11,18 @@ import (
 	"net/http"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
 
-// network is a server behind a Listener. A request for /slow is answered when released.
+// network is a server behind a Listener. A request for /slow is answered when released,
+// one for /large with 8 MiB, which are counted once they are made.
 type network struct {
 	address  string
 	listener *Listener
 	released chan struct{}
+	made     atomic.Int32
 }
 
 func serve(t *testing.T, limits Limits, authorize func(*http.Request) bool) *network {
@@ -32,6 +35,10 @@ func serve(t *testing.T, limits Limits, authorize func(*http.Request) bool) *net
 	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/slow" {
 			<-n.released
+		}
+		if r.URL.Path == "/large" {
+			defer n.made.Add(1)
+			_, _ = w.Write(make([]byte, 8<<20))
 		}
 		_, _ = fmt.Fprint(w, "ok")
 	})

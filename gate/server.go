@@ -78,13 +78,21 @@ func connOf(ctx context.Context) *Conn {
 	return conn
 }
 
-// mark keeps a connection from being closed while its request is being answered.
+// mark keeps a connection from being closed while its answer is being made. While the
+// answer is being written it may be closed for a newer one: a client that does not read
+// keeps its place no longer than one that does not ask.
 func mark(handler http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if conn := connOf(r.Context()); conn != nil {
-			conn.serve(true)
-			defer conn.serve(false)
-		}
-		handler.ServeHTTP(w, r)
+		marked(handler, r, w.Header()).writeTo(w)
 	})
+}
+
+func marked(handler http.Handler, r *http.Request, header http.Header) *answer {
+	if conn := connOf(r.Context()); conn != nil {
+		conn.serve(true)
+		defer conn.serve(false)
+	}
+	made := &answer{header: header}
+	handler.ServeHTTP(made, r)
+	return made
 }
