@@ -196,6 +196,24 @@ func TestTrustedConnectionsAreNobodysPrey(t *testing.T) {
 	}
 }
 
+// TestOptionsOfAllIsARequestLikeOthers: a stranger's connection is closed after it.
+func TestOptionsOfAllIsARequestLikeOthers(t *testing.T) {
+	n := serve(t, Limits{PerAddress: 2, Total: 2, Trusted: 1}, func(*http.Request) bool { return false })
+	conn := n.dial(t, "127.0.0.1")
+	_ = conn.SetDeadline(time.Now().Add(5 * time.Second))
+	if _, err := fmt.Fprint(conn, "OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := io.ReadAll(response.Body)
+	if err != nil || string(body) != "ok" || !response.Close {
+		t.Errorf("it is answered with %q, %v; the connection is closed: %t", body, err, response.Close)
+	}
+}
+
 func TestWhoSaysNothingLosesItsConnectionInSeconds(t *testing.T) {
 	n := serve(t, Limits{PerAddress: 4, Total: 10}, nil)
 	silent, dripping, idle := n.dial(t, "127.0.0.1"), n.dial(t, "127.0.0.1"), n.dial(t, "127.0.0.1")

@@ -37,6 +37,8 @@ func NewServer(handler http.Handler, answerTime time.Duration) *http.Server {
 		WriteTimeout:      answerTime,
 		IdleTimeout:       idleTime,
 		MaxHeaderBytes:    maxHeader,
+		// Every request comes to the handler, which may close the connection.
+		DisableGeneralOptionsHandler: true,
 		// What strangers do must not fill the log of the pod.
 		ErrorLog: log.New(io.Discard, "", 0),
 	}
