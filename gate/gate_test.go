@@ -5,11 +5,13 @@ package gate
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/netip"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -194,6 +196,39 @@ func TestTrustedConnectionsAreNobodysPrey(t *testing.T) {
 	if err := ask(second, "/trusted"); err == nil {
 		t.Error("there are more trusted connections than places")
 	}
+}
+
+// TestAStrangerSendsLittleBeforeItIsKnown: a megabyte is taken of a trusted client alone.
+func TestAStrangerSendsLittleBeforeItIsKnown(t *testing.T) {
+	listener, err := Listen("127.0.0.1:0", Limits{PerAddress: 4, Total: 4, Trusted: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := NewTrustedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		n, err := io.Copy(io.Discard, r.Body)
+		_, _ = fmt.Fprint(w, n, err)
+	}), func(r *http.Request) bool { return r.URL.Path == "/trusted" }, time.Minute)
+	go func() { _ = server.Serve(listener) }()
+	defer func() { _ = server.Close() }()
+	for path, want := range map[string]bool{"/trusted": true, "/": false} {
+		body := strings.NewReader(strings.Repeat("x", 1<<20))
+		answer := ""
+		if response, err := http.Post("http://"+listener.Addr().String()+path, "text/plain", body); err == nil {
+			told, _ := io.ReadAll(response.Body)
+			_ = response.Body.Close()
+			answer = string(told)
+		}
+		if whole := answer == "1048576 <nil>"; whole != want {
+			t.Errorf("%s is answered with %q", path, answer)
+		}
+	}
+	raw, sent := net.Pipe()
+	conn := &Conn{Conn: raw, listener: listener}
+	go func() { _, _ = sent.Write(make([]byte, 1<<20)) }()
+	if n, err := io.Copy(io.Discard, conn); n != maxUntrusted || !errors.Is(err, errUntrusted) {
+		t.Errorf("%d bytes were read of a client before its first request, %v", n, err)
+	}
+	_ = raw.Close()
 }
 
 // TestOptionsOfAllIsARequestLikeOthers: a stranger's connection is closed after it.

@@ -50,7 +50,11 @@ func NewServer(handler http.Handler, answerTime time.Duration) *http.Server {
 func NewTrustedServer(handler http.Handler, authorize func(*http.Request) bool, answerTime time.Duration) *http.Server {
 	server := NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		trusted := authorize(r)
-		if conn := connOf(r.Context()); !trusted || conn == nil || !conn.trust() {
+		conn := connOf(r.Context())
+		if conn != nil {
+			conn.known.Store(trusted)
+		}
+		if !trusted || conn == nil || !conn.trust() {
 			w.Header().Set("Connection", "close")
 		}
 		handler.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), trustedKey{}, trusted)))
