@@ -8,7 +8,8 @@
 // connection always gets in: it takes the place of the one that has waited longest
 // without a request being answered. So a client that only holds connections keeps out
 // nobody but itself, and a client that asks and leaves, as the kubelet, Prometheus and the
-// operator do, is answered. A connection whose request is being answered is never closed.
+// operator do, is answered. A connection whose answer is being made is never closed; one
+// that does not read its answer is.
 //
 // A connection that a handler trusts counts against a bound of its own, so that strangers
 // cannot use up the places of a peer that has proven who it is.

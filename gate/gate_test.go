@@ -5,21 +5,26 @@ package gate
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/netip"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 )
 
-// network is a server behind a Listener. A request for /slow is answered when released.
+// network is a server behind a Listener. A request for /slow is answered when released,
+// one for /large with 8 MiB, which are counted once they are made.
 type network struct {
 	address  string
 	listener *Listener
 	released chan struct{}
+	made     atomic.Int32
 }
 
 func serve(t *testing.T, limits Limits, authorize func(*http.Request) bool) *network {
@@ -32,6 +37,10 @@ func serve(t *testing.T, limits Limits, authorize func(*http.Request) bool) *net
 	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/slow" {
 			<-n.released
+		}
+		if r.URL.Path == "/large" {
+			defer n.made.Add(1)
+			_, _ = w.Write(make([]byte, 8<<20))
 		}
 		_, _ = fmt.Fprint(w, "ok")
 	})
@@ -186,6 +195,57 @@ func TestTrustedConnectionsAreNobodysPrey(t *testing.T) {
 	}
 	if err := ask(second, "/trusted"); err == nil {
 		t.Error("there are more trusted connections than places")
+	}
+}
+
+// TestAStrangerSendsLittleBeforeItIsKnown: a megabyte is taken of a trusted client alone.
+func TestAStrangerSendsLittleBeforeItIsKnown(t *testing.T) {
+	listener, err := Listen("127.0.0.1:0", Limits{PerAddress: 4, Total: 4, Trusted: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := NewTrustedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		n, err := io.Copy(io.Discard, r.Body)
+		_, _ = fmt.Fprint(w, n, err)
+	}), func(r *http.Request) bool { return r.URL.Path == "/trusted" }, time.Minute)
+	go func() { _ = server.Serve(listener) }()
+	defer func() { _ = server.Close() }()
+	for path, want := range map[string]bool{"/trusted": true, "/": false} {
+		body := strings.NewReader(strings.Repeat("x", 1<<20))
+		answer := ""
+		if response, err := http.Post("http://"+listener.Addr().String()+path, "text/plain", body); err == nil {
+			told, _ := io.ReadAll(response.Body)
+			_ = response.Body.Close()
+			answer = string(told)
+		}
+		if whole := answer == "1048576 <nil>"; whole != want {
+			t.Errorf("%s is answered with %q", path, answer)
+		}
+	}
+	raw, sent := net.Pipe()
+	conn := &Conn{Conn: raw, listener: listener}
+	go func() { _, _ = sent.Write(make([]byte, 1<<20)) }()
+	if n, err := io.Copy(io.Discard, conn); n != maxUntrusted || !errors.Is(err, errUntrusted) {
+		t.Errorf("%d bytes were read of a client before its first request, %v", n, err)
+	}
+	_ = raw.Close()
+}
+
+// TestOptionsOfAllIsARequestLikeOthers: a stranger's connection is closed after it.
+func TestOptionsOfAllIsARequestLikeOthers(t *testing.T) {
+	n := serve(t, Limits{PerAddress: 2, Total: 2, Trusted: 1}, func(*http.Request) bool { return false })
+	conn := n.dial(t, "127.0.0.1")
+	_ = conn.SetDeadline(time.Now().Add(5 * time.Second))
+	if _, err := fmt.Fprint(conn, "OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+		t.Fatal(err)
+	}
+	response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := io.ReadAll(response.Body)
+	if err != nil || string(body) != "ok" || !response.Close {
+		t.Errorf("it is answered with %q, %v; the connection is closed: %t", body, err, response.Close)
 	}
 }
 

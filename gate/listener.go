@@ -4,10 +4,18 @@
 package gate
 
 import (
+	"errors"
 	"net"
 	"net/netip"
 	"sync"
+	"sync/atomic"
 )
+
+// maxUntrusted bounds what a client that is not trusted may send before a request of its
+// own comes to the handler, its TLS handshake included, in bytes.
+const maxUntrusted = 32 << 10
+
+var errUntrusted = errors.New("more than 32 KiB came from a client that is not trusted")
 
 // Limits bound the connections of a Listener.
 type Limits struct {
@@ -49,6 +57,11 @@ type Conn struct {
 	net.Conn
 	listener *Listener
 	address  netip.Prefix
+
+	// read is how many bytes came since the last request, known whether its client has
+	// proven who it is.
+	read  atomic.Int64
+	known atomic.Bool
 
 	// The listener's lock guards these.
 	trusted bool
@@ -131,6 +144,20 @@ func (l *Listener) longestWaiting(among func(*Conn) bool) *Conn {
 	return out
 }
 
+// Read reads from the client, as long as it has not sent too much.
+func (c *Conn) Read(p []byte) (int, error) {
+	if c.known.Load() {
+		return c.Conn.Read(p)
+	}
+	left := maxUntrusted - c.read.Load()
+	if left <= 0 {
+		return 0, errUntrusted
+	}
+	n, err := c.Conn.Read(p[:min(int64(len(p)), left)])
+	c.read.Add(int64(n))
+	return n, err
+}
+
 // Close closes the connection and frees its place.
 func (c *Conn) Close() error {
 	c.listener.mu.Lock()
@@ -141,6 +168,7 @@ func (c *Conn) Close() error {
 
 // serve notes whether a request is being answered.
 func (c *Conn) serve(serving bool) {
+	c.read.Store(0)
 	c.listener.mu.Lock()
 	defer c.listener.mu.Unlock()
 	c.listener.turns++

@@ -37,6 +37,8 @@ func NewServer(handler http.Handler, answerTime time.Duration) *http.Server {
 		WriteTimeout:      answerTime,
 		IdleTimeout:       idleTime,
 		MaxHeaderBytes:    maxHeader,
+		// Every request comes to the handler, which may close the connection.
+		DisableGeneralOptionsHandler: true,
 		// What strangers do must not fill the log of the pod.
 		ErrorLog: log.New(io.Discard, "", 0),
 	}
@@ -48,7 +50,11 @@ func NewServer(handler http.Handler, answerTime time.Duration) *http.Server {
 func NewTrustedServer(handler http.Handler, authorize func(*http.Request) bool, answerTime time.Duration) *http.Server {
 	server := NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		trusted := authorize(r)
-		if conn := connOf(r.Context()); !trusted || conn == nil || !conn.trust() {
+		conn := connOf(r.Context())
+		if conn != nil {
+			conn.known.Store(trusted)
+		}
+		if !trusted || conn == nil || !conn.trust() {
 			w.Header().Set("Connection", "close")
 		}
 		handler.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), trustedKey{}, trusted)))
@@ -78,13 +84,21 @@ func connOf(ctx context.Context) *Conn {
 	return conn
 }
 
-// mark keeps a connection from being closed while its request is being answered.
+// mark keeps a connection from being closed while its answer is being made. While the
+// answer is being written it may be closed for a newer one: a client that does not read
+// keeps its place no longer than one that does not ask.
 func mark(handler http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if conn := connOf(r.Context()); conn != nil {
-			conn.serve(true)
-			defer conn.serve(false)
-		}
-		handler.ServeHTTP(w, r)
+		marked(handler, r, w.Header()).writeTo(w)
 	})
+}
+
+func marked(handler http.Handler, r *http.Request, header http.Header) *answer {
+	if conn := connOf(r.Context()); conn != nil {
+		conn.serve(true)
+		defer conn.serve(false)
+	}
+	made := &answer{header: header}
+	handler.ServeHTTP(made, r)
+	return made
 }

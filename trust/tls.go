@@ -28,6 +28,8 @@ func (i *Identity) ClientConfig() *tls.Config {
 		MinVersion:         tls.VersionTLS13,
 		CurvePreferences:   curves,
 		InsecureSkipVerify: true, //nolint:gosec // the comment above says what follows from it
+		// What a pod shows is bounded all the same, as the connection holds it.
+		VerifyPeerCertificate: oneSmallCertificate,
 		GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
 			return &i.certificate, nil
 		},
@@ -50,7 +52,8 @@ func ServerConfig() (*tls.Config, error) {
 		CurvePreferences: curves,
 		Certificates:     []tls.Certificate{certificate},
 		// Whoever has no certificate is told so by an answer; see ByOperator.
-		ClientAuth: tls.RequestClientCert,
+		ClientAuth:            tls.RequestClientCert,
+		VerifyPeerCertificate: oneSmallCertificate,
 		// A resumed session would save the operator a fifth of a handshake, and both ends
 		// would have to remember it.
 		SessionTicketsDisabled: true,

@@ -64,9 +64,7 @@ func NewServers(source Source, pins string) *Servers {
 		status := source.status()
 		answer(w, status.Public())
 	})
-	public.Handle("GET "+protocol.MetricsPath, promhttp.HandlerFor(newRegistry(source), promhttp.HandlerOpts{
-		MaxRequestsInFlight: 2, DisableCompression: true,
-	}))
+	public.Handle("GET "+protocol.MetricsPath, gate.Shared(promhttp.HandlerFor(newRegistry(source), promhttp.HandlerOpts{DisableCompression: true})))
 	health := http.NewServeMux()
 	for _, mux := range []*http.ServeMux{public, health} {
 		serveHealth(mux, source)

@@ -119,6 +119,9 @@ func TestServersAreReadOnly(t *testing.T) {
 		"post by TLS":                {"POST", at.operator + protocol.StatusPath, 405},
 		"delete":                     {"DELETE", at.health + protocol.ReadyPath, 405},
 		"put":                        {"PUT", at.public + protocol.MetricsPath, 405},
+		"options":                    {"OPTIONS", at.public + protocol.StatusPath, 405},
+		"patch beside health":        {"PATCH", at.health + protocol.HealthPath, 405},
+		"trace by TLS":               {"TRACE", at.operator + protocol.StatusPath, 405},
 		"nothing else":               {"GET", at.public + "/debug/pprof/", 404},
 		"nor the root":               {"GET", at.public + "/", 404},
 		"nor what is below":          {"GET", at.public + protocol.StatusPath + "/x", 404},
@@ -220,6 +223,31 @@ func TestHeldConnectionsKeepOutNobody(t *testing.T) {
 			if took := time.Since(began); took > time.Second {
 				t.Errorf("%s took %s", what, took)
 			}
+		}
+	}
+}
+
+// TestRequestsThatAreNotReadKeepOutNobody: an address asks for metrics and the status
+// thousands of times, and reads nothing.
+func TestRequestsThatAreNotReadKeepOutNobody(t *testing.T) {
+	state := pod()
+	at := serve(t, &state)
+	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP("127.0.1.1")}}
+	for range 4 {
+		conn, err := dialer.DialContext(t.Context(), "tcp", strings.TrimPrefix(at.public, "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = conn.Close() })
+		go func() {
+			_, _ = io.WriteString(conn, strings.Repeat("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\nGET /status HTTP/1.1\r\nHost: x\r\n\r\n", 2000))
+		}()
+	}
+	prometheus := clientOf(t, nil, "127.0.0.2")
+	prometheus.Transport.(*http.Transport).DisableKeepAlives = true
+	for i := range 100 {
+		if code, body := ask(t, prometheus, http.MethodGet, at.public+protocol.MetricsPath); code != http.StatusOK || !strings.Contains(body, metricInfo) {
+			t.Fatalf("scrape %d is answered with %d: %s", i+1, code, body)
 		}
 	}
 }

@@ -71,9 +71,7 @@ func NewServers(p *Prober, failed *Failed, identity Identity, pins string) *Serv
 	for _, path := range []string{protocol.BacklogPath, protocol.FailedPath} {
 		public.HandleFunc(path, refuse)
 	}
-	public.Handle("GET "+protocol.MetricsPath, promhttp.HandlerFor(newRegistry(p, identity), promhttp.HandlerOpts{
-		MaxRequestsInFlight: 2, DisableCompression: true,
-	}))
+	public.Handle("GET "+protocol.MetricsPath, gate.Shared(promhttp.HandlerFor(newRegistry(p, identity), promhttp.HandlerOpts{DisableCompression: true})))
 	return &Servers{
 		public: gate.NewServer(public, healthTime), health: gate.NewServer(health, healthTime),
 		operator: gate.NewTrustedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -44,10 +44,11 @@ func TestTheLongestAnswerFits(t *testing.T) {
 func TestMetrics(t *testing.T) {
 	driver := &fakeDriver{}
 	p := New(driver, nil, quietly)
-	server := NewServers(p, NewFailed(nil, nil), Identity{Version: "v1", Namespace: "shop", App: "web", Driver: protocol.DriverRedis}, "").public
+	identity := Identity{Version: "v1", Namespace: "shop", App: "web", Driver: protocol.DriverRedis}
 	own := strings.NewReplacer(`namespace="shop",`, "", `queueapp="web",`, "", `,queueapp="web"`, "")
 	scrape := func() string {
 		recorder := httptest.NewRecorder()
+		server := NewServers(p, NewFailed(nil, nil), identity, "").public // which has shared no answer yet
 		server.Handler.ServeHTTP(recorder, httptest.NewRequest("GET", protocol.MetricsPath, nil))
 		var values []string
 		for line := range strings.Lines(recorder.Body.String()) {

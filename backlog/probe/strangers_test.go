@@ -279,3 +279,38 @@ func hold(t *testing.T, address, from string, n int) {
 		}
 	}
 }
+
+// TestScrapesThatAreNotReadKeepOutNobody: an address asks for metrics thousands of times and
+// reads none of them.
+func TestScrapesThatAreNotReadKeepOutNobody(t *testing.T) {
+	p := New(&fakeDriver{}, nil, quietly)
+	at := serve(t, p, NewFailed(nil, nil))
+	var names []string
+	for i := range 300 {
+		names = append(names, fmt.Sprintf("queue-%d", i))
+	}
+	p.Answer(t.Context(), ask(0, names...))
+	for range 4 {
+		conn, err := (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP("127.0.1.1")}}).DialContext(t.Context(), "tcp", at.public)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = conn.Close() })
+		if _, err := io.WriteString(conn, strings.Repeat("GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n", 1000)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	prometheus := clientOf(t, nil, "127.0.0.2")
+	prometheus.Transport.(*http.Transport).DisableKeepAlives = true
+	for i := range 100 {
+		response, err := prometheus.Get("http://" + at.public + protocol.MetricsPath)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(response.Body)
+		_ = response.Body.Close()
+		if err != nil || response.StatusCode != http.StatusOK || bytes.Count(body, []byte(`state="ready"`)) != len(names) {
+			t.Fatalf("scrape %d is answered with %d, %v and %d bytes", i+1, response.StatusCode, err, len(body))
+		}
+	}
+}

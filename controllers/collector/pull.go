@@ -6,7 +6,6 @@ package collector
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -51,15 +50,10 @@ type question struct {
 // newTransport returns a transport for requests to pods. Requests go through its
 // RoundTrip, so nothing follows redirects or keeps cookies.
 func newTransport(timeout time.Duration, identity *trust.Identity) *http.Transport {
-	var secure *tls.Config
-	if identity != nil {
-		secure = identity.ClientConfig()
-	}
 	dialer := &net.Dialer{Timeout: timeout, KeepAlive: -1}
-	return &http.Transport{
+	transport := &http.Transport{
 		Proxy:                  nil,
 		DialContext:            dialer.DialContext,
-		TLSClientConfig:        secure,
 		TLSHandshakeTimeout:    timeout,
 		DisableCompression:     true, // a small answer could unpack to a large one
 		MaxIdleConns:           maxKept + maxKept/10,
@@ -69,6 +63,10 @@ func newTransport(timeout time.Duration, identity *trust.Identity) *http.Transpo
 		WriteBufferSize:        1 << 10,
 		ReadBufferSize:         4 << 10,
 	}
+	if identity != nil {
+		transport.DialTLSContext = identity.Dialer(dialer.DialContext, timeout)
+	}
+	return transport
 }
 
 var header = http.Header{"Accept": {"application/json"}, "User-Agent": {"queueworker-operator"}}

@@ -29,7 +29,8 @@ const (
 	failuresToUnreachable = 3
 	// maxBackOff is the longest back-off, in intervals.
 	maxBackOff = 6
-	// maxKept bounds the connections kept open between pulls; each costs some 15 KB.
+	// maxKept bounds the connections kept open between pulls; each costs some 15 KB. One
+	// namespace alone has half of them.
 	maxKept = 1000
 )
 
@@ -69,7 +70,7 @@ type core struct {
 	places [lanes]*turns.Places      // the flights of each lane
 	tired  *turns.Places             // the flights that have left the quick lane's places
 	fast   []*target                 // the flights on the quick lane's places, oldest first
-	kept   int
+	kept   *turns.Places             // the connections that stay open
 	wakes  wakeQueue
 }
 
@@ -83,6 +84,7 @@ func newCore(interval, report time.Duration, concurrency int, random func() floa
 			laneFresh: turns.NewPlaces(slowShare * concurrency), laneFailed: turns.NewPlaces(slowShare * concurrency),
 		},
 		tired: turns.NewPlaces(tiredShare * concurrency),
+		kept:  turns.NewPlaces(maxKept),
 		wakes: wakeQueue{held: map[types.NamespacedName]struct{}{}},
 	}
 }
@@ -176,9 +178,9 @@ func (c *core) launch(t *target, l lane, now time.Time) *target {
 	if l == laneQuick {
 		c.fast = append(c.fast, t)
 	}
-	if !t.kept && c.kept < maxKept {
+	if namespace := t.pool.key.Namespace; !t.kept && c.kept.May(namespace) {
 		t.kept = true
-		c.kept++
+		c.kept.Take(namespace)
 	}
 	return t
 }
@@ -187,7 +189,7 @@ func (c *core) launch(t *target, l lane, now time.Time) *target {
 func (c *core) release(t *target) {
 	if t.kept {
 		t.kept = false
-		c.kept--
+		c.kept.Give(t.pool.key.Namespace)
 	}
 }
 

@@ -262,9 +262,9 @@ func TestForgettingAPoolLeavesNothingBehind(t *testing.T) {
 	s.core.forget(shop)
 	s.run(5 * time.Second)
 	c := s.core
-	if len(c.pools) != 0 || len(c.timers) != 0 || len(c.fast) != 0 || c.tired.Taken() != 0 || c.kept != 0 {
+	if len(c.pools) != 0 || len(c.timers) != 0 || len(c.fast) != 0 || c.tired.Taken() != 0 || c.kept.Taken() != 0 {
 		t.Errorf("left behind: %d pools, %d timers, %d fast and %d slow flights, %d kept connections",
-			len(c.pools), len(c.timers), len(c.fast), c.tired.Taken(), c.kept)
+			len(c.pools), len(c.timers), len(c.fast), c.tired.Taken(), c.kept.Taken())
 	}
 	for l := range lanes {
 		if n := c.places[l].Taken(); n != 0 {
@@ -296,8 +296,12 @@ func TestConnectionsKeptOpenAreBounded(t *testing.T) {
 	pods, _ := s.add(shop, maxKept+500, time.Millisecond)
 	s.track(pods...)
 	s.run(20 * time.Second)
-	if s.core.kept != maxKept {
-		t.Errorf("%d connections may be kept open, want %d", s.core.kept, maxKept)
+	other := types.NamespacedName{Namespace: "other", Name: "small"}
+	few, _ := s.add(other, 100, time.Millisecond)
+	s.core.track(s.now, other, few)
+	s.run(20 * time.Second)
+	if large, small := s.core.kept.Holds(shop.Namespace), s.core.kept.Holds(other.Namespace); large != maxKept/2 || small != len(few) {
+		t.Errorf("%d and %d connections may be kept open, want %d and %d", large, small, maxKept/2, len(few))
 	}
 	for uid, t := range s.core.pools[shop].pods {
 		if t.kept {
@@ -311,8 +315,8 @@ func TestConnectionsKeptOpenAreBounded(t *testing.T) {
 			kept++
 		}
 	}
-	if kept != 500 || s.core.kept > maxKept {
-		t.Errorf("%d of the 500 pods left may keep their connections after %d others have died", kept, maxKept)
+	if kept == 0 || s.core.kept.Taken() > maxKept {
+		t.Errorf("%d of the pods left may keep their connections after %d others have died", kept, maxKept/2)
 	}
 }
 

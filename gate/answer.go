@@ -1,0 +1,85 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package gate
+
+import (
+	"bytes"
+	"net/http"
+	"net/url"
+	"slices"
+	"sync"
+	"time"
+)
+
+// answer holds an answer until the handler has made all of it, so that no handler waits for
+// a client that does not read.
+type answer struct {
+	header http.Header
+	code   int
+	body   bytes.Buffer
+	// shared is a body that other answers have too.
+	shared []byte
+}
+
+// Header implements http.ResponseWriter.
+func (a *answer) Header() http.Header { return a.header }
+
+// WriteHeader implements http.ResponseWriter.
+func (a *answer) WriteHeader(code int) {
+	if a.code == 0 {
+		a.code = code
+	}
+}
+
+// Write implements http.ResponseWriter.
+func (a *answer) Write(p []byte) (int, error) {
+	a.WriteHeader(http.StatusOK)
+	return a.body.Write(p)
+}
+
+// writeTo writes the answer to a client.
+func (a *answer) writeTo(w http.ResponseWriter) {
+	if a.code != 0 {
+		w.WriteHeader(a.code)
+	}
+	_, _ = w.Write(a.body.Bytes())
+	_, _ = w.Write(a.shared)
+}
+
+// sharedTime is how long a Shared answer is given again.
+const sharedTime = time.Second
+
+// Shared returns a handler that has another one make an answer at most once a second, and
+// gives it to all who ask meanwhile. So however many ask, making answers costs as much as
+// one client that asks each second, and answers that are still being written take the
+// memory of a few. The handler is asked without headers and parameters.
+func Shared(handler http.Handler) http.Handler {
+	var mu sync.Mutex
+	var last *answer
+	var made time.Time
+	latest := func(path string) *answer {
+		mu.Lock()
+		defer mu.Unlock()
+		if now := time.Now(); last == nil || now.Sub(made) >= sharedTime {
+			// What one client adds to its request must not change what others are told.
+			next := &answer{header: http.Header{}}
+			handler.ServeHTTP(next, &http.Request{Method: http.MethodGet, URL: &url.URL{Path: path}, Header: http.Header{}})
+			next.WriteHeader(http.StatusOK) // unless it said otherwise
+			last, made = next, now
+		}
+		return last
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		found := latest(r.URL.Path)
+		for name, values := range found.header {
+			w.Header()[name] = slices.Clone(values)
+		}
+		w.WriteHeader(found.code)
+		if own, ok := w.(*answer); ok {
+			own.shared = found.body.Bytes()
+			return
+		}
+		_, _ = w.Write(found.body.Bytes())
+	})
+}
