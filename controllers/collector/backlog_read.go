@@ -11,12 +11,13 @@ import (
 	"io"
 
 	"queueworker.dev/queueworker/api/protocol"
+	"queueworker.dev/queueworker/api/received"
 )
 
 // readBacklog reads an answer as strictly as a status document: the pod belongs to
 // a tenant, and what it says decides how many pods there are.
 func readBacklog(content []byte, where Probe, asked []string) (*protocol.Backlog, error) {
-	if countElements(content) > (len(asked)+1)*16 {
+	if received.Elements(content) > (len(asked)+1)*16 {
 		return nil, refusal("answered with more than was asked for")
 	}
 	decoder := json.NewDecoder(bytes.NewReader(content))
