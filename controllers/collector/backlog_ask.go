@@ -35,23 +35,27 @@ func (a *asker) close() {
 	}
 }
 
-// askAll asks a probe for any number of queues. What keeps it from answering is
-// told like any other trouble, in the answer.
-func (a *asker) askAll(ctx context.Context, where Probe, request protocol.BacklogRequest) *protocol.Backlog {
+// errNowhere reports that there is no probe to ask.
+var errNowhere = errors.New("there is no probe to ask")
+
+// askAll asks a probe for any number of queues. The error is why the probe gave no answer:
+// ErrKey if it refused the operator. The answer then says the same in a sentence, like any
+// other trouble.
+func (a *asker) askAll(ctx context.Context, where Probe, request protocol.BacklogRequest) (*protocol.Backlog, error) {
 	if where.Address == "" {
 		return &protocol.Backlog{
 			Reason:  cmp.Or(where.Reason, protocol.BacklogUnreachable),
 			Message: cmp.Or(where.Message, "The backlog probe is not running yet."),
-		}
+		}, errNowhere
 	}
 	var whole *protocol.Backlog
 	for queues := range slices.Chunk(request.Queues, protocol.MaxBacklogQueues) {
 		part, err := a.ask(ctx, where, protocol.BacklogRequest{Queues: queues, SoonSeconds: request.SoonSeconds})
 		if err != nil {
-			return &protocol.Backlog{Reason: protocol.BacklogUnreachable, Message: explain(err, where.Address, a.timeout)}
+			return &protocol.Backlog{Reason: protocol.BacklogUnreachable, Message: explain(err, where.Address, a.timeout)}, err
 		}
 		if part.Reason != "" {
-			return part
+			return part, nil
 		}
 		if whole == nil {
 			whole = part
@@ -60,7 +64,7 @@ func (a *asker) askAll(ctx context.Context, where Probe, request protocol.Backlo
 		whole.Queues = append(whole.Queues, part.Queues...)
 		whole.AgeSeconds = max(whole.AgeSeconds, part.AgeSeconds)
 	}
-	return whole
+	return whole, nil
 }
 
 // ask asks for as many queues as one request may.
