@@ -106,8 +106,10 @@ func (a *asker) post(ctx context.Context, where Probe, q probeQuestion) (content
 	if err != nil {
 		return nil, 0, fmt.Errorf("form the question: %w", err)
 	}
+	if post.Header, err = headerFor(where.UID, where.Secure); err != nil {
+		return nil, 0, err
+	}
 	post.Header.Set("Content-Type", "application/json")
-	post.Header.Set("User-Agent", header.Get("User-Agent"))
 	if q.key != "" {
 		post.Header.Set("Authorization", "Bearer "+q.key)
 	}
@@ -135,7 +137,7 @@ func unexpected(code int) error {
 
 // unknownKey is what a probe's refusal of the operator means.
 const unknownKey = "The backlog probe does not know this operator's key yet: its kubelet shows it the annotation " +
-	v1alpha1.AnnotationOperator + " of its pod within seconds; if that lasts, see whether something else writes the annotation."
+	v1alpha1.AnnotationOperator + " of its pod within seconds; if that lasts, see whether something else writes the annotation, or another pod answers at its address."
 
 // explain says in a sentence why there was no answer for so long, and what helps.
 func explain(err error, address string, waited time.Duration) string {

@@ -133,7 +133,7 @@ func TestAProbeThatNeverLearnsTheKeyIsTrouble(t *testing.T) {
 	address, _ := secured(t, func(http.ResponseWriter, *http.Request) {})
 	b := NewBacklogs(BacklogOptions{Identity: newIdentity(t)})
 	p := &probe{kick: make(chan struct{}, 1)}
-	where := Probe{Address: address, Secure: true}
+	where := Probe{UID: "probe-uid", Address: address, Secure: true}
 	for i := range maxRefusals + 1 {
 		answer, err := b.asker.askAll(t.Context(), where, protocol.BacklogRequest{Queues: []string{"q"}})
 		if refused := b.refused(p, err); refused != (i < maxRefusals) || !strings.Contains(answer.Message, "queueworker.dev/operator") {
