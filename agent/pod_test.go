@@ -169,7 +169,12 @@ func (p *pod) get(path string) (code int, body []byte) {
 }
 
 func ask(client *http.Client, url string) (code int, body []byte) {
-	response, err := client.Get(url)
+	request, err := http.NewRequest(http.MethodGet, url, nil)
+	if err != nil {
+		return 0, nil
+	}
+	request.Header.Set(protocol.PodUIDHeader, "uid")
+	response, err := client.Do(request)
 	if err != nil {
 		return 0, nil
 	}

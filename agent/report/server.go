@@ -73,14 +73,15 @@ func NewServers(source Source, pins string) *Servers {
 	operator.HandleFunc("GET "+protocol.StatusPath, func(w http.ResponseWriter, r *http.Request) {
 		status := source.status()
 		if !gate.Trusted(r) {
-			// An operator whose key is not known yet has to know the counts all the same.
+			// An operator whose key is not known yet has to know the counts all the same. One
+			// that means another pod is told no more either.
 			status = status.Public()
 		}
 		answer(w, status)
 	})
 	return &Servers{
 		public: gate.NewServer(public, answerTime), health: gate.NewServer(health, answerTime),
-		operator: gate.NewTrustedServer(operator, trust.ByOperator(pins), answerTime),
+		operator: gate.NewTrustedServer(operator, trust.ByOperatorFor(pins, protocol.PodUIDHeader, source.PodUID), answerTime),
 	}
 }
 

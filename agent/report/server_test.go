@@ -85,6 +85,7 @@ func ask(t *testing.T, client *http.Client, method, url string) (int, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	request.Header.Set(protocol.PodUIDHeader, "uid")
 	response, err := client.Do(request)
 	if err != nil {
 		t.Fatal(err)

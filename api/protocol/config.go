@@ -36,6 +36,11 @@ const (
 	// on Port.
 	OperatorPort     = 9799
 	OperatorPortName = "queueworker-tls"
+	// PodUIDHeader is the header of each request to OperatorPort that names the pod which
+	// the operator means, by its UID. Agent and backlog probe take the operator for a
+	// stranger if the header is absent or names another pod, because a pod that the
+	// operator asks can pass the whole connection on to another.
+	PodUIDHeader = "Queueworker-Pod-Uid"
 	// TerminationMessageFlag is the flag of the agent that says where the container's
 	// termination message is, if not at the usual place.
 	TerminationMessageFlag = "termination-message"

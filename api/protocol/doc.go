@@ -13,8 +13,12 @@
 //     last counts.
 //   - Command, from operator to agent, in CommandEnv of the container of a
 //     QueueCommand: what to run once.
+//   - BacklogRequest and Backlog, between operator and backlog probe, by HTTP POST of
+//     BacklogPath: how many jobs wait.
 //   - FailedRequest and FailedList, between operator and backlog probe, by HTTP
 //     POST of FailedPath: failed jobs.
+//
+// By TLS, on OperatorPort, each request names in PodUIDHeader the pod that it is for.
 //
 // Documents carry ages and remaining seconds, never instants, because the
 // clocks of nodes differ.

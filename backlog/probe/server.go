@@ -80,14 +80,15 @@ func NewServers(p *Prober, failed *Failed, identity Identity, pins string) *Serv
 				return
 			}
 			operator.ServeHTTP(w, r)
-		}), trust.ByOperator(pins), answerTime),
+		}), trust.ByOperatorFor(pins, protocol.PodUIDHeader, identity.PodUID), answerTime),
 	}
 }
 
 // refuse answers whoever is not the operator. The body is not read.
 func refuse(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Connection", "close")
-	http.Error(w, fmt.Sprintf("only the operator is told, by TLS on port %d, with the key whose pin the operator has written to this pod", protocol.OperatorPort), http.StatusUnauthorized)
+	http.Error(w, fmt.Sprintf("only the operator is told, by TLS on port %d, with the key whose pin the operator has written to this pod, and with this pod's UID in the header %s",
+		protocol.OperatorPort, protocol.PodUIDHeader), http.StatusUnauthorized)
 }
 
 // serveBacklog answers how deep queues are.

@@ -86,7 +86,20 @@ func (s served) askAsOperator(t *testing.T, path, body string) (int, string) {
 
 func post(t *testing.T, client *http.Client, url, body string) (int, string) {
 	t.Helper()
-	response, err := client.Post(url, "application/json", strings.NewReader(body))
+	return postFor(t, client, "uid-1", url, body)
+}
+
+// postFor asks the probe of the pod with a UID; empty: without one.
+func postFor(t *testing.T, client *http.Client, uid, url, body string) (int, string) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if uid != "" {
+		request.Header.Set(protocol.PodUIDHeader, uid)
+	}
+	response, err := client.Do(request)
 	if err != nil {
 		t.Fatal(err)
 	}

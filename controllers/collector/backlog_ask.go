@@ -35,23 +35,27 @@ func (a *asker) close() {
 	}
 }
 
-// askAll asks a probe for any number of queues. What keeps it from answering is
-// told like any other trouble, in the answer.
-func (a *asker) askAll(ctx context.Context, where Probe, request protocol.BacklogRequest) *protocol.Backlog {
+// errNowhere reports that there is no probe to ask.
+var errNowhere = errors.New("there is no probe to ask")
+
+// askAll asks a probe for any number of queues. The error is why the probe gave no answer:
+// ErrKey if it refused the operator. The answer then says the same in a sentence, like any
+// other trouble.
+func (a *asker) askAll(ctx context.Context, where Probe, request protocol.BacklogRequest) (*protocol.Backlog, error) {
 	if where.Address == "" {
 		return &protocol.Backlog{
 			Reason:  cmp.Or(where.Reason, protocol.BacklogUnreachable),
 			Message: cmp.Or(where.Message, "The backlog probe is not running yet."),
-		}
+		}, errNowhere
 	}
 	var whole *protocol.Backlog
 	for queues := range slices.Chunk(request.Queues, protocol.MaxBacklogQueues) {
 		part, err := a.ask(ctx, where, protocol.BacklogRequest{Queues: queues, SoonSeconds: request.SoonSeconds})
 		if err != nil {
-			return &protocol.Backlog{Reason: protocol.BacklogUnreachable, Message: explain(err, where.Address, a.timeout)}
+			return &protocol.Backlog{Reason: protocol.BacklogUnreachable, Message: explain(err, where.Address, a.timeout)}, err
 		}
 		if part.Reason != "" {
-			return part
+			return part, nil
 		}
 		if whole == nil {
 			whole = part
@@ -60,7 +64,7 @@ func (a *asker) askAll(ctx context.Context, where Probe, request protocol.Backlo
 		whole.Queues = append(whole.Queues, part.Queues...)
 		whole.AgeSeconds = max(whole.AgeSeconds, part.AgeSeconds)
 	}
-	return whole
+	return whole, nil
 }
 
 // ask asks for as many queues as one request may.
@@ -102,8 +106,10 @@ func (a *asker) post(ctx context.Context, where Probe, q probeQuestion) (content
 	if err != nil {
 		return nil, 0, fmt.Errorf("form the question: %w", err)
 	}
+	if post.Header, err = headerFor(where.UID, where.Secure); err != nil {
+		return nil, 0, err
+	}
 	post.Header.Set("Content-Type", "application/json")
-	post.Header.Set("User-Agent", header.Get("User-Agent"))
 	if q.key != "" {
 		post.Header.Set("Authorization", "Bearer "+q.key)
 	}
@@ -131,7 +137,7 @@ func unexpected(code int) error {
 
 // unknownKey is what a probe's refusal of the operator means.
 const unknownKey = "The backlog probe does not know this operator's key yet: its kubelet shows it the annotation " +
-	v1alpha1.AnnotationOperator + " of its pod within seconds; if that lasts, see whether something else writes the annotation."
+	v1alpha1.AnnotationOperator + " of its pod within seconds; if that lasts, see whether something else writes the annotation, or another pod answers at its address."
 
 // explain says in a sentence why there was no answer for so long, and what helps.
 func explain(err error, address string, waited time.Duration) string {

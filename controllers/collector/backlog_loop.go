@@ -5,6 +5,7 @@ package collector
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -127,40 +128,45 @@ func (b *Backlogs) ask(ctx context.Context, app types.NamespacedName, p *probe) 
 	if len(request.Queues) == 0 {
 		return false, true
 	}
-	answer := b.asker.askAll(ctx, where, request)
+	answer, err := b.asker.askAll(ctx, where, request)
 	if ctx.Err() != nil {
 		return false, true
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.refused(p, answer) {
+	if b.refused(p, err) {
 		return true, true
 	}
 	now := b.options.Clock.Now()
 	p.take(answer, now)
 	b.tell(app, p, now)
-	return where.Address != "", answer.Version != 0 || where.Address == ""
+	// A probe that refuses the operator is asked no more seldom than one that answers, so
+	// that it is known again an interval after it has learned the key.
+	return !errors.Is(err, errNowhere), err == nil || errors.Is(err, errNowhere) || errors.Is(err, ErrKey)
 }
 
 const (
-	// learning is how soon a probe is asked again that does not know the operator's key
-	// yet, and maxRefusals how often before that is told as trouble. A kubelet shows a pod
+	// learning is how soon the operator asks a probe again that does not know its key yet,
+	// and maxRefusals how often before the operator reports trouble. A kubelet shows a pod
 	// its annotations within 250 ms as a rule.
 	learning    = 500 * time.Millisecond
 	maxRefusals = 20
 )
 
-// refused reports whether a probe did not know the operator's key, and has it asked again
-// soon. What was known of the backlog stays meanwhile, for a while.
-func (b *Backlogs) refused(p *probe, answer *protocol.Backlog) bool {
-	if answer.Message != unknownKey {
-		p.refusals = 0
+// refused reports whether a probe refused the operator because it does not know the key
+// yet, and asks it again soon. What was known of the backlog stays meanwhile, for a while.
+//
+// Only an answer shows that the probe knows the key, and it earns the probe one early
+// question: one that answers now and then is asked hardly more often than any other.
+func (b *Backlogs) refused(p *probe, err error) bool {
+	switch {
+	case err == nil:
+		p.refusals = max(p.refusals-1, 0)
+		return false
+	case !errors.Is(err, ErrKey) || p.refusals >= maxRefusals:
 		return false
 	}
 	p.refusals++
-	if p.refusals > maxRefusals {
-		return false
-	}
 	time.AfterFunc(learning, func() { poke(p.kick) })
 	return true
 }

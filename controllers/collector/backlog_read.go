@@ -11,12 +11,17 @@ import (
 	"io"
 
 	"queueworker.dev/queueworker/api/protocol"
+	"queueworker.dev/queueworker/api/received"
 )
+
+// maxValues is how many elements, as received.Elements counts them, an answer may have for
+// each queue or job that was asked for, and once more for the answer itself.
+const maxValues = 16
 
 // readBacklog reads an answer as strictly as a status document: the pod belongs to
 // a tenant, and what it says decides how many pods there are.
 func readBacklog(content []byte, where Probe, asked []string) (*protocol.Backlog, error) {
-	if countElements(content) > (len(asked)+1)*16 {
+	if received.Elements(content) > (len(asked)+1)*maxValues {
 		return nil, refusal("answered with more than was asked for")
 	}
 	decoder := json.NewDecoder(bytes.NewReader(content))

@@ -115,7 +115,8 @@ type probe struct {
 	kick chan struct{}
 	// slow tells that it took long, or gave no answer, when it was last asked for failed jobs.
 	slow bool
-	// refusals are how often in a row it did not know the operator's key.
+	// refusals counts how often it was asked again soon because it did not know the
+	// operator's key, less one for each answer since.
 	refusals int
 
 	report BacklogReport
@@ -172,6 +173,9 @@ func (b *Backlogs) Track(app types.NamespacedName, where Probe) {
 		b.launch(app, p)
 	}
 	if p.where != where {
+		if p.where.UID != where.UID {
+			p.refusals = 0 // the key reaches each pod by itself
+		}
 		p.where = where
 		poke(p.kick)
 	}

@@ -15,11 +15,6 @@ import (
 	"queueworker.dev/queueworker/api/received"
 )
 
-// maxElements bounds the members and elements of a document, counted by the commas
-// outside its strings. The largest honest status, of 64 workers, has less than half.
-// Without the bound, 256 KiB of "{},{},..." would become many megabytes of Worker.
-const maxElements = 4096
-
 // ParseFinal reads an agent's last word from a container's termination message. It
 // is as strict as the reading of a status document.
 func ParseFinal(message string) (*protocol.Final, error) {
@@ -46,8 +41,8 @@ func ParseFinal(message string) (*protocol.Final, error) {
 // version points to. Unknown fields are errors; of a version that is not understood,
 // only the version is read, because everything else may have changed.
 func decodeStrictly(data []byte, out any, version *int) error {
-	if countElements(data) > maxElements {
-		return fmt.Errorf("has more than %d elements", maxElements)
+	if received.Elements(data) > received.MaxElements {
+		return fmt.Errorf("has more than %d elements", received.MaxElements)
 	}
 	decoder := json.NewDecoder(bytes.NewReader(data))
 	decoder.DisallowUnknownFields()
@@ -84,20 +79,4 @@ func versionError(version int) error {
 			version, protocol.OldestVersion)
 	}
 	return errors.New("names no version: this is not a QueueWorker agent")
-}
-
-// countElements returns the number of commas outside strings.
-func countElements(data []byte) int {
-	count, quoted := 0, false
-	for i := 0; i < len(data); i++ {
-		switch c := data[i]; {
-		case quoted && c == '\\':
-			i++
-		case c == '"':
-			quoted = !quoted
-		case c == ',' && !quoted:
-			count++
-		}
-	}
-	return count
 }

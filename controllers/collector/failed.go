@@ -18,6 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"queueworker.dev/queueworker/api/protocol"
+	"queueworker.dev/queueworker/api/received"
 )
 
 // Bounds of what a probe may tell of one failed job, in bytes.
@@ -154,6 +155,9 @@ func (a *asker) askFailed(ctx context.Context, q FailedQuestion) (*protocol.Fail
 // readFailed reads and checks a list. A pod may be anybody's: what it says ends in a
 // status and in a terminal.
 func readFailed(content []byte, where Probe, request protocol.FailedRequest) (*protocol.FailedList, error) {
+	if received.Elements(content) > (request.Limit+1)*maxValues {
+		return nil, refusal("answered with more than was asked for")
+	}
 	decoder := json.NewDecoder(bytes.NewReader(content))
 	answer := &protocol.FailedList{}
 	if err := decoder.Decode(answer); err != nil {

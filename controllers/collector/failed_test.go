@@ -33,6 +33,7 @@ func TestListFailed(t *testing.T) {
 		"another pod":              {200, `{"version":1,"podUID":"other"}`, "is another pod"},
 		"an unknown reason":        {200, `{"version":1,"podUID":"uid","reason":"Tired"}`, `unknown reason "Tired"`},
 		"more than was asked for":  {200, `{"version":1,"podUID":"uid","jobs":[` + many + `]}`, "6 failed jobs instead of 5"},
+		"many more":                {200, `{"version":1,"podUID":"uid","jobs":[{}` + strings.Repeat(`,{}`, 6*16) + `]}`, "more than was asked for"},
 		"a job without an id":      {200, `{"version":1,"podUID":"uid","jobs":[{"id":"\u0007"}]}`, "without an id"},
 		"a token that is none":     {200, `{"version":1,"podUID":"uid","continue":"a b"}`, "cannot be one"},
 		"a huge answer":            {200, strings.Repeat(" ", protocol.MaxFailedBytes+1), "more than 512 KiB"},
@@ -73,6 +74,37 @@ func TestAProbeThatDoesNotKnowTheKey(t *testing.T) {
 	b.Track(app, Probe{Message: "No node."})
 	if where, found := b.Where(app); !found || where.Message != "No node." {
 		t.Errorf("the probe is %+v, %t", where, found)
+	}
+}
+
+// TestAListOfTooManyElementsIsRefusedBeforeItIsBuilt: half a megabyte of empty jobs would
+// become a hundred.
+func TestAListOfTooManyElementsIsRefusedBeforeItIsBuilt(t *testing.T) {
+	many := []byte(`{"version":1,"podUID":"uid","jobs":[` + strings.Repeat("{},", 174_000) + `{}]}`)
+	if len(many) > protocol.MaxFailedBytes {
+		t.Fatalf("the list has %d bytes, more than it may", len(many))
+	}
+	allocated := testing.AllocsPerRun(1, func() {
+		if _, err := readFailed(many, Probe{UID: "uid"}, protocol.FailedRequest{Limit: protocol.MaxFailedJobs}); errorText(err) != "answered with more than was asked for" {
+			t.Errorf("the list is refused with %q", errorText(err))
+		}
+	})
+	if allocated > 10 {
+		t.Errorf("%v allocations to refuse a list", allocated)
+	}
+}
+
+// TestTheLargestHonestListIsAccepted: every field of every job, with commas in its texts.
+func TestTheLargestHonestListIsAccepted(t *testing.T) {
+	largest := protocol.FailedList{Version: protocol.Version, PodUID: "uid", Total: new(int64(protocol.MaxFailedCount)), Continue: "next"}
+	for range protocol.MaxFailedJobs {
+		largest.Jobs = append(largest.Jobs, protocol.FailedJob{
+			ID: "1", Class: "A", Connection: "redis", Queue: "high,low", FailedAt: "2026-03-01T11:00:00Z", Exception: strings.Repeat(",", maxException),
+		})
+	}
+	list, err := readFailed(encode(t, largest), Probe{UID: "uid"}, protocol.FailedRequest{Limit: protocol.MaxFailedJobs})
+	if err != nil || len(list.Jobs) != protocol.MaxFailedJobs {
+		t.Errorf("got %v, %v", list, err)
 	}
 }
 

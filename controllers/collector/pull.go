@@ -69,8 +69,6 @@ func newTransport(timeout time.Duration, identity *trust.Identity) *http.Transpo
 	return transport
 }
 
-var header = http.Header{"Accept": {"application/json"}, "User-Agent": {"queueworker-operator"}}
-
 // pull returns the checked status of a pod, or in a sentence why there is none.
 // Sentences hold nothing that changes from one try to the next, such as the
 // operator's own port, because they end in the status.
@@ -111,6 +109,10 @@ func (r refusal) Error() string { return string(r) }
 
 // ask reads the body of the agent's answer into buffer.
 func (p *puller) ask(ctx context.Context, q question, buffer *bytes.Buffer) error {
+	header, err := headerFor(q.uid, q.secure)
+	if err != nil {
+		return err
+	}
 	request := (&http.Request{
 		Method: http.MethodGet,
 		URL:    &url.URL{Scheme: scheme(q.secure), Host: q.address, Path: protocol.StatusPath},

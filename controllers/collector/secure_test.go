@@ -17,6 +17,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -42,20 +43,26 @@ func secured(t testing.TB, handler http.HandlerFunc) (address, pins string) {
 	t.Helper()
 	pins = filepath.Join(t.TempDir(), "pins")
 	known := trust.ByOperator(pins)
-	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return tlsServer(t, func(w http.ResponseWriter, r *http.Request) {
 		if !known(r) {
 			w.WriteHeader(http.StatusUnauthorized)
 			return
 		}
 		handler(w, r)
-	}))
+	}), pins
+}
+
+// tlsServer serves as agents and probes serve the operator, and returns its address.
+func tlsServer(t testing.TB, handler http.HandlerFunc) string {
+	t.Helper()
+	server := httptest.NewUnstartedServer(handler)
 	var err error
 	if server.TLS, err = trust.ServerConfig(); err != nil {
 		t.Fatal(err)
 	}
 	server.StartTLS()
 	t.Cleanup(server.Close)
-	return server.Listener.Addr().String(), pins
+	return server.Listener.Addr().String()
 }
 
 func know(t testing.TB, pins string, identity *trust.Identity) {
@@ -172,12 +179,76 @@ func TestAProbeThatNeverLearnsTheKeyIsTrouble(t *testing.T) {
 	address, _ := secured(t, func(http.ResponseWriter, *http.Request) {})
 	b := NewBacklogs(BacklogOptions{Identity: newIdentity(t)})
 	p := &probe{kick: make(chan struct{}, 1)}
-	where := Probe{Address: address, Secure: true}
+	where := Probe{UID: "probe-uid", Address: address, Secure: true}
 	for i := range maxRefusals + 1 {
-		answer := b.asker.askAll(t.Context(), where, protocol.BacklogRequest{Queues: []string{"q"}})
-		if refused := b.refused(p, answer); refused != (i < maxRefusals) || !strings.Contains(answer.Message, "queueworker.dev/operator") {
+		answer, err := b.asker.askAll(t.Context(), where, protocol.BacklogRequest{Queues: []string{"q"}})
+		if refused := b.refused(p, err); refused != (i < maxRefusals) || !strings.Contains(answer.Message, "queueworker.dev/operator") {
 			t.Fatalf("question %d: waited for: %t; %s", i+1, refused, answer.Message)
 		}
+	}
+}
+
+// TestAProbeThatRefusesForEverIsAskedAsOftenAsOthers counts which answers have a probe asked
+// again before its turn. A probe can give any answer that it likes.
+func TestAProbeThatRefusesForEverIsAskedAsOftenAsOthers(t *testing.T) {
+	const questions = 420
+	refusals := slices.Clip(slices.Repeat([]int{http.StatusUnauthorized}, maxRefusals))
+	for name, tc := range map[string]struct {
+		answers []int // again and again
+		most    int
+	}{
+		"nothing but refusals":       {refusals, maxRefusals},
+		"then an error":              {append(refusals, http.StatusInternalServerError), maxRefusals},
+		"then what is no answer":     {append(refusals, http.StatusNoContent), maxRefusals},
+		"an error between two":       {[]int{http.StatusUnauthorized, http.StatusNotFound}, maxRefusals},
+		"then an answer":             {append(refusals, http.StatusOK), maxRefusals + questions/(maxRefusals+1)},
+		"an answer between refusals": {[]int{http.StatusOK, http.StatusUnauthorized}, questions / 2},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var asked atomic.Int32
+			where := Probe{UID: "probe-uid", Secure: true, Address: tlsServer(t, func(w http.ResponseWriter, _ *http.Request) {
+				code := tc.answers[int(asked.Add(1)-1)%len(tc.answers)]
+				w.WriteHeader(code)
+				if code == http.StatusOK {
+					_, _ = w.Write([]byte(`{"version":1,"podUID":"probe-uid","queues":[{"queue":"q"}]}`))
+				}
+			})}
+			b := NewBacklogs(BacklogOptions{Identity: newIdentity(t)})
+			p, early := &probe{kick: make(chan struct{}, 1)}, 0
+			for range questions {
+				if _, err := b.asker.askAll(t.Context(), where, protocol.BacklogRequest{Queues: []string{"q"}}); b.refused(p, err) {
+					early++
+				}
+			}
+			if asked.Load() != questions || early > tc.most || early < maxRefusals {
+				t.Errorf("of %d questions %d had another follow at once, want %d to %d", asked.Load(), early, maxRefusals, tc.most)
+			}
+		})
+	}
+}
+
+// TestAProbeThatRefusedLongIsKnownAfterAnInterval: the pause between questions does not
+// grow meanwhile, and a new pod of the app has questions of its own.
+func TestAProbeThatRefusedLongIsKnownAfterAnInterval(t *testing.T) {
+	address := tlsServer(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) })
+	b := NewBacklogs(BacklogOptions{Identity: newIdentity(t)})
+	b.Track(theApp, Probe{UID: "first", Address: address, Secure: true})
+	b.Use(emails, BacklogUse{App: theApp, Queues: []string{"q"}})
+	p := b.probes[theApp]
+	for i := range 2 * maxRefusals {
+		if asked, regular := b.ask(t.Context(), theApp, p); !asked || !regular {
+			t.Fatalf("question %d: asked: %t; the next one follows after the usual pause: %t", i+1, asked, regular)
+		}
+		if trouble := p.report.Reason != ""; trouble != (i >= maxRefusals) {
+			t.Fatalf("question %d: trouble: %t, %s", i+1, trouble, p.report.Message)
+		}
+	}
+	if b.refused(p, ErrKey) {
+		t.Error("the probe is asked again at once")
+	}
+	b.Track(theApp, Probe{UID: "second", Address: address, Secure: true})
+	if !b.refused(p, ErrKey) {
+		t.Error("a new pod is not waited for")
 	}
 }
 

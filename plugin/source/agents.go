@@ -98,6 +98,9 @@ func decode(data []byte, uid string) (*protocol.Status, error) {
 	if len(data) > protocol.MaxStatusBytes {
 		return nil, errors.New("the answer is too long")
 	}
+	if received.Elements(data) > received.MaxElements {
+		return nil, fmt.Errorf("the answer has more than %d elements", received.MaxElements)
+	}
 	status := &protocol.Status{}
 	if err := json.Unmarshal(data, status); err != nil {
 		return nil, fmt.Errorf("the answer cannot be read: %w", err)

@@ -106,6 +106,30 @@ func TestAgentsAreAsked(t *testing.T) {
 	}
 }
 
+// TestAnAnswerOfTooManyElementsIsRefusedBeforeItIsBuilt, because each of 80,000 empty
+// workers would take a hundred times its two bytes.
+func TestAnAnswerOfTooManyElementsIsRefusedBeforeItIsBuilt(t *testing.T) {
+	many := []byte(`{"version":1,"podUID":"uid-pod","workers":[` + strings.Repeat("{},", 80_000) + `{}]}`)
+	if len(many) > protocol.MaxStatusBytes {
+		t.Fatalf("the document has %d bytes, more than a status may have", len(many))
+	}
+	allocated := testing.AllocsPerRun(1, func() {
+		if _, err := decode(many, "uid-pod"); err == nil || err.Error() != "the answer has more than 4096 elements" {
+			t.Errorf("the answer is refused with %v", err)
+		}
+	})
+	if allocated > 10 {
+		t.Errorf("%v allocations to refuse an answer", allocated)
+	}
+	honest, err := json.Marshal(builders.LargestStatus("uid-pod"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := decode(honest, "uid-pod"); err != nil {
+		t.Errorf("the largest honest answer is refused: %v", err)
+	}
+}
+
 // TestLiveRowsAreCleaned: what an agent says is cut and cleaned as the operator does it
 // before it writes a status; what cannot be true is refused.
 func TestLiveRowsAreCleaned(t *testing.T) {

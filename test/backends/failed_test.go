@@ -30,6 +30,7 @@ func (p *probe) failed(t *testing.T, as *http.Client, request protocol.FailedReq
 	if err != nil {
 		t.Fatal(err)
 	}
+	post.Header.Set(protocol.PodUIDHeader, "uid-1")
 	response, err := as.Do(post)
 	if err != nil {
 		t.Fatalf("%v\n%s", err, p.output())

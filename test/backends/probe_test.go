@@ -129,6 +129,7 @@ func (p *probe) request(t *testing.T, method, path string, body []byte, want int
 	if err != nil {
 		t.Fatal(err)
 	}
+	request.Header.Set(protocol.PodUIDHeader, "uid-1")
 	response, err := p.asOperator.Do(request)
 	if err != nil {
 		t.Fatalf("%s %s: %v\n%s", method, path, err, p.output())

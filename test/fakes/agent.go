@@ -116,7 +116,7 @@ func (a *Agent) serveStatus(response http.ResponseWriter, request *http.Request)
 		a.status.RecentExits[i].AgeSeconds = time.Since(a.exitedAt[i]).Seconds()
 	}
 	status := a.status
-	if request.TLS != nil && !knownOperator(request, a.pins) {
+	if request.TLS != nil && !knownOperator(request, a.pins, a.UID) {
 		status = status.Public()
 	}
 	document, err := json.Marshal(status)

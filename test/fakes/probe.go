@@ -141,7 +141,7 @@ func startProbe(pod *corev1.Pod, backend *Backend, annotation func(key string) s
 		_ = json.NewEncoder(response).Encode(backend.listFailed(string(pod.UID)))
 	})
 	server, err := serve(pod, http.HandlerFunc(func(response http.ResponseWriter, request *http.Request) {
-		if isSecure(pod) && !knownOperator(request, annotation(v1alpha1.AnnotationOperator)) {
+		if isSecure(pod) && !knownOperator(request, annotation(v1alpha1.AnnotationOperator), string(pod.UID)) {
 			http.Error(response, "another key", http.StatusUnauthorized)
 			return
 		}

@@ -83,8 +83,9 @@ func serve(pod *corev1.Pod, handler http.Handler) (*server, error) {
 
 func (s *server) close() { _ = s.http.Close() }
 
-// knownOperator reports whether a request comes from an operator with one of the pins.
-func knownOperator(request *http.Request, pins string) bool {
-	return request.TLS != nil && len(request.TLS.PeerCertificates) > 0 &&
+// knownOperator reports whether a request comes from an operator with one of the pins, and
+// is for the pod with the UID.
+func knownOperator(request *http.Request, pins, uid string) bool {
+	return request.Header.Get(protocol.PodUIDHeader) == uid && request.TLS != nil && len(request.TLS.PeerCertificates) > 0 &&
 		slices.Contains(strings.Fields(pins), trust.Pin(request.TLS.PeerCertificates[0]))
 }

@@ -1,0 +1,96 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package report
+
+import (
+	"encoding/json"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+
+	"queueworker.dev/queueworker/api/protocol"
+)
+
+// relay is a pod that the operator asks and that passes every byte on to another. It never
+// closes the connection to it.
+func relay(t *testing.T, to string) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = listener.Close() })
+	go func() {
+		for {
+			from, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			onward, err := net.Dial("tcp", strings.TrimPrefix(to, "https://"))
+			if err != nil {
+				_ = from.Close()
+				return
+			}
+			t.Cleanup(func() { _, _ = onward.Close(), from.Close() })
+			go func() { _, _ = io.Copy(from, onward) }()
+			go func() { _, _ = io.Copy(onward, from) }()
+		}
+	}()
+	return "https://" + listener.Addr().String()
+}
+
+// askFor asks an agent for its status as that of the pod with a UID; empty: without one.
+func askFor(t *testing.T, client *http.Client, url, uid string) (*http.Response, string) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url+protocol.StatusPath, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if uid != "" {
+		request.Header.Set(protocol.PodUIDHeader, uid)
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	body, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return response, string(body)
+}
+
+// TestAnOperatorThatMeansAnotherPodIsAStranger: its proof reaches the agent through a pod
+// that it does ask. The agent tells it what it tells anyone, keeps no connection for it, and
+// the operator's own connection finds a trusted place afterwards.
+func TestAnOperatorThatMeansAnotherPodIsAStranger(t *testing.T) {
+	state := pod()
+	at := serve(t, &state)
+	identity := newIdentity(t)
+	at.know(t, identity.Pin())
+	for range operatorLimits.Trusted {
+		for name, uid := range map[string]string{"another pod": "uid-of-the-relay", "no pod": "", "more than its own": "uid, uid"} {
+			response, body := askFor(t, clientOf(t, identity, "127.0.0.1"), relay(t, at.operator), uid)
+			var status protocol.Status
+			if err := json.Unmarshal([]byte(body), &status); err != nil || response.StatusCode != http.StatusOK {
+				t.Fatalf("%s: %d, %v: %s", name, response.StatusCode, err, body)
+			}
+			for _, detail := range []string{"u1", "Slow", "emails", "PHP Fatal error"} {
+				if strings.Contains(body, detail) {
+					t.Errorf("%s: %q is told", name, detail)
+				}
+			}
+			if status.Counters.Processed != 2 || !response.Close {
+				t.Errorf("%s: the connection is closed: %t; %s", name, response.Close, body)
+			}
+		}
+	}
+	response, body := askFor(t, clientOf(t, identity, "127.0.0.1"), at.operator, "uid")
+	if !strings.Contains(body, "Slow") || response.Close {
+		t.Errorf("the operator's own connection is closed: %t; it is told %s", response.Close, body)
+	}
+}
