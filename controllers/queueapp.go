@@ -190,7 +190,7 @@ func (r *QueueAppReconciler) apply(ctx context.Context, app *v1alpha1.QueueApp, 
 				name, whose(live), app.Name)}, nil
 		}
 		// One that the cache lacks is too new for it, or has lost the label it goes by.
-		if settled, err := desired.Covers(live, wanted); err != nil || settled {
+		if settled, err := desired.Settled(live, wanted); err != nil || settled {
 			return application{}, err
 		}
 	}
