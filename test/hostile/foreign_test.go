@@ -6,6 +6,7 @@ package hostile
 import (
 	"context"
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -43,6 +44,16 @@ var foreigners = map[string]foreign{
 		`{"apiVersion":"policy/v1","kind":"PodDisruptionBudget","metadata":{"name":"%NAME","labels":{%LABELS}},"spec":{"minAvailable":1,"selector":{"matchExpressions":[{"key":"a","operator":"In","values":["b"]}]}}}`},
 }
 
+// invented is an owner that does not exist. The API server does not look for it, and the
+// garbage collector of a whole cluster takes a while.
+const invented = `"ownerReferences":[{"apiVersion":"queueworker.dev/v1alpha1","kind":"QueueWorker","name":"invented","uid":"00000000-0000-4000-8000-000000000000","controller":true}]`
+
+// owned is the object with that owner.
+func (f foreign) owned() foreign {
+	f.document = strings.Replace(f.document, `"labels":`, invented+`,"labels":`, 1)
+	return f
+}
+
 // render returns the object's path and JSON. Of size bytes, those of labels are in
 // labels and the rest in what the kind has for it.
 func (f foreign) render(namespace, name string, labels, size int) (path, document string) {
@@ -60,8 +71,14 @@ func (f foreign) render(namespace, name string, labels, size int) (path, documen
 // the operator's label, as anyone can who may create ConfigMaps.
 func TestForeignObjectsWithOurLabelCostNothing(t *testing.T) {
 	const size = 1 << 20
+	objects := maps.Clone(foreigners)
 	for kind, object := range foreigners {
-		if !long() && kind != "ConfigMaps" && kind != "Deployments" {
+		objects["owned "+kind] = object.owned()
+	}
+	objects["owned PodDisruptionBudgets with many values"] = foreign{foreigners["PodDisruptionBudgets"].path,
+		strings.Replace(foreigners["PodDisruptionBudgets"].owned().document, `"values":["b"]`, `"values":["b","%FAT"]`, 1)}
+	for kind, object := range objects {
+		if !long() && kind != "ConfigMaps" && kind != "Deployments" && kind != "owned Deployments" {
 			continue
 		}
 		for _, where := range []string{"labels", "data"} {
