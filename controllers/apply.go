@@ -161,7 +161,7 @@ func (c child) settled(cached bool) (bool, error) {
 		// object has lost the label by which the cache would know it.
 		return c.live.GetLabels()[v1alpha1.LabelManagedBy] == v1alpha1.ManagedBy, nil
 	}
-	return desired.Covers(c.live, c.wanted)
+	return desired.Settled(c.live, c.wanted)
 }
 
 // readPastCache looks for an object that the cache does not have.

@@ -80,23 +80,23 @@ func FuzzPodHandler(f *testing.F) {
 }
 
 func FuzzWorkersOfApp(f *testing.F) {
-	f.Add("shop", "shop", "", "emails", "shop")
-	f.Add("shop", "", "other", "emails", "default")
-	f.Add("", "a", "b", "c", "d")
+	f.Add("shop", "shop", "", "emails", "shop", true)
+	f.Add("shop", "", "other", "emails", "default", false)
+	f.Add("", "a", "b", "c", "d", true)
 	scheme := runtime.NewScheme()
 	if err := v1alpha1.AddToScheme(scheme); err != nil {
 		f.Fatal(err)
 	}
-	f.Fuzz(func(t *testing.T, app, first, second, name, namespace string) {
+	f.Fuzz(func(t *testing.T, app, first, second, name, namespace string, unnamed bool) {
 		if name == "" || namespace == "" || !utf8.ValidString(app+first+second+name+namespace) {
 			return // No object that an apiserver could send.
 		}
 		r := &QueueWorkerReconciler{Client: fake.NewClientBuilder().WithScheme(scheme).WithObjects(
 			workerNamed(namespace, name, first), workerNamed(namespace, name+"2", second), workerNamed(namespace+"2", name, app)).Build()}
-		requests := r.workersOfApp(t.Context(), &v1alpha1.QueueApp{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: app}})
+		requests := r.workersOfApp(t.Context(), &v1alpha1.QueueApp{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: app}}, unnamed)
 		want := 0
 		for _, appName := range []string{first, second} {
-			if appName == "" || appName == app {
+			if appName == "" && unnamed || appName == app {
 				want++
 			}
 		}

@@ -47,27 +47,52 @@ func fatObjects(t testing.TB) map[string]struct {
 	pod := m{"containers": []any{m{"name": "worker", "image": "shop:1", "args": copies(200_000, "")}}}
 	owner := m{"apiVersion": "v1", "kind": large, "name": "x", "uid": "1", "controller": true}
 	fields := m{"manager": "kubectl", "operation": "Update", "fieldsType": "FieldsV1", "fieldsV1": m{"f:data": m{"f:" + large: m{}}}}
+	forged := stranger(m{"ownerReferences": []any{m{
+		"apiVersion": v1alpha1.SchemeGroupVersion.String(), "kind": "QueueWorker", "name": "emails", "uid": "1", "controller": true}}})
+	volumes := make([]any, 23_000)
+	for i := range volumes {
+		volumes[i] = m{"name": fmt.Sprint(i), "emptyDir": m{}}
+	}
+	spec := m{"template": m{"spec": m{"containers": []any{m{"name": "worker", "image": "shop:1"}}}}}
+	with := func(name string, value any) m {
+		out := maps.Clone(spec)
+		out[name] = value
+		return m{"spec": out}
+	}
 	type object = struct {
 		resource string
 		document []byte
 	}
 	return map[string]object{
-		"a ConfigMap with large data":           {"configmaps", document(t, "v1", "ConfigMap", stranger(nil), m{"data": m{"control.json": large}})},
-		"a ConfigMap with many labels":          {"configmaps", document(t, "v1", "ConfigMap", m{"labels": entries(30_000, "value")}, nil)},
-		"a ConfigMap with many annotations":     {"configmaps", document(t, "v1", "ConfigMap", stranger(m{"annotations": entries(30_000, "value")}), nil)},
-		"a ConfigMap with a large owner":        {"configmaps", document(t, "v1", "ConfigMap", stranger(m{"ownerReferences": []any{owner}}), nil)},
-		"a ConfigMap with large managed fields": {"configmaps", document(t, "v1", "ConfigMap", stranger(m{"managedFields": []any{fields}}), nil)},
-		"a Deployment with many arguments":      {"deployments", document(t, "apps/v1", "Deployment", stranger(nil), m{"spec": m{"template": m{"spec": pod}}})},
-		"a Job with many arguments":             {"jobs", document(t, "batch/v1", "Job", stranger(nil), m{"spec": m{"template": m{"spec": pod}}})},
-		"a Pod with many arguments":             {"pods", document(t, "v1", "Pod", stranger(nil), m{"spec": pod})},
-		"a Pod with many containers":            {"pods", document(t, "v1", "Pod", stranger(nil), m{"status": m{"containerStatuses": copies(10_000, m{"name": "a", "state": m{"terminated": m{"exitCode": 1, "message": "x"}}})}})},
-		"a ReplicaSet with many labels":         {"replicasets", document(t, "meta.k8s.io/v1", "PartialObjectMetadata", m{"labels": entries(30_000, "value")}, nil)},
-		"a policy with many rules":              {"networkpolicies", document(t, "networking.k8s.io/v1", "NetworkPolicy", stranger(nil), m{"spec": m{"podSelector": m{}, "ingress": copies(100_000, m{})}})},
-		"a budget with a large selector":        {"poddisruptionbudgets", document(t, "policy/v1", "PodDisruptionBudget", stranger(nil), m{"spec": m{"selector": m{"matchLabels": entries(30_000, "value")}}})},
-		"a QueueApp with empty tolerations":     {"queueapps", fatApp(t, m{"tolerations": copies(480_000, m{})})},
-		"a QueueApp with one long argument":     {"queueapps", fatApp(t, m{"containers": []any{m{"name": "worker", "args": []any{large}}}})},
-		"a QueueApp with many labels":           {"queueapps", document(t, v1alpha1.SchemeGroupVersion.String(), "QueueApp", m{"labels": entries(30_000, "value")}, nil)},
-		"a QueueWorker with many annotations":   {"queueworkers", document(t, v1alpha1.SchemeGroupVersion.String(), "QueueWorker", m{"annotations": entries(30_000, "value")}, nil)},
+		"a ConfigMap with large data":             {"configmaps", document(t, "v1", "ConfigMap", stranger(nil), m{"data": m{"control.json": large}})},
+		"a ConfigMap with many labels":            {"configmaps", document(t, "v1", "ConfigMap", m{"labels": entries(30_000, "value")}, nil)},
+		"a ConfigMap with many annotations":       {"configmaps", document(t, "v1", "ConfigMap", stranger(m{"annotations": entries(30_000, "value")}), nil)},
+		"a ConfigMap with a large owner":          {"configmaps", document(t, "v1", "ConfigMap", stranger(m{"ownerReferences": []any{owner}}), nil)},
+		"a ConfigMap with large managed fields":   {"configmaps", document(t, "v1", "ConfigMap", stranger(m{"managedFields": []any{fields}}), nil)},
+		"a Deployment with many arguments":        {"deployments", document(t, "apps/v1", "Deployment", stranger(nil), m{"spec": m{"template": m{"spec": pod}}})},
+		"a Job with many arguments":               {"jobs", document(t, "batch/v1", "Job", stranger(nil), m{"spec": m{"template": m{"spec": pod}}})},
+		"a Pod with many arguments":               {"pods", document(t, "v1", "Pod", stranger(nil), m{"spec": pod})},
+		"a Pod with many containers":              {"pods", document(t, "v1", "Pod", stranger(nil), m{"status": m{"containerStatuses": copies(10_000, m{"name": "a", "state": m{"terminated": m{"exitCode": 1, "message": "x"}}})}})},
+		"a ReplicaSet with many labels":           {"replicasets", document(t, "meta.k8s.io/v1", "PartialObjectMetadata", m{"labels": entries(30_000, "value")}, nil)},
+		"a policy with many rules":                {"networkpolicies", document(t, "networking.k8s.io/v1", "NetworkPolicy", stranger(nil), m{"spec": m{"podSelector": m{}, "ingress": copies(100_000, m{})}})},
+		"a budget with a large selector":          {"poddisruptionbudgets", document(t, "policy/v1", "PodDisruptionBudget", stranger(nil), m{"spec": m{"selector": m{"matchLabels": entries(30_000, "value")}}})},
+		"a pool's budget with a large selector":   {"poddisruptionbudgets", document(t, "policy/v1", "PodDisruptionBudget", forged, m{"spec": m{"selector": m{"matchLabels": entries(30_000, "value")}}})},
+		"a pool's budget with many expressions":   {"poddisruptionbudgets", document(t, "policy/v1", "PodDisruptionBudget", forged, m{"spec": m{"selector": m{"matchExpressions": copies(20_000, m{"key": "a", "operator": "Exists"})}}})},
+		"a pool's budget with a large number":     {"poddisruptionbudgets", document(t, "policy/v1", "PodDisruptionBudget", forged, m{"spec": m{"maxUnavailable": large}})},
+		"a pool's Deployment with many arguments": {"deployments", document(t, "apps/v1", "Deployment", forged, m{"spec": m{"template": m{"spec": pod}}})},
+		"a pool's Deployment with many volumes":   {"deployments", document(t, "apps/v1", "Deployment", forged, m{"spec": m{"template": m{"spec": m{"volumes": volumes}}}})},
+		"a pool's Deployment with a large image": {"deployments", document(t, "apps/v1", "Deployment", forged, m{"spec": m{"template": m{
+			"metadata": m{"labels": m{v1alpha1.LabelApp: large}, "annotations": m{v1alpha1.AnnotationRecreatedAt: large}},
+			"spec":     m{"priorityClassName": large, "initContainers": []any{m{"name": "queueworker-agent", "image": large}}}}}})},
+		"a pool's Deployment with a large selector": {"deployments", document(t, "apps/v1", "Deployment", forged, with("selector", m{"matchLabels": entries(30_000, "value")}))},
+		"a pool's Deployment with a large strategy": {"deployments", document(t, "apps/v1", "Deployment", forged, with("strategy", m{"rollingUpdate": m{"maxSurge": large}}))},
+		"a pool's ConfigMap with large data":        {"configmaps", document(t, "v1", "ConfigMap", forged, m{"data": m{"control.json": large}})},
+		"a pool's Job with many volumes": {"jobs", document(t, "batch/v1", "Job", forged, m{"spec": m{"template": m{
+			"metadata": m{"labels": m{v1alpha1.LabelApp: large}}, "spec": m{"priorityClassName": large, "volumes": volumes}}}})},
+		"a QueueApp with empty tolerations":   {"queueapps", fatApp(t, m{"tolerations": copies(480_000, m{})})},
+		"a QueueApp with one long argument":   {"queueapps", fatApp(t, m{"containers": []any{m{"name": "worker", "args": []any{large}}}})},
+		"a QueueApp with many labels":         {"queueapps", document(t, v1alpha1.SchemeGroupVersion.String(), "QueueApp", m{"labels": entries(30_000, "value")}, nil)},
+		"a QueueWorker with many annotations": {"queueworkers", document(t, v1alpha1.SchemeGroupVersion.String(), "QueueWorker", m{"annotations": entries(30_000, "value")}, nil)},
 		"a QueueCommand with failed jobs": {"queuecommands", document(t, v1alpha1.SchemeGroupVersion.String(), "QueueCommand", nil, m{
 			"status": m{"failedJobs": copies(30_000, m{"id": "1"}), "conditions": copies(10_000, m{"type": "a"})}})},
 	}

@@ -57,6 +57,8 @@ type QueueAppReconciler struct {
 
 	// pin is the one by which probes know the operator.
 	pin string
+	// defaults knows which QueueApp pools use that name none.
+	defaults defaultApps
 }
 
 // SetupWithManager registers what wakes a QueueApp: itself, the QueueApps and
@@ -67,29 +69,13 @@ func (r *QueueAppReconciler) SetupWithManager(mgr ctrl.Manager, options controll
 		For(&cached.QueueApp{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Owns(&appsv1.Deployment{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Owns(&networkingv1.NetworkPolicy{}).
-		Watches(&cached.QueueApp{}, handler.EnqueueRequestsFromMapFunc(r.appsBeside),
-			builder.WithPredicates(predicate.GenerationChangedPredicate{})).
-		Watches(&v1alpha1.QueueWorker{}, handler.EnqueueRequestsFromMapFunc(r.appsBeside),
+		Watches(&cached.QueueApp{}, r.besideHandler()).
+		Watches(&v1alpha1.QueueWorker{}, r.workerHandler(),
 			builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		Watches(&corev1.Pod{}, handler.EnqueueRequestsFromMapFunc(appOfProbe)).
 		WatchesRawSource(source.Func(r.Preflights.keepQueue)).
 		WithOptions(options).
 		Complete(r.Budget.Charge(r))
-}
-
-// appsBeside are the QueueApps of an object's namespace: which of them a QueueWorker
-// uses may depend on all.
-func (r *QueueAppReconciler) appsBeside(ctx context.Context, object client.Object) []reconcile.Request {
-	apps, err := listApps(ctx, r.Client, object.GetNamespace())
-	if err != nil {
-		ctrl.LoggerFrom(ctx).Error(err, "Could not list the QueueApps of a namespace", "namespace", object.GetNamespace())
-		return nil
-	}
-	out := make([]reconcile.Request, 0, len(apps))
-	for i := range apps {
-		out = append(out, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&apps[i])})
-	}
-	return out
 }
 
 // appOfProbe is the QueueApp whose backlog probe a pod is.
@@ -204,7 +190,7 @@ func (r *QueueAppReconciler) apply(ctx context.Context, app *v1alpha1.QueueApp, 
 				name, whose(live), app.Name)}, nil
 		}
 		// One that the cache lacks is too new for it, or has lost the label it goes by.
-		if settled, err := desired.Covers(live, wanted); err != nil || settled {
+		if settled, err := desired.Settled(live, wanted); err != nil || settled {
 			return application{}, err
 		}
 	}

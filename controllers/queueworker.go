@@ -41,7 +41,9 @@ type QueueWorkerReconciler struct {
 
 	memory memory
 	caps   caps
-	pins   pins
+	// defaults knows which QueueApp pools use that name none.
+	defaults defaultApps
+	pins     pins
 	// queue takes pools that are to be looked at.
 	queue requests
 }

@@ -17,6 +17,7 @@ import (
 	"queueworker.dev/queueworker/api/bounds"
 	"queueworker.dev/queueworker/api/protocol"
 	"queueworker.dev/queueworker/api/v1alpha1"
+	"queueworker.dev/queueworker/controllers/desired"
 )
 
 // The kinds that control children of the operator.
@@ -33,11 +34,14 @@ const (
 	roomForOurs = 64 << 10
 	// maxPolicy is more than the spec of any NetworkPolicy that the operator writes, in bytes.
 	maxPolicy = 4 << 10
+	// maxSmall is more than the spec of a PodDisruptionBudget, a selector or a strategy that
+	// the operator writes takes of the heap, in bytes.
+	maxSmall = 1 << 10
 )
 
-// maxLiveTemplate bounds the template of a Deployment, encoded: what the operator reads
-// of a QueueApp, and room for what it adds.
-var maxLiveTemplate = bounds.Template.Bytes + roomForOurs
+// maxLiveTemplate bounds what the template of a Deployment takes of the heap, in bytes:
+// twice what the operator reads of a QueueApp and a QueueWorker, and what it adds.
+var maxLiveTemplate = 2 * (bounds.Template.Bytes + bounds.Pool.Bytes + roomForOurs)
 
 // childAnnotations are the annotations of a child that the operator compares.
 var childAnnotations = []string{v1alpha1.AnnotationAppliedHash, v1alpha1.AnnotationTemplateHash}
@@ -58,8 +62,9 @@ func slimConfigMap(object any) (any, error) {
 }
 
 // slimDeployment keeps of a Deployment of a pool or a probe what it is compared by, how far
-// it is, and of its managed fields those of another owner of its replicas. It drops a
-// template that is larger than any the operator writes; the next pass applies its own.
+// it is, and of its managed fields those of another owner of its replicas. Anybody can
+// name a QueueWorker as the owner, so it drops what is larger than the operator's own: of a
+// template what decisions go by stays, and its hash is compared (desired.Settled).
 func slimDeployment(object any) (any, error) {
 	live, ok := object.(*appsv1.Deployment)
 	if !ok {
@@ -71,8 +76,14 @@ func slimDeployment(object any) (any, error) {
 		return live, nil
 	}
 	live.ManagedFields = others
-	if live.Spec.Template.Size() > maxLiveTemplate {
-		live.Spec.Template = corev1.PodTemplateSpec{}
+	if takesMore(live.Spec.Selector, maxSmall) {
+		live.Spec.Selector = nil
+	}
+	if takesMore(live.Spec.Strategy, maxSmall) {
+		live.Spec.Strategy = appsv1.DeploymentStrategy{}
+	}
+	if takesMore(live.Spec.Template, maxLiveTemplate) {
+		live.Spec.Template = leanTemplate(&live.Spec.Template)
 	}
 	var conditions []appsv1.DeploymentCondition
 	for _, condition := range live.Status.Conditions {
@@ -84,6 +95,25 @@ func slimDeployment(object any) (any, error) {
 	}
 	live.Status.Conditions = conditions
 	return live, nil
+}
+
+// leanTemplate keeps of a template without its containers what else decisions go by: which
+// QueueApp it is of, its PriorityClass and grace, when all pods were replaced, and the
+// agent.
+func leanTemplate(template *corev1.PodTemplateSpec) corev1.PodTemplateSpec {
+	out := corev1.PodTemplateSpec{Spec: corev1.PodSpec{
+		PriorityClassName: bound(template.Spec.PriorityClassName, maxName), TerminationGracePeriodSeconds: template.Spec.TerminationGracePeriodSeconds,
+	}}
+	if app := template.Labels[v1alpha1.LabelApp]; app != "" {
+		out.Labels = map[string]string{v1alpha1.LabelApp: bound(app, maxName)}
+	}
+	if token := template.Annotations[v1alpha1.AnnotationRecreatedAt]; token != "" {
+		out.Annotations = map[string]string{v1alpha1.AnnotationRecreatedAt: desired.ShortToken(token)}
+	}
+	if image := desired.AgentImageOf(template); image != "" {
+		out.Spec.InitContainers = []corev1.Container{{Name: desired.InstallContainer, Image: bound(image, maxImage)}}
+	}
+	return out
 }
 
 // replicasOwners are the managed fields of the first other owner of a Deployment's replicas.
@@ -104,7 +134,7 @@ func slimBudget(object any) (any, error) {
 		return object, nil
 	}
 	budget.Status = policyv1.PodDisruptionBudgetStatus{}
-	if !slimChild(budget, childAnnotations, kindWorker) {
+	if !slimChild(budget, childAnnotations, kindWorker) || takesMore(budget.Spec, maxSmall) {
 		budget.Spec = policyv1.PodDisruptionBudgetSpec{}
 	}
 	return budget, nil
@@ -141,12 +171,11 @@ func slimJob(object any) (any, error) {
 	if !slimChild(job, []string{v1alpha1.AnnotationBegun}, kindWorker, kindCommand) {
 		return job, nil
 	}
+	template := leanTemplate(&spec.Template)
+	template.Annotations, template.Spec.InitContainers = nil, nil
+	template.Spec.Containers = configuredAlone(spec.Template.Spec.Containers)
 	job.Spec = batchv1.JobSpec{
-		Suspend: spec.Suspend, ActiveDeadlineSeconds: spec.ActiveDeadlineSeconds, Parallelism: spec.Parallelism,
-		Template: corev1.PodTemplateSpec{Spec: corev1.PodSpec{
-			TerminationGracePeriodSeconds: spec.Template.Spec.TerminationGracePeriodSeconds,
-			Containers:                    configuredAlone(spec.Template.Spec.Containers),
-		}},
+		Suspend: spec.Suspend, ActiveDeadlineSeconds: spec.ActiveDeadlineSeconds, Parallelism: spec.Parallelism, Template: template,
 	}
 	job.Status = batchv1.JobStatus{StartTime: status.StartTime, CompletionTime: status.CompletionTime}
 	for _, condition := range bounded(status.Conditions, maxStatusConditions) {

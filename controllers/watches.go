@@ -38,7 +38,7 @@ func (r *QueueWorkerReconciler) SetupWithManager(mgr ctrl.Manager, options contr
 		Owns(&corev1.ConfigMap{}).
 		// A budget's status follows every pod; only its spec matters here.
 		Owns(&policyv1.PodDisruptionBudget{}, builder.WithPredicates(predicate.GenerationChangedPredicate{})).
-		Watches(&cached.QueueApp{}, handler.EnqueueRequestsFromMapFunc(r.workersOfApp),
+		Watches(&cached.QueueApp{}, r.appHandler(),
 			builder.WithPredicates(predicate.GenerationChangedPredicate{})).
 		WatchesMetadata(&appsv1.ReplicaSet{}, handler.EnqueueRequestsFromMapFunc(workerByLabel),
 			builder.WithPredicates(predicate.Funcs{UpdateFunc: never})).
@@ -50,9 +50,8 @@ func (r *QueueWorkerReconciler) SetupWithManager(mgr ctrl.Manager, options contr
 		Complete(r.Budget.Charge(r))
 }
 
-// workersOfApp are the QueueWorkers an app concerns: those that name it, and those
-// that name none, since which one they use depends on which there are.
-func (r *QueueWorkerReconciler) workersOfApp(ctx context.Context, app client.Object) []reconcile.Request {
+// workersOfApp are the QueueWorkers that name an app, and on demand those that name none.
+func (r *QueueWorkerReconciler) workersOfApp(ctx context.Context, app client.Object, unnamed bool) []reconcile.Request {
 	workers := &v1alpha1.QueueWorkerList{}
 	// All events wait while this looks through the pools of one namespace, so nothing is copied.
 	if err := r.Client.List(ctx, workers, client.InNamespace(app.GetNamespace()), client.UnsafeDisableDeepCopy); err != nil {
@@ -61,7 +60,7 @@ func (r *QueueWorkerReconciler) workersOfApp(ctx context.Context, app client.Obj
 	}
 	var out []reconcile.Request
 	for i := range workers.Items {
-		if name := workers.Items[i].Spec.AppName; name == "" || name == app.GetName() {
+		if name := workers.Items[i].Spec.AppName; name == "" && unnamed || name == app.GetName() {
 			out = append(out, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(&workers.Items[i])})
 		}
 	}

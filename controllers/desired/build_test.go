@@ -164,7 +164,7 @@ func TestAgentUpgrade(t *testing.T) {
 			if problem != nil {
 				t.Fatal(problem.Message)
 			}
-			if got := agentImage(live(t, after)); got != tc.wantImage {
+			if got := AgentImageOf(&live(t, after).Spec.Template); got != tc.wantImage {
 				t.Errorf("agent image is %s, want %s", got, tc.wantImage)
 			}
 		})

@@ -44,7 +44,30 @@ var keyDefaults = map[string]any{"protocol": "TCP"}
 //
 // The cost grows with the sum of both objects' sizes and not with their product: a user
 // writes the one and can reorder the other.
-func Covers(live, wanted any) (bool, error) {
+func Covers(live, wanted any) (bool, error) { return compare(live, wanted, func(_, _ any) {}) }
+
+// Settled is Covers for an object from the cache, which drops the containers of a
+// Deployment's template that is too large. No template is without containers. Of such a
+// one only the hash tells whether it is the wanted one, and the rest is compared.
+func Settled(live, wanted any) (bool, error) {
+	return compare(live, wanted, func(live, wanted any) {
+		template := field(field(live, "spec"), "template")
+		if template != nil && field(field(template, "spec"), "containers") == nil {
+			if spec, ok := field(wanted, "spec").(map[string]any); ok {
+				delete(spec, "template")
+			}
+		}
+	})
+}
+
+// field is a field of a decoded object; nil if there is none.
+func field(object any, name string) any {
+	fields, _ := object.(map[string]any)
+	return fields[name]
+}
+
+// compare compares two objects after their decoded forms were prepared for it.
+func compare(live, wanted any, prepare func(live, wanted any)) (bool, error) {
 	liveTree, err := tree(live)
 	if err != nil {
 		return false, err
@@ -53,6 +76,7 @@ func Covers(live, wanted any) (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	prepare(liveTree, wantedTree)
 	if fields, ok := wantedTree.(map[string]any); ok {
 		// Objects from a cache do not carry their own kind.
 		delete(fields, "kind")

@@ -28,7 +28,7 @@ func deployment(in Input, template *corev1.PodTemplateSpec) *appsv1ac.Deployment
 	}
 	image := in.AgentImage
 	if keepsAgent(in, hash) {
-		image = agentImage(in.Live)
+		image = AgentImageOf(&in.Live.Spec.Template)
 	}
 	template.Spec.InitContainers[0].Image = image
 
@@ -62,13 +62,13 @@ func keepsAgent(in Input, hash string) bool {
 	return in.App.Spec.AgentUpgrade != v1alpha1.AgentUpgradeNow &&
 		in.Live != nil &&
 		in.Live.Annotations[v1alpha1.AnnotationTemplateHash] == hash &&
-		agentImage(in.Live) != ""
+		AgentImageOf(&in.Live.Spec.Template) != ""
 }
 
-// agentImage is the agent image of a pool's pods.
-func agentImage(live *appsv1.Deployment) string {
-	for i := range live.Spec.Template.Spec.InitContainers {
-		if container := &live.Spec.Template.Spec.InitContainers[i]; container.Name == installContainer {
+// AgentImageOf is the agent image of a pool's pods; empty if there is none.
+func AgentImageOf(template *corev1.PodTemplateSpec) string {
+	for i := range template.Spec.InitContainers {
+		if container := &template.Spec.InitContainers[i]; container.Name == InstallContainer {
 			return container.Image
 		}
 	}

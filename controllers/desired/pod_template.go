@@ -16,8 +16,8 @@ import (
 )
 
 const (
-	// installContainer is the init container that copies the agent into the pod.
-	installContainer = "queueworker-agent"
+	// InstallContainer is the init container that copies the agent into the pod.
+	InstallContainer = "queueworker-agent"
 
 	binaryVolume  = "queueworker-bin"
 	stateVolume   = "queueworker-state"
@@ -121,7 +121,7 @@ func placePod(pod *corev1.PodSpec, worker *v1alpha1.QueueWorker) {
 // is set last, see deployment.
 func installer() corev1.Container {
 	return corev1.Container{
-		Name:         installContainer,
+		Name:         InstallContainer,
 		Args:         []string{"install", protocol.BinaryDir},
 		VolumeMounts: []corev1.VolumeMount{{Name: binaryVolume, MountPath: protocol.BinaryDir}},
 		Resources: corev1.ResourceRequirements{

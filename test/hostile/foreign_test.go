@@ -6,6 +6,7 @@ package hostile
 import (
 	"context"
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -24,23 +25,35 @@ type foreign struct {
 	path string
 	// document has %NS, %NAME, %LABELS and %FAT for what varies.
 	document string
+	// entry is that of the list %MANY, in which % is a number.
+	entry string
 }
 
 // The kinds of which the operator watches its own. Each lets a tenant put as much as
 // etcd takes into labels, and each into something else besides.
 var foreigners = map[string]foreign{
-	"ConfigMaps": {"/api/v1/namespaces/%NS/configmaps",
-		`{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"%NAME","labels":{%LABELS}},"data":{"fat":"%FAT"}}`},
-	"Pods": {"/api/v1/namespaces/%NS/pods",
-		`{"apiVersion":"v1","kind":"Pod","metadata":{"name":"%NAME","labels":{%LABELS}},"spec":{"containers":[{"name":"c","image":"i","args":["%FAT"]}]}}`},
-	"Jobs": {"/apis/batch/v1/namespaces/%NS/jobs",
-		`{"apiVersion":"batch/v1","kind":"Job","metadata":{"name":"%NAME","labels":{%LABELS}},"spec":{"suspend":true,"template":{"spec":{"restartPolicy":"Never","containers":[{"name":"c","image":"i","args":["%FAT"]}]}}}}`},
-	"Deployments": {"/apis/apps/v1/namespaces/%NS/deployments",
-		`{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"%NAME","labels":{%LABELS}},"spec":{"replicas":0,"paused":true,"selector":{"matchLabels":{"a":"b"}},"template":{"metadata":{"labels":{"a":"b"}},"spec":{"containers":[{"name":"c","image":"i","args":["%FAT"]}]}}}}`},
-	"ReplicaSets": {"/apis/apps/v1/namespaces/%NS/replicasets",
-		`{"apiVersion":"apps/v1","kind":"ReplicaSet","metadata":{"name":"%NAME","labels":{%LABELS}},"spec":{"replicas":0,"selector":{"matchLabels":{"a":"b"}},"template":{"metadata":{"labels":{"a":"b"}},"spec":{"containers":[{"name":"c","image":"i","args":["%FAT"]}]}}}}`},
-	"PodDisruptionBudgets": {"/apis/policy/v1/namespaces/%NS/poddisruptionbudgets",
-		`{"apiVersion":"policy/v1","kind":"PodDisruptionBudget","metadata":{"name":"%NAME","labels":{%LABELS}},"spec":{"minAvailable":1,"selector":{"matchExpressions":[{"key":"a","operator":"In","values":["b"]}]}}}`},
+	"ConfigMaps": {path: "/api/v1/namespaces/%NS/configmaps",
+		document: `{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"%NAME","labels":{%LABELS}},"data":{"fat":"%FAT"}}`},
+	"Pods": {path: "/api/v1/namespaces/%NS/pods",
+		document: `{"apiVersion":"v1","kind":"Pod","metadata":{"name":"%NAME","labels":{%LABELS}},"spec":{"containers":[{"name":"c","image":"i","args":["%FAT"]}]}}`},
+	"Jobs": {path: "/apis/batch/v1/namespaces/%NS/jobs",
+		document: `{"apiVersion":"batch/v1","kind":"Job","metadata":{"name":"%NAME","labels":{%LABELS}},"spec":{"suspend":true,"template":{"spec":{"restartPolicy":"Never","containers":[{"name":"c","image":"i","args":["%FAT"]}]}}}}`},
+	"Deployments": {path: "/apis/apps/v1/namespaces/%NS/deployments",
+		document: `{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"%NAME","labels":{%LABELS}},"spec":{"replicas":0,"paused":true,"selector":{"matchLabels":{"a":"b"}},"template":{"metadata":{"labels":{"a":"b"}},"spec":{"containers":[{"name":"c","image":"i","args":["%FAT"]}]}}}}`},
+	"ReplicaSets": {path: "/apis/apps/v1/namespaces/%NS/replicasets",
+		document: `{"apiVersion":"apps/v1","kind":"ReplicaSet","metadata":{"name":"%NAME","labels":{%LABELS}},"spec":{"replicas":0,"selector":{"matchLabels":{"a":"b"}},"template":{"metadata":{"labels":{"a":"b"}},"spec":{"containers":[{"name":"c","image":"i","args":["%FAT"]}]}}}}`},
+	"PodDisruptionBudgets": {path: "/apis/policy/v1/namespaces/%NS/poddisruptionbudgets",
+		document: `{"apiVersion":"policy/v1","kind":"PodDisruptionBudget","metadata":{"name":"%NAME","labels":{%LABELS}},"spec":{"minAvailable":1,"selector":{"matchExpressions":[{"key":"a","operator":"In","values":["b"]}]}}}`},
+}
+
+// invented is an owner that does not exist. The API server does not look for it, and the
+// garbage collector of a whole cluster takes a while.
+const invented = `"ownerReferences":[{"apiVersion":"queueworker.dev/v1alpha1","kind":"QueueWorker","name":"invented","uid":"00000000-0000-4000-8000-000000000000","controller":true}]`
+
+// owned is the object with that owner.
+func (f foreign) owned() foreign {
+	f.document = strings.Replace(f.document, `"labels":`, invented+`,"labels":`, 1)
+	return f
 }
 
 // render returns the object's path and JSON. Of size bytes, those of labels are in
@@ -52,7 +65,11 @@ func (f foreign) render(namespace, name string, labels, size int) (path, documen
 		value := strings.Repeat("v", 63)
 		tags += "," + repeated(`"`+strings.Repeat("k", 50)+`-%":"`+value+`"`, labels)
 	}
-	document = strings.NewReplacer("%NAME", name, "%LABELS", tags, "%FAT", strings.Repeat("f", size)).Replace(f.document)
+	many := ""
+	if f.entry != "" {
+		many = repeated(f.entry, size)
+	}
+	document = strings.NewReplacer("%NAME", name, "%LABELS", tags, "%FAT", strings.Repeat("f", size), "%MANY", many).Replace(f.document)
 	return strings.ReplaceAll(f.path, "%NS", namespace), document
 }
 
@@ -60,8 +77,17 @@ func (f foreign) render(namespace, name string, labels, size int) (path, documen
 // the operator's label, as anyone can who may create ConfigMaps.
 func TestForeignObjectsWithOurLabelCostNothing(t *testing.T) {
 	const size = 1 << 20
+	objects := maps.Clone(foreigners)
 	for kind, object := range foreigners {
-		if !long() && kind != "ConfigMaps" && kind != "Deployments" {
+		objects["owned "+kind] = object.owned()
+	}
+	budgets, deployments := foreigners["PodDisruptionBudgets"].owned(), foreigners["Deployments"].owned()
+	budgets.document, budgets.entry = strings.Replace(budgets.document, `"values":["b"]`, `"values":[%MANY]`, 1), `"v%"`
+	deployments.document = strings.Replace(deployments.document, `"containers":[`, `"volumes":[%MANY],"containers":[`, 1)
+	deployments.document, deployments.entry = strings.Replace(deployments.document, "%FAT", "", 1), `{"name":"v%","emptyDir":{}}`
+	objects["owned PodDisruptionBudgets of many values"], objects["owned Deployments of many volumes"] = budgets, deployments
+	for kind, object := range objects {
+		if !long() && kind != "ConfigMaps" && kind != "Deployments" && kind != "owned Deployments" {
 			continue
 		}
 		for _, where := range []string{"labels", "data"} {
@@ -72,7 +98,7 @@ func TestForeignObjectsWithOurLabelCostNothing(t *testing.T) {
 			if !long() {
 				count /= 5
 			}
-			if where == "data" && !strings.Contains(object.document, "%FAT") {
+			if where == "data" && object.entry == "" && !strings.Contains(object.document, "%FAT") {
 				continue
 			}
 			t.Run(fmt.Sprintf("%d %s with 1 MB of %s", count, kind, where), func(t *testing.T) {

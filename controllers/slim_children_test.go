@@ -1,0 +1,141 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controllers
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+
+	"queueworker.dev/queueworker/api/v1alpha1"
+	"queueworker.dev/queueworker/controllers/desired"
+)
+
+// buildInput is a pool of a QueueApp whose pods have a PriorityClass of the pool's.
+func buildInput() desired.Input {
+	app := &v1alpha1.QueueApp{}
+	app.Namespace, app.Name = "shop", "web"
+	app.Spec.Template.Spec.Containers = []corev1.Container{{Name: "worker", Image: "shop:1"}}
+	worker := workerNamed("shop", "emails", "")
+	worker.UID = "uid-emails"
+	return desired.Input{App: app, Worker: worker, AgentImage: "agent:1", Most: 1, Replicas: 1}
+}
+
+// built is the Deployment of a pool as the API server has it.
+func built(t *testing.T, in desired.Input) (*appsv1.Deployment, desired.Objects) {
+	t.Helper()
+	objects, problem := desired.Build(in)
+	if problem != nil {
+		t.Fatal(problem.Message)
+	}
+	document, err := json.Marshal(objects.Deployment)
+	if err != nil {
+		t.Fatal(err)
+	}
+	live := &appsv1.Deployment{}
+	if err := json.Unmarshal(document, live); err != nil {
+		t.Fatal(err)
+	}
+	return live, objects
+}
+
+func settled(t *testing.T, live *appsv1.Deployment, objects desired.Objects) bool {
+	t.Helper()
+	ok, err := child{live: live, wanted: objects.Deployment}.settled(true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ok
+}
+
+// A QueueApp and a pool that are each almost as large as they may be make a template that
+// is larger than either.
+func TestTheLargestPoolSettles(t *testing.T) {
+	in := buildInput()
+	text := strings.Repeat("x", 24_000)
+	for i := range 10 {
+		in.App.Spec.Template.Spec.Containers = append(in.App.Spec.Template.Spec.Containers, corev1.Container{Name: fmt.Sprint("c", i), Image: "i", Args: []string{text}})
+		in.Worker.Spec.Env = append(in.Worker.Spec.Env, corev1.EnvVar{Name: fmt.Sprint("V", i), Value: text})
+	}
+	live, objects := built(t, in)
+	if slim := slimmed(t, live); len(slim.Spec.Template.Spec.Containers) != 11 || !settled(t, slim, objects) {
+		t.Errorf("its Deployment has %d containers in the cache, and settled is %t", len(slim.Spec.Template.Spec.Containers), settled(t, slim, objects))
+	}
+}
+
+// Somebody may add to a Deployment until the cache drops its template. The operator does
+// not write it again in each pass, and still notices what it goes by.
+func TestADeploymentWithoutItsTemplateSettles(t *testing.T) {
+	in := buildInput()
+	in.Worker.Annotations = map[string]string{v1alpha1.AnnotationRecreatedAt: "token"}
+	live, objects := built(t, in)
+	for i := range 10_000 {
+		live.Spec.Template.Spec.Volumes = append(live.Spec.Template.Spec.Volumes, corev1.Volume{Name: fmt.Sprint("v", i)})
+	}
+	slim := slimmed(t, live.DeepCopy())
+	if len(slim.Spec.Template.Spec.Volumes) != 0 || !settled(t, slim, objects) {
+		t.Fatalf("the cache has %d volumes, and settled is %t", len(slim.Spec.Template.Spec.Volumes), settled(t, slim, objects))
+	}
+
+	next := in
+	next.Live, next.AgentImage = slim, "agent:2"
+	next.Worker = in.Worker.DeepCopy()
+	next.Worker.Annotations = nil
+	if _, again := built(t, next); !settled(t, slim, again) {
+		t.Error("a newer operator replaces its pods")
+	}
+	next.Replicas = 2
+	if _, scaled := built(t, next); settled(t, slim, scaled) {
+		t.Error("another size is not noticed")
+	}
+	next = in
+	next.App = in.App.DeepCopy()
+	next.App.Spec.Template.Spec.Containers[0].Image = "shop:2"
+	if _, changed := built(t, next); settled(t, slim, changed) {
+		t.Error("another template is not noticed")
+	}
+	slim.Spec.Replicas = new(int32(7))
+	if settled(t, slim, objects) {
+		t.Error("a foreign size is not noticed")
+	}
+}
+
+// A pool keeps the PriorityClass that its pods had before, as the cache has them.
+func TestConsentReadsWhatTheCacheKeeps(t *testing.T) {
+	in := buildInput()
+	in.Worker.Spec.PriorityClassName = "high"
+	in.App.Spec.PoolsMay = []v1alpha1.PoolField{v1alpha1.PoolPriorityClassName}
+	live, _ := built(t, in)
+	fat := live.DeepCopy()
+	fat.Spec.Template.Spec.Volumes = make([]corev1.Volume, 10_000)
+
+	batch := in
+	batch.Worker = in.Worker.DeepCopy()
+	batch.Worker.Spec.Mode, batch.Run = v1alpha1.ModeBatch, "emails-run-1"
+	objects, problem := desired.Build(batch)
+	if problem != nil {
+		t.Fatal(problem.Message)
+	}
+	for name, had := range map[string]func(*desired.Input){
+		"a Deployment":         func(in *desired.Input) { in.Live = slimmed(t, live) },
+		"a Deployment too fat": func(in *desired.Input) { in.Live = slimmed(t, fat) },
+		"a run":                func(in *desired.Input) { in.Runs = []*batchv1.Job{slimmed(t, objects.Run)} },
+	} {
+		in := buildInput()
+		in.Worker.Spec.PriorityClassName = "high"
+		if _, problem := desired.Build(in); problem == nil {
+			t.Fatal("without pods from before it is permitted")
+		}
+		had(&in)
+		objects, problem := desired.Build(in)
+		if problem != nil || objects.NotPermitted == nil || objects.NotPermitted.Reason != v1alpha1.ReasonFromBefore {
+			t.Errorf("with %s it is refused: %v, and told: %v", name, problem, objects.NotPermitted)
+		}
+	}
+}
