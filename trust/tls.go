@@ -21,8 +21,10 @@ var curves = []tls.CurveID{tls.X25519}
 // ClientConfig returns how the operator speaks to agents and probes.
 //
 // It does not verify the server: a pod has no identity that the operator could know. What
-// answers may therefore lie, as the pod itself may. It cannot pass the operator's proof on
-// to another server, because the proof covers the handshake that it was given in.
+// answers may therefore lie, as the pod itself may. It cannot use the operator's proof in a
+// handshake of its own, because the proof covers the one that it was given in. It can pass
+// the whole connection on to another pod, so a request names the pod that it means; see
+// ByOperatorFor.
 func (i *Identity) ClientConfig() *tls.Config {
 	return &tls.Config{
 		MinVersion:         tls.VersionTLS13,
