@@ -224,7 +224,7 @@ func TestAStrangerSendsLittleBeforeItIsKnown(t *testing.T) {
 	}
 	raw, sent := net.Pipe()
 	conn := &Conn{Conn: raw, listener: listener}
-	go func() { _, _ = sent.Write(make([]byte, 1<<20)) }()
+	go func() { _, _ = sent.Write(make([]byte, 1<<20)); _ = sent.Close() }()
 	if n, err := io.Copy(io.Discard, conn); n != maxUntrusted || !errors.Is(err, errUntrusted) {
 		t.Errorf("%d bytes were read of a client before its first request, %v", n, err)
 	}
