@@ -25,6 +25,7 @@ const (
 var (
 	errCertificates = errors.New("it showed more than one small certificate")
 	errHandshake    = errors.New("its TLS handshake is longer than 8 KiB")
+	errUnasked      = errors.New("it sent more than 8 KiB that nobody asked for")
 )
 
 // oneSmallCertificate refuses certificates that selfSigned cannot have made. A client may
@@ -60,8 +61,23 @@ func (i *Identity) Dialer(dial func(ctx context.Context, network, address string
 			_ = raw.Close()
 			return nil, err
 		}
+		bound.done.Store(true)
 		bound.lifted.Store(true)
 		return conn, nil
+	}
+}
+
+// Rest bounds what is read of a connection of Dialer until the next request is written to
+// it. While a connection is kept open, TLS would hold up to 256 KiB of a message that the
+// server has begun and does not end.
+func Rest(conn net.Conn) {
+	secured, ok := conn.(*tls.Conn)
+	if !ok {
+		return
+	}
+	if bound, ok := secured.NetConn().(*bounded); ok {
+		bound.left.Store(maxHandshake)
+		bound.lifted.Store(false)
 	}
 }
 
@@ -70,6 +86,17 @@ type bounded struct {
 	net.Conn
 	left   atomic.Int64
 	lifted atomic.Bool
+	// done tells that the handshake is over.
+	done atomic.Bool
+}
+
+// Write lifts the bound once the handshake is over: an answer may be as long as the reader
+// of the answer permits.
+func (b *bounded) Write(p []byte) (int, error) {
+	if b.done.Load() {
+		b.lifted.Store(true)
+	}
+	return b.Conn.Write(p)
 }
 
 // Read reads what is left at the most.
@@ -78,7 +105,11 @@ func (b *bounded) Read(p []byte) (int, error) {
 		return b.Conn.Read(p)
 	}
 	left := b.left.Load()
-	if left <= 0 {
+	switch {
+	case left > 0:
+	case b.done.Load():
+		return 0, errUnasked
+	default:
 		return 0, errHandshake
 	}
 	n, err := b.Conn.Read(p[:min(int64(len(p)), left)])

@@ -11,6 +11,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/asn1"
+	"errors"
 	"io"
 	"math/big"
 	"net"
@@ -122,6 +123,29 @@ func TestAServersHandshakeIsBounded(t *testing.T) {
 				t.Errorf("%d bytes of the answer were read, %v", n, err)
 			}
 		})
+	}
+}
+
+// TestARestingConnectionReadsLittle: what a server sends while nobody has asked it is read
+// up to the bound, and the next answer whole.
+func TestARestingConnectionReadsLittle(t *testing.T) {
+	server, client := net.Pipe()
+	defer func() { _, _ = server.Close(), client.Close() }()
+	bound := &bounded{Conn: client}
+	bound.done.Store(true)
+	for round, want := range []error{nil, errUnasked} {
+		go func() { _, _ = server.Read(make([]byte, 1)); _, _ = server.Write(make([]byte, 64<<10)) }()
+		if _, err := bound.Write([]byte{1}); err != nil {
+			t.Fatal(err)
+		}
+		if want != nil {
+			bound.left.Store(maxHandshake) // as Rest does
+			bound.lifted.Store(false)
+		}
+		n, err := io.ReadFull(bound, make([]byte, 64<<10))
+		if !errors.Is(err, want) || want != nil && n != maxHandshake {
+			t.Errorf("round %d: %d bytes were read, %v; want %v", round, n, err, want)
+		}
 	}
 }
 

@@ -20,6 +20,7 @@ import (
 
 	"queueworker.dev/queueworker/api/protocol"
 	"queueworker.dev/queueworker/api/v1alpha1"
+	"queueworker.dev/queueworker/trust"
 )
 
 // asker asks backlog probes.
@@ -113,7 +114,8 @@ func (a *asker) post(ctx context.Context, where Probe, q probeQuestion) (content
 	if q.key != "" {
 		post.Header.Set("Authorization", "Bearer "+q.key)
 	}
-	response, err := a.transport.RoundTrip(post)
+	ctx, used := telling(ctx)
+	response, err := a.transport.RoundTrip(post.WithContext(ctx))
 	if err != nil {
 		return nil, 0, err
 	}
@@ -128,6 +130,7 @@ func (a *asker) post(ctx context.Context, where Probe, q probeQuestion) (content
 	if int64(len(content)) > q.most {
 		return nil, 0, refusal(fmt.Sprintf("answered with more than %d KiB", q.most>>10))
 	}
+	trust.Rest(*used)
 	return content, http.StatusOK, nil
 }
 

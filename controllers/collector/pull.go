@@ -12,6 +12,7 @@ import (
 	"mime"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"sync"
 	"syscall"
@@ -107,12 +108,20 @@ type refusal string
 
 func (r refusal) Error() string { return string(r) }
 
+// telling returns a context whose request puts the connection that it takes into the
+// second result.
+func telling(ctx context.Context) (context.Context, *net.Conn) {
+	used := new(net.Conn)
+	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(got httptrace.GotConnInfo) { *used = got.Conn }}), used
+}
+
 // ask reads the body of the agent's answer into buffer.
 func (p *puller) ask(ctx context.Context, q question, buffer *bytes.Buffer) error {
 	header, err := headerFor(q.uid, q.secure)
 	if err != nil {
 		return err
 	}
+	ctx, used := telling(ctx)
 	request := (&http.Request{
 		Method: http.MethodGet,
 		URL:    &url.URL{Scheme: scheme(q.secure), Host: q.address, Path: protocol.StatusPath},
@@ -135,6 +144,7 @@ func (p *puller) ask(ctx context.Context, q question, buffer *bytes.Buffer) erro
 	if n > protocol.MaxStatusBytes {
 		return refusal(fmt.Sprintf("answered with more than %d KiB", protocol.MaxStatusBytes>>10))
 	}
+	trust.Rest(*used)
 	return err
 }
 
