@@ -30,14 +30,17 @@ verify() {
 # no goroutines, and the race detector would make its many generated cases take
 # five times as long.
 unit() {
-  local packages pure='/(controllers/(preflight|scaling|drain|batch|stuck|alerts|command|desired|status|throughput)|agent/dialect|plugin/(view|intent|gitops|redact|doctor|importing/.*)|hack/scalesim(/.*)?)$'
+  local memory='^(TestTheCacheForgetsWhatIsLarge|TestFillingTheCacheTakesLittleAtOnce|TestTheCacheTakesWhatTheDocumentationSays)$'
+  local packages pure='/(controllers/(preflight|scaling|drain|batch|stuck|alerts|command|desired|status|throughput|turns)|agent/dialect|plugin/(view|intent|gitops|redact|doctor|importing/.*)|hack/scalesim(/.*)?)$'
   packages=$(go list ./... | grep -vE '/test/(integration|hostile|backends|e2e|bench)(/|$)')
   # shellcheck disable=SC2086 # one word per package
   go vet $packages
   # shellcheck disable=SC2046 # one word per package
   go test -timeout 15m $(grep -E "$pure" <<<"$packages")
   # shellcheck disable=SC2046
-  go test ${race[@]+"${race[@]}"} -timeout 15m $(grep -vE "$pure" <<<"$packages")
+  go test ${race[@]+"${race[@]}"} -timeout 15m -skip "$memory" $(grep -vE "$pure" <<<"$packages")
+  # The race detector's own memory would be measured with the cache's.
+  go test -timeout 15m -run "$memory" ./controllers
   local module
   for module in hack/cluster hack/images; do
     (cd "$module" && go vet ./... && go test ./...)
