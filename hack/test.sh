@@ -30,7 +30,7 @@ verify() {
 # no goroutines, and the race detector would make its many generated cases take
 # five times as long.
 unit() {
-  local memory='^(TestTheCacheForgetsWhatIsLarge|TestFillingTheCacheTakesLittleAtOnce|TestTheCacheTakesWhatTheDocumentationSays)$'
+  local memory='^(TestAnObjectCostsAtMostTenTimesItsBytes|TestTheCacheForgetsWhatIsLarge|TestFillingTheCacheTakesLittleAtOnce|TestTheCacheTakesWhatTheDocumentationSays)$'
   local packages pure='/(controllers/(preflight|scaling|drain|batch|stuck|alerts|command|desired|status|throughput|turns)|agent/dialect|plugin/(view|intent|gitops|redact|doctor|importing/.*)|hack/scalesim(/.*)?)$'
   packages=$(go list ./... | grep -vE '/test/(integration|hostile|backends|e2e|bench)(/|$)')
   # shellcheck disable=SC2086 # one word per package
@@ -51,7 +51,7 @@ unit() {
 integration() {
   KUBEBUILDER_ASSETS=$(go -C hack/cluster run . binaries)
   export KUBEBUILDER_ASSETS
-  go test ${race[@]+"${race[@]}"} -count=1 -timeout 20m ./test/integration/...
+  go test ${race[@]+"${race[@]}"} -count=1 -timeout 30m ./test/integration/...
 }
 
 # Attacks on the real operator, agent and probe. Without the race detector: the figures
