@@ -36,19 +36,28 @@ func (h *heap) take(value reflect.Value) {
 			h.take(value.Elem())
 		}
 	case reflect.Slice:
-		h.left -= value.Cap() * int(value.Type().Elem().Size())
-		for i := 0; i < value.Len() && h.left >= 0; i++ {
-			h.take(value.Index(i))
-		}
+		h.takeSlice(value)
 	case reflect.Map:
 		h.takeMap(value)
 	case reflect.Struct:
-		if value.Type() == timeType {
-			return // its zone is shared by all
-		}
-		for i := 0; i < value.NumField() && h.left >= 0; i++ {
-			h.take(value.Field(i))
-		}
+		h.takeStruct(value)
+	default: // numbers and the like lie in the value itself
+	}
+}
+
+func (h *heap) takeSlice(value reflect.Value) {
+	h.left -= value.Cap() * int(value.Type().Elem().Size())
+	for i := 0; i < value.Len() && h.left >= 0; i++ {
+		h.take(value.Index(i))
+	}
+}
+
+func (h *heap) takeStruct(value reflect.Value) {
+	if value.Type() == timeType {
+		return // its zone is shared by all
+	}
+	for i := 0; i < value.NumField() && h.left >= 0; i++ {
+		h.take(value.Field(i))
 	}
 }
 

@@ -67,12 +67,17 @@ func name(live, row *v1alpha1.Worker) {
 	if row == nil || live.PID == 0 || row.PID != live.PID {
 		return
 	}
-	if live.LastExit != nil && row.LastExit != nil && live.LastExit.Reason == row.LastExit.Reason && live.LastExit.Code == row.LastExit.Code {
+	if sameExit(live.LastExit, row.LastExit) {
 		live.LastExit = row.LastExit
 	}
 	if live.Processed == row.Processed && live.Failed == row.Failed && unnamed(live.CurrentJob) && sameJob(live.CurrentJob, row.CurrentJob) {
 		live.CurrentJob.Class, live.CurrentJob.ID, live.Queue = row.CurrentJob.Class, row.CurrentJob.ID, row.Queue
 	}
+}
+
+// sameExit reports whether two exits have the same reason and code.
+func sameExit(a, b *v1alpha1.Exit) bool {
+	return a != nil && b != nil && a.Reason == b.Reason && a.Code == b.Code
 }
 
 // unnamed reports whether there is a job without class and id.
