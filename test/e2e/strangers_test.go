@@ -54,7 +54,9 @@ func TestPodsOfAnotherNamespaceHurtNobody(t *testing.T) {
 	t.Parallel()
 	l, foreign := lab.New(t), lab.New(t)
 	l.Demo()
-	l.Create(builders.QueueWorker("", "victim").Queue("default").Obj())
+	l.Create(builders.QueueWorker("", "victim").Queue("default").Spec(func(spec *v1alpha1.QueueWorkerSpec) {
+		spec.Timeout = &metav1.Duration{Duration: 5 * time.Minute} // for the job below
+	}).Obj())
 	l.Ready("victim", 2*time.Minute)
 	l.Dispatch(lab.Jobs{Kind: "slow", Arg: "120"})
 	targets := []string{l.Pods("victim")[0].Status.PodIP}
