@@ -21,8 +21,8 @@ import (
 	"os"
 	"path/filepath"
 
-	"queueworker.dev/queueworker/agent/report"
 	"queueworker.dev/queueworker/api/protocol"
+	"queueworker.dev/queueworker/gate"
 )
 
 // Exit codes of the agent.
@@ -68,7 +68,7 @@ func Main(arguments []string, version string) int {
 // hand need others than the defaults.
 type paths struct {
 	control, state, cgroup, terminationMessage string
-	listen                                     report.Addresses
+	listen                                     gate.Addresses
 }
 
 func runCommand(arguments []string, version string) int {

@@ -5,7 +5,7 @@ package trust
 
 import "net/http"
 
-// ByOperatorFor returns whether a request comes from the operator, as ByOperator does, and
+// ByOperatorFor returns whether a request comes from the operator, as byOperator does, and
 // is for this server: whether a header holds the server's name. A server without a name is
 // meant by no request.
 //
@@ -14,7 +14,7 @@ import "net/http"
 // back. The operator then asks this server without knowing it, and only the name, which is
 // inside TLS, shows that it meant another.
 func ByOperatorFor(path, header, name string) func(*http.Request) bool {
-	known := ByOperator(path)
+	known := byOperator(path)
 	return func(r *http.Request) bool {
 		meant := r.Header.Values(header)
 		return name != "" && len(meant) == 1 && meant[0] == name && known(r)

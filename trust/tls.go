@@ -53,7 +53,7 @@ func ServerConfig() (*tls.Config, error) {
 		MinVersion:       tls.VersionTLS13,
 		CurvePreferences: curves,
 		Certificates:     []tls.Certificate{certificate},
-		// Whoever has no certificate is told so by an answer; see ByOperator.
+		// Whoever has no certificate is told so by an answer; see byOperator.
 		ClientAuth:            tls.RequestClientCert,
 		VerifyPeerCertificate: oneSmallCertificate,
 		// A resumed session would save the operator a fifth of a handshake, and both ends
@@ -66,10 +66,10 @@ func ServerConfig() (*tls.Config, error) {
 // maxPins bounds the file with the pins, in bytes.
 const maxPins = 1 << 10
 
-// ByOperator returns whether a request comes from the operator: from a client that has
+// byOperator returns whether a request comes from the operator: from a client that has
 // proven to hold the key whose pin is in the file. The file is read each time, so that a
 // pin that was replaced is worth nothing, on connections that were opened before too.
-func ByOperator(path string) func(*http.Request) bool {
+func byOperator(path string) func(*http.Request) bool {
 	return func(r *http.Request) bool {
 		if r.TLS == nil || len(r.TLS.PeerCertificates) == 0 {
 			return false

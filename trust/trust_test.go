@@ -113,7 +113,7 @@ func TestEveryConnectionIsProvenAnew(t *testing.T) {
 	know(identity.Pin())
 	var resumed, known bool
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		resumed, known = r.TLS.DidResume, ByOperator(pins)(r)
+		resumed, known = r.TLS.DidResume, byOperator(pins)(r)
 	}))
 	if server.TLS, err = ServerConfig(); err != nil {
 		t.Fatal(err)

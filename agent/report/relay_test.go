@@ -45,23 +45,7 @@ func relay(t *testing.T, to string) string {
 // askFor asks an agent for its status as that of the pod with a UID; empty: without one.
 func askFor(t *testing.T, client *http.Client, url, uid string) (*http.Response, string) {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url+protocol.StatusPath, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if uid != "" {
-		request.Header.Set(protocol.PodUIDHeader, uid)
-	}
-	response, err := client.Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = response.Body.Close() }()
-	body, err := io.ReadAll(response.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return response, string(body)
+	return exchange(t, client, http.MethodGet, url+protocol.StatusPath, uid)
 }
 
 // TestAnOperatorThatMeansAnotherPodIsAStranger: its proof reaches the agent through a pod
@@ -72,7 +56,7 @@ func TestAnOperatorThatMeansAnotherPodIsAStranger(t *testing.T) {
 	at := serve(t, &state)
 	identity := newIdentity(t)
 	at.know(t, identity.Pin())
-	for range operatorLimits.Trusted {
+	for range budgets.Operator.Trusted {
 		for name, uid := range map[string]string{"another pod": "uid-of-the-relay", "no pod": "", "more than its own": "uid, uid"} {
 			response, body := askFor(t, clientOf(t, identity, "127.0.0.1"), relay(t, at.operator), uid)
 			var status protocol.Status

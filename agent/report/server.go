@@ -4,10 +4,7 @@
 package report
 
 import (
-	"crypto/tls"
 	"encoding/json"
-	"fmt"
-	"net"
 	"net/http"
 	"time"
 
@@ -33,32 +30,22 @@ func (s Source) status() protocol.Status {
 	return Status(Input{State: s.State(), Network: Network(), Agent: s.Agent, PodUID: s.PodUID, Now: time.Now()})
 }
 
-// The connections that are served at once. A stranger that has used up its own keeps out
-// nobody; see package gate.
-var (
-	publicLimits = gate.Limits{PerAddress: 4, Total: 32}
-	healthLimits = gate.Limits{PerAddress: 4, Total: 16}
+// budgets are the connections that are served at once. A stranger that has used up its own
+// keeps out nobody; see package gate.
+var budgets = gate.Budgets{
+	Public: gate.Limits{PerAddress: 4, Total: 32},
+	Health: gate.Limits{PerAddress: 4, Total: 16},
 	// Of operators there is one, and for a moment the one before it.
-	operatorLimits = gate.Limits{PerAddress: 4, Total: 16, Trusted: 4}
-)
+	Operator: gate.Limits{PerAddress: 4, Total: 16, Trusted: 4},
+}
 
 // answerTime bounds an answer.
 const answerTime = 10 * time.Second
 
-// Servers are the agent's HTTP servers. All are read-only: every path answers GET and
-// HEAD alone.
-type Servers struct {
-	// public answers anyone: metrics, health, and the public part of the status.
-	public *http.Server
-	// health answers the kubelet.
-	health *http.Server
-	// operator answers the operator with the whole status, and others as public does.
-	operator *http.Server
-}
-
-// NewServers returns the agent's servers. pins is the file with the pins of the
-// operator's keys.
-func NewServers(source Source, pins string) *Servers {
+// NewServers returns the agent's servers, all of them read-only: every path answers GET and
+// HEAD alone. Anyone is told metrics, health, and the public part of the status; the
+// operator, whose pins stand in the file pins, the whole status.
+func NewServers(source Source, pins string) *gate.Servers {
 	public := http.NewServeMux()
 	public.HandleFunc("GET "+protocol.StatusPath, func(w http.ResponseWriter, _ *http.Request) {
 		status := source.status()
@@ -79,9 +66,9 @@ func NewServers(source Source, pins string) *Servers {
 		}
 		answer(w, status)
 	})
-	return &Servers{
-		public: gate.NewServer(public, answerTime), health: gate.NewServer(health, answerTime),
-		operator: gate.NewTrustedServer(operator, trust.ByOperatorFor(pins, protocol.PodUIDHeader, source.PodUID), answerTime),
+	return &gate.Servers{
+		Public: gate.NewServer(public, answerTime), Health: gate.NewServer(health, answerTime),
+		Operator: gate.NewTrustedServer(operator, trust.ByOperatorFor(pins, protocol.PodUIDHeader, source.PodUID), answerTime),
 	}
 }
 
@@ -103,40 +90,11 @@ func serveHealth(mux *http.ServeMux, source Source) {
 	})
 }
 
-// Addresses are where the agent serves.
-type Addresses struct{ Public, Health, Operator string }
-
-// Listeners are the agent's open ports.
-type Listeners struct{ public, health, operator net.Listener }
-
 // Listen opens the agent's ports.
-func Listen(at Addresses) (*Listeners, error) {
+func Listen(at gate.Addresses) (*gate.Ports, error) {
 	secure, err := trust.ServerConfig()
 	if err != nil {
 		return nil, err
 	}
-	l := &Listeners{}
-	for _, port := range []struct {
-		listener *net.Listener
-		address  string
-		limits   gate.Limits
-	}{{&l.public, at.Public, publicLimits}, {&l.health, at.Health, healthLimits}, {&l.operator, at.Operator, operatorLimits}} {
-		opened, err := gate.Listen(port.address, port.limits)
-		if err != nil {
-			return nil, fmt.Errorf("serve on %s: %w", port.address, err)
-		}
-		*port.listener = opened
-	}
-	l.operator = tls.NewListener(l.operator, secure)
-	return l, nil
-}
-
-// Serve serves until the process ends, and reports each server that ends before.
-func (s *Servers) Serve(l *Listeners, failed func(error)) {
-	for _, one := range []struct {
-		server   *http.Server
-		listener net.Listener
-	}{{s.public, l.public}, {s.health, l.health}, {s.operator, l.operator}} {
-		go func() { failed(one.server.Serve(one.listener)) }()
-	}
+	return gate.Open(at, budgets, secure)
 }

@@ -17,6 +17,7 @@ import (
 
 	"queueworker.dev/queueworker/agent/supervisor"
 	"queueworker.dev/queueworker/api/protocol"
+	"queueworker.dev/queueworker/gate"
 	"queueworker.dev/queueworker/trust"
 )
 
@@ -28,13 +29,13 @@ type served struct {
 
 func serve(t *testing.T, state *supervisor.State) served {
 	t.Helper()
-	listeners, err := Listen(Addresses{Public: "127.0.0.1:0", Health: "127.0.0.1:0", Operator: "127.0.0.1:0"})
+	listeners, err := Listen(gate.Addresses{Public: "127.0.0.1:0", Health: "127.0.0.1:0", Operator: "127.0.0.1:0"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := served{
-		public: "http://" + listeners.public.Addr().String(), health: "http://" + listeners.health.Addr().String(),
-		operator: "https://" + listeners.operator.Addr().String(), pins: filepath.Join(t.TempDir(), protocol.OperatorFile),
+		public: "http://" + listeners.Public.Addr().String(), health: "http://" + listeners.Health.Addr().String(),
+		operator: "https://" + listeners.Operator.Addr().String(), pins: filepath.Join(t.TempDir(), protocol.OperatorFile),
 	}
 	servers := NewServers(Source{
 		State: func() *supervisor.State { return state }, Agent: "v1", PodUID: "uid", Namespace: "shop", Name: "emails", App: "shop",
@@ -45,7 +46,7 @@ func serve(t *testing.T, state *supervisor.State) served {
 		}
 	})
 	t.Cleanup(func() {
-		for _, server := range []*http.Server{servers.public, servers.health, servers.operator} {
+		for _, server := range servers.All() {
 			_ = server.Close()
 		}
 	})
@@ -81,11 +82,21 @@ func clientOf(t *testing.T, identity *trust.Identity, from string) *http.Client 
 
 func ask(t *testing.T, client *http.Client, method, url string) (int, string) {
 	t.Helper()
+	response, body := exchange(t, client, method, url, "uid")
+	return response.StatusCode, body
+}
+
+// exchange sends a request for the pod with a UID; empty: without one. It returns the
+// response, whose body is read.
+func exchange(t *testing.T, client *http.Client, method, url, uid string) (*http.Response, string) {
+	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader("body"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	request.Header.Set(protocol.PodUIDHeader, "uid")
+	if uid != "" {
+		request.Header.Set(protocol.PodUIDHeader, uid)
+	}
 	response, err := client.Do(request)
 	if err != nil {
 		t.Fatal(err)
@@ -95,7 +106,7 @@ func ask(t *testing.T, client *http.Client, method, url string) (int, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return response.StatusCode, string(body)
+	return response, string(body)
 }
 
 func TestServersAreReadOnly(t *testing.T) {
@@ -111,8 +122,8 @@ func TestServersAreReadOnly(t *testing.T) {
 		"metrics":                    {"GET", at.public + protocol.MetricsPath, 200},
 		"health":                     {"GET", at.public + protocol.HealthPath, 200},
 		"ready":                      {"GET", at.public + protocol.ReadyPath, 200},
-		"health of its own":          {"GET", at.health + protocol.HealthPath, 200},
-		"ready of its own":           {"GET", at.health + protocol.ReadyPath, 200},
+		"health on its port":         {"GET", at.health + protocol.HealthPath, 200},
+		"ready on its port":          {"GET", at.health + protocol.ReadyPath, 200},
 		"no status beside health":    {"GET", at.health + protocol.StatusPath, 404},
 		"the operator's status":      {"GET", at.operator + protocol.StatusPath, 200},
 		"no metrics by TLS":          {"GET", at.operator + protocol.MetricsPath, 404},

@@ -5,7 +5,7 @@ package bounds
 
 import "maps"
 
-// Kind is what a bound counts.
+// Kind says whether a bound counts entries, keys or characters.
 type Kind uint8
 
 const (

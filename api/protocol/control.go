@@ -20,8 +20,8 @@ const (
 
 // OperatorFile is the name of the file in ControlDir of a worker pod, and the key of the
 // pool's ConfigMap, with the pins of the operator's keys: each the SHA-256 of a public key
-// as hexadecimal digits, separated by white space. It is a file of its own because older
-// agents and operators compare the control document as a whole.
+// in hexadecimal digits, separated by white space. The pins are not part of the control
+// document, because older agents and operators compare that document as a whole.
 const OperatorFile = "operator"
 
 // Control is what the processes of one pod shall do. The agent obeys the

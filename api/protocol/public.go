@@ -10,8 +10,8 @@ import "fmt"
 // the application are left out, because they may name customers. The document has the
 // form of a whole one, so that an operator which knows no other reads it.
 //
-// Every field is named here, so that a new one stays with the operator until somebody
-// decides otherwise.
+// Public copies each field by name, so a new field is told to the operator alone until it
+// is added here.
 func (s *Status) Public() Status {
 	out := Status{
 		Version: s.Version, Agent: s.Agent, PodUID: s.PodUID, ControlRevision: s.ControlRevision,

@@ -180,8 +180,8 @@ func cleanFailures(failures []protocol.Failure) []protocol.Failure {
 	return slices.Clip(kept[:min(len(kept), MaxFailures)])
 }
 
-// Killed returns those of the jobs cut short on request that can be true, bounded
-// and safe to show.
+// Killed drops jobs whose numbers are impossible from a list of jobs that were killed on
+// request, and makes the texts of the others short and printable.
 func Killed(jobs []protocol.KilledJob) []protocol.KilledJob {
 	kept := jobs[:0]
 	for _, job := range jobs {

@@ -9,8 +9,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"net"
-	"net/http"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -24,6 +22,7 @@ import (
 	httpdriver "queueworker.dev/queueworker/backlog/http"
 	"queueworker.dev/queueworker/backlog/redis"
 	"queueworker.dev/queueworker/backlog/settings"
+	"queueworker.dev/queueworker/gate"
 )
 
 // Exit codes of the probe.
@@ -40,7 +39,7 @@ const memory = 16 << 20
 // Main is the program: it serves until it is told to end, and returns the exit code.
 func Main(arguments []string, version string) int {
 	flags := flag.NewFlagSet("backlog", flag.ContinueOnError)
-	var at Addresses
+	var at gate.Addresses
 	flags.StringVar(&at.Public, "listen", fmt.Sprintf(":%d", protocol.Port), "address to serve metrics on")
 	flags.StringVar(&at.Health, "listen-health", fmt.Sprintf(":%d", protocol.HealthPort), "address to serve health on")
 	flags.StringVar(&at.Operator, "listen-operator", fmt.Sprintf(":%d", protocol.OperatorPort), "address to serve the operator on, by TLS")
@@ -64,7 +63,7 @@ func tell(format string, arguments ...any) {
 	fmt.Fprintf(os.Stderr, "queueworker-backlog: %s\n", strings.ReplaceAll(fmt.Sprintf(format, arguments...), "\n", " "))
 }
 
-func run(ctx context.Context, at Addresses, pins, version string) error {
+func run(ctx context.Context, at gate.Addresses, pins, version string) error {
 	config, environment, problem := configure(os.Environ())
 	driver, problem := driverOf(config, environment, problem)
 	if problem != nil {
@@ -74,32 +73,30 @@ func run(ctx context.Context, at Addresses, pins, version string) error {
 		defer func() { _ = driver.Close() }()
 	}
 	failed := listFailed(config, environment, problem)
-	listeners, err := Listen(at)
+	ports, err := Listen(at)
 	if err != nil {
 		return err
 	}
-	return NewServers(New(driver, problem, tell), failed, Identity{
+	servers := NewServers(New(driver, problem, tell), failed, Identity{
 		Version: version, PodUID: os.Getenv(protocol.PodUIDEnv),
 		Namespace: config.Namespace, App: config.App, Driver: config.Driver,
-	}, pins).serve(ctx, listeners)
+	}, pins)
+	return serveUntil(ctx, servers, ports)
 }
 
-// serve serves until ctx ends or a server fails.
-func (s *Servers) serve(ctx context.Context, l *Listeners) error {
-	served := make(chan error, 3)
-	servers := []*http.Server{s.public, s.health, s.operator}
-	for i, listener := range []net.Listener{l.public, l.health, l.operator} {
-		go func() { served <- servers[i].Serve(listener) }()
-	}
+// serveUntil serves until ctx ends or a server fails.
+func serveUntil(ctx context.Context, servers *gate.Servers, ports *gate.Ports) error {
+	ended := make(chan error, len(servers.All()))
+	servers.Serve(ports, func(err error) { ended <- err })
 	select {
-	case err := <-served:
+	case err := <-ended:
 		return err
 	case <-ctx.Done():
 	}
 	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
 	var failures []error
-	for _, server := range servers {
+	for _, server := range servers.All() {
 		if err := server.Shutdown(limited); !errors.Is(err, context.DeadlineExceeded) {
 			failures = append(failures, err)
 		}

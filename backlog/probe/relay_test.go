@@ -69,7 +69,7 @@ func TestRelayedConnectionsHoldNoTrustedPlace(t *testing.T) {
 		_ = response.Body.Close()
 		return response
 	}
-	for range 2 * operatorLimits.Trusted {
+	for range 2 * budgets.Operator.Trusted {
 		response := ask(clientOf(t, at.identity, "127.0.0.1"), record(t, at.operator).Addr().String(), "uid-of-the-relay")
 		if response.StatusCode != http.StatusUnauthorized || !response.Close {
 			t.Errorf("a relayed request is answered with %d, and its connection is closed: %t", response.StatusCode, response.Close)

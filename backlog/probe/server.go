@@ -4,12 +4,10 @@
 package probe
 
 import (
-	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"time"
 
@@ -29,15 +27,15 @@ type Identity struct {
 	Driver         protocol.Driver
 }
 
-// The connections that are served at once. A stranger that has used up its own keeps out
-// nobody; see package gate.
-var (
-	publicLimits = gate.Limits{PerAddress: 4, Total: 32}
-	healthLimits = gate.Limits{PerAddress: 4, Total: 16}
+// budgets are the connections that are served at once. A stranger that has used up its own
+// keeps out nobody; see package gate.
+var budgets = gate.Budgets{
+	Public: gate.Limits{PerAddress: 4, Total: 32},
+	Health: gate.Limits{PerAddress: 4, Total: 16},
 	// Of operators there is one, which asks for the backlog and for failed jobs, and for a
 	// moment the one before it.
-	operatorLimits = gate.Limits{PerAddress: 4, Total: 16, Trusted: 8}
-)
+	Operator: gate.Limits{PerAddress: 4, Total: 16, Trusted: 8},
+}
 
 const (
 	// healthTime bounds an answer about health or metrics.
@@ -46,19 +44,9 @@ const (
 	answerTime = 4 * deadline
 )
 
-// Servers are the probe's HTTP servers.
-type Servers struct {
-	// public answers anyone: metrics and health.
-	public *http.Server
-	// health answers the kubelet.
-	health *http.Server
-	// operator answers the operator.
-	operator *http.Server
-}
-
-// NewServers returns the probe's servers. pins is the file with the pins of the operator's
-// keys.
-func NewServers(p *Prober, failed *Failed, identity Identity, pins string) *Servers {
+// NewServers returns the probe's servers. Anyone is told metrics and health; the operator,
+// whose pins stand in the file pins, the backlog and the failed jobs.
+func NewServers(p *Prober, failed *Failed, identity Identity, pins string) *gate.Servers {
 	operator := http.NewServeMux()
 	operator.HandleFunc("POST "+protocol.BacklogPath, serveBacklog(p, identity))
 	operator.HandleFunc("POST "+protocol.FailedPath, failed.serve(identity))
@@ -72,9 +60,9 @@ func NewServers(p *Prober, failed *Failed, identity Identity, pins string) *Serv
 		public.HandleFunc(path, refuse)
 	}
 	public.Handle("GET "+protocol.MetricsPath, gate.Shared(promhttp.HandlerFor(newRegistry(p, identity), promhttp.HandlerOpts{DisableCompression: true})))
-	return &Servers{
-		public: gate.NewServer(public, healthTime), health: gate.NewServer(health, healthTime),
-		operator: gate.NewTrustedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return &gate.Servers{
+		Public: gate.NewServer(public, healthTime), Health: gate.NewServer(health, healthTime),
+		Operator: gate.NewTrustedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if !gate.Trusted(r) {
 				refuse(w, r)
 				return
@@ -119,30 +107,11 @@ func serveBacklog(p *Prober, identity Identity) http.HandlerFunc {
 
 func alive(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write([]byte("ok\n")) }
 
-// Addresses are where the probe serves.
-type Addresses struct{ Public, Health, Operator string }
-
-// Listeners are the probe's open ports.
-type Listeners struct{ public, health, operator net.Listener }
-
 // Listen opens the probe's ports.
-func Listen(at Addresses) (*Listeners, error) {
+func Listen(at gate.Addresses) (*gate.Ports, error) {
 	secure, err := trust.ServerConfig()
 	if err != nil {
 		return nil, err
 	}
-	l := &Listeners{}
-	for _, port := range []struct {
-		listener *net.Listener
-		address  string
-		limits   gate.Limits
-	}{{&l.public, at.Public, publicLimits}, {&l.health, at.Health, healthLimits}, {&l.operator, at.Operator, operatorLimits}} {
-		opened, err := gate.Listen(port.address, port.limits)
-		if err != nil {
-			return nil, fmt.Errorf("serve on %s: %w", port.address, err)
-		}
-		*port.listener = opened
-	}
-	l.operator = tls.NewListener(l.operator, secure)
-	return l, nil
+	return gate.Open(at, budgets, secure)
 }

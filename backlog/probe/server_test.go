@@ -48,7 +48,7 @@ func TestMetrics(t *testing.T) {
 	own := strings.NewReplacer(`namespace="shop",`, "", `queueapp="web",`, "", `,queueapp="web"`, "")
 	scrape := func() string {
 		recorder := httptest.NewRecorder()
-		server := NewServers(p, NewFailed(nil, nil), identity, "").public // which has shared no answer yet
+		server := NewServers(p, NewFailed(nil, nil), identity, "").Public // which has shared no answer yet
 		server.Handler.ServeHTTP(recorder, httptest.NewRequest("GET", protocol.MetricsPath, nil))
 		var values []string
 		for line := range strings.Lines(recorder.Body.String()) {
@@ -78,7 +78,7 @@ queueworker_backlog_jobs{queue="mail",state="reserved"} 0
 func TestMetricsForgetWhatNobodyAsksFor(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := New(&fakeDriver{}, nil, quietly)
-		server := NewServers(p, NewFailed(nil, nil), Identity{}, "").public
+		server := NewServers(p, NewFailed(nil, nil), Identity{}, "").Public
 		expect := func(queue string, told bool) {
 			t.Helper()
 			recorder := httptest.NewRecorder()

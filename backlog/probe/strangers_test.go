@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"queueworker.dev/queueworker/api/protocol"
+	"queueworker.dev/queueworker/gate"
 	"queueworker.dev/queueworker/trust"
 )
 
@@ -31,18 +32,18 @@ type served struct {
 // serve serves a probe that knows an operator.
 func serve(t *testing.T, p *Prober, failed *Failed) served {
 	t.Helper()
-	listeners, err := Listen(Addresses{Public: "127.0.0.1:0", Health: "127.0.0.1:0", Operator: "127.0.0.1:0"})
+	listeners, err := Listen(gate.Addresses{Public: "127.0.0.1:0", Health: "127.0.0.1:0", Operator: "127.0.0.1:0"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	s := served{
-		public: listeners.public.Addr().String(), health: listeners.health.Addr().String(), operator: listeners.operator.Addr().String(),
+		public: listeners.Public.Addr().String(), health: listeners.Health.Addr().String(), operator: listeners.Operator.Addr().String(),
 		pins: filepath.Join(t.TempDir(), protocol.OperatorFile), identity: newIdentity(t),
 	}
 	s.know(t, s.identity)
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	go func() { ended <- NewServers(p, failed, Identity{PodUID: "uid-1"}, s.pins).serve(ctx, listeners) }()
+	go func() { ended <- serveUntil(ctx, NewServers(p, failed, Identity{PodUID: "uid-1"}, s.pins), listeners) }()
 	t.Cleanup(func() {
 		stop()
 		if err := <-ended; err != nil {

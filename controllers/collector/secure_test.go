@@ -42,9 +42,9 @@ func newIdentity(t testing.TB) *trust.Identity {
 func secured(t testing.TB, handler http.HandlerFunc) (address, pins string) {
 	t.Helper()
 	pins = filepath.Join(t.TempDir(), "pins")
-	known := trust.ByOperator(pins)
 	return tlsServer(t, func(w http.ResponseWriter, r *http.Request) {
-		if !known(r) {
+		// It is whichever pod is meant.
+		if !trust.ByOperatorFor(pins, protocol.PodUIDHeader, r.Header.Get(protocol.PodUIDHeader))(r) {
 			w.WriteHeader(http.StatusUnauthorized)
 			return
 		}

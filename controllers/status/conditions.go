@@ -54,15 +54,9 @@ func setConditions(in Input, c counts, v verdict, status *v1alpha1.QueueWorkerSt
 		onlyWhen(conditionType, alert.Type != "", alert.Reason, alert.Message)
 	}
 
-	complete, failed := restingAfter(status.Batch, v1alpha1.RunComplete), restingAfter(status.Batch, v1alpha1.RunFailed)
-	if complete || failed {
-		last := lastRun(status.Batch)
-		onlyWhen(v1alpha1.ConditionComplete, complete, v1alpha1.ReasonRunComplete, ended(last))
-		onlyWhen(v1alpha1.ConditionRunFailed, failed, v1alpha1.ReasonRunFailed, failedMessage(last))
-	} else {
-		onlyWhen(v1alpha1.ConditionComplete, false, "", "")
-		onlyWhen(v1alpha1.ConditionRunFailed, false, "", "")
-	}
+	complete, failed := runMessages(status.Batch)
+	onlyWhen(v1alpha1.ConditionComplete, complete != "", v1alpha1.ReasonRunComplete, complete)
+	onlyWhen(v1alpha1.ConditionRunFailed, failed != "", v1alpha1.ReasonRunFailed, failed)
 
 	for _, judgement := range []standing{pausedCondition(in, c), reportingCondition(in), gracefulCondition(in)} {
 		set(judgement.conditionType, judgement.is, judgement.reason, judgement.message)
@@ -80,6 +74,18 @@ func setConditions(in Input, c counts, v verdict, status *v1alpha1.QueueWorkerSt
 		}
 	}
 	slices.SortFunc(status.Conditions, func(a, b metav1.Condition) int { return strings.Compare(a.Type, b.Type) })
+}
+
+// runMessages say how the last run ended, if none has begun since: complete or failed. The
+// other is empty.
+func runMessages(batch *v1alpha1.BatchStatus) (complete, failed string) {
+	switch {
+	case restingAfter(batch, v1alpha1.RunComplete):
+		return ended(lastRun(batch)), ""
+	case restingAfter(batch, v1alpha1.RunFailed):
+		return "", failedMessage(lastRun(batch))
+	}
+	return "", ""
 }
 
 // conflicting says what of the pool somebody else has or writes, and why that is told.
