@@ -19,11 +19,14 @@ const (
 	nearLimit     = 0.80
 	// killAt is the share of the limit at which a process is killed.
 	killAt = 0.97
+	// mostLooks is how often a process is looked at for a shell: once for each
+	// measurement of its first minute.
+	mostLooks = 12
 )
 
 // sample measures while processes run, until the executor has stopped.
 func (x *Executor) sample() {
-	looked := map[int]bool{} // processes looked at for a shell
+	looks := map[int]int{} // how often each process was looked at for a shell
 	timer := time.NewTimer(pressureEvery)
 	defer timer.Stop()
 	var measured time.Time
@@ -36,7 +39,7 @@ func (x *Executor) sample() {
 			if len(pids) > 0 && now.Sub(measured) >= measureEvery-pressureEvery/2 {
 				measured = now
 				x.measure(pids)
-				x.lookForShells(pids, looked)
+				x.lookForShells(pids, looks)
 			}
 			timer.Reset(x.press(pids))
 		}
@@ -85,19 +88,24 @@ func (x *Executor) press(pids map[int]int) time.Duration {
 }
 
 // lookForShells tells once of a worker that was started by a shell that waits for it.
-func (x *Executor) lookForShells(pids map[int]int, looked map[int]bool) {
-	for pid := range looked {
+// A shell may be between two commands when it is looked at, so it is looked at again.
+func (x *Executor) lookForShells(pids, looks map[int]int) {
+	for pid := range looks {
 		if _, runs := pids[pid]; !runs {
-			delete(looked, pid)
+			delete(looks, pid)
 		}
 	}
+	if x.State().Facts.ShellWrapped {
+		return
+	}
 	for pid := range pids {
-		if looked[pid] {
+		if looks[pid] == mostLooks {
 			continue
 		}
-		looked[pid] = true
-		if _, wrapped := process.Worker(pid); wrapped && !x.State().Facts.ShellWrapped {
+		looks[pid]++
+		if _, wrapped := process.Worker(pid); wrapped {
 			x.Tell(Wrapped{})
+			return
 		}
 	}
 }
