@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -113,6 +114,7 @@ func (r *QueueWorkerReconciler) tellPreflight(o *observation) {
 func preflightOf(o *observation) preflight.Pool {
 	pool := preflight.Pool{Name: o.worker.Name}
 	var newest *corev1.Pod
+	images := map[v1alpha1.CheckedImage]bool{}
 	for _, pod := range o.pods {
 		report := o.reports.Pods[pod.UID]
 		if !active(pod) || report.Status == nil || report.Status.Runtime == nil || len(report.Status.Runtime.Findings) == 0 {
@@ -123,13 +125,12 @@ func preflightOf(o *observation) preflight.Pool {
 			pool.Findings = report.Status.Runtime.Findings
 		}
 		if container := status.WorkerStatus(pod); container != nil {
-			image := v1alpha1.CheckedImage{Image: container.Image, ImageID: container.ImageID, Version: report.Status.Runtime.Version}
-			if !slices.Contains(pool.Images, image) {
-				pool.Images = append(pool.Images, image)
-			}
+			images[v1alpha1.CheckedImage{Image: container.Image, ImageID: container.ImageID, Version: report.Status.Runtime.Version}] = true
 		}
 	}
-	slices.SortFunc(pool.Images, func(a, b v1alpha1.CheckedImage) int { return strings.Compare(a.ImageID, b.ImageID) })
+	pool.Images = slices.SortedFunc(maps.Keys(images), func(a, b v1alpha1.CheckedImage) int {
+		return cmp.Or(strings.Compare(a.ImageID, b.ImageID), strings.Compare(a.Image, b.Image), strings.Compare(a.Version, b.Version))
+	})
 	return pool
 }
 
