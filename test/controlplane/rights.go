@@ -53,15 +53,17 @@ func (u *Usage) add(r Request) {
 		// Server-side apply of what is not there needs the right to create, too.
 		u.grants[Grant(r.ObjectRef.APIGroup, r.Resource(), "create")] = true
 	}
-	if r.ResponseStatus.Code == http.StatusForbidden && !terminatingNamespace(r) {
+	if r.ResponseStatus.Code == http.StatusForbidden && !refusedByNamespace(r) {
 		u.forbidden = append(u.forbidden, r.String())
 	}
 }
 
-// terminatingNamespace reports whether a creation was forbidden because a test's
-// namespace was being deleted.
-func terminatingNamespace(r Request) bool {
-	return strings.Contains(r.ResponseStatus.Message, "because it is being terminated")
+// refusedByNamespace reports whether the state of the namespace refused a request that
+// the operator has the right to make: the namespace is being deleted, or it does not
+// allow pods to have access to their node, and a test's pool asks for that access.
+func refusedByNamespace(r Request) bool {
+	return strings.Contains(r.ResponseStatus.Message, "because it is being terminated") ||
+		strings.Contains(r.ResponseStatus.Message, "the pod template asks for access to its node")
 }
 
 // Grant names a verb on a resource, such as "apps/deployments patch".

@@ -23,6 +23,7 @@ func TestUsageIsComparedWithRights(t *testing.T) {
 		patched     = `{"verb":"patch","user":{"username":"op"},"objectRef":{"resource":"deployments","apiGroup":"apps"},"responseStatus":{"code":200}}`
 		forbidden   = `{"verb":"get","user":{"username":"op"},"objectRef":{"resource":"secrets","name":"key"},"responseStatus":{"code":403}}`
 		terminating = `{"verb":"patch","user":{"username":"op"},"objectRef":{"resource":"pods"},"responseStatus":{"code":403,"message":"unable to create new content in namespace a because it is being terminated"}}`
+		nodeAccess  = `{"verb":"patch","user":{"username":"op"},"objectRef":{"resource":"deployments","apiGroup":"apps"},"responseStatus":{"code":403,"message":"ValidatingAdmissionPolicy 'templates' denied request: the pod template asks for access to its node: a hostPath volume"}}`
 		another     = `{"verb":"get","user":{"username":"other"},"objectRef":{"resource":"secrets"},"responseStatus":{"code":403}}`
 	)
 	streams := map[string]string{"list": "lists are streamed by watches"}
@@ -37,6 +38,7 @@ func TestUsageIsComparedWithRights(t *testing.T) {
 		"a grant of its own may be excused":                  {[]string{podPatched, patched}, map[string]string{"pods list": "so", "apps/deployments create": "so"}, nil},
 		"a refusal":                                          {[]string{podPatched, applied, forbidden}, streams, []string{"forbidden what it needs, 1 times", "get secrets"}},
 		"a namespace that goes":                              {[]string{podPatched, applied, terminating}, streams, nil},
+		"a namespace that allows no access to nodes":         {[]string{podPatched, applied, nodeAccess}, streams, nil},
 		"another account":                                    {[]string{podPatched, applied, another}, streams, nil},
 	}
 	for name, tc := range tests {
