@@ -28,7 +28,7 @@ type createCommand struct {
 	values map[string]any
 }
 
-// NewCreateCommand returns the command `kubectl queueworker create`.
+// NewCreateCommand returns `kubectl queueworker create`.
 func NewCreateCommand(deps *Deps) *cobra.Command {
 	c := &createCommand{deps: deps, values: map[string]any{}}
 	cmd := &cobra.Command{

@@ -28,7 +28,7 @@ type doctorCommand struct {
 	scope  scope
 }
 
-// NewDoctorCommand returns the command `kubectl queueworker doctor`.
+// NewDoctorCommand returns `kubectl queueworker doctor`.
 func NewDoctorCommand(deps *Deps) *cobra.Command {
 	d := &doctorCommand{deps: deps}
 	cmd := &cobra.Command{

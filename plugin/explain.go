@@ -14,7 +14,7 @@ import (
 	"queueworker.dev/queueworker/plugin/view"
 )
 
-// NewExplainCommand returns the command `kubectl queueworker explain`.
+// NewExplainCommand returns `kubectl queueworker explain`.
 func NewExplainCommand(deps *Deps) *cobra.Command {
 	return &cobra.Command{
 		Use:               "explain NAME",

@@ -22,7 +22,7 @@ import (
 // most is how many failed jobs one QueueCommand can list, retry or forget.
 const most = 100
 
-// NewFailedCommand returns the command `kubectl queueworker failed`.
+// NewFailedCommand returns `kubectl queueworker failed`.
 func NewFailedCommand(deps *Deps) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "failed",
@@ -246,7 +246,7 @@ func newFailedFlush(deps *Deps) *cobra.Command {
 	return cmd
 }
 
-// NewClearCommand returns the command `kubectl queueworker clear`.
+// NewClearCommand returns `kubectl queueworker clear`.
 func NewClearCommand(deps *Deps) *cobra.Command {
 	c := &commanding{deps: deps}
 	var confirm confirmation

@@ -25,7 +25,7 @@ import (
 	"queueworker.dev/queueworker/plugin/importing/supervisor"
 )
 
-// NewImportCommand returns the command `kubectl queueworker import`.
+// NewImportCommand returns `kubectl queueworker import`.
 func NewImportCommand(deps *Deps) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "import",

@@ -25,7 +25,7 @@ type listCommand struct {
 	watch  watchFlag
 }
 
-// NewListCommand returns the command `kubectl queueworker list`.
+// NewListCommand returns `kubectl queueworker list`.
 func NewListCommand(deps *Deps) *cobra.Command {
 	l := &listCommand{deps: deps}
 	cmd := &cobra.Command{

@@ -50,7 +50,7 @@ type logsCommand struct {
 	shown int
 }
 
-// NewLogsCommand returns the command `kubectl queueworker logs`.
+// NewLogsCommand returns `kubectl queueworker logs`.
 func NewLogsCommand(deps *Deps) *cobra.Command {
 	c := &logsCommand{deps: deps, jobs: map[string]*view.JobLog{}}
 	cmd := &cobra.Command{

@@ -31,7 +31,7 @@ type onceCommand struct {
 	queue string
 }
 
-// NewOnceCommand returns the command `kubectl queueworker once`.
+// NewOnceCommand returns `kubectl queueworker once`.
 func NewOnceCommand(deps *Deps) *cobra.Command {
 	o := &onceCommand{commanding: commanding{deps: deps}}
 	cmd := &cobra.Command{

@@ -25,7 +25,7 @@ import (
 	"queueworker.dev/queueworker/plugin/view"
 )
 
-// NewReportCommand returns the command `kubectl queueworker report`.
+// NewReportCommand returns `kubectl queueworker report`.
 func NewReportCommand(deps *Deps) *cobra.Command {
 	r := &reportCommand{deps: deps, redactor: redact.New()}
 	cmd := &cobra.Command{
@@ -238,8 +238,8 @@ func (r *reportCommand) versions(cluster *Cluster) string {
 	return text
 }
 
-// clean redacts all files. It learns every secret first, so that each file is free of the
-// secrets of all files.
+// clean redacts all files. It learns every secret first, so that no file contains a
+// secret of another.
 func clean(redactor *redact.Redactor, files []collected, namespace string) map[string]string {
 	for _, file := range files {
 		for i := range file.objects {

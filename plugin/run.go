@@ -13,7 +13,7 @@ import (
 	"queueworker.dev/queueworker/plugin/intent"
 )
 
-// NewRunCommand returns the command `kubectl queueworker run`.
+// NewRunCommand returns `kubectl queueworker run`.
 func NewRunCommand(deps *Deps) *cobra.Command {
 	// asked holds the run that was requested last before this command, by the
 	// QueueWorker's name.

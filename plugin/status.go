@@ -28,7 +28,7 @@ type statusCommand struct {
 	named bool
 }
 
-// NewStatusCommand returns the command `kubectl queueworker status`.
+// NewStatusCommand returns `kubectl queueworker status`.
 func NewStatusCommand(deps *Deps) *cobra.Command {
 	c := &statusCommand{deps: deps}
 	cmd := &cobra.Command{

@@ -20,8 +20,8 @@ import (
 )
 
 const (
-	// topFrames is how many times a second the screen may change: fast enough that a key
-	// has a visible effect, and no faster, because each frame costs.
+	// topFrames is how many times a second the screen may change. Fewer would make keys
+	// feel slow, and more would only cost.
 	topFrames = 10
 	// topAgents is the highest number of agents to ask per second.
 	topAgents = 50
@@ -33,7 +33,7 @@ type topCommand struct {
 	sort  string
 }
 
-// NewTopCommand returns the command `kubectl queueworker top`.
+// NewTopCommand returns `kubectl queueworker top`.
 func NewTopCommand(deps *Deps) *cobra.Command {
 	c := &topCommand{deps: deps}
 	cmd := &cobra.Command{

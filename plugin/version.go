@@ -13,7 +13,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 )
 
-// NewVersionCommand returns the command `kubectl queueworker version`.
+// NewVersionCommand returns `kubectl queueworker version`.
 func NewVersionCommand(deps *Deps) *cobra.Command {
 	var clientOnly bool
 	cmd := &cobra.Command{

@@ -43,8 +43,9 @@ var quoting = reasons(
 	"MaxJobs", "MaxTime", "Memory", "JobTimeout", "OOMKilled", v1alpha1.EventRestartRequested, "GraceExceeded", "KilledOnRequest", "Killed", "Crashed",
 )
 
-// unquotable are the reasons whose messages are removed as a whole. Their words come from
-// the agent, the probe or a command from the beginning.
+// unquotable are the reasons whose messages are removed as a whole, except in the
+// condition PreflightPassed. Their words come from the agent, the probe or a command from
+// the beginning.
 var unquotable = reasons(
 	v1alpha1.ReasonPassed, v1alpha1.ReasonNotPassed, v1alpha1.ReasonSucceeded, v1alpha1.ReasonCommandFailed,
 	v1alpha1.ReasonDeadlineExceeded, v1alpha1.ReasonJobGone, v1alpha1.ReasonWorkerNotFound,
@@ -63,8 +64,8 @@ func reasons(all ...string) map[string]bool {
 
 // said is a message and what is known about its author.
 type said struct {
-	// byOperator is true for a message in the status of a QueueWorker, QueueApp or
-	// QueueCommand, or in an event that the operator wrote about one of these.
+	// byOperator is true for the status of a QueueWorker, QueueApp or QueueCommand, or
+	// for an event that the operator wrote about one of these.
 	byOperator bool
 	// condition is the type of the message's condition; empty if the message is not in a
 	// condition.

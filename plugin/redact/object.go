@@ -200,8 +200,8 @@ func (r *Redactor) scalar(name, value string) string {
 	return r.Text(value)
 }
 
-// learnAddress remembers the path, the query and the user of an address, as a whole and
-// in parts, because an error may quote any of them.
+// learnAddress remembers the path, the query and the user of an address. It remembers
+// them whole and in parts, because an error may quote any of them.
 func (r *Redactor) learnAddress(text string) {
 	_, rest, found := strings.Cut(text, "://")
 	if !found {

@@ -10,8 +10,8 @@ import (
 
 // shapes match the beginnings of the texts that Kubernetes itself writes into events and
 // statuses. The text after the match is removed, and so is a message that no shape
-// matches, because the same fields hold a probe's answer, a hook's output or an
-// application's own events. NAME, IMAGE, NUMBER and TIME are placeholders.
+// matches. A probe's answer, a hook's output and an application's own events stand in the
+// same fields. NAME, IMAGE, NUMBER and TIME are placeholders.
 var shapes = shaping(
 	// scheduler
 	`Successfully assigned NAME to NAME$`,

@@ -16,8 +16,8 @@ import (
 )
 
 const (
-	// shownDecisions and shownWorkers are the highest numbers of decisions and workers
-	// that a tree shows of a pool.
+	// shownDecisions and shownWorkers limit the decisions and workers of a pool in a
+	// tree.
 	shownDecisions = 5
 	shownWorkers   = 20
 )

@@ -16,7 +16,7 @@ type topColumn struct {
 	width int
 	// from is the terminal width from which the column is shown.
 	from int
-	// right aligns the cell to the right, for numbers.
+	// right aligns numbers to the right.
 	right bool
 	cell  func(w *Worker, now time.Time) string
 }
