@@ -27,11 +27,11 @@ import (
 	"queueworker.dev/queueworker/plugin/view"
 )
 
-// glance is how often a command that waits looks.
+// glance is the interval at which a waiting command looks.
 const glance = 500 * time.Millisecond
 
-// within bounds a wait; 0 means for ever. Who waits in vain is told of allowed, the time that
-// the user gave.
+// within limits a wait to length; 0 means for ever. The error of a wait that ran out
+// names allowed, the time that the user gave.
 func within(ctx context.Context, length, allowed time.Duration) (context.Context, context.CancelFunc) {
 	if length <= 0 {
 		return context.WithCancel(ctx)
@@ -39,15 +39,16 @@ func within(ctx context.Context, length, allowed time.Duration) (context.Context
 	return context.WithTimeoutCause(ctx, length, fmt.Errorf("not within %s", allowed))
 }
 
-// until looks until met says so, or until ctx, made by within, has ended. What may pass by
-// itself is waited out: what is waited for goes on whether the cluster answers or not.
+// until polls met until it is done, or until ctx, which within made, is over. It ignores
+// errors that may pass by themselves, because the work goes on whether the cluster
+// answers or not.
 func until(ctx context.Context, what string, met func(context.Context) (done bool, seen string, err error)) error {
 	var seen string
 	err := wait.PollUntilContextCancel(ctx, glance, true, func(ctx context.Context) (bool, error) {
 		done, now, err := met(ctx)
 		switch {
 		case err == nil:
-		case ctx.Err() != nil: // it says no more than that
+		case ctx.Err() != nil: // the error only repeats that ctx is over
 			err = nil
 		case passes(err):
 			_, now = Explain(err)
@@ -64,15 +65,15 @@ func until(ctx context.Context, what string, met func(context.Context) (done boo
 	return err
 }
 
-// passes tells whether an error is one of a cluster that is busy, restarts or is out of
-// reach for a while, rather than its answer.
+// passes reports whether an error comes from a cluster that is busy, restarting or out of
+// reach for a while, and is not its answer.
 func passes(err error) bool {
 	var unreachable net.Error
 	return apierrors.IsTooManyRequests(err) || apierrors.IsServiceUnavailable(err) || apierrors.IsInternalError(err) ||
 		apierrors.IsServerTimeout(err) || apierrors.IsTimeout(err) || errors.As(err, &unreachable)
 }
 
-// await waits until all that were changed have obeyed.
+// await waits until every changed QueueWorker has settled.
 func (s *steering) await(ctx context.Context, cluster *Cluster, inputs []intent.Input) error {
 	var problems []error
 	for _, in := range inputs {
@@ -100,13 +101,13 @@ func (s *steering) awaitOne(ctx context.Context, cluster *Cluster, in intent.Inp
 	})
 }
 
-// isReady tells whether a pool is as its spec wants it.
+// isReady reports whether a pool is Ready for its present spec.
 func isReady(_ context.Context, _ *Cluster, in intent.Input) (bool, string, error) {
 	ready, seen := is(in.Worker, v1alpha1.ConditionReady)
 	return ready, seen, nil
 }
 
-// is tells whether a condition is true for the present spec, and its message.
+// is reports whether a condition is true for the present spec, and returns its message.
 func is(worker *v1alpha1.QueueWorker, kind string) (bool, string) {
 	condition := meta.FindStatusCondition(worker.Status.Conditions, kind)
 	if condition == nil {
@@ -115,7 +116,7 @@ func is(worker *v1alpha1.QueueWorker, kind string) (bool, string) {
 	return condition.Status == metav1.ConditionTrue && condition.ObservedGeneration >= worker.Generation, condition.Message
 }
 
-// isPaused tells whether the last job has been finished: of the pool, or of one worker.
+// isPaused reports whether the last running job has ended, in the pool or in one worker.
 func isPaused(ctx context.Context, cluster *Cluster, in intent.Input) (bool, string, error) {
 	if in.Pod == nil {
 		paused, seen := is(in.Worker, v1alpha1.ConditionPaused)
@@ -126,7 +127,7 @@ func isPaused(ctx context.Context, cluster *Cluster, in intent.Input) (bool, str
 	return status.Phase == protocol.PhasePaused && !running, seen, err
 }
 
-// isResumed tells whether jobs are taken again.
+// isResumed reports whether the pool or the worker takes jobs again.
 func isResumed(ctx context.Context, cluster *Cluster, in intent.Input) (bool, string, error) {
 	if in.Pod == nil {
 		if paused, seen := is(in.Worker, v1alpha1.ConditionPaused); paused {
@@ -135,15 +136,15 @@ func isResumed(ctx context.Context, cluster *Cluster, in intent.Input) (bool, st
 		return isReady(ctx, cluster, in)
 	}
 	status, seen, err := agentOf(ctx, cluster, in.Pod)
-	// A process that was asked to end before is still to be replaced.
+	// A process that was asked to end earlier must still be replaced.
 	leaving := slices.ContainsFunc(status.Workers, func(worker protocol.Worker) bool {
 		return worker.PID == 0 || worker.State == protocol.WorkerRetiring
 	})
 	return status.Phase == protocol.PhaseRunning && !leaving, seen, err
 }
 
-// agentOf asks the agent of a pod what it is about. An agent that does not answer, or
-// that nobody understands, is asked again.
+// agentOf asks the agent of a pod for its status. An agent that does not answer, or whose
+// answer cannot be parsed, is asked again.
 func agentOf(ctx context.Context, cluster *Cluster, pod *corev1.Pod) (status protocol.Status, seen string, err error) {
 	raw, err := cluster.Core.Pods(pod.Namespace).
 		ProxyGet("http", pod.Name, strconv.Itoa(protocol.Port), protocol.StatusPath, nil).DoRaw(ctx)
@@ -160,7 +161,7 @@ func agentOf(ctx context.Context, cluster *Cluster, pod *corev1.Pod) (status pro
 	return status, seen, nil
 }
 
-// isGone tells whether the pods are gone: all of the pool, or the one.
+// isGone reports whether the pods are gone: all pods of the pool, or the one worker.
 func isGone(ctx context.Context, cluster *Cluster, in intent.Input) (bool, string, error) {
 	if in.Pod != nil {
 		pod := &corev1.Pod{}
@@ -172,7 +173,7 @@ func isGone(ctx context.Context, cluster *Cluster, in intent.Input) (bool, strin
 	}
 	pods, err := podsOf(ctx, cluster, in.Worker)
 	switch {
-	case apierrors.IsForbidden(err): // the operator says it too
+	case apierrors.IsForbidden(err): // the operator's status says it too
 		ready, seen := is(in.Worker, v1alpha1.ConditionReady)
 		return ready && in.Worker.Status.State == v1alpha1.StateStopped, seen, nil
 	case err != nil:
@@ -181,8 +182,8 @@ func isGone(ctx context.Context, cluster *Cluster, in intent.Input) (bool, strin
 	return len(pods) == 0, fmt.Sprintf("%d pod(s) finish their jobs.", len(pods)), nil
 }
 
-// isRecreated tells whether every pod is one that was made for the command, or for a later
-// one. Each carries the token it was made for; clocks need not agree.
+// isRecreated reports whether every pod was made for this command or for a later one.
+// Each pod carries the token of the command it was made for, so clocks need not agree.
 func isRecreated(ctx context.Context, cluster *Cluster, in intent.Input) (bool, string, error) {
 	pods, err := podsOf(ctx, cluster, in.Worker)
 	if err != nil {
@@ -201,8 +202,8 @@ func isRecreated(ctx context.Context, cluster *Cluster, in intent.Input) (bool, 
 	return isReady(ctx, cluster, in)
 }
 
-// podsOf are the pods of a pool but those that have ended, which stay with the runs of mode
-// Batch as its history.
+// podsOf lists the pods of a pool, except pods that have ended: in mode Batch, runs keep
+// them as their history.
 func podsOf(ctx context.Context, cluster *Cluster, worker *v1alpha1.QueueWorker) ([]corev1.Pod, error) {
 	pods := &corev1.PodList{}
 	if err := cluster.Client.List(ctx, pods, client.InNamespace(worker.Namespace), client.MatchingLabels{v1alpha1.LabelName: worker.Name}); err != nil {

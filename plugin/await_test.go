@@ -33,8 +33,8 @@ func TestWaitingEnds(t *testing.T) {
 	}
 }
 
-// TestWaitingOutlivesHiccups: what passes by itself is waited out, and told where it does
-// not pass; the cluster's answer is believed at once.
+// TestWaitingOutlivesHiccups: errors that may pass by themselves are waited out, and
+// reported if they do not pass. A definite answer of the cluster ends the wait at once.
 func TestWaitingOutlivesHiccups(t *testing.T) {
 	workers := schema.GroupResource{Group: v1alpha1.GroupName, Resource: "queueworkers"}
 	tests := map[string]struct {
@@ -79,7 +79,7 @@ func TestWaitingOutlivesHiccups(t *testing.T) {
 	}
 }
 
-// podIn is a pod of the pool emails in a phase.
+// podIn returns a pod of the pool emails in a phase.
 func podIn(name string, phase corev1.PodPhase) *corev1.Pod {
 	return &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name, Labels: map[string]string{v1alpha1.LabelName: "emails"}},
@@ -87,7 +87,7 @@ func podIn(name string, phase corev1.PodPhase) *corev1.Pod {
 	}
 }
 
-// TestHistoryIsNotWaitedFor: the pods of ended runs stay, and keep nobody waiting.
+// TestHistoryIsNotWaitedFor: the pods of ended runs stay, and no command waits for them.
 func TestHistoryIsNotWaitedFor(t *testing.T) {
 	worker := builders.QueueWorker("shop", "emails").Obj()
 	running := podIn("emails-run-2", corev1.PodRunning)
@@ -104,7 +104,7 @@ func TestHistoryIsNotWaitedFor(t *testing.T) {
 	}
 }
 
-// TestNewPodsAreKnownByTheirToken: the caller's clock may be ahead of the cluster's, or behind.
+// TestNewPodsAreKnownByTheirToken: the caller's clock may differ from the cluster's.
 func TestNewPodsAreKnownByTheirToken(t *testing.T) {
 	now := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 	worker := builders.QueueWorker("shop", "emails").Annotation(v1alpha1.AnnotationRecreatedAt, "second").Obj()

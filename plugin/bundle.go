@@ -38,13 +38,13 @@ func pack(directory string, at time.Time, files map[string]string) ([]byte, erro
 	return out.Bytes(), nil
 }
 
-// asObjects are Deployments as objects of any kind.
+// asObjects converts Deployments to unstructured objects.
 func asObjects(deployments []appsv1.Deployment) []unstructured.Unstructured {
 	objects := make([]unstructured.Unstructured, 0, len(deployments))
 	for i := range deployments {
 		fields, err := runtime.DefaultUnstructuredConverter.ToUnstructured(&deployments[i])
 		if err != nil {
-			continue // what came from the cluster converts
+			continue // an object that came from the cluster converts
 		}
 		object := unstructured.Unstructured{Object: fields}
 		object.SetGroupVersionKind(appsv1.SchemeGroupVersion.WithKind("Deployment"))

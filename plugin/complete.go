@@ -21,30 +21,31 @@ import (
 // completionPatience is how long a shell waits for names from the cluster.
 const completionPatience = 3 * time.Second
 
-// A Completer offers words for a shell to complete an argument with.
+// A Completer offers words to complete an argument with.
 type Completer = cobra.CompletionFunc
 
-// CompleteWorkers offers the names of QueueWorkers, each at most once, for up to
-// limit arguments; 0 means any number.
+// CompleteWorkers offers the names of QueueWorkers, each at most once, for up to limit
+// arguments; 0 means any number.
 func (d *Deps) CompleteWorkers(limit int) Completer {
 	return d.completeNames(v1alpha1.GroupVersion.WithKind("QueueWorker"), limit)
 }
 
-// CompleteApps offers the names of QueueApps, for up to limit arguments; 0 means
-// any number.
+// CompleteApps offers the names of QueueApps, for up to limit arguments; 0 means any
+// number.
 func (d *Deps) CompleteApps(limit int) Completer {
 	return d.completeNames(v1alpha1.GroupVersion.WithKind("QueueApp"), limit)
 }
 
-// CompleteWorkersAndApps offers the names of both, for one argument.
+// CompleteWorkersAndApps offers the names of QueueWorkers and QueueApps, for one
+// argument.
 func (d *Deps) CompleteWorkersAndApps(cmd *cobra.Command, arguments []string, word string) ([]string, cobra.ShellCompDirective) {
 	workers, directive := d.CompleteWorkers(1)(cmd, arguments, word)
 	apps, _ := d.CompleteApps(1)(cmd, arguments, word)
 	return append(workers, apps...), directive
 }
 
-// CompletePods offers the names of worker pods: of the QueueWorker that is the first
-// argument where there is one, else of all. It suits the flag --worker.
+// CompletePods offers the names of worker pods for the flag --worker. If the first
+// argument names a QueueWorker, it offers only that QueueWorker's pods.
 func (d *Deps) CompletePods(cmd *cobra.Command, arguments []string, word string) ([]string, cobra.ShellCompDirective) {
 	selector := client.ListOption(client.HasLabels{v1alpha1.LabelName})
 	if len(arguments) > 0 {
@@ -65,7 +66,7 @@ func (d *Deps) completeNames(kind schema.GroupVersionKind, limit int) Completer 
 }
 
 // names lists the objects of a kind in the caller's namespace whose names begin with
-// word. A shell that completes has no place for errors: there are no names then.
+// word. It returns no names on an error, because completion has no place to show errors.
 func (d *Deps) names(ctx context.Context, kind schema.GroupVersionKind, word string, options ...client.ListOption) []string {
 	ctx, cancel := context.WithTimeout(ctx, completionPatience)
 	defer cancel()
@@ -101,13 +102,13 @@ func completeFlags(root *cobra.Command, deps *Deps) {
 		},
 	}
 	for name, completer := range complete {
-		// It fails for a flag that does not exist or is registered twice, and the
-		// tests would show it.
+		// It fails for a flag that does not exist or is registered twice, and tests would
+		// show that.
 		_ = root.RegisterFlagCompletionFunc(name, completer)
 	}
 }
 
-// contexts are the kubeconfig's contexts that begin with word.
+// contexts returns the kubeconfig's contexts that begin with word.
 func (d *Deps) contexts(word string) []string {
 	config, err := d.Flags.ToRawKubeConfigLoader().RawConfig()
 	if err != nil {

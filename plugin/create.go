@@ -28,7 +28,7 @@ type createCommand struct {
 	values map[string]any
 }
 
-// NewCreateCommand is `kubectl queueworker create`.
+// NewCreateCommand returns `kubectl queueworker create`.
 func NewCreateCommand(deps *Deps) *cobra.Command {
 	c := &createCommand{deps: deps, values: map[string]any{}}
 	cmd := &cobra.Command{
@@ -96,8 +96,8 @@ func (c *createCommand) run(ctx context.Context, name string, flags *pflag.FlagS
 	return c.output.Print(c.deps.Streams.Out, c.deps.Streams.ErrOut, view.Created(object))
 }
 
-// validate checks how it is to be done and printed. The manifest is all there is to see of a
-// client's dry run.
+// validate checks --dry-run and the output format. A client-side dry run prints YAML by
+// default, because the manifest is its only result.
 func (c *createCommand) validate(flags *pflag.FlagSet) error {
 	if err := c.dryRun.validate(); err != nil {
 		return err
@@ -113,7 +113,7 @@ func (c *createCommand) validate(flags *pflag.FlagSet) error {
 	return nil
 }
 
-// manifest is what the flags that were given ask for.
+// manifest returns a manifest with the options whose flags were given.
 func (c *createCommand) manifest(name string, flags *pflag.FlagSet) (*unstructured.Unstructured, error) {
 	set := map[string]any{}
 	for flag, value := range c.values {
@@ -125,7 +125,8 @@ func (c *createCommand) manifest(name string, flags *pflag.FlagSet) (*unstructur
 	return &unstructured.Unstructured{Object: manifest}, err
 }
 
-// namespace is the one that was named; a manifest for Git says no other.
+// namespace returns the namespace that --namespace names; a manifest for Git names no
+// other.
 func (c *createCommand) namespace() string {
 	if named := c.deps.Flags.Namespace; named != nil {
 		return *named
@@ -133,8 +134,8 @@ func (c *createCommand) namespace() string {
 	return ""
 }
 
-// create applies a QueueWorker, and says whether that has made or changed one. One that was
-// made in another way is left alone.
+// create applies a QueueWorker and returns whether that created or changed it. It leaves
+// alone a QueueWorker that was not made by this command.
 func (c *createCommand) create(ctx context.Context, object *unstructured.Unstructured) (done string, err error) {
 	cluster, err := c.deps.Connect()
 	if err != nil {
@@ -172,7 +173,7 @@ func (c *createCommand) createIn(ctx context.Context, cluster *Cluster, object *
 	return "is changed", nil
 }
 
-// applied tells whether a QueueWorker was made by this command.
+// applied reports whether this command made a QueueWorker.
 func applied(worker *v1alpha1.QueueWorker) bool {
 	return slices.ContainsFunc(worker.ManagedFields, func(entry metav1.ManagedFieldsEntry) bool {
 		return entry.Manager == v1alpha1.CLIFieldManager && entry.Operation == metav1.ManagedFieldsOperationApply

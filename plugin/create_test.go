@@ -20,7 +20,8 @@ import (
 	"queueworker.dev/queueworker/test/builders"
 )
 
-// TestWhatCreateWouldUndoIsRefused, as a mistake of who asked for it: nothing was changed.
+// TestWhatCreateWouldUndoIsRefused: the refusal is a mistake in the command line, and
+// nothing changes.
 func TestWhatCreateWouldUndoIsRefused(t *testing.T) {
 	conflict := interceptor.Funcs{
 		Apply: func(context.Context, client.WithWatch, runtime.ApplyConfiguration, ...client.ApplyOption) error {

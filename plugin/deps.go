@@ -22,40 +22,40 @@ import (
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
-// Deps is what every command is given. Nothing is read or connected before a
-// command asks for it, so that help and completion need no cluster.
+// Deps holds the dependencies of every command. Nothing is read or connected before a
+// command asks for it, so help and completion need no cluster.
 type Deps struct {
-	// Streams are the standard streams; commands print to nothing else. What goes to a
+	// Streams are the standard streams; commands print to nothing else. Output to a
 	// terminal is filtered, see guard.
 	Streams genericiooptions.IOStreams
 	// Flags are kubectl's own: --kubeconfig, --context, --namespace, --as and so on.
 	Flags *genericclioptions.ConfigFlags
-	// Version is the plugin's own.
+	// Version is the plugin's version.
 	Version string
 	// Now is the clock.
 	Now func() time.Time
 }
 
-// Cluster is the cluster the caller's flags name, with the caller's rights.
+// Cluster is the cluster that the caller's flags name, with the caller's rights.
 type Cluster struct {
-	// Client reads and writes in the name of v1alpha1.CLIFieldManager; it keeps no
-	// cache. It knows Kubernetes' own kinds and ours, and refuses unknown fields.
+	// Client reads and writes as field manager v1alpha1.CLIFieldManager; it has no cache.
+	// It knows the kinds of Kubernetes and of QueueWorker, and refuses unknown fields.
 	Client client.WithWatch
-	// Core is for what Client cannot do: logs and the proxy of pods.
+	// Core does what Client cannot do: it reads logs and uses the proxy of pods.
 	Core corev1client.CoreV1Interface
-	// Config is how the cluster is reached.
+	// Config describes how to reach the cluster.
 	Config *rest.Config
-	// Namespace is that of --namespace, else of the context, else default.
+	// Namespace comes from --namespace, then from the context, then is "default".
 	Namespace string
 }
 
-// NewDeps are the dependencies of a real command line.
+// NewDeps returns the dependencies of a real command line.
 func NewDeps(streams genericiooptions.IOStreams, version string) *Deps {
 	streams.Out, streams.ErrOut = guard(streams.Out), guard(streams.ErrOut)
 	flags := genericclioptions.NewConfigFlags(true).
 		WithWarningPrinter(streams).
 		WithWrapConfigFn(func(config *rest.Config) *rest.Config {
-			// As kubectl: one person's commands need hardly a brake.
+			// Like kubectl: the commands of a single person hardly need a limit.
 			config.RateLimiter = brake{flowcontrol.NewTokenBucketRateLimiter(50, 300)}
 			config.UserAgent = "kubectl-queueworker/" + version
 			return config
@@ -63,11 +63,11 @@ func NewDeps(streams genericiooptions.IOStreams, version string) *Deps {
 	return &Deps{Streams: streams, Flags: flags, Version: version, Now: time.Now}
 }
 
-// brake bounds how fast a cluster is asked.
+// brake limits the rate of requests to a cluster.
 type brake struct{ flowcontrol.RateLimiter }
 
-// Wait waits for its turn. One that would not come before ctx ends is waited for until
-// then: client-go's own says at once that it would not, in an error that is no timeout.
+// Wait waits for its turn. If that turn would come after ctx ends, it waits until ctx
+// ends. client-go's own limiter fails at once instead, with an error that is no timeout.
 func (b brake) Wait(ctx context.Context) error {
 	err := b.RateLimiter.Wait(ctx)
 	if err != nil {
@@ -77,8 +77,7 @@ func (b brake) Wait(ctx context.Context) error {
 	return nil
 }
 
-// Connect makes the clients for the cluster that the flags name. It asks the
-// cluster nothing yet.
+// Connect makes the clients for the cluster that the flags name. It sends no request yet.
 func (d *Deps) Connect() (*Cluster, error) {
 	namespace, _, err := d.Flags.ToRawKubeConfigLoader().Namespace()
 	if err != nil {
@@ -113,9 +112,9 @@ func (d *Deps) Connect() (*Cluster, error) {
 	return &Cluster{Client: c, Core: core, Config: config, Namespace: namespace}, nil
 }
 
-// Colour tells whether the output may be coloured: it goes to a terminal that can
-// show colours, to somebody who wants them.
+// Colour reports whether the output may be coloured: it goes to a terminal that can show
+// colours, and the user has not turned them off.
 func (d *Deps) Colour() bool { return printers.AllowsColorOutput(d.screen()) }
 
-// Terminal tells whether the output goes to a terminal.
+// Terminal reports whether the output goes to a terminal.
 func (d *Deps) Terminal() bool { return printers.IsTerminal(d.screen()) }

@@ -14,8 +14,8 @@ import (
 	"k8s.io/client-go/rest"
 )
 
-// TestTheBrakeEndsInATimeout: who must wait longer for a turn than there is time has run
-// out of time, which is what the exit code and the message are about.
+// TestTheBrakeEndsInATimeout: a request that must wait for its turn longer than its
+// deadline has timed out. The exit code and the message must say so.
 func TestTheBrakeEndsInATimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		config := NewDeps(genericiooptions.NewTestIOStreamsDiscard(), "v1").Flags.WrapConfigFn(&rest.Config{})

@@ -28,7 +28,7 @@ type doctorCommand struct {
 	scope  scope
 }
 
-// NewDoctorCommand is `kubectl queueworker doctor`.
+// NewDoctorCommand returns `kubectl queueworker doctor`.
 func NewDoctorCommand(deps *Deps) *cobra.Command {
 	d := &doctorCommand{deps: deps}
 	cmd := &cobra.Command{
@@ -70,7 +70,7 @@ func (d *doctorCommand) run(ctx context.Context, names []string) error {
 	return verdict(findings)
 }
 
-// verdict is what doctor ends with: warnings alone are no failure.
+// verdict returns the error that doctor ends with; warnings alone are no failure.
 func verdict(findings []doctor.Finding) error {
 	if wrong := doctor.Count(findings, doctor.Wrong); wrong > 0 {
 		return fmt.Errorf("%d of %d checks failed", wrong, len(findings))
@@ -78,12 +78,12 @@ func verdict(findings []doctor.Finding) error {
 	return nil
 }
 
-// tones are how levels are to be taken.
+// tones maps the level of a finding to its tone.
 var tones = map[doctor.Level]view.Tone{
 	doctor.Wrong: view.Bad, doctor.Warning: view.Doubtful, doctor.Unchecked: view.Faint, doctor.Fine: view.Good,
 }
 
-// shown are findings as they are shown.
+// shown converts findings for package view.
 func shown(findings []doctor.Finding) []view.Finding {
 	out := make([]view.Finding, 0, len(findings))
 	for _, f := range findings {
@@ -104,8 +104,8 @@ func (d *doctorCommand) print(findings []doctor.Finding) error {
 	return err
 }
 
-// look reads all there is to judge. What the caller may not see is told, and the rest
-// is judged all the same; only a cluster that does not answer ends it.
+// look reads everything there is to judge. It notes what the caller may not see and still
+// judges the rest; only a cluster that does not answer ends it.
 func (d *doctorCommand) look(ctx context.Context, cluster *Cluster, names []string) (doctor.Input, error) {
 	in := doctor.Input{Now: d.deps.Now(), Namespace: cluster.Namespace, Selector: d.scope.selector}
 	if d.scope.allNamespaces {
@@ -121,7 +121,7 @@ func (d *doctorCommand) look(ctx context.Context, cluster *Cluster, names []stri
 	in.Operators, err = operatorsOf(ctx, cluster)
 	in.OperatorsError = told(err)
 	err = d.objects(ctx, cluster, names, &in)
-	if err != nil && !apierrors.IsForbidden(err) && !meta.IsNoMatchError(err) { // of which a finding tells
+	if err != nil && !apierrors.IsForbidden(err) && !meta.IsNoMatchError(err) { // findings report these
 		return in, err
 	}
 	if in.Theirs, err = theirs(ctx, cluster, in); err != nil {
@@ -130,7 +130,7 @@ func (d *doctorCommand) look(ctx context.Context, cluster *Cluster, names []stri
 	return in, nil
 }
 
-// told is an error as a sentence; empty for none.
+// told returns an error as a sentence; empty for nil.
 func told(err error) string {
 	if err == nil {
 		return ""
@@ -139,7 +139,7 @@ func told(err error) string {
 	return sentence
 }
 
-// served are the resources of ours that the cluster serves.
+// served returns QueueWorker's resources that the cluster serves.
 func served(cluster *Cluster) ([]string, error) {
 	asking, err := discovery.NewDiscoveryClientForConfig(cluster.Config)
 	if err != nil {
@@ -159,7 +159,7 @@ func served(cluster *Cluster) ([]string, error) {
 	return names, nil
 }
 
-// mine asks which of the rights that commands need the caller has.
+// mine asks which of the rights that the commands need the caller has.
 func mine(ctx context.Context, cluster *Cluster, namespace string) ([]doctor.Right, error) {
 	rights := doctor.Wanted()
 	for i := range rights {
@@ -172,7 +172,7 @@ func mine(ctx context.Context, cluster *Cluster, namespace string) ([]doctor.Rig
 	return rights, nil
 }
 
-// theirs asks which of the rights they need the operators' service accounts have.
+// theirs asks which of the rights that the operators need their service accounts have.
 func theirs(ctx context.Context, cluster *Cluster, in doctor.Input) ([]doctor.Powers, error) {
 	needed := doctor.Needed(in)
 	for _, powers := range needed {
@@ -197,7 +197,7 @@ func attributes(right doctor.Right, namespace string) *authorizationv1.ResourceA
 	}
 }
 
-// operatorsOf finds the operators' Deployments, wherever they are.
+// operatorsOf finds the operators' Deployments in all namespaces.
 func operatorsOf(ctx context.Context, cluster *Cluster) ([]appsv1.Deployment, error) {
 	found := &appsv1.DeploymentList{}
 	if err := cluster.Client.List(ctx, found, client.MatchingLabels(doctor.OperatorLabels)); err != nil {
@@ -206,7 +206,7 @@ func operatorsOf(ctx context.Context, cluster *Cluster) ([]appsv1.Deployment, er
 	return found.Items, nil
 }
 
-// objects reads the QueueWorkers that are meant, and their QueueApps.
+// objects reads the selected QueueWorkers and their QueueApps.
 func (d *doctorCommand) objects(ctx context.Context, cluster *Cluster, names []string, in *doctor.Input) error {
 	wanted := map[string]bool{}
 	if len(names) == 1 {

@@ -16,7 +16,7 @@ import (
 	"queueworker.dev/queueworker/plugin/view"
 )
 
-// dryRun is how far a command that writes goes.
+// dryRun says how far a command that writes goes.
 type dryRun string
 
 const (
@@ -24,14 +24,14 @@ const (
 	dryRunNone dryRun = "none"
 	// dryRunClient says what would be written, and asks the cluster nothing more.
 	dryRunClient dryRun = "client"
-	// dryRunServer has the cluster check what would be written, and write nothing.
+	// dryRunServer lets the cluster check what would be written, and writes nothing.
 	dryRunServer dryRun = "server"
 )
 
 func (d *dryRun) addFlag(cmd *cobra.Command) {
 	cmd.Flags().StringVar((*string)(d), "dry-run", string(dryRunNone), "none, client (say what would be done) or server (have the cluster check it), without doing it.")
 	cmd.Flags().Lookup("dry-run").NoOptDefVal = string(dryRunClient)
-	// It fails for a flag that does not exist, which it does.
+	// It fails for a flag that does not exist; this flag exists.
 	_ = cmd.RegisterFlagCompletionFunc("dry-run", cobra.FixedCompletions([]string{string(dryRunNone), string(dryRunClient), string(dryRunServer)}, cobra.ShellCompDirectiveNoFileComp))
 }
 
@@ -46,10 +46,10 @@ func (d *dryRun) validate() error {
 	return nil
 }
 
-// is tells whether nothing will be written.
+// is reports whether nothing will be written.
 func (d *dryRun) is() bool { return *d == dryRunClient || *d == dryRunServer }
 
-// options are those of a patch.
+// options returns the options of a patch.
 func (d *dryRun) options() []client.PatchOption {
 	if *d == dryRunServer {
 		return []client.PatchOption{client.DryRunAll}
@@ -57,7 +57,7 @@ func (d *dryRun) options() []client.PatchOption {
 	return nil
 }
 
-// createOptions are those of a creation.
+// createOptions returns the options of a creation.
 func (d *dryRun) createOptions() []client.CreateOption {
 	if *d == dryRunServer {
 		return []client.CreateOption{client.DryRunAll}
@@ -65,7 +65,7 @@ func (d *dryRun) createOptions() []client.CreateOption {
 	return nil
 }
 
-// applyOptions are those of an apply.
+// applyOptions returns the options of an apply.
 func (d *dryRun) applyOptions() []client.ApplyOption {
 	if *d == dryRunServer {
 		return []client.ApplyOption{client.DryRunAll}
@@ -73,7 +73,7 @@ func (d *dryRun) applyOptions() []client.ApplyOption {
 	return nil
 }
 
-// suffix ends what is said of a write that did not happen.
+// suffix returns a note, for the end of a message, that a dry run changed nothing.
 func (d *dryRun) suffix() string {
 	if d.is() {
 		return " (" + string(*d) + " dry run: nothing was changed)"
@@ -88,7 +88,7 @@ func (c *confirmation) addFlag(cmd *cobra.Command) {
 	cmd.Flags().BoolVarP(&c.yes, "yes", "y", false, "Do not ask.")
 }
 
-// ask says what may be destroyed and has it confirmed: by --yes, or by somebody at a
+// ask prints what may be destroyed and needs a confirmation: --yes, or a yes typed at a
 // terminal.
 func (c *confirmation) ask(ctx context.Context, deps *Deps, dangers []string) error {
 	for _, danger := range dangers {
@@ -111,8 +111,8 @@ func (c *confirmation) ask(ctx context.Context, deps *Deps, dangers []string) er
 	return nil
 }
 
-// typed is the next line that somebody types, without the blanks around it. It ends with
-// ctx: a read that waits for a line knows nothing of Ctrl-C.
+// typed returns the next line that a user types, without the blanks around it. It returns
+// when ctx ends, because a blocked read does not notice Ctrl-C.
 func typed(ctx context.Context, in *bufio.Reader) (string, error) {
 	type line struct {
 		text string

@@ -5,8 +5,8 @@ package plugin
 
 import "testing"
 
-// TestNothingSaysWhatWasLookedFor: who looked for labels is not told that there is nothing
-// at all.
+// TestNothingSaysWhatWasLookedFor: with a selector, the message does not claim that there
+// is nothing at all.
 func TestNothingSaysWhatWasLookedFor(t *testing.T) {
 	cluster := &Cluster{Namespace: "shop"}
 	tests := map[string]struct {

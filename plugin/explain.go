@@ -14,7 +14,7 @@ import (
 	"queueworker.dev/queueworker/plugin/view"
 )
 
-// NewExplainCommand is `kubectl queueworker explain`.
+// NewExplainCommand returns `kubectl queueworker explain`.
 func NewExplainCommand(deps *Deps) *cobra.Command {
 	return &cobra.Command{
 		Use:               "explain NAME",
@@ -38,7 +38,7 @@ func explain(ctx context.Context, deps *Deps, name string) error {
 	}
 	var app *v1alpha1.QueueApp
 	found := &v1alpha1.QueueApp{}
-	// Without the QueueApp all but its cap is explained.
+	// Without the QueueApp, everything but its cap is explained.
 	if cluster.Client.Get(ctx, client.ObjectKey{Namespace: cluster.Namespace, Name: pool.Status.AppName}, found) == nil {
 		app = found
 	}

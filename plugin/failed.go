@@ -22,7 +22,7 @@ import (
 // most is how many failed jobs one QueueCommand can list, retry or forget.
 const most = 100
 
-// NewFailedCommand is `kubectl queueworker failed`.
+// NewFailedCommand returns `kubectl queueworker failed`.
 func NewFailedCommand(deps *Deps) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "failed",
@@ -49,7 +49,7 @@ func newFailedList(deps *Deps) *cobra.Command {
 	return f.command(func(cmd *cobra.Command) error { return f.run(cmd.Context()) })
 }
 
-// command is the command with its flags, which do what do does.
+// command returns the cobra command with its flags; do carries it out.
 func (f *failedList) command(do func(*cobra.Command) error) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "list",
@@ -86,7 +86,8 @@ func (f *failedList) run(ctx context.Context) error {
 	return f.list(ctx, cluster)
 }
 
-// list prints page after page as they are read; a document is printed as one.
+// list prints lines page by page, as it reads them; a JSON or YAML document is printed as
+// a whole.
 func (f *failedList) list(ctx context.Context, cluster *Cluster) error {
 	var jobs []v1alpha1.FailedJob // not printed yet
 	shown, next := 0, ""
@@ -111,7 +112,7 @@ func (f *failedList) list(ctx context.Context, cluster *Cluster) error {
 	}
 }
 
-// pageSize is how many jobs to ask for after so many.
+// pageSize returns how many jobs to ask for after shown jobs.
 func (f *failedList) pageSize(shown int) int32 {
 	if f.limit > 0 {
 		return int32(min(most, f.limit-shown))
@@ -119,7 +120,8 @@ func (f *failedList) pageSize(shown int) int32 {
 	return most
 }
 
-// printPage prints the jobs that are not printed yet; where there are none at all, it says so.
+// printPage prints the jobs that are not printed yet. If there are no failed jobs at all,
+// it says so.
 func (f *failedList) printPage(command *v1alpha1.QueueCommand, jobs []v1alpha1.FailedJob, shown int) error {
 	if len(jobs) == 0 && shown > 0 {
 		return nil
@@ -135,24 +137,24 @@ func (f *failedList) printPage(command *v1alpha1.QueueCommand, jobs []v1alpha1.F
 	return err
 }
 
-// filtered tells whether only some of the failed jobs are asked for.
+// filtered reports whether only some of the failed jobs are asked for.
 func (f *failedList) filtered() bool { return f.search != "" || f.queue != "" }
 
-// tellRest says of a table that ends at the limit how much more there is.
+// tellRest says how many jobs a table leaves out because it ends at the limit.
 func (f *failedList) tellRest(shown int, last *v1alpha1.QueueCommand) error {
 	if !f.output.Table() || last.Status.Continue == "" {
 		return nil
 	}
 	total := last.Status.Total
 	if f.filtered() {
-		total = nil // that of all
+		total = nil // it counts all failed jobs, not only the filtered ones
 	}
 	_, err := fmt.Fprintln(f.deps.Streams.ErrOut, view.FailedShown(shown, total)+"; --limit 0 shows all.")
 	return err
 }
 
-// page reads one page. Its QueueCommand has done its work then and is removed; where the
-// caller may not do that, it goes by itself a minute later.
+// page reads one page and deletes its QueueCommand, which is done by then. If the caller
+// may not delete it, its TTL removes it a minute later.
 func (f *failedList) page(ctx context.Context, cluster *Cluster, size int32, next string) (*v1alpha1.QueueCommand, error) {
 	command, err := f.create(ctx, cluster, v1alpha1.QueueCommandSpec{
 		Action: v1alpha1.ActionListFailed, Queue: f.queue, Search: f.search, Limit: &size, Continue: next,
@@ -244,7 +246,7 @@ func newFailedFlush(deps *Deps) *cobra.Command {
 	return cmd
 }
 
-// NewClearCommand is `kubectl queueworker clear`.
+// NewClearCommand returns `kubectl queueworker clear`.
 func NewClearCommand(deps *Deps) *cobra.Command {
 	c := &commanding{deps: deps}
 	var confirm confirmation
@@ -269,7 +271,7 @@ func NewClearCommand(deps *Deps) *cobra.Command {
 	return cmd
 }
 
-// sure has a deletion confirmed, unless nothing will be deleted.
+// sure asks the user to confirm a deletion, unless a dry run deletes nothing.
 func (c *commanding) sure(ctx context.Context, confirm *confirmation, danger string) error {
 	if c.dryRun.is() {
 		return nil
@@ -284,7 +286,7 @@ func (c *commanding) validated(do func() error) error {
 	return do()
 }
 
-// byID does something with failed jobs, a hundred at a time.
+// byID acts on failed jobs, a hundred at a time.
 func (c *commanding) byID(ctx context.Context, action v1alpha1.CommandAction, ids []string, done string) error {
 	if len(ids) == 0 {
 		return Usage("name failed jobs by their ids; `kubectl queueworker failed list` shows them")

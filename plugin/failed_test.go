@@ -20,7 +20,7 @@ import (
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
-// fakeTable is an operator that lists so many failed jobs; asked counts the pages.
+// fakeTable is an operator that lists a number of failed jobs; asked counts the pages.
 func fakeTable(jobs int64, asked *int) interceptor.Funcs {
 	return interceptor.Funcs{
 		Create: func(ctx context.Context, c client.WithWatch, object client.Object, options ...client.CreateOption) error {
@@ -43,7 +43,7 @@ func fakeTable(jobs int64, asked *int) interceptor.Funcs {
 	}
 }
 
-// counting notes how often something was written.
+// counting counts the writes.
 type counting struct {
 	bytes.Buffer
 	times int
@@ -98,7 +98,7 @@ func TestFailedJobsAreListedPageByPage(t *testing.T) {
 	}
 }
 
-// TestHoursTellsWhatItNeeds: to an older application it is an option that does not exist.
+// TestHoursTellsWhatItNeeds: an older application does not have this option.
 func TestHoursTellsWhatItNeeds(t *testing.T) {
 	flag := newFailedFlush(&Deps{}).Flags().Lookup("hours")
 	if flag == nil || !strings.Contains(flag.Usage, "Laravel 9 or later") {

@@ -21,26 +21,27 @@ import (
 	"queueworker.dev/queueworker/plugin/view"
 )
 
-// The exit codes, for scripts. They are part of what users rely on.
+// The exit codes, for scripts. Users rely on them.
 const (
 	// CodeOK: done.
 	CodeOK = 0
-	// CodeFailed: it was tried and did not work; the message says why.
+	// CodeFailed: the command was tried and failed; the message says why.
 	CodeFailed = 1
 	// CodeUsage: the command line is wrong; nothing was tried.
 	CodeUsage = 2
-	// CodeNotFound: what was named does not exist.
+	// CodeNotFound: an object that the command line names does not exist.
 	CodeNotFound = 3
 	// CodeForbidden: the caller lacks a right.
 	CodeForbidden = 4
-	// CodeTimedOut: what was waited for did not come in time.
+	// CodeTimedOut: a wait ended without success.
 	CodeTimedOut = 5
-	// CodeInterrupted: a signal ended it, as 128 plus SIGINT tells shells.
+	// CodeInterrupted: a signal ended the program; shells expect 128 plus the number of
+	// SIGINT.
 	CodeInterrupted = 130
 )
 
-// Failure is an error with the exit code it ends the program with. An error
-// that is none ends it with the code its cause suggests, else CodeFailed.
+// Failure is an error with the exit code it ends the program with. For any other error,
+// the cause suggests the code, or else it is CodeFailed.
 type Failure struct {
 	Code int
 	err  error
@@ -48,22 +49,22 @@ type Failure struct {
 
 func (f *Failure) Error() string { return f.err.Error() }
 
-// Unwrap returns what Usage and its like were given with %w.
+// Unwrap returns the error that Usage and similar functions were given with %w.
 func (f *Failure) Unwrap() error { return f.err }
 
-// Usage is a mistake in the command line.
+// Usage returns an error for a mistake in the command line.
 func Usage(format string, arguments ...any) error { return failure(CodeUsage, format, arguments) }
 
-// NotFound is the want of what was named.
+// NotFound returns an error for an object that was named but does not exist.
 func NotFound(format string, arguments ...any) error { return failure(CodeNotFound, format, arguments) }
 
-// Forbidden is the want of a right that the plugin found out about by itself; what
-// the apiserver refuses needs no wrapping.
+// Forbidden returns an error for a missing right that the plugin itself found out about.
+// A refusal by the API server needs no wrapping.
 func Forbidden(format string, arguments ...any) error {
 	return failure(CodeForbidden, format, arguments)
 }
 
-// TimedOut is a wait that was in vain.
+// TimedOut returns an error for a wait that ended without success.
 func TimedOut(format string, arguments ...any) error { return failure(CodeTimedOut, format, arguments) }
 
 func failure(code int, format string, arguments []any) error {
@@ -80,7 +81,8 @@ func tell(w io.Writer, err error) int {
 	return code
 }
 
-// Explain turns an error into an exit code and what a user can do about it.
+// Explain returns the exit code for an error, and a sentence that says what a user can do
+// about it.
 func Explain(err error) (code int, sentence string) {
 	var failure *Failure
 	var unreachable *url.Error
@@ -107,10 +109,10 @@ func Explain(err error) (code int, sentence string) {
 	return CodeFailed, err.Error()
 }
 
-// denied finds in the apiserver's words what was denied.
+// denied finds in the API server's message which right was denied.
 var denied = regexp.MustCompile(`User "([^"]*)" cannot (\S+) resource "([^"]*)" in API group "([^"]*)"(?: in the namespace "([^"]*)")?`)
 
-// refusal says in words what right is missing and how to get it.
+// refusal says which right is missing and how to get it.
 func refusal(err error) string {
 	match := denied.FindStringSubmatch(err.Error())
 	if match == nil {

@@ -89,7 +89,8 @@ func TestCommandLine(t *testing.T) {
 	}
 }
 
-// TestCreatePrintsAManifest: without a cluster, with the namespace that was named and no other.
+// TestCreatePrintsAManifest: it needs no cluster, and has the namespace only if the user
+// named one.
 func TestCreatePrintsAManifest(t *testing.T) {
 	t.Setenv("KUBECONFIG", "/nonexistent")
 	const manifest = "apiVersion: queueworker.dev/v1alpha1\nkind: QueueWorker\nmetadata:\n  name: emails\n"
@@ -115,7 +116,7 @@ func TestCreatePrintsAManifest(t *testing.T) {
 	}
 }
 
-// TestCommandsAreWhole: each command says what it is for and has its place in the help.
+// TestCommandsAreWhole: each command says what it is for and has a place in the help.
 func TestCommandsAreWhole(t *testing.T) {
 	root := NewRootCommand(NewDeps(genericiooptions.NewTestIOStreamsDiscard(), "v1"))
 	for _, cmd := range root.Commands() {

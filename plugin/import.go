@@ -25,7 +25,7 @@ import (
 	"queueworker.dev/queueworker/plugin/importing/supervisor"
 )
 
-// NewImportCommand is `kubectl queueworker import`.
+// NewImportCommand returns `kubectl queueworker import`.
 func NewImportCommand(deps *Deps) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "import",
@@ -87,7 +87,7 @@ func newImportHorizonCommand(deps *Deps) *cobra.Command {
 	return cmd
 }
 
-// importCommand is what every import has.
+// importCommand is the common part of the imports.
 type importCommand struct {
 	deps *Deps
 
@@ -112,7 +112,8 @@ func (i *importCommand) addFlags(cmd *cobra.Command) {
 	f.StringVarP(&i.output, "output", "o", "yaml", "The format, which is yaml.")
 }
 
-// readAtMost reads a file, but not more of it than any configuration has.
+// readAtMost reads a file up to just over manifest.MaxFileSize; no real configuration is
+// larger.
 func readAtMost(path string) ([]byte, error) {
 	file, err := os.Open(path) //nolint:gosec // the user names the files to read
 	if err != nil {
@@ -125,7 +126,8 @@ func readAtMost(path string) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(file, manifest.MaxFileSize+1))
 }
 
-// run reads a configuration, completes it by what the flags say, and prints it.
+// run reads a configuration, completes it with the settings from the flags, and prints
+// it.
 func (i *importCommand) run(ctx context.Context, read func() (manifest.Draft, error)) error {
 	if err := i.readFlags(); err != nil {
 		return err
@@ -153,7 +155,7 @@ func (i *importCommand) run(ctx context.Context, read func() (manifest.Draft, er
 	return nil
 }
 
-// readFlags makes settings of the flags.
+// readFlags checks the flags and turns them into settings.
 func (i *importCommand) readFlags() error {
 	if i.output != "yaml" {
 		return Usage("--output must be yaml")
@@ -195,7 +197,7 @@ func (i *importCommand) readImages() error {
 	return nil
 }
 
-// readVariables reads the environment that the configuration is read with.
+// readVariables reads the environment variables that the configuration is read with.
 func (i *importCommand) readVariables() error {
 	i.environment = map[string]string{}
 	for _, text := range i.variables {
@@ -208,7 +210,7 @@ func (i *importCommand) readVariables() error {
 	return nil
 }
 
-// readDrivers reads the kinds of backends, by the connection they are for.
+// readDrivers reads the drivers, by the connection they are for.
 func (i *importCommand) readDrivers() error {
 	i.settings.Drivers = map[string]v1alpha1.Driver{}
 	known := []v1alpha1.Driver{v1alpha1.DriverRedis, v1alpha1.DriverDatabase, v1alpha1.DriverNone}
@@ -246,8 +248,8 @@ func (i *importCommand) readEnvFrom() error {
 	return nil
 }
 
-// askImages asks for the images that the flags do not name, where somebody is there
-// to answer.
+// askImages asks for the images that the flags do not name, if a user at a terminal can
+// answer.
 func (i *importCommand) askImages(ctx context.Context, directories []string) error {
 	in, isFile := i.deps.Streams.In.(*os.File)
 	answers := bufio.NewReader(i.deps.Streams.In)
@@ -263,7 +265,7 @@ func (i *importCommand) askImages(ctx context.Context, directories []string) err
 			return Usage("which image has %s? Give it with --image=IMAGE", where)
 		}
 		fmt.Fprintf(i.deps.Streams.ErrOut, "Which image has %s? ", where)
-		image, _ := typed(ctx, answers) // none is no answer, whatever the reason
+		image, _ := typed(ctx, answers) // an empty answer is no answer, whatever the reason
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
@@ -275,8 +277,8 @@ func (i *importCommand) askImages(ctx context.Context, directories []string) err
 	return nil
 }
 
-// summary tells on stderr what was made, and what needs a look. Where nothing was
-// made, everything is told.
+// summary prints to stderr how much was imported and which notes need a look. If nothing
+// was imported, it prints every note.
 func (i *importCommand) summary(result manifest.Result, all bool) {
 	out := i.deps.Streams.ErrOut
 	notes := result.Warnings()

@@ -19,13 +19,13 @@ command=php /srv/shop/artisan queue:work redis --queue=emails --timeout=100
 stopwaitsecs=5
 `
 
-// TestImportSaysWhatIsWrong has the exit code and the words for every way in which an
+// TestImportSaysWhatIsWrong checks the exit code and the words for every way in which an
 // import can end.
 func TestImportSaysWhatIsWrong(t *testing.T) {
 	for name, tc := range map[string]struct {
 		arguments string
 		wantCode  int
-		// wantOut and wantErr are parts of what is printed; an empty wantOut means nothing is.
+		// wantOut and wantErr are parts of the output; an empty wantOut means no output.
 		wantOut, wantErr string
 	}{
 		"done":                 {"supervisor worker.conf --image=shop:1", plugin.CodeOK, "queue: emails\n", "1 QueueWorker of 1 QueueApp imported."},

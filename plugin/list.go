@@ -25,7 +25,7 @@ type listCommand struct {
 	watch  watchFlag
 }
 
-// NewListCommand is `kubectl queueworker list`.
+// NewListCommand returns `kubectl queueworker list`.
 func NewListCommand(deps *Deps) *cobra.Command {
 	l := &listCommand{deps: deps}
 	cmd := &cobra.Command{
@@ -66,7 +66,7 @@ func (l *listCommand) run(ctx context.Context) error {
 	})
 }
 
-// scope are the flags that say which objects a command looks at.
+// scope holds the flags that say which objects a command looks at.
 type scope struct {
 	allNamespaces bool
 	selector      string
@@ -94,7 +94,8 @@ func (s *scope) pools(ctx context.Context, cluster *Cluster) (*v1alpha1.QueueWor
 	return pools, nil
 }
 
-// source reads snapshots of what is in scope, or of the one QueueWorker that is named.
+// source reads snapshots of the QueueWorkers in scope, or of the one QueueWorker that is
+// named.
 func (s *scope) source(deps *Deps, cluster *Cluster, names []string) (*source.Source, error) {
 	from := &source.Source{Reader: cluster.Client, Core: cluster.Core, Now: deps.Now}
 	selector, err := labels.Parse(s.selector)
@@ -114,7 +115,8 @@ func (s *scope) source(deps *Deps, cluster *Cluster, names []string) (*source.So
 	return from, nil
 }
 
-// labelled says after a place which labels are looked for; empty where any will do.
+// labelled returns a suffix for a place that names the selected labels; empty without a
+// selector.
 func (s *scope) labelled() string {
 	if s.selector == "" {
 		return ""
@@ -122,7 +124,7 @@ func (s *scope) labelled() string {
 	return " with the labels " + s.selector
 }
 
-// nothing is what is said when nothing is in scope.
+// nothing returns the text for a scope without objects.
 func (s *scope) nothing(what string, cluster *Cluster) string {
 	where := "in any namespace"
 	if !s.allNamespaces {

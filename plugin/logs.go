@@ -25,9 +25,10 @@ import (
 )
 
 const (
-	// followTail is how many lines of each worker are shown before those that follow.
+	// followTail is how many earlier lines of each worker --follow shows first.
 	followTail = 10
-	// mostLogs is how many logs are read at a time: each is a stream of its own.
+	// mostLogs is how many logs are read at a time, because each log is a separate
+	// stream.
 	mostLogs = 100
 )
 
@@ -45,11 +46,11 @@ type logsCommand struct {
 
 	// jobs finds a job's lines in the log of each pod; it stays empty without --job.
 	jobs map[string]*view.JobLog
-	// shown is how many lines were.
+	// shown counts the lines shown.
 	shown int
 }
 
-// NewLogsCommand is `kubectl queueworker logs`.
+// NewLogsCommand returns `kubectl queueworker logs`.
 func NewLogsCommand(deps *Deps) *cobra.Command {
 	c := &logsCommand{deps: deps, jobs: map[string]*view.JobLog{}}
 	cmd := &cobra.Command{
@@ -73,7 +74,7 @@ func NewLogsCommand(deps *Deps) *cobra.Command {
 	cmd.Flags().BoolVar(&c.timestamps, "timestamps", false, "Show when each line was printed.")
 	cmd.Flags().BoolVar(&c.raw, "raw", false, "Leave colours and other control sequences in what goes to a terminal.")
 	cmd.Flags().BoolVar(&c.noPrefix, "no-prefix", false, "Show lines without the pod's name.")
-	// It fails for a flag that does not exist; this one does.
+	// It fails for a flag that does not exist; this flag exists.
 	_ = cmd.RegisterFlagCompletionFunc("worker", deps.CompletePods)
 	return cmd
 }
@@ -111,7 +112,7 @@ func (c *logsCommand) validate(cmd *cobra.Command) (err error) {
 	return err
 }
 
-// showAll shows what there is.
+// showAll shows the logs as they are now.
 func (c *logsCommand) showAll(ctx context.Context, cluster *Cluster, pods []*corev1.Pod) error {
 	if len(pods) == 0 {
 		return NotFound("%s has no pods, so there are no logs; kubectl queueworker status %s says why", c.name, c.name)
@@ -125,13 +126,13 @@ func (c *logsCommand) showAll(ctx context.Context, cluster *Cluster, pods []*cor
 func (c *logsCommand) options() podlog.Options {
 	options := podlog.Options{Since: c.since, Tail: c.tail}
 	if c.job != "" {
-		options.Tail = -1 // the job's lines are looked for in all of them
+		options.Tail = -1 // the job's lines can be anywhere in the log
 	}
 	return options
 }
 
 // exists fails if there is no such QueueWorker. A caller who may read pods but not
-// QueueWorkers gets the logs all the same.
+// QueueWorkers still gets the logs.
 func (c *logsCommand) exists(ctx context.Context, cluster *Cluster) error {
 	err := cluster.Client.Get(ctx, client.ObjectKey{Namespace: cluster.Namespace, Name: c.name}, &v1alpha1.QueueWorker{})
 	if apierrors.IsForbidden(err) {
@@ -144,7 +145,7 @@ func (c *logsCommand) selector() labels.Selector {
 	return labels.SelectorFromSet(labels.Set{v1alpha1.LabelName: c.name})
 }
 
-// pods are the pods whose logs are asked for, by name.
+// pods returns the pods whose logs are asked for, sorted by name.
 func (c *logsCommand) pods(ctx context.Context, cluster *Cluster) ([]*corev1.Pod, error) {
 	list := &corev1.PodList{}
 	if err := cluster.Client.List(ctx, list, client.InNamespace(cluster.Namespace), client.MatchingLabelsSelector{Selector: c.selector()}); err != nil {
@@ -168,7 +169,8 @@ func (c *logsCommand) pods(ctx context.Context, cluster *Cluster) ([]*corev1.Pod
 
 func (c *logsCommand) followAll(ctx context.Context, cluster *Cluster) error {
 	quiet()
-	// A cache tries for ever what is refused; this is refused once, and said.
+	// A cache retries for ever if it is refused, so a first watch finds a refusal and
+	// reports it.
 	watch, err := cluster.Client.Watch(ctx, &corev1.PodList{}, client.InNamespace(cluster.Namespace), client.MatchingLabelsSelector{Selector: c.selector()})
 	if err != nil {
 		return fmt.Errorf("watch the pods of %s: %w", c.name, err)
@@ -202,7 +204,7 @@ func (c *logsCommand) show(line podlog.Line) error {
 	case c.raw:
 		out = c.deps.screen()
 	case c.deps.guards():
-		text = printable.Text(text) // the colours of a job are not the plugin's
+		text = printable.Text(text) // the colours that a job prints are not the plugin's
 	}
 	if c.timestamps {
 		text = line.Time.Format("2006-01-02T15:04:05.000Z07:00") + " " + text
@@ -214,7 +216,7 @@ func (c *logsCommand) show(line podlog.Line) error {
 	return err
 }
 
-// wanted tells whether a line is of the job that is asked for.
+// wanted reports whether a line belongs to the job that is asked for.
 func (c *logsCommand) wanted(line podlog.Line) bool {
 	if c.job == "" {
 		return true
@@ -227,7 +229,7 @@ func (c *logsCommand) wanted(line podlog.Line) bool {
 	return finder.Keep(line.Text)
 }
 
-// jobFound fails if a job was asked for and no line was of it.
+// jobFound fails if a job was asked for and no line belonged to it.
 func (c *logsCommand) jobFound() error {
 	if c.job == "" || c.shown > 0 {
 		return nil
@@ -235,7 +237,7 @@ func (c *logsCommand) jobFound() error {
 	return NotFound("no line in the logs of %s is of job %s: it ran longer ago than logs are kept, in a pod that is gone, or these workers print no ids (set spec.verbose, or use a Laravel that has queue:work --json)", c.name, c.job)
 }
 
-// prefix names a pod, in a colour of its own where there are colours.
+// prefix names a pod; with colours, each pod's name has its own.
 func (c *logsCommand) prefix(pod string) string {
 	if !c.deps.Colour() {
 		return pod + " | "
@@ -248,5 +250,5 @@ func (c *logsCommand) prefix(pod string) string {
 	return fmt.Sprintf("\x1b[%dm%s |\x1b[0m ", hues[(sum%len(hues)+len(hues))%len(hues)], pod)
 }
 
-// note says what happens to pods, apart from the lines.
+// note prints news about pods, apart from their lines.
 func (c *logsCommand) note(text string) { fmt.Fprintln(c.deps.Streams.ErrOut, "-- "+text) }

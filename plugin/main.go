@@ -14,15 +14,15 @@ import (
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 )
 
-// completer begins the name under which kubectl looks for a program that completes
-// a plugin's arguments.
+// completer is the prefix of the name under which kubectl looks for a program that
+// completes a plugin's arguments.
 const completer = "kubectl_complete-"
 
 // Main runs the command line, program name first, and returns the exit code.
 func Main(arguments []string, streams genericiooptions.IOStreams, version string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	context.AfterFunc(ctx, stop) // a second signal ends a program that is slow to obey the first
+	context.AfterFunc(ctx, stop) // a second signal ends the program if it is slow to obey the first
 
 	deps := NewDeps(streams, version)
 	root := NewRootCommand(deps)

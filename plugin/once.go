@@ -20,10 +20,10 @@ import (
 	"queueworker.dev/queueworker/plugin/view"
 )
 
-// longestLine is where a line of a log is broken, in bytes.
+// longestLine is the length in bytes at which a log line is split.
 const longestLine = 64 << 10
 
-// settlingTime is how long the operator may take to write down how a pod has ended.
+// settlingTime is how long the operator may take to record how a pod ended.
 const settlingTime = 30 * time.Second
 
 type onceCommand struct {
@@ -31,7 +31,7 @@ type onceCommand struct {
 	queue string
 }
 
-// NewOnceCommand is `kubectl queueworker once`.
+// NewOnceCommand returns `kubectl queueworker once`.
 func NewOnceCommand(deps *Deps) *cobra.Command {
 	o := &onceCommand{commanding: commanding{deps: deps}}
 	cmd := &cobra.Command{
@@ -71,7 +71,7 @@ func (o *onceCommand) run(ctx context.Context, names []string) error {
 	return o.runIn(ctx, cluster, spec)
 }
 
-// runIn has the job run and shows what it prints.
+// runIn creates the command that runs the job, and shows what the job prints.
 func (o *onceCommand) runIn(ctx context.Context, cluster *Cluster, spec v1alpha1.QueueCommandSpec) error {
 	command, err := o.create(ctx, cluster, spec)
 	if err != nil {
@@ -81,7 +81,7 @@ func (o *onceCommand) runIn(ctx context.Context, cluster *Cluster, spec v1alpha1
 	defer cancel()
 	streamed, over := o.follow(waiting, cluster, command)
 	if over {
-		// The pod has ended, and it is for the operator to say how.
+		// The pod has ended; the operator now has to record how.
 		waiting, cancel = o.settling(ctx, waiting)
 		defer cancel()
 	}
@@ -96,7 +96,8 @@ func (o *onceCommand) runIn(ctx context.Context, cluster *Cluster, spec v1alpha1
 	return err
 }
 
-// onQueues says where a command looked for a job; empty where that cannot be read.
+// onQueues names the queues where a command looked for a job; empty if they cannot be
+// read.
 func onQueues(ctx context.Context, cluster *Cluster, command *v1alpha1.QueueCommand) string {
 	queue := command.Spec.Queue
 	if queue == "" {
@@ -109,8 +110,8 @@ func onQueues(ctx context.Context, cluster *Cluster, command *v1alpha1.QueueComm
 	return " on " + view.Clean(queue)
 }
 
-// settling is what is left of a wait once the command's pod has ended, and no less than the
-// operator may need to write that down.
+// settling returns a context for the rest of a wait once the command's pod has ended. It
+// leaves the operator at least settlingTime to record the end.
 func (o *onceCommand) settling(ctx, waiting context.Context) (context.Context, context.CancelFunc) {
 	deadline, bounded := waiting.Deadline()
 	if !bounded {
@@ -119,9 +120,9 @@ func (o *onceCommand) settling(ctx, waiting context.Context) (context.Context, c
 	return within(ctx, max(time.Until(deadline), settlingTime), o.timeout)
 }
 
-// follow shows the log of the command's pod as it is written. It tells whether all of it
-// that was there has been shown (who may not read logs sees the end of what was printed in
-// the status), and whether the pod is over.
+// follow shows the log of the command's pod as it is written. streamed reports whether
+// the whole available log was shown; a caller who may not read logs sees the end of the
+// output from the status instead. over reports whether the pod has ended.
 func (o *onceCommand) follow(ctx context.Context, cluster *Cluster, command *v1alpha1.QueueCommand) (streamed, over bool) {
 	pod, err := o.pod(ctx, cluster, command)
 	if err != nil || pod == nil {
@@ -136,7 +137,7 @@ func (o *onceCommand) follow(ctx context.Context, cluster *Cluster, command *v1a
 	defer stream.Close()
 	lines := bufio.NewReaderSize(stream, longestLine)
 	for {
-		line, _, err := lines.ReadLine() // a longer one comes in pieces
+		line, _, err := lines.ReadLine() // a longer line comes in pieces
 		switch {
 		case errors.Is(err, io.EOF):
 			return streamed, true
@@ -148,7 +149,8 @@ func (o *onceCommand) follow(ctx context.Context, cluster *Cluster, command *v1a
 	}
 }
 
-// pod waits until the command's pod has started; nil if it ended before it was seen.
+// pod waits until the command's pod has started; it returns nil if the command ended
+// before the pod was seen.
 func (o *onceCommand) pod(ctx context.Context, cluster *Cluster, command *v1alpha1.QueueCommand) (*corev1.Pod, error) {
 	var found *corev1.Pod
 	err := until(ctx, "the pod of QueueCommand "+command.Name, func(ctx context.Context) (bool, string, error) {

@@ -24,7 +24,8 @@ import (
 	"queueworker.dev/queueworker/test/builders"
 )
 
-// fakeLog is an apiserver that answers every request with a log, which ends after a while.
+// fakeLog is an API server that answers every request with a log, which ends after a
+// while.
 type fakeLog struct {
 	text  string
 	lasts time.Duration
@@ -52,8 +53,8 @@ func (f *fakeStream) Read(data []byte) (int, error) {
 	}
 }
 
-// onceOn is a cluster with a pool and the pod of its command once-1, which prints and lasts as
-// the log does; the operator tells its end after a while.
+// onceOn is a cluster with a pool and the pod of its command once-1. The pod prints the
+// log and runs as long; the operator records its end after a while.
 func onceOn(t *testing.T, log fakeLog, operator time.Duration) *Cluster {
 	t.Helper()
 	began := time.Now()
@@ -85,8 +86,8 @@ func onceOn(t *testing.T, log fakeLog, operator time.Duration) *Cluster {
 	return cluster
 }
 
-// TestOnceWaitsAsLongAsItWasTold: --timeout bounds the job, not how soon after it the
-// operator writes the outcome down.
+// TestOnceWaitsAsLongAsItWasTold: --timeout limits the job, and not the time that the
+// operator needs to record the outcome.
 func TestOnceWaitsAsLongAsItWasTold(t *testing.T) {
 	tests := map[string]struct {
 		timeout, job, operator time.Duration
@@ -117,7 +118,8 @@ func TestOnceWaitsAsLongAsItWasTold(t *testing.T) {
 	}
 }
 
-// TestOnceTellsThatNothingWaited: a command that prints nothing and succeeds found no job.
+// TestOnceTellsThatNothingWaited: a command that prints nothing and succeeds found no
+// job.
 func TestOnceTellsThatNothingWaited(t *testing.T) {
 	tests := map[string]struct {
 		spec v1alpha1.QueueCommandSpec

@@ -19,7 +19,7 @@ import (
 	"queueworker.dev/queueworker/plugin/view"
 )
 
-// commanding is what the commands that go by way of a QueueCommand have in common.
+// commanding is the common part of the commands that create a QueueCommand.
 type commanding struct {
 	deps    *Deps
 	app     string
@@ -30,18 +30,18 @@ type commanding struct {
 func (c *commanding) addFlags(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&c.app, "app", "", "QueueApp whose application is meant; not needed where the namespace has one.")
 	cmd.Flags().DurationVar(&c.timeout, "timeout", 5*time.Minute, "How long to wait for the end; 0 means for ever. What runs is not stopped.")
-	// It fails for a flag that does not exist, which it does.
+	// It fails for a flag that does not exist; this flag exists.
 	_ = cmd.RegisterFlagCompletionFunc("app", c.deps.CompleteApps(1))
 }
 
-// addWriteFlags adds what a command needs that changes something.
+// addWriteFlags adds the flags of a command that changes something.
 func (c *commanding) addWriteFlags(cmd *cobra.Command) {
 	c.addFlags(cmd)
 	c.dryRun.addFlag(cmd)
 }
 
-// create has the operator do something; what is returned is on its way, or under a
-// dry run nothing.
+// create creates a QueueCommand for the operator to carry out. Under a server-side dry
+// run nothing is created.
 func (c *commanding) create(ctx context.Context, cluster *Cluster, spec v1alpha1.QueueCommandSpec) (*v1alpha1.QueueCommand, error) {
 	if spec.WorkerName == "" {
 		spec.AppName = c.app
@@ -60,13 +60,13 @@ func (c *commanding) create(ctx context.Context, cluster *Cluster, spec v1alpha1
 	return command, nil
 }
 
-// within bounds all of the waiting for one command by --timeout.
+// within limits all waiting for one command to --timeout.
 func (c *commanding) within(ctx context.Context) (context.Context, context.CancelFunc) {
 	return within(ctx, c.timeout, c.timeout)
 }
 
-// end waits until a command has ended, or until ctx, made by within, has; it returns an error
-// if the command failed.
+// end waits until a command has ended or ctx, which within made, is over. It returns an
+// error if the command failed.
 func (c *commanding) end(ctx context.Context, cluster *Cluster, command *v1alpha1.QueueCommand) error {
 	err := until(ctx, "QueueCommand "+command.Name, func(ctx context.Context) (bool, string, error) {
 		err := cluster.Client.Get(ctx, client.ObjectKeyFromObject(command), command)
@@ -92,7 +92,7 @@ func ended(command *v1alpha1.QueueCommand) bool {
 	return command.Status.State == v1alpha1.CommandSucceeded || command.Status.State == v1alpha1.CommandFailed
 }
 
-// do has something done and waits for it. What it printed is shown.
+// do creates a command, waits for its end and shows its output.
 func (c *commanding) do(ctx context.Context, spec v1alpha1.QueueCommandSpec, done string) error {
 	cluster, err := c.deps.Connect()
 	if err != nil {
@@ -123,7 +123,7 @@ func (c *commanding) doIn(ctx context.Context, cluster *Cluster, spec v1alpha1.Q
 	return err
 }
 
-// print shows what a command printed.
+// print shows the output of a command.
 func (c *commanding) print(text string) {
 	if text = strings.TrimSpace(text); text != "" {
 		fmt.Fprintln(c.deps.Streams.Out, view.CleanText(text))

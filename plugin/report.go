@@ -25,7 +25,7 @@ import (
 	"queueworker.dev/queueworker/plugin/view"
 )
 
-// NewReportCommand is `kubectl queueworker report`.
+// NewReportCommand returns `kubectl queueworker report`.
 func NewReportCommand(deps *Deps) *cobra.Command {
 	r := &reportCommand{deps: deps, redactor: redact.New()}
 	cmd := &cobra.Command{
@@ -55,7 +55,7 @@ type reportCommand struct {
 	deps  *Deps
 	file  string
 	lines int64
-	// redactor takes out what the bundle must not carry.
+	// redactor removes what the bundle must not contain.
 	redactor *redact.Redactor
 }
 
@@ -64,7 +64,7 @@ type collected struct {
 	name    string
 	objects []unstructured.Unstructured
 	text    string
-	// log tells that text is a log of the operator, prose that it quotes errors.
+	// log is true if text is a log of the operator, prose if it quotes errors.
 	log, prose bool
 }
 
@@ -76,7 +76,7 @@ func (r *reportCommand) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// Nothing is written for somebody who may not see a pool.
+	// A user who may not list pools gets no file.
 	if err := cluster.Client.List(ctx, &v1alpha1.QueueWorkerList{}, client.InNamespace(cluster.Namespace), client.Limit(1)); err != nil {
 		return fmt.Errorf("list QueueWorkers: %w", err)
 	}
@@ -104,7 +104,7 @@ func (r *reportCommand) run(ctx context.Context) error {
 	return err
 }
 
-// base is the last part of a path.
+// base returns the last part of a path.
 func base(path string) string {
 	if path == "-" {
 		return "queueworker-report"
@@ -112,11 +112,11 @@ func base(path string) string {
 	return path[strings.LastIndexByte(path, '/')+1:]
 }
 
-// kinds are what is collected in the namespace, by the name of the file.
+// kinds lists the kinds to collect in the namespace, with the name of the file for each.
 var kinds = []struct {
 	file string
 	kind schema.GroupVersionKind
-	// labelled are only objects made for pools and commands.
+	// labelled limits the kind to objects that the operator made for pools and commands.
 	labelled bool
 }{
 	{"queueworkers", v1alpha1.GroupVersion.WithKind("QueueWorker"), false},
@@ -187,7 +187,7 @@ func (r *reportCommand) findings(ctx context.Context, cluster *Cluster) (string,
 	return findingsText(r.redactor, in), nil
 }
 
-// findingsText is what doctor finds, without what the conditions it goes by quote.
+// findingsText returns doctor's findings, but without the texts that conditions quote.
 func findingsText(redactor *redact.Redactor, in doctor.Input) string {
 	for i := range in.Apps {
 		in.Apps[i].Conditions = redactor.Conditions(in.Apps[i].Conditions)
@@ -198,7 +198,8 @@ func findingsText(redactor *redact.Redactor, in doctor.Input) string {
 	return view.FindingsText(shown(doctor.Examine(in)), nil)
 }
 
-// logs are the ends of the logs of an operator's pods, of those before a restart too.
+// logs returns the last lines of the logs of an operator's pods, including the logs from
+// before a restart.
 func (r *reportCommand) logs(ctx context.Context, cluster *Cluster, operator *appsv1.Deployment) ([]collected, error) {
 	pods := &corev1.PodList{}
 	if err := cluster.Client.List(ctx, pods, client.InNamespace(operator.Namespace), client.MatchingLabels(operator.Spec.Selector.MatchLabels)); err != nil {
@@ -216,7 +217,7 @@ func (r *reportCommand) logs(ctx context.Context, cluster *Cluster, operator *ap
 			switch {
 			case err == nil:
 				files = append(files, collected{name: name, text: string(raw), log: true})
-			case !previous: // most pods have not been restarted
+			case !previous: // a pod that never restarted has no previous log, and most have not
 				failed = err
 			}
 		}
@@ -237,7 +238,8 @@ func (r *reportCommand) versions(cluster *Cluster) string {
 	return text
 }
 
-// clean redacts all files: first every secret is learned, then each file goes without.
+// clean redacts all files. It learns every secret first, so that no file contains a
+// secret of another.
 func clean(redactor *redact.Redactor, files []collected, namespace string) map[string]string {
 	for _, file := range files {
 		for i := range file.objects {

@@ -34,7 +34,7 @@ func fileText(t *testing.T, path string) string {
 	return string(data)
 }
 
-// planted are the files of a bundle as they are collected, canaries in them.
+// planted returns the files of a bundle as they are collected, with canaries in them.
 func planted(t *testing.T, redactor *redact.Redactor) []collected {
 	t.Helper()
 	objects := collected{name: "objects.yaml"}
@@ -68,9 +68,9 @@ func planted(t *testing.T, redactor *redact.Redactor) []collected {
 	}
 }
 
-// TestNoCanaryLeavesInAReport plants a text in every place that a program of a user, an
-// agent, a probe or a backend writes to, and finds none in the bundle. What is left is a
-// golden file: it is what a diagnosis has to go by.
+// TestNoCanaryLeavesInAReport plants a text in every place that a user's program, an
+// agent, a probe or a backend writes to, and expects none of it in the bundle. The rest
+// is compared with a golden file, because a diagnosis depends on it.
 func TestNoCanaryLeavesInAReport(t *testing.T) {
 	redactor := redact.New()
 	files := planted(t, redactor)

@@ -10,7 +10,7 @@ import (
 	"k8s.io/klog/v2"
 )
 
-// The groups that the help shows commands in.
+// The groups in which the help lists commands.
 const (
 	groupSee   = "see"
 	groupAct   = "act"
@@ -18,8 +18,8 @@ const (
 	groupSetUp = "setup"
 )
 
-// usageTemplate is cobra's without the flags every command has, of which there are
-// two dozen: they are kubectl's.
+// usageTemplate is cobra's template without the flags that every command has: kubectl's
+// own, two dozen of them.
 const usageTemplate = `Usage:
   {{if .HasAvailableSubCommands}}{{.CommandPath}} COMMAND{{else}}{{.UseLine}}{{end}}
 {{- if .HasExample}}
@@ -50,18 +50,18 @@ Flags:
 Every flag of kubectl works too, such as --namespace and --context; kubectl options lists them.
 `
 
-// NewRootCommand is `kubectl queueworker` with all its commands.
+// NewRootCommand returns `kubectl queueworker` with all its commands.
 func NewRootCommand(deps *Deps) *cobra.Command {
 	root := &cobra.Command{
 		Use:           "queueworker",
 		Annotations:   map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl queueworker"},
 		Short:         "Run queue workers: see them, steer them, look after their jobs",
-		SilenceErrors: true, // tell says them, as sentences
+		SilenceErrors: true, // tell prints them as sentences
 		SilenceUsage:  true,
 		Args:          cobra.NoArgs,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	root.CompletionOptions.DisableDefaultCmd = true // kubectl completes plugins in its own way
+	root.CompletionOptions.DisableDefaultCmd = true // kubectl has its own way to complete plugins
 	root.SetIn(deps.Streams.In)
 	root.SetOut(deps.Streams.Out)
 	root.SetErr(deps.Streams.ErrOut)
@@ -107,14 +107,14 @@ func NewRootCommand(deps *Deps) *cobra.Command {
 	return root
 }
 
-// addVerbosity adds kubectl's flag -v, which shows the requests that are made.
+// addVerbosity adds kubectl's flag -v, which shows the requests to the API server.
 func addVerbosity(root *cobra.Command) {
 	logging := flag.NewFlagSet("", flag.ContinueOnError)
 	klog.InitFlags(logging)
 	root.PersistentFlags().AddGoFlag(logging.Lookup("v"))
 }
 
-// usageErrors makes every mistake in a command line one with CodeUsage.
+// usageErrors gives every mistake in a command line the code CodeUsage.
 func usageErrors(cmd *cobra.Command) {
 	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return Usage("%w; see %s --help", err, cmd.CommandPath())

@@ -13,9 +13,10 @@ import (
 	"queueworker.dev/queueworker/plugin/intent"
 )
 
-// NewRunCommand is `kubectl queueworker run`.
+// NewRunCommand returns `kubectl queueworker run`.
 func NewRunCommand(deps *Deps) *cobra.Command {
-	// asked are the runs that were asked for before, by the QueueWorker's name.
+	// asked holds the run that was requested last before this command, by the
+	// QueueWorker's name.
 	asked := map[string]string{}
 	s := &steering{deps: deps}
 	s.decide = func(in intent.Input) (intent.Plan, error) {
@@ -44,7 +45,7 @@ func requestedRun(worker *v1alpha1.QueueWorker) string {
 	return worker.Status.Batch.RequestedRun
 }
 
-// isOver tells whether the run that was asked for after another has ended.
+// isOver reports whether the run that was requested after the run before has ended.
 func isOver(worker *v1alpha1.QueueWorker, before string) (bool, string, error) {
 	name := requestedRun(worker)
 	if name == before {

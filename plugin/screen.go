@@ -19,22 +19,23 @@ import (
 	"queueworker.dev/queueworker/plugin/view"
 )
 
-// What a terminal understands.
+// Control sequences that a terminal understands.
 const (
-	otherScreen  = "\x1b[?1049h\x1b[?25l" // a screen of its own, without cursor
+	otherScreen  = "\x1b[?1049h\x1b[?25l" // the alternate screen, without a cursor
 	normalScreen = "\x1b[?1049l\x1b[?25h"
 	topLeft      = "\x1b[H"
 	clearLine    = "\x1b[K"
 	clearBelow   = "\x1b[J"
 )
 
-// screen shows pictures one after the other: in place on a terminal, else below
-// each other.
+// screen shows a series of pictures: in place on a terminal, otherwise one below the
+// other.
 type screen struct {
 	out io.Writer
-	// size is the terminal's, asked anew for each picture; nil if it is none.
+	// size returns the terminal's size and is called for each picture; nil if out is no
+	// terminal.
 	size func() (width, height int, err error)
-	// last is the picture shown, problem what is wrong since.
+	// last is the picture shown. problem is when the present trouble began.
 	last    string
 	problem time.Time
 }
@@ -43,7 +44,7 @@ func openScreen(deps *Deps) *screen {
 	s := &screen{out: deps.screen()}
 	if file, ok := s.out.(*os.File); ok && term.IsTerminal(int(file.Fd())) {
 		s.size = func() (int, int, error) { return term.GetSize(int(file.Fd())) }
-		_, _ = io.WriteString(s.out, otherScreen) // a terminal that is gone ends the program by itself
+		_, _ = io.WriteString(s.out, otherScreen) // if the terminal is gone, the program ends anyway
 	}
 	return s
 }
@@ -85,7 +86,7 @@ func (s *screen) trouble(sentence string, now time.Time) {
 	s.draw(sentence + "\n" + s.last)
 }
 
-// draw writes as much of a picture as the terminal has room for.
+// draw writes as much of a picture as fits the terminal.
 func (s *screen) draw(picture string) {
 	width, height, err := s.size()
 	if err != nil || width <= 0 || height <= 0 {
@@ -95,8 +96,8 @@ func (s *screen) draw(picture string) {
 	_, _ = io.WriteString(s.out, topLeft+strings.Join(lines, clearLine+"\r\n")+clearLine+clearBelow)
 }
 
-// crop is as much of a picture as a terminal has room for. The last line says what
-// is missing.
+// crop cuts a picture to the size of a terminal. If lines are missing, the last line says
+// how many.
 func crop(picture string, width, height int) []string {
 	lines := strings.Split(strings.TrimRight(picture, "\n"), "\n")
 	if len(lines) > height {
@@ -109,8 +110,9 @@ func crop(picture string, width, height int) []string {
 	return lines
 }
 
-// quiet keeps the libraries' messages off a screen that is drawn upon: what goes
-// wrong is on it in words of ours. -v still shows them.
+// quiet keeps the messages of libraries off the screen while the plugin draws on it,
+// because the plugin reports problems there itself. With -v, klog's messages still
+// appear.
 func quiet() {
 	log.SetLogger(logr.Discard())
 	if !klog.V(1).Enabled() {

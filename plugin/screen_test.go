@@ -30,7 +30,7 @@ func TestCrop(t *testing.T) {
 	}
 }
 
-// TestScreenWithoutTerminal: what goes into a file is written when it changes.
+// TestScreenWithoutTerminal: a picture is written to a file whenever it changes.
 func TestScreenWithoutTerminal(t *testing.T) {
 	var out bytes.Buffer
 	s := &screen{out: &out}

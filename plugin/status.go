@@ -21,13 +21,14 @@ type statusCommand struct {
 	deps  *Deps
 	scope scope
 	watch watchFlag
-	// app is the QueueApp whose pools are shown; empty if one pool or all are.
+	// app is the QueueApp whose pools are shown; empty if one pool or all pools are
+	// shown.
 	app string
-	// named tells that one pool is shown.
+	// named is true if one pool is shown.
 	named bool
 }
 
-// NewStatusCommand is `kubectl queueworker status`.
+// NewStatusCommand returns `kubectl queueworker status`.
 func NewStatusCommand(deps *Deps) *cobra.Command {
 	c := &statusCommand{deps: deps}
 	cmd := &cobra.Command{
@@ -68,8 +69,8 @@ func (c *statusCommand) run(ctx context.Context, names []string) error {
 	})
 }
 
-// choose finds out whether a name is a QueueWorker's or a QueueApp's, and returns the
-// QueueWorkers' names to read.
+// choose finds out whether a name belongs to a QueueWorker or to a QueueApp. It returns
+// the names of the QueueWorkers to read.
 func (c *statusCommand) choose(ctx context.Context, cluster *Cluster, names []string) ([]string, error) {
 	if len(names) == 0 {
 		return nil, nil
@@ -101,7 +102,8 @@ func (c *statusCommand) choose(ctx context.Context, cluster *Cluster, names []st
 	return nil, err
 }
 
-// kindOf reads the kind in kind/name in the ways of kubectl; none may be either.
+// kindOf reads the kind in kind/name, in all spellings that kubectl allows. Without a
+// kind, the name may be a QueueWorker's or a QueueApp's.
 func kindOf(kind string) (worker, app bool, err error) {
 	switch strings.ToLower(kind) {
 	case "":
@@ -114,8 +116,8 @@ func kindOf(kind string) (worker, app bool, err error) {
 	return false, false, Usage("there is no kind %q; write qw/NAME for a QueueWorker or qapp/NAME for a QueueApp", kind)
 }
 
-// addApps adds the QueueApps that belong into the picture. Without the right to list
-// them, their names are all that is known.
+// addApps adds the QueueApps that the picture shows. Without the right to list QueueApps,
+// only their names are known.
 func (c *statusCommand) addApps(ctx context.Context, cluster *Cluster, snapshot *view.Snapshot) error {
 	apps := &v1alpha1.QueueAppList{}
 	options := []client.ListOption{}
@@ -135,7 +137,7 @@ func (c *statusCommand) addApps(ctx context.Context, cluster *Cluster, snapshot 
 	return nil
 }
 
-// nothing is what is said when there is nothing to draw. QueueApps are not chosen by labels.
+// nothing returns the text for an empty picture. Labels do not select QueueApps.
 func (c *statusCommand) nothing(cluster *Cluster) string {
 	if c.scope.selector != "" {
 		return c.scope.nothing("QueueWorkers", cluster)

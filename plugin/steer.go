@@ -24,14 +24,14 @@ import (
 	"queueworker.dev/queueworker/plugin/intent"
 )
 
-// steering is what the commands that change QueueWorkers have in common: which ones,
-// how surely, and whether to wait.
+// steering is the common part of the commands that change QueueWorkers: it selects them,
+// confirms the change, and waits for it.
 type steering struct {
 	deps *Deps
-	// decide says what is to be written.
+	// decide returns the plan of what to write.
 	decide func(intent.Input) (intent.Plan, error)
-	// settled tells whether a pool has obeyed, with what to say if it never does; nil
-	// where there is nothing to wait for.
+	// settled reports whether a pool has obeyed. seen is the text to show if it never
+	// does.
 	settled func(context.Context, *Cluster, intent.Input) (done bool, seen string, err error)
 
 	all      bool
@@ -43,7 +43,7 @@ type steering struct {
 	timeout  time.Duration
 }
 
-// addFlags adds the flags that all have.
+// addFlags adds the flags that all steering commands have.
 func (s *steering) addFlags(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&s.all, "all", false, "All QueueWorkers of the namespace.")
 	cmd.Flags().StringVarP(&s.selector, "selector", "l", "", "The QueueWorkers with these labels, such as team=shop.")
@@ -51,10 +51,10 @@ func (s *steering) addFlags(cmd *cobra.Command) {
 	cmd.ValidArgsFunction = s.deps.CompleteWorkers(0)
 }
 
-// addWorkerFlag adds --worker, for commands that can mean a single one.
+// addWorkerFlag adds --worker, for commands that can act on a single worker.
 func (s *steering) addWorkerFlag(cmd *cobra.Command, what string) {
 	cmd.Flags().StringVar(&s.worker, "worker", "", what)
-	// It fails for a flag that does not exist, which it does.
+	// It fails for a flag that does not exist; this flag exists.
 	_ = cmd.RegisterFlagCompletionFunc("worker", s.deps.CompletePods)
 }
 
@@ -64,7 +64,7 @@ func (s *steering) addWaitFlags(cmd *cobra.Command, until string) {
 	cmd.Flags().DurationVar(&s.timeout, "timeout", 5*time.Minute, "How long to wait; 0 means for ever.")
 }
 
-// run does it to all that are named.
+// run applies the command to all QueueWorkers that the names or flags select.
 func (s *steering) run(ctx context.Context, names []string) error {
 	if err := s.dryRun.validate(); err != nil {
 		return err
@@ -96,7 +96,8 @@ func (s *steering) run(ctx context.Context, names []string) error {
 	return errors.Join(problems...)
 }
 
-// plans decides for all: a mistake in one of several is told before any is changed.
+// plans decides for all inputs first, so a mistake in one is reported before any is
+// changed.
 func (s *steering) plans(inputs []intent.Input) ([]intent.Plan, error) {
 	plans := make([]intent.Plan, 0, len(inputs))
 	var problems []error
@@ -113,7 +114,8 @@ func (s *steering) plans(inputs []intent.Input) ([]intent.Plan, error) {
 	return plans, nil
 }
 
-// inputs reads the QueueWorkers that are meant, and the pod where one is.
+// inputs reads the selected QueueWorkers, or with --worker the one pod and its
+// QueueWorker.
 func (s *steering) inputs(ctx context.Context, cluster *Cluster, names []string) ([]intent.Input, error) {
 	now := s.deps.Now()
 	token := now.UTC().Format(time.RFC3339Nano)
@@ -135,7 +137,8 @@ func (s *steering) inputs(ctx context.Context, cluster *Cluster, names []string)
 	return inputs, nil
 }
 
-// pools reads the QueueWorkers that are named, have the labels, or all.
+// pools reads the QueueWorkers with these names, with the labels of --selector, or all of
+// them.
 func (s *steering) pools(ctx context.Context, cluster *Cluster, names []string) ([]v1alpha1.QueueWorker, error) {
 	switch several := s.all || s.selector != ""; {
 	case several && len(names) > 0:
@@ -161,8 +164,8 @@ func (s *steering) pools(ctx context.Context, cluster *Cluster, names []string) 
 	return pools, nil
 }
 
-// single reads the pod that --worker names, and its pool: the one named, else the one
-// that the pod's label names.
+// single reads the pod that --worker names, and its pool. The pool is the QueueWorker
+// that the user named, or else the pod's label.
 func (s *steering) single(ctx context.Context, cluster *Cluster, names []string) (*v1alpha1.QueueWorker, *corev1.Pod, error) {
 	if s.all || s.selector != "" || len(names) > 1 {
 		return nil, nil, Usage("--worker names one worker, so at most one QueueWorker goes with it")
@@ -192,7 +195,7 @@ func (s *steering) single(ctx context.Context, cluster *Cluster, names []string)
 	return worker, pod, nil
 }
 
-// ask has what may destroy something confirmed, for all at once.
+// ask asks the user to confirm all dangers of the plans at once.
 func (s *steering) ask(ctx context.Context, plans []intent.Plan) error {
 	var dangers []string
 	for _, plan := range plans {
@@ -206,7 +209,7 @@ func (s *steering) ask(ctx context.Context, plans []intent.Plan) error {
 	return s.confirm.ask(ctx, s.deps, dangers)
 }
 
-// carryOut writes what a plan says.
+// carryOut writes a plan's patches and prints what was done.
 func (s *steering) carryOut(ctx context.Context, cluster *Cluster, in intent.Input, plan intent.Plan) error {
 	s.warn(in.Worker, plan)
 	plan, err := s.write(ctx, cluster, in, plan)
@@ -220,7 +223,7 @@ func (s *steering) carryOut(ctx context.Context, cluster *Cluster, in intent.Inp
 	return err
 }
 
-// warn says where Git will undo the change.
+// warn prints a warning if Git will undo the change.
 func (s *steering) warn(worker *v1alpha1.QueueWorker, plan intent.Plan) {
 	if plan.Worker == nil {
 		return
@@ -230,12 +233,13 @@ func (s *steering) warn(worker *v1alpha1.QueueWorker, plan intent.Plan) {
 	}
 }
 
-// attempts are how often a patch of a value that somebody else changed meanwhile is
-// reckoned anew.
+// attempts is how many times a patch is tried if another client changes its value
+// meanwhile. The plan is computed again before each further try.
 const attempts = 5
 
-// write writes the pod's patch and then the QueueWorker's. The latter is tried as a dry
-// run before, so that nobody without the right to it does half of it.
+// write writes the pod's patch and then the QueueWorker's. It tries the QueueWorker's
+// patch as a dry run first, so that a user without the right to it does not leave half a
+// change.
 func (s *steering) write(ctx context.Context, cluster *Cluster, in intent.Input, plan intent.Plan) (intent.Plan, error) {
 	if s.dryRun == dryRunClient {
 		return plan, nil
@@ -258,7 +262,8 @@ func (s *steering) write(ctx context.Context, cluster *Cluster, in intent.Input,
 	return done, nil
 }
 
-// writeWorker writes the QueueWorker's patch, reckoned anew where it was changed meanwhile.
+// writeWorker writes the QueueWorker's patch. After a conflict it reads the QueueWorker
+// and computes the plan again.
 func (s *steering) writeWorker(ctx context.Context, cluster *Cluster, in intent.Input, plan intent.Plan) (intent.Plan, error) {
 	for attempt := 1; plan.Worker != nil; attempt++ {
 		err := patch(ctx, cluster, in.Worker, plan.Worker, s.dryRun.options()...)
@@ -275,7 +280,7 @@ func (s *steering) writeWorker(ctx context.Context, cluster *Cluster, in intent.
 	return plan, nil
 }
 
-// patch writes one patch; object becomes what it made.
+// patch sends one patch; object becomes the result.
 func patch(ctx context.Context, cluster *Cluster, object client.Object, p *intent.Patch, options ...client.PatchOption) error {
 	body := map[string]any{}
 	maps.Copy(body, p.Body)
@@ -300,8 +305,8 @@ func patch(ctx context.Context, cluster *Cluster, object client.Object, p *inten
 	return nil
 }
 
-// slotOf reads a worker's name: a pod's, or a pod's and the number of a process in it
-// as the worker table shows it.
+// slotOf parses a worker's name: a pod's name, or POD/NUMBER as the worker table shows a
+// process of a pod.
 func slotOf(worker string) (pod string, slot bool, err error) {
 	pod, number, slot := strings.Cut(worker, "/")
 	if slot {

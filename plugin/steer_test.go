@@ -30,7 +30,7 @@ import (
 	"queueworker.dev/queueworker/test/builders"
 )
 
-// fakeCluster is a Cluster without a cluster: a fake client with objects.
+// fakeCluster is a Cluster with a fake client that has these objects.
 func fakeCluster(t *testing.T, funcs interceptor.Funcs, objects ...client.Object) *Cluster {
 	t.Helper()
 	scheme := runtime.NewScheme()
@@ -45,7 +45,7 @@ func fakeCluster(t *testing.T, funcs interceptor.Funcs, objects ...client.Object
 	}
 }
 
-// retiring is a command that lets one worker go, and what it read.
+// retiring returns a command that removes one worker, and what it read.
 func retiring(t *testing.T, cluster *Cluster) (*steering, intent.Input, intent.Plan) {
 	t.Helper()
 	s := &steering{worker: "emails-worker-a", decide: func(in intent.Input) (intent.Plan, error) { return intent.Stop(in, false) }}
@@ -68,7 +68,7 @@ func poolAndPod() []client.Object {
 	}
 }
 
-// stored reads what there is of the pool and the pod.
+// stored reads the stored state of the pool and the pod.
 func stored(t *testing.T, cluster *Cluster) (processes int32, retired bool) {
 	t.Helper()
 	worker, pod := &v1alpha1.QueueWorker{}, &corev1.Pod{}
@@ -80,8 +80,8 @@ func stored(t *testing.T, cluster *Cluster) (processes int32, retired bool) {
 	return *worker.Spec.Processes, pod.Annotations[v1alpha1.AnnotationRetire] == v1alpha1.AnnotationTrue
 }
 
-// TestASizeIsReckonedFromTheOneThatIs: somebody else scales the pool after it was read,
-// and that is not undone.
+// TestASizeIsReckonedFromTheOneThatIs: another client scales the pool after it was read,
+// and the command keeps that change.
 func TestASizeIsReckonedFromTheOneThatIs(t *testing.T) {
 	cluster := fakeCluster(t, interceptor.Funcs{}, poolAndPod()...)
 	s, in, plan := retiring(t, cluster)
@@ -99,7 +99,8 @@ func TestASizeIsReckonedFromTheOneThatIs(t *testing.T) {
 	}
 }
 
-// TestAWorkerThatIsReplacedIsTold: the pool cannot be made smaller after its pod was marked.
+// TestAWorkerThatIsReplacedIsTold: the pool's size cannot be lowered after its pod was
+// marked.
 func TestAWorkerThatIsReplacedIsTold(t *testing.T) {
 	tries := 0
 	cluster := fakeCluster(t, interceptor.Funcs{
@@ -118,7 +119,7 @@ func TestAWorkerThatIsReplacedIsTold(t *testing.T) {
 	}
 }
 
-// TestNothingIsHalfDone: who may not change the QueueWorker marks no pod.
+// TestNothingIsHalfDone: a user who may not change the QueueWorker marks no pod.
 func TestNothingIsHalfDone(t *testing.T) {
 	cluster := fakeCluster(t, interceptor.Funcs{
 		Patch: func(ctx context.Context, c client.WithWatch, object client.Object, p client.Patch, options ...client.PatchOption) error {
@@ -135,7 +136,8 @@ func TestNothingIsHalfDone(t *testing.T) {
 	}
 }
 
-// TestWhatTheClusterFindsInvalidIsAMistake of the command line, and nothing was changed.
+// TestWhatTheClusterFindsInvalidIsAMistake: it is a mistake in the command line, and
+// nothing was changed.
 func TestWhatTheClusterFindsInvalidIsAMistake(t *testing.T) {
 	cluster := fakeCluster(t, interceptor.Funcs{
 		Patch: func(context.Context, client.WithWatch, client.Object, client.Patch, ...client.PatchOption) error {
@@ -207,7 +209,7 @@ func TestNobodyAtATerminalIsAsked(t *testing.T) {
 	}
 }
 
-// TestAQuestionEndsWithCtrlC: nobody types anything, and the program does not wait for it.
+// TestAQuestionEndsWithCtrlC: no answer is typed, and the program does not wait for one.
 func TestAQuestionEndsWithCtrlC(t *testing.T) {
 	in, never := io.Pipe()
 	defer never.Close()
@@ -257,7 +259,8 @@ func TestARunIsOver(t *testing.T) {
 	}
 }
 
-// TestAPatchKeepsItsLock: annotations and the version that was read go together.
+// TestAPatchKeepsItsLock: a patch can have both annotations and the version that was
+// read.
 func TestAPatchKeepsItsLock(t *testing.T) {
 	var sent map[string]any
 	cluster := fakeCluster(t, interceptor.Funcs{

@@ -12,7 +12,7 @@ import (
 	"queueworker.dev/queueworker/plugin/intent"
 )
 
-// NewStartCommand is `kubectl queueworker start`.
+// NewStartCommand returns `kubectl queueworker start`.
 func NewStartCommand(deps *Deps) *cobra.Command {
 	s := &steering{deps: deps, decide: intent.Start, settled: isReady}
 	cmd := &cobra.Command{
@@ -27,7 +27,7 @@ func NewStartCommand(deps *Deps) *cobra.Command {
 	return cmd
 }
 
-// NewStopCommand is `kubectl queueworker stop`.
+// NewStopCommand returns `kubectl queueworker stop`.
 func NewStopCommand(deps *Deps) *cobra.Command {
 	var now bool
 	s := &steering{deps: deps, settled: isGone}
@@ -53,7 +53,7 @@ try it is lost to the queue, and only the failed jobs have it, where the applica
 	return cmd
 }
 
-// NewPauseCommand is `kubectl queueworker pause`.
+// NewPauseCommand returns `kubectl queueworker pause`.
 func NewPauseCommand(deps *Deps) *cobra.Command {
 	var length time.Duration
 	s := &steering{deps: deps, settled: isPaused}
@@ -83,7 +83,7 @@ func NewPauseCommand(deps *Deps) *cobra.Command {
 	return cmd
 }
 
-// NewResumeCommand is `kubectl queueworker resume`.
+// NewResumeCommand returns `kubectl queueworker resume`.
 func NewResumeCommand(deps *Deps) *cobra.Command {
 	s := &steering{deps: deps, decide: intent.Resume, settled: isResumed}
 	cmd := &cobra.Command{
@@ -99,7 +99,7 @@ func NewResumeCommand(deps *Deps) *cobra.Command {
 	return cmd
 }
 
-// NewRestartCommand is `kubectl queueworker restart`.
+// NewRestartCommand returns `kubectl queueworker restart`.
 func NewRestartCommand(deps *Deps) *cobra.Command {
 	var pods bool
 	s := &steering{deps: deps, settled: isRecreated}
@@ -125,7 +125,7 @@ the pods stay. With --pods the pods are replaced too, one after the other.`,
 	return cmd
 }
 
-// NewScaleCommand is `kubectl queueworker scale`.
+// NewScaleCommand returns `kubectl queueworker scale`.
 func NewScaleCommand(deps *Deps) *cobra.Command {
 	var processes, lowest, highest int32
 	var size intent.Size
@@ -153,7 +153,7 @@ func NewScaleCommand(deps *Deps) *cobra.Command {
 	return cmd
 }
 
-// isSized tells whether a pool has the processes it is meant to have.
+// isSized reports whether a pool has the desired number of processes.
 func isSized(ctx context.Context, cluster *Cluster, in intent.Input) (bool, string, error) {
 	ready, seen, err := isReady(ctx, cluster, in)
 	return ready && in.Worker.Status.Processes == in.Worker.Status.Desired, seen, err

@@ -13,20 +13,20 @@ import (
 	"queueworker.dev/queueworker/api/printable"
 )
 
-// colour matches the colours that the plugin itself writes: those of package view, of
-// the names before lines of logs, and of the API server's warnings. No other control
-// sequence reaches a terminal, whoever put it into a log, a message or a name.
+// colour matches the colours that the plugin itself writes: in package view, in the pod
+// names before log lines, and in the API server's warnings. No other control sequence
+// reaches a terminal, wherever it comes from: a log, a message or a name.
 var colour = regexp.MustCompile(`^\x1b\[(0|1|2|3[1-6]|9[2-6]|33;1)m$`)
 
-// guarded is a terminal that text goes to by way of a Filter. What is written to it from
-// anywhere in the plugin is filtered at this one place.
+// guarded is a terminal behind a Filter: whatever the plugin writes to it is filtered in
+// this one place.
 type guarded struct {
 	*printable.Filter
 	terminal io.Writer
 }
 
-// guard returns a writer for commands to print to. What is no terminal is returned as it
-// is: a program that reads the output gets the bytes.
+// guard returns a writer for commands to print to. It returns a writer that is no
+// terminal unchanged, so that a program that reads the output gets the same bytes.
 func guard(out io.Writer) io.Writer {
 	if !printers.IsTerminal(out) {
 		return out
@@ -44,8 +44,8 @@ func (d *Deps) guards() bool {
 	return is
 }
 
-// screen is standard output itself: for the live picture, which moves the cursor and
-// filters its text by tame, and for logs --raw.
+// screen returns unfiltered standard output. It serves the live picture, which moves the
+// cursor and filters its text with tame, and logs --raw.
 func (d *Deps) screen() io.Writer {
 	if out, is := d.Streams.Out.(*guarded); is {
 		return out.terminal
@@ -53,7 +53,7 @@ func (d *Deps) screen() io.Writer {
 	return d.Streams.Out
 }
 
-// tame filters a picture that is drawn on a terminal; its colours stay.
+// tame filters a picture before it is drawn on a terminal; its colours stay.
 func tame(picture string) string {
 	var out strings.Builder
 	filter := printable.NewFilter(&out, colour.MatchString)

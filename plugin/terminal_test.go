@@ -17,11 +17,11 @@ import (
 )
 
 // hostile is a line that fills the clipboard, sets the title, clears the screen, and is
-// read from right to left.
+// displayed from right to left.
 const hostile = "ok\x1b]52;c;ZXZpbA==\x07\x1b]0;title\x1b\\\x1b[2J\u009b1A\x1b[31m \u202ered\r"
 
-// TestLogsOnATerminal: a line loses its control sequences where a terminal would obey
-// them, and nowhere else.
+// TestLogsOnATerminal: a line loses its control sequences only where a terminal would
+// obey them.
 func TestLogsOnATerminal(t *testing.T) {
 	tests := map[string]struct {
 		terminal, raw bool
@@ -51,8 +51,8 @@ func TestLogsOnATerminal(t *testing.T) {
 	}
 }
 
-// TestTheGuardFiltersWhateverIsPrinted: a sequence that a command forgot to clean does
-// not reach the terminal, though the plugin's own colours do.
+// TestTheGuardFiltersWhateverIsPrinted: a sequence that a command did not clean does not
+// reach the terminal, but the plugin's own colours do.
 func TestTheGuardFiltersWhateverIsPrinted(t *testing.T) {
 	var terminal bytes.Buffer
 	out := newGuarded(&terminal)
@@ -70,7 +70,7 @@ func TestTheGuardFiltersWhateverIsPrinted(t *testing.T) {
 	}
 }
 
-// TestThePictureOnATerminalIsFiltered is about status --watch, and about top.
+// TestThePictureOnATerminalIsFiltered is about status --watch and top.
 func TestThePictureOnATerminalIsFiltered(t *testing.T) {
 	var out bytes.Buffer
 	s := &screen{out: &out, size: func() (int, int, error) { return 80, 24, nil }}

@@ -20,10 +20,10 @@ import (
 )
 
 const (
-	// topFrames is how often a second the screen may change: keys shall be felt, and
-	// more would only cost.
+	// topFrames is how many times a second the screen may change. Fewer would make keys
+	// feel slow, and more would only cost.
 	topFrames = 10
-	// topAgents is how many agents are asked a second at most.
+	// topAgents is the highest number of agents to ask per second.
 	topAgents = 50
 )
 
@@ -33,7 +33,7 @@ type topCommand struct {
 	sort  string
 }
 
-// NewTopCommand is `kubectl queueworker top`.
+// NewTopCommand returns `kubectl queueworker top`.
 func NewTopCommand(deps *Deps) *cobra.Command {
 	c := &topCommand{deps: deps}
 	cmd := &cobra.Command{
@@ -49,12 +49,12 @@ func NewTopCommand(deps *Deps) *cobra.Command {
 	}
 	c.scope.addFlags(cmd)
 	cmd.Flags().StringVar(&c.sort, "sort", string(view.ByCPU), "Sort by this to begin with: "+strings.Join(orders(), ", ")+".")
-	// It fails for a flag that does not exist; this one does.
+	// It fails for a flag that does not exist; this flag exists.
 	_ = cmd.RegisterFlagCompletionFunc("sort", cobra.FixedCompletions(orders(), cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
 
-// orders are the values of --sort, by the key that chooses them.
+// orders returns the values of --sort, in the order of the keys that choose them.
 func orders() []string {
 	keys := []string{"c", "m", "j", "t", "d", "f", "n", "s"}
 	out := make([]string, 0, len(keys))
@@ -84,7 +84,7 @@ func (c *topCommand) run(ctx context.Context, names []string) error {
 	if err != nil {
 		return err
 	}
-	first, err := from.Read(ctx) // what is refused or not found is better said before the screen changes
+	first, err := from.Read(ctx) // report a refusal or a missing object before the screen changes
 	if err != nil {
 		return err
 	}
@@ -112,14 +112,14 @@ func (c *topCommand) where(from *source.Source) string {
 	return from.Scope.Namespace + c.scope.labelled()
 }
 
-// topModel is the live view as bubbletea runs it. What is drawn is view.Top's matter.
+// topModel is the live view that bubbletea runs. view.Top decides what is drawn.
 type topModel struct {
 	ctx    context.Context //nolint:containedctx // bubbletea's commands are given none
 	from   *source.Source
 	top    view.Top
 	paint  view.Paint
 	failed time.Time
-	// fatal ends the program: what is shown is gone, or forbidden.
+	// fatal ends the program: the shown object is deleted or forbidden.
 	fatal error
 }
 
@@ -185,7 +185,7 @@ func (m *topModel) readDone(message readMsg) tea.Cmd {
 		}
 		_, sentence := Explain(message.err)
 		m.top.Trouble = "For " + m.top.Now.Sub(m.failed).Round(time.Second).String() + ": " + view.Clean(sentence)
-	case !m.top.Paused: // a reading that was under way when it was paused comes too late
+	case !m.top.Paused: // a reading from before the pause arrives too late
 		m.take(message.snapshot)
 	}
 	return m.later()
@@ -196,7 +196,8 @@ func (m *topModel) take(snapshot *view.Snapshot) {
 	m.failed, m.top.Trouble = time.Time{}, ""
 	m.top.Snapshot = snapshot
 	m.top.Rate.Add(snapshot)
-	// Asked in turn, so many agents a second: a large fleet is looked at less often.
+	// At topAgents per second, one round of a large fleet takes longer, so it is read
+	// less often.
 	m.top.Every = max(watchEvery, (time.Duration(len(snapshot.Pods)) * time.Second / topAgents).Round(time.Second))
 	m.top.Scroll(0)
 }

@@ -10,7 +10,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 )
 
-// key does what a key asks for.
+// key carries out what a key stands for.
 func (m *topModel) key(message tea.KeyPressMsg) tea.Cmd {
 	name := message.String()
 	if name == "ctrl+c" {
@@ -34,7 +34,7 @@ func (m *topModel) key(message tea.KeyPressMsg) tea.Cmd {
 	return nil
 }
 
-// everything is more rows than there are.
+// everything is more rows than any table has.
 const everything = math.MaxInt32
 
 var topKeys = map[string]func(*topModel){
@@ -54,7 +54,7 @@ var topKeys = map[string]func(*topModel){
 	"end":    func(m *topModel) { m.top.Scroll(everything) },
 }
 
-// typed takes a key while a filter is typed.
+// typed handles a key while the user types a filter.
 func (m *topModel) typed(name, text string) {
 	switch name {
 	case "enter":

@@ -13,7 +13,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 )
 
-// NewVersionCommand is `kubectl queueworker version`.
+// NewVersionCommand returns `kubectl queueworker version`.
 func NewVersionCommand(deps *Deps) *cobra.Command {
 	var clientOnly bool
 	cmd := &cobra.Command{
@@ -51,7 +51,7 @@ func NewVersionCommand(deps *Deps) *cobra.Command {
 	return cmd
 }
 
-// operatorVersion names an operator by its images and place.
+// operatorVersion describes an operator by its images and its namespace.
 func operatorVersion(operator *appsv1.Deployment) string {
 	images := make([]string, 0, len(operator.Spec.Template.Spec.Containers))
 	for i := range operator.Spec.Template.Spec.Containers {

@@ -16,7 +16,7 @@ import (
 	"queueworker.dev/queueworker/plugin/view"
 )
 
-// watchEvery is how often a picture is drawn anew.
+// watchEvery is the interval at which a picture is drawn again.
 const watchEvery = 2 * time.Second
 
 // watchFlag is the flag --watch of commands that draw a picture.
@@ -49,7 +49,7 @@ func (w *watchFlag) run(ctx context.Context, deps *Deps, cluster *Cluster, from 
 }
 
 func keepDrawing(ctx context.Context, deps *Deps, cluster *Cluster, from *source.Source, draw drawing) error {
-	first, err := picture(ctx, from, draw) // what is refused or not found is better said before the screen changes
+	first, err := picture(ctx, from, draw) // report a refusal or a missing object before the screen changes
 	if err != nil {
 		return err
 	}
@@ -81,7 +81,7 @@ func keepDrawing(ctx context.Context, deps *Deps, cluster *Cluster, from *source
 	}
 }
 
-// picture is what a drawing makes of the next snapshot.
+// picture draws the next snapshot.
 func picture(ctx context.Context, from *source.Source, draw drawing) (string, error) {
 	snapshot, err := from.Read(ctx)
 	if err != nil {

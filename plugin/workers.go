@@ -20,7 +20,7 @@ type workersCommand struct {
 	watch  watchFlag
 }
 
-// NewWorkersCommand is `kubectl queueworker workers`.
+// NewWorkersCommand returns `kubectl queueworker workers`.
 func NewWorkersCommand(deps *Deps) *cobra.Command {
 	c := &workersCommand{deps: deps}
 	cmd := &cobra.Command{

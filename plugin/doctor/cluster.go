@@ -10,7 +10,7 @@ import (
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
-// resources are those that QueueWorker's chart brings.
+// resources are the resources that QueueWorker's chart installs.
 var resources = []string{"queueapps", "queuecommands", "queueworkers"}
 
 const cluster = "cluster"

@@ -1,10 +1,10 @@
 // Copyright The QueueWorker Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package doctor finds what keeps queue workers from their work, from objects that were
-// read before: what the operator says in conditions, whether it runs, what it and the
-// caller may do. Each finding has a cause and a cure. It asks neither the cluster nor
-// a clock.
+// Package doctor finds what keeps queue workers from their work. It judges objects that
+// were read before: the operator's conditions, whether the operator runs, and the rights
+// of the operator and of the caller. Each finding has a cause and a cure. The package
+// asks neither the cluster nor a clock.
 package doctor
 
 import (
@@ -18,53 +18,54 @@ import (
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
-// Level is how bad a finding is.
+// Level says how bad a finding is.
 type Level string
 
 const (
-	// Wrong means that something does not work, or will hurt.
+	// Wrong means that something does not work, or will do harm.
 	Wrong Level = "Wrong"
-	// Warning means that it is worth a look; it may be meant so.
+	// Warning means that a look is worthwhile; the state may be intended.
 	Warning Level = "Warning"
-	// Unchecked means that nobody has looked, or the caller may not.
+	// Unchecked means that there is no result yet, or that the caller may not look.
 	Unchecked Level = "Unchecked"
-	// Fine means that it was looked at, and is in order.
+	// Fine means that a check was made and found no problem.
 	Fine Level = "Fine"
 )
 
-// A Finding is one thing that was looked at.
+// A Finding is the result of one check.
 type Finding struct {
 	Level Level `json:"level"`
-	// About is what it is about, such as QueueWorker emails.
+	// About is the object, such as QueueWorker emails.
 	About string `json:"about"`
-	// Check is what was looked at, such as TimeoutChain.
+	// Check names the check, such as TimeoutChain.
 	Check string `json:"check"`
 	// Cause is what was found.
 	Cause string `json:"cause"`
-	// Cure is what to do; empty where nothing needs to be done.
+	// Cure is what to do; empty if nothing needs to be done.
 	Cure string `json:"cure,omitempty"`
 }
 
-// App is a QueueApp and what was found in its image.
+// App is a QueueApp and the findings from its image.
 type App struct {
 	Namespace, Name string
 	Conditions      []metav1.Condition
 }
 
-// Input is what was read. An error, as a sentence, stands for what could not be.
+// Input holds everything that was read. An error, as a sentence, replaces what could not
+// be read.
 type Input struct {
 	Now time.Time
-	// Namespace is where the objects are; empty means all.
+	// Namespace is where the objects are; empty means all namespaces.
 	Namespace string
-	// Selector picked the QueueWorkers by their labels; empty for all.
+	// Selector selected the QueueWorkers by their labels; empty for all.
 	Selector string
-	// Kinds are the resources of ours that the cluster serves.
+	// Kinds are QueueWorker's resources that the cluster serves.
 	Kinds      []string
 	KindsError string
-	// Operators are the operator's Deployments, wherever they are.
+	// Operators are the operators' Deployments in all namespaces.
 	Operators      []appsv1.Deployment
 	OperatorsError string
-	// Mine are the caller's rights, Theirs those of the operators' service accounts.
+	// Mine are the caller's rights, Theirs the rights of the operators' service accounts.
 	Mine        []Right
 	Theirs      []Powers
 	TheirsError string
@@ -73,7 +74,8 @@ type Input struct {
 	Workers     []v1alpha1.QueueWorker
 }
 
-// Examine returns all findings, the worst first, then by what they are about.
+// Examine returns all findings, the worst level first; within a level, related findings
+// stay together.
 func Examine(in Input) []Finding {
 	found := slices.Concat(kinds(in), operators(in), mine(in), theirs(in), apps(in), workers(in))
 	order := []Level{Wrong, Warning, Unchecked, Fine}
@@ -83,7 +85,7 @@ func Examine(in Input) []Finding {
 	return found
 }
 
-// Count is how many findings are of a level.
+// Count returns how many findings have a level.
 func Count(findings []Finding, level Level) int {
 	n := 0
 	for _, finding := range findings {

@@ -23,7 +23,7 @@ import (
 
 var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
-// healthy is a cluster in which all is well.
+// healthy returns a cluster without faults.
 func healthy() Input {
 	rights := Wanted()
 	for i := range rights {
@@ -50,13 +50,13 @@ func deployment(namespace string, available int32) appsv1.Deployment {
 	return d
 }
 
-// watches is an operator with arguments.
+// watches returns an operator with arguments.
 func watches(deployment appsv1.Deployment, arguments ...string) appsv1.Deployment {
 	deployment.Spec.Template.Spec.Containers[0].Args = append([]string{"--leader-elect"}, arguments...)
 	return deployment
 }
 
-// pooled is a QueueWorker with one condition.
+// pooled returns a QueueWorker with one condition.
 func pooled(kind string, is metav1.ConditionStatus, reason, message string) v1alpha1.QueueWorker {
 	worker := builders.QueueWorker("shop", "emails").Obj()
 	worker.CreationTimestamp = metav1.NewTime(noon.Add(-time.Hour))
@@ -71,9 +71,9 @@ func TestExamine(t *testing.T) {
 	}
 	tests := map[string]struct {
 		change func(*Input)
-		// want are findings as level, object and check, without what is fine.
+		// want are the findings as level, object and check, without level Fine.
 		want []string
-		// cures are phrases of what is to be done.
+		// cures are phrases of the expected cures.
 		cures []string
 	}{
 		"all is well":     {change: func(*Input) {}},
@@ -198,8 +198,8 @@ func TestNamesHaveNamespacesWhereAllAreLookedAt(t *testing.T) {
 	}
 }
 
-// TestOperatorsAreAskedWhereTheyWork: an operator for some namespaces has Roles in them,
-// and no right anywhere else.
+// TestOperatorsAreAskedWhereTheyWork: an operator for some namespaces has Roles in these
+// namespaces, and no rights elsewhere.
 func TestOperatorsAreAskedWhereTheyWork(t *testing.T) {
 	all, shop, both := deployment("all", 1), watches(deployment("one", 1), "--watch-namespaces=shop"), watches(deployment("two", 1), "--watch-namespaces=blog,shop,empty")
 	for name, tc := range map[string]struct {
@@ -231,7 +231,7 @@ func TestOperatorsAreAskedWhereTheyWork(t *testing.T) {
 	}
 }
 
-// TestEveryCommandsRightsAreAskedFor holds what commands ask the cluster for.
+// TestEveryCommandsRightsAreAskedFor compares Wanted with the requests of the commands.
 func TestEveryCommandsRightsAreAskedFor(t *testing.T) {
 	asked := map[string]bool{}
 	for _, right := range Wanted() {
@@ -244,8 +244,7 @@ func TestEveryCommandsRightsAreAskedFor(t *testing.T) {
 	}
 }
 
-// TestOperatorsRightsAreThoseOfItsRole: a right that the operator's role gets is looked
-// for too.
+// TestOperatorsRightsAreThoseOfItsRole: doctor checks every right of the operator's role.
 func TestOperatorsRightsAreThoseOfItsRole(t *testing.T) {
 	text, err := os.ReadFile("../../config/rbac/role.yaml")
 	if err != nil {

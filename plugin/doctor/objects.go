@@ -15,14 +15,14 @@ import (
 	"queueworker.dev/queueworker/plugin/view"
 )
 
-// patience is for how long an operator may leave a change alone, and quiet after how
-// long a pool that never had a job is worth a word.
+// patience is how long an operator may leave a change unobserved. quiet is the age from
+// which a pool that never had a job is worth a warning.
 const (
 	patience = time.Minute
 	quiet    = 10 * time.Minute
 )
 
-// apps tells what the agents found in the images, once each.
+// apps reports what the agents found in the images, once per QueueApp.
 func apps(in Input) []Finding {
 	if in.AppsError != "" {
 		return []Finding{{Level: Unchecked, About: "QueueApps", Check: "Preflight", Cause: in.AppsError, Cure: "Ask for the right list on queueapps.queueworker.dev."}}
@@ -39,9 +39,9 @@ func app(app *App, about string) []Finding {
 	looked := 0
 	for _, condition := range app.Conditions {
 		if condition.Type == v1alpha1.ConditionPreflightPassed {
-			continue // the sum of the others
+			continue // it only sums up the other conditions
 		}
-		if condition.Type != v1alpha1.ConditionNetworkPolicyApplied { // no finding of an agent
+		if condition.Type != v1alpha1.ConditionNetworkPolicyApplied { // this condition does not come from an agent
 			looked++
 		}
 		switch condition.Status {
@@ -64,7 +64,7 @@ func app(app *App, about string) []Finding {
 	return found
 }
 
-// mends say what to do about what an agent found.
+// mends says what to do about an agent's findings.
 var mends = map[string]string{
 	protocol.FindingPcntl:            "Add PHP's extension pcntl to the image: docker-php-ext-install pcntl.",
 	protocol.FindingUnwrapped:        "Write command in its exec form, or put exec before the last command of the wrapper.",
@@ -116,7 +116,7 @@ func ready(worker *v1alpha1.QueueWorker) string {
 	return "As wanted."
 }
 
-// pool tells what is wrong with one QueueWorker; nothing if it is well.
+// pool reports what is wrong with one QueueWorker; nothing if all is well.
 func pool(in Input, worker *v1alpha1.QueueWorker, about string) []Finding {
 	if worker.Status.ObservedGeneration < worker.Generation && in.Now.Sub(changed(worker)) > patience {
 		return []Finding{{
@@ -142,7 +142,7 @@ func pool(in Input, worker *v1alpha1.QueueWorker, about string) []Finding {
 	return found
 }
 
-// judge says whether a condition tells of something bad, and how bad.
+// judge reports whether a condition is bad, and how bad.
 func judge(worker *v1alpha1.QueueWorker, condition *metav1.Condition) (Level, bool) {
 	if meant(worker, condition) {
 		return "", false
@@ -160,28 +160,29 @@ func judge(worker *v1alpha1.QueueWorker, condition *metav1.Condition) (Level, bo
 	}
 }
 
-// meant tells that a condition says what the user wants, or what another one says too.
+// meant reports whether a condition says what the user wants, or what another condition
+// also says.
 func meant(worker *v1alpha1.QueueWorker, condition *metav1.Condition) bool {
 	switch reason := condition.Reason; condition.Type {
 	case v1alpha1.ConditionReconciling: // Ready says the same
 		return true
 	case v1alpha1.ConditionReady: // Stalled says the same
 		return meta.FindStatusCondition(worker.Status.Conditions, v1alpha1.ConditionStalled) != nil
-	case v1alpha1.ConditionNotPermitted: // where it keeps the pool from being built, Stalled says the same
+	case v1alpha1.ConditionNotPermitted: // if it keeps the pool from being built, Stalled says the same
 		stalled := meta.FindStatusCondition(worker.Status.Conditions, v1alpha1.ConditionStalled)
 		return stalled != nil && stalled.Reason == reason
 	case v1alpha1.ConditionPaused:
 		return reason != v1alpha1.ReasonPausedByFailing
-	case v1alpha1.ConditionBacklogKnown: // without a driver nobody knows, and without autoscaling nobody needs to
+	case v1alpha1.ConditionBacklogKnown: // without a driver the backlog is unknown, and without autoscaling it is not needed
 		return reason == v1alpha1.ReasonNoDriver && worker.Spec.Autoscaling == nil
-	case v1alpha1.ConditionScalingActive: // off by intent, or for what another condition says
+	case v1alpha1.ConditionScalingActive: // it is off on purpose, or for a reason that another condition reports
 		return reason != v1alpha1.ReasonNoDriver
 	}
 	return false
 }
 
-// silent tells that a pool that should have had jobs by now never had one: the name of
-// its queue may be wrong, which no backend knows.
+// silent reports whether a pool never had a job although it should have had jobs by now.
+// The name of its queue may be wrong, which no backend can know.
 func silent(in Input, worker *v1alpha1.QueueWorker) bool {
 	status := &worker.Status
 	if in.Now.Sub(worker.CreationTimestamp.Time) < quiet || status.Backlog == nil || status.Processes == 0 {
@@ -191,7 +192,8 @@ func silent(in Input, worker *v1alpha1.QueueWorker) bool {
 		status.Backlog.Ready+status.Backlog.Delayed+status.Backlog.Reserved == 0
 }
 
-// changed is when the object was last written by somebody else than the operator.
+// changed returns when the QueueWorker was last written, apart from its status. The
+// operator writes only the status.
 func changed(worker *v1alpha1.QueueWorker) time.Time {
 	last := worker.CreationTimestamp.Time
 	for _, entry := range worker.ManagedFields {

@@ -14,23 +14,24 @@ import (
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
-// OperatorLabels are those of the operator's Deployment, which chart and kustomize tree
-// give it whatever its name is.
+// OperatorLabels are the labels of the operator's Deployment. The chart and the kustomize
+// tree set them, whatever the Deployment's name is.
 var OperatorLabels = map[string]string{v1alpha1.LabelComponent: "operator"}
 
-// Powers are the rights of an operator in a namespace that it works in.
+// Powers are the rights of an operator in one namespace.
 type Powers struct {
-	// Operator is the namespace of the operator's Deployment and its name.
+	// Operator is the Deployment, as NAMESPACE/NAME.
 	Operator string
-	// Home and Account are the namespace and the name of its service account.
+	// Home and Account are the namespace and the name of the operator's service account.
 	Home, Account string
-	// Namespace is where it has the rights; empty means in all.
+	// Namespace is where the rights hold; empty means all namespaces.
 	Namespace string
 	Rights    []Right
 }
 
-// Needed are the rights that the operators need for what is looked at, as questions to
-// the cluster. An operator for all namespaces needs them in all; one for some, in those.
+// Needed returns the rights that the operators need, as questions to the cluster. An
+// operator for all namespaces needs them in in.Namespace; an operator for some
+// namespaces, in those of them that are looked at.
 func Needed(in Input) []Powers {
 	var needed []Powers
 	for i := range in.Operators {
@@ -51,7 +52,7 @@ func Needed(in Input) []Powers {
 	return needed
 }
 
-// watching are the namespaces that an operator works in; none for all.
+// watching returns the namespaces that an operator works in; empty means all.
 func watching(deployment *appsv1.Deployment) []string {
 	var watched []string
 	for i := range deployment.Spec.Template.Spec.Containers {
@@ -74,7 +75,8 @@ func watching(deployment *appsv1.Deployment) []string {
 	return watched
 }
 
-// inhabited are the namespaces that are looked at, of all those with QueueWorkers.
+// inhabited returns the namespaces to look at: in.Namespace, or every namespace with
+// QueueWorkers.
 func inhabited(in Input) []string {
 	if in.Namespace != "" {
 		return []string{in.Namespace}
@@ -114,7 +116,7 @@ func operators(in Input) []Finding {
 	return append(found, unwatched(in)...)
 }
 
-// shared says which two operators work in the same namespaces; empty if none do.
+// shared names two operators that work in the same namespaces; empty if there are none.
 func shared(in Input) string {
 	for i := range in.Operators {
 		for j := range i {
@@ -128,7 +130,7 @@ func shared(in Input) string {
 	return ""
 }
 
-// unwatched tells of namespaces that are looked at and that no operator works in.
+// unwatched reports namespaces that are looked at but that no operator works in.
 func unwatched(in Input) []Finding {
 	missing := slices.DeleteFunc(inhabited(in), func(namespace string) bool {
 		return slices.ContainsFunc(in.Operators, func(deployment appsv1.Deployment) bool {
@@ -140,7 +142,7 @@ func unwatched(in Input) []Finding {
 		return nil
 	}
 	level := Wrong
-	if len(in.Workers) == 0 { // it may be the wrong namespace that is looked at
+	if len(in.Workers) == 0 { // the user may be looking at the wrong namespace
 		level = Warning
 	}
 	return []Finding{{

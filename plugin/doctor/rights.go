@@ -11,18 +11,18 @@ import (
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
-// A Right is a verb on a resource, and whether somebody has it.
+// A Right is a verb on a resource, and whether an account has it.
 type Right struct {
 	Group, Resource, Subresource, Verb string
-	// For is what it is needed for.
+	// For says what needs the right.
 	For string
-	// Needed is set where nothing works without it.
+	// Needed is true if nothing works without the right.
 	Needed bool
 	// Allowed is the cluster's answer.
 	Allowed bool
 }
 
-// String is the right as kubectl auth can-i writes it.
+// String returns the right as kubectl auth can-i writes it.
 func (r Right) String() string {
 	resource := r.Resource
 	if r.Group != "" {
@@ -34,7 +34,7 @@ func (r Right) String() string {
 	return r.Verb + " " + resource
 }
 
-// Wanted are the rights that the commands of this plugin need.
+// Wanted returns the rights that the commands of this plugin need.
 func Wanted() []Right {
 	own := func(resource, verb, what string) Right {
 		return Right{Group: v1alpha1.GroupName, Resource: resource, Verb: verb, For: what}
@@ -59,7 +59,7 @@ func Wanted() []Right {
 	}
 }
 
-// Operators are the rights without which the operator cannot keep a pool.
+// Operators returns the rights that the operator needs to keep a pool.
 func Operators() []Right {
 	var rights []Right
 	add := func(group, resource, sub string, verbs ...string) {
@@ -84,8 +84,8 @@ func Operators() []Right {
 	return rights
 }
 
-// mine tells which commands the caller will be refused. To lack a right is no fault
-// of the installation, unless nothing works without it.
+// mine reports which commands the cluster will refuse to the caller. A missing right is
+// no fault of the installation, unless nothing works without it.
 func mine(in Input) []Finding {
 	if len(in.Mine) == 0 {
 		return nil
@@ -114,7 +114,7 @@ func mine(in Input) []Finding {
 	}}
 }
 
-// where is a namespace in a sentence; empty means all.
+// where names a namespace in a sentence; empty means all.
 func where(namespace string) string {
 	if namespace == "" {
 		return "in all namespaces"

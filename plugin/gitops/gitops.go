@@ -1,13 +1,13 @@
 // Copyright The QueueWorker Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package gitops tells whether a change made by hand will be undone by a tool that
-// keeps an object as Git has it, and what to change instead.
+// Package gitops finds out whether a GitOps tool will undo a manual change, and what to
+// change instead.
 //
-// What counts is who owns the field that is written: managedFields name its owner. An
-// object that a tool manages may well have fields that Git says nothing of; nobody
-// sets those back. A change by hand takes the field over, so its owner says nothing of
-// Git from then on; what was applied last does, where the object has it.
+// The owner of the written field decides, and managedFields names it. A tool may manage
+// an object without every one of its fields; it does not reset fields that Git does not
+// set. A manual change takes over the field, so its owner no longer says whether Git sets
+// it. The last applied configuration still does, if the object has it.
 package gitops
 
 import (
@@ -22,7 +22,7 @@ import (
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
-// Labels and annotations by which the tools know their objects.
+// Labels and annotations by which the tools recognise their objects.
 const (
 	argoTracking    = "argocd.argoproj.io/tracking-id"
 	argoInstance    = "argocd.argoproj.io/instance"
@@ -32,17 +32,17 @@ const (
 	fluxHelmNS      = "helm.toolkit.fluxcd.io/namespace"
 )
 
-// Tool is what keeps an object as Git has it.
+// Tool is a tool that keeps an object as Git has it.
 type Tool string
 
-// The tools that are known.
+// The known tools.
 const (
 	ArgoCD        Tool = "Argo CD"
 	FluxKustomize Tool = "Flux (Kustomization)"
 	FluxHelm      Tool = "Flux (HelmRelease)"
 )
 
-// managers are the field managers of the tools.
+// managers maps the field managers of the tools.
 var managers = map[string]Tool{
 	"argocd-controller":             ArgoCD,
 	"argocd-application-controller": ArgoCD,
@@ -50,23 +50,23 @@ var managers = map[string]Tool{
 	"helm-controller":               FluxHelm,
 }
 
-// Owner is who keeps an object as Git has it.
+// Owner describes the tool that keeps an object as Git has it.
 type Owner struct {
 	Tool Tool
-	// Name is the tool's own object: an Application, a Kustomization or a HelmRelease;
-	// empty where the object does not tell.
+	// Name is the tool's own object: an Application, a Kustomization or a HelmRelease. It
+	// is empty if the object does not name it.
 	Name string
-	// Namespace is where that is; empty where the object does not tell.
+	// Namespace is the namespace of that object; empty if it is not named.
 	Namespace string
-	// Fields are those of the fields asked about that the tool owns, sorted.
+	// Fields are the fields, of those asked about, that the tool owns; sorted.
 	Fields []string
-	// ByHand are those that were changed by hand before, so that nobody knows here whether
-	// Git sets them; sorted.
+	// ByHand are the fields that a user changed before, so that it is unknown whether Git
+	// sets them; sorted.
 	ByHand []string
 }
 
-// Find says who keeps an object as Git has it, and which of the fields that are to be
-// written are theirs. Fields are written as spec.paused, or as
+// Find returns the tool that keeps an object as Git has it, with the fields to be written
+// that the tool owns. Fields are written as spec.paused, or as
 // metadata.annotations.queueworker.dev/killAt.
 func Find(object metav1.Object, fields []string) (Owner, bool) {
 	owner, found := marked(object)
@@ -91,17 +91,18 @@ func Find(object metav1.Object, fields []string) (Owner, bool) {
 	return owner, true
 }
 
-// applied is what the tool applied last, as JSON; nothing if the object does not tell.
+// applied returns the last configuration that the tool applied, as JSON; nil if the
+// object does not have it.
 func applied(object metav1.Object) []byte {
 	for _, entry := range object.GetManagedFields() {
 		if managers[entry.Manager] != "" && entry.Operation == metav1.ManagedFieldsOperationApply {
-			return nil // a server-side apply leaves the annotation as it was
+			return nil // a server-side apply does not update the annotation
 		}
 	}
 	return []byte(object.GetAnnotations()[corev1.LastAppliedConfigAnnotation])
 }
 
-// owners are the field managers that own a field.
+// owners returns the field managers that own a field.
 func owners(object metav1.Object, field string) []string {
 	var found []string
 	for _, entry := range object.GetManagedFields() {
@@ -112,7 +113,7 @@ func owners(object metav1.Object, field string) []string {
 	return found
 }
 
-// marked reads the labels and annotations the tools put on their objects.
+// marked reads the labels and annotations that the tools set on their objects.
 func marked(object metav1.Object) (Owner, bool) {
 	labels, annotations := object.GetLabels(), object.GetAnnotations()
 	if id := annotations[argoTracking]; id != "" {
@@ -131,15 +132,15 @@ func marked(object metav1.Object) (Owner, bool) {
 	return Owner{}, false
 }
 
-// has tells whether a text in JSON has a field, or something of it. Names of fields
-// have a prefix there.
+// has reports whether a JSON text contains a field or a part of it. prefix stands before
+// each field name in the text.
 func has(text []byte, prefix, field string) bool {
 	var at any
 	if err := json.Unmarshal(text, &at); err != nil {
 		return false
 	}
 	for _, step := range path(field) {
-		fields, _ := at.(map[string]any) // nil has no fields
+		fields, _ := at.(map[string]any) // a nil map has no fields
 		next, ok := fields[prefix+step]
 		if !ok {
 			return false
@@ -149,7 +150,8 @@ func has(text []byte, prefix, field string) bool {
 	return true
 }
 
-// path are the steps to a field; an annotation's name is one step, dots and all.
+// path splits a field into its steps; an annotation's name is one step, including its
+// dots.
 func path(field string) []string {
 	const annotations = "metadata.annotations."
 	if name, ok := strings.CutPrefix(field, annotations); ok {
@@ -158,9 +160,8 @@ func path(field string) []string {
 	return strings.Split(field, ".")
 }
 
-// Warning says that a change made by hand will not last, and what to do instead; or
-// that it lasts only as long as Git does not say otherwise. What is the object, such
-// as QueueWorker emails.
+// Warning says that a manual change will not last, and what to do instead; or that it
+// lasts until Git says otherwise. what is the object, such as QueueWorker emails.
 func (o Owner) Warning(what string, fields []string) string {
 	where := o.where()
 	if len(o.Fields) == 0 && len(o.ByHand) > 0 {
@@ -186,8 +187,8 @@ func (o Owner) where() string {
 	return kind + " " + o.Namespace + "/" + o.Name
 }
 
-// instead is how the tool is told to leave the field alone, for changes that cannot
-// wait for a commit.
+// instead says how to make the tool leave the field alone, for a change that cannot wait
+// for a commit.
 func (o Owner) instead() string {
 	name, namespace := o.Name, ""
 	if name == "" {

@@ -14,7 +14,7 @@ import (
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
-// Kind is what a flag takes.
+// Kind is the kind of value that a flag takes.
 type Kind int
 
 // The kinds of flags.
@@ -26,23 +26,23 @@ const (
 	Duration
 	// Quantity is an amount such as 256Mi or 250m.
 	Quantity
-	// Durations is a comma list.
+	// Durations is a list separated by commas.
 	Durations
-	// Pairs are NAME=VALUE, one a flag.
+	// Pairs are NAME=VALUE, one per flag.
 	Pairs
 )
 
-// Option is a flag of `create` and the field of the spec it sets.
+// Option is a flag of `create` and the field of the spec that it sets.
 type Option struct {
 	Flag, Usage string
 	Kind        Kind
 	// Path is the field below spec.
 	Path []string
-	// Words are the only values that a Text takes; none means any.
+	// Words are the only values that a Text may have; empty means any value.
 	Words []string
 }
 
-// Options are the flags of `create`.
+// Options returns the flags of `create`.
 func Options() []Option {
 	option := func(kind Kind, flag, path, usage string) Option {
 		return Option{Flag: flag, Usage: usage, Kind: kind, Path: strings.Split(path, ".")}
@@ -87,9 +87,9 @@ func Options() []Option {
 	}
 }
 
-// Manifest is the QueueWorker that flags ask for: set has a pointer to the value of
-// each flag that was given. Values stand as they were written; of what they mean together the
-// cluster's own validation speaks.
+// Manifest returns the QueueWorker that the flags describe. set holds a pointer to the
+// value of each flag that was given. Values stay as written; the cluster's own validation
+// checks what they mean together.
 func Manifest(name string, set map[string]any) (map[string]any, error) {
 	if problems := validation.IsDNS1123Subdomain(name); len(problems) > 0 || len(name) > longestName {
 		return nil, refuse("%q cannot be a QueueWorker's name: write lower-case letters, digits, hyphens and dots, at most %d", name, longestName)
@@ -117,10 +117,11 @@ func Manifest(name string, set map[string]any) (map[string]any, error) {
 	}, nil
 }
 
-// longestName is how long a QueueWorker's name may be, so that those of its children fit.
+// longestName is the maximum length of a QueueWorker's name, so that the names of its
+// children fit.
 const longestName = 50
 
-// suit refuses flags that lack others, or contradict them.
+// suit refuses flags that need other flags, or contradict them.
 func suit(set map[string]any) error {
 	has := func(flags ...string) bool {
 		return slices.ContainsFunc(flags, func(flag string) bool { return set[flag] != nil })
@@ -140,7 +141,7 @@ func suit(set map[string]any) error {
 	return nil
 }
 
-// plain is the value of a flag as it stands in a manifest.
+// plain returns the value of a flag as a manifest has it.
 func plain(option Option, given any) (any, error) {
 	switch value := given.(type) {
 	case *string:
@@ -165,8 +166,8 @@ func plain(option Option, given any) (any, error) {
 	return nil, refuse("--%s has no value", option.Flag)
 }
 
-// check refuses a value that the field could not hold; which of those it could are allowed
-// is for the cluster to say.
+// check refuses a value that the field cannot hold. Whether the value is allowed is for
+// the cluster to decide.
 func (o Option) check(value string) error {
 	switch o.Kind {
 	case Duration, Durations:
@@ -197,7 +198,7 @@ func pairs(flag string, given []string) (any, error) {
 	return list, nil
 }
 
-// put sets a field below others.
+// put sets a nested field.
 func put(fields map[string]any, path []string, value any) {
 	for _, step := range path[:len(path)-1] {
 		next, ok := fields[step].(map[string]any)

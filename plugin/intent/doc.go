@@ -1,12 +1,12 @@
 // Copyright The QueueWorker Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package intent decides what a command writes: from the QueueWorker as it is and
-// what the user asks for to merge patches of its spec, its annotations and those of
-// one pod. It asks neither the cluster nor a clock.
+// Package intent decides what a command writes. From the QueueWorker and the user's
+// request it makes merge patches: of the QueueWorker's spec and annotations, and of the
+// annotations of one pod. It asks neither the cluster nor a clock.
 //
-// A switch that is turned off is written as false, not removed: a manifest in Git
-// that says false then differs in nothing from what is in the cluster.
+// A switch that is turned off is written as false, not removed. A manifest in Git that
+// says false then does not differ from the cluster.
 package intent
 
 import (
@@ -21,42 +21,45 @@ import (
 type Patch struct {
 	// Body is the patch.
 	Body map[string]any
-	// Fields are the fields it writes, such as spec.paused, for whoever asks whose
-	// they are.
+	// Fields are the fields that the patch writes, such as spec.paused. They serve to
+	// find the owner of each field.
 	Fields []string
-	// Locked is for a value that was reckoned from the one that was read: the patch is
-	// to hold only for the version that was read.
+	// Locked is true if the patch depends on a value that was read. It then applies only
+	// to the version that was read.
 	Locked bool
 }
 
-// A Plan is what a command does with one QueueWorker. With neither patch the pool is
-// as it was asked for already.
+// A Plan is what a command does with one QueueWorker. Without a patch, the pool is
+// already as requested.
 type Plan struct {
-	// Pod is the patch of the worker's pod, written before Worker: a pod that is to go
-	// is marked before the pool gets smaller, or another one might go.
+	// Pod is the patch of the worker's pod. It is written before Worker, because the pod
+	// must be marked before the pool becomes smaller; otherwise another pod might be
+	// removed.
 	Pod *Patch
 	// Worker is the patch of the QueueWorker.
 	Worker *Patch
-	// Done says what holds once the patches are written, to stand after the pool's
-	// name: "is paused".
+	// Done says what is true once the patches are written. It follows the pool's name:
+	// "is paused".
 	Done string
-	// Danger says what the patches may destroy, and has to be confirmed. Empty: nothing.
+	// Danger says what the patches may destroy, and needs confirmation; empty if they
+	// destroy nothing.
 	Danger string
-	// Notes say what the user might not expect.
+	// Notes are remarks on what the user may not expect.
 	Notes []string
 }
 
-// A Refusal is why a command does nothing, in a sentence with what to do.
+// A Refusal is the reason why a command does nothing, in a sentence that also says what
+// to do.
 type Refusal string
 
-// Error is the sentence.
+// Error returns the sentence.
 func (r Refusal) Error() string { return string(r) }
 
 func refuse(format string, arguments ...any) error {
 	return Refusal(fmt.Sprintf(format, arguments...))
 }
 
-// spec is a patch of fields of the spec.
+// spec returns a patch of fields of the spec.
 func spec(values map[string]any) *Patch {
 	patch := &Patch{Body: map[string]any{"spec": values}}
 	for name := range values {
@@ -65,7 +68,7 @@ func spec(values map[string]any) *Patch {
 	return sorted(patch)
 }
 
-// annotation is a patch of one annotation; nil removes it.
+// annotation returns a patch of one annotation; nil removes it.
 func annotation(key string, value any) *Patch {
 	return (&Patch{}).annotate(key, value)
 }
@@ -87,7 +90,7 @@ func (p *Patch) annotate(key string, value any) *Patch {
 	return p
 }
 
-// Belongs refuses a pod that is none of the pool's, or that is going already.
+// Belongs refuses a pod that is not the pool's, or that is already being deleted.
 func Belongs(worker *v1alpha1.QueueWorker, pod *corev1.Pod) error {
 	switch {
 	case pod.Labels[v1alpha1.LabelName] != worker.Name:
@@ -98,5 +101,5 @@ func Belongs(worker *v1alpha1.QueueWorker, pod *corev1.Pod) error {
 	return nil
 }
 
-// isBatch tells whether a pool works in runs.
+// isBatch reports whether a pool works in runs.
 func isBatch(worker *v1alpha1.QueueWorker) bool { return worker.Spec.Mode == v1alpha1.ModeBatch }

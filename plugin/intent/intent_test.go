@@ -26,7 +26,7 @@ func batch() *builders.Worker {
 	return emails().Spec(func(s *v1alpha1.QueueWorkerSpec) { s.Mode = v1alpha1.ModeBatch })
 }
 
-// podOf is a pod of a pool, with annotations.
+// podOf returns a pod of a pool, with annotations.
 func podOf(pool string, annotations map[string]string) *corev1.Pod {
 	return &corev1.Pod{ObjectMeta: metav1.ObjectMeta{
 		Name: "emails-worker-a", Labels: map[string]string{v1alpha1.LabelName: pool}, Annotations: annotations,
@@ -56,10 +56,10 @@ func TestPlans(t *testing.T) {
 		conditions []metav1.Condition
 		active     string // run
 		pod        *corev1.Pod
-		// wantWorker and wantPod are the patches as JSON; empty: none.
+		// wantWorker and wantPod are the patches as JSON; empty if there is none.
 		wantWorker, wantPod string
 		wantLocked          bool
-		// want are phrases of what is said: done, danger, notes or the refusal.
+		// want are phrases of the text: done, danger, notes or the refusal.
 		want        []string
 		wantRefusal bool
 	}{

@@ -7,7 +7,7 @@ import (
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
-// Run starts a run of a batch.
+// Run starts a run of a Batch pool.
 func Run(in Input) (Plan, error) {
 	switch {
 	case !isBatch(in.Worker):

@@ -7,12 +7,13 @@ import (
 	"fmt"
 )
 
-// Size is what `scale` asks for; nil is not asked for.
+// Size is what `scale` asks for; nil fields stay as they are.
 type Size struct {
 	Processes, Lowest, Highest *int32
 }
 
-// Scale sets how many processes a pool has, or between what autoscaling chooses.
+// Scale sets the number of processes of a pool, or the bounds between which autoscaling
+// chooses.
 func Scale(in Input, size Size) (Plan, error) {
 	if err := size.suits(in); err != nil {
 		return Plan{}, err
@@ -23,7 +24,7 @@ func Scale(in Input, size Size) (Plan, error) {
 	return bounds(in, size)
 }
 
-// suits refuses a size that says too little or too much, or not what the pool goes by.
+// suits refuses a size that says too little or too much, or that this pool does not use.
 func (s Size) suits(in Input) error {
 	name, auto, bounds := in.Worker.Name, in.Worker.Spec.Autoscaling, s.Lowest != nil || s.Highest != nil
 	switch {
@@ -83,7 +84,7 @@ func fixed(in Input, wanted int32) (Plan, error) {
 	return plan, nil
 }
 
-// lowest is autoscaling's minimum; absent is 1.
+// lowest returns autoscaling's minimum; the default is 1.
 func lowest(n *int32) int32 {
 	if n == nil {
 		return 1

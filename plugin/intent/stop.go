@@ -10,7 +10,7 @@ import (
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
-// Stop has a pool without pods, or takes one worker out of it; with now running jobs
+// Stop leaves a pool without pods, or removes one worker from it. With now, running jobs
 // are killed instead of finished.
 func Stop(in Input, now bool) (Plan, error) {
 	if in.Pod != nil {
@@ -45,7 +45,7 @@ func stopPod(in Input, now bool) (Plan, error) {
 	}
 	switch {
 	case in.Pod.Annotations[v1alpha1.AnnotationRetire] == v1alpha1.AnnotationTrue:
-		// Its place was taken out of processes when it was marked first.
+		// The pool's size was lowered when the pod was first marked.
 		if !now {
 			return Plan{Done: "lets worker " + name + " go already"}, nil
 		}
@@ -57,8 +57,9 @@ func stopPod(in Input, now bool) (Plan, error) {
 	return plan, nil
 }
 
-// fewer takes a pod's place out of the pool's size. All pods of a pool are alike, so
-// that is as many processes as a pod holds, or what the last pod holds beyond the others.
+// fewer lowers the pool's size by one pod. All pods of a pool hold the same number of
+// processes. If the size is no multiple of that number, fewer lowers it by the remainder
+// only.
 func fewer(worker *v1alpha1.QueueWorker, plan *Plan) {
 	wanted, perPod := processes(worker), max(worker.Spec.ProcessesPerPod, 1)
 	if wanted == 0 {
@@ -70,7 +71,7 @@ func fewer(worker *v1alpha1.QueueWorker, plan *Plan) {
 	plan.Done += fmt.Sprintf("; processes goes from %d to %d", wanted, left)
 }
 
-// afterwards is what becomes of a job whose one try was interrupted.
+// afterwards says what becomes of a job whose only try was interrupted.
 const afterwards = "is lost to the queue; only `kubectl queueworker failed retry` puts it back, where the application keeps failed jobs."
 
 // danger says which jobs a kill interrupts and what becomes of them.
@@ -125,7 +126,7 @@ func running(in Input) []string {
 	return jobs
 }
 
-// processes is the size the spec asks for; absent is 1.
+// processes returns the size that the spec asks for; the default is 1.
 func processes(worker *v1alpha1.QueueWorker) int32 {
 	if worker.Spec.Processes == nil {
 		return 1
@@ -133,7 +134,8 @@ func processes(worker *v1alpha1.QueueWorker) int32 {
 	return *worker.Spec.Processes
 }
 
-// tries is how often a job is attempted; absent is 1, and 0 without limit.
+// tries returns how often a job is attempted; the default is 1, and 0 means without
+// limit.
 func tries(worker *v1alpha1.QueueWorker) int32 {
 	if worker.Spec.Tries == nil {
 		return 1

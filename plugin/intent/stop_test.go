@@ -11,7 +11,7 @@ import (
 )
 
 // TestDangerTellsTheWayBack: a job whose only try was interrupted fails once its
-// connection gives it out again, so most applications still have it.
+// connection gives it out again. Most applications then keep it as a failed job.
 func TestDangerTellsTheWayBack(t *testing.T) {
 	for tries, want := range map[int32]bool{0: false, 1: true, 3: true} {
 		worker := emails().Spec(func(s *v1alpha1.QueueWorkerSpec) { s.Tries = &tries }).Obj()

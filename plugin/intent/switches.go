@@ -18,13 +18,13 @@ func sorted(p *Patch) *Patch {
 	return p
 }
 
-// Input is what a command is asked to do, and with what.
+// Input is what a command is asked to do.
 type Input struct {
 	// Worker is the pool.
 	Worker *v1alpha1.QueueWorker
-	// Pod is the one worker that is meant; nil means the whole pool.
+	// Pod is the one worker to act on; nil means the whole pool.
 	Pod *corev1.Pod
-	// Now is the time.
+	// Now is the present time.
 	Now time.Time
 	// Token is a value that no annotation has had before.
 	Token string
@@ -47,7 +47,7 @@ func Start(in Input) (Plan, error) {
 	return plan, nil
 }
 
-// Pause has a pool, or one worker, finish its jobs and take no more. With until it
+// Pause lets a pool or one worker finish its jobs and take no more. With until, the pause
 // ends by itself.
 func Pause(in Input, until *time.Time) (Plan, error) {
 	if in.Pod != nil {
@@ -90,7 +90,7 @@ func pausePod(in Input, until *time.Time) (Plan, error) {
 	return Plan{Pod: annotation(v1alpha1.AnnotationPaused, v1alpha1.AnnotationTrue), Done: "has worker " + in.Pod.Name + " paused"}, nil
 }
 
-// Resume ends a pause of a pool, whoever began it, or that of one worker.
+// Resume ends the pause of a pool, whatever began it, or the pause of one worker.
 func Resume(in Input) (Plan, error) {
 	if in.Pod != nil {
 		return resumePod(in)
@@ -109,8 +109,8 @@ func Resume(in Input) (Plan, error) {
 	return plan, nil
 }
 
-// pausedAnyhow tells whether spec or operator pause the pool. A status that is older
-// than the spec does not count against a resume.
+// pausedAnyhow reports whether the spec or the operator pauses the pool. A stale status
+// cannot prevent a resume, because the spec alone is enough.
 func pausedAnyhow(in Input) bool {
 	spec := &in.Worker.Spec
 	if spec.Paused || spec.PausedUntil != nil {
@@ -138,8 +138,8 @@ func resumePod(in Input) (Plan, error) {
 	return plan, nil
 }
 
-// Restart replaces the processes of a pool or of one worker, each after its job;
-// with pods the pods themselves.
+// Restart replaces the processes of a pool or of one worker, each after its job. With
+// pods it replaces the pods themselves.
 func Restart(in Input, pods bool) (Plan, error) {
 	switch {
 	case in.Pod != nil && pods:

@@ -1,7 +1,7 @@
 // Copyright The QueueWorker Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package output prints what commands list, in every format of kubectl.
+// Package output prints the listings of commands, in every format of kubectl.
 package output
 
 import (
@@ -22,18 +22,18 @@ import (
 // formats are the values of -o.
 const formats = "table, wide, json, yaml, name, go-template, go-template-file, jsonpath, jsonpath-as-json, jsonpath-file"
 
-// Flags are the flags of a command that lists.
+// Flags are the output flags of a command that lists.
 type Flags struct {
 	format    string
 	noHeaders bool
-	// machine prints what is meant for programs.
+	// machine prints the formats for programs.
 	machine *genericclioptions.PrintFlags
 }
 
 // AddFlags adds -o and its companions to a command.
 func (f *Flags) AddFlags(cmd *cobra.Command) {
 	f.machine = genericclioptions.NewPrintFlags("")
-	f.machine.OutputFormat = nil // -o is ours, for table and wide
+	f.machine.OutputFormat = nil // this package defines -o itself, for table and wide
 	f.machine.AddFlags(cmd)
 	f.machine.OutputFlagSpecified = func() bool { return cmd.Flags().Changed("output") }
 	cmd.Flags().StringVarP(&f.format, "output", "o", "", "Output format: "+formats+".")
@@ -42,11 +42,11 @@ func (f *Flags) AddFlags(cmd *cobra.Command) {
 		words := slices.DeleteFunc(strings.Split(formats, ", "), func(format string) bool { return !strings.HasPrefix(format, word) })
 		return words, cobra.ShellCompDirectiveNoFileComp
 	}
-	// It fails for a flag that does not exist; this one does.
+	// It fails for a flag that does not exist; this flag exists.
 	_ = cmd.RegisterFlagCompletionFunc("output", complete)
 }
 
-// Table tells whether a table for people is asked for, rather than a format for
+// Table reports whether the user asked for a table for people, and not for a format for
 // programs.
 func (f *Flags) Table() bool {
 	template := f.machine.TemplatePrinterFlags.TemplateArgument
@@ -59,18 +59,18 @@ func (f *Flags) Table() bool {
 	return false
 }
 
-// Wide tells whether -o wide is asked for.
+// Wide reports whether the user asked for -o wide.
 func (f *Flags) Wide() bool { return f.format == "wide" }
 
-// Lines tells whether what is printed is lines, so that a long list can be printed piece by
-// piece.
+// Lines reports whether the output consists of lines, so that a long list can be printed
+// piece by piece.
 func (f *Flags) Lines() bool { return f.Table() || f.format == "name" }
 
-// Continue has what is printed next go on below what was, without a heading.
+// Continue makes the next output continue below the last one, without a heading.
 func (f *Flags) Continue() { f.noHeaders = true }
 
-// Validate returns a sentence if the format is none of ours. Commands call it before
-// they ask the cluster anything.
+// Validate returns an error, as a sentence, if the format is unknown. Commands call it
+// before they ask the cluster anything.
 func (f *Flags) Validate() error {
 	if f.Lines() {
 		return nil
@@ -84,7 +84,7 @@ func (f *Flags) Validate() error {
 	return nil
 }
 
-// Print prints a listing in the format asked for.
+// Print prints a listing in the chosen format.
 func (f *Flags) Print(out, errOut io.Writer, listing view.Listing) error {
 	switch {
 	case f.Table() && len(listing.Rows) == 0:
@@ -138,6 +138,6 @@ func (f *Flags) writeRow(w io.Writer, columns []view.Column, cells []string) {
 			shown = append(shown, view.Clean(cells[i]))
 		}
 	}
-	// What goes wrong here is told by Flush.
+	// Flush returns the error of a failed write.
 	_, _ = fmt.Fprintln(w, strings.Join(shown, "\t"))
 }

@@ -16,11 +16,12 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 )
 
-// Follower shows the logs of pods as they are written, of pods that come later too.
+// Follower shows the logs of pods as they are written, including pods that start later.
 type Follower struct {
 	Core    corev1client.CoreV1Interface
 	Options Options
-	// Show shows a line, Note says what happens to pods; both are called by one at a time.
+	// Show shows a line, Note reports what happens to pods. They are never called
+	// concurrently.
 	Show func(Line) error
 	Note func(string)
 
@@ -28,14 +29,14 @@ type Follower struct {
 	failure error
 	stop    context.CancelFunc
 
-	// state guards what is below.
+	// state guards the fields below.
 	state   sync.Mutex
 	pods    map[types.UID]*followed
 	streams sync.WaitGroup
 }
 
-// Follow follows the pods of a cache until ctx ends. The cache holds the pool's pods
-// and nothing else.
+// Follow follows the pods of a cache until ctx ends. The cache holds only the pool's
+// pods.
 func (f *Follower) Follow(ctx context.Context, pods cache.Cache) error {
 	ctx, f.stop = context.WithCancel(ctx)
 	defer f.stop()
@@ -66,8 +67,8 @@ func (f *Follower) Follow(ctx context.Context, pods cache.Cache) error {
 	return errors.Join(f.failure, err)
 }
 
-// see begins to follow an instance of a pod's worker container that is new. The
-// initial pods are those that were there before us.
+// see starts to follow a new instance of a pod's worker container. initial is true for
+// pods that existed before Follow began.
 func (f *Follower) see(ctx context.Context, pod *corev1.Pod, initial bool) {
 	id, running := started(pod)
 	f.state.Lock()
@@ -80,15 +81,15 @@ func (f *Follower) see(ctx context.Context, pod *corev1.Pod, initial bool) {
 	p.id, p.running = id, running
 	f.state.Unlock()
 	if id == "" || id == before {
-		return // not started yet, or followed already
+		return // not started yet, or already followed
 	}
 	news := known || !initial
 	if !news && !running {
-		return // over before we came
+		return // it ended before Follow began
 	}
 	options := f.Options
 	if news {
-		options = Options{Tail: -1} // it began while we were here, and all of it is news
+		options = Options{Tail: -1} // it started after Follow began, so all of it is new
 		f.note("pod " + pod.Name + " has started")
 	}
 	f.streams.Go(func() { f.stream(ctx, pod, p, options) })
@@ -96,7 +97,7 @@ func (f *Follower) see(ctx context.Context, pod *corev1.Pod, initial bool) {
 
 // gone forgets a pod.
 func (f *Follower) gone(object any) {
-	// A deletion that the watch missed comes with what was known of the pod.
+	// If the watch missed a deletion, the event has the last known state of the pod.
 	if missed, ok := object.(toolscache.DeletedFinalStateUnknown); ok {
 		object = missed.Obj
 	}
@@ -113,7 +114,7 @@ func (f *Follower) gone(object any) {
 	f.note("pod " + pod.Name + " is gone")
 }
 
-// show shows a line; it ends everything, and tells so, where that fails.
+// show shows a line. If that fails, show stops the Follower and returns false.
 func (f *Follower) show(line Line) bool {
 	f.output.Lock()
 	err := f.Show(line)
@@ -124,7 +125,7 @@ func (f *Follower) show(line Line) bool {
 	return err == nil
 }
 
-// fail ends everything with an error.
+// fail stops the Follower with an error.
 func (f *Follower) fail(err error) {
 	f.output.Lock()
 	defer f.output.Unlock()

@@ -17,11 +17,12 @@ import (
 	toolscache "k8s.io/client-go/tools/cache"
 )
 
-// deleted is what a watch tells of a pod that is gone.
+// deleted is the event of a watch for a deleted pod.
 type deleted struct{ object any }
 
-// fakeCluster is an apiserver that has the log of pod a, and its watch: what that tells, it
-// tells when the log is asked for the n-th time, before the answer. It notes how it is asked.
+// fakeCluster is an API server with the log of pod a and a watch. It sends the n-th event
+// of watch when the log is requested for the n-th time, before the answer. It records the
+// requests.
 type fakeCluster struct {
 	fakeLogs
 	follower *Follower
@@ -48,13 +49,13 @@ func (c *fakeCluster) RoundTrip(request *http.Request) (*http.Response, error) {
 	return c.fakeLogs.RoundTrip(request)
 }
 
-// over is a pod whose worker container has ended.
+// over returns a pod whose worker container has ended.
 func over(pod *corev1.Pod) *corev1.Pod {
 	pod.Status.ContainerStatuses[0].State = corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{}}
 	return pod
 }
 
-// restarted is a pod whose worker container runs anew.
+// restarted returns a pod whose worker container has restarted.
 func restarted(name string) *corev1.Pod {
 	pod := running(name)
 	pod.Status.ContainerStatuses[0].ContainerID = name + " again"
@@ -67,14 +68,14 @@ const (
 	twin  = "2026-11-23T12:00:01.2Z twin\n" // printed in the same instant
 	three = "2026-11-23T12:00:03Z three\n"
 
-	// These ask for what is after a line: times are asked for in whole seconds.
+	// These ask for lines after a line: the API takes times in whole seconds.
 	afterTwo   = "sinceTime=2026-11-23T12:00:01Z"
 	afterThree = "sinceTime=2026-11-23T12:00:03Z"
 )
 
 var tooMany = answer{fault: apierrors.NewBadRequest("too many open files")}
 
-// endings are the ways in which a log ends, and what becomes of its pod meanwhile.
+// endings are the ways in which a log ends, and what happens to its pod meanwhile.
 var endings = map[string]struct {
 	tail    int64
 	answers []answer
@@ -147,8 +148,9 @@ var endings = map[string]struct {
 	},
 }
 
-// TestALogThatEndsInOrderGoesOn as long as its instance runs: an apiserver or a proxy ends
-// what is followed at its time limit. Nothing is lost, and nothing is shown twice.
+// TestALogThatEndsInOrderGoesOn: it goes on as long as its instance runs, because an API
+// server or a proxy ends a followed log at its time limit. No line is lost or shown
+// twice.
 func TestALogThatEndsInOrderGoesOn(t *testing.T) {
 	for name, tc := range endings {
 		t.Run(name, func(t *testing.T) {
@@ -174,7 +176,7 @@ func TestALogThatEndsInOrderGoesOn(t *testing.T) {
 	}
 }
 
-// TestAPodThatIsGoneIsForgotten: pods come and go for as long as a log is followed.
+// TestAPodThatIsGoneIsForgotten: pods come and go for as long as logs are followed.
 func TestAPodThatIsGoneIsForgotten(t *testing.T) {
 	for name, object := range map[string]any{
 		"the watch saw it":    running("a"),

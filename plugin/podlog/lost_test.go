@@ -25,17 +25,16 @@ import (
 	"queueworker.dev/queueworker/api/protocol"
 )
 
-// answer is what a fake apiserver says to the question for a pod's log: a text, or that it
-// cannot be had.
+// answer is a fake API server's answer to a request for a pod's log: a text or an error.
 type answer struct {
 	text  string
 	fault *apierrors.StatusError
-	// cut has the connection break off after the text.
+	// cut breaks off the connection after the text.
 	cut bool
 }
 
-// fakeLogs is an apiserver that has the logs of pods; each answer is given once, the last
-// again and again.
+// fakeLogs is an API server with the logs of pods. It gives each answer once, and repeats
+// the last one.
 type fakeLogs map[string][]answer
 
 func (f fakeLogs) RoundTrip(request *http.Request) (*http.Response, error) {
@@ -80,8 +79,8 @@ func running(name string) *corev1.Pod {
 	}
 }
 
-// TestMergeGoesOnWithoutALog: a pod that is gone, or whose node is, does not take the logs
-// of the others along.
+// TestMergeGoesOnWithoutALog: the logs of other pods are shown even if a pod or its node
+// is gone.
 func TestMergeGoesOnWithoutALog(t *testing.T) {
 	gone := apierrors.NewNotFound(corev1.Resource("pods"), "gone")
 	down := apierrors.NewInternalError(errors.New("dial tcp 10.0.0.7:10250: no route to host"))
@@ -138,7 +137,8 @@ func TestMergeGoesOnWithoutALog(t *testing.T) {
 	}
 }
 
-// TestALogThatCannotBeFollowedIsTold once, and followed as soon as it can be.
+// TestALogThatCannotBeFollowedIsTold: it is reported once, and followed as soon as
+// possible.
 func TestALogThatCannotBeFollowedIsTold(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		down := answer{fault: apierrors.NewServiceUnavailable("the node is down")}

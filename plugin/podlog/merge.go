@@ -14,9 +14,9 @@ import (
 	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
 )
 
-// Merge shows what the pods have logged so far, by time. A pod that has not started, or
-// whose log cannot be read, is told in a note; it fails where the caller may not read logs,
-// and where there is none that can be read.
+// Merge shows what the pods have logged so far, by time. A note names each pod that has
+// not started or whose log cannot be read. Merge fails if the caller may not read logs,
+// or if pods have started but none of their logs can be read.
 func Merge(ctx context.Context, core corev1client.CoreV1Interface, pods []*corev1.Pod, options Options, show func(Line) error, note func(string)) error {
 	var sources []source
 	defer func() {
@@ -52,14 +52,14 @@ func Merge(ctx context.Context, core corev1client.CoreV1Interface, pods []*corev
 	return ctx.Err()
 }
 
-// source is what merge reads lines from.
+// source is a log that merge reads lines from.
 type source interface {
 	next() (Line, error)
 	close()
 }
 
-// merge shows the lines of all sources by time; each source is in order. One that breaks off
-// is told in a note.
+// merge shows the lines of all sources by time; each source is in order. A note reports a
+// source that breaks off.
 func merge(sources []source, show func(Line) error, note func(string)) error {
 	heads := make([]*Line, len(sources))
 	advance := func(i int) {
@@ -87,7 +87,7 @@ func merge(sources []source, show func(Line) error, note func(string)) error {
 	}
 }
 
-// earliest is the index of the earliest line; -1 if there is none.
+// earliest returns the index of the earliest line; -1 if there is none.
 func earliest(heads []*Line) int {
 	first := -1
 	for i, head := range heads {

@@ -59,7 +59,8 @@ func TestMergeEndsWithTheOutput(t *testing.T) {
 	}
 }
 
-// TestLongLinesAreCut: a line that is longer than a reader holds comes in pieces of one time.
+// TestLongLinesAreCut: a line that is longer than the reader's buffer comes in pieces
+// with the same time.
 func TestLongLinesAreCut(t *testing.T) {
 	r := logOf("a", "2026-11-23T12:00:01Z "+strings.Repeat("x", 100)+"\n2026-11-23T12:00:02Z y\n")
 	var lines []Line

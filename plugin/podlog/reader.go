@@ -27,15 +27,15 @@ type Line struct {
 	Text string
 }
 
-// Options are which lines to read, of each pod.
+// Options say which lines of each pod to read.
 type Options struct {
-	// Since leaves out what is older; 0 means nothing is.
+	// Since leaves out older lines; 0 leaves out none.
 	Since time.Duration
-	// Tail is how many lines there are at most to begin with; negative means all.
+	// Tail is the highest number of lines to begin with; negative means all.
 	Tail int64
 }
 
-// longest is where a line is cut in two, in bytes.
+// longest is the length in bytes at which a line is split.
 const longest = 64 << 10
 
 // reader reads the log of a pod's worker container line by line.
@@ -43,14 +43,14 @@ type reader struct {
 	pod    *corev1.Pod
 	stream io.ReadCloser
 	lines  *bufio.Reader
-	// last is the time of the last line; broken tells that the line goes on, torn that the
+	// last is the time of the last line. broken is true if that line goes on, torn if the
 	// log ended within it.
 	last   time.Time
 	broken bool
 	torn   bool
 }
 
-// open begins to read a log. With after, only what is later than that is read.
+// open opens a log. If after is set, it reads only lines from that time on.
 func open(ctx context.Context, core corev1client.CoreV1Interface, pod *corev1.Pod, options Options, follow bool, after time.Time) (*reader, error) {
 	ask := &corev1.PodLogOptions{Container: Container(pod), Follow: follow, Timestamps: true}
 	switch {
@@ -73,7 +73,7 @@ func unreadable(pod *corev1.Pod, err error) error {
 	return fmt.Errorf("the log of pod %s cannot be read: %w", pod.Name, err)
 }
 
-// next returns the next line; io.EOF after the last one.
+// next returns the next line, and io.EOF after the last line.
 func (r *reader) next() (Line, error) {
 	data, err := r.lines.ReadSlice('\n')
 	if len(data) == 0 && errors.Is(err, io.EOF) {
@@ -95,7 +95,7 @@ func (r *reader) next() (Line, error) {
 
 func (r *reader) close() { _ = r.stream.Close() } // nothing was written
 
-// Container is the name of the container the agent runs in.
+// Container returns the name of the container that the agent runs in.
 func Container(pod *corev1.Pod) string {
 	for i := range pod.Spec.Containers {
 		for _, env := range pod.Spec.Containers[i].Env {
@@ -107,7 +107,7 @@ func Container(pod *corev1.Pod) string {
 	return ""
 }
 
-// started tells the instance of a pod's worker container whose log can be read; empty
+// started returns the ID of the worker container's instance whose log can be read; empty
 // if it has not started yet.
 func started(pod *corev1.Pod) (id string, running bool) {
 	name := Container(pod)
@@ -120,11 +120,13 @@ func started(pod *corev1.Pod) (id string, running bool) {
 	return "", false
 }
 
-// Processes is how many worker processes share a pod, as its agent was told.
+// Processes returns how many worker processes share a pod, according to its agent's
+// configuration.
 func Processes(pod *corev1.Pod) int {
 	for i := range pod.Spec.Containers {
 		for _, env := range pod.Spec.Containers[i].Env {
-			// The kubelet undoes the doubled dollar signs, which are of no matter here.
+			// In the pod's spec, dollar signs are doubled for the kubelet; that does not
+			// matter here.
 			config := &protocol.Config{}
 			if env.Name == protocol.ConfigEnv && json.Unmarshal([]byte(env.Value), config) == nil {
 				return int(config.Processes)

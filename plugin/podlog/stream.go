@@ -13,31 +13,32 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 )
 
-// again is after how long a log is asked for again that broke off, or ended too early.
+// again is the delay before a log that broke off or ended too early is requested again.
 const again = time.Second
 
-// followed is what is known of a pod that is followed.
+// followed is the state of a pod that is followed.
 type followed struct {
-	// id is the instance of its worker container that was seen last, and running whether it
-	// ran; the Follower's state guards both.
+	// id is the last known instance of the worker container, and running is true if it
+	// ran. The Follower's state guards both.
 	id      string
 	running bool
 
-	// turn is held by the one stream that reads the pod's log, and guards shown. A log is asked
-	// for by the pod's name, so the stream of one instance may come to read the next one's; that
-	// one's own stream waits its turn and goes on from there.
+	// turn is held by the one stream that reads the pod's log, and guards shown. A log is
+	// requested by the pod's name, so the stream of one instance may read into the next
+	// instance's log. The next instance's own stream waits for its turn and continues
+	// from there.
 	turn  chan struct{}
 	shown place
 }
 
-// place is how far a log was shown. Lines of one instant, as the pieces of a long one, are
-// told apart by their number.
+// place is how far a log was shown. lines counts the lines of that instant, because the
+// pieces of a long line have the same time.
 type place struct {
 	at    time.Time
 	lines int
 }
 
-// pass moves on to a line that was shown.
+// pass moves the place past a line that was shown.
 func (p *place) pass(line Line) {
 	if !line.Time.Equal(p.at) {
 		*p = place{at: line.Time}
@@ -45,8 +46,8 @@ func (p *place) pass(line Line) {
 	p.lines++
 }
 
-// behind tells of each line of a log that is read again whether it was shown before. It
-// counts down the lines of the instant.
+// behind reports whether a line that is read again was shown before. It counts down the
+// lines of the instant.
 func (p *place) behind(line Line) bool {
 	if line.Time.Equal(p.at) && p.lines > 0 {
 		p.lines--
@@ -55,10 +56,10 @@ func (p *place) behind(line Line) bool {
 	return line.Time.Before(p.at)
 }
 
-// stream shows the log of one instance until there is no more of it. That a log ends says
-// little: an apiserver or a proxy ends it in order at its time limit. It has ended for good
-// if the instance had before the log was opened. One that cannot be read is told once, and
-// asked for again until it can.
+// stream shows the log of one instance to its end. The end of a response says little,
+// because an API server or a proxy ends it normally at its time limit. The log has truly
+// ended if the instance had ended before the log was opened. stream reports once that a
+// log cannot be read, and requests it again until it can.
 func (f *Follower) stream(ctx context.Context, pod *corev1.Pod, p *followed, options Options) {
 	p.turn <- struct{}{}
 	defer func() { <-p.turn }()
@@ -83,9 +84,9 @@ func (f *Follower) stream(ctx context.Context, pod *corev1.Pod, p *followed, opt
 	}
 }
 
-// since is what to ask of a log that was opened before, if no line of it was shown yet. None
-// of the past was wanted with a tail of 0: what came since then is not of the past. The node
-// counts back from its own time, so clocks that differ do not matter.
+// since returns the options for a log that was opened at begun, if none of its lines was
+// shown yet. A tail of 0 asked for no past lines, but lines since begun are not past. The
+// node counts back from its own time, so clocks may differ.
 func (o Options) since(begun time.Time) Options {
 	if o.Tail == 0 {
 		return Options{Since: time.Since(begun) + time.Second, Tail: -1}
@@ -93,19 +94,19 @@ func (o Options) since(begun time.Time) Options {
 	return o
 }
 
-// runs tells whether an instance still ran when its pod was seen last.
+// runs reports whether an instance was running when its pod was last seen.
 func (f *Follower) runs(p *followed, id string) bool {
 	f.state.Lock()
 	defer f.state.Unlock()
 	return p.running && p.id == id
 }
 
-// read shows what a log has that was not shown before; it tells whether the log is over, and
-// fails if it cannot be had.
+// read shows the lines of a log that were not shown before. It reports whether the log is
+// over, and fails if the log cannot be opened.
 func (f *Follower) read(ctx context.Context, pod *corev1.Pod, p *followed, options Options, running bool) (over bool, err error) {
 	r, err := open(ctx, f.Core, pod, options, true, p.shown.at)
 	if err != nil {
-		return apierrors.IsBadRequest(err), err // a bad request is what asks for an instance that is gone
+		return apierrors.IsBadRequest(err), err // a bad request means that the instance is gone
 	}
 	defer r.close()
 	before := p.shown
@@ -115,7 +116,7 @@ func (f *Follower) read(ctx context.Context, pod *corev1.Pod, p *followed, optio
 			return errors.Is(err, io.EOF), nil
 		}
 		if r.torn && running {
-			return true, nil // the next time it comes whole
+			return true, nil // the next request returns this line as a whole
 		}
 		if before.behind(line) {
 			continue

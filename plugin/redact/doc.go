@@ -1,16 +1,19 @@
 // Copyright The QueueWorker Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package redact takes out of objects and logs what a support bundle must not carry.
+// Package redact removes from objects and logs what a support bundle must not contain.
 //
-// Two nets lie one over the other. The first is made of lists of what stays. A message
-// keeps the words of the operator and of Kubernetes, which a reason or a shape tells, and
-// loses what a job printed, an agent or a backend said, or the API server quoted. Where secrets are kept by intent - env, args,
-// annotations, the data of ConfigMaps, HTTP headers, options of volumes - nothing passes
-// but what is known to be harmless. And every value that was taken out there is
-// remembered, and taken out of all other text too: a password in an env that turns up in
-// the message of an event, or in the operator's log, is gone there as well. So
-// objects are gone through twice: Learn all of them, then Object each.
+// It uses two nets, one over the other. The first is a set of lists of what stays. A
+// message keeps the words of the operator and of Kubernetes, which are recognised by a
+// reason or a shape. It loses what a job printed, what an agent or a backend answered,
+// and what the API server quoted. Some fields hold secrets by design: env, args,
+// annotations, the data of ConfigMaps, HTTP headers, options of volumes. From these
+// fields, only values that are known to be harmless pass.
+//
+// The second net remembers every value that was removed there, and removes it from all
+// other text. A password in an env is therefore also removed from the message of an event
+// or from the operator's log. So objects are processed twice: first Learn for all of
+// them, then Object for each.
 package redact
 
 import (
@@ -23,12 +26,12 @@ import (
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
-// Redactor remembers what it has taken out.
+// Redactor remembers the values that it has removed.
 type Redactor struct {
 	secrets map[string]bool
 	kept    map[string]bool
 	ordered []string
-	// parts are words in a row of what programs printed.
+	// parts are sequences of words from the output of programs.
 	parts map[string]bool
 }
 
@@ -36,12 +39,12 @@ type Redactor struct {
 func New() *Redactor {
 	return &Redactor{secrets: map[string]bool{}, parts: map[string]bool{}, kept: map[string]bool{
 		v1alpha1.ManagedBy: true, v1alpha1.GroupName: true,
-		"/backlog": true, "/healthz": true, "/metrics": true, // paths that stand in names of images and in every log
+		"/backlog": true, "/healthz": true, "/metrics": true, // paths that occur in names of images and in every log
 	}}
 }
 
-// Keep names what is no secret though it may stand in an env: the names of objects,
-// which the bundle is full of, and useless without.
+// Keep protects values that are no secrets, even if an env contains them: the names of
+// objects, without which the bundle would be useless.
 func (r *Redactor) Keep(names ...string) {
 	for _, name := range names {
 		r.kept[name] = true
@@ -49,20 +52,20 @@ func (r *Redactor) Keep(names ...string) {
 	r.ordered = nil
 }
 
-// shortest is the length from which a value is looked for in other text: shorter ones,
-// such as 1 or redis, would be found in everything.
+// shortest is the minimum length at which a value is removed from other text. Shorter
+// values, such as 1 or redis, would be found everywhere.
 const (
 	shortest       = 8
 	shortestSecret = 4
-	// shortestNumber is the same for what has a secret's name and consists of digits: a
-	// TOKEN_TTL of 3600 stands in everything too.
+	// shortestNumber applies to a value of digits under a secret's name. The value of a
+	// TOKEN_TTL of 3600 occurs everywhere too.
 	shortestNumber = 6
 )
 
 // secretName matches the names of variables and fields that hold secrets.
 var secretName = regexp.MustCompile(`(?i)(pass(word|wd|phrase)?$|pass_|_pass|passw|secret|token|(api|app|private|access)[-_]?key|credential|dsn$|auth$)`)
 
-// learn remembers a value that was taken out from under a name.
+// learn remembers a value that was removed from a field with this name.
 func (r *Redactor) learn(name, value string) {
 	value = strings.TrimSpace(value)
 	if len(value) < least(name, value) || r.kept[value] || harmless.MatchString(value) {
@@ -70,7 +73,7 @@ func (r *Redactor) learn(name, value string) {
 	}
 	r.secrets[value] = true
 	r.ordered = nil
-	// A secret of several lines turns up in logs line by line.
+	// Logs show a secret of several lines line by line.
 	if strings.Contains(value, "\n") {
 		for line := range strings.Lines(value) {
 			r.learn("", line)
@@ -78,8 +81,8 @@ func (r *Redactor) learn(name, value string) {
 	}
 }
 
-// least is the length from which a value under a name is looked for in other text.
-// Numbers give nothing away, unless they are a secret by their name.
+// least returns the minimum length at which a value with this name is removed from other
+// text. Numbers reveal nothing, unless their name says that they are secret.
 func least(name, value string) int {
 	number := numeric.MatchString(value)
 	switch {
@@ -95,18 +98,18 @@ func least(name, value string) int {
 }
 
 var (
-	// harmless are values that give nothing away and stand in everybody's text.
+	// harmless matches values that reveal nothing and occur in any text.
 	harmless = regexp.MustCompile(`^(?i)(true|false|null|production|staging|development|localhost|database|database-uuids)$`)
-	// numeric are numbers, addresses and times of day.
+	// numeric matches numbers, addresses and times of day.
 	numeric = regexp.MustCompile(`^[0-9.:]+$`)
 )
 
-// patterns match what looks like a secret wherever it stands.
+// patterns match text that looks like a secret, wherever it stands.
 var patterns = []struct {
 	match *regexp.Regexp
 	with  string
 }{
-	// user:password@host in an URL; a password may have an @ of its own
+	// user:password@host in a URL; a password may contain an @
 	{regexp.MustCompile(`([a-zA-Z][a-zA-Z0-9+.-]*://)[^/\s:@"']*:[^/\s"']*@`), "${1}(removed)@"},
 	// Authorization headers
 	{regexp.MustCompile(`(?i)\b(bearer|basic)\s+[A-Za-z0-9+/._~=-]{8,}`), "${1} (removed)"},
@@ -121,7 +124,7 @@ var patterns = []struct {
 	{regexp.MustCompile(`(?s)-----BEGIN [A-Z ]+-----.*?(-----END [A-Z ]+-----|$)`), "(removed)"},
 }
 
-// Text takes out what is known or looks like a secret.
+// Text removes what is known to be a secret or looks like a secret.
 func (r *Redactor) Text(text string) string {
 	for _, secret := range r.known() {
 		text = strings.ReplaceAll(text, secret, "(removed)")
@@ -133,7 +136,8 @@ func (r *Redactor) Text(text string) string {
 	return text
 }
 
-// known are the remembered secrets, longest first: one may be part of another.
+// known returns the remembered secrets, longest first, because a secret may be part of
+// another.
 func (r *Redactor) known() []string {
 	if r.ordered == nil {
 		r.ordered = []string{}
@@ -152,8 +156,8 @@ func (r *Redactor) known() []string {
 	return r.ordered
 }
 
-// gone stands for a value that was taken out; how long it was helps to see an empty
-// one or one with a line break at its end.
+// gone replaces a removed value. The length helps to notice an empty value, or a value
+// with a line break at its end.
 func gone(value string) string {
 	return fmt.Sprintf("(removed, %d bytes)", len(value))
 }

@@ -8,19 +8,19 @@ import (
 	"strings"
 )
 
-// Parts of what a program printed are found in other text even where it was cut or
-// wrapped anew on its way: some words in a row, or one word that looks like data.
+// Parts of a program's output are found in other text even if they were cut or wrapped
+// again on the way. A part is a sequence of words, or one word that looks like data.
 const (
-	// inARow is how many words in a row are a part of it, with so many bytes at least.
+	// inARow is how many words make a part; shortestRow is its minimum length in bytes.
 	inARow      = 3
 	shortestRow = 12
-	// shortestDatum and digits are how long a word is that looks like the number of a card, an
-	// account or a telephone, and how many digits it has.
+	// shortestDatum is the minimum length of a word that looks like a card number, an
+	// account number or a telephone number; digits is the minimum number of its digits.
 	shortestDatum = 12
 	digits        = 10
 )
 
-// named matches words with digits that name something of the cluster, or a time.
+// named matches words with digits that name an object of the cluster, or a time.
 var named = regexp.MustCompile(`^([0-9a-f]{8}-[0-9a-f-]{27}|[0-9]{4}-[0-9]{2}-[0-9]{2}.*)$|sha256:`)
 
 const edges = " \t\r\n\"'`.,:;!?()[]{}<>…\\"
@@ -41,8 +41,8 @@ func (r *Redactor) fragments(text string) {
 	}
 }
 
-// isDatum reports whether a word looks like an address of a person, or the number of a
-// card or an account.
+// isDatum reports whether a word looks like an e-mail address, or like the number of a
+// card, an account or a telephone.
 func isDatum(word string) bool {
 	if named.MatchString(word) {
 		return false
@@ -62,7 +62,7 @@ func isDatum(word string) bool {
 // spaced matches a word with the space before it.
 var spaced = regexp.MustCompile(`\s*\S+`)
 
-// withoutFragments takes parts of what programs printed out of a text.
+// withoutFragments removes the parts of programs' output from a text.
 func (r *Redactor) withoutFragments(text string) string {
 	words := spaced.FindAllString(text, -1)
 	bare := make([]string, len(words))
@@ -92,8 +92,8 @@ func (r *Redactor) withoutFragments(text string) string {
 	return out.String()
 }
 
-// Prose takes out of a text that no field gives structure what Text does, and parts of
-// what programs printed.
+// Prose redacts a text without structure. It removes what Text removes, and the parts of
+// programs' output.
 func (r *Redactor) Prose(text string) string {
 	var out strings.Builder
 	for line := range strings.Lines(text) {

@@ -10,18 +10,18 @@ import (
 	"strings"
 )
 
-// inNamespace finds the namespaces that a line of a log in JSON speaks of.
+// inNamespace finds the namespaces that a JSON log line mentions.
 var inNamespace = regexp.MustCompile(`"namespace":\s*"([^"]*)"`)
 
-// Log is what is left of the operator's log: lines about one namespace or about none,
-// without what users wrote. Operators before this one logged the last words of pods and
-// the values that the API server quotes, so each line is taken apart.
+// Log returns the lines of the operator's log about one namespace or about none, without
+// text that users wrote. Earlier operators logged the last output of pods and values that
+// the API server quotes. So each line is redacted field by field.
 func (r *Redactor) Log(log, namespace string) string {
 	var out strings.Builder
 	for line := range strings.Lines(log) {
 		found := inNamespace.FindAllStringSubmatch(line, -1)
 		if len(found) > 0 && !slices.ContainsFunc(found, func(match []string) bool { return match[1] == namespace }) {
-			continue // what other tenants do is not for this bundle
+			continue // other tenants' lines do not belong in this bundle
 		}
 		out.WriteString(r.line(strings.TrimRight(line, "\n")))
 		out.WriteByte('\n')
@@ -49,20 +49,19 @@ func (r *Redactor) line(line string) string {
 }
 
 var (
-	// frame matches a line of a Go stack trace; arguments are numbers in it.
+	// frame matches a line of a Go stack trace; its arguments are numbers.
 	frame = regexp.MustCompile(`^(goroutine [0-9]+ .{0,40}\[[a-z ,0-9]+\]:|created by [\w./*()\[\]-]+( in goroutine [0-9]+)?|\s*[\w./@+-]+\.go:[0-9]+( \+0x[0-9a-f]+)?|[\w./*()\[\]{}·,-]+\([0-9a-fx, .{}?]*\))$`)
-	// klogHead matches what a line of klog begins with, and the message if it is a constant.
+	// klogHead matches the head of a klog line, and the message if it is a constant.
 	klogHead = regexp.MustCompile(`^[IWEF][0-9]{4} [0-9:.]+ +[0-9]+ [\w.]+\.go:[0-9]+\] ("[A-Z][A-Za-z ,'.:-]{0,80}" )?`)
 )
 
-// words are the fields of a record with text that is the operator's own, or that names
-// an object.
+// words are the fields of a record whose text is the operator's own, or names an object.
 var words = reasons(
 	"level", "ts", "logger", "controller", "controllerGroup", "controllerKind", "kind", "apiVersion", "object", "namespace", "name", "queueWorker",
 	"pod", "address", "reconcileID", "version", "addr", "bindAddress", "type", "reflector", "stacktrace", "source",
 )
 
-// record is what is left of a record in JSON.
+// record returns the redacted form of a JSON record.
 func (r *Redactor) record(fields map[string]any) map[string]any {
 	out := make(map[string]any, len(fields))
 	for name, value := range fields {
@@ -93,8 +92,8 @@ func (r *Redactor) word(name, text string) string {
 	return gone(text)
 }
 
-// reference is what is left of an object in a record: what names it. The last word of a
-// pod stood in such a field.
+// reference returns the fields of an object in a record that name it. Such an object also
+// contained the last output of a pod.
 func (r *Redactor) reference(fields map[string]any) map[string]any {
 	out := map[string]any{}
 	for name, value := range fields {
@@ -106,15 +105,17 @@ func (r *Redactor) reference(fields map[string]any) map[string]any {
 }
 
 var (
-	// quotation matches a text in quotes, with those of an inner encoding.
+	// quotation matches a text in quotes, including the quotes of an inner encoding.
 	quotation = regexp.MustCompile(`\\?"(\\.|[^"\\])*"?`)
-	// refused begins what the API server, an agent or a client says of a value it was given.
+	// refused matches the beginning of what the API server, an agent or a client says
+	// about a value it was given.
 	refused = regexp.MustCompile(`(is invalid|Invalid value|Unsupported value|Duplicate value|denied the request|could not be asked|cannot be read|unknown field|the object provided is unrecognized|panic):?.*$`)
-	// forbidden is how the API server refuses a right, which a diagnosis needs in full.
+	// forbidden matches the API server's refusal of a right, which a diagnosis needs in
+	// full.
 	forbidden = regexp.MustCompile(`[a-z.]+( "[a-z0-9.-]*")? is forbidden: User "[A-Za-z0-9:.@_-]+" cannot [a-z]+ resource "[a-z./]+" in API group "[a-z0-9.]*"( in the namespace "[a-z0-9-]+"| at the cluster scope)?`)
 )
 
-// errorText is what is left of an error in a log: its words, without what it quotes.
+// errorText returns the words of an error in a log, without the text that it quotes.
 func (r *Redactor) errorText(text string) string {
 	var out strings.Builder
 	for {

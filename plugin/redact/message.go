@@ -13,8 +13,8 @@ import (
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
-// own are the reasons whose messages are the operator's own words, with names of
-// objects, queues and containers, and numbers.
+// own are the reasons whose messages are the operator's own words, with numbers and the
+// names of objects, queues and containers.
 var own = reasons(
 	v1alpha1.ReasonAsWanted, v1alpha1.ReasonPaused, v1alpha1.ReasonPausedUntil, v1alpha1.ReasonPausing, v1alpha1.ReasonNotPaused,
 	v1alpha1.ReasonStopped, v1alpha1.ReasonAppNotFound, v1alpha1.ReasonAppAmbiguous, v1alpha1.ReasonAppInvalid, v1alpha1.ReasonContainerNotFound,
@@ -29,27 +29,29 @@ var own = reasons(
 	v1alpha1.EventUnaccounted, v1alpha1.EventRunStarted, v1alpha1.EventRunSkipped, v1alpha1.EventRunFinishing, v1alpha1.EventRunEnded,
 )
 
-// quoting are the reasons whose messages begin in the operator's own words and go on with
-// what a program printed, what an agent or a probe said, or what the API server refused.
-// What precedes the first mark of such a text stays.
+// quoting are the reasons whose messages begin with the operator's own words and then
+// quote: a program's output, an agent, a probe, or a refusal by the API server. The text
+// up to and including the first mark stays.
 var quoting = reasons(
 	v1alpha1.ReasonProgressing, v1alpha1.ReasonImagePull, v1alpha1.ReasonConfigError, v1alpha1.ReasonPodFailed,
 	v1alpha1.ReasonUnschedulable, v1alpha1.ReasonWorkersCrashing, v1alpha1.ReasonCommandNotFound, v1alpha1.ReasonRejected,
 	v1alpha1.ReasonMeasured, v1alpha1.ReasonUnreachable, v1alpha1.ReasonPausedByFailing, v1alpha1.ReasonAboveThreshold,
 	v1alpha1.ReasonNearTimeout, v1alpha1.ReasonCrashes, v1alpha1.ReasonMaxExceptions, v1alpha1.ReasonRunning, v1alpha1.EventJobsKilled,
-	// Events of the alerts, by the type of their condition, and of processes that ended.
+	// Reasons of events: of the alerts, by the type of their condition, and of processes
+	// that ended.
 	v1alpha1.ConditionMemoryHigh, v1alpha1.ConditionSlowJobs, v1alpha1.ConditionFailuresHigh, v1alpha1.ConditionWorkersFailing,
 	"MaxJobs", "MaxTime", "Memory", "JobTimeout", "OOMKilled", v1alpha1.EventRestartRequested, "GraceExceeded", "KilledOnRequest", "Killed", "Crashed",
 )
 
-// unquotable are the reasons whose messages are removed as a whole: their words are the
-// agent's, the probe's or a command's from the beginning.
+// unquotable are the reasons whose messages are removed as a whole, except in the
+// condition PreflightPassed. Their words come from the agent, the probe or a command from
+// the beginning.
 var unquotable = reasons(
 	v1alpha1.ReasonPassed, v1alpha1.ReasonNotPassed, v1alpha1.ReasonSucceeded, v1alpha1.ReasonCommandFailed,
 	v1alpha1.ReasonDeadlineExceeded, v1alpha1.ReasonJobGone, v1alpha1.ReasonWorkerNotFound,
 )
 
-// marks are where a quoted text begins in a message of quoting.
+// marks are where the quoted text begins in a message whose reason is in quoting.
 var marks = []string{": ", ", last ", ", longest ", " at work on ", " while it worked on ", " with "}
 
 func reasons(all ...string) map[string]bool {
@@ -60,17 +62,18 @@ func reasons(all ...string) map[string]bool {
 	return set
 }
 
-// said is a message and what is known of who wrote it.
+// said is a message and what is known about its author.
 type said struct {
-	// byOperator tells that it stands in a status of a QueueWorker, QueueApp or QueueCommand, or in an
-	// event that the operator wrote about one.
+	// byOperator is true for the status of a QueueWorker, QueueApp or QueueCommand, or
+	// for an event that the operator wrote about one of these.
 	byOperator bool
-	// condition is the type of its condition; empty where it stands elsewhere.
+	// condition is the type of the message's condition; empty if the message is not in a
+	// condition.
 	condition, reason, text string
 }
 
-// Message is what is left of a message: the words of the operator or of Kubernetes. It is
-// a list of what stays: a reason that is not known here loses its message.
+// Message returns the words of a message that come from the operator or from Kubernetes.
+// Only listed messages stay: a message with an unknown reason is removed.
 func (r *Redactor) Message(m said) string {
 	kept := ""
 	switch {
@@ -85,7 +88,7 @@ func (r *Redactor) Message(m said) string {
 	return r.cutOff(m.text, kept)
 }
 
-// Conditions are what is left of the conditions of an object of ours.
+// Conditions returns the redacted conditions of a QueueWorker or QueueApp.
 func (r *Redactor) Conditions(conditions []metav1.Condition) []metav1.Condition {
 	out := slices.Clone(conditions)
 	for i := range out {
@@ -94,8 +97,8 @@ func (r *Redactor) Conditions(conditions []metav1.Condition) []metav1.Condition 
 	return out
 }
 
-// cutOff replaces what follows the kept beginning of a text, and remembers it for other
-// texts that may repeat it.
+// cutOff replaces what follows the kept beginning of a text. It remembers the removed
+// part, because other texts may repeat it.
 func (r *Redactor) cutOff(text, kept string) string {
 	rest := text[len(kept):]
 	if strings.TrimSpace(rest) == "" {
@@ -108,7 +111,7 @@ func (r *Redactor) cutOff(text, kept string) string {
 	return r.Text(kept) + gone(rest)
 }
 
-// beforeMark is the beginning of a text up to the first mark.
+// beforeMark returns the beginning of a text up to the end of the first mark.
 func beforeMark(text string) string {
 	end := len(text)
 	for _, mark := range marks {
@@ -119,8 +122,8 @@ func beforeMark(text string) string {
 	return text[:end]
 }
 
-// shortestPrinted is the length from which a text that a program printed is looked for
-// elsewhere: a shorter one, such as Completed, stands in the operator's own words too.
+// shortestPrinted is the minimum length at which a program's output is removed from other
+// text. A shorter text, such as Completed, occurs in the operator's own words too.
 const shortestPrinted = 12
 
 // printed remembers a text that a program wrote, and its lines.
@@ -137,11 +140,11 @@ func (r *Redactor) printed(text string) {
 	}
 }
 
-// identifier matches the name of a class, which says where to look and nothing of a
-// job's data. A job may give itself any other name, which may hold the data.
+// identifier matches the name of a class. A class says where to look and reveals nothing
+// of a job's data. A job may give itself any other name, which may contain data.
 var identifier = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,127}(\\[A-Za-z_][A-Za-z0-9_]{0,127})*$`)
 
-// class is what is left of a job's class.
+// class returns the redacted class of a job.
 func (r *Redactor) class(text string) string {
 	if text == "" || identifier.MatchString(text) {
 		return r.Text(text)

@@ -10,10 +10,10 @@ import (
 )
 
 // KeepNames keeps the names in an object's spec that a diagnosis is about: its queues,
-// its connection and its containers. They may well stand in an env too.
+// its connection and its containers. An env may contain them too.
 func (r *Redactor) KeepNames(object map[string]any) {
 	text := func(path ...string) string {
-		found, _, _ := unstructured.NestedString(object, path...) // empty if it is none
+		found, _, _ := unstructured.NestedString(object, path...) // empty if the field is no string
 		return found
 	}
 	r.Keep(text("spec", "queue"), text("spec", "connection", "name"))

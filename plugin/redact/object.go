@@ -12,7 +12,7 @@ import (
 // Learn remembers the secrets of an object, for Object and Text.
 func (r *Redactor) Learn(object map[string]any) { r.Object(object) }
 
-// Object returns an object without its secrets; the one given is left as it is.
+// Object returns a copy of an object without its secrets.
 func (r *Redactor) Object(object map[string]any) map[string]any {
 	out := r.fields(object)
 	from := writerOf(object)
@@ -25,7 +25,7 @@ func (r *Redactor) Object(object map[string]any) map[string]any {
 	return out
 }
 
-// fields goes through the fields of an object.
+// fields redacts the fields of an object.
 func (r *Redactor) fields(object map[string]any) map[string]any {
 	out := make(map[string]any, len(object))
 	for name, value := range object {
@@ -34,7 +34,7 @@ func (r *Redactor) fields(object map[string]any) map[string]any {
 	return out
 }
 
-// field is what is left of one field.
+// field redacts one field.
 func (r *Redactor) field(name string, value any) any {
 	switch typed := value.(type) {
 	case string:
@@ -78,7 +78,7 @@ func (r *Redactor) list(name string, items []any) any {
 	return out
 }
 
-// named is an item with a name and a value, whose value goes.
+// named redacts the value of an item that has a name and a value.
 func (r *Redactor) named(item any) any {
 	fields, ok := item.(map[string]any)
 	if !ok {
@@ -87,7 +87,7 @@ func (r *Redactor) named(item any) any {
 	out := r.fields(fields)
 	if value, ok := fields["value"].(string); ok {
 		name, _ := fields["name"].(string)
-		if !strings.HasPrefix(name, "QUEUEWORKER_") { // made from the spec, where it may be read
+		if !strings.HasPrefix(name, "QUEUEWORKER_") { // it is made from the spec, where it can be read
 			r.learn(name, value)
 		}
 		out["value"] = gone(value)
@@ -95,7 +95,7 @@ func (r *Redactor) named(item any) any {
 	return out
 }
 
-// values are fields whose names stay and whose values go.
+// values redacts the values of fields, and keeps their names.
 func (r *Redactor) values(fields map[string]any) map[string]any {
 	out := make(map[string]any, len(fields))
 	for name, value := range fields {
@@ -110,14 +110,15 @@ func (r *Redactor) values(fields map[string]any) map[string]any {
 	return out
 }
 
-// ours are the annotations that say how a pool or pod is steered; a value that
-// is a time, a switch or a hash is worth reading.
+// ours matches the annotations that control a pool or a pod. plain matches a value worth
+// reading: a time, a switch or a hash.
 var (
 	ours  = regexp.MustCompile(`^(queueworker\.dev/|deployment\.kubernetes\.io/revision$|controller\.kubernetes\.io/pod-deletion-cost$|kubectl\.kubernetes\.io/(restartedAt|default-container)$|batch\.kubernetes\.io/)`)
 	plain = regexp.MustCompile(`^(true|false|-?[0-9]{1,12}|[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+(Z|[+-][0-9:]{5})|[0-9a-f]{6,16})$`)
 )
 
-// annotations may hold anything, the last applied manifest with all its env among it.
+// annotations redacts annotations, which may hold anything, such as the last applied
+// manifest with all its env.
 func (r *Redactor) annotations(fields map[string]any) map[string]any {
 	out := make(map[string]any, len(fields))
 	for name, value := range fields {
@@ -135,7 +136,7 @@ func (r *Redactor) annotations(fields map[string]any) map[string]any {
 	return out
 }
 
-// nested learns the secrets of an object that stands as JSON in a text.
+// nested learns the secrets of an object that a text contains as JSON.
 func (r *Redactor) nested(text string) {
 	var object map[string]any
 	if strings.HasPrefix(text, "{") && json.Unmarshal([]byte(text), &object) == nil {
@@ -143,18 +144,18 @@ func (r *Redactor) nested(text string) {
 	}
 }
 
-// word matches the words of a command line that is known to be harmless: what the
-// operator, the agent and Laravel have in theirs, and shells, which matter to a diagnosis.
+// word matches the harmless words of a command line: words of the operator's, the agent's
+// and Laravel's commands, and shells, which matter to a diagnosis.
 var (
 	word = regexp.MustCompile(`^(--?|-c|-lc|-e|php|artisan|queue:(work|listen|retry|forget|flush|clear)|run|install|await|all|(/[a-z/]*/)?(sh|bash|ash|php[0-9.]*|env|tini|dumb-init|gosu|su-exec|agent|backlog|queueworker-[a-z]+|manager))$`)
-	// number is a flag with a number, a duration or a switch.
+	// number matches a flag with a number, a duration or a switch.
 	number = regexp.MustCompile(`^--[a-z][a-z-]*(=(true|false|[0-9.,]+(ms|s|m|h|Ki|Mi|Gi)?))?$`)
 	flag   = regexp.MustCompile(`^--?[A-Za-z][A-Za-z0-9-]*$`)
-	// operators are the operator's own flags.
+	// operators matches the operator's own flags.
 	operators = regexp.MustCompile(`^--(agent-image|backlog-image|metrics-bind-address|health-probe-bind-address|watch-namespaces|zap-log-level)=[A-Za-z0-9._:/@,-]*$`)
 )
 
-// argument is what is left of one word of a command line.
+// argument redacts one word of a command line.
 func (r *Redactor) argument(text string) string {
 	if word.MatchString(text) || operators.MatchString(text) {
 		return text
@@ -174,14 +175,15 @@ func (r *Redactor) argument(text string) string {
 	return name + "=" + gone(value)
 }
 
-// references are fields whose names look like secrets and whose values name objects.
+// references matches the names of fields that look like secrets' names but whose values
+// name objects.
 var references = regexp.MustCompile(`(?i)(name|ref|key|path|policy|kind|type|reason)$`)
 
-// scalar is what is left of a text field.
+// scalar redacts a text field.
 func (r *Redactor) scalar(name, value string) string {
 	switch {
-	case name == "output" || name == "exception" || name == "search": // of an application's jobs, with its users' data
-		r.printed(value) // messages have lines of it
+	case name == "output" || name == "exception" || name == "search": // from an application's jobs, with its users' data
+		r.printed(value) // messages contain lines of it
 		return gone(value)
 	case name == "url" || name == "uri":
 		r.learnAddress(value)
@@ -198,8 +200,8 @@ func (r *Redactor) scalar(name, value string) string {
 	return r.Text(value)
 }
 
-// learnAddress remembers the path, the query and the user of an address, whole and in
-// parts: an error quotes any of them.
+// learnAddress remembers the path, the query and the user of an address. It remembers
+// them whole and in parts, because an error may quote any of them.
 func (r *Redactor) learnAddress(text string) {
 	_, rest, found := strings.Cut(text, "://")
 	if !found {
@@ -222,11 +224,11 @@ func (r *Redactor) learnAddress(text string) {
 	}
 }
 
-// addresses match what Text shortens to scheme and host, wherever it stands.
+// addresses matches the addresses that Text shortens to scheme and host.
 var addresses = regexp.MustCompile(`(?i)\bhttps?://[^\s"'<>\\]+`)
 
-// pathless is an address without path, query and user; the punctuation that ends a
-// sentence stays.
+// pathless returns an address without path, query and user. It keeps the punctuation at
+// the end of a sentence.
 func pathless(text string) string {
 	if strings.HasSuffix(text, "(removed)") {
 		return text
@@ -235,8 +237,8 @@ func pathless(text string) string {
 	return address(whole) + text[len(whole):]
 }
 
-// address is the scheme and the host of an URL: credentials stand before the host, and
-// tokens in paths and queries.
+// address returns the scheme and the host of a URL. Credentials stand before the host,
+// and tokens in paths and queries.
 func address(text string) string {
 	scheme, rest, found := strings.Cut(text, "://")
 	if !found {
@@ -256,8 +258,8 @@ func address(text string) string {
 	return scheme + "://" + host + tail
 }
 
-// manager is who wrote an object, how and when, without the fields: a set of fields
-// has values in it where lists are sets.
+// manager says who wrote an object, how and when. It leaves out the set of fields, which
+// contains values if a list is a set.
 func manager(item any) any {
 	fields, ok := item.(map[string]any)
 	if !ok {

@@ -17,7 +17,7 @@ import (
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
-// TestMessages: the operator's and Kubernetes' words stay, what is quoted in them goes.
+// TestMessages: the words of the operator and of Kubernetes stay; quoted text is removed.
 func TestMessages(t *testing.T) {
 	tests := map[string]struct {
 		message said
@@ -54,8 +54,8 @@ func TestMessages(t *testing.T) {
 	}
 }
 
-// TestEveryReasonIsJudged: a reason or an event that comes into the API is put into one
-// of the lists, by whether its messages quote.
+// TestEveryReasonIsJudged: each reason or event of the API is in exactly one of the
+// lists, depending on whether its messages quote.
 func TestEveryReasonIsJudged(t *testing.T) {
 	files, err := filepath.Glob("../../api/v1alpha1/*.go")
 	if err != nil {
@@ -98,8 +98,8 @@ func TestEveryReasonIsJudged(t *testing.T) {
 	}
 }
 
-// TestLog: what operators before this one logged of users goes, what the operator says of
-// itself stays.
+// TestLog: text of users that earlier operators logged is removed; the operator's own
+// words stay.
 func TestLog(t *testing.T) {
 	const canary = "bob@example.com"
 	tests := map[string]struct{ line, want string }{
@@ -129,7 +129,7 @@ func TestLog(t *testing.T) {
 	}
 }
 
-// TestClassesAndIDs: the name of a class stays, a name that a job gave itself goes.
+// TestClassesAndIDs: the name of a class stays; a name that a job gave itself is removed.
 func TestClassesAndIDs(t *testing.T) {
 	tests := map[string]struct{ class, id, wantClass, wantID string }{
 		"a class":              {`App\Jobs\SendInvoice`, "5b9f76a1-e159-43d4-b403-f0cd1ed35d70", `App\Jobs\SendInvoice`, "5b9f76a1-e159-43d4-b403-f0cd1ed35d70"},
@@ -151,8 +151,8 @@ func TestClassesAndIDs(t *testing.T) {
 	}
 }
 
-// TestFragments: what a program printed is found though it was cut or wrapped anew, and
-// what is told in other words stays.
+// TestFragments: a program's output is found even if it was cut or wrapped again; text in
+// other words stays.
 func TestFragments(t *testing.T) {
 	r := New()
 	r.printed("It failed: no mail could be sent to Robert Smith bob@example.com, IBAN DE89370400440532013000, card 4111111111111111, in pod 1b4e28ba-2fa1-11d2-883f-0016d3cca427 at 2026-11-23T10:00:00.")

@@ -12,7 +12,7 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// pod has a secret, beginning with canary, in every place where people put them.
+// pod has a secret that begins with canary in every place where users put secrets.
 const pod = `
 apiVersion: v1
 kind: Pod
@@ -62,7 +62,7 @@ data: {control.json: '{"restartToken":"canary-in-config-map"}'}
 binaryData: {blob: Y2FuYXJ5LWluLWJpbmFyeQ==}
 `
 
-// oneOff is the pod of a command, whose last word is the end of what its jobs printed.
+// oneOff is the pod of a command; its termination message is the end of its jobs' output.
 const oneOff = `
 apiVersion: v1
 kind: Pod
@@ -86,7 +86,7 @@ status:
   - {type: Complete, status: "True", reason: Succeeded, message: Processed canary.}
 `
 
-// pool has names in its env that its diagnosis is about.
+// pool has names in its env that a diagnosis needs.
 const pool = `
 apiVersion: queueworker.dev/v1alpha1
 kind: QueueWorker
@@ -233,7 +233,7 @@ func FuzzNoEnvSurvives(f *testing.F) {
 	for _, seed := range []string{"correct horse battery", "a\nb\nlonger line", "(removed)", "{\"a\":1}", "ab%00\xff"} {
 		f.Add(seed)
 	}
-	const mark = "(removed)" // a secret that is part of it cannot be told from it
+	const mark = "(removed)" // a secret that is part of the mark cannot be told from it
 	f.Fuzz(func(t *testing.T, secret string) {
 		if len(strings.TrimSpace(secret)) < shortest || harmless.MatchString(strings.TrimSpace(secret)) || strings.Contains(mark, strings.TrimSpace(secret)) {
 			return

@@ -8,10 +8,10 @@ import (
 	"strings"
 )
 
-// shapes match the beginnings of what Kubernetes itself writes into events and statuses.
-// What follows the match is removed, and so is a message that none matches: a probe's
-// answer, a hook's output and an application's own events stand in the same fields.
-// NAME, IMAGE, NUMBER and TIME stand for what may be filled in.
+// shapes match the beginnings of the texts that Kubernetes itself writes into events and
+// statuses. The text after the match is removed, and so is a message that no shape
+// matches. A probe's answer, a hook's output and an application's own events stand in the
+// same fields. NAME, IMAGE, NUMBER and TIME are placeholders.
 var shapes = shaping(
 	// scheduler
 	`Successfully assigned NAME to NAME$`,
@@ -59,7 +59,7 @@ func shaping(all ...string) []*regexp.Regexp {
 	return out
 }
 
-// shaped is the longest beginning of a text that a shape matches.
+// shaped returns the longest beginning of a text that a shape matches.
 func shaped(text string) string {
 	longest := ""
 	for _, shape := range shapes {

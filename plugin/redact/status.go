@@ -12,11 +12,12 @@ import (
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
-// writer is who writes the messages of an object.
+// writer says who writes the messages of an object.
 type writer struct {
-	// operator tells that the operator does: the status of an object of ours, or an event about one.
+	// operator is true for the status of a QueueWorker, QueueApp or QueueCommand, or for
+	// an event that the operator wrote about one of these.
 	operator bool
-	// command tells that all of them are made of what a command printed.
+	// command is true if all messages are made from a command's output.
 	command bool
 	event   bool
 }
@@ -35,7 +36,7 @@ func writerOf(object map[string]any) writer {
 	return writer{}
 }
 
-// note is what is left of an event's text.
+// note redacts the text of an event.
 func (r *Redactor) note(before, after map[string]any, from writer) {
 	reason, _ := before["reason"].(string)
 	for _, field := range []string{"note", "message"} {
@@ -45,8 +46,8 @@ func (r *Redactor) note(before, after map[string]any, from writer) {
 	}
 }
 
-// status is what is left of a status: fields that a program or an agent fills in lose
-// their text, messages keep the words of the operator and of Kubernetes.
+// status redacts a status. Fields that a program or an agent fills in lose their text;
+// messages keep the words of the operator and of Kubernetes.
 func (r *Redactor) status(fields map[string]any, from writer) map[string]any {
 	out := make(map[string]any, len(fields))
 	for name, value := range fields {
@@ -76,16 +77,17 @@ func (r *Redactor) statuses(name string, items []any, from writer) any {
 	return out
 }
 
-// filledIn are the fields of our statuses that an agent fills in, with the shape that an
-// honest one gives them: the id of a job as frameworks make it, a number or a UUID; the
-// version of a framework; a list of queues as a QueueWorker may name them.
+// filledIn are the fields of the operator's statuses that an agent fills in, with the
+// shape that an honest agent gives them. These are a job's id as frameworks make it, a
+// number or a UUID; the version of a framework; and a list of queues as a QueueWorker may
+// name them.
 var filledIn = map[string]*regexp.Regexp{
 	"id":      regexp.MustCompile(`^[A-Za-z0-9-]{0,64}$`),
 	"version": regexp.MustCompile(`^[0-9A-Za-z.+-]{0,64}$`),
 	"queue":   regexp.MustCompile(`^([A-Za-z0-9_.:/{}-]+(,[A-Za-z0-9_.:/{}-]+)*)?$`),
 }
 
-// told is what is left of one text of a status.
+// told redacts one text of a status.
 func (r *Redactor) told(name, text string, beside map[string]any, from writer) string {
 	switch name {
 	case "message":
@@ -105,10 +107,11 @@ func (r *Redactor) told(name, text string, beside map[string]any, from writer) s
 	return r.scalar(name, text)
 }
 
-// message is what is left of a message in a status, which its neighbours tell the sort of.
+// message redacts a message in a status. The fields beside it tell which kind of message
+// it is.
 func (r *Redactor) message(text string, beside map[string]any, from writer) string {
-	_, exited := beside["exitCode"] // of a container that has ended: the last word of its program
-	_, ended := beside["code"]      // of a worker process, which ends with what the program printed
+	_, exited := beside["exitCode"] // of a container that has ended: the last output of its program
+	_, ended := beside["code"]      // of a worker process: its message contains the program's output
 	if from.command || exited || ended && from.operator {
 		return r.cutOff(text, "")
 	}

@@ -25,12 +25,12 @@ import (
 const (
 	// patience is how long an agent may take to answer.
 	patience = 2 * time.Second
-	// atOnce is how many agents are asked at a time.
+	// atOnce is how many agents are asked at the same time.
 	atOnce = 16
 )
 
-// ask adds to a snapshot what the agents of its running pods say. A caller who may
-// not ask one may ask none, so the first refusal ends it.
+// ask adds the answers of the agents in running pods to a snapshot. It stops at the first
+// refusal, because a caller who may not ask one agent may not ask any.
 func (s *Source) ask(ctx context.Context, snapshot *view.Snapshot) {
 	if s.Now().Before(s.proxyRefused) {
 		snapshot.AgentsRefused = s.refusal
@@ -73,9 +73,9 @@ func (s *Source) ask(ctx context.Context, snapshot *view.Snapshot) {
 	}
 }
 
-// answer asks the agent of one pod, which tells anyone how its workers are, and the
-// operator alone which jobs they have. A pod is not trusted: what it says is bounded,
-// and must be of the pod that was asked.
+// answer asks the agent of one pod. The agent tells everyone the state of its workers,
+// but only the operator their jobs. A pod is not trusted: its answer has a maximum size
+// and must come from the pod that was asked.
 func (s *Source) answer(ctx context.Context, pod *view.Pod) (*protocol.Status, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -92,8 +92,8 @@ func (s *Source) answer(ctx context.Context, pod *view.Pod) (*protocol.Status, e
 	return decode(data, string(pod.UID))
 }
 
-// decode reads an agent's status document and cleans it, as the operator does before
-// it writes a status.
+// decode reads an agent's status document and cleans it, as the operator does before it
+// writes a status.
 func decode(data []byte, uid string) (*protocol.Status, error) {
 	if len(data) > protocol.MaxStatusBytes {
 		return nil, errors.New("the answer is too long")

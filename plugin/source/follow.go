@@ -19,12 +19,12 @@ import (
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
-// syncPatience is how long the first picture of a followed cluster may take.
+// syncPatience is how long Follow waits until its cache is filled.
 const syncPatience = 10 * time.Second
 
-// Follow has later snapshots read from memory, which the cluster keeps up to date, so
-// that a picture every two seconds costs the apiserver nothing but the agents' answers.
-// A caller who may list but not watch goes on listing.
+// Follow makes later snapshots come from memory, which a watch keeps up to date. A
+// picture every two seconds then costs the API server only the agents' answers. If the
+// caller may list but not watch, snapshots are still listed.
 func (s *Source) Follow(ctx context.Context, config *rest.Config, scheme *runtime.Scheme) error {
 	memory, err := cache.New(config, s.options(scheme))
 	if err != nil {
@@ -34,27 +34,28 @@ func (s *Source) Follow(ctx context.Context, config *rest.Config, scheme *runtim
 	if !s.PoolsOnly && s.mayList(ctx) {
 		objects = append(objects, &corev1.Pod{})
 	}
-	go func() { _ = memory.Start(ctx) }() // it ends with ctx, and tells nothing else
+	go func() { _ = memory.Start(ctx) }() // it ends with ctx; its error says nothing else
 	waiting, cancel := context.WithTimeout(ctx, syncPatience)
 	defer cancel()
 	for _, object := range objects {
 		if _, err := memory.GetInformer(waiting, object); err != nil {
-			return nil // reading goes on as before, by listing
+			return nil // snapshots are still listed
 		}
 	}
 	s.memory = &following{cache: memory, pods: len(objects) > 1}
 	return nil
 }
 
-// following is what Follow keeps in memory.
+// following is the memory that Follow keeps.
 type following struct {
 	cache cache.Cache
-	// pods tells that pods are kept too; else they are listed, and refused.
+	// pods is true if the memory holds pods too. Otherwise pods are not needed, or the
+	// caller may not list them.
 	pods bool
 }
 
-// mayList tells whether the caller may list pods: what may not be listed is never
-// in memory.
+// mayList reports whether the caller may list pods. A cache of objects that may not be
+// listed never fills.
 func (s *Source) mayList(ctx context.Context) bool {
 	return s.Reader.List(ctx, &corev1.PodList{}, client.InNamespace(s.Scope.Namespace), client.Limit(1)) == nil
 }
@@ -79,7 +80,7 @@ func (s *Source) options(scheme *runtime.Scheme) cache.Options {
 	return options
 }
 
-// slimWorker keeps what is shown.
+// slimWorker drops fields that are not shown.
 func slimWorker(object any) (any, error) {
 	if worker, ok := object.(*v1alpha1.QueueWorker); ok {
 		worker.Status.Accounted = nil
@@ -87,7 +88,7 @@ func slimWorker(object any) (any, error) {
 	return object, nil
 }
 
-// slimPod keeps what is shown.
+// slimPod drops fields that are not shown.
 func slimPod(object any) (any, error) {
 	if pod, ok := object.(*corev1.Pod); ok {
 		pod.Annotations, pod.ManagedFields, pod.Spec = nil, nil, corev1.PodSpec{}
@@ -96,7 +97,7 @@ func slimPod(object any) (any, error) {
 	return object, nil
 }
 
-// alive fails if the cluster does not answer, which memory would not show.
+// alive fails if the cluster does not answer, which reading from memory would not show.
 func (s *Source) alive(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()

@@ -1,9 +1,9 @@
 // Copyright The QueueWorker Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package source reads what the plugin shows, with the caller's rights:
-// QueueWorkers, their pods, and through the pods' proxy what their agents say. What
-// the caller may not read is left out, and the snapshot says so.
+// Package source reads what the plugin shows, with the caller's rights: QueueWorkers,
+// their pods, and the agents' answers through the proxy of the pods. It leaves out what
+// the caller may not read, and the snapshot says so.
 package source
 
 import (
@@ -23,15 +23,16 @@ import (
 	"queueworker.dev/queueworker/plugin/view"
 )
 
-// Scope is what to look at.
+// Scope says which objects to read.
 type Scope struct {
-	// Namespace is where; empty means all namespaces.
+	// Namespace is the namespace to read; empty means all namespaces.
 	Namespace string
-	// Name is the QueueWorker; empty means all.
+	// Name is the QueueWorker to read; empty means all.
 	Name string
-	// App is the QueueApp whose QueueWorkers are meant; empty means those of all.
+	// App is the QueueApp whose QueueWorkers are read; empty means the QueueWorkers of
+	// all.
 	App string
-	// Selector picks QueueWorkers by their labels; nil means all.
+	// Selector selects QueueWorkers by their labels; nil means all.
 	Selector labels.Selector
 }
 
@@ -41,24 +42,25 @@ type Source struct {
 	Reader client.Reader
 	// Core reaches agents.
 	Core corev1client.CoreV1Interface
-	// Scope is what to look at.
+	// Scope says which objects to read.
 	Scope Scope
-	// PoolsOnly leaves pods and agents out.
+	// PoolsOnly leaves out pods and agents.
 	PoolsOnly bool
 	// Now is the clock.
 	Now func() time.Time
 
-	// proxyRefused is until when agents are not asked, since the caller may not.
+	// proxyRefused is the time until which agents are not asked, because the caller may
+	// not.
 	proxyRefused time.Time
 	refusal      string
 	// memory is set by Follow.
 	memory *following
 }
 
-// refusalHolds is for how long a refused caller does not try again.
+// refusalHolds is how long a refused caller does not try again.
 const refusalHolds = time.Minute
 
-// Read reads a snapshot. It fails where QueueWorkers cannot be read.
+// Read reads a snapshot. It fails if QueueWorkers cannot be read.
 func (s *Source) Read(ctx context.Context) (*view.Snapshot, error) {
 	if s.memory != nil {
 		if err := s.alive(ctx); err != nil {

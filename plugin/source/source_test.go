@@ -30,7 +30,7 @@ import (
 	"queueworker.dev/queueworker/test/builders"
 )
 
-// proxy is a fake apiserver that answers for the agents of pods.
+// proxy is a fake API server that answers for the agents of pods.
 func proxy(t *testing.T, answer func(w http.ResponseWriter, pod string)) (*Source, *atomic.Int32) {
 	t.Helper()
 	calls := &atomic.Int32{}
@@ -62,8 +62,8 @@ func pods(count int) *view.Snapshot {
 	return s
 }
 
-// TestAgentsAreAsked: every running pod's agent is asked, and a bad answer costs its
-// own row only.
+// TestAgentsAreAsked: every running pod's agent is asked, and a bad answer affects only
+// its own row.
 func TestAgentsAreAsked(t *testing.T) {
 	good := protocol.Status{Version: protocol.Version, PodUID: "uid-pod", Phase: protocol.PhaseRunning}
 	s, _ := proxy(t, func(w http.ResponseWriter, pod string) {
@@ -106,8 +106,8 @@ func TestAgentsAreAsked(t *testing.T) {
 	}
 }
 
-// TestAnAnswerOfTooManyElementsIsRefusedBeforeItIsBuilt, because each of 80,000 empty
-// workers would take a hundred times its two bytes.
+// TestAnAnswerOfTooManyElementsIsRefusedBeforeItIsBuilt: each of 80,000 empty workers
+// would take a hundred times its two bytes.
 func TestAnAnswerOfTooManyElementsIsRefusedBeforeItIsBuilt(t *testing.T) {
 	many := []byte(`{"version":1,"podUID":"uid-pod","workers":[` + strings.Repeat("{},", 80_000) + `{}]}`)
 	if len(many) > protocol.MaxStatusBytes {
@@ -130,8 +130,8 @@ func TestAnAnswerOfTooManyElementsIsRefusedBeforeItIsBuilt(t *testing.T) {
 	}
 }
 
-// TestLiveRowsAreCleaned: what an agent says is cut and cleaned as the operator does it
-// before it writes a status; what cannot be true is refused.
+// TestLiveRowsAreCleaned: an agent's answer is cut and cleaned as the operator does it
+// before it writes a status; an impossible answer is refused.
 func TestLiveRowsAreCleaned(t *testing.T) {
 	hostile := builders.LargestStatus("uid-pod")
 	hostile.Workers[0].Job.Class = "Send\x1b]52;c;x\x07" + strings.Repeat("c", 10_000)
@@ -159,7 +159,7 @@ func TestLiveRowsAreCleaned(t *testing.T) {
 }
 
 // TestRefusalIsAskedForOnce: a caller without the right asks one agent, and no other
-// for a minute.
+// agent for a minute.
 func TestRefusalIsAskedForOnce(t *testing.T) {
 	s, calls := proxy(t, func(w http.ResponseWriter, _ string) {
 		w.Header().Set("Content-Type", "application/json")
@@ -184,8 +184,8 @@ func TestRefusalIsAskedForOnce(t *testing.T) {
 	}
 }
 
-// TestOnlyTheAppsAgentsAreAsked: what is not shown is not asked about, and a table of pools
-// needs no pods.
+// TestOnlyTheAppsAgentsAreAsked: agents of pods that are not shown are not asked, and a
+// table of pools needs no pods.
 func TestOnlyTheAppsAgentsAreAsked(t *testing.T) {
 	var asked []string
 	s, calls := proxy(t, func(w http.ResponseWriter, pod string) {

@@ -9,8 +9,8 @@ import (
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
-// Advice is what to do about a condition; empty where nothing is to be done. The name
-// is that of the object it belongs to.
+// Advice returns what to do about a condition; empty if nothing needs to be done. name is
+// the name of the object that has the condition.
 func Advice(c *metav1.Condition, name string) string {
 	tone := ConditionTone(c)
 	if tone == Good || tone == Faint {
@@ -25,22 +25,22 @@ func Advice(c *metav1.Condition, name string) string {
 	return "Its events may tell more: kubectl describe queueworker " + name + "."
 }
 
-// say is advice that does not depend on the object's name.
+// say returns advice that does not depend on the object's name.
 func say(text string) func(string) string { return func(string) string { return text } }
 
-// with is advice that ends in the object's name and a full stop.
+// with returns advice that ends in the object's name and a full stop.
 func with(text string) func(string) string {
 	return func(name string) string { return text + name + "." }
 }
 
-// byType is what to do about a condition whatever its reason.
+// byType holds the advice for a condition of a type, whatever its reason.
 var byType = map[string]func(name string) string{
 	v1alpha1.ConditionMemoryHigh:   say("Raise spec.memory if the jobs need it; else look for what they keep in memory, or set spec.maxJobs so that processes are replaced sooner."),
 	v1alpha1.ConditionSlowJobs:     say("Raise spec.timeout (and the connection's retry_after above it), or split those jobs up; past the timeout they are killed."),
 	v1alpha1.ConditionFailuresHigh: with("See which jobs fail and why: kubectl queueworker failed list, and kubectl queueworker logs "),
 }
 
-// advice is what to do about a condition that tells of something amiss, by its reason.
+// advice holds the advice for a condition that reports a problem, by its reason.
 var advice = map[string]func(name string) string{
 	v1alpha1.ReasonPaused:                 with("To go on: kubectl queueworker resume "),
 	v1alpha1.ReasonPausing:                say("Wait until the running jobs are done; kubectl queueworker workers shows them."),
@@ -85,6 +85,6 @@ var advice = map[string]func(name string) string{
 	v1alpha1.ReasonCrashes:                with("See what the processes print before they end: kubectl queueworker logs "),
 	v1alpha1.ReasonMaxExceptions:          with("See which exception the jobs throw: kubectl queueworker failed list, and kubectl queueworker logs "),
 	v1alpha1.ReasonRunFailed:              with("See why its pods failed: kubectl queueworker logs "),
-	v1alpha1.ReasonNotPassed:              say(""), // its message tells what to do
+	v1alpha1.ReasonNotPassed:              say(""), // its message says what to do
 	v1alpha1.ReasonScheduleInvalid:        say("Correct spec.batch.schedule or spec.batch.timeZone as the message says."),
 }

@@ -18,8 +18,8 @@ import (
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
-// well are reasons that tell of nothing to be done about a QueueWorker or QueueApp, or
-// that byType has advice for.
+// well are reasons that need no action on a QueueWorker or QueueApp, or for which byType
+// has advice.
 var well = []string{
 	v1alpha1.ReasonApplied,
 	v1alpha1.ReasonAsWanted, v1alpha1.ReasonNotPaused, v1alpha1.ReasonScaledToZero, v1alpha1.ReasonMeasured, v1alpha1.ReasonInOrder,
@@ -28,12 +28,12 @@ var well = []string{
 	v1alpha1.ReasonPassed, v1alpha1.ReasonNotChecked, v1alpha1.ReasonAboveThreshold, v1alpha1.ReasonNearTimeout,
 }
 
-// ofCommands are reasons of QueueCommands alone, which these trees do not show.
+// ofCommands are reasons that only QueueCommands have, which these trees do not show.
 var ofCommands = []string{
 	v1alpha1.ReasonSucceeded, v1alpha1.ReasonCommandFailed, v1alpha1.ReasonDeadlineExceeded, v1alpha1.ReasonJobGone, v1alpha1.ReasonWorkerNotFound,
 }
 
-// TestEveryReasonHasAdvice: a reason that comes into the API comes with advice.
+// TestEveryReasonHasAdvice: every reason of the API has advice.
 func TestEveryReasonHasAdvice(t *testing.T) {
 	files, err := filepath.Glob("../../api/v1alpha1/*.go")
 	if err != nil {
@@ -57,7 +57,7 @@ func TestEveryReasonHasAdvice(t *testing.T) {
 	}
 }
 
-// reasons are the constants Reason... of a file, by their values.
+// reasons returns the constants Reason... of a file, by their values.
 func reasons(t *testing.T, file *ast.File) map[string]string {
 	t.Helper()
 	out := map[string]string{}

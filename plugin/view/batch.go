@@ -10,10 +10,10 @@ import (
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
-// shownRuns bounds what a tree shows of the runs of a pool of mode Batch.
+// shownRuns is the highest number of runs of a Batch pool that a tree shows.
 const shownRuns = 5
 
-// batch is what became of a pool's runs; nothing without mode Batch.
+// batch shows the runs of a pool; it returns nothing for other modes.
 func (v *statusView) batch(pool *v1alpha1.QueueWorker) []Node {
 	b := pool.Status.Batch
 	if b == nil {

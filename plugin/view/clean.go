@@ -8,11 +8,11 @@ import (
 	"unicode"
 )
 
-// Clean makes text from the cluster fit for one line of a terminal: a job's name
-// or an error may hold control characters, which could move the cursor or worse.
+// Clean makes text from the cluster fit for one line of a terminal. A job's name or an
+// error may contain control characters, which could move the cursor or do worse.
 func Clean(text string) string { return clean(text, "") }
 
-// CleanText is Clean for text of several lines.
+// CleanText does the same as Clean for text of several lines.
 func CleanText(text string) string { return clean(text, "\n\t") }
 
 func clean(text, keep string) string {

@@ -1,6 +1,6 @@
 // Copyright The QueueWorker Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package view says what kubectl queueworker shows: pure functions from what was
-// read to tables, trees and sentences. Time is an argument.
+// Package view decides what kubectl queueworker shows. Its pure functions turn the
+// objects that were read into tables, trees and sentences. Time is an argument.
 package view

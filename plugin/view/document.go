@@ -9,11 +9,11 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
-// Group is the API group of documents that the plugin makes itself, which no
-// cluster serves.
+// Group is the API group of the documents that the plugin itself makes. No cluster serves
+// it.
 var Group = schema.GroupVersion{Group: "cli.queueworker.dev", Version: "v1alpha1"}
 
-// workerList are workers as a document for programs.
+// workerList converts workers to a document for programs.
 func workerList(workers []Worker) runtime.Object {
 	list := &unstructured.UnstructuredList{Items: []unstructured.Unstructured{}}
 	list.SetGroupVersionKind(Group.WithKind("WorkerList"))

@@ -14,7 +14,7 @@ import (
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
-// SizeReason is in one sentence why a pool is to have the number of processes it has.
+// SizeReason says in one sentence how many processes a pool should have, and why.
 func SizeReason(pool *v1alpha1.QueueWorker) string {
 	spec, s := &pool.Spec, &pool.Status
 	switch auto := s.Autoscaling; {
@@ -30,7 +30,7 @@ func SizeReason(pool *v1alpha1.QueueWorker) string {
 	return fmt.Sprintf("%d wanted: spec.processes is %d", s.Desired, fixed(pool))
 }
 
-// fixed is spec.processes with its default.
+// fixed returns spec.processes or its default.
 func fixed(pool *v1alpha1.QueueWorker) int32 {
 	if pool.Spec.Processes == nil {
 		return 1
@@ -38,7 +38,7 @@ func fixed(pool *v1alpha1.QueueWorker) int32 {
 	return *pool.Spec.Processes
 }
 
-// lowest is spec.autoscaling.minProcesses with its default.
+// lowest returns spec.autoscaling.minProcesses or its default.
 func lowest(auto *v1alpha1.Autoscaling) int32 {
 	if auto.MinProcesses == nil {
 		return 1
@@ -46,8 +46,8 @@ func lowest(auto *v1alpha1.Autoscaling) int32 {
 	return *auto.MinProcesses
 }
 
-// Explain says in sentences why a pool has the number of processes it has. The app is
-// nil where it could not be read.
+// Explain says in sentences why a pool has the number of processes it has. app is nil if
+// the QueueApp could not be read.
 func Explain(s *Snapshot, pool *v1alpha1.QueueWorker, app *v1alpha1.QueueApp) string {
 	e := &explanation{Snapshot: s, pool: pool, app: app}
 	e.now()
@@ -131,7 +131,7 @@ func (e *explanation) autoscaling() {
 	}
 }
 
-// numbers are what the decision was made of.
+// numbers lists the numbers that the decision is based on.
 func (e *explanation) numbers(auto *v1alpha1.AutoscalingStatus) {
 	var facts []string
 	if b := e.pool.Status.Backlog; b != nil {
@@ -155,7 +155,7 @@ func (e *explanation) numbers(auto *v1alpha1.AutoscalingStatus) {
 	}
 }
 
-// limits are what status.autoscaling.limitedBy means.
+// limits explains the values of status.autoscaling.limitedBy.
 var limits = map[string]string{
 	"Minimum":         "fewer would do, but spec.autoscaling.minProcesses asks for these",
 	"Maximum":         "more would be needed, but spec.autoscaling.maxProcesses allows no more",
@@ -171,7 +171,7 @@ func (e *explanation) limits() {
 	}
 }
 
-// shortOf tells what stands between what is wanted and what is there.
+// shortOf lists the conditions that keep the pool from its desired size.
 func (e *explanation) shortOf() {
 	var found []metav1.Condition
 	for _, name := range []string{
@@ -200,13 +200,13 @@ func (e *explanation) shortOf() {
 	}
 }
 
-// hinders tells whether a condition has a part in the pool's size.
+// hinders reports whether a condition affects the pool's size.
 func (e *explanation) hinders(c *metav1.Condition) bool {
 	tone := ConditionTone(c)
 	if tone != Bad && tone != Doubtful {
 		return false
 	}
-	// Without autoscaling nobody needs the backlog.
+	// Only autoscaling needs the backlog.
 	return c.Type != v1alpha1.ConditionBacklogKnown || e.pool.Spec.Autoscaling != nil
 }
 

@@ -13,7 +13,7 @@ import (
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
-// FailedJobs are the failed jobs that a ListFailed found, one row each.
+// FailedJobs lists the failed jobs that a ListFailed command found, one per row.
 func FailedJobs(command *v1alpha1.QueueCommand, now time.Time) Listing {
 	command.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("QueueCommand"))
 	listing := Listing{
@@ -31,19 +31,19 @@ func FailedJobs(command *v1alpha1.QueueCommand, now time.Time) Listing {
 	return listing
 }
 
-// FailedShown says how many of all failed jobs are shown, where there are more; of a total
-// that is nil nothing is known.
+// FailedShown says how many of all failed jobs are shown, if there are more. A nil total
+// is unknown.
 func FailedShown(shown int, total *int64) string {
 	switch {
 	case total == nil:
 		return fmt.Sprintf("%d failed jobs are shown, and there may be more", shown)
-	case *total >= protocol.MaxFailedCount: // which is where counting ends
+	case *total >= protocol.MaxFailedCount: // counting ends at this number
 		return fmt.Sprintf("%d of %d or more failed jobs are shown", shown, *total)
 	}
 	return fmt.Sprintf("%d of %d failed jobs are shown", shown, *total)
 }
 
-// Created is a QueueWorker that was made, or would have been.
+// Created lists a QueueWorker that was created, or that a dry run would have created.
 func Created(object *unstructured.Unstructured) Listing {
 	queue, _, _ := unstructured.NestedString(object.Object, "spec", "queue")
 	return Listing{

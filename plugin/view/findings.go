@@ -9,18 +9,19 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
-// Finding is one thing that a check found.
+// Finding is the result of one check.
 type Finding struct {
-	// Level says how bad it is, Tone how that is to be taken.
+	// Level says how bad the finding is, Tone how to show that.
 	Level string
 	Tone  Tone
-	// About is the object, Check what of it was looked at.
+	// About names the object, Check the part of it that was checked.
 	About, Check string
-	// Cause is what was found, Cure what to do; empty where nothing needs to be done.
+	// Cause is what was found, Cure what to do about it; Cure is empty if nothing needs
+	// to be done.
 	Cause, Cure string
 }
 
-// Findings are findings as a table, and as a document for programs.
+// Findings returns findings as a table, and as a document for programs.
 func Findings(findings []Finding) Listing {
 	list := &unstructured.UnstructuredList{Items: []unstructured.Unstructured{}}
 	list.SetGroupVersionKind(Group.WithKind("FindingList"))
@@ -40,7 +41,7 @@ func Findings(findings []Finding) Listing {
 	return listing
 }
 
-// FindingsText are findings as text for people: what was found, then what to do.
+// FindingsText returns findings as text for people: first the cause, then the cure.
 func FindingsText(findings []Finding, paint Paint) string {
 	marks := map[Tone]string{Good: "✔", Doubtful: "!", Bad: "✘", Faint: "?"}
 	var out strings.Builder

@@ -13,8 +13,8 @@ import (
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
-// Freshness says of when the rows of a snapshot's workers are where they are not of
-// now, and why; empty where all are of now.
+// Freshness says how old the rows of a snapshot's workers are, and why, if some are not
+// live. It returns an empty string if all are live.
 func Freshness(s *Snapshot) string {
 	switch {
 	case s.PodsRefused != "":
@@ -40,7 +40,7 @@ func Freshness(s *Snapshot) string {
 	return fmt.Sprintf("%d of %d pods do not answer; their rows are as of %s, from the status. The last one: %s", silent, running, s.statusAge(), Clean(reason))
 }
 
-// statusAge is how long ago the oldest status in sight that tells of workers was written.
+// statusAge returns the age of the oldest status in the snapshot that lists workers.
 func (s *Snapshot) statusAge() string {
 	oldest := s.oldestStatus(func(status *v1alpha1.QueueWorkerStatus) bool { return len(status.Workers) > 0 })
 	if oldest < 0 {
@@ -49,8 +49,8 @@ func (s *Snapshot) statusAge() string {
 	return short(oldest) + " ago"
 }
 
-// oldestStatus is how long ago the oldest status was written of those that tell of
-// something; negative if that is not known of any.
+// oldestStatus returns the age of the oldest status for which tells is true; negative if
+// none has a known age.
 func (s *Snapshot) oldestStatus(tells func(*v1alpha1.QueueWorkerStatus) bool) time.Duration {
 	oldest := time.Duration(-1)
 	for i := range s.Pools {
@@ -61,10 +61,10 @@ func (s *Snapshot) oldestStatus(tells func(*v1alpha1.QueueWorkerStatus) bool) ti
 	return oldest
 }
 
-// recent is how old a figure may be that is shown as one of now.
+// recent is the greatest age of a figure that is shown as current.
 const recent = 5 * time.Second
 
-// NoWorkers says why there is no worker to show; nothing is what to say where there are no
+// NoWorkers says why there is no worker to show; nothing is the text if there are no
 // pools either.
 func NoWorkers(s *Snapshot, nothing string) string {
 	if len(s.Pools) == 0 {
@@ -77,7 +77,7 @@ func NoWorkers(s *Snapshot, nothing string) string {
 	return "There are no workers: " + strings.Join(states, ", ") + "."
 }
 
-// stateWord is a pool's state in a sentence.
+// stateWord returns a pool's state as part of a sentence.
 func stateWord(pool *v1alpha1.QueueWorker) string {
 	if pool.Status.State == "" {
 		return "not looked at by the operator yet"

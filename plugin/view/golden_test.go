@@ -49,7 +49,7 @@ func condition(kind string, status metav1.ConditionStatus, reason, message strin
 	return metav1.Condition{Type: kind, Status: status, Reason: reason, Message: message, LastTransitionTime: *before(10 * time.Minute)}
 }
 
-// shop is a namespace with an autoscaled pool, a paused one, a batch one, and one
+// shop is a namespace with an autoscaled pool, a paused pool, a Batch pool, and a pool
 // whose QueueApp is missing.
 func shop() *Snapshot {
 	app := builders.QueueApp("shop", "shop").Connection("redis").Driver(v1alpha1.DriverRedis).MaxProcesses(20).Obj()
@@ -168,7 +168,7 @@ func TestExplain(t *testing.T) {
 	golden(t, "explain.golden", text)
 }
 
-// TestAHeadSaysWhatItsRowsSay: the status is of before, and the agents are of now.
+// TestAHeadSaysWhatItsRowsSay: the status is older than the agents' answers.
 func TestAHeadSaysWhatItsRowsSay(t *testing.T) {
 	rows := func(states ...protocol.WorkerState) *protocol.Status {
 		out := answer("a")
@@ -197,7 +197,8 @@ func TestAHeadSaysWhatItsRowsSay(t *testing.T) {
 	}
 }
 
-// TestABacklogSaysOfWhenItIs: it is from the status, also where the rows are live.
+// TestABacklogSaysOfWhenItIs: the backlog comes from the status, even if the rows are
+// live.
 func TestABacklogSaysOfWhenItIs(t *testing.T) {
 	tests := map[string]struct {
 		pools             []v1alpha1.QueueWorker
@@ -220,7 +221,8 @@ func TestABacklogSaysOfWhenItIs(t *testing.T) {
 	}
 }
 
-// TestWhatIsDueNextIsNoDelayedJobWhereThereIsNone.
+// TestWhatIsDueNextIsNoDelayedJobWhereThereIsNone: without delayed jobs, no delayed job
+// is announced.
 func TestWhatIsDueNextIsNoDelayedJobWhereThereIsNone(t *testing.T) {
 	pool := emails()
 	pool.Status.Backlog.Delayed = 0
@@ -230,8 +232,8 @@ func TestWhatIsDueNextIsNoDelayedJobWhereThereIsNone(t *testing.T) {
 	}
 }
 
-// TestOneCauseIsToldOnce: Ready, Stalled and Paused all tell of one pause, and what else is
-// amiss is told by itself, of the same reason or not.
+// TestOneCauseIsToldOnce: Ready, Stalled and Paused all report one pause. Other problems
+// are reported separately, even with the same reason.
 func TestOneCauseIsToldOnce(t *testing.T) {
 	pool := reports()
 	const cause = "because its jobs fail and spec.onFailing is Pause."
@@ -258,7 +260,7 @@ func TestOneCauseIsToldOnce(t *testing.T) {
 	}
 }
 
-// TestExplainSaysHowToStartARun: with the plugin's own words, not with an annotation.
+// TestExplainSaysHowToStartARun: it names the plugin's command, not an annotation.
 func TestExplainSaysHowToStartARun(t *testing.T) {
 	pool := nightly()
 	pool.Status.Batch.NextScheduleTime = nil

@@ -10,12 +10,12 @@ import (
 	"strings"
 )
 
-// JobLog finds in a worker's log the lines of one job: those that name its id, in
-// any of Laravel's formats that print one, and what the worker printed in between.
+// JobLog finds the lines of one job in a worker's log: the lines that contain its id, in
+// each of Laravel's formats that print ids, and what the worker printed in between.
 type JobLog struct {
 	id string
-	// alone tells that a line between begin and end of the job is of the job, since the
-	// log is that of a single process.
+	// alone is true for the log of a single process. Every line between the job's first
+	// and last line then belongs to the job.
 	alone  bool
 	inside bool
 }
@@ -23,7 +23,7 @@ type JobLog struct {
 // NewJobLog looks for a job in the log of one process (alone) or of several.
 func NewJobLog(id string, alone bool) *JobLog { return &JobLog{id: id, alone: alone} }
 
-// Keep tells whether a line is of the job. Lines are given in their order.
+// Keep reports whether a line belongs to the job. The caller passes the lines in order.
 func (j *JobLog) Keep(line string) bool {
 	ids, begins, ok := jobEvent(line)
 	switch {
@@ -31,22 +31,23 @@ func (j *JobLog) Keep(line string) bool {
 		j.inside = begins && j.alone
 		return true
 	case ok:
-		j.inside = false // another one's turn: this one's end was not printed
+		j.inside = false // another job starts: this job's end was not printed
 		return false
 	}
 	return j.inside
 }
 
 var (
-	// bracketLine is of Laravel before 9.21: [time][id] Processing: class
+	// bracketLine matches Laravel before 9.21: [time][id] Processing: class
 	bracketLine = regexp.MustCompile(`\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\]\[([^\]]+)\] (Processing|Processed|Failed): `)
-	// verboseLine is of Laravel since 9.21 with -v: time class id connection queue ... RUNNING
+	// verboseLine matches Laravel since 9.21 with -v: time class id connection queue ...
+	// RUNNING
 	verboseLine = regexp.MustCompile(`^\s*\d{4}-\d\d-\d\d \d\d:\d\d:\d\d \S+ (\S+) \S+ \S+ .*?(RUNNING|DONE|FAIL|RELEASED)`)
-	// colours are what a terminal would show as colours.
+	// colours matches the control sequences that set colours on a terminal.
 	colours = regexp.MustCompile("\x1b\\[[0-9;]*m")
 )
 
-// jobEvent reads a line that tells of a job's begin or end.
+// jobEvent parses a line that reports a job's begin or end.
 func jobEvent(line string) (ids []string, begins, ok bool) {
 	if at := strings.Index(line, `{"level":"`); at >= 0 {
 		return jsonEvent(line[at:])

@@ -71,7 +71,7 @@ func TestJobLog(t *testing.T) {
 	}
 }
 
-// TestJobLogReadsLaravelsJSON reads what a real Laravel printed with --json.
+// TestJobLogReadsLaravelsJSON reads the output of a real Laravel with --json.
 func TestJobLogReadsLaravelsJSON(t *testing.T) {
 	data, err := os.ReadFile("../../agent/dialect/testdata/json.txt")
 	if err != nil {

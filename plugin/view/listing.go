@@ -12,16 +12,17 @@ type Column struct {
 	Wide bool
 }
 
-// Listing is what a command found, in all forms it may be asked for.
+// Listing is the result of a command, in every form that a user may ask for.
 type Listing struct {
-	// Columns and Rows are the table; a row has a cell for each column.
+	// Columns and Rows are the table; each row has one cell per column.
 	Columns []Column
 	Rows    [][]string
-	// Object is what -o json, yaml, jsonpath and the like print: an object or a list.
+	// Object is the object or list that -o json, yaml, jsonpath and similar formats
+	// print.
 	Object runtime.Object
-	// Names are what -o name prints, such as pod/emails-abc; where nil, the names
+	// Names are the lines that -o name prints, such as pod/emails-abc; if nil, the names
 	// of Object.
 	Names []string
-	// Empty is said on the error output instead of a table without rows.
+	// Empty is printed to the error output instead of a table without rows.
 	Empty string
 }

@@ -14,8 +14,7 @@ import (
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
-// TestALiveJobHasItsNameFromTheStatus where the status is of the same job, and none where
-// it may be of another.
+// TestALiveJobHasItsNameFromTheStatus: only if the status is of the same job.
 func TestALiveJobHasItsNameFromTheStatus(t *testing.T) {
 	const class = `App\Jobs\Export`
 	asked := time.Date(2026, 11, 28, 12, 0, 0, 0, time.UTC)

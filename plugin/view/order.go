@@ -14,10 +14,10 @@ import (
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
-// Order is what workers are sorted by.
+// Order is the property that workers are sorted by.
 type Order string
 
-// The orders; of numbers the largest comes first.
+// The orders; numbers are sorted with the largest first.
 const (
 	ByName      Order = "name"
 	ByState     Order = "state"
@@ -29,13 +29,13 @@ const (
 	ByJobTime   Order = "job"
 )
 
-// stateRank sorts states: what needs looking at comes first.
+// stateRank sorts states: a state that needs attention comes first.
 var stateRank = map[v1alpha1.WorkerState]int{
 	v1alpha1.WorkerBackingOff: 0, v1alpha1.WorkerBusy: 1, v1alpha1.WorkerRetiring: 2, v1alpha1.WorkerStarting: 3,
 	v1alpha1.WorkerIdle: 4, v1alpha1.WorkerPaused: 5, v1alpha1.WorkerStopped: 6,
 }
 
-// SortWorkers sorts workers; those that are equal by name, so that rows do not jump.
+// SortWorkers sorts workers. It sorts equal workers by name, so that rows do not jump.
 func SortWorkers(workers []Worker, by Order, reverse bool) {
 	slices.SortStableFunc(workers, func(a, b Worker) int {
 		order := compare(&a, &b, by)
@@ -77,7 +77,7 @@ func quantities(a, b *resource.Quantity) int {
 	return a.Cmp(*b)
 }
 
-// earlier puts the earlier of two times first, and those without one last.
+// earlier puts the earlier of two times first, and a worker without a time last.
 func earlier(noA, noB bool, times func() (a, b time.Time)) int {
 	if noA || noB {
 		return cmp.Compare(bit(noA), bit(noB))
@@ -95,8 +95,9 @@ func bit(is bool) int {
 	return 0
 }
 
-// FilterWorkers are the workers in which a text occurs, in any case of letters: in
-// name, QueueWorker, namespace, queue, state or job. With busyOnly those that work.
+// FilterWorkers returns the workers that contain a text, in upper or lower case, in their
+// name, QueueWorker, namespace, queue, state or job. With busyOnly it returns only
+// workers that have a job.
 func FilterWorkers(workers []Worker, text string, busyOnly bool) []Worker {
 	text = strings.ToLower(text)
 	var out []Worker

@@ -14,10 +14,10 @@ import (
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
-// none stands in a cell of which nothing is known.
+// none fills a cell without a known value.
 const none = "-"
 
-// Pools are QueueWorkers as a table, one row each, in the order of the list.
+// Pools lists QueueWorkers, one per row, in the order of the list.
 func Pools(pools *v1alpha1.QueueWorkerList, now time.Time, namespaces bool) Listing {
 	pools.SetGroupVersionKind(v1alpha1.GroupVersion.WithKind("QueueWorkerList"))
 	listing := Listing{Object: pools}
@@ -71,7 +71,7 @@ func or(text string) string {
 	return text
 }
 
-// since is how long ago a time was, in the way of kubectl.
+// since returns how long ago a time was, as kubectl writes it.
 func since(t *metav1.Time, now time.Time) string {
 	if t.IsZero() {
 		return none
@@ -79,5 +79,5 @@ func since(t *metav1.Time, now time.Time) string {
 	return short(now.Sub(t.Time))
 }
 
-// short is a duration in the way of kubectl, such as 4s, 12m or 3d.
+// short writes a duration as kubectl does, such as 4s, 12m or 3d.
 func short(d time.Duration) string { return duration.HumanDuration(max(d, 0)) }

@@ -9,10 +9,10 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// rateWindow is over what time a rate is taken.
+// rateWindow is the time over which a rate is measured.
 const rateWindow = 30 * time.Second
 
-// Rate measures from one snapshot to the next how many jobs end.
+// Rate measures how many jobs end, from one snapshot to the next.
 type Rate struct{ samples []rateSample }
 
 type rateSample struct {
@@ -20,7 +20,7 @@ type rateSample struct {
 	ends map[types.UID]int64
 }
 
-// Add takes in a snapshot.
+// Add adds a snapshot.
 func (r *Rate) Add(s *Snapshot) {
 	sample := rateSample{s.Time, map[types.UID]int64{}}
 	for i := range s.Pods {
@@ -34,8 +34,8 @@ func (r *Rate) Add(s *Snapshot) {
 	}
 }
 
-// PerMinute is how many jobs end a minute, in the pods that were there at both ends
-// of the window; ok is false until two snapshots were taken in.
+// PerMinute returns how many jobs end per minute, in the pods that exist at both ends of
+// the window. ok is false until two snapshots have been added.
 func (r *Rate) PerMinute() (rate float64, ok bool) {
 	if len(r.samples) < 2 {
 		return 0, false

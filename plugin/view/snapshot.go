@@ -16,27 +16,28 @@ import (
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
-// Snapshot is what was read of the cluster for one picture of it.
+// Snapshot holds the objects that were read for one picture of the cluster.
 type Snapshot struct {
-	// Time is when it was read.
+	// Time is when the snapshot was read.
 	Time time.Time
-	// Apps are the QueueApps in sight; none where they were not read.
+	// Apps are the selected QueueApps; empty if they were not read.
 	Apps []v1alpha1.QueueApp
-	// Pools are the QueueWorkers in sight, by namespace and name.
+	// Pools are the selected QueueWorkers, sorted by namespace and name.
 	Pools []v1alpha1.QueueWorker
-	// Pods are the pools' pods; none where PodsRefused is set, or where they were not read.
+	// Pods are the pods of the pools; empty if PodsRefused is set or the pods were not
+	// read.
 	Pods []Pod
-	// PodsRefused and AgentsRefused say why pods or their agents could not be read at
-	// all; empty if they could.
+	// PodsRefused and AgentsRefused say why no pods or no agents could be read; empty if
+	// they could.
 	PodsRefused, AgentsRefused string
 }
 
-// KeepApp leaves one QueueApp in a snapshot.
+// KeepApp removes every QueueApp but one from a snapshot.
 func (s *Snapshot) KeepApp(name string) {
 	s.Apps = slices.DeleteFunc(s.Apps, func(app v1alpha1.QueueApp) bool { return app.Name != name })
 }
 
-// KeepUsedApps leaves only those QueueApps in a snapshot that its pools use.
+// KeepUsedApps removes the QueueApps that no pool of the snapshot uses.
 func (s *Snapshot) KeepUsedApps() {
 	used := map[string]bool{}
 	for i := range s.Pools {
@@ -45,7 +46,7 @@ func (s *Snapshot) KeepUsedApps() {
 	s.Apps = slices.DeleteFunc(s.Apps, func(app v1alpha1.QueueApp) bool { return !used[app.Namespace+"/"+app.Name] })
 }
 
-// severalNamespaces tells whether a name needs its namespace to be understood.
+// severalNamespaces reports whether a name needs its namespace to be unambiguous.
 func (s *Snapshot) severalNamespaces() bool {
 	seen := map[string]bool{}
 	for i := range s.Pools {
@@ -57,19 +58,20 @@ func (s *Snapshot) severalNamespaces() bool {
 	return len(seen) > 1
 }
 
-// Pod is a worker pod, with what its agent said.
+// Pod is a worker pod, with its agent's answer.
 type Pod struct {
 	Namespace, Name string
 	UID             types.UID
-	// Pool is the QueueWorker it belongs to.
+	// Pool is the QueueWorker that the pod belongs to.
 	Pool  string
 	Phase corev1.PodPhase
-	// Leaving tells that it is being removed.
+	// Leaving is true while the pod is being deleted.
 	Leaving bool
-	// Answer is what its agent said at AskedAt; nil if it was not asked or did not answer.
+	// Answer is the agent's answer at AskedAt; nil if the agent was not asked or did not
+	// answer.
 	Answer  *protocol.Status
 	AskedAt time.Time
-	// Silence is why there is no answer; empty if it was not asked.
+	// Silence says why there is no answer; empty if the agent was not asked.
 	Silence string
 }
 
@@ -81,14 +83,16 @@ type Worker struct {
 
 	v1alpha1.Worker `json:",inline"`
 
-	// Live tells that the agent itself said it; else it is from the QueueWorker's status.
+	// Live is true if the row comes from the agent, and false if it comes from the
+	// QueueWorker's status.
 	Live bool `json:"live"`
-	// AsOf is of when it is; absent if unknown.
+	// AsOf is the time that the row describes; absent if unknown.
 	AsOf *metav1.Time `json:"asOf,omitempty"`
 }
 
-// Workers are the workers of a snapshot, by namespace, QueueWorker and name. A pod's
-// are as its agent says, or as its QueueWorker's status says where the agent is silent.
+// Workers returns the workers of a snapshot, sorted by namespace, QueueWorker and name.
+// They come from the pod's agent, or from the QueueWorker's status if the agent is
+// silent.
 func (s *Snapshot) Workers() []Worker {
 	out := make([]Worker, 0, len(s.Pods))
 	for i := range s.Pools {
@@ -97,7 +101,7 @@ func (s *Snapshot) Workers() []Worker {
 	return out
 }
 
-// PoolWorkers are the workers of one QueueWorker.
+// PoolWorkers returns the workers of one QueueWorker.
 func (s *Snapshot) PoolWorkers(pool *v1alpha1.QueueWorker) []Worker {
 	pods := map[string]*Pod{}
 	rows := make(map[string]*v1alpha1.Worker, len(pool.Status.Workers))
@@ -120,7 +124,7 @@ func (s *Snapshot) PoolWorkers(pool *v1alpha1.QueueWorker) []Worker {
 		name := podOf(row.Name)
 		pod, exists := pods[name]
 		if exists && pod.Answer != nil || !exists && s.PodsRefused == "" {
-			continue // said better, or gone
+			continue // the agent's answer is better, or the pod is gone
 		}
 		out = append(out, Worker{Namespace: pool.Namespace, QueueWorker: pool.Name, Pod: name, Worker: row, AsOf: asOf})
 	}
@@ -128,8 +132,8 @@ func (s *Snapshot) PoolWorkers(pool *v1alpha1.QueueWorker) []Worker {
 	return out
 }
 
-// liveWorkers are the workers of a pod as its agent says, with the names of jobs from the
-// rows of the status.
+// liveWorkers returns the workers of a pod as its agent reports them, with the names of
+// jobs from the rows of the status.
 func liveWorkers(pool *v1alpha1.QueueWorker, pod *Pod, rows map[string]*v1alpha1.Worker) []Worker {
 	out := make([]Worker, 0, len(pod.Answer.Workers))
 	for i := range pod.Answer.Workers {
@@ -143,7 +147,7 @@ func liveWorkers(pool *v1alpha1.QueueWorker, pod *Pod, rows map[string]*v1alpha1
 	return out
 }
 
-// statusTime is when the operator last wrote a QueueWorker's status; nil if unknown.
+// statusTime returns when the operator last wrote a QueueWorker's status; nil if unknown.
 func statusTime(pool *v1alpha1.QueueWorker) *metav1.Time {
 	for i := range pool.ManagedFields {
 		entry := &pool.ManagedFields[i]

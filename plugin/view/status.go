@@ -16,14 +16,15 @@ import (
 )
 
 const (
-	// shownDecisions and shownWorkers bound what a tree shows of a pool.
+	// shownDecisions and shownWorkers limit the decisions and workers of a pool in a
+	// tree.
 	shownDecisions = 5
 	shownWorkers   = 20
 )
 
-// StatusTree is a snapshot as one tree for each QueueApp: its pools, and of each what
-// waits, what is done, why it has its size, its workers, and its conditions with
-// what to do about them.
+// StatusTree returns one tree for each QueueApp in a snapshot. The tree shows the pools:
+// the backlog, the throughput, the reason for the size, the workers, and the conditions
+// with what to do about them.
 func StatusTree(s *Snapshot, paint Paint) []Node {
 	v := &statusView{s, paint}
 	apps := map[string]*v1alpha1.QueueApp{}
@@ -54,7 +55,7 @@ type statusView struct {
 	paint Paint
 }
 
-// AppOf is the name of the QueueApp a pool uses; empty while that is not known.
+// AppOf returns the name of the QueueApp that a pool uses; empty while it is unknown.
 func AppOf(pool *v1alpha1.QueueWorker) string { return cmp.Or(pool.Status.AppName, pool.Spec.AppName) }
 
 func (v *statusView) app(key string, app *v1alpha1.QueueApp, pools []*v1alpha1.QueueWorker) Node {
@@ -83,7 +84,7 @@ func (v *statusView) app(key string, app *v1alpha1.QueueApp, pools []*v1alpha1.Q
 	return root
 }
 
-// appFacts are what the workers of an app share, in a few words.
+// appFacts summarises the settings that the workers of an app share.
 func appFacts(app *v1alpha1.QueueApp) string {
 	facts := []string{cmp.Or(string(app.Spec.Runtime), string(v1alpha1.RuntimeLaravel))}
 	if connection := app.Spec.Connection; connection != nil {
@@ -95,7 +96,7 @@ func appFacts(app *v1alpha1.QueueApp) string {
 	return Clean(strings.Join(facts, "; "))
 }
 
-// appFindings are the images in use, and what their workers found out about the
+// appFindings shows the images in use, and what their workers found out about the
 // application.
 func (v *statusView) appFindings(app *v1alpha1.QueueApp) []Node {
 	var out []Node
@@ -106,7 +107,7 @@ func (v *statusView) appFindings(app *v1alpha1.QueueApp) []Node {
 		}
 		out = append(out, line(Clean(text)))
 	}
-	// PreflightPassed only sums the others up.
+	// PreflightPassed only sums up the other conditions.
 	found := slices.DeleteFunc(slices.Clone(app.Status.Conditions), func(c metav1.Condition) bool {
 		return c.Type == v1alpha1.ConditionPreflightPassed
 	})
@@ -149,11 +150,12 @@ func (v *statusView) processes(pool *v1alpha1.QueueWorker) string {
 	return text
 }
 
-// doing is how many of a pool's processes do what.
+// doing counts a pool's processes by what they do.
 type doing struct{ busy, idle, paused, failing int32 }
 
-// doing counts the rows where agents have answered, so that a pool's head says what its
-// rows say. The status, which lags behind them, knows no number of paused ones.
+// doing counts the rows if an agent has answered, so that a pool's headline agrees with
+// its rows. Otherwise it takes the numbers of the status, which lags behind and does not
+// count paused processes.
 func (v *statusView) doing(pool *v1alpha1.QueueWorker) doing {
 	workers := v.PoolWorkers(pool)
 	if !slices.ContainsFunc(workers, func(w Worker) bool { return w.Live }) {
@@ -201,7 +203,7 @@ func (v *statusView) backlog(pool *v1alpha1.QueueWorker) []Node {
 	return []Node{out}
 }
 
-// nextDue says what becomes ready by itself after a while.
+// nextDue says which job becomes ready by itself, and when.
 func nextDue(b *v1alpha1.BacklogStatus, after string) string {
 	if b.Delayed == 0 {
 		return "; one being worked on is given out again in " + after + " unless it ends"
@@ -209,7 +211,7 @@ func nextDue(b *v1alpha1.BacklogStatus, after string) string {
 	return "; the next is due in " + after
 }
 
-// throughput is what a pool gets done, and what of it was recycled.
+// throughput shows what a pool has done, and why its processes ended.
 func throughput(pool *v1alpha1.QueueWorker) []Node {
 	var out []Node
 	s := &pool.Status
@@ -276,7 +278,7 @@ func (v *statusView) workers(pool *v1alpha1.QueueWorker) []Node {
 	return []Node{out}
 }
 
-// treeJob is the current job; nothing while there is none.
+// treeJob names the current job; empty if there is none.
 func treeJob(w *Worker, v *statusView) string {
 	if w.CurrentJob == nil {
 		return ""
@@ -284,7 +286,8 @@ func treeJob(w *Worker, v *statusView) string {
 	return Clean(plainClass(job(w.CurrentJob, v.Time)))
 }
 
-// conditions are what is amiss, with what to do, and in one line what is not.
+// conditions shows every problem with what to do about it, and all good conditions in one
+// line.
 func (v *statusView) conditions(conditions []metav1.Condition, name string) []Node {
 	if len(conditions) == 0 {
 		return nil
@@ -310,7 +313,7 @@ func (v *statusView) conditions(conditions []metav1.Condition, name string) []No
 	return []Node{out}
 }
 
-// severity sorts conditions: what is amiss comes first.
+// severity sorts conditions: problems come first.
 func severity(c *metav1.Condition) int {
 	switch ConditionTone(c) {
 	case Bad:
@@ -322,7 +325,7 @@ func severity(c *metav1.Condition) int {
 	}
 }
 
-// condition is what the conditions of one cause tell.
+// condition shows a group of conditions that have one cause.
 func (v *statusView) condition(group []metav1.Condition, name string) Node {
 	marks := map[Tone]string{Doubtful: "!", Bad: "✘", Faint: "?"}
 	c := &group[0]

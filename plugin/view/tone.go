@@ -9,7 +9,7 @@ import (
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
-// Tone is how a word is to be taken, which a terminal shows by colour.
+// Tone says how good or bad the meaning of a word is; a terminal shows it as a colour.
 type Tone int
 
 // The tones.
@@ -22,7 +22,7 @@ const (
 	Strong
 )
 
-// Paint shows text in a tone; nil leaves it as it is.
+// Paint shows text in a tone; a nil Paint leaves the text as it is.
 type Paint func(tone Tone, text string) string
 
 func (p Paint) in(tone Tone, text string) string {
@@ -32,7 +32,7 @@ func (p Paint) in(tone Tone, text string) string {
 	return p(tone, text)
 }
 
-// Colours paints for a terminal with the colours every one has.
+// Colours paints with the colours that every terminal has.
 func Colours(tone Tone, text string) string {
 	codes := map[Tone]string{Good: "32", Doubtful: "33", Bad: "31", Faint: "2", Strong: "1"}
 	code, ok := codes[tone]
@@ -42,7 +42,7 @@ func Colours(tone Tone, text string) string {
 	return "\x1b[" + code + "m" + text + "\x1b[0m"
 }
 
-// StateTone is how a pool's state is to be taken.
+// StateTone returns the tone of a pool's state.
 func StateTone(state v1alpha1.State) Tone {
 	switch state {
 	case v1alpha1.StateActive, v1alpha1.StateIdle:
@@ -56,7 +56,7 @@ func StateTone(state v1alpha1.State) Tone {
 	}
 }
 
-// WorkerTone is how a worker's state is to be taken.
+// WorkerTone returns the tone of a worker's state.
 func WorkerTone(state v1alpha1.WorkerState) Tone {
 	switch state {
 	case v1alpha1.WorkerBusy:
@@ -72,8 +72,8 @@ func WorkerTone(state v1alpha1.WorkerState) Tone {
 	}
 }
 
-// troubles are the conditions that tell of something amiss while they are true; the
-// others do while they are false.
+// troubles lists the conditions that report a problem while they are true; the other
+// conditions do so while they are false.
 var troubles = map[string]bool{
 	v1alpha1.ConditionReconciling:    true,
 	v1alpha1.ConditionStalled:        true,
@@ -90,8 +90,9 @@ var troubles = map[string]bool{
 	v1alpha1.ConditionFailed:         true,
 }
 
-// ofThePool are the conditions that speak of a pool as a whole. Where several are amiss
-// for one reason, they tell of one thing in almost the same words.
+// ofThePool lists the conditions that describe a pool as a whole. If several of them
+// report a problem with the same reason, they say the same thing in almost the same
+// words.
 var ofThePool = map[string]bool{
 	v1alpha1.ConditionReady:        true,
 	v1alpha1.ConditionReconciling:  true,
@@ -100,8 +101,9 @@ var ofThePool = map[string]bool{
 	v1alpha1.ConditionNotPermitted: true,
 }
 
-// oneCause groups conditions, each where the first of its group was: those of the pool
-// that are amiss for one reason are told of once, all others by themselves.
+// oneCause groups the conditions of a pool that are not good for the same reason, so that
+// they are shown once. Every other condition is its own group. A group stands where its
+// first condition stood.
 func oneCause(conditions []metav1.Condition) [][]metav1.Condition {
 	out := make([][]metav1.Condition, 0, len(conditions))
 	groups := map[string]int{}
@@ -119,7 +121,7 @@ func oneCause(conditions []metav1.Condition) [][]metav1.Condition {
 	return out
 }
 
-// ConditionTone is how a condition is to be taken.
+// ConditionTone returns the tone of a condition.
 func ConditionTone(c *metav1.Condition) Tone {
 	amiss := metav1.ConditionFalse
 	if troubles[c.Type] {

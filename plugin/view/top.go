@@ -13,22 +13,23 @@ import (
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
-// Top is what the live view shows: a snapshot, and how its user wants to see it.
+// Top is the live view: a snapshot, and how its user wants to see it.
 type Top struct {
-	// Width and Height are the terminal's.
+	// Width and Height are the terminal's size.
 	Width, Height int
-	// Where names what is looked at, Every how often.
+	// Where names the namespace or QueueWorker in view, Every how often it is read.
 	Where string
 	Every time.Duration
-	// Snapshot is the last one; nil until there is one. Now is the time.
+	// Snapshot is the latest snapshot; nil until there is one. Now is the present time.
 	Snapshot *Snapshot
 	Now      time.Time
 	Rate     Rate
-	// Trouble is why there is no newer snapshot; empty if all is well.
+	// Trouble says why there is no newer snapshot; empty if all is well.
 	Trouble string
-	// Paused holds the picture.
+	// Paused freezes the picture.
 	Paused bool
-	// By and Reverse sort, Filter and BusyOnly choose; Typing is while a filter is typed.
+	// By and Reverse sort, Filter and BusyOnly select. Typing is true while the user
+	// types a filter.
 	By       Order
 	Reverse  bool
 	Filter   string
@@ -36,20 +37,20 @@ type Top struct {
 	Typing   bool
 	// Help shows the keys instead of workers.
 	Help bool
-	// Offset is how many rows are scrolled past.
+	// Offset is the number of rows scrolled past.
 	Offset int
 }
 
-// topHead and topFoot are the lines around the rows.
+// topHead and topFoot count the lines above and below the rows.
 const (
 	topHead = 4
 	topFoot = 1
 )
 
-// Rows is how many workers the terminal has room for.
+// Rows returns how many workers fit the terminal.
 func (t *Top) Rows() int { return max(t.Height-topHead-topFoot, 1) }
 
-// Shown are the workers to show, in their order, before scrolling.
+// Shown returns the selected workers in order, before scrolling.
 func (t *Top) Shown() []Worker {
 	if t.Snapshot == nil {
 		return nil
@@ -59,12 +60,12 @@ func (t *Top) Shown() []Worker {
 	return workers
 }
 
-// Scroll moves by so many rows, within what there is.
+// Scroll moves by a number of rows, within the rows there are.
 func (t *Top) Scroll(by int) {
 	t.Offset = max(min(t.Offset+by, len(t.Shown())-t.Rows()), 0)
 }
 
-// Draw draws the picture: Height lines of at most Width characters, colours aside.
+// Draw draws the picture: Height lines of at most Width characters, not counting colours.
 func (t *Top) Draw(paint Paint) string {
 	lines := []string{fit(t.title(), t.Width), fit(t.totals(), t.Width), paint.in(t.noteTone(), fit(t.note(), t.Width))}
 	switch {
@@ -122,7 +123,7 @@ func (t *Top) totals() string {
 	return text + t.waiting()
 }
 
-// several is a number of things.
+// several writes a number with its noun.
 func several(n int, thing string) string {
 	if n == 1 {
 		return "1 " + thing
@@ -136,7 +137,8 @@ func add(sum, more *resource.Quantity) {
 	}
 }
 
-// waiting is what waits on the pools' queues, which no agent knows: it is from the status.
+// waiting returns the pools' backlog. It comes from the status, because no agent knows
+// it.
 func (t *Top) waiting() string {
 	known, ready := false, int64(0)
 	for i := range t.Snapshot.Pools {
@@ -158,7 +160,7 @@ func (t *Top) waiting() string {
 	return text + " (" + short(age) + " ago)"
 }
 
-// note is what else is to be known, of which there is one line.
+// note returns the one line of further information.
 func (t *Top) note() string {
 	switch {
 	case t.Typing:

@@ -12,11 +12,11 @@ import (
 type topColumn struct {
 	name string
 	by   Order
-	// width is in characters; 0 shares what is left.
+	// width is in characters; columns of width 0 share the remaining width.
 	width int
-	// from is the terminal's width from which it is shown.
+	// from is the terminal width from which the column is shown.
 	from int
-	// right aligns numbers.
+	// right aligns numbers to the right.
 	right bool
 	cell  func(w *Worker, now time.Time) string
 }
@@ -34,7 +34,7 @@ var topColumns = []topColumn{
 	{name: "JOB", by: ByJobTime, from: 60, cell: func(w *Worker, now time.Time) string { return job(w.CurrentJob, now) }},
 }
 
-// table is the heading and as many workers as there is room for.
+// table returns the heading and as many workers as fit.
 func (t *Top) table(paint Paint) []string {
 	workers := t.Shown()
 	offset := max(min(t.Offset, len(workers)-t.Rows()), 0)
@@ -85,8 +85,8 @@ func (t *Top) row(w *Worker, columns []topColumn, paint Paint) string {
 	return text
 }
 
-// columns are those the terminal has room for, each with its width: the worker's name
-// and the job share what the others leave.
+// columns returns the columns that fit the terminal, each with its width. The worker's
+// name and the job share the width that the other columns leave.
 func (t *Top) columns() []topColumn {
 	var out []topColumn
 	left, sharing := t.Width, 0
@@ -100,7 +100,7 @@ func (t *Top) columns() []topColumn {
 			sharing++
 		}
 	}
-	left++ // none stands before the first
+	left++ // no separator stands before the first column
 	last := len(out) - 1
 	if sharing == 1 {
 		out[0].width = max(left, 1)
@@ -111,7 +111,7 @@ func (t *Top) columns() []topColumn {
 	return out
 }
 
-// jobRoom is how much a long name leaves for the job, in characters.
+// jobRoom is the width in characters that a long name leaves for the job.
 const jobRoom = 20
 
 func (t *Top) longestName() int {
@@ -122,7 +122,7 @@ func (t *Top) longestName() int {
 	return longest
 }
 
-// pad makes a cell as wide as its column, and cuts what is too long.
+// pad pads a cell to the width of its column, and cuts a longer text.
 func pad(text string, column topColumn) string {
 	letters := []rune(text)
 	switch missing := column.width - len(letters); {
@@ -138,8 +138,8 @@ func pad(text string, column topColumn) string {
 	return fit(text, column.width)
 }
 
-// shortName cuts a worker's name in the middle: it begins with the pool's and ends
-// with what no other pod of the pool has.
+// shortName cuts a worker's name in the middle. The name begins with the pool's name, and
+// its end differs from every other pod of the pool.
 func shortName(name string, width int) string {
 	letters := []rune(name)
 	end := []rune(name[strings.LastIndex(name, "-")+1:])

@@ -5,19 +5,19 @@ package view
 
 import "strings"
 
-// Node is a line of a tree with what belongs below it.
+// Node is a line of a tree with the nodes below it.
 type Node struct {
 	Text     string
 	Children []Node
 }
 
-// add puts a line below a node.
+// add puts nodes below a node.
 func (n *Node) add(children ...Node) { n.Children = append(n.Children, children...) }
 
-// line is a node without children.
+// line returns a node without children.
 func line(text string) Node { return Node{Text: text} }
 
-// Tree draws trees, one below the other with an empty line between.
+// Tree draws trees, one below the other, with an empty line between them.
 func Tree(roots []Node) string {
 	var out strings.Builder
 	for i := range roots {
@@ -41,7 +41,7 @@ func branches(out *strings.Builder, indent string, nodes []Node) {
 	}
 }
 
-// columns pads cells so that those of all rows stand below each other.
+// columns pads the cells of each column to the same width.
 func columns(rows [][]string) []string {
 	var widths []int
 	for _, row := range rows {

@@ -18,13 +18,13 @@ import (
 
 const mebibyte = 1 << 20
 
-// podOf is the pod in a worker's name, which is the pod's name and a slot.
+// podOf returns the pod in a worker's name, which is POD/SLOT.
 func podOf(name string) string {
 	pod, _, _ := strings.Cut(name, "/")
 	return pod
 }
 
-// worker is what an agent says of a slot, in the words of the API.
+// worker converts an agent's report on a slot to the API's type.
 func worker(queue string, pod *Pod, from *protocol.Worker) v1alpha1.Worker {
 	out := v1alpha1.Worker{
 		Name:      fmt.Sprintf("%s/%d", pod.Name, from.Slot),
@@ -55,14 +55,14 @@ func worker(queue string, pod *Pod, from *protocol.Worker) v1alpha1.Worker {
 	return out
 }
 
-// sameStart is how far apart two tellings of one job's start may be: the status has whole
-// seconds, and an answer is some time on its way.
+// sameStart is how far apart two reports of one job's start may be. The status has whole
+// seconds, and an answer takes some time to arrive.
 const sameStart = 2 * time.Second
 
-// name adds to what an agent says to anyone what it says to the operator alone: the job's
-// name and id, and the reason of the last exit, from the row of the status. They are taken
-// only if the row is of the same process, and of the same job: begun at the same time,
-// after the same number of others.
+// name adds facts that the agent tells only the operator: the job's name and id, and the
+// reason of the last exit. It takes them from the row of the status. The row must be of
+// the same process and the same job, begun at the same time and after the same number of
+// other jobs.
 func name(live, row *v1alpha1.Worker) {
 	if row == nil || live.PID == 0 || row.PID != live.PID {
 		return
@@ -83,15 +83,15 @@ func sameExit(a, b *v1alpha1.Exit) bool {
 // unnamed reports whether there is a job without class and id.
 func unnamed(job *v1alpha1.CurrentJob) bool { return job != nil && job.Class == "" && job.ID == "" }
 
-// sameJob reports whether two jobs began at the same time, as far as that is known.
+// sameJob reports whether two jobs began at the same time; false if a start is unknown.
 func sameJob(a, b *v1alpha1.CurrentJob) bool {
 	return a != nil && b != nil && a.StartedTime != nil && b.StartedTime != nil && a.StartedTime.Sub(b.StartedTime.Time).Abs() <= sameStart
 }
 
-// maxAge bounds an age that an agent tells, so that it is one of this century.
+// maxAge limits an age that an agent reports, so that the start falls into this century.
 const maxAge = 10 * 365 * 24 * time.Hour
 
-// ago is the instant so many seconds before another.
+// ago returns the time that is some seconds before now.
 func ago(now time.Time, seconds float64) *metav1.Time {
 	age := maxAge
 	if seconds < maxAge.Seconds() {
@@ -100,7 +100,7 @@ func ago(now time.Time, seconds float64) *metav1.Time {
 	return new(metav1.NewTime(now.Add(-age)))
 }
 
-// WorkerTable lists workers: the table of the guide.
+// WorkerTable lists workers in the table that the guide shows.
 func WorkerTable(workers []Worker, now time.Time, namespaces bool) Listing {
 	listing := Listing{Object: workerList(workers), Names: []string{}}
 	if namespaces {
@@ -160,7 +160,7 @@ func cpu(q *resource.Quantity) string {
 	return fmt.Sprintf("%dm", q.MilliValue())
 }
 
-// job names a job and since when it is worked on.
+// job names a job and says how long it has been running.
 func job(j *v1alpha1.CurrentJob, now time.Time) string {
 	if j == nil {
 		return none
@@ -175,10 +175,10 @@ func job(j *v1alpha1.CurrentJob, now time.Time) string {
 	return name + " for " + since(j.StartedTime, now)
 }
 
-// plainClass is a job without its class's namespace, where there is little room.
+// plainClass cuts a class's namespace from the name of a job, to save room.
 func plainClass(job string) string { return job[strings.LastIndex(job, `\`)+1:] }
 
-// seen is how fresh a row is.
+// seen says how fresh a row is.
 func seen(w *Worker, now time.Time) string {
 	if w.Live {
 		return "live"

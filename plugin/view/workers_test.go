@@ -25,8 +25,8 @@ func names(workers []Worker) []string {
 	return out
 }
 
-// TestWorkersComeFromWhoKnows: an agent's word counts before the status; of a pod that
-// is gone nothing is shown, unless pods cannot be read.
+// TestWorkersComeFromWhoKnows: an agent's answer takes precedence over the status. A pod
+// that is gone is not shown, unless pods cannot be read.
 func TestWorkersComeFromWhoKnows(t *testing.T) {
 	s := shop()
 	if diff := cmp.Diff([]string{"aaaaa/0", "aaaaa/1", "bbbbb/0"}, names(s.Workers())); diff != "" {
@@ -122,7 +122,7 @@ func TestSortAndFilter(t *testing.T) {
 	}
 }
 
-// TestAgentsAreNotTrusted: what an agent says cannot break the table.
+// TestAgentsAreNotTrusted: an agent's answer cannot break the table.
 func TestAgentsAreNotTrusted(t *testing.T) {
 	pod := &Pod{Name: "p", AskedAt: now}
 	for _, seconds := range []float64{-1, math.Inf(1), math.NaN(), 1e300} {
@@ -150,7 +150,7 @@ func TestRate(t *testing.T) {
 	if _, ok := rate.PerMinute(); ok {
 		t.Error("there is a rate after one snapshot")
 	}
-	rate.Add(at(2, 14, "b")) // a pod that came in between does not count
+	rate.Add(at(2, 14, "b")) // a pod that started in between does not count
 	if got, _ := rate.PerMinute(); got != 120 {
 		t.Errorf("4 jobs in 2 s are %v a minute, want 120", got)
 	}

@@ -1,9 +1,9 @@
 // Copyright The QueueWorker Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package artisan finds `php artisan queue:work` in a command line, through
-// whatever stands around it: another PHP binary and its settings, env, sudo, nice,
-// a shell and its script, docker exec. Nothing is executed.
+// Package artisan finds `php artisan queue:work` in a command line, whatever stands
+// around it: another PHP binary and its settings, env, sudo, nice, a shell and its
+// script, docker exec. It executes nothing.
 package artisan
 
 import (
@@ -22,7 +22,7 @@ import (
 // Variable is a variable of the worker's environment.
 type Variable struct{ Name, Value string }
 
-// Remark says of a part of the command that was not carried over, why.
+// Remark says why a part of the command was not carried over.
 type Remark struct {
 	Subject string
 	Why     string
@@ -31,15 +31,15 @@ type Remark struct {
 
 // Worker is a queue worker as a command line starts it.
 type Worker struct {
-	// Directory is where the application lies; empty if the command does not tell.
+	// Directory is the application's directory; empty if the command does not name it.
 	Directory string
-	// User is who it runs as; empty if the command does not tell.
+	// User is the user that the worker runs as; empty if the command does not name one.
 	User string
-	// Environment are variables that the command sets.
+	// Environment are the variables that the command sets.
 	Environment []Variable
 	// MemoryLimit is PHP's memory_limit as the command sets it; empty if it does not.
 	MemoryLimit string
-	// Listen is set for queue:listen.
+	// Listen is true for queue:listen.
 	Listen bool
 	// Connection is the connection argument; empty if there is none.
 	Connection string
@@ -47,30 +47,29 @@ type Worker struct {
 	Remarks    []Remark
 }
 
-// NotAWorkerError says that a command is something else than a queue worker.
+// NotAWorkerError says that a command is no queue worker.
 type NotAWorkerError struct {
-	// What says what it is and what to do about it.
+	// What says what the command is and what to do about it.
 	What string
 }
 
 func (e *NotAWorkerError) Error() string { return e.What }
 
-// ErrSyntax is a command line that cannot be split into words.
+// ErrSyntax is the error for a command line that cannot be split into words.
 var ErrSyntax = errors.New("the command cannot be read")
 
-// maxWrappers is how many programs may stand around a worker; more is no command
-// anybody wrote.
+// maxWrappers is how many programs may stand around a worker; no real command has more.
 const maxWrappers = 20
 
-// parser takes a command apart, from its first word on.
+// parser takes a command apart, beginning with its first word.
 type parser struct {
 	worker   Worker
 	words    []string
 	wrappers int
 }
 
-// Parse finds the worker that a command starts in a directory. The environment
-// says what variables in a shell's script stand for.
+// Parse finds the worker that a command starts in a directory. environment holds the
+// values of variables in a shell's script.
 func Parse(command, directory string, environment []Variable) (Worker, error) {
 	words, err := shellquote.Split(command)
 	if err != nil {
@@ -88,10 +87,10 @@ func (p *parser) remark(warning bool, subject, why string) {
 	p.worker.Remarks = append(p.worker.Remarks, Remark{Subject: subject, Why: why, Warning: warning})
 }
 
-// phpName is the name of a PHP binary: php, php8.2, php-8.2, ea-php82, lsphp.
+// phpName matches the name of a PHP binary: php, php8.2, php-8.2, ea-php82, lsphp.
 var phpName = regexp.MustCompile(`^(ea-|alt-|ls)?php[-_]?[0-9.]*(-?cli)?$`)
 
-// run takes wrappers off until php or artisan stands first.
+// run removes wrappers until php or artisan is the first word.
 func (p *parser) run() error {
 	for {
 		if len(p.words) == 0 {
@@ -118,7 +117,7 @@ func (p *parser) run() error {
 	}
 }
 
-// other looks behind a program that is not known for a worker it may start.
+// other looks for a worker among the arguments of an unknown program.
 func (p *parser) other(name string) error {
 	for i := 1; i+1 < len(p.words); i++ {
 		base := path.Base(p.words[i])
@@ -152,12 +151,12 @@ func (p *parser) php() error {
 	return p.artisan()
 }
 
-// phpOption takes one option of PHP off: -d key=value, -dkey=value, -c file, -q.
+// phpOption removes one option of PHP: -d key=value, -dkey=value, -c file, -q.
 func (p *parser) phpOption() {
 	name, value := p.phpWord()
 	switch name {
 	case "-f", "--file":
-		// What follows is the script, as without it.
+		// The next word is the script, as it is without -f.
 		if value != "" {
 			p.words = append([]string{value}, p.words...)
 		}
@@ -173,7 +172,7 @@ func (p *parser) phpOption() {
 	}
 }
 
-// phpWord takes an option of PHP off, with its value.
+// phpWord removes an option of PHP, with its value.
 func (p *parser) phpWord() (name, value string) {
 	name = p.words[0]
 	p.words = p.words[1:]
@@ -190,7 +189,7 @@ func (p *parser) phpWord() (name, value string) {
 	return name, value
 }
 
-// artisan reads what stands behind the script.
+// artisan reads the words after the script.
 func (p *parser) artisan() error {
 	if directory := path.Dir(p.words[0]); path.IsAbs(directory) || p.worker.Directory == "" && directory != "." {
 		p.worker.Directory = directory

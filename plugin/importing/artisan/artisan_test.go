@@ -13,7 +13,7 @@ import (
 	"queueworker.dev/queueworker/plugin/importing/artisan"
 )
 
-// show is what matters of a worker, in a line.
+// show returns the important facts of a worker in one line.
 func show(worker artisan.Worker) string {
 	words := []string{worker.Directory, worker.User, worker.Connection}
 	for _, option := range worker.Options {
@@ -115,7 +115,7 @@ func TestWorkersAreFoundInCommands(t *testing.T) {
 	}
 }
 
-// TestWhatIsLeftOutIsTold has one remark for each thing that stands around a worker.
+// TestWhatIsLeftOutIsTold expects one remark for each thing that stands around a worker.
 func TestWhatIsLeftOutIsTold(t *testing.T) {
 	const command = `nice -n 5 bash -c ". ./env.sh; sleep 5; php artisan migrate; while true; do /usr/bin/php8.2 -d precision=5 artisan queue:work redis extra --queue=${QUEUE:-a} | tee log > all.log; done"`
 	worker, err := artisan.Parse(command, "/here", nil)

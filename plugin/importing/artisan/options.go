@@ -10,14 +10,14 @@ import (
 	"queueworker.dev/queueworker/plugin/importing/flags"
 )
 
-// withValue are the options that take the next word for their value where they
-// have none behind an equals sign.
+// withValue are the options that take the next word as their value if no value follows an
+// equals sign.
 var withValue = []string{
 	"queue", "name", "delay", "backoff", "max-jobs", "max-time", "memory", "sleep", "rest", "timeout", "tries",
 	"env", "stop-when-empty-for",
 }
 
-// options reads the words behind queue:work as Symfony's console does.
+// options reads the words after queue:work as Symfony's console does.
 func (p *parser) options(words []string) {
 	onlyArguments := false
 	for len(words) > 0 {
@@ -48,8 +48,8 @@ func (p *parser) argument(word string) {
 	p.remark(true, word, "queue:work takes one argument, the connection, and refuses a second")
 }
 
-// option keeps an option, the last one of a name; the application's environment
-// becomes the variable it stands for.
+// option keeps the last option of each name. The application's environment becomes the
+// variable APP_ENV.
 func (p *parser) option(o flags.Option) {
 	if o.Name == "env" {
 		p.worker.Environment = append(p.worker.Environment, Variable{Name: "APP_ENV", Value: o.Value})

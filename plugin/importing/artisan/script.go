@@ -15,28 +15,28 @@ import (
 	"queueworker.dev/queueworker/plugin/importing/flags"
 )
 
-// maxVariable is how many bytes a variable of a script may have.
+// maxVariable is the maximum number of bytes in a variable of a script.
 const maxVariable = 64 << 10
 
-// scripted reads the script of a shell, one command after the other.
+// scripted reads a shell's script, one command after the other.
 type scripted struct {
 	parser *parser
 	found  bool
-	// first is why the first command that is no worker is none, for the case that
-	// there is no worker at all.
+	// first says why the first command that is no worker is none, in case there is no
+	// worker at all.
 	first error
 }
 
 // script finds the worker in a shell's script such as cd /app && exec php artisan
-// queue:work >> log. Only commands in a row are read, and the body of a loop;
-// conditions are not.
+// queue:work >> log. It reads only sequences of commands and the body of a loop, but no
+// conditions.
 func (p *parser) script(text string) error {
 	if p.wrappers++; p.wrappers > maxWrappers {
 		return &NotAWorkerError{What: "too many programs stand around it"}
 	}
 	file, err := syntax.NewParser(syntax.Variant(syntax.LangBash)).Parse(strings.NewReader(text), "")
 	if err != nil {
-		// It may be one for a shell with words of its own, such as zsh.
+		// The script may be for a shell with its own syntax, such as zsh.
 		return &NotAWorkerError{What: "its script cannot be read: " + err.Error()}
 	}
 	s := &scripted{parser: p}
@@ -90,10 +90,10 @@ func (s *scripted) statement(statement *syntax.Stmt) error {
 	return &NotAWorkerError{What: "its script has more than commands in a row; give import the command that runs the worker"}
 }
 
-// words are the words of a command, with what their variables stand for.
+// words returns the words of a command, with the values of their variables.
 func (s *scripted) words(list []*syntax.Word) ([]string, error) {
 	for _, word := range list {
-		// {1..1000000000} is a short word for a lot of memory.
+		// {1..1000000000} is a short word that takes a lot of memory.
 		if copied := *word; syntax.SplitBraces(&copied) {
 			return nil, &NotAWorkerError{What: "its script has braces that only a shell can work out"}
 		}
@@ -110,7 +110,7 @@ func (s *scripted) words(list []*syntax.Word) ([]string, error) {
 // notSet is the name of a variable that no script can set.
 const notSet = "not set"
 
-// defaults has the default of ${X:-default} count where nothing says what X is.
+// defaults applies the default of ${X:-default} if the value of X is unknown.
 func (s *scripted) defaults(word *syntax.Word) {
 	syntax.Walk(word, func(node syntax.Node) bool {
 		expansion, ok := node.(*syntax.ParamExp)
@@ -126,7 +126,7 @@ func (s *scripted) defaults(word *syntax.Word) {
 	})
 }
 
-// variable is what a variable stands for; it is marked as unknown if nothing says.
+// variable returns the value of a variable, or a mark if the value is unknown.
 func (p *parser) variable(name string) string {
 	for _, v := range slices.Backward(p.worker.Environment) {
 		if v.Name == name {
@@ -194,7 +194,7 @@ func (s *scripted) call(call *syntax.CallExpr) error {
 	return nil
 }
 
-// command is a command that may be the worker.
+// command reads a command that may be the worker.
 func (s *scripted) command(words []string) error {
 	inner := &parser{worker: s.parser.worker, words: words, wrappers: s.parser.wrappers}
 	err := inner.run()
@@ -214,7 +214,7 @@ func (s *scripted) command(words []string) error {
 	return nil
 }
 
-// firstOf is the first of two errors that there is.
+// firstOf returns the first error that is not nil.
 func firstOf(first, second error) error {
 	if first != nil {
 		return first

@@ -10,12 +10,12 @@ import (
 	"strings"
 )
 
-// A wrapper takes itself and its own words off the front of the command. It is done
-// where it has found the worker itself.
+// A wrapper removes itself and its own words from the front of the command. done is true
+// if it has found the worker itself.
 type wrapper func(*parser) (done bool, err error)
 
-// wrappers are programs that start another, by name. They are filled in here
-// because some of them read commands in turn.
+// wrappers are programs that start another program, by name. init fills them in, because
+// some of them read commands in turn.
 var wrappers map[string]wrapper
 
 func init() {
@@ -47,8 +47,8 @@ func init() {
 	}
 }
 
-// ownOptions takes the options off the front of the command, those in takesValue
-// with their value, and returns them by name.
+// ownOptions removes the options from the front of the command and returns them by name.
+// Options in takesValue have a value.
 func (p *parser) ownOptions(takesValue []string) map[string]string {
 	found := map[string]string{}
 	for len(p.words) > 0 && strings.HasPrefix(p.words[0], "-") && len(p.words[0]) > 1 {
@@ -59,7 +59,7 @@ func (p *parser) ownOptions(takesValue []string) map[string]string {
 		}
 		name, value, given := strings.Cut(word, "=")
 		if !strings.HasPrefix(word, "--") {
-			// -u1000 is -u 1000.
+			// -u1000 means -u 1000.
 			name, value, given = word[:2], word[2:], len(word) > 2
 		}
 		if !given && slices.Contains(takesValue, name) && len(p.words) > 0 {
@@ -70,7 +70,7 @@ func (p *parser) ownOptions(takesValue []string) map[string]string {
 	return found
 }
 
-// skip is a wrapper whose options are of no use here.
+// skip returns a wrapper whose options do not matter here.
 func skip(why string, takesValue ...string) wrapper {
 	return func(p *parser) (bool, error) {
 		before := p.words
@@ -83,12 +83,12 @@ func skip(why string, takesValue ...string) wrapper {
 	}
 }
 
-// noShell is cd directory && command, which is a shell's to run.
+// noShell handles cd directory && command, which needs a shell.
 func noShell(*parser) (bool, error) {
 	return false, &NotAWorkerError{What: "its command begins with cd, which starts nothing without a shell; write sh -c '...' around it, or directory="}
 }
 
-// environment is env NAME=value command.
+// environment handles env NAME=value command.
 func environment(p *parser) (bool, error) {
 	p.words = p.words[1:]
 	p.ownOptions([]string{"-u", "--unset", "-C", "--chdir"})
@@ -96,7 +96,7 @@ func environment(p *parser) (bool, error) {
 	return false, nil
 }
 
-// assignments takes NAME=value off the front of the command.
+// assignments removes NAME=value from the front of the command.
 func (p *parser) assignments() {
 	for len(p.words) > 0 {
 		name, value, ok := strings.Cut(p.words[0], "=")
@@ -108,8 +108,8 @@ func (p *parser) assignments() {
 	}
 }
 
-// user is a program that runs a command as another user, whose name follows an
-// option, or else is the first word.
+// user returns the wrapper for a program that runs a command as another user. The user's
+// name follows an option, or is the first word.
 func user(option string, takesValue []string) wrapper {
 	return func(p *parser) (bool, error) {
 		p.words = p.words[1:]
@@ -138,7 +138,7 @@ func user(option string, takesValue []string) wrapper {
 	}
 }
 
-// leadingUser is gosu user command.
+// leadingUser handles gosu user command.
 func leadingUser(p *parser) (bool, error) {
 	p.words = p.words[1:]
 	if len(p.words) > 0 {
@@ -147,7 +147,7 @@ func leadingUser(p *parser) (bool, error) {
 	return false, nil
 }
 
-// timeout is timeout 3600 command, which kills the worker when its time is up.
+// timeout handles timeout 3600 command, which kills the worker when its time is up.
 func timeout(p *parser) (bool, error) {
 	p.words = p.words[1:]
 	p.ownOptions([]string{"-k", "--kill-after", "-s", "--signal"})
@@ -158,7 +158,8 @@ func timeout(p *parser) (bool, error) {
 	return false, nil
 }
 
-// container is docker exec container command, and docker compose exec service command.
+// container handles docker exec container command, and docker compose exec service
+// command.
 func container(p *parser) (bool, error) {
 	before := p.words
 	for len(p.words) > 0 && p.words[0] != "exec" && p.words[0] != "run" {
@@ -179,14 +180,14 @@ func container(p *parser) (bool, error) {
 	return false, nil
 }
 
-// shell is sh -c 'script'.
+// shell handles sh -c 'script'.
 func shell(p *parser) (bool, error) {
 	name := path.Base(p.words[0])
 	for i, word := range p.words[1:] {
 		if !strings.HasPrefix(word, "-") {
 			return false, &NotAWorkerError{What: "it runs the script " + word + ", which is not read; give import the command that the script runs"}
 		}
-		// -c may stand with others, as in -lc.
+		// -c may be combined with other options, as in -lc.
 		if !strings.HasPrefix(word, "--") && strings.HasSuffix(word, "c") {
 			if rest := p.words[i+2:]; len(rest) > 0 {
 				return true, p.script(rest[0])

@@ -19,7 +19,7 @@ const (
 	maxGrace       = 48 * time.Hour
 )
 
-// Timeout is how long a job may run; 0 means without limit.
+// Timeout returns how long a job may run; 0 means without limit.
 func Timeout(spec *v1alpha1.QueueWorkerSpec) time.Duration {
 	if spec.Timeout == nil {
 		return defaultTimeout
@@ -27,8 +27,8 @@ func Timeout(spec *v1alpha1.QueueWorkerSpec) time.Duration {
 	return spec.Timeout.Duration
 }
 
-// Fit mends what the API server would refuse of options that each were carried
-// over: a sleep as long as a job may run.
+// Fit corrects a combination of options that the API server would refuse although each
+// option was carried over: a sleep that is not shorter than the timeout.
 func Fit(spec *v1alpha1.QueueWorkerSpec) Outcome {
 	timeout, sleep := Timeout(spec), defaultSleep
 	if spec.Sleep != nil {
@@ -47,8 +47,8 @@ func Fit(spec *v1alpha1.QueueWorkerSpec) Outcome {
 		Short(sleep), Short(timeout), Short(fitting))}
 }
 
-// Grace carries over how long a worker that is to stop may take, in seconds. A time
-// that would let a job be killed is not carried over.
+// Grace carries over how many seconds a stopping worker may take. It does not carry over
+// a time that would let a job be killed.
 func Grace(spec *v1alpha1.QueueWorkerSpec, seconds int) Outcome {
 	grace, timeout := time.Duration(seconds)*time.Second, Timeout(spec)
 	switch {
@@ -70,13 +70,13 @@ func limit(timeout time.Duration) string {
 	return Short(timeout)
 }
 
-// zeroUnits are the parts of a duration that count nothing.
+// zeroUnits matches the units of a duration that are zero.
 var zeroUnits = regexp.MustCompile(`([hm])0[ms]`)
 
-// ShortDuration is a duration as a person would write it: 1h for 1h0m0s.
+// ShortDuration shortens a duration as a person would write it: 1h for 1h0m0s.
 func ShortDuration(text string) string {
 	return zeroUnits.ReplaceAllString(zeroUnits.ReplaceAllString(text, "$1"), "$1")
 }
 
-// Short is a duration as a person would write it.
+// Short writes a duration as a person would.
 func Short(d time.Duration) string { return ShortDuration(d.String()) }

@@ -1,9 +1,9 @@
 // Copyright The QueueWorker Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package flags carries the options of `artisan queue:work` over to the fields of
-// a QueueWorker. Both have the same meaning and the same defaults; where a field
-// takes less than the option does, what is nearest is taken, and said so.
+// Package flags carries over the options of `artisan queue:work` to the fields of a
+// QueueWorker. Both have the same meaning and the same defaults. If a field accepts less
+// than the option, the nearest value is used, and a note says so.
 package flags
 
 import (
@@ -19,20 +19,21 @@ import (
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
-// Outcome is what is to be said of an option that was not carried over as it
-// stands; the zero value if nothing is.
+// Outcome says what became of an option that was not carried over unchanged; the zero
+// value if there is nothing to say.
 type Outcome struct {
-	// Why is a clause that says why, and what counts instead.
+	// Why is a clause that gives the reason, and what counts instead.
 	Why string
-	// Warning is set where workers may behave otherwise than before.
+	// Warning is true if workers may behave differently from before.
 	Warning bool
 }
 
-// Option is one option as given; Value is empty where it is a switch or has none.
+// Option is one option as given; Value is empty if the option is a switch or has no
+// value.
 type Option struct {
 	Name  string
 	Value string
-	// Bare is set where no value was given at all.
+	// Bare is true if no value was given at all.
 	Bare bool
 }
 
@@ -47,15 +48,15 @@ func (o Option) String() string {
 	return dashes + o.Name + "=" + o.Value
 }
 
-// number is an option with a number, in units of the field it is carried to.
+// number is an option with a number, in the unit of its field.
 type number struct {
 	least, most float64
-	// whole is set where fractions are not taken.
+	// whole is true if the field accepts no fractions.
 	whole bool
 	set   func(*v1alpha1.QueueWorkerSpec, float64)
-	// off is set where 0 is what counts anyhow.
+	// off is true if 0 is the field's default, so that 0 need not be set.
 	off bool
-	// zero is what 0 means where the field does not take it.
+	// zero says what 0 means if the field does not accept it.
 	zero string
 }
 
@@ -81,12 +82,12 @@ var numbers = map[string]number{
 	},
 }
 
-// defaults are what counts where an option is not carried over.
+// defaults are the values that count if an option is not carried over.
 var defaults = map[string]string{
 	"timeout": "60s", "max-time": "0s", "sleep": "3s", "rest": "0s", "tries": "1", "max-jobs": "0", "memory": "128Mi",
 }
 
-// Apply carries one option over.
+// Apply carries over one option.
 func Apply(spec *v1alpha1.QueueWorkerSpec, option Option) Outcome {
 	if field, ok := numbers[option.Name]; ok {
 		return field.apply(spec, option)
@@ -156,7 +157,8 @@ func (f number) apply(spec *v1alpha1.QueueWorkerSpec, option Option) Outcome {
 	return Outcome{}
 }
 
-// parse reads the number; why begins a sentence that says why the default counts.
+// parse reads the number; why is the beginning of a sentence that says why the default
+// counts.
 func (f number) parse(option Option) (n float64, why string) {
 	if variable, unknown := Unknown(option.Value); unknown {
 		return 0, "the value of " + variable + " is not known here (give it with --env), so "

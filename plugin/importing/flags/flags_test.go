@@ -14,14 +14,14 @@ import (
 	"queueworker.dev/queueworker/plugin/importing/flags"
 )
 
-// TestOptionsBecomeFields gives options one after the other.
+// TestOptionsBecomeFields applies options one after the other.
 func TestOptionsBecomeFields(t *testing.T) {
 	tooMany := strings.TrimSuffix(strings.Repeat("1,", 21), ",")
 	queues := strings.TrimSuffix(strings.Repeat("a,b,", 11), ",")
 	for name, tc := range map[string]struct {
 		options string
 		want    string
-		// wantWhy is a part of what is said of each option that something is said of.
+		// wantWhy are parts of the expected notes, one for each option that gets a note.
 		wantWhy []string
 	}{
 		"numbers":                       {"timeout=90 sleep=0.5 tries=0 memory=256", `{"timeout":"1m30s","memory":"256Mi","sleep":"500ms","tries":0}`, nil},

@@ -22,11 +22,11 @@ const (
 	maxBackoffs  = 20
 )
 
-// queueName is what the field queue takes as a name.
+// queueName matches the names that the field queue accepts.
 var queueName = regexp.MustCompile(`^[A-Za-z0-9_.:/@{}-]+$`)
 
-// queue carries a list of queues over. Laravel does not trim the names in a list,
-// so a blank makes a queue that nothing is ever pushed onto.
+// queue carries over a list of queues. Laravel does not trim the names in a list, so a
+// blank makes a queue onto which nothing is ever pushed.
 func queue(spec *v1alpha1.QueueWorkerSpec, option Option) Outcome {
 	var names []string
 	blanks := false
@@ -68,7 +68,7 @@ func CheckQueues(names []string) string {
 	return ""
 }
 
-// backoff carries a list of waits over.
+// backoff carries over a list of waits.
 func backoff(spec *v1alpha1.QueueWorkerSpec, option Option) Outcome {
 	waits, why := waitsOf(option.Value)
 	if why != "" {
@@ -98,7 +98,7 @@ func waitsOf(value string) (waits []metav1.Duration, why string) {
 	return waits, ""
 }
 
-// delay carries the old name of backoff over. Laravel takes the longer of the two.
+// delay carries over the old name of backoff. Laravel uses the longer of the two.
 func delay(spec *v1alpha1.QueueWorkerSpec, option Option) Outcome {
 	waits, why := waitsOf(option.Value)
 	switch {
@@ -113,14 +113,14 @@ func delay(spec *v1alpha1.QueueWorkerSpec, option Option) Outcome {
 	return Outcome{}
 }
 
-// unknownMark stands for a value that is not known: a variable of an environment
-// that was not given. It is a word, so that it passes through any syntax around it.
+// unknownMark matches the mark of an unknown value: a variable of an environment that was
+// not given. The mark is a word, so that it passes through any syntax around it.
 var unknownMark = regexp.MustCompile(`__unknown_([A-Za-z0-9_]+?)__end`)
 
-// MarkUnknown is the text that stands for a variable whose value is not known.
+// MarkUnknown returns the mark of a variable whose value is unknown.
 func MarkUnknown(variable string) string { return "__unknown_" + variable + "__end" }
 
-// Unknown finds the first variable in the text whose value is not known.
+// Unknown finds the first variable in the text whose value is unknown.
 func Unknown(text string) (variable string, unknown bool) {
 	found := unknownMark.FindStringSubmatch(text)
 	if found == nil {
@@ -129,10 +129,10 @@ func Unknown(text string) (variable string, unknown bool) {
 	return found[1], true
 }
 
-// ShowUnknown is the text with the marks of unknown variables as a reader knows them.
+// ShowUnknown replaces the marks of unknown variables with a form that readers know.
 func ShowUnknown(text string) string { return unknownMark.ReplaceAllString(text, "%($1)s") }
 
-// connectionName is what a QueueApp takes as the name of a connection.
+// connectionName matches the names of connections that a QueueApp accepts.
 var connectionName = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_.:-]{0,62}$`)
 
 // CheckConnection says why a QueueApp cannot have this connection; empty if it can.

@@ -12,10 +12,10 @@ import (
 	"queueworker.dev/queueworker/plugin/importing/phpvalue"
 )
 
-// pools are the pools that a supervisor becomes, by its way to balance:
+// pools returns the pools that a supervisor becomes, by its balance:
 //
-//	auto    one pool for each queue, sized by need from minProcesses up to what
-//	        maxProcesses leaves of the others' minimums; maxProcesses is the cap of all
+//	auto    one pool for each queue, sized by need, from minProcesses up to the part
+//	        of maxProcesses that the other queues' minimums leave; maxProcesses caps all
 //	simple  one pool for each queue, maxProcesses divided evenly
 //	false   one pool for all queues, in their order, with maxProcesses
 func (s *supervisor) pools(queues []string) []manifest.Placement {
@@ -38,7 +38,7 @@ func (s *supervisor) pools(queues []string) []manifest.Placement {
 	return []manifest.Placement{{Pool: pool}}
 }
 
-// balance is auto, simple or off.
+// balance returns auto, simple or off.
 func (s *supervisor) balance() string {
 	value, ok := s.options["balance"]
 	if !ok {
@@ -59,7 +59,7 @@ func (s *supervisor) balance() string {
 	return "off"
 }
 
-// count is a number of processes, which is 1 where none is set.
+// count returns a number of processes, which is 1 if none is set.
 func (s *supervisor) count(name string) int32 {
 	value, ok := s.options[name]
 	if !ok || value.Kind == phpvalue.Null {
@@ -77,7 +77,7 @@ func (s *supervisor) count(name string) int32 {
 	return int32(taken)
 }
 
-// each is a pool for every queue.
+// each returns one pool for every queue.
 func (s *supervisor) each(queues []string, fill func(i int, spec *v1alpha1.QueueWorkerSpec)) []manifest.Placement {
 	out := make([]manifest.Placement, 0, len(queues))
 	for i, queue := range queues {
@@ -128,7 +128,7 @@ func (s *supervisor) simple(queues []string, most int32) []manifest.Placement {
 	return pools
 }
 
-// line is where an option stands, or else the supervisor.
+// line returns the line of an option, or of the supervisor if the option is not set.
 func (s *supervisor) line(name string) int {
 	if value, ok := s.options[name]; ok {
 		return value.Line

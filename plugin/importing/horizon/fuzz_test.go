@@ -13,8 +13,7 @@ import (
 	"queueworker.dev/queueworker/test/importing"
 )
 
-// FuzzImport looks for files that break the import, or that become YAML which cannot
-// be read.
+// FuzzImport looks for files that break the import, or whose YAML cannot be read.
 func FuzzImport(f *testing.F) {
 	for _, pattern := range []string{"testdata/*.php", "testdata/broken/*.php"} {
 		files, err := filepath.Glob(pattern)

@@ -1,9 +1,9 @@
 // Copyright The QueueWorker Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package horizon reads config/horizon.php of a Laravel application, as far as that
-// can be done without running it, and makes QueueWorkers of the supervisors of one
-// environment. They are put together as Horizon does: the environment's over defaults.
+// Package horizon reads config/horizon.php of a Laravel application, as far as possible
+// without running it, and makes QueueWorkers from the supervisors of one environment. It
+// merges their options as Horizon does: the environment's options override the defaults.
 package horizon
 
 import (
@@ -18,18 +18,18 @@ import (
 	"queueworker.dev/queueworker/plugin/importing/phpvalue"
 )
 
-// Input is what an import reads.
+// Input is the input of an import.
 type Input struct {
 	// File is the name of the file, and Source its content.
 	File   string
 	Source []byte
 	// Environment is the environment whose supervisors are imported.
 	Environment string
-	// Variables are what env() knows.
+	// Variables are the variables that env() knows.
 	Variables map[string]string
 }
 
-// configuration is a file that is read.
+// configuration is a file that is being read.
 type configuration struct {
 	in     Input
 	notes  []manifest.Note
@@ -59,7 +59,7 @@ func Import(in Input) (manifest.Draft, error) {
 	c.others(root.Array)
 	return manifest.Draft{
 		Origin: fmt.Sprintf("Imported from the environment %s of %s by kubectl queueworker import horizon.", in.Environment, in.File),
-		Driver: v1alpha1.DriverRedis, // Horizon knows no other
+		Driver: v1alpha1.DriverRedis, // Horizon supports only Redis
 		Notes:  c.notes,
 		Pools:  c.placed,
 	}, nil
@@ -73,7 +73,7 @@ func (c *configuration) note(line int, warning bool, subject, why string) {
 	c.notes = append(c.notes, manifest.Note{Line: c.at(line), Subject: subject, Why: why, Warning: warning})
 }
 
-// why is why a value is not the array that was wanted.
+// why says why a value is not the array that was expected.
 func why(v phpvalue.Value) string {
 	if v.Kind == phpvalue.Unknown {
 		return v.Why
@@ -83,7 +83,7 @@ func why(v phpvalue.Value) string {
 
 func key(name string) phpvalue.Key { return phpvalue.TextKey(name) }
 
-// supervisors makes pools of the supervisors of the environment.
+// supervisors makes pools from the supervisors of the environment.
 func (c *configuration) supervisors(root *phpvalue.Array) error {
 	environments, ok := root.Get(key("environments"))
 	switch {
@@ -113,7 +113,7 @@ func (c *configuration) supervisors(root *phpvalue.Array) error {
 	return nil
 }
 
-// told notes what of an array is assumed or not known.
+// told notes what is assumed or unknown about an array.
 func (c *configuration) told(value phpvalue.Value, subject string) {
 	for _, assumed := range value.Assumed {
 		c.note(value.Line, false, subject, assumed)
@@ -125,8 +125,8 @@ func (c *configuration) told(value phpvalue.Value, subject string) {
 	}
 }
 
-// choose finds the supervisors of the environment: the first whose name fits, where a
-// name may have * in it.
+// choose finds the supervisors of the environment: the first entry whose name matches,
+// where the name may contain *.
 func (c *configuration) choose(environments *phpvalue.Array) (string, phpvalue.Value, error) {
 	names := make([]string, 0, len(environments.Items))
 	chosen := -1
@@ -152,14 +152,14 @@ func (c *configuration) choose(environments *phpvalue.Array) (string, phpvalue.V
 	return item.Key.String(), item.Value, nil
 }
 
-// fits is Laravel's Str::is.
+// fits implements Laravel's Str::is.
 func fits(pattern, name string) bool {
 	quoted := strings.ReplaceAll(regexp.QuoteMeta(pattern), `\*`, ".*")
 	matched, err := regexp.MatchString("^(?s:"+quoted+")$", name)
 	return err == nil && matched
 }
 
-// defaults are the options of supervisors in every environment.
+// defaults returns the options of the supervisors in every environment.
 func (c *configuration) defaults(root *phpvalue.Array) *phpvalue.Array {
 	value, ok := root.Get(key("defaults"))
 	if !ok || value.Kind == phpvalue.Null {
@@ -173,7 +173,7 @@ func (c *configuration) defaults(root *phpvalue.Array) *phpvalue.Array {
 	return value.Array
 }
 
-// otherKeys are what became of the rest of the file.
+// otherKeys says what became of the rest of the file.
 var otherKeys = map[string]string{
 	"name":             "it is the dashboard's",
 	"domain":           "it is the dashboard's",
@@ -206,8 +206,8 @@ func (c *configuration) others(root *phpvalue.Array) {
 	}
 }
 
-// texts are the values of a list of texts, or of a text with commas; what is not
-// known of them is in the second.
+// texts returns the values of a list of texts, or of a text with commas. unknown says why
+// a value is unknown.
 func texts(value phpvalue.Value) (found, unknown []string) {
 	if value.Kind != phpvalue.List {
 		given, ok := value.AsText()

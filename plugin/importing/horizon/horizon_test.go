@@ -29,7 +29,7 @@ func read(t testing.TB, file string) (manifest.Draft, error) {
 	})
 }
 
-// TestFilesBecomeManifests compares the YAML that is made of every file with the one
+// TestFilesBecomeManifests compares the YAML made from each file with the golden file
 // beside it.
 func TestFilesBecomeManifests(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.php")
@@ -65,7 +65,7 @@ func TestFilesBecomeManifests(t *testing.T) {
 	}
 }
 
-// TestBrokenFilesAreRefused compares what is said of files that nothing can be made of.
+// TestBrokenFilesAreRefused compares the messages for files that cannot be imported.
 func TestBrokenFilesAreRefused(t *testing.T) {
 	files, err := filepath.Glob("testdata/broken/*.php")
 	if err != nil || len(files) == 0 {

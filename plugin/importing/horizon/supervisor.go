@@ -16,7 +16,7 @@ import (
 	"queueworker.dev/queueworker/plugin/importing/phpvalue"
 )
 
-// maxProcesses is how many processes a QueueWorker may have.
+// maxProcesses is the maximum number of processes of a QueueWorker.
 const maxProcesses = 1000
 
 // supervisor is one entry of an environment, with its defaults.
@@ -34,7 +34,8 @@ func (s *supervisor) note(line int, warning bool, subject, why string) {
 	s.notes = append(s.notes, manifest.Note{Line: s.at(line), Subject: subject, Why: why, Warning: warning})
 }
 
-// mergedLists warns of lists that Horizon merges item by item, which nobody expects.
+// mergedLists warns if Horizon merges a queue list item by item into a longer default
+// list, because users do not expect that.
 func (s *supervisor) mergedLists(defaults, plan *phpvalue.Array) {
 	base, over := option(defaults, s.name, "queue"), option(plan, s.name, "queue")
 	if base.Kind != phpvalue.List || over.Kind != phpvalue.List || len(base.Array.Items) <= len(over.Array.Items) {
@@ -53,7 +54,7 @@ func option(supervisors *phpvalue.Array, name, wanted string) phpvalue.Value {
 	return value
 }
 
-// underscored is what Laravel's Str::camel makes one word of.
+// underscored matches what Laravel's Str::camel joins into one word.
 var underscored = regexp.MustCompile(`[-_\s]+([A-Za-z0-9])`)
 
 func camel(name string) string {
@@ -62,7 +63,8 @@ func camel(name string) string {
 	})
 }
 
-// read takes the options by the names that Horizon gives them; a later one counts.
+// read reads the options under Horizon's own names; of several with one name, the last
+// counts.
 func (s *supervisor) read() {
 	s.options = map[string]phpvalue.Value{}
 	for _, item := range s.value.Array.Items {
@@ -87,7 +89,7 @@ func (s *supervisor) read() {
 	}
 }
 
-// workerFlags are the options that Horizon gives to its workers as flags, by name.
+// workerFlags are the options that Horizon passes to its workers as flags.
 var workerFlags = map[string]string{
 	"timeout": "timeout", "memory": "memory", "sleep": "sleep", "rest": "rest", "maxTries": "tries",
 	"backoff": "backoff", "delay": "delay", "maxTime": "max-time", "maxJobs": "max-jobs",
@@ -146,7 +148,7 @@ func (s *supervisor) convert() error {
 	return nil
 }
 
-// queues are the supervisor's queues; refused says why there are none.
+// queues returns the supervisor's queues; refused says why there are none.
 func (s *supervisor) queues() (queues []string, refused string) {
 	value, ok := s.options["queue"]
 	if !ok || value.Kind == phpvalue.Null {
@@ -172,8 +174,8 @@ func (s *supervisor) queues() (queues []string, refused string) {
 	return found, ""
 }
 
-// checkQueues says why there can be no pools for these queues; with balancing each
-// has one of its own.
+// checkQueues says why there can be no pools for these queues. With balancing, each queue
+// has its own pool.
 func (s *supervisor) checkQueues(queues []string) string {
 	if s.options["balance"].Kind != phpvalue.String || len(queues) == 0 {
 		return flags.CheckQueues(queues)
@@ -199,7 +201,7 @@ func (s *supervisor) connection() (name, refused string) {
 	return name, flags.CheckConnection(name)
 }
 
-// flags carries the options over that Horizon gives to its workers.
+// flags carries over the options that Horizon passes to its workers.
 func (s *supervisor) flags() {
 	s.spec.Tries = new(int32(0))
 	if _, ok := s.options["maxTries"]; !ok {

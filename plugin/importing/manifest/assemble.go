@@ -19,34 +19,34 @@ import (
 	"queueworker.dev/queueworker/plugin/importing/flags"
 )
 
-// Placement is a pool with what decides which QueueApp it belongs to, and what it
-// may share with the others of it.
+// Placement is a pool with the facts that decide which QueueApp it belongs to, and what
+// it may share with that QueueApp's other pools.
 type Placement struct {
 	Pool Pool
-	// Directory is where the application lies; empty if unknown.
+	// Directory is the application's directory; empty if unknown.
 	Directory string
-	// Connection is the queue connection; empty for the application's own default.
+	// Connection is the queue connection; empty for the application's default.
 	Connection string
 	// Env are the variables of the pool.
 	Env []corev1.EnvVar
-	// Share is what the pool shares a number of processes with, and Processes is that
-	// number; empty where its own number is all there is to it.
+	// Share names the group with which the pool shares a number of processes, and
+	// Processes is that number; empty if the pool shares none.
 	Share     string
 	Processes int32
-	// RunAsUser is the number of the user the workers run as; nil if unknown.
+	// RunAsUser is the number of the user that the workers run as; nil if unknown.
 	RunAsUser *int64
 }
 
-// Draft is what was read: pools that are yet to be put into QueueApps.
+// Draft is the result of reading: pools that are not assigned to QueueApps yet.
 type Draft struct {
 	Origin string
-	// Driver is the kind of backend that all connections are of; empty if they differ.
+	// Driver is the driver of all connections; empty if they differ.
 	Driver v1alpha1.Driver
 	Notes  []Note
 	Pools  []Placement
 }
 
-// Directories are the applications' directories, in the order they come.
+// Directories returns the applications' directories, in the order of the pools.
 func (d Draft) Directories() []string {
 	var out []string
 	for _, pool := range d.Pools {
@@ -57,36 +57,36 @@ func (d Draft) Directories() []string {
 	return out
 }
 
-// Settings are what a configuration does not say.
+// Settings hold what a configuration does not say.
 type Settings struct {
-	// Images are the images of the applications by their directory; that of "" is
-	// for those without one of their own.
+	// Images are the images of the applications by their directory; the image under "" is
+	// for directories without their own.
 	Images map[string]string
-	// Namespace is where the objects go; empty for wherever they are applied.
+	// Namespace is the namespace of the objects; empty leaves it to kubectl apply.
 	Namespace string
-	// AppName is the name of the QueueApp; empty to make one from its directory.
+	// AppName is the name of the QueueApp; empty derives it from the directory.
 	AppName string
 	// Connection is the connection of workers that name none.
 	Connection string
-	// Drivers are the kinds of backends by their connection; that of "" is for those
-	// without one of their own.
+	// Drivers are the drivers by their connection; the driver under "" is for connections
+	// without their own.
 	Drivers map[string]v1alpha1.Driver
-	// RetryAfter is the connection's retry_after; 0 if nobody said.
+	// RetryAfter is the connection's retry_after; 0 if unknown.
 	RetryAfter time.Duration
-	// EnvFrom are where the application's settings are.
+	// EnvFrom are the sources of the application's settings.
 	EnvFrom []corev1.EnvFromSource
 }
 
-// Image is the image of the application in a directory.
+// Image returns the image of the application in a directory.
 func (s Settings) Image(directory string) string {
 	return cmp.Or(s.Images[directory], s.Images[""])
 }
 
-// defaultRetryAfter is what the field retryAfter is by default.
+// defaultRetryAfter is the default of the field retryAfter.
 const defaultRetryAfter = 90 * time.Second
 
-// Assemble puts the pools of a draft into QueueApps: one for each directory and
-// connection, because that is what a QueueApp is.
+// Assemble assigns the pools of a draft to QueueApps. It makes one QueueApp for each pair
+// of directory and connection, because a QueueApp has one of each.
 func Assemble(draft Draft, settings Settings) Result {
 	result := Result{Origin: draft.Origin, Notes: draft.Notes, Namespace: settings.Namespace}
 	groups := map[[2]string][]Placement{}
@@ -119,10 +119,10 @@ func Assemble(draft Draft, settings Settings) Result {
 	return result
 }
 
-// commonDirectories are names of directories that say nothing of the application.
+// commonDirectories are names of directories that do not identify an application.
 var commonDirectories = []string{"current", "html", "www", "public", "htdocs", "httpdocs", "live", "release", "code", "src", "var", "srv", "home", "opt", "/", "."}
 
-// directoryName is what the directory of an application calls it.
+// directoryName derives a name for an application from its directory.
 func directoryName(directory string) string {
 	for at := path.Clean(directory); ; at = path.Dir(at) {
 		name := path.Base(at)
@@ -161,11 +161,11 @@ func assemble(pools []Placement, settings Settings, driver v1alpha1.Driver) App 
 	return app
 }
 
-// maxProcesses is how large the cap of a QueueApp may be.
+// maxProcesses is the highest cap of a QueueApp.
 const maxProcesses = 100_000
 
-// limit carries over that pools share a number of processes: the cap of the
-// QueueApp is the sum of what its pools have, each share counted once.
+// limit carries over that pools share a number of processes. The cap of the QueueApp is
+// the sum over its pools, with each share counted once.
 func limit(app *App, pools []Placement) {
 	counted := map[string]bool{}
 	shared := false
@@ -216,7 +216,7 @@ func connection(name string, settings Settings, driver v1alpha1.Driver) *v1alpha
 	return c
 }
 
-// shareEnv takes the variables that all pools have alike out of them.
+// shareEnv moves the variables that all pools have in common out of the pools.
 func shareEnv(pools []Placement) []corev1.EnvVar {
 	shared := slices.DeleteFunc(slices.Clone(pools[0].Env), func(v corev1.EnvVar) bool {
 		return slices.ContainsFunc(pools, func(p Placement) bool { return !slices.Contains(p.Env, v) })
@@ -227,7 +227,7 @@ func shareEnv(pools []Placement) []corev1.EnvVar {
 	return shared
 }
 
-// sharedUser is the user that all pools run as.
+// sharedUser returns the user that all pools run as; nil if they differ.
 func sharedUser(pools []Placement) *int64 {
 	user := pools[0].RunAsUser
 	if user == nil || slices.ContainsFunc(pools, func(p Placement) bool { return p.RunAsUser == nil || *p.RunAsUser != *user }) {
@@ -236,7 +236,7 @@ func sharedUser(pools []Placement) *int64 {
 	return user
 }
 
-// appNotes are what a user has to complete.
+// appNotes lists what a user has to complete.
 func appNotes(pools []Placement, settings Settings) []Note {
 	var notes []Note
 	add := func(warning bool, subject, why string) {
@@ -263,7 +263,7 @@ func appNotes(pools []Placement, settings Settings) []Note {
 	return notes
 }
 
-// users are the numbers of the users that pools run as.
+// users lists the numbers of the users that the pools run as.
 func users(pools []Placement) []string {
 	var out []string
 	for _, pool := range pools {

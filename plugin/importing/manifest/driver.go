@@ -11,16 +11,17 @@ import (
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
-// namesakes are the drivers of connections that are named after their backend, as
+// namesakes maps connections that are named after their backend to its driver, as
 // Laravel's own config/queue.php names them.
 var namesakes = map[string]v1alpha1.Driver{
 	"redis": v1alpha1.DriverRedis, "database": v1alpha1.DriverDatabase,
 	"sqs": v1alpha1.DriverNone, "beanstalkd": v1alpha1.DriverNone, "rabbitmq": v1alpha1.DriverNone, "sync": v1alpha1.DriverNone, "null": v1alpha1.DriverNone,
 }
 
-// driverNotes are what a user has to look at about the driver of a connection: that
-// nobody named one, or that one was named for all and may not be that of this one. The
-// applications are all, by directory and connection; known is the driver that all have.
+// driverNotes lists what a user should check about the driver of a connection. Either no
+// driver is given, or the one given for all connections may not fit this connection.
+// applications are all pairs of directory and connection; known is the driver that all
+// connections have.
 func driverNotes(connection string, applications [][2]string, drivers map[string]v1alpha1.Driver, known v1alpha1.Driver) []Note {
 	note := Note{Line: Line{File: "to complete"}, Subject: "connection.driver"}
 	switch driver := drivers[""]; {
@@ -39,8 +40,8 @@ func driverNotes(connection string, applications [][2]string, drivers map[string
 	return []Note{note}
 }
 
-// doubtful says why a driver that was named for all connections may not be that of one;
-// empty if nothing speaks against it.
+// doubtful says why a driver that was given for all connections may be wrong for one
+// connection; empty if there is no doubt.
 func doubtful(connection string, driver v1alpha1.Driver, applications [][2]string, drivers map[string]v1alpha1.Driver) string {
 	if namesake := namesakes[strings.ToLower(connection)]; namesake == driver || connection == "" {
 		return ""

@@ -1,9 +1,9 @@
 // Copyright The QueueWorker Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package manifest is what an import makes of a foreign configuration: QueueApps
-// and QueueWorkers, with a note for every line that could not be carried over, and
-// their form as YAML.
+// Package manifest is the result of an import of a foreign configuration: QueueApps and
+// QueueWorkers, with a note for every line that could not be carried over. It also writes
+// them as YAML.
 package manifest
 
 import (
@@ -14,10 +14,11 @@ import (
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
-// MaxFileSize is how many bytes a file may have; a larger one is no configuration.
+// MaxFileSize is the maximum number of bytes in a file; a larger file is no
+// configuration.
 const MaxFileSize = 1 << 20
 
-// Line is a place in a file that was imported.
+// Line is a place in an imported file.
 type Line struct {
 	File   string
 	Number int
@@ -30,7 +31,7 @@ func (l Line) String() string {
 	return fmt.Sprintf("%s line %d", l.File, l.Number)
 }
 
-// inOneFile is the place where only one file is meant anyhow.
+// inOneFile returns the place without the file's name, for notes about a single file.
 func (l Line) inOneFile() Line {
 	if l.Number == 0 {
 		return l
@@ -38,20 +39,20 @@ func (l Line) inOneFile() Line {
 	return Line{File: fmt.Sprintf("line %d", l.Number)}
 }
 
-// Note says what became of a line that could not be carried over as it stands.
+// Note says what became of a line that could not be carried over unchanged.
 type Note struct {
-	// Line is where it stands; its Number is 0 where no single line is meant.
+	// Line is the place of the line; its Number is 0 if the note is about no single line.
 	Line Line
-	// Subject is the line, or the part of it that is meant.
+	// Subject is the line, or the part of it that the note is about.
 	Subject string
-	// Why is a clause that says why, and what to do instead.
+	// Why is a clause that gives the reason, and what to do instead.
 	Why string
-	// Warning is set where workers may behave otherwise than before, so that
-	// a user should read it now.
+	// Warning is true if workers may behave differently from before, so that a user
+	// should read the note now.
 	Warning bool
 }
 
-// Text is the note as a sentence, without its place.
+// Text returns the note as a sentence, without its place.
 func (n Note) Text() string {
 	if n.Subject == "" {
 		return n.Why
@@ -61,17 +62,17 @@ func (n Note) Text() string {
 
 func (n Note) String() string { return n.Line.String() + ": " + n.Text() }
 
-// Pool is a QueueWorker to be.
+// Pool is a QueueWorker that the import will write.
 type Pool struct {
 	Name string
-	// Origin says where it comes from.
+	// Origin says where the pool comes from.
 	Origin string
 	Labels map[string]string
 	Spec   v1alpha1.QueueWorkerSpec
 	Notes  []Note
 }
 
-// App is a QueueApp to be, with its pools.
+// App is a QueueApp that the import will write, with its pools.
 type App struct {
 	Name   string
 	Origin string
@@ -80,18 +81,18 @@ type App struct {
 	Pools  []Pool
 }
 
-// Result is what was made of the files that were imported.
+// Result is the result of importing the files.
 type Result struct {
 	// Origin says what was imported.
 	Origin string
 	// Notes are about lines that belong to no QueueApp or QueueWorker.
 	Notes []Note
 	Apps  []App
-	// Namespace is where they go; empty for wherever they are applied.
+	// Namespace is the namespace of the objects; empty leaves it to kubectl apply.
 	Namespace string
 }
 
-// files is how many files the notes are about.
+// files returns how many files the notes are about.
 func (r Result) files() int {
 	files := map[string]bool{}
 	for _, note := range r.all() {
@@ -102,7 +103,7 @@ func (r Result) files() int {
 	return len(files)
 }
 
-// Pools is how many QueueWorkers there are.
+// Pools returns how many QueueWorkers there are.
 func (r Result) Pools() int {
 	n := 0
 	for _, app := range r.Apps {
@@ -111,7 +112,7 @@ func (r Result) Pools() int {
 	return n
 }
 
-// Warnings are the notes that a user should read now, in the order of the file.
+// Warnings returns the notes that a user should read now, in the order of the files.
 func (r Result) Warnings() []Note {
 	return sorted(slices.DeleteFunc(r.all(), func(n Note) bool { return !n.Warning }))
 }
@@ -127,7 +128,7 @@ func (r Result) all() []Note {
 	return all
 }
 
-// sorted are notes in the order of the lines they are about, each once.
+// sorted returns the notes in the order of their lines, each note once.
 func sorted(notes []Note) []Note {
 	seen := map[Note]bool{}
 	out := slices.DeleteFunc(slices.Clone(notes), func(n Note) bool {

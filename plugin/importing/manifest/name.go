@@ -8,15 +8,15 @@ import (
 	"strings"
 )
 
-// maxName is how long the name of a QueueApp or QueueWorker may be.
+// maxName is the maximum length of the name of a QueueApp or QueueWorker.
 const maxName = 50
 
-// Names gives out names that are valid and differ.
+// Names gives out valid names, each only once.
 type Names map[string]bool
 
-// Take makes a name of the text: lower-case letters, digits and hyphens, at most 50
-// characters; otherwise where nothing is left of it. A name that was given out
-// before gets a number.
+// Take makes a name from the text: lower-case letters, digits and hyphens, at most 50
+// characters. If nothing is left of the text, the name is otherwise. A name that is
+// already taken gets a number.
 func (n Names) Take(text, otherwise string) string {
 	base := Slug(text)
 	if base == "" {
@@ -31,7 +31,7 @@ func (n Names) Take(text, otherwise string) string {
 	return name
 }
 
-// Slug is the text as a name; empty where no letter or digit is in it.
+// Slug returns the text as a name; empty if the text has no letter or digit.
 func Slug(text string) string {
 	var b strings.Builder
 	for _, r := range strings.ToLower(text) {

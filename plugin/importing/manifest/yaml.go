@@ -20,11 +20,11 @@ import (
 	"queueworker.dev/queueworker/plugin/importing/flags"
 )
 
-// commentWidth is where comments are wrapped.
+// commentWidth is the width at which comments are wrapped.
 const commentWidth = 110
 
-// Write writes QueueApps and QueueWorkers as YAML that the API server takes as it
-// is, each with its notes as comments in front.
+// Write writes QueueApps and QueueWorkers as YAML that the API server accepts as it is.
+// The notes of each object precede it as comments.
 func Write(result Result) ([]byte, error) {
 	var out bytes.Buffer
 	files := result.files()
@@ -52,8 +52,8 @@ func Write(result Result) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// document appends one object with its comments. It keeps the order of the
-// object's fields, which is the order they are documented in.
+// document appends one object with its comments. It keeps the order of the object's
+// fields, which is the order of their documentation.
 func document(out *bytes.Buffer, object runtime.Object, origin string, notes []string) error {
 	encoded, err := json.Marshal(object)
 	if err != nil {
@@ -76,7 +76,8 @@ func document(out *bytes.Buffer, object runtime.Object, origin string, notes []s
 	return encoder.Close()
 }
 
-// escape writes the characters as \u007f that JSON allows in a text and YAML does not.
+// escape writes characters that JSON allows in a string but YAML does not in the form
+// \u007f.
 func escape(encoded []byte) []byte {
 	var b bytes.Buffer
 	for _, r := range string(encoded) {
@@ -89,7 +90,7 @@ func escape(encoded []byte) []byte {
 	return b.Bytes()
 }
 
-// apiVersionFirst puts apiVersion in front of kind, as everybody writes it.
+// apiVersionFirst moves apiVersion before kind, as is customary.
 func apiVersionFirst(object *yaml.Node) {
 	for i := 2; i+1 < len(object.Content); i += 2 {
 		if object.Content[i].Value == "apiVersion" {
@@ -106,11 +107,11 @@ var durationFields = map[string]bool{
 	"retryAfter": true, "targetWait": true,
 }
 
-// oldBoolean are the words that YAML 1.2, which is written here, takes for texts, and YAML
-// 1.1, which kubectl reads, for booleans.
+// oldBoolean matches the words that YAML 1.2, which is written here, reads as strings,
+// but YAML 1.1, which kubectl reads, reads as booleans.
 var oldBoolean = regexp.MustCompile(`^(?i)(y|n|yes|no|on|off)$`)
 
-// tidy makes of JSON what a person would write: blocks, plain words, no empty
+// tidy turns JSON into YAML as a person would write it: blocks, plain words, no empty
 // fields, 1h for 1h0m0s.
 func tidy(node *yaml.Node, field string) {
 	node.Style = 0
@@ -140,7 +141,7 @@ func tidy(node *yaml.Node, field string) {
 		if node.Tag == "!!str" && oldBoolean.MatchString(node.Value) {
 			node.Style = yaml.DoubleQuotedStyle
 		}
-	default: // JSON has no others
+	default: // JSON has no other kinds
 	}
 }
 
@@ -148,8 +149,8 @@ func empty(node *yaml.Node) bool {
 	return node.Kind == yaml.MappingNode && len(node.Content) == 0 || node.Tag == "!!null"
 }
 
-// list are notes as the items of a list. Where there is just one file, its name is
-// left out.
+// list returns notes as the items of a list. If there is only one file, its name is left
+// out.
 func list(notes []Note, files int) []string {
 	out := make([]string, 0, len(notes))
 	for _, note := range sorted(notes) {
@@ -161,7 +162,7 @@ func list(notes []Note, files int) []string {
 	return out
 }
 
-// comment is each paragraph as a YAML comment, wrapped.
+// comment returns each paragraph as a wrapped YAML comment.
 func comment(paragraphs []string) string {
 	var b strings.Builder
 	for _, paragraph := range paragraphs {
@@ -184,8 +185,8 @@ func comment(paragraphs []string) string {
 	return b.String()
 }
 
-// Printable replaces what YAML does not allow in a comment, or would end it, and
-// what would move the cursor of a terminal.
+// Printable replaces characters that YAML does not allow in a comment, that would end the
+// comment, or that would move the cursor of a terminal.
 func Printable(text string) string {
 	return strings.Map(func(r rune) rune {
 		switch {

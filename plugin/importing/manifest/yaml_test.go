@@ -14,8 +14,8 @@ import (
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
-// TestTextsStayTexts has texts that one version of YAML or another takes for something
-// else, and reads them as kubectl does.
+// TestTextsStayTexts writes texts that some version of YAML reads as another type, and
+// reads them as kubectl does.
 func TestTextsStayTexts(t *testing.T) {
 	var want []corev1.EnvVar
 	for word := range strings.FieldsSeq(`y Y n N yes Yes YES no No NO on On ON off Off OFF yEs true True false null ~ Null

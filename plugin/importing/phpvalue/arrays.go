@@ -5,7 +5,7 @@ package phpvalue
 
 import "strings"
 
-// arrays is a function that puts arrays together, one after the other.
+// arrays returns a function that combines arrays, one after the other.
 func arrays(combine func(e *evaluator, into, from *Array)) func(*evaluator, []Value) Value {
 	return func(e *evaluator, arguments []Value) Value {
 		out := &Array{}
@@ -24,7 +24,8 @@ func arrays(combine func(e *evaluator, into, from *Array)) func(*evaluator, []Va
 	}
 }
 
-// replace sets items under their keys; recursive goes into arrays that are in both.
+// replace sets items under their keys; if recursive, it also merges arrays that are in
+// both.
 func (e *evaluator) replace(into, from *Array, recursive bool) {
 	into.Gaps = append(into.Gaps, from.Gaps...)
 	for _, item := range from.Items {
@@ -48,7 +49,7 @@ func (e *evaluator) replace(into, from *Array, recursive bool) {
 	}
 }
 
-// ReplaceRecursive is PHP's array_replace_recursive of two arrays.
+// ReplaceRecursive implements PHP's array_replace_recursive for two arrays.
 func ReplaceRecursive(base, over *Array) *Array {
 	e := &evaluator{left: maxItems}
 	out := base.Clone()
@@ -67,7 +68,8 @@ func (e *evaluator) arrayValues(arguments []Value) Value {
 	return e.sized(out)
 }
 
-// arrayFilter is array_filter without a callback: what PHP takes for true.
+// arrayFilter implements array_filter without a callback: it keeps what PHP considers
+// true.
 func (e *evaluator) arrayFilter(arguments []Value) Value {
 	if arguments[0].Kind != List || len(arguments) > 1 {
 		return unknown("it filters with a closure, which only PHP can call")
@@ -125,7 +127,7 @@ func (e *evaluator) implode(arguments []Value) Value {
 	return join(pieces)
 }
 
-// sized is an array, unless all together are too large by now.
+// sized returns an array, unless all arrays together have become too large.
 func (e *evaluator) sized(array *Array) Value {
 	if e.left -= len(array.Items); e.left < 0 {
 		return unknown("it is too large")

@@ -12,14 +12,14 @@ import (
 	"github.com/VKCOM/php-parser/pkg/ast"
 )
 
-// function is a function of PHP or Laravel whose result depends on nothing but its
-// arguments. It is asked with as many arguments as it needs.
+// function is a function of PHP or Laravel whose result depends only on its arguments. It
+// is called only with at least as many arguments as it needs.
 type function struct {
 	arguments int
 	call      func(e *evaluator, arguments []Value) Value
 }
 
-// functions are the ones that configuration files use.
+// functions are the functions that configuration files use.
 var functions map[string]function
 
 func init() {
@@ -48,7 +48,7 @@ func init() {
 	}
 }
 
-// ExprFunctionCall is name(arguments).
+// ExprFunctionCall evaluates name(arguments).
 func (e *evaluator) ExprFunctionCall(n *ast.ExprFunctionCall) {
 	name := strings.ToLower(strings.TrimPrefix(identifier(n.Function), `\`))
 	if name == "" {
@@ -83,31 +83,31 @@ func (e *evaluator) ExprFunctionCall(n *ast.ExprFunctionCall) {
 	e.out = called.call(e, arguments).assuming(arguments...)
 }
 
-// ExprStaticCall is Name::method().
+// ExprStaticCall evaluates Name::method().
 func (e *evaluator) ExprStaticCall(n *ast.ExprStaticCall) {
 	name := identifier(n.Class) + "::" + identifier(n.Call) + "()"
 	e.handed(n.Args, name, lineOf(n))
 	e.out = unknown("it calls " + name + ", which only PHP can")
 }
 
-// ExprMethodCall is $object->method().
+// ExprMethodCall evaluates $object->method().
 func (e *evaluator) ExprMethodCall(n *ast.ExprMethodCall) {
 	name := identifier(n.Method) + "()"
 	e.handed(n.Args, name, lineOf(n))
 	e.out = unknown("it calls " + name + " of an object, which only PHP can")
 }
 
-// ExprClosure is function () { ... }.
+// ExprClosure evaluates function () { ... }.
 func (e *evaluator) ExprClosure(*ast.ExprClosure) {
 	e.out = unknown("it is a closure, which only PHP can call")
 }
 
-// ExprArrowFunction is fn () => ....
+// ExprArrowFunction evaluates fn () => ....
 func (e *evaluator) ExprArrowFunction(*ast.ExprArrowFunction) {
 	e.out = unknown("it is a closure, which only PHP can call")
 }
 
-// arguments are the values of a call's arguments, with lists that are spread.
+// arguments returns the values of a call's arguments, with spread lists as single values.
 func (e *evaluator) arguments(nodes []ast.Vertex) (values []Value, problem *Value) {
 	fail := func(why string) ([]Value, *Value) {
 		value := unknown(why)
@@ -136,7 +136,7 @@ func (e *evaluator) arguments(nodes []ast.Vertex) (values []Value, problem *Valu
 	return values, nil
 }
 
-// env is Laravel's env(name, default).
+// env implements Laravel's env(name, default).
 func (e *evaluator) env(arguments []Value) Value {
 	if len(arguments) == 0 || arguments[0].Kind != String {
 		return unknown("it asks for a variable whose name is not known")
@@ -207,7 +207,7 @@ func length(v Value) Value {
 	return integer(int64(len(v.Array.Items)))
 }
 
-// extreme is max(a, b, ...) or min(a, b, ...) of numbers.
+// extreme implements max(a, b, ...) or min(a, b, ...) for numbers.
 func extreme(better func(a, b float64) bool) func(*evaluator, []Value) Value {
 	return func(_ *evaluator, arguments []Value) Value {
 		best := arguments[0]

@@ -9,7 +9,7 @@ import (
 	"github.com/VKCOM/php-parser/pkg/ast"
 )
 
-// cast is a conversion of a value that is known.
+// cast converts a value if it is known.
 func (e *evaluator) cast(node ast.Vertex, to func(Value) Value) {
 	value := e.eval(node)
 	if value.Kind == Unknown {
@@ -19,19 +19,19 @@ func (e *evaluator) cast(node ast.Vertex, to func(Value) Value) {
 	e.out = to(value).assuming(value)
 }
 
-// ExprCastInt is (int) a.
+// ExprCastInt evaluates (int) a.
 func (e *evaluator) ExprCastInt(n *ast.ExprCastInt) { e.cast(n.Expr, toInteger) }
 
-// ExprCastDouble is (float) a.
+// ExprCastDouble evaluates (float) a.
 func (e *evaluator) ExprCastDouble(n *ast.ExprCastDouble) { e.cast(n.Expr, toFloat) }
 
-// ExprCastBool is (bool) a.
+// ExprCastBool evaluates (bool) a.
 func (e *evaluator) ExprCastBool(n *ast.ExprCastBool) { e.cast(n.Expr, toBoolean) }
 
-// ExprCastString is (string) a.
+// ExprCastString evaluates (string) a.
 func (e *evaluator) ExprCastString(n *ast.ExprCastString) { e.cast(n.Expr, toText) }
 
-// ExprCastArray is (array) a.
+// ExprCastArray evaluates (array) a.
 func (e *evaluator) ExprCastArray(n *ast.ExprCastArray) {
 	e.cast(n.Expr, func(v Value) Value {
 		if v.Kind == List {
@@ -53,7 +53,8 @@ func toBoolean(v Value) Value { return boolean(v.True()) }
 
 func toText(v Value) Value { return join([]Value{v}) }
 
-// identical is a === b; unknown for arrays, which are compared too seldom.
+// identical implements a === b. For arrays the result is unknown, because configuration
+// files rarely compare them.
 func identical(a, b Value) Value {
 	switch {
 	case a.Kind == Unknown:
@@ -68,7 +69,7 @@ func identical(a, b Value) Value {
 	return boolean(a.Kind == b.Kind && left == right).assuming(a, b)
 }
 
-// equal is a == b, for values of a kind and for numbers.
+// equal implements a == b, for values of the same kind and for numbers.
 func equal(a, b Value) Value {
 	switch {
 	case a.Kind == b.Kind && a.Kind != String:
@@ -85,13 +86,12 @@ func equal(a, b Value) Value {
 	return boolean(left == right)
 }
 
-// byTruth tells whether PHP compares two values by whether they are true, for the
-// sake of the first.
+// byTruth reports whether PHP compares two values as booleans because of the first value.
 func byTruth(a, b Value) bool {
 	return a.Kind == Bool || a.Kind == Null && b.Kind != String
 }
 
-// numeric tells whether PHP compares the value as a number.
+// numeric reports whether PHP compares the value as a number.
 func numeric(v Value) bool {
 	switch v.Kind {
 	case Int, Float:
@@ -113,7 +113,7 @@ func not(operator func(a, b Value) Value) func(a, b Value) Value {
 	}
 }
 
-// ordered compares numbers, and nothing else.
+// ordered compares numbers only.
 func ordered(holds func(a, b float64) bool) func(a, b Value) Value {
 	return func(a, b Value) Value {
 		if !numeric(a) || !numeric(b) {
@@ -123,55 +123,55 @@ func ordered(holds func(a, b float64) bool) func(a, b Value) Value {
 	}
 }
 
-// ExprBinaryIdentical is a === b.
+// ExprBinaryIdentical evaluates a === b.
 func (e *evaluator) ExprBinaryIdentical(n *ast.ExprBinaryIdentical) {
 	e.both(n.Left, n.Right, identical)
 }
 
-// ExprBinaryNotIdentical is a !== b.
+// ExprBinaryNotIdentical evaluates a !== b.
 func (e *evaluator) ExprBinaryNotIdentical(n *ast.ExprBinaryNotIdentical) {
 	e.both(n.Left, n.Right, not(identical))
 }
 
-// ExprBinaryEqual is a == b.
+// ExprBinaryEqual evaluates a == b.
 func (e *evaluator) ExprBinaryEqual(n *ast.ExprBinaryEqual) { e.both(n.Left, n.Right, equal) }
 
-// ExprBinaryNotEqual is a != b.
+// ExprBinaryNotEqual evaluates a != b.
 func (e *evaluator) ExprBinaryNotEqual(n *ast.ExprBinaryNotEqual) {
 	e.both(n.Left, n.Right, not(equal))
 }
 
-// ExprBinaryGreater is a > b.
+// ExprBinaryGreater evaluates a > b.
 func (e *evaluator) ExprBinaryGreater(n *ast.ExprBinaryGreater) {
 	e.both(n.Left, n.Right, ordered(func(a, b float64) bool { return a > b }))
 }
 
-// ExprBinaryGreaterOrEqual is a >= b.
+// ExprBinaryGreaterOrEqual evaluates a >= b.
 func (e *evaluator) ExprBinaryGreaterOrEqual(n *ast.ExprBinaryGreaterOrEqual) {
 	e.both(n.Left, n.Right, ordered(func(a, b float64) bool { return a >= b }))
 }
 
-// ExprBinarySmaller is a < b.
+// ExprBinarySmaller evaluates a < b.
 func (e *evaluator) ExprBinarySmaller(n *ast.ExprBinarySmaller) {
 	e.both(n.Left, n.Right, ordered(func(a, b float64) bool { return a < b }))
 }
 
-// ExprBinarySmallerOrEqual is a <= b.
+// ExprBinarySmallerOrEqual evaluates a <= b.
 func (e *evaluator) ExprBinarySmallerOrEqual(n *ast.ExprBinarySmallerOrEqual) {
 	e.both(n.Left, n.Right, ordered(func(a, b float64) bool { return a <= b }))
 }
 
-// ExprBinaryBooleanAnd is a && b.
+// ExprBinaryBooleanAnd evaluates a && b.
 func (e *evaluator) ExprBinaryBooleanAnd(n *ast.ExprBinaryBooleanAnd) {
 	e.both(n.Left, n.Right, func(a, b Value) Value { return boolean(a.True() && b.True()) })
 }
 
-// ExprBinaryBooleanOr is a || b.
+// ExprBinaryBooleanOr evaluates a || b.
 func (e *evaluator) ExprBinaryBooleanOr(n *ast.ExprBinaryBooleanOr) {
 	e.both(n.Left, n.Right, func(a, b Value) Value { return boolean(a.True() || b.True()) })
 }
 
-// ExprBinaryMod is a % b.
+// ExprBinaryMod evaluates a % b.
 func (e *evaluator) ExprBinaryMod(n *ast.ExprBinaryMod) {
 	e.both(n.Left, n.Right, func(a, b Value) Value {
 		x, y := a.number().Int, b.number().Int

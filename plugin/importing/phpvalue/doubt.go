@@ -12,28 +12,29 @@ import (
 	"github.com/VKCOM/php-parser/pkg/visitor/traverser"
 )
 
-// returns are the places of return statements, and of functions, whose returns are
-// their own.
+// returns collects the places of return statements, and of functions, whose return
+// statements do not count.
 type returns struct {
 	visitor.Null
 	found, functions []*position.Position
 }
 
-// StmtReturn is return ...;
+// StmtReturn visits return ...;
 func (r *returns) StmtReturn(n *ast.StmtReturn) { r.found = append(r.found, n.Position) }
 
-// ExprClosure is function () { ... }.
+// ExprClosure visits function () { ... }.
 func (r *returns) ExprClosure(n *ast.ExprClosure) { r.functions = append(r.functions, n.Position) }
 
-// StmtFunction is function name() { ... }.
+// StmtFunction visits function name() { ... }.
 func (r *returns) StmtFunction(n *ast.StmtFunction) { r.functions = append(r.functions, n.Position) }
 
-// StmtClassMethod is a function of a class.
+// StmtClassMethod visits a function of a class.
 func (r *returns) StmtClassMethod(n *ast.StmtClassMethod) {
 	r.functions = append(r.functions, n.Position)
 }
 
-// mayReturn tells whether the file may end in a statement that is not run here.
+// mayReturn reports whether a statement that is not evaluated here may end the file with
+// a return.
 func mayReturn(statement ast.Vertex) bool {
 	r := &returns{}
 	traverser.NewTraverser(r).Traverse(statement)
@@ -49,7 +50,7 @@ func mayReturn(statement ast.Vertex) bool {
 	return false
 }
 
-// handed makes the variables unknown that are handed to a function which may take them
+// handed makes variables unknown that are passed to a function, because it may take them
 // by reference, as array_shift() does.
 func (e *evaluator) handed(arguments []ast.Vertex, to string, line int) {
 	for _, node := range arguments {

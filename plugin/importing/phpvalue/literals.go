@@ -10,7 +10,7 @@ import (
 	"github.com/VKCOM/php-parser/pkg/ast"
 )
 
-// ScalarString is a text in quotes.
+// ScalarString evaluates a text in quotes.
 func (e *evaluator) ScalarString(n *ast.ScalarString) {
 	quoted := string(n.Value)
 	if len(quoted) < 2 {
@@ -25,12 +25,12 @@ func (e *evaluator) ScalarString(n *ast.ScalarString) {
 	e.out = text(unescape(inner))
 }
 
-// escapes are the usual ones; rarer ones are left as they stand.
+// escapes replaces the usual escapes; rarer ones stay as they are.
 var escapes = strings.NewReplacer(`\\`, `\`, `\"`, `"`, `\$`, `$`, `\n`, "\n", `\t`, "\t", `\r`, "\r", `\0`, "\x00", `\e`, "\x1b")
 
 func unescape(inner string) string { return escapes.Replace(inner) }
 
-// ScalarLnumber is a whole number.
+// ScalarLnumber evaluates a whole number.
 func (e *evaluator) ScalarLnumber(n *ast.ScalarLnumber) {
 	written := strings.ReplaceAll(string(n.Value), "_", "")
 	if number, err := strconv.ParseInt(written, 0, 64); err == nil {
@@ -38,30 +38,30 @@ func (e *evaluator) ScalarLnumber(n *ast.ScalarLnumber) {
 	}
 }
 
-// ScalarDnumber is a number with a fraction.
+// ScalarDnumber evaluates a number with a fraction.
 func (e *evaluator) ScalarDnumber(n *ast.ScalarDnumber) {
 	if number, err := strconv.ParseFloat(strings.ReplaceAll(string(n.Value), "_", ""), 64); err == nil {
 		e.out = decimal(number)
 	}
 }
 
-// ScalarMagicConstant is __DIR__ and its like.
+// ScalarMagicConstant evaluates __DIR__ and similar constants.
 func (e *evaluator) ScalarMagicConstant(n *ast.ScalarMagicConstant) {
 	e.out = unknown(string(n.Value) + " is known only where the application runs")
 }
 
-// ScalarEncapsed is a text with variables in it.
+// ScalarEncapsed evaluates a text that contains variables.
 func (e *evaluator) ScalarEncapsed(n *ast.ScalarEncapsed) { e.out = e.concat(n.Parts) }
 
-// ScalarHeredoc is a text of several lines.
+// ScalarHeredoc evaluates a text of several lines.
 func (e *evaluator) ScalarHeredoc(n *ast.ScalarHeredoc) { e.out = e.concat(n.Parts) }
 
-// ScalarEncapsedStringPart is a piece of a text.
+// ScalarEncapsedStringPart evaluates a piece of a text.
 func (e *evaluator) ScalarEncapsedStringPart(n *ast.ScalarEncapsedStringPart) {
 	e.out = text(unescape(string(n.Value)))
 }
 
-// ScalarEncapsedStringBrackets is {$name} in a text.
+// ScalarEncapsedStringBrackets evaluates {$name} in a text.
 func (e *evaluator) ScalarEncapsedStringBrackets(n *ast.ScalarEncapsedStringBrackets) {
 	e.out = e.eval(n.Var)
 }
@@ -74,7 +74,7 @@ func (e *evaluator) concat(nodes []ast.Vertex) Value {
 	return join(values)
 }
 
-// join puts values together as a text.
+// join joins values to a text.
 func join(values []Value) Value {
 	var b strings.Builder
 	for _, value := range values {
@@ -92,7 +92,7 @@ func join(values []Value) Value {
 	return text(b.String()).assuming(values...)
 }
 
-// ExprConstFetch is true, false, null, or a constant of the file.
+// ExprConstFetch evaluates true, false, null, or a constant of the file.
 func (e *evaluator) ExprConstFetch(n *ast.ExprConstFetch) {
 	name := identifier(n.Const)
 	switch strings.ToLower(name) {
@@ -111,7 +111,7 @@ func (e *evaluator) ExprConstFetch(n *ast.ExprConstFetch) {
 	}
 }
 
-// ExprClassConstFetch is Name::CONSTANT.
+// ExprClassConstFetch evaluates Name::CONSTANT.
 func (e *evaluator) ExprClassConstFetch(n *ast.ExprClassConstFetch) {
 	class, name := identifier(n.Class), identifier(n.Const)
 	if strings.EqualFold(name, "class") && class != "" {
@@ -121,7 +121,7 @@ func (e *evaluator) ExprClassConstFetch(n *ast.ExprClassConstFetch) {
 	e.out = unknown("the constant " + class + "::" + name + " stands in another file")
 }
 
-// ExprVariable is $name.
+// ExprVariable evaluates $name.
 func (e *evaluator) ExprVariable(n *ast.ExprVariable) {
 	name := identifier(n.Name)
 	value, ok := e.variables[name]
@@ -131,14 +131,14 @@ func (e *evaluator) ExprVariable(n *ast.ExprVariable) {
 	e.out = value
 }
 
-// ExprArray is an array.
+// ExprArray evaluates an array.
 func (e *evaluator) ExprArray(n *ast.ExprArray) {
 	array := &Array{}
 	var assumed []Value
 	for _, node := range n.Items {
 		item, ok := node.(*ast.ExprArrayItem)
 		if !ok || item.Val == nil {
-			continue // a comma behind the last
+			continue // a comma after the last item
 		}
 		if e.left--; e.left < 0 {
 			e.out = unknown("it is too large")
@@ -164,7 +164,7 @@ func (e *evaluator) ExprArray(n *ast.ExprArray) {
 	e.out = list(array).assuming(assumed...)
 }
 
-// spread adds the items of ...$value: texts keep their keys, numbers do not.
+// spread adds the items of ...$value: text keys are kept, numeric keys are not.
 func (e *evaluator) spread(into *Array, value Value) {
 	if value.Kind != List {
 		into.Gaps = append(into.Gaps, "what is spread in line "+strconv.Itoa(value.Line)+" is not known: "+value.why())
@@ -189,7 +189,7 @@ func (e *evaluator) merge(into, from *Array) {
 	}
 }
 
-// why is why a value is not the array that was wanted.
+// why says why a value is not the array that was expected.
 func (v Value) why() string {
 	if v.Kind == Unknown {
 		return v.Why

@@ -9,10 +9,10 @@ import (
 	"github.com/VKCOM/php-parser/pkg/ast"
 )
 
-// ExprBrackets is an expression in parentheses.
+// ExprBrackets evaluates an expression in parentheses.
 func (e *evaluator) ExprBrackets(n *ast.ExprBrackets) { e.out = e.eval(n.Expr) }
 
-// ExprAssign sets a variable, or an item of one.
+// ExprAssign sets a variable, or an item of a variable.
 func (e *evaluator) ExprAssign(n *ast.ExprAssign) {
 	value := e.eval(n.Expr)
 	e.assign(n.Var, value)
@@ -33,7 +33,7 @@ func (e *evaluator) assign(to ast.Vertex, value Value) {
 	}
 }
 
-// withItem is an array with one item set.
+// withItem returns an array with one item set.
 func (e *evaluator) withItem(array Value, at ast.Vertex, value Value) Value {
 	if array.Kind != List {
 		return unknown("an item is set of what is no known array")
@@ -54,7 +54,7 @@ func (e *evaluator) withItem(array Value, at ast.Vertex, value Value) Value {
 	return list(changed).assuming(array)
 }
 
-// ExprArrayDimFetch is $array[key].
+// ExprArrayDimFetch evaluates $array[key].
 func (e *evaluator) ExprArrayDimFetch(n *ast.ExprArrayDimFetch) {
 	array := e.eval(n.Var)
 	at := e.eval(n.Dim)
@@ -73,7 +73,7 @@ func (e *evaluator) ExprArrayDimFetch(n *ast.ExprArrayDimFetch) {
 	}
 }
 
-// ExprTernary is a ? b : c, and a ?: c.
+// ExprTernary evaluates a ? b : c, and a ?: c.
 func (e *evaluator) ExprTernary(n *ast.ExprTernary) {
 	condition := e.eval(n.Cond)
 	switch {
@@ -88,7 +88,7 @@ func (e *evaluator) ExprTernary(n *ast.ExprTernary) {
 	}
 }
 
-// ExprMatch is match (value) { ... }.
+// ExprMatch evaluates match (value) { ... }.
 func (e *evaluator) ExprMatch(n *ast.ExprMatch) {
 	subject := e.eval(n.Expr)
 	for _, node := range n.Arms {
@@ -116,7 +116,7 @@ func (e *evaluator) ExprMatch(n *ast.ExprMatch) {
 	}
 }
 
-// ExprBinaryCoalesce is a ?? b.
+// ExprBinaryCoalesce evaluates a ?? b.
 func (e *evaluator) ExprBinaryCoalesce(n *ast.ExprBinaryCoalesce) {
 	left := e.eval(n.Left)
 	if left.Kind == Null {
@@ -125,12 +125,12 @@ func (e *evaluator) ExprBinaryCoalesce(n *ast.ExprBinaryCoalesce) {
 	e.out = left
 }
 
-// ExprBinaryConcat is a . b.
+// ExprBinaryConcat evaluates a . b.
 func (e *evaluator) ExprBinaryConcat(n *ast.ExprBinaryConcat) {
 	e.out = join([]Value{e.eval(n.Left), e.eval(n.Right)})
 }
 
-// both is the value of an operator whose two operands are known.
+// both evaluates an operator if both of its operands are known.
 func (e *evaluator) both(left, right ast.Vertex, operator func(a, b Value) Value) {
 	a := e.eval(left)
 	b := e.eval(right)
@@ -144,7 +144,8 @@ func (e *evaluator) both(left, right ast.Vertex, operator func(a, b Value) Value
 	}
 }
 
-// arithmetic is an operator on numbers: whole where both are and the result is exact.
+// arithmetic implements an operator on numbers. The result is whole if both numbers are
+// whole and the result is exact.
 func arithmetic(whole func(a, b float64) float64) func(a, b Value) Value {
 	return func(a, b Value) Value {
 		if a.Kind == List || b.Kind == List {
@@ -160,7 +161,7 @@ func arithmetic(whole func(a, b float64) float64) func(a, b Value) Value {
 	}
 }
 
-// ExprBinaryPlus is a + b, which for arrays adds the keys that are missing.
+// ExprBinaryPlus evaluates a + b, which for arrays adds the missing keys.
 func (e *evaluator) ExprBinaryPlus(n *ast.ExprBinaryPlus) {
 	e.both(n.Left, n.Right, func(a, b Value) Value {
 		if a.Kind != List || b.Kind != List {
@@ -180,17 +181,17 @@ func (e *evaluator) ExprBinaryPlus(n *ast.ExprBinaryPlus) {
 	})
 }
 
-// ExprBinaryMinus is a - b.
+// ExprBinaryMinus evaluates a - b.
 func (e *evaluator) ExprBinaryMinus(n *ast.ExprBinaryMinus) {
 	e.both(n.Left, n.Right, arithmetic(func(x, y float64) float64 { return x - y }))
 }
 
-// ExprBinaryMul is a * b.
+// ExprBinaryMul evaluates a * b.
 func (e *evaluator) ExprBinaryMul(n *ast.ExprBinaryMul) {
 	e.both(n.Left, n.Right, arithmetic(func(x, y float64) float64 { return x * y }))
 }
 
-// ExprBinaryDiv is a / b.
+// ExprBinaryDiv evaluates a / b.
 func (e *evaluator) ExprBinaryDiv(n *ast.ExprBinaryDiv) {
 	e.both(n.Left, n.Right, func(a, b Value) Value {
 		if b.number().Float == 0 {
@@ -200,7 +201,7 @@ func (e *evaluator) ExprBinaryDiv(n *ast.ExprBinaryDiv) {
 	})
 }
 
-// ExprUnaryMinus is -a.
+// ExprUnaryMinus evaluates -a.
 func (e *evaluator) ExprUnaryMinus(n *ast.ExprUnaryMinus) {
 	if value := e.eval(n.Expr); value.Kind == Unknown {
 		e.out = value
@@ -209,10 +210,10 @@ func (e *evaluator) ExprUnaryMinus(n *ast.ExprUnaryMinus) {
 	}
 }
 
-// ExprUnaryPlus is +a.
+// ExprUnaryPlus evaluates +a.
 func (e *evaluator) ExprUnaryPlus(n *ast.ExprUnaryPlus) { e.cast(n.Expr, Value.number) }
 
-// ExprBooleanNot is !a.
+// ExprBooleanNot evaluates !a.
 func (e *evaluator) ExprBooleanNot(n *ast.ExprBooleanNot) {
 	e.cast(n.Expr, func(v Value) Value { return boolean(!v.True()) })
 }

@@ -14,7 +14,7 @@ import (
 	"queueworker.dev/queueworker/plugin/importing/phpvalue"
 )
 
-// show is a value as PHP's json_encode shows it; what is unknown is <why>.
+// show returns a value as PHP's json_encode prints it; an unknown value is <why>.
 func show(v phpvalue.Value) string {
 	switch v.Kind {
 	case phpvalue.Unknown:
@@ -54,7 +54,8 @@ func showArray(array *phpvalue.Array) string {
 	return "{" + strings.Join(pairs, ",") + "}"
 }
 
-// TestValuesAreThoseOfPHP has what PHP 8.2 prints for each by json_encode.
+// TestValuesAreThoseOfPHP expects the output of PHP 8.2's json_encode for each
+// expression.
 func TestValuesAreThoseOfPHP(t *testing.T) {
 	for source, want := range map[string]string{
 		`'it\'s' . " \$5\t\"x\""`:                        `"it's $5\t\"x\""`,
@@ -151,7 +152,8 @@ func TestStatementsSetVariables(t *testing.T) {
 	}
 }
 
-// TestAReturnThatIsNotRunIsAGap has statements that are not run here, and may return.
+// TestAReturnThatIsNotRunIsAGap has statements that are not evaluated here and may
+// return.
 func TestAReturnThatIsNotRunIsAGap(t *testing.T) {
 	const gap = "the statement in line 2 may return something else, which only PHP can work out"
 	for name, tc := range map[string]struct {
@@ -178,7 +180,7 @@ func TestAReturnThatIsNotRunIsAGap(t *testing.T) {
 	}
 }
 
-// TestShortFilesAskForLittle are files that PHP would run out of memory for.
+// TestShortFilesAskForLittle has files for which PHP would run out of memory.
 func TestShortFilesAskForLittle(t *testing.T) {
 	for name, source := range map[string]string{
 		"arrays that double": `$a = [1]; ` + strings.Repeat(`$a = array_merge($a, $a); `, 60) + `return $a;`,

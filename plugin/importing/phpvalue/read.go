@@ -16,7 +16,7 @@ import (
 	"github.com/VKCOM/php-parser/pkg/visitor"
 )
 
-// SyntaxError is a file that is no PHP.
+// SyntaxError is the error for a file that is no PHP.
 type SyntaxError struct {
 	Line    int
 	Message string
@@ -25,17 +25,17 @@ type SyntaxError struct {
 func (e *SyntaxError) Error() string { return fmt.Sprintf("line %d: %s", e.Line, e.Message) }
 
 const (
-	// maxDepth is how deep expressions may stand in one another.
+	// maxDepth is the maximum nesting of expressions.
 	maxDepth = 200
-	// maxItems is how many items all arrays that are made may have together, so that a
-	// short file cannot ask for a lot of memory.
+	// maxItems is the maximum number of items in all arrays together, so that a short
+	// file cannot ask for a lot of memory.
 	maxItems = 200_000
-	// maxText is how long a text may be that is put together.
+	// maxText is the maximum length of a text that is joined from parts.
 	maxText = 64 << 10
 )
 
-// Read works out what a PHP file returns. The environment are the variables that
-// env() knows; for others its default is taken.
+// Read works out what a PHP file returns. environment holds the variables that env()
+// knows; for other variables, env() returns its default.
 func Read(source []byte, environment map[string]string) (value Value, err error) {
 	root, err := parse(source)
 	if err != nil {
@@ -55,8 +55,8 @@ func Read(source []byte, environment map[string]string) (value Value, err error)
 	return *e.returned, nil
 }
 
-// parse parses as PHP 8. A file that the library panics on is refused as any other
-// that is no PHP.
+// parse parses the file as PHP 8. If the library panics on a file, parse refuses the file
+// as no PHP.
 func parse(source []byte) (root *ast.Root, err error) {
 	defer func() {
 		if problem := recover(); problem != nil {
@@ -64,7 +64,7 @@ func parse(source []byte) (root *ast.Root, err error) {
 		}
 	}()
 	var first *phperrors.Error
-	// The library never ends reading a text whose last character is <.
+	// The library never stops reading a text whose last character is <.
 	source = append(slices.Clone(source), '\n')
 	parsed, err := parser.Parse(source, conf.Config{
 		Version: &version.Version{Major: 8, Minor: 1},
@@ -91,22 +91,22 @@ func parse(source []byte) (root *ast.Root, err error) {
 	return root, nil
 }
 
-// evaluator works values out. It visits one node at a time, each method setting out.
+// evaluator works out values. It visits one node at a time; each method sets out.
 type evaluator struct {
 	visitor.Null
 	environment map[string]string
 	variables   map[string]Value
 	constants   map[string]Value
 	returned    *Value
-	// gaps says what the file may return instead.
+	// gaps says what else the file may return.
 	gaps []string
-	// out is the value of the node that was visited last.
+	// out is the value of the last node visited.
 	out   Value
 	depth int
 	left  int
 }
 
-// eval is the value of an expression.
+// eval returns the value of an expression.
 func (e *evaluator) eval(node ast.Vertex) Value {
 	if node == nil {
 		return Value{}
@@ -132,7 +132,7 @@ func lineOf(node ast.Vertex) int {
 	return 0
 }
 
-// statements runs statements as far as they only set variables and return.
+// statements evaluates statements that only set variables and return.
 func (e *evaluator) statements(list []ast.Vertex) {
 	for _, statement := range list {
 		if e.returned != nil {
@@ -161,7 +161,7 @@ func (e *evaluator) statement(node ast.Vertex) {
 			}
 		}
 	case *ast.StmtUseList, *ast.StmtGroupUseList, *ast.StmtFunction, *ast.StmtClass, *ast.StmtNop, *ast.StmtInlineHtml, *ast.StmtDeclare:
-		// They set nothing.
+		// These statements set nothing.
 	default:
 		e.forget(fmt.Sprintf("the statement in line %d may change it, which only PHP can work out", lineOf(node)))
 		if mayReturn(node) {
@@ -177,7 +177,7 @@ func (e *evaluator) forget(why string) {
 	}
 }
 
-// identifier is a name as it stands in the file.
+// identifier returns a name as the file has it.
 func identifier(node ast.Vertex) string {
 	switch n := node.(type) {
 	case *ast.Identifier:

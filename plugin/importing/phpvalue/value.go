@@ -1,10 +1,10 @@
 // Copyright The QueueWorker Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package phpvalue works out what a PHP configuration file returns, as far as that
-// can be told without running it: literals, arrays, operators, variables, env() with
-// its default, and the functions of PHP that only rearrange arrays and texts.
-// What only PHP can work out is a value of its own that says why.
+// Package phpvalue works out what a PHP configuration file returns, without running it.
+// It knows literals, arrays, operators, variables, env() with its default, and the
+// functions of PHP that only rearrange arrays and texts. A value that only PHP can work
+// out is Unknown, and says why.
 package phpvalue
 
 import (
@@ -36,15 +36,15 @@ type Value struct {
 	Float float64
 	Text  string
 	Array *Array
-	// Line is the line the value stands in; that of an array is its first.
+	// Line is the line of the value; for an array, its first line.
 	Line int
-	// Why says of an Unknown why it is one.
+	// Why says why an Unknown value is unknown.
 	Why string
-	// Assumed says what was assumed to work the value out.
+	// Assumed says what was assumed to work out the value.
 	Assumed []string
 }
 
-// Key is a key of an array: a number, or else a text.
+// Key is a key of an array: a number or a text.
 type Key struct {
 	Int    int64
 	Text   string
@@ -69,11 +69,11 @@ type Array struct {
 	Items []Item
 	index map[Key]int
 	next  int64
-	// Gaps says what of it is not known, such as items that are spread into it.
+	// Gaps says what is unknown about the array, such as items that are spread into it.
 	Gaps []string
 }
 
-// Get finds the value of a key.
+// Get returns the value of a key.
 func (a *Array) Get(key Key) (Value, bool) {
 	at, ok := a.index[key]
 	if !ok {
@@ -82,7 +82,7 @@ func (a *Array) Get(key Key) (Value, bool) {
 	return a.Items[at].Value, true
 }
 
-// Set sets the value of a key, where it stands or else at the end.
+// Set sets the value of a key. A new key goes to the end.
 func (a *Array) Set(key Key, value Value) {
 	if at, ok := a.index[key]; ok {
 		a.Items[at].Value = value
@@ -101,7 +101,7 @@ func (a *Array) Set(key Key, value Value) {
 // Append adds a value under the next number.
 func (a *Array) Append(value Value) { a.Set(Key{Int: a.next}, value) }
 
-// Clone is a copy that may be changed.
+// Clone returns a copy that may be changed.
 func (a *Array) Clone() *Array {
 	out := &Array{Gaps: slices.Clone(a.Gaps)}
 	for _, item := range a.Items {
@@ -111,7 +111,8 @@ func (a *Array) Clone() *Array {
 	return out
 }
 
-// TextKey is the key of a text, which PHP makes a number where it looks like one.
+// TextKey returns the key of a text. PHP turns a text that looks like a number into a
+// number.
 func TextKey(text string) Key {
 	if n, err := strconv.ParseInt(text, 10, 64); err == nil && strconv.FormatInt(n, 10) == text {
 		return Key{Int: n}
@@ -119,7 +120,7 @@ func TextKey(text string) Key {
 	return Key{Text: text, IsText: true}
 }
 
-// key makes a key of a value; ok is false where PHP would not.
+// key returns the value as a key; ok is false if PHP would not accept it.
 func (v Value) key() (key Key, ok bool) {
 	switch v.Kind {
 	case Null:
@@ -133,7 +134,7 @@ func (v Value) key() (key Key, ok bool) {
 	}
 }
 
-// True is whether PHP takes the value for true.
+// True reports whether PHP considers the value true.
 func (v Value) True() bool {
 	switch v.Kind {
 	case Bool:
@@ -151,7 +152,7 @@ func (v Value) True() bool {
 	}
 }
 
-// AsText is the value as PHP prints it; ok is false for arrays and unknown values.
+// AsText returns the value as PHP prints it; ok is false for arrays and unknown values.
 func (v Value) AsText() (text string, ok bool) {
 	switch v.Kind {
 	case Null:
@@ -172,7 +173,7 @@ func (v Value) AsText() (text string, ok bool) {
 	}
 }
 
-// leadingNumber is how far a text is a number: "60s" is 60 to PHP.
+// leadingNumber returns the leading part of a text that is a number: "60s" is 60 to PHP.
 func leadingNumber(text string) string {
 	text = strings.TrimLeft(text, " \t\n\r\v\f")
 	end, digits := 0, false
@@ -197,8 +198,8 @@ func leadingNumber(text string) string {
 	return text
 }
 
-// number is the value as PHP's arithmetic takes it: an Int, its Float the same, or a
-// Float, its Int cut off.
+// number converts the value for PHP's arithmetic. It returns an Int with the same Float,
+// or a Float with its Int truncated.
 func (v Value) number() Value {
 	switch v.Kind {
 	case Bool:
@@ -230,7 +231,7 @@ func integer(n int64) Value { return Value{Kind: Int, Int: n, Float: float64(n)}
 
 func decimal(f float64) Value {
 	v := Value{Kind: Float, Float: f}
-	if f > -math.MaxInt64 && f < math.MaxInt64 { // and no NaN
+	if f > -math.MaxInt64 && f < math.MaxInt64 { // this also excludes NaN
 		v.Int = int64(f)
 	}
 	return v
@@ -244,7 +245,7 @@ func list(a *Array) Value { return Value{Kind: List, Array: a} }
 
 func unknown(why string) Value { return Value{Kind: Unknown, Why: why} }
 
-// assuming is the value, with what was assumed for others that it was made of.
+// assuming returns the value with the assumptions of the values that it was made from.
 func (v Value) assuming(others ...Value) Value {
 	for _, other := range others {
 		for _, what := range other.Assumed {
@@ -256,5 +257,5 @@ func (v Value) assuming(others ...Value) Value {
 	return v
 }
 
-// Whole is the value as PHP's (int) makes it.
+// Whole converts the value as PHP's (int) does.
 func (v Value) Whole() int64 { return v.number().Int }

@@ -17,11 +17,12 @@ import (
 	"queueworker.dev/queueworker/plugin/importing/manifest"
 )
 
-// defaultQueue is the queue of a worker that names none, unless config/queue.php
-// says otherwise.
+// defaultQueue is the queue of a worker that names none, unless config/queue.php says
+// otherwise.
 const defaultQueue = "default"
 
-// convertProgram makes a pool of each kind of process of a program, or says why not.
+// convertProgram makes a pool from each kind of process of a program, or notes why it
+// cannot.
 func (c *configuration) convertProgram(p *program) error {
 	command, _ := p.section.get("command")
 	processes, err := c.processes(p)
@@ -33,7 +34,7 @@ func (c *configuration) convertProgram(p *program) error {
 		var other *artisan.NotAWorkerError
 		switch {
 		case errors.As(err, &other):
-			// A worker that is lost must not go unnoticed.
+			// The loss of a worker must not go unnoticed.
 			looksLikeOne := strings.Contains(of.command, "queue:")
 			c.note(manifest.Note{Line: p.section.line, Subject: "[" + p.section.name + "] is left out", Why: flags.ShowUnknown(other.What), Warning: looksLikeOne})
 			return nil
@@ -57,7 +58,7 @@ func (c *configuration) convertProgram(p *program) error {
 	return nil
 }
 
-// builder makes one pool.
+// builder builds one pool.
 type builder struct {
 	program *program
 	worker  artisan.Worker
@@ -80,7 +81,7 @@ func (b *builder) placement() manifest.Placement {
 	}
 }
 
-// directoryOf is where the application lies, always written alike.
+// directoryOf returns the application's directory in a canonical form.
 func directoryOf(worker artisan.Worker) string {
 	if worker.Directory == "" {
 		return ""
@@ -113,7 +114,7 @@ func (b *builder) build(processes int, environment []variable) {
 	}
 }
 
-// options carries the options of queue:work over.
+// options carries over the options of queue:work.
 func (b *builder) options() {
 	spec := &b.pool.Spec
 	for _, option := range b.worker.Options {
@@ -144,7 +145,7 @@ func (b *builder) options() {
 	}
 }
 
-// remarks tells what stood around the command.
+// remarks adds notes about the words around the command.
 func (b *builder) remarks() {
 	for _, remark := range b.worker.Remarks {
 		b.note(b.command, remark.Warning, remark.Subject, remark.Why)
@@ -157,7 +158,7 @@ func (b *builder) remarks() {
 	}
 }
 
-// memoryLimit compares PHP's memory_limit with the one that is derived from memory.
+// memoryLimit compares PHP's memory_limit with the limit that is derived from memory.
 func (b *builder) memoryLimit(limit string) {
 	memory := int64(128)
 	if q := b.pool.Spec.Memory; q != nil {
@@ -175,7 +176,8 @@ func (b *builder) memoryLimit(limit string) {
 	b.note(b.command, larger, "-d memory_limit="+limit, why)
 }
 
-// mebibytes reads PHP's way to write a size: 512M, 1G, 134217728; -1 is none.
+// mebibytes parses a size as PHP writes it: 512M, 1G, 134217728. It returns false for -1,
+// which means no limit.
 func mebibytes(text string) (int64, bool) {
 	text = strings.TrimSpace(text)
 	if text == "" {
@@ -198,7 +200,7 @@ func mebibytes(text string) (int64, bool) {
 	return n >> 20, true
 }
 
-// runAs carries a user over, whose name says nothing inside an image.
+// runAs carries over a user. A user's name means nothing inside an image.
 func (b *builder) runAs(given setting) {
 	n, err := strconv.ParseInt(given.value, 10, 32)
 	switch {
@@ -211,7 +213,7 @@ func (b *builder) runAs(given setting) {
 	}
 }
 
-// environment carries the variables over.
+// environment carries over the variables.
 func (b *builder) environment(variables []variable) {
 	line := b.command
 	if given, ok := b.program.section.get("environment"); ok {
@@ -225,7 +227,7 @@ func (b *builder) environment(variables []variable) {
 	}
 }
 
-// secretWords are in the names of variables that belong into a Secret.
+// secretWords occur in the names of variables that belong in a Secret.
 var secretWords = []string{"PASSWORD", "PASSWD", "SECRET", "TOKEN", "APP_KEY", "API_KEY", "PRIVATE_KEY", "CREDENTIAL"}
 
 func (b *builder) setVariable(line manifest.Line, v variable) {
@@ -253,6 +255,6 @@ func (b *builder) setVariable(line manifest.Line, v variable) {
 			break
 		}
 	}
-	// The kubelet takes $(NAME) for a variable.
+	// The kubelet would read $(NAME) as a variable.
 	b.env = append(b.env, corev1.EnvVar{Name: v.name, Value: strings.ReplaceAll(v.value, "$(", "$$(")})
 }

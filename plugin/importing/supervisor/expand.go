@@ -13,19 +13,19 @@ import (
 	"queueworker.dev/queueworker/plugin/importing/flags"
 )
 
-// expansions are the names that %(name)s may stand for.
+// expansions are the values of the names in %(name)s.
 type expansions struct {
 	text    map[string]string
 	numbers map[string]int
-	// environment are variables of supervisord's own environment that are known.
+	// environment holds the known variables of supervisord's own environment.
 	environment map[string]string
 }
 
-// format is one conversion of Python's % operator with a mapping: %(name)02d.
+// format matches one conversion of Python's % operator with a mapping: %(name)02d.
 var format = regexp.MustCompile(`%(?:\(([^)]*)\))?([#0\- +]*)([0-9]{0,3})(?:\.[0-9]{1,3})?[hlL]?(.?)`)
 
-// expand replaces %(name)s and %% as Python's % operator does. A variable of an
-// environment that is not known here is marked, see flags.MarkUnknown.
+// expand replaces %(name)s and %% as Python's % operator does. It marks a variable of an
+// environment that is unknown here, see flags.MarkUnknown.
 func (e expansions) expand(text string) (string, error) {
 	var problem error
 	expanded := format.ReplaceAllStringFunc(text, func(found string) string {
@@ -64,7 +64,7 @@ func (e expansions) one(name, options, width, kind string) (string, error) {
 
 // pad fills a value up to its width.
 func pad(value, options, width string, number bool) string {
-	n, _ := strconv.Atoi(width) // digits or nothing, which is 0
+	n, _ := strconv.Atoi(width) // it has only digits or is empty, which gives 0
 	missing := max(n-len(value), 0)
 	switch {
 	case strings.Contains(options, "-"):
@@ -96,15 +96,16 @@ func (e expansions) value(name string) (value string, number bool, err error) {
 
 var plainName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
-// plainWord are the characters that a value in an environment setting may have
-// without quotes.
+// plainWord are the characters that a value in an environment setting may contain without
+// quotes.
 const plainWord = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_/.+-():"
 
 // variable is one variable of an environment.
 type variable struct{ name, value string }
 
-// environment reads KEY="value",KEY2=value2. Supervisor reads it with Python's
-// shlex, whose words are plainWord or quoted, and takes every fourth for a comma.
+// environment parses KEY="value",KEY2=value2. Supervisor reads it with Python's shlex,
+// whose words consist of plainWord or are quoted, and takes every fourth word for a
+// comma.
 func environment(text string) ([]variable, error) {
 	words, err := words(text)
 	if err != nil {
@@ -120,7 +121,7 @@ func environment(text string) ([]variable, error) {
 	return out, nil
 }
 
-// words splits as Python's shlex does without its POSIX mode.
+// words splits a text as Python's shlex does without its POSIX mode.
 func words(text string) ([]string, error) {
 	var out []string
 	for len(text) > 0 {
@@ -143,8 +144,8 @@ func words(text string) ([]string, error) {
 	return out, nil
 }
 
-// wordEnd is how long the word is that the text begins with. A quote inside a word
-// is a part of it.
+// wordEnd returns the length of the word at the start of the text. A quote inside a word
+// belongs to the word.
 func wordEnd(text string) int {
 	if strings.IndexByte(plainWord, text[0]) < 0 {
 		return 1

@@ -13,8 +13,8 @@ import (
 	"queueworker.dev/queueworker/test/importing"
 )
 
-// FuzzImport looks for files that break the import, or that become a QueueWorker
-// which the API server would not take.
+// FuzzImport looks for files that break the import, or that become a QueueWorker which
+// the API server would refuse.
 func FuzzImport(f *testing.F) {
 	for _, file := range files(f) {
 		content, err := os.ReadFile(file)

@@ -20,12 +20,12 @@ type setting struct {
 	line       manifest.Line
 }
 
-// section is one [section] with its settings; a later one of the same key counts.
+// section is one [section] with its settings; of several with one key, the last counts.
 type section struct {
 	name     string
 	line     manifest.Line
 	settings []setting
-	// here is the directory of the file it stands in, for %(here)s.
+	// here is the directory of the section's file, for %(here)s.
 	here string
 }
 
@@ -39,11 +39,11 @@ func (s *section) get(key string) (setting, bool) {
 	return setting{}, false
 }
 
-// ini are sections in the order they first stand in, over all files that were read.
-// Supervisor reads its files with Python's RawConfigParser, whose rules these are:
-// a comment begins with ; or # at the beginning of a line or after a blank, a line
-// that is indented more than the one that began a setting continues it, and a
-// section or key may come again.
+// ini holds the sections of all files in the order of their first occurrence. It follows
+// the rules of Python's RawConfigParser, with which Supervisor reads its files. A comment
+// begins with ; or # at the start of a line or after a blank. A line that is indented
+// more than the line of a setting continues that setting. A section or a key may occur
+// again.
 type ini struct {
 	sections []*section
 }
@@ -57,7 +57,7 @@ func (i *ini) section(name string) *section {
 	return nil
 }
 
-// defaultSection is the section whose settings count in every other.
+// defaultSection is the section whose settings count in every other section.
 const defaultSection = "DEFAULT"
 
 var (
@@ -72,8 +72,8 @@ type reader struct {
 	here string
 
 	current *section
-	// open is whether the current section's last setting may be continued, and
-	// indent how far the line that began it is indented.
+	// open is true if the current section's last setting may be continued, and indent is
+	// the indentation of the line that began it.
 	open   bool
 	indent int
 }
@@ -164,7 +164,7 @@ func withoutComment(line string) (text string, commented bool) {
 	return line, false
 }
 
-// shorten keeps what a message needs of a text.
+// shorten cuts a text to the length that a message needs.
 func shorten(text string) string {
 	const most = 60
 	runes := []rune(text)

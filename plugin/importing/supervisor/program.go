@@ -14,7 +14,7 @@ import (
 	"queueworker.dev/queueworker/plugin/importing/flags"
 )
 
-// maxProcesses is how many processes a QueueWorker may have.
+// maxProcesses is the maximum number of processes of a QueueWorker.
 const maxProcesses = 1000
 
 // program is a [program:x] section as Supervisor understands it.
@@ -26,27 +26,27 @@ type program struct {
 	autostart bool
 	numprocs  int
 	start     int
-	// stopWait is stopwaitsecs; negative where it is not set.
+	// stopWait is stopwaitsecs; negative if it is not set.
 	stopWait int
-	// unknown are the settings whose value depends on a variable that is not known.
+	// unknown are the settings whose value depends on an unknown variable.
 	unknown []setting
 }
 
-// process are processes of a program that are alike.
+// process describes the processes of a program that are alike.
 type process struct {
 	command     string
 	environment []variable
 	numbers     []int
 }
 
-// integers and booleans are the settings of a program that must be of that kind,
-// with what they are by default.
+// integers and booleans are the settings of a program that must have that type, with
+// their defaults.
 var (
 	integers = map[string]int{"numprocs": 1, "numprocs_start": 0, "priority": 999, "startsecs": 1, "startretries": 3, "stopwaitsecs": -1}
 	booleans = map[string]bool{"autostart": true, "stopasgroup": false, "killasgroup": false, "redirect_stderr": false}
 )
 
-// truths are the words that Supervisor takes for a boolean.
+// truths are the words that Supervisor reads as booleans.
 var truths = map[string]bool{"yes": true, "true": true, "on": true, "1": true, "no": false, "false": false, "off": false, "0": false}
 
 // program checks a section as Supervisor does before it starts anything.
@@ -85,7 +85,8 @@ func (c *configuration) take(p *program, given setting, numbers map[string]int, 
 	return err
 }
 
-// check finds what Supervisor refuses although each setting by itself is right.
+// check finds combinations that Supervisor refuses although each setting is right on its
+// own.
 func (p *program) check(switches map[string]bool) error {
 	s := p.section
 	if _, ok := s.get("killasgroup"); ok && switches["stopasgroup"] && !switches["killasgroup"] {
@@ -101,8 +102,8 @@ func (p *program) check(switches map[string]bool) error {
 	return nil
 }
 
-// known is what a setting stands for; nil where that depends on a variable that is
-// not known, which is remembered.
+// known returns the value of a setting. It returns nil, and remembers the setting, if the
+// value depends on an unknown variable.
 func (c *configuration) known(p *program, given setting) (*string, error) {
 	value, err := c.expansions(p, -1).expand(given.value)
 	if err != nil {
@@ -135,8 +136,8 @@ func truth(given setting, value string) (bool, error) {
 	return is, nil
 }
 
-// expansions are what names stand for in a process of a program; number is
-// negative where no single process is meant.
+// expansions returns the values of the names in a process of a program; number is
+// negative if no single process is meant.
 func (c *configuration) expansions(p *program, number int) expansions {
 	e := expansions{
 		text: map[string]string{
@@ -151,8 +152,8 @@ func (c *configuration) expansions(p *program, number int) expansions {
 	return e
 }
 
-// processes are the processes of a program, alike ones together: they differ where
-// command or environment name the process number.
+// processes groups the processes of a program that are alike. Processes differ if the
+// command or the environment contains the process number.
 func (c *configuration) processes(p *program) ([]process, error) {
 	command, _ := p.section.get("command")
 	var out []process
@@ -177,7 +178,8 @@ func (c *configuration) processes(p *program) ([]process, error) {
 	return out, nil
 }
 
-// variables are the environment that supervisord and the program give a process.
+// variables returns the environment that a process gets from supervisord and from its
+// program.
 func (c *configuration) variables(p *program, expansions expansions) ([]variable, error) {
 	out := slices.Clone(c.shared)
 	given, ok := p.section.get("environment")
@@ -208,7 +210,7 @@ func with(known map[string]string, variables []variable) map[string]string {
 	return out
 }
 
-// worker finds the queue worker in a process' command.
+// worker finds the queue worker in a process's command.
 func (c *configuration) worker(p *program, of process) (artisan.Worker, error) {
 	directory := ""
 	if given, ok := p.section.get("directory"); ok {
@@ -218,7 +220,7 @@ func (c *configuration) worker(p *program, of process) (artisan.Worker, error) {
 		}
 		directory = expanded
 	}
-	// A shell has supervisord's own environment too.
+	// A shell also has supervisord's own environment.
 	variables := with(c.environment, of.environment)
 	known := make([]artisan.Variable, 0, len(variables))
 	for _, name := range slices.Sorted(maps.Keys(variables)) {

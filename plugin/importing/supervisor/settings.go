@@ -45,7 +45,7 @@ var withoutField = map[string]string{
 // carried are the settings that are read elsewhere.
 var carried = map[string]bool{"command": true, "numprocs": true, "autostart": true, "environment": true}
 
-// setting says what became of one setting of a program.
+// setting notes what became of one setting of a program.
 func (b *builder) setting(given setting) {
 	latest, _ := b.program.section.get(given.key)
 	if latest != given {
@@ -99,7 +99,7 @@ func (b *builder) stopsignal(given setting) {
 	}
 }
 
-// show is a setting as it stands in its file, shortened.
+// show returns a setting as its file has it, shortened.
 func show(given setting) string {
 	return given.key + "=" + shorten(strings.ReplaceAll(given.value, "\n", " "))
 }

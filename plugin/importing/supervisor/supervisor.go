@@ -1,9 +1,9 @@
 // Copyright The QueueWorker Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package supervisor reads the configuration of Supervisor, by Supervisor's own
-// rules, and makes QueueWorkers of its programs that are queue workers. What
-// Supervisor would refuse is refused here too.
+// Package supervisor reads the configuration of Supervisor, by Supervisor's own rules,
+// and makes QueueWorkers from the programs that are queue workers. It refuses what
+// Supervisor would refuse.
 package supervisor
 
 import (
@@ -21,13 +21,13 @@ const (
 	groupPrefix   = "group:"
 )
 
-// Input is what an import reads.
+// Input is the input of an import.
 type Input struct {
 	// Paths are the files to read, as the user named them.
 	Paths []string
-	// Directory is the working directory, which relative paths are relative to.
+	// Directory is the working directory, the base of relative paths.
 	Directory string
-	// Environment are variables of supervisord's environment that are known.
+	// Environment holds the known variables of supervisord's environment.
 	Environment map[string]string
 	// Read reads a file.
 	Read func(path string) ([]byte, error)
@@ -35,10 +35,11 @@ type Input struct {
 	Glob func(pattern string) ([]string, error)
 }
 
-// configuration is one file with those it includes.
+// configuration is one file with the files that it includes.
 type configuration struct {
 	ini
-	// file is the file's path, and included those of the files it includes.
+	// file is the path of the file, and included are the paths of the files that it
+	// includes.
 	file        string
 	included    []string
 	environment map[string]string
@@ -65,8 +66,8 @@ func Import(in Input) (manifest.Draft, error) {
 	return draft, nil
 }
 
-// loadAll reads the files that were named, those aside that another of them includes,
-// or that are named twice.
+// loadAll reads the named files. It skips files that another of them includes, and files
+// that are named twice.
 func loadAll(in Input) ([]*configuration, error) {
 	var all []*configuration
 	included := map[string]bool{}
@@ -88,7 +89,7 @@ func loadAll(in Input) ([]*configuration, error) {
 	}), nil
 }
 
-// absolute is a path from the root.
+// absolute returns a path from the root.
 func (in Input) absolute(name string) string {
 	if path.IsAbs(name) {
 		return path.Clean(name)
@@ -98,7 +99,8 @@ func (in Input) absolute(name string) string {
 
 func (c *configuration) note(n manifest.Note) { c.notes = append(c.notes, n) }
 
-// load reads a file and those it includes. An included file includes no others.
+// load reads a file and the files that it includes. An included file cannot include
+// others.
 func (c *configuration) load(in Input, name string) error {
 	if err := c.readFile(in, name); err != nil {
 		return err
@@ -186,7 +188,7 @@ func (c *configuration) readShared() error {
 	return nil
 }
 
-// groups are the group of each program that is in one.
+// groups returns the group of each program that is in a group.
 func (c *configuration) groups() (map[string]string, error) {
 	groups := map[string]string{}
 	for _, s := range c.sections {
@@ -212,7 +214,7 @@ func (c *configuration) groups() (map[string]string, error) {
 	return groups, nil
 }
 
-// convert makes pools of the programs.
+// convert makes pools from the programs.
 func (c *configuration) convert() error {
 	groups, err := c.groups()
 	if err != nil {
@@ -238,7 +240,7 @@ func (c *configuration) convert() error {
 	return errors.Join(problems...)
 }
 
-// otherSections are what became of sections that are about no program.
+// otherSections says what became of sections that are no programs.
 var otherSections = map[string]string{
 	"supervisord":      "the operator takes its place",
 	"supervisorctl":    "kubectl takes its place",

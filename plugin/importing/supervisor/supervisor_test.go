@@ -18,7 +18,7 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-// environment are the variables that the files in testdata are imported with.
+// environment holds the variables with which the files in testdata are imported.
 var environment = map[string]string{
 	"QUEUE_CONNECTION": "redis", "QUEUE": "fast,slow", "REGION": "eu-west-1", "QUEUE_PROCESSES": "6",
 }
@@ -29,7 +29,7 @@ func read(paths ...string) (manifest.Draft, error) {
 	})
 }
 
-// files are the files in testdata that are imported, included ones aside.
+// files returns the files in testdata to import, without included files.
 func files(t testing.TB) []string {
 	t.Helper()
 	found, err := filepath.Glob("testdata/*.conf")
@@ -39,7 +39,7 @@ func files(t testing.TB) []string {
 	return append(found, "testdata/included/supervisord.conf")
 }
 
-// TestFilesBecomeManifests compares the YAML that is made of every file with the one
+// TestFilesBecomeManifests compares the YAML made from each file with the golden file
 // beside it.
 func TestFilesBecomeManifests(t *testing.T) {
 	for _, file := range files(t) {
@@ -71,7 +71,7 @@ func TestFilesBecomeManifests(t *testing.T) {
 	}
 }
 
-// TestBrokenFilesAreRefused compares what is said of files that Supervisor refuses.
+// TestBrokenFilesAreRefused compares the messages for files that Supervisor refuses.
 func TestBrokenFilesAreRefused(t *testing.T) {
 	found, err := filepath.Glob("testdata/broken/*.conf")
 	if err != nil || len(found) == 0 {
@@ -98,7 +98,7 @@ func TestBrokenFilesAreRefused(t *testing.T) {
 	}
 }
 
-// TestFilesCountOnce names files that another of them includes, and files twice.
+// TestFilesCountOnce names files that another file includes, and files twice.
 func TestFilesCountOnce(t *testing.T) {
 	const directory = "testdata/included/"
 	draft, err := read(directory+"conf.d/01-mails.conf", directory+"supervisord.conf", directory+"../included/supervisord.conf", "testdata/guide.conf")
@@ -114,7 +114,7 @@ func TestFilesCountOnce(t *testing.T) {
 	}
 }
 
-// TestThousandsOfProcessesAreFew has Supervisor's numbers at their worst.
+// TestThousandsOfProcessesAreFew has an absurdly large numprocs.
 func TestThousandsOfProcessesAreFew(t *testing.T) {
 	draft, err := supervisor.Import(supervisor.Input{
 		Paths: []string{"worker.conf"},
