@@ -22,7 +22,7 @@ import (
 )
 
 // The agent shares the container's memory with its workers, so it trades a little CPU for
-// a small heap. It runs one thread of Go code at a time: because it reads output in
+// a small heap. It runs one thread of Go code at a time. Because it reads output in
 // batches, it is far from busy, and a second thread would cost more than it helps.
 const (
 	memoryLimit   = 10 << 20  // bytes, of the Go runtime; a soft limit

@@ -85,7 +85,7 @@ func connOf(ctx context.Context) *Conn {
 }
 
 // mark prevents a connection from being closed while its answer is being made. While the
-// answer is being written, the connection may be closed for a newer one, so a client that
+// answer is being written, the connection may be closed for a newer one. So a client that
 // does not read keeps its place no longer than a client that does not ask.
 func mark(handler http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

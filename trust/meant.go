@@ -6,8 +6,8 @@ package trust
 import "net/http"
 
 // ByOperatorFor returns a function that reports whether a request comes from the
-// operator, as byOperator does, and is for this server: whether a header holds the
-// server's name. No request is for a server without a name.
+// operator, as byOperator does, and is for this server. It is for this server if a header
+// holds the server's name. No request is for a server without a name.
 //
 // The handshake proves that the operator is at the other end, but not that the operator
 // knows which server is at this end. A server that the operator means can relay each byte

@@ -68,10 +68,10 @@ func ServerConfig() (*tls.Config, error) {
 // maxPins bounds the file with the pins, in bytes.
 const maxPins = 1 << 10
 
-// byOperator returns a function that reports whether a request comes from the operator:
-// from a client that has proven that it holds the key whose pin is in the file. The file
-// is read for each request, so that a replaced pin is worthless at once, even on
-// connections that were opened before.
+// byOperator returns a function that reports whether a request comes from the operator.
+// The client must have proven that it holds the key whose pin is in the file. The file is
+// read for each request, so that a replaced pin is worthless at once, even on connections
+// that were opened before.
 func byOperator(path string) func(*http.Request) bool {
 	return func(r *http.Request) bool {
 		if r.TLS == nil || len(r.TLS.PeerCertificates) == 0 {

@@ -14,11 +14,10 @@ import (
 //	2026-11-23 09:56:48 App\Jobs\Quick ........................... 122.74ms DONE
 //	2026-11-23 09:56:48 App\Jobs\Failing ........................... 1.42ms FAIL
 //
-// The number of dots depends on the width of the terminal and may be zero. These lines
-// distinguish neither a released job from a done job, nor a failure that will be retried
-// from a final one, unless colours are on: a failure to be retried is yellow. Durations
-// above a second are rounded and in the application's language, so the ledger measures
-// them itself.
+// The number of dots depends on the width of the terminal and may be zero. These lines do
+// not distinguish a released job from a done job. They distinguish a failure that will be
+// retried from a final one only by colour: it is yellow. Durations above a second are
+// rounded and in the application's language, so the ledger measures them itself.
 type TextParser struct {
 	// Verbose is set if the worker runs with -v and prints id, connection and queue after
 	// the class.

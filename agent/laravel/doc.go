@@ -7,7 +7,7 @@
 // The agent asks three questions at the same time, through the worker's own wrapper.
 // `php -m` shows whether pcntl is installed, without which a worker neither stops
 // gracefully nor enforces its timeout. `artisan queue:work --help` lists the options, and
-// `artisan --version` prints the version. The version decides only which text lines the
-// worker prints; everything else follows from the list of options, which is also true of a
-// patched framework.
+// `artisan --version` prints the version. The version only distinguishes two formats of
+// text lines. All else follows from the modules and the options, which are also right for
+// a patched framework.
 package laravel

@@ -175,8 +175,8 @@ func (p *Pump) read(wait bool) (n int, err error) {
 	return n, err
 }
 
-// deal examines the output, reports, and passes it on, in this order, so that a sink that
-// is not read does not delay the knowledge of jobs.
+// deal examines the output, reports, and passes it on, in this order, so that an unread
+// sink does not delay the counts of jobs.
 func (p *Pump) deal(flush bool) {
 	s := p.Stream
 	p.last = time.Now()

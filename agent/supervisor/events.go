@@ -22,7 +22,7 @@ type (
 	Terminate struct{}
 
 	// ControlRead holds the content of the control documents. Document is nil before the
-	// first; Err is empty if all documents could be read.
+	// first; Err says what could not be read, or is empty.
 	ControlRead struct {
 		Document *protocol.Control
 		Err      string

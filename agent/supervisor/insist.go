@@ -8,12 +8,13 @@ import "time"
 // PHP loses a signal that it handles while an exception propagates to its handler. Of
 // Laravel workers whose jobs all throw, 1 in 25 continues after SIGTERM as if it had
 // received none. Laravel itself treats a second SIGTERM like the first, so the agent
-// repeats it for a worker that has not reacted. Any other program gets SIGTERM only once.
+// repeats SIGTERM for a worker that has not reacted. Any other program gets it only once.
 const (
 	// insistJobs is the number of jobs that a worker begins after SIGTERM only if it has
 	// lost the signal. One job may have been on its way to the worker already.
 	insistJobs = 2
-	// insistAfter is how long it may continue with jobs, insistIdle how long without a job.
+	// insistAfter is how long a worker may continue with jobs after SIGTERM, insistIdle how
+	// long without a job.
 	insistAfter = time.Second
 	insistIdle  = 5 * time.Second
 )

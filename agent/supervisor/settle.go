@@ -131,8 +131,8 @@ func (s *step) restartDue(p *Process) bool {
 	return !s.restartAt.IsZero() && !s.now.Before(s.restartAt) && !p.StartedAt.After(s.restartAsked)
 }
 
-// inPlace is the multiple of its limit at which a process is replaced within its pod,
-// because the operator has not replaced the pod by then.
+// inPlace is the multiple of a limit at which the agent replaces a process within its
+// pod, if the operator has not replaced the pod by then.
 const inPlace = 2
 
 // recyclesByTime reports whether pods are replaced because of the age of their processes.
@@ -147,8 +147,8 @@ func (s *step) recycleDue(p *Process) bool {
 		s.recyclesByTime() && p.MaxTime > 0 && s.now.Sub(p.StartedAt) >= p.MaxTime
 }
 
-// overdue returns the limit that a process exceeds twofold although its pod should have
-// been replaced, or an empty reason.
+// overdue returns the limit that a process has reached twice over although its pod should
+// have been replaced, or an empty reason.
 func (s *step) overdue(p *Process) protocol.ExitReason {
 	set := &s.Settings
 	switch {
@@ -160,7 +160,7 @@ func (s *step) overdue(p *Process) protocol.ExitReason {
 	return ""
 }
 
-// outgrown returns which of the limits that the agent keeps a process has reached.
+// outgrown returns the limit that a process has reached, if the agent keeps that limit.
 func (s *step) outgrown(p *Process) protocol.ExitReason {
 	set := &s.Settings
 	switch {
@@ -174,7 +174,8 @@ func (s *step) outgrown(p *Process) protocol.ExitReason {
 	return s.reached(p)
 }
 
-// reached returns which limit a process has reached that the worker does not keep itself.
+// reached returns the limit that a process has reached, if the worker does not keep that
+// limit itself.
 func (s *step) reached(p *Process) protocol.ExitReason {
 	switch {
 	case !s.Facts.OwnMaxJobs && s.Settings.MaxJobs > 0 && p.Jobs >= s.Settings.MaxJobs:

@@ -57,8 +57,8 @@ type Facts struct {
 	LifeLimit time.Duration
 	Dialect   string
 	Version   string
-	// Inspectable is set if the agent can read the program's settings. Findings are the
-	// problems found in them so far.
+	// Inspectable is set if the agent can inspect the program's settings. Findings are the
+	// results so far.
 	Inspectable bool
 	Findings    []protocol.Finding
 }
@@ -258,11 +258,11 @@ func (s *State) Wanted() int {
 	return len(s.Slots)
 }
 
-// Ready reports whether the pod does what its control document asks: the document has
-// been read, and one of its processes has started well or none is wanted. A cordon does
-// not change readiness, because a ReplicaSet removes unready pods first. A cordoned pod
-// that became unready would be removed while it works; one that became ready would stay
-// in place of another pod.
+// Ready reports whether the pod does what its control document asks. It does if the
+// document has been read, and one of its processes has started well or none is wanted. A
+// cordon does not change readiness, because a ReplicaSet removes unready pods first. A
+// cordoned pod that became unready would be removed while it works; one that became ready
+// would stay in place of another pod.
 func (s *State) Ready() bool {
 	if s.Control == nil {
 		return false

@@ -14,8 +14,8 @@ import (
 	"queueworker.dev/queueworker/api/protocol"
 )
 
-// killMargin is the time before the end of the pod's grace period at which the agent
-// kills all remaining processes, so that it can still report the last counts.
+// killMargin is how long before the end of the pod's grace period the agent kills all
+// remaining processes, so that it can still report the last counts.
 const killMargin = 3 * time.Second
 
 // step is one call of Step.
@@ -277,8 +277,9 @@ func (s *step) ended(number int, ending Ending, cpu time.Duration) {
 	}
 	s.RecentExits = slices.Concat([]Exit{exit}, s.RecentExits[:min(len(s.RecentExits), recentExits-1)])
 	slot.CPU += max(cpu, p.CPU)
-	// A process that has worked is replaced by one more that makes sure that the queues are
-	// empty: it may also have ended because the application asked its workers to restart.
+	// A process that has worked may also have ended because the application asked its
+	// workers to restart. It is replaced by one more, which makes sure that the queues are
+	// empty.
 	slot.Done = verdict.Reason == protocol.ExitFinished && ending.Asked == "" && ending.Jobs == 0
 	s.backOff(slot, verdict, ending)
 	slot.Process = Process{}
