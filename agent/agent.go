@@ -7,8 +7,8 @@
 //
 // `agent install DIR` copies the program from the agent's image into a volume that the
 // worker container shares. `agent run -- COMMAND...` supervises workers until the pod
-// ends. `agent exec -- COMMAND...` runs one command of artisan and then ends. `agent
-// await` runs before the container is stopped, so that the agent does not miss the
+// ends. `agent exec -- COMMAND...` runs one command of artisan and then ends.
+// `agent await` runs before the container is stopped, so that the agent does not miss the
 // signal. `agent version` prints the version.
 package agent
 

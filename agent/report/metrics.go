@@ -11,8 +11,7 @@ import (
 	"queueworker.dev/queueworker/api/protocol"
 )
 
-// Metrics report the values of the status document under similar names. README and rules
-// refer to them.
+// Metrics report the values of the status document under similar names.
 const (
 	metricJobs        = "queueworker_jobs_total"
 	metricJobSeconds  = "queueworker_job_seconds_total"
