@@ -1,16 +1,15 @@
 // Copyright The QueueWorker Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package agent is the program that is PID 1 of every worker container. It wires
-// its parts together: control files say what is wanted, the supervisor decides
-// and starts processes, their output is read for job events, and reports tell
-// the operator.
+// Package agent is the program that runs as PID 1 of every worker container. It wires its
+// parts together: control documents say what is wanted, the supervisor decides and starts
+// processes, their output is searched for job events, and reports inform the operator.
 //
-// It has four commands. `agent install DIR` copies the program into a directory,
-// from the agent's image into a volume that the worker container shares. `agent
-// run -- COMMAND...` supervises workers until the pod ends. `agent exec -- COMMAND...`
-// runs one command of artisan and ends with it. `agent await` is run in the container
-// before it is stopped, so that the agent does not miss the signal.
+// `agent install DIR` copies the program from the agent's image into a volume that the
+// worker container shares. `agent run -- COMMAND...` supervises workers until the pod
+// ends. `agent exec -- COMMAND...` runs one command of artisan and then ends.
+// `agent await` runs before the container is stopped, so that the agent does not miss the
+// signal. `agent version` prints the version.
 package agent
 
 import (
@@ -29,7 +28,7 @@ import (
 const (
 	exitOK     = 0
 	exitFailed = 1
-	exitUsage  = 2 // also a configuration that cannot be used
+	exitUsage  = 2 // also for an unusable configuration
 )
 
 const usage = `usage:
@@ -40,8 +39,8 @@ const usage = `usage:
   agent version              print the version
 `
 
-// Main is the program: it carries out the command in arguments (without the
-// program's name) and returns the exit code.
+// Main runs the command in arguments (without the program's name) and returns the exit
+// code.
 func Main(arguments []string, version string) int {
 	if len(arguments) == 0 {
 		fmt.Fprint(os.Stderr, usage)
@@ -64,8 +63,8 @@ func Main(arguments []string, version string) int {
 	return exitUsage
 }
 
-// paths are where the agent finds and leaves things; only tests and trials by
-// hand need others than the defaults.
+// paths are the files and addresses that the agent uses. Only tests and manual trials
+// change the defaults.
 type paths struct {
 	control, state, cgroup, terminationMessage string
 	listen                                     gate.Addresses
@@ -99,8 +98,8 @@ func install(arguments []string) int {
 	return exitOK
 }
 
-// Install copies the running program into dir as protocol.BinaryPath's name, mode
-// 0555. It appears whole or not at all.
+// Install copies the running program into dir, with the file name of protocol.BinaryPath
+// and mode 0555. The file appears completely or not at all.
 func Install(dir string) error {
 	source, err := os.Open("/proc/self/exe")
 	if err != nil {

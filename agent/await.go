@@ -20,10 +20,10 @@ const (
 	awaitEvery  = 5 * time.Millisecond
 )
 
-// await waits until PID 1 of the container is the agent and catches SIGTERM, and
-// returns the exit code. The kernel drops a signal to PID 1 that it does not catch,
-// and the kubelet sends SIGTERM once: a pod that is removed within milliseconds of its
-// start would work on for its whole grace period and then be killed with its jobs.
+// await waits until PID 1 of the container is the agent and catches SIGTERM, and returns
+// the exit code. The kernel drops a signal that PID 1 does not catch, and the kubelet
+// sends SIGTERM only once. A pod deleted within milliseconds of its start would otherwise
+// continue to work for its whole grace period and then be killed with its jobs.
 func await(statusPath string) int {
 	for deadline := time.Now().Add(awaitAtMost); ; time.Sleep(awaitEvery) {
 		status, err := os.ReadFile(statusPath)
@@ -37,14 +37,14 @@ func await(statusPath string) int {
 	}
 }
 
-// isAgent tells from a /proc/PID/status whether the process is the agent. Before it
-// is, PID 1 is the container runtime's, which may catch signals too.
+// isAgent reports whether a /proc/PID/status belongs to the agent. At first, PID 1
+// belongs to the container runtime, which may catch signals too.
 func isAgent(status string) bool {
 	name, found := field(status, "Name:")
 	return found && name == filepath.Base(protocol.BinaryPath)
 }
 
-// catches tells from a /proc/PID/status whether the process catches a signal; see
+// catches reports whether the process of a /proc/PID/status catches a signal; see
 // proc_pid_status(5).
 func catches(status string, signal syscall.Signal) bool {
 	mask, found := field(status, "SigCgt:")
@@ -52,7 +52,7 @@ func catches(status string, signal syscall.Signal) bool {
 	return found && err == nil && caught&(1<<(uint(signal)-1)) != 0
 }
 
-// field is what stands behind a name in a /proc/PID/status.
+// field returns the text after a name in a /proc/PID/status.
 func field(status, name string) (string, bool) {
 	for line := range strings.Lines(status) {
 		if value, found := strings.CutPrefix(line, name); found {

@@ -33,7 +33,8 @@ func TestCatches(t *testing.T) {
 	}
 }
 
-// TestAwait sees a container start: first its PID 1 is the runtime's, then the agent.
+// TestAwait simulates the start of a container: PID 1 is first the runtime, then the
+// agent.
 func TestAwait(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "status")
 	result := make(chan int, 1)

@@ -19,7 +19,7 @@ import (
 	"queueworker.dev/queueworker/api/protocol"
 )
 
-// maxBinary is the most the agent may weigh: it is copied into every pod.
+// maxBinary is the maximum size of the agent, because it is copied into every pod.
 const maxBinary = 14 << 20
 
 var built struct {
@@ -28,7 +28,7 @@ var built struct {
 	err  error
 }
 
-// binary builds the agent as its image holds it and returns its path.
+// binary builds the agent as it is in its image and returns its path.
 func binary(t *testing.T) string {
 	t.Helper()
 	built.once.Do(func() {
@@ -73,8 +73,8 @@ func TestTheBinaryIsStaticAndSmall(t *testing.T) {
 	}
 }
 
-// TestTheAgentInstallsItselfWhereNothingElseIs: no shell, no C library, no /proc
-// but its own.
+// TestTheAgentInstallsItselfWhereNothingElseIs runs in a root directory without a shell
+// or a C library, and with its own /proc.
 func TestTheAgentInstallsItselfWhereNothingElseIs(t *testing.T) {
 	root := t.TempDir()
 	for _, dir := range []string{"proc", "shared"} {
@@ -118,8 +118,8 @@ func TestInstallIntoAMissingDirectoryIsASentence(t *testing.T) {
 	}
 }
 
-// TestNoiseCostsNeitherJobsNorMemory: 100 MiB of lines as fast as they can be
-// written, with a job in each MiB, and then one line of 100 MiB.
+// TestNoiseCostsNeitherJobsNorMemory prints 100 MiB of lines as fast as possible, with a
+// job in each MiB, and then one line of 100 MiB.
 func TestNoiseCostsNeitherJobsNorMemory(t *testing.T) {
 	p := newPod(t, protocol.Config{}, "noise", "100")
 	p.binary = binary(t)
@@ -146,7 +146,7 @@ func TestNoiseCostsNeitherJobsNorMemory(t *testing.T) {
 	}
 }
 
-// TestTheAgentIsSmallInMemory with four processes at work.
+// TestTheAgentIsSmallInMemory measures the agent while four processes work.
 func TestTheAgentIsSmallInMemory(t *testing.T) {
 	p := newPod(t, protocol.Config{Processes: 4, MaxJobs: 50}, "loop", "1", "")
 	p.binary = binary(t)
@@ -178,7 +178,7 @@ func memoryLine(t *testing.T, pid int, name string) int64 {
 	return kilobytes << 10
 }
 
-// newNamespaces gives a process namespaces of its own, also without root.
+// newNamespaces gives a process its own namespaces, even without root.
 func newNamespaces() *syscall.SysProcAttr {
 	attr := &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWPID | syscall.CLONE_NEWNS}
 	if os.Geteuid() != 0 {

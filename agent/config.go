@@ -14,11 +14,11 @@ import (
 	"queueworker.dev/queueworker/api/protocol"
 )
 
-// maxProcesses bounds a pod's processes; the API allows fewer.
+// maxProcesses bounds the processes of a pod; the API allows fewer.
 const maxProcesses = 1024
 
-// parseConfig reads the agent's configuration. The error says in a sentence what
-// is wrong with it.
+// parseConfig parses the agent's configuration. The error says in a sentence what is
+// wrong with it.
 func parseConfig(document string, command []string) (protocol.Config, error) {
 	var config protocol.Config
 	if document == "" {
@@ -31,7 +31,7 @@ func parseConfig(document string, command []string) (protocol.Config, error) {
 	return config, check(config)
 }
 
-// check returns the first thing that makes a configuration unusable.
+// check returns the first problem that makes a configuration unusable.
 func check(config protocol.Config) error {
 	laravel := config.Runtime == protocol.RuntimeLaravel
 	for _, rule := range []struct {
@@ -76,7 +76,7 @@ func unusable(problem error) error {
 	return fmt.Errorf("the configuration in %s cannot be used: %w", protocol.ConfigEnv, problem)
 }
 
-// settings are what the supervisor needs of the configuration.
+// settings returns the part of the configuration that the supervisor needs.
 func settings(config protocol.Config, podName string) supervisor.Settings {
 	return supervisor.Settings{
 		PodName:       podName,

@@ -21,7 +21,7 @@ import (
 
 // execCommand runs a command once and returns its exit code.
 func execCommand(arguments []string) int {
-	// First of all: until then SIGTERM ends the agent without a last word.
+	// First of all, because until then SIGTERM ends the agent without a final report.
 	ends := make(chan os.Signal, 1)
 	signal.Notify(ends, syscall.SIGTERM, syscall.SIGINT)
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
@@ -35,8 +35,8 @@ func execCommand(arguments []string) int {
 	if err != nil {
 		return refuseCommand(message, err, exitUsage)
 	}
-	_ = os.Unsetenv(protocol.CommandEnv) // nothing to the command
-	// Before the reaper, which would collect this child too.
+	_ = os.Unsetenv(protocol.CommandEnv) // hidden from the command
+	// Before the reaper, which would reap this child too.
 	gentle := command.Action != protocol.ActionOnce || hasPcntl(command.Worker.Command)
 	reaper, err := process.NewReaper()
 	if err != nil {
@@ -48,7 +48,7 @@ func execCommand(arguments []string) int {
 	}, ends)
 }
 
-// refuseCommand says why nothing was run, in the log and in the termination message.
+// refuseCommand reports why nothing was run, in the log and in the termination message.
 func refuseCommand(message string, cause error, code int) int {
 	fmt.Fprintf(os.Stderr, "queueworker-agent: %v\n", cause)
 	if message != "" {
@@ -57,7 +57,7 @@ func refuseCommand(message string, cause error, code int) int {
 	return code
 }
 
-// parseCommand reads a command. The error says in a sentence what is wrong with it.
+// parseCommand parses a command. The error says in a sentence what is wrong with it.
 func parseCommand(document string, wrapper []string) (protocol.Command, error) {
 	var command protocol.Command
 	if document == "" {
@@ -76,8 +76,9 @@ func parseCommand(document string, wrapper []string) (protocol.Command, error) {
 	return command, nil
 }
 
-// hasPcntl tells whether a worker handles SIGTERM. Where PHP gives no answer it is
-// taken to: Laravel's worker images have it, and what PHP says then is seen anyway.
+// hasPcntl reports whether a worker handles SIGTERM. If PHP does not answer, hasPcntl
+// returns true, because Laravel's worker images have pcntl and the command will show
+// PHP's error anyway.
 func hasPcntl(wrapper []string) bool {
 	question := laravel.Questions(wrapper)[0]
 	modules, err := exec.Command(question[0], question[1:]...).Output()

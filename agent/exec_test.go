@@ -20,14 +20,14 @@ import (
 	"queueworker.dev/queueworker/api/protocol"
 )
 
-// executed is what `agent exec` left behind.
+// executed is the result of `agent exec`.
 type executed struct {
 	code                    int
 	stdout, stderr, message string
 }
 
-// execute runs `agent exec` with a php of the test's own, a shell script that finds its
-// arguments in $*; during is called while it runs.
+// execute runs `agent exec` with a php that the test provides: a shell script that finds
+// its arguments in $*. It calls during while the command runs.
 func execute(t *testing.T, php string, command protocol.Command, during func(process *os.Process, dir string)) executed {
 	t.Helper()
 	dir := t.TempDir()
@@ -124,7 +124,7 @@ func TestExecLeavesTheEndOfALongOutput(t *testing.T) {
 	}
 }
 
-// begun waits for a file that the script makes when it has begun.
+// begun waits for a file that the script creates when it starts.
 func begun(t *testing.T, dir string) {
 	t.Helper()
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {

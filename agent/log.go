@@ -11,16 +11,16 @@ import (
 	"queueworker.dev/queueworker/agent/output"
 )
 
-// log writes the agent's own lines between those of its workers, from a goroutine
-// of its own: where nobody reads the container's log, supervision goes on.
+// log writes the agent's own lines between the lines of its workers. It uses its own
+// goroutine, so that supervision continues even if the container's log is not read.
 type log struct {
 	sink  *output.Sink
 	lines chan string
-	last  chan struct{} // closed when no more lines are of interest
+	last  chan struct{} // closed when no more lines will be written
 	done  chan struct{}
 }
 
-// waitingLines is how many lines may wait to be written; more are dropped.
+// waitingLines is how many lines may wait to be written; further lines are dropped.
 const waitingLines = 64
 
 func newLog(sink *output.Sink) *log {
@@ -53,8 +53,8 @@ func (l *log) printf(format string, arguments ...any) {
 	}
 }
 
-// close waits until the lines so far are written, but not for ever. Later ones
-// are not.
+// close waits until the lines so far are written, but no longer than limit. Later lines
+// are not written.
 func (l *log) close(limit time.Duration) {
 	close(l.last)
 	select {

@@ -17,7 +17,7 @@ import (
 	"queueworker.dev/queueworker/agent"
 )
 
-// TestMain lets the test binary be the agent and its workers too.
+// TestMain lets the test binary act as the agent and its workers.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 {
 		switch os.Args[1] {
@@ -46,7 +46,7 @@ func initProcess(arguments []string) {
 	os.Exit(agent.Main(arguments, "test"))
 }
 
-// enter runs a program in a root directory of its own.
+// enter runs a program in its own root directory.
 func enter(root string, arguments []string) {
 	must(syscall.Mount("", "/", "", syscall.MS_REC|syscall.MS_PRIVATE, ""))
 	must(syscall.Mount("proc", root+"/proc", "proc", 0, ""))
@@ -62,7 +62,7 @@ func must(err error) {
 	}
 }
 
-// work is a fake worker program with the lines of the patterns in these tests.
+// work is a fake worker program that prints the lines of the patterns in these tests.
 func work(kind string, arguments []string) {
 	number := func(i int) int {
 		n, err := strconv.Atoi(arguments[i])
@@ -72,9 +72,9 @@ func work(kind string, arguments []string) {
 		return n
 	}
 	switch kind {
-	case "loop": // works for ever, jobs of so many milliseconds; ends gracefully
+	case "loop": // works forever on jobs of that many milliseconds; ends gracefully
 		loop(time.Duration(number(0))*time.Millisecond, arguments[1])
-	case "hang": // begins a job, has a child in a session of its own, and hears no signal
+	case "hang": // begins a job, has a child in its own session, and ignores SIGTERM
 		signal.Ignore(syscall.SIGTERM)
 		fmt.Println("[1] start Hang")
 		spawn("sleep", "600")
@@ -82,7 +82,7 @@ func work(kind string, arguments []string) {
 	case "sleep":
 		signal.Ignore(syscall.SIGTERM)
 		time.Sleep(time.Duration(number(0)) * time.Second)
-	case "orphans": // leaves so many processes behind for init to reap, then works on
+	case "orphans": // leaves that many orphans for init to reap, then works on
 		for range number(0) {
 			spawn("parent")
 		}
@@ -90,7 +90,7 @@ func work(kind string, arguments []string) {
 	case "parent": // ends before its child
 		spawn("brief")
 	case "brief":
-	case "noise": // so many MiB of noise, with a job in each
+	case "noise": // that many MiB of noise, with a job in each
 		line := strings.Repeat("noise ", 100) + "\n"
 		for i := range number(0) {
 			fmt.Printf("[%d] start Noise\n", i)
@@ -106,8 +106,8 @@ func work(kind string, arguments []string) {
 	}
 }
 
-// loop does jobs until SIGTERM, which ends it after the job. It writes a line to
-// the journal for each SIGTERM.
+// loop works on jobs until SIGTERM, which ends it after the current job. It writes a line
+// to the journal for each SIGTERM.
 func loop(job time.Duration, journal string) {
 	terms := make(chan os.Signal, 8)
 	signal.Notify(terms, syscall.SIGTERM)
@@ -141,7 +141,7 @@ func note(journal, line string) {
 	_ = file.Close()
 }
 
-// spawn starts a process of this program in a session of its own.
+// spawn starts a process of this program in its own session.
 func spawn(arguments ...string) {
 	_, err := os.StartProcess("/proc/self/exe", append([]string{"worker", "worker"}, arguments...), &os.ProcAttr{
 		Files: []*os.File{nil, os.Stdout, os.Stderr}, Env: os.Environ(), Sys: &syscall.SysProcAttr{Setsid: true},

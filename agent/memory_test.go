@@ -12,8 +12,8 @@ import (
 	"queueworker.dev/queueworker/api/protocol"
 )
 
-// fakeCgroup writes files that stand for the container's control group; they are
-// replaced whole, as the kernel's are read.
+// fakeCgroup writes files that replace the container's control group. Each is replaced as
+// a whole, because the kernel's files are also read as a whole.
 func (p *pod) fakeCgroup(files map[string]string) {
 	p.t.Helper()
 	p.cgroup = p.file("cgroup")
@@ -31,8 +31,8 @@ func (p *pod) fakeCgroup(files map[string]string) {
 	}
 }
 
-// TestTheLargestWorkerIsKilledBelowTheLimit: on version 2 the kernel would kill
-// the whole container.
+// TestTheLargestWorkerIsKilledBelowTheLimit matters on version 2, where the kernel would
+// kill the whole container.
 func TestTheLargestWorkerIsKilledBelowTheLimit(t *testing.T) {
 	p := newPod(t, protocol.Config{Processes: 2}, "loop", "20", "")
 	p.fakeCgroup(map[string]string{
@@ -54,8 +54,8 @@ func TestTheLargestWorkerIsKilledBelowTheLimit(t *testing.T) {
 	p.end()
 }
 
-// TestAKillByTheKernelIsNamed: on version 1 the kernel kills just the worker and
-// counts it.
+// TestAKillByTheKernelIsNamed matters on version 1, where the kernel kills only the
+// worker and counts the kill.
 func TestAKillByTheKernelIsNamed(t *testing.T) {
 	p := newPod(t, protocol.Config{}, "loop", "20", "")
 	p.fakeCgroup(map[string]string{"memory/memory.oom_control": "oom_kill_disable 0\nunder_oom 0\noom_kill 3\n"})

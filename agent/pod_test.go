@@ -21,18 +21,18 @@ import (
 	"queueworker.dev/queueworker/trust"
 )
 
-// pod is an agent in a process of its own, with directories like those of a pod.
+// pod is an agent in its own process, with directories like those in a pod.
 type pod struct {
 	t       *testing.T
 	dir     string
 	address string
-	// operator is where the operator is served, and client asks as the operator does.
+	// operator is the address for the operator, and client asks as the operator does.
 	operator string
 	client   *http.Client
 	config   protocol.Config
 	command  []string
 	version  int    // of the control directory
-	cgroup   string // a fake control group; empty: the machine's
+	cgroup   string // a fake control group; empty means the machine's
 
 	agent  *exec.Cmd
 	binary string
@@ -47,7 +47,7 @@ var patterns = &protocol.Patterns{
 	Released: `^\[(?P<id>\w+)\] retry (?P<class>\w+)`,
 }
 
-// newPod prepares a pod whose workers are the given kind of fake.
+// newPod prepares a pod whose workers are fakes of the given kind.
 func newPod(t *testing.T, config protocol.Config, worker ...string) *pod {
 	t.Helper()
 	self, err := os.Executable()
@@ -92,8 +92,8 @@ func freeAddress(t *testing.T) string {
 	return listener.Addr().String()
 }
 
-// control writes the pool's document as the kubelet does: a new directory, and a
-// link that is swapped.
+// control writes the pool's document as the kubelet does: it creates a new directory and
+// swaps a link.
 func (p *pod) control(document protocol.Control) {
 	p.t.Helper()
 	p.version++
@@ -119,7 +119,7 @@ func (p *pod) control(document protocol.Control) {
 	}
 }
 
-// start starts the agent, which logs to files of the pod.
+// start starts the agent, which logs to files in the pod's directory.
 func (p *pod) start() {
 	p.t.Helper()
 	config, err := json.Marshal(p.config)
@@ -163,7 +163,7 @@ func (p *pod) read(name string) string {
 	return string(content)
 }
 
-// get returns what a path answers to anyone; code 0 if nothing does.
+// get returns the public answer to a path, or code 0 if there is no answer.
 func (p *pod) get(path string) (code int, body []byte) {
 	return ask(http.DefaultClient, "http://"+p.address+path)
 }
@@ -193,7 +193,7 @@ func (p *pod) status() protocol.Status {
 	return status
 }
 
-// await waits until the status is as wanted and returns it.
+// await waits until wanted accepts the status, and returns the status.
 func (p *pod) await(what string, wanted func(protocol.Status) bool) protocol.Status {
 	p.t.Helper()
 	var status protocol.Status
@@ -215,7 +215,7 @@ func (p *pod) eventually(what string, condition func() bool) {
 	}
 }
 
-// end asks the agent to end, waits for it and returns its last word.
+// end asks the agent to end, waits for it and returns its final report.
 func (p *pod) end() protocol.Final {
 	p.t.Helper()
 	if err := p.agent.Process.Signal(syscall.SIGTERM); err != nil {
@@ -236,7 +236,7 @@ func (p *pod) final() protocol.Final {
 	return final
 }
 
-// kill ends the agent as a container runtime does, with everything below it.
+// kill kills the agent and all its descendants, as a container runtime does.
 func (p *pod) kill() {
 	if p.agent == nil || p.agent.ProcessState != nil {
 		return
@@ -248,7 +248,7 @@ func (p *pod) kill() {
 	_ = p.agent.Wait()
 }
 
-// descendants are all processes below the agent, zombies too.
+// descendants returns all processes below the agent, including zombies.
 func (p *pod) descendants() []int { return below(p.agent.Process.Pid, false) }
 
 func below(root int, zombies bool) []int {

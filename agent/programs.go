@@ -15,18 +15,18 @@ import (
 	"queueworker.dev/queueworker/api/protocol"
 )
 
-// customProgram is a worker with a command and patterns of its own. It keeps no
-// limit itself, so the agent keeps them all.
+// customProgram is a worker with its own command and patterns. It keeps no limit itself,
+// so the agent keeps all limits.
 type customProgram struct {
 	config protocol.Config
 }
 
-// customFacts need no questions.
+// customFacts are known without any questions.
 var customFacts = supervisor.Facts{Final: true, Signals: true, Dialect: dialect.Pattern}
 
 func (p *customProgram) Ask(supervisor.Runner) supervisor.Facts { return customFacts }
 
-// Inspect finds nothing: of a worker that may be anything no setting is known.
+// Inspect finds nothing, because the agent knows no setting of an arbitrary worker.
 func (p *customProgram) Inspect(supervisor.Runner) ([]protocol.Finding, bool) { return nil, true }
 
 func (p *customProgram) Command(time.Duration) []string { return p.config.Command }
@@ -55,7 +55,7 @@ func newLaravelProgram(config protocol.Config, log func(string, ...any)) *larave
 	return p
 }
 
-// Ask puts the questions at the same moment, because each starts PHP anew.
+// Ask asks all questions at the same time, because each starts PHP anew.
 func (p *laravelProgram) Ask(run supervisor.Runner) supervisor.Facts {
 	var answers [3]laravel.Answer
 	questions := laravel.Questions(p.config.Command)
@@ -77,7 +77,7 @@ func (p *laravelProgram) Ask(run supervisor.Runner) supervisor.Facts {
 	return p.supervised(facts)
 }
 
-// Inspect boots the application once, beside the first worker.
+// Inspect boots the application once, while the first worker runs.
 func (p *laravelProgram) Inspect(run supervisor.Runner) ([]protocol.Finding, bool) {
 	output, code, err := run(laravel.InspectionQuestion(p.config))
 	inspection := laravel.ReadInspection(laravel.Answer{Output: output, Code: code, Err: err})
@@ -90,7 +90,7 @@ func (p *laravelProgram) Inspect(run supervisor.Runner) ([]protocol.Finding, boo
 	return findings, inspection != nil
 }
 
-// complaint says which question had no answer.
+// complaint names the question that was not answered, and why.
 func complaint(questions [3][]string, answers [3]laravel.Answer) string {
 	for i, answer := range answers {
 		if answer.Err != nil {
@@ -103,8 +103,8 @@ func complaint(questions [3][]string, answers [3]laravel.Answer) string {
 	return fmt.Sprintf("%q printed no list of options", questions[1])
 }
 
-// supervised tells the supervisor what follows from the facts. Unless it is known
-// that pcntl is missing, it is taken to be there: Laravel's worker images have it.
+// supervised derives the supervisor's facts. It assumes that pcntl is installed unless it
+// is known to be missing, because Laravel's worker images have it.
 func (p *laravelProgram) supervised(facts laravel.Facts) supervisor.Facts {
 	pcntl := facts.Pcntl || !facts.Known
 	out := supervisor.Facts{

@@ -21,26 +21,26 @@ import (
 	"queueworker.dev/queueworker/api/protocol"
 )
 
-// The agent shares the container's memory with its workers, so it trades a little
-// CPU for a small heap, and runs one thread of Go code at a time: reading output in
-// batches keeps it far from busy, and a second thread costs more than it does.
+// The agent shares the container's memory with its workers, so it trades a little CPU for
+// a small heap. It runs one thread of Go code at a time. Because it reads output in
+// batches, it is far from busy, and a second thread would cost more than it helps.
 const (
-	memoryLimit   = 10 << 20  // bytes, of the Go runtime; a soft one
-	perProcess    = 512 << 10 // bytes more, for the buffers of each process
+	memoryLimit   = 10 << 20  // bytes, of the Go runtime; a soft limit
+	perProcess    = 512 << 10 // additional bytes for the buffers of each process
 	heapGrowth    = 50        // percent
 	mostParallel  = 1
-	lastLinesTime = time.Second // for the agent's own last lines to be read
+	lastLinesTime = time.Second // for writing the agent's own last lines
 )
 
-// run supervises until the pod ends and returns the exit code.
+// run supervises workers until the pod ends and returns the exit code.
 func run(p paths, command []string, version string) int {
-	// First of all: until then SIGTERM ends the agent without a last word.
+	// First of all, because until then SIGTERM ends the agent without a final report.
 	ends := make(chan os.Signal, 1)
 	signal.Notify(ends, syscall.SIGTERM, syscall.SIGINT)
 	debug.SetGCPercent(heapGrowth)
 	runtime.GOMAXPROCS(min(runtime.NumCPU(), mostParallel))
-	// A closed stdout must not end the agent; handled, not ignored, because what is
-	// ignored stays so in the workers.
+	// A closed stdout must not end the agent. SIGPIPE is handled, not ignored, because the
+	// workers would inherit an ignored signal.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 
 	stderr := output.NewSink(os.Stderr)
@@ -54,7 +54,7 @@ func run(p paths, command []string, version string) int {
 		return exitUsage
 	}
 	debug.SetMemoryLimit(memoryLimit + int64(config.Processes)*perProcess)
-	_ = os.Unsetenv(protocol.ConfigEnv) // nothing to the workers
+	_ = os.Unsetenv(protocol.ConfigEnv) // hidden from the workers
 	interrupted, err := supervise(p, config, version, ends, stderr, log)
 	switch {
 	case err != nil:
@@ -67,8 +67,8 @@ func run(p paths, command []string, version string) int {
 	return exitOK
 }
 
-// refuse leaves the last word of an agent that cannot work, with the counts of
-// the containers before it.
+// refuse writes the final report of an agent that cannot work, with the counts of the
+// containers before it.
 func refuse(p paths, cause error) {
 	past, _ := report.Load(p.state)
 	_ = report.WriteFinal(p.terminationMessage, protocol.Final{
@@ -76,7 +76,8 @@ func refuse(p paths, cause error) {
 	})
 }
 
-// supervise runs until the pod ends, and tells whether that was before its batch run's end.
+// supervise runs until the pod ends, and reports whether its batch run was not over by
+// then.
 func supervise(p paths, config protocol.Config, version string, ends <-chan os.Signal, stderr *output.Sink, log func(string, ...any)) (interrupted bool, err error) {
 	past, err := report.Load(p.state)
 	if err != nil {
@@ -115,8 +116,7 @@ func supervise(p paths, config protocol.Config, version string, ends <-chan os.S
 	return executor.State().Interrupted(), nil
 }
 
-// listen turns what the agent hears from outside into events: the pod's end and
-// the control documents.
+// listen turns signals and control documents into events.
 func listen(executor *supervisor.Executor, ends <-chan os.Signal, dir string) {
 	go func() {
 		for range ends {

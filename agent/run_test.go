@@ -27,8 +27,9 @@ func TestJobsAreCountedExactlyOverRecycling(t *testing.T) {
 	if !final.Complete {
 		t.Error("the last word is not complete")
 	}
-	// A process may do more jobs than maxJobs where they are shorter than the agent's
-	// look at the output, but fewer only if it is one of the two that the end of the pod found.
+	// A process may do more jobs than maxJobs if the jobs are shorter than the interval at
+	// which the agent reads the output. It does fewer only if it is one of the two that the
+	// end of the pod interrupts.
 	var told, early int64
 	for _, match := range regexp.MustCompile(`(\d+) jobs`).FindAllStringSubmatch(p.read("journal"), -1) {
 		var n int64
@@ -101,7 +102,8 @@ func TestCordonDrainsThePodAndCanBeTakenBack(t *testing.T) {
 	p.end()
 }
 
-// TestAShellThatLoopsIsEndedToo: SIGTERM for the command it waits for is not enough.
+// TestAShellThatLoopsIsEndedToo has a shell for which SIGTERM to its command is not
+// enough.
 func TestAShellThatLoopsIsEndedToo(t *testing.T) {
 	p := newPod(t, protocol.Config{})
 	p.command = []string{"/bin/sh", "-c", "while :; do sleep 0.1; done"}
@@ -146,7 +148,7 @@ func TestThePodsEndKillsWhatIsLeftAtItsDeadline(t *testing.T) {
 	if !strings.Contains(final.Message, "grace period") {
 		t.Errorf("its message is %q", final.Message)
 	}
-	// Killed before the agent ended, but perhaps not yet reaped by the machine's init.
+	// They were killed before the agent ended, but init may not have reaped them yet.
 	p.eventually("the end of the whole tree", func() bool {
 		return !slices.ContainsFunc(tree, func(pid int) bool { return syscall.Kill(pid, 0) == nil })
 	})
@@ -182,7 +184,7 @@ func TestOrphansAreReapedWhilePID1(t *testing.T) {
 	if total := s.Counters.Exits[protocol.ExitMaxJobs]; int64(len(s.Counters.Exits)) != 1 || s.Counters.Processed < 20*total {
 		t.Errorf("counted %+v", s.Counters)
 	}
-	// Workers that start would leave new orphans behind all the time.
+	// Starting workers would constantly leave new orphans behind.
 	p.control(protocol.Control{Revision: 2, Paused: true})
 	p.eventually("no zombies", func() bool { return len(below(p.agent.Process.Pid, true)) == 0 })
 	if final := p.end(); !final.Complete {
@@ -269,7 +271,7 @@ func TestTheAgentWaitsForControl(t *testing.T) {
 	}
 }
 
-// TestAWorkersPIDIsItsOwnSession also looks at its score, environment and memory.
+// TestAWorkersPIDIsItsOwnSession also checks its score, environment and memory.
 func TestAWorkersPIDIsItsOwnSession(t *testing.T) {
 	p := newPod(t, protocol.Config{}, "loop", "20", "")
 	p.control(protocol.Control{Revision: 1})

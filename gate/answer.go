@@ -12,13 +12,13 @@ import (
 	"time"
 )
 
-// answer holds an answer until the handler has made all of it, so that no handler waits for
+// answer holds an answer until the handler has completed it, so that no handler waits for
 // a client that does not read.
 type answer struct {
 	header http.Header
 	code   int
 	body   bytes.Buffer
-	// shared is a body that other answers have too.
+	// shared is a body that several answers share.
 	shared []byte
 }
 
@@ -47,13 +47,13 @@ func (a *answer) writeTo(w http.ResponseWriter) {
 	_, _ = w.Write(a.shared)
 }
 
-// sharedTime is how long a Shared answer is given again.
+// sharedTime is how long a Shared answer is reused.
 const sharedTime = time.Second
 
-// Shared returns a handler that has another one make an answer at most once a second, and
-// gives it to all who ask meanwhile. So however many ask, making answers costs as much as
+// Shared returns a handler that calls another handler at most once a second, and gives
+// its answer to every client in the meantime. So any number of clients costs as much as
 // one client that asks each second, and answers that are still being written take the
-// memory of a few. The handler is asked without headers and parameters.
+// memory of a few. The other handler gets no headers and no parameters.
 func Shared(handler http.Handler) http.Handler {
 	var mu sync.Mutex
 	var last *answer
@@ -62,10 +62,10 @@ func Shared(handler http.Handler) http.Handler {
 		mu.Lock()
 		defer mu.Unlock()
 		if now := time.Now(); last == nil || now.Sub(made) >= sharedTime {
-			// What one client adds to its request must not change what others are told.
+			// The request of one client must not change the answer to other clients.
 			next := &answer{header: http.Header{}}
 			handler.ServeHTTP(next, &http.Request{Method: http.MethodGet, URL: &url.URL{Path: path}, Header: http.Header{}})
-			next.WriteHeader(http.StatusOK) // unless it said otherwise
+			next.WriteHeader(http.StatusOK) // unless the handler set another code
 			last, made = next, now
 		}
 		return last

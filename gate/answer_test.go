@@ -14,8 +14,8 @@ import (
 	"time"
 )
 
-// TestAClientThatDoesNotReadKeepsOutNobody: answers that nobody takes from the network do
-// not keep a place.
+// TestAClientThatDoesNotReadKeepsOutNobody checks that an answer that is not read keeps
+// no place.
 func TestAClientThatDoesNotReadKeepsOutNobody(t *testing.T) {
 	n := serve(t, Limits{PerAddress: 2, Total: 2}, nil)
 	var stalled sync.WaitGroup
@@ -31,7 +31,7 @@ func TestAClientThatDoesNotReadKeepsOutNobody(t *testing.T) {
 	}
 }
 
-// TestASharedAnswerIsMadeOnceASecond, however many ask and whatever they ask for.
+// TestASharedAnswerIsMadeOnceASecond covers many clients with different requests.
 func TestASharedAnswerIsMadeOnceASecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var made atomic.Int32

@@ -18,8 +18,8 @@ import (
 	"time"
 )
 
-// network is a server behind a Listener. A request for /slow is answered when released,
-// one for /large with 8 MiB, which are counted once they are made.
+// network is a server behind a Listener. It answers /slow when released, and /large with
+// 8 MiB, which it counts once they are made.
 type network struct {
 	address  string
 	listener *Listener
@@ -78,7 +78,7 @@ func ask(conn net.Conn, path string) error {
 	return err
 }
 
-// held is how many connections the listener holds, in all and of one address.
+// held returns how many connections the listener holds, in total and of one address.
 func (n *network) held(of string) (total, own int) {
 	n.listener.mu.Lock()
 	defer n.listener.mu.Unlock()
@@ -166,8 +166,8 @@ func TestAConnectionIsNotClosedWhileItIsAnswered(t *testing.T) {
 	}
 }
 
-// TestTrustedConnectionsAreNobodysPrey: a trusted client keeps its connection whatever
-// strangers do, and strangers lose theirs after one answer.
+// TestTrustedConnectionsAreNobodysPrey checks that a trusted client keeps its connection
+// whatever strangers do, and that strangers lose theirs after one answer.
 func TestTrustedConnectionsAreNobodysPrey(t *testing.T) {
 	n := serve(t, Limits{PerAddress: 2, Total: 4, Trusted: 1}, func(r *http.Request) bool { return r.URL.Path == "/trusted" })
 	trusted := n.dial(t, "127.0.0.1")
@@ -198,7 +198,7 @@ func TestTrustedConnectionsAreNobodysPrey(t *testing.T) {
 	}
 }
 
-// TestAStrangerSendsLittleBeforeItIsKnown: a megabyte is taken of a trusted client alone.
+// TestAStrangerSendsLittleBeforeItIsKnown accepts a megabyte only from a trusted client.
 func TestAStrangerSendsLittleBeforeItIsKnown(t *testing.T) {
 	listener, err := Listen("127.0.0.1:0", Limits{PerAddress: 4, Total: 4, Trusted: 1})
 	if err != nil {
@@ -231,7 +231,8 @@ func TestAStrangerSendsLittleBeforeItIsKnown(t *testing.T) {
 	_ = raw.Close()
 }
 
-// TestOptionsOfAllIsARequestLikeOthers: a stranger's connection is closed after it.
+// TestOptionsOfAllIsARequestLikeOthers checks that OPTIONS * closes a stranger's
+// connection too.
 func TestOptionsOfAllIsARequestLikeOthers(t *testing.T) {
 	n := serve(t, Limits{PerAddress: 2, Total: 2, Trusted: 1}, func(*http.Request) bool { return false })
 	conn := n.dial(t, "127.0.0.1")

@@ -11,20 +11,20 @@ import (
 	"sync/atomic"
 )
 
-// maxUntrusted bounds what a client that is not trusted may send before a request of its
-// own comes to the handler, its TLS handshake included, in bytes.
+// maxUntrusted bounds the bytes that an untrusted client may send before its request
+// reaches the handler, including its TLS handshake.
 const maxUntrusted = 32 << 10
 
 var errUntrusted = errors.New("more than 32 KiB came from a client that is not trusted")
 
 // Limits bound the connections of a Listener.
 type Limits struct {
-	// PerAddress is how many connections one address may have. An IPv6 network of 64
-	// bits counts as one address.
+	// PerAddress is how many connections one address may have. An IPv6 /64 network counts as
+	// one address.
 	PerAddress int
 	// Total is how many connections all addresses may have together.
 	Total int
-	// Trusted is how many trusted connections there may be besides.
+	// Trusted is how many additional connections trusted peers may have.
 	Trusted int
 }
 
@@ -47,7 +47,7 @@ func Listen(address string, limits Limits) (*Listener, error) {
 	return New(listener, limits), nil
 }
 
-// New bounds the connections of a listener.
+// New returns a Listener that limits the connections of listener.
 func New(listener net.Listener, limits Limits) *Listener {
 	return &Listener{Listener: listener, limits: limits, conns: map[*Conn]struct{}{}}
 }
@@ -58,19 +58,19 @@ type Conn struct {
 	listener *Listener
 	address  netip.Prefix
 
-	// read is how many bytes came since the last request, known whether its client has
-	// proven who it is.
+	// read counts the bytes since the last request. known is set if the client has proven
+	// its identity.
 	read  atomic.Int64
 	known atomic.Bool
 
-	// The listener's lock guards these.
+	// The listener's lock guards these fields.
 	trusted bool
 	serving bool
-	// since orders connections by when they began to wait.
+	// since orders connections by the start of their wait.
 	since uint64
 }
 
-// Accept returns the next connection that has a place.
+// Accept returns the next connection that gets a place.
 func (l *Listener) Accept() (net.Conn, error) {
 	for {
 		raw, err := l.Listener.Accept()
@@ -89,8 +89,8 @@ func (l *Listener) Accept() (net.Conn, error) {
 	}
 }
 
-// admit gives a connection a place, if need be that of a connection which waits. The
-// caller closes the victim.
+// admit gives a connection a place, if necessary the place of a waiting connection. The
+// caller must close this victim.
 func (l *Listener) admit(conn *Conn) (victim *Conn, admitted bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -125,15 +125,16 @@ func (l *Listener) admit(conn *Conn) (victim *Conn, admitted bool) {
 	return victim, true
 }
 
-// take gives a connection its place. The lock is held.
+// take gives a connection its place. The caller must hold the lock.
 func (l *Listener) take(conn *Conn) {
 	l.turns++
 	conn.since = l.turns
 	l.conns[conn] = struct{}{}
 }
 
-// longestWaiting returns the connection that has waited longest among some that are not
-// trusted; nil if a request is being answered on each. The lock is held.
+// longestWaiting returns the untrusted connection that has waited longest among the
+// selected connections, or nil if a request is being answered on each. The caller must
+// hold the lock.
 func (l *Listener) longestWaiting(among func(*Conn) bool) *Conn {
 	var out *Conn
 	for conn := range l.conns {
@@ -144,7 +145,8 @@ func (l *Listener) longestWaiting(among func(*Conn) bool) *Conn {
 	return out
 }
 
-// Read reads from the client, as long as it has not sent too much.
+// Read reads from the client. An untrusted client may send maxUntrusted bytes per
+// request.
 func (c *Conn) Read(p []byte) (int, error) {
 	if c.known.Load() {
 		return c.Conn.Read(p)
@@ -166,7 +168,7 @@ func (c *Conn) Close() error {
 	return c.Conn.Close()
 }
 
-// serve notes whether a request is being answered.
+// serve records whether a request is being answered.
 func (c *Conn) serve(serving bool) {
 	c.read.Store(0)
 	c.listener.mu.Lock()
@@ -175,8 +177,8 @@ func (c *Conn) serve(serving bool) {
 	c.serving, c.since = serving, c.listener.turns
 }
 
-// trust gives the connection one of the places for trusted peers, and reports whether
-// there was one.
+// trust gives the connection one of the places for trusted peers, and reports whether one
+// was free.
 func (c *Conn) trust() bool {
 	l := c.listener
 	l.mu.Lock()
@@ -194,7 +196,7 @@ func (c *Conn) trust() bool {
 	return c.trusted
 }
 
-// addressOf returns the address that a connection counts for.
+// addressOf returns the address to whose limit a connection counts.
 func addressOf(from net.Addr) netip.Prefix {
 	tcp, ok := from.(*net.TCPAddr)
 	if !ok {

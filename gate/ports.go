@@ -11,7 +11,8 @@ import (
 	"net/http"
 )
 
-// Addresses are where an agent or a probe serves anyone, the kubelet, and the operator.
+// Addresses are where an agent or a probe serves the public, the kubelet and the
+// operator.
 type Addresses struct{ Public, Health, Operator string }
 
 // Budgets are the limits of the three ports.
@@ -20,7 +21,7 @@ type Budgets struct{ Public, Health, Operator Limits }
 // Ports are the open ports of an agent or a probe.
 type Ports struct{ Public, Health, Operator net.Listener }
 
-// Open opens the three ports, that of the operator behind TLS. If it fails, none stays open.
+// Open opens the three ports, the operator's with TLS. If it fails, no port stays open.
 func Open(at Addresses, budgets Budgets, secure *tls.Config) (*Ports, error) {
 	ports := &Ports{}
 	for _, port := range []struct {
@@ -52,7 +53,7 @@ func (p *Ports) Close() error {
 // Servers are the servers of the three ports.
 type Servers struct{ Public, Health, Operator *http.Server }
 
-// Serve starts the servers, and tells ended why each of them has ended.
+// Serve starts the servers. It calls ended with the reason when a server has ended.
 func (s *Servers) Serve(ports *Ports, ended func(error)) {
 	for server, listener := range map[*http.Server]net.Listener{s.Public: ports.Public, s.Health: ports.Health, s.Operator: ports.Operator} {
 		go func() { ended(server.Serve(listener)) }()

@@ -13,13 +13,13 @@ import (
 )
 
 const (
-	// readTime is how long a client may take for the headers of a request, and for the
-	// whole of it.
+	// headerTime bounds the time for the headers of a request, readTime the time for the
+	// whole request.
 	headerTime = 2 * time.Second
 	readTime   = 5 * time.Second
-	// idleTime is how long a connection may stay open unused.
+	// idleTime is how long an unused connection may stay open.
 	idleTime = 3 * time.Second
-	// trustedIdleTime is the same for a peer that has proven who it is.
+	// trustedIdleTime is the same on the port for trusted peers.
 	trustedIdleTime = time.Minute
 	// maxHeader bounds the headers of a request, in bytes.
 	maxHeader = 8 << 10
@@ -27,7 +27,7 @@ const (
 
 type contextKey struct{}
 
-// NewServer returns a server for a Listener. answerTime bounds an answer.
+// NewServer returns a server for a Listener. answerTime bounds the time for an answer.
 func NewServer(handler http.Handler, answerTime time.Duration) *http.Server {
 	return &http.Server{
 		Handler:           mark(handler),
@@ -37,16 +37,16 @@ func NewServer(handler http.Handler, answerTime time.Duration) *http.Server {
 		WriteTimeout:      answerTime,
 		IdleTimeout:       idleTime,
 		MaxHeaderBytes:    maxHeader,
-		// Every request comes to the handler, which may close the connection.
+		// Every request reaches the handler, which may close the connection.
 		DisableGeneralOptionsHandler: true,
-		// What strangers do must not fill the log of the pod.
+		// Strangers must not be able to fill the log of the pod.
 		ErrorLog: log.New(io.Discard, "", 0),
 	}
 }
 
 // NewTrustedServer returns a server for a Listener behind TLS. authorize reports whether
-// the client of a request is trusted. A connection of another client is closed after its
-// first answer, so that only trusted clients keep connections open.
+// the client of a request is trusted. The connection of any other client is closed after
+// its first answer, so that only trusted clients keep connections open.
 func NewTrustedServer(handler http.Handler, authorize func(*http.Request) bool, answerTime time.Duration) *http.Server {
 	server := NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		trusted := authorize(r)
@@ -71,7 +71,7 @@ func Trusted(r *http.Request) bool {
 	return trusted
 }
 
-// remember lets a handler find its connection, also behind TLS.
+// remember lets a handler find its connection, even behind TLS.
 func remember(ctx context.Context, conn net.Conn) context.Context {
 	if layered, ok := conn.(interface{ NetConn() net.Conn }); ok {
 		conn = layered.NetConn()
@@ -84,9 +84,9 @@ func connOf(ctx context.Context) *Conn {
 	return conn
 }
 
-// mark keeps a connection from being closed while its answer is being made. While the
-// answer is being written it may be closed for a newer one: a client that does not read
-// keeps its place no longer than one that does not ask.
+// mark prevents a connection from being closed while its answer is being made. While the
+// answer is being written, the connection may be closed for a newer one. So a client that
+// does not read keeps its place no longer than a client that does not ask.
 func mark(handler http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		marked(handler, r, w.Header()).writeTo(w)

@@ -14,11 +14,11 @@ import (
 )
 
 const (
-	// maxCertificate bounds the one certificate of a peer, in bytes. selfSigned makes less
+	// maxCertificate bounds the one certificate of a peer, in bytes. selfSigned creates less
 	// than 300.
 	maxCertificate = 1 << 10
-	// maxHandshake bounds what a server sends in its handshake, in bytes. ServerConfig's
-	// sends less than 1 KiB.
+	// maxHandshake bounds the handshake bytes of a server. ServerConfig's server sends less
+	// than 1 KiB.
 	maxHandshake = 8 << 10
 )
 
@@ -28,9 +28,9 @@ var (
 	errUnasked      = errors.New("it sent more than 8 KiB that nobody asked for")
 )
 
-// oneSmallCertificate refuses certificates that selfSigned cannot have made. A client may
-// show none. A connection holds its peer's certificates for as long as it is open, parsed, at ten times
-// their size.
+// oneSmallCertificate rejects certificates that selfSigned cannot have created. A client
+// may show none. A connection holds its peer's certificates, parsed and at ten times
+// their size, for as long as it is open.
 func oneSmallCertificate(raw [][]byte, _ [][]*x509.Certificate) error {
 	for i, der := range raw {
 		if i > 0 || len(der) > maxCertificate {
@@ -40,10 +40,10 @@ func oneSmallCertificate(raw [][]byte, _ [][]*x509.Certificate) error {
 	return nil
 }
 
-// Dialer returns how the operator opens a connection to an agent or a probe, over a
-// connection of dial. The handshake, for which timeout is allowed, reads a bounded number
-// of bytes: TLS itself would parse 256 KiB of certificates before it asks what to think of
-// them.
+// Dialer returns a function that connects the operator to an agent or a probe, over a
+// connection of dial. The handshake may take as long as timeout. It reads a bounded
+// number of bytes, because TLS itself would parse 256 KiB of certificates before it asks
+// whether to accept them.
 func (i *Identity) Dialer(dial func(ctx context.Context, network, address string) (net.Conn, error), timeout time.Duration,
 ) func(ctx context.Context, network, address string) (net.Conn, error) {
 	config := i.ClientConfig()
@@ -67,9 +67,9 @@ func (i *Identity) Dialer(dial func(ctx context.Context, network, address string
 	}
 }
 
-// Rest bounds what is read of a connection of Dialer until the next request is written to
-// it. While a connection is kept open, TLS would hold up to 256 KiB of a message that the
-// server has begun and does not end.
+// Rest bounds the bytes read from a connection of Dialer until the next request is
+// written to it. While the connection is kept open, TLS would hold up to 256 KiB of a
+// message that the server has begun but does not end.
 func Rest(conn net.Conn) {
 	secured, ok := conn.(*tls.Conn)
 	if !ok {
@@ -81,17 +81,18 @@ func Rest(conn net.Conn) {
 	}
 }
 
-// bounded is a connection of which a number of bytes can be read, until that is lifted.
+// bounded is a connection that limits how many bytes can be read, until the limit is
+// lifted.
 type bounded struct {
 	net.Conn
 	left   atomic.Int64
 	lifted atomic.Bool
-	// done tells that the handshake is over.
+	// done is set once the handshake is over.
 	done atomic.Bool
 }
 
-// Write lifts the bound once the handshake is over: an answer may be as long as the reader
-// of the answer permits.
+// Write lifts the limit once the handshake is over, because the reader of an answer
+// decides how long the answer may be.
 func (b *bounded) Write(p []byte) (int, error) {
 	if b.done.Load() {
 		b.lifted.Store(true)
@@ -99,7 +100,7 @@ func (b *bounded) Write(p []byte) (int, error) {
 	return b.Conn.Write(p)
 }
 
-// Read reads what is left at the most.
+// Read reads at most the bytes that are left.
 func (b *bounded) Read(p []byte) (int, error) {
 	if b.lifted.Load() {
 		return b.Conn.Read(p)

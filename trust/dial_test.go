@@ -20,7 +20,7 @@ import (
 	"time"
 )
 
-// chain is a key with so many certificates, each with an extension of so many bytes.
+// chain returns a key with several certificates, each with an extension of size bytes.
 func chain(t *testing.T, certificates, size int) tls.Certificate {
 	t.Helper()
 	public, key, err := ed25519.GenerateKey(rand.Reader)
@@ -42,7 +42,7 @@ func chain(t *testing.T, certificates, size int) tls.Certificate {
 	return out
 }
 
-// counted is a connection whose bytes are counted as they are read.
+// counted is a connection that counts the bytes read.
 type counted struct {
 	net.Conn
 	read *atomic.Int64
@@ -54,7 +54,7 @@ func (c counted) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// listen accepts connections by TLS, and greets each after its handshake.
+// listen accepts TLS connections, and greets each after its handshake.
 func listen(t *testing.T, config *tls.Config) (address string) {
 	t.Helper()
 	listener, err := tls.Listen("tcp", "127.0.0.1:0", config)
@@ -77,8 +77,8 @@ func listen(t *testing.T, config *tls.Config) (address string) {
 	return listener.Addr().String()
 }
 
-// TestAServersHandshakeIsBounded: whatever a server shows, the operator reads little of
-// it, and keeps no connection to a server that shows more than agents do.
+// TestAServersHandshakeIsBounded checks that the operator reads little of any server's
+// handshake, and keeps no connection to a server that shows more than an agent does.
 func TestAServersHandshakeIsBounded(t *testing.T) {
 	identity, err := NewIdentity()
 	if err != nil {
@@ -126,8 +126,8 @@ func TestAServersHandshakeIsBounded(t *testing.T) {
 	}
 }
 
-// TestARestingConnectionReadsLittle: what a server sends while nobody has asked it is read
-// up to the bound, and the next answer whole.
+// TestARestingConnectionReadsLittle checks that bytes a server sends without a request
+// are read up to the limit, and that the next answer is read completely.
 func TestARestingConnectionReadsLittle(t *testing.T) {
 	server, client := net.Pipe()
 	defer func() { _, _ = server.Close(), client.Close() }()
@@ -149,8 +149,8 @@ func TestARestingConnectionReadsLittle(t *testing.T) {
 	}
 }
 
-// TestAClientsCertificatesAreBounded: an agent refuses a client that shows more than the
-// operator does.
+// TestAClientsCertificatesAreBounded checks that an agent rejects a client that shows
+// more than the operator does.
 func TestAClientsCertificatesAreBounded(t *testing.T) {
 	config, err := ServerConfig()
 	if err != nil {

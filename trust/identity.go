@@ -24,7 +24,7 @@ type Identity struct {
 	pin         string
 }
 
-// NewIdentity draws a key pair.
+// NewIdentity generates a key pair.
 func NewIdentity() (*Identity, error) {
 	_, key, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
@@ -61,7 +61,7 @@ func identityOf(key ed25519.PrivateKey) (*Identity, error) {
 	return &Identity{certificate: certificate, pin: Pin(certificate.Leaf)}, nil
 }
 
-// Pin returns the pin by which agents and probes know the operator.
+// Pin returns the pin by which agents and probes recognize the operator.
 func (i *Identity) Pin() string { return i.pin }
 
 // Pin returns the SHA-256 of a certificate's public key, as hexadecimal digits.
@@ -70,8 +70,8 @@ func Pin(certificate *x509.Certificate) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// selfSigned makes the certificate that TLS needs to carry a key. No side looks at
-// anything but the key, so it names nothing and never expires.
+// selfSigned creates the certificate that TLS needs to carry a key. Both sides check only
+// the key, so the certificate names nothing and never expires.
 func selfSigned(key ed25519.PrivateKey) (tls.Certificate, error) {
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1),
@@ -89,8 +89,8 @@ func selfSigned(key ed25519.PrivateKey) (tls.Certificate, error) {
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}, nil
 }
 
-// IdentityFrom reads the key pair from a file if there is one, and draws one otherwise;
-// kept reports which.
+// IdentityFrom reads the key pair from a file if the file exists, and generates one
+// otherwise; kept reports whether the file exists.
 func IdentityFrom(path string) (identity *Identity, kept bool, err error) {
 	if path != "" {
 		identity, err = LoadIdentity(path)

@@ -15,22 +15,24 @@ import (
 	"strings"
 )
 
-// curves are the key exchanges offered: one, because each end is this package.
+// curves are the key exchanges offered: only one, because both ends use this package.
 var curves = []tls.CurveID{tls.X25519}
 
-// ClientConfig returns how the operator speaks to agents and probes.
+// ClientConfig returns the TLS configuration with which the operator calls agents and
+// probes.
 //
-// It does not verify the server: a pod has no identity that the operator could know. What
-// answers may therefore lie, as the pod itself may. It cannot use the operator's proof in a
-// handshake of its own, because the proof covers the one that it was given in. It can pass
-// the whole connection on to another pod, so a request names the pod that it means; see
-// ByOperatorFor.
+// It does not verify the server, because a pod has no identity that the operator could
+// know. The server that answers may therefore lie, as the pod itself may. It cannot use
+// the operator's proof in a handshake of its own, because the proof covers only the
+// handshake in which it was given. It can relay the whole connection to another pod, so a
+// request names the pod that it means; see ByOperatorFor.
 func (i *Identity) ClientConfig() *tls.Config {
 	return &tls.Config{
 		MinVersion:         tls.VersionTLS13,
 		CurvePreferences:   curves,
 		InsecureSkipVerify: true, //nolint:gosec // the comment above says what follows from it
-		// What a pod shows is bounded all the same, as the connection holds it.
+		// The certificates of a pod are bounded nevertheless, because the connection holds
+		// them.
 		VerifyPeerCertificate: oneSmallCertificate,
 		GetClientCertificate: func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
 			return &i.certificate, nil
@@ -38,8 +40,8 @@ func (i *Identity) ClientConfig() *tls.Config {
 	}
 }
 
-// ServerConfig returns how an agent or a probe speaks to the operator: with a key that is
-// drawn now.
+// ServerConfig returns the TLS configuration with which an agent or a probe serves the
+// operator. It generates a new key.
 func ServerConfig() (*tls.Config, error) {
 	_, key, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
@@ -53,11 +55,11 @@ func ServerConfig() (*tls.Config, error) {
 		MinVersion:       tls.VersionTLS13,
 		CurvePreferences: curves,
 		Certificates:     []tls.Certificate{certificate},
-		// Whoever has no certificate is told so by an answer; see byOperator.
+		// A client without a certificate gets an answer that says so; see byOperator.
 		ClientAuth:            tls.RequestClientCert,
 		VerifyPeerCertificate: oneSmallCertificate,
-		// A resumed session would save the operator a fifth of a handshake, and both ends
-		// would have to remember it.
+		// A resumed session would save the operator a fifth of a handshake, but both ends would
+		// have to remember it.
 		SessionTicketsDisabled: true,
 		NextProtos:             []string{"http/1.1"},
 	}, nil
@@ -66,9 +68,10 @@ func ServerConfig() (*tls.Config, error) {
 // maxPins bounds the file with the pins, in bytes.
 const maxPins = 1 << 10
 
-// byOperator returns whether a request comes from the operator: from a client that has
-// proven to hold the key whose pin is in the file. The file is read each time, so that a
-// pin that was replaced is worth nothing, on connections that were opened before too.
+// byOperator returns a function that reports whether a request comes from the operator.
+// The client must have proven that it holds the key whose pin is in the file. The file is
+// read for each request, so that a replaced pin is worthless at once, even on connections
+// that were opened before.
 func byOperator(path string) func(*http.Request) bool {
 	return func(r *http.Request) bool {
 		if r.TLS == nil || len(r.TLS.PeerCertificates) == 0 {
@@ -78,7 +81,8 @@ func byOperator(path string) func(*http.Request) bool {
 	}
 }
 
-// inFile reports whether a pin is one of those in a file, which white space separates.
+// inFile reports whether a file contains a pin. White space separates the pins in the
+// file.
 func inFile(path, pin string) bool {
 	file, err := os.Open(path)
 	if err != nil {

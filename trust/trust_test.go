@@ -20,7 +20,7 @@ import (
 	"testing"
 )
 
-// write puts a key into a file as openssl does.
+// write writes a key to a file as openssl does.
 func write(t *testing.T, key any) string {
 	t.Helper()
 	der, err := x509.MarshalPKCS8PrivateKey(key)
@@ -97,8 +97,8 @@ func TestPinsInAFile(t *testing.T) {
 	}
 }
 
-// TestEveryConnectionIsProvenAnew, also for a client that would resume a session, and the
-// pin is looked at each time.
+// TestEveryConnectionIsProvenAnew includes a client that would resume a session, and
+// checks that the pin is read each time.
 func TestEveryConnectionIsProvenAnew(t *testing.T) {
 	identity, err := NewIdentity()
 	if err != nil {
@@ -138,8 +138,8 @@ func TestEveryConnectionIsProvenAnew(t *testing.T) {
 	}
 }
 
-// TestNothingOlderThanTLS13IsSpoken: before it, certificates pass in the clear and a
-// session need not have a secret of its own.
+// TestNothingOlderThanTLS13IsSpoken matters because older versions send certificates in
+// the clear and a session need not have its own secret.
 func TestNothingOlderThanTLS13IsSpoken(t *testing.T) {
 	config, err := ServerConfig()
 	if err != nil {

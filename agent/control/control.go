@@ -1,12 +1,12 @@
 // Copyright The QueueWorker Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package control reads what the operator wants of a pod from the two control
+// Package control reads the operator's instructions for a pod from the two control
 // documents in its control directory.
 //
-// Choose is the rule: of all documents ever read the one with the highest
-// revision is obeyed, of two with the same revision the pod's own. A document
-// that cannot be read is an error to tell, and leaves the one obeyed in force.
+// Choose holds the rule: of all documents ever read, the one with the highest revision is
+// in force; of two with the same revision, the pod's own. A document that cannot be read
+// is reported as an error, and the document in force stays in force.
 package control
 
 import (
@@ -20,15 +20,15 @@ import (
 	"queueworker.dev/queueworker/api/protocol"
 )
 
-// Found is one control document as it was read.
+// Found is one control document that was read.
 type Found struct {
-	// Document is nil where there is none yet.
+	// Document is nil if there is none yet.
 	Document *protocol.Control
-	// Own tells that it is the pod's own.
+	// Own is set for the pod's own document.
 	Own bool
 }
 
-// Choose returns the document to obey: found where it supersedes held.
+// Choose returns the document in force: found if it supersedes held, otherwise held.
 func Choose(held, found Found) Found {
 	switch {
 	case found.Document == nil:
@@ -41,8 +41,8 @@ func Choose(held, found Found) Found {
 	return found
 }
 
-// Decode reads a document. An empty one (the pod's own before it is needed) is
-// none, and no error.
+// Decode decodes a document. For an empty document, such as the pod's own before it is
+// needed, it returns nil and no error.
 func Decode(content []byte) (*protocol.Control, error) {
 	if blank(content) {
 		return nil, nil
@@ -66,7 +66,7 @@ func blank(content []byte) bool {
 	return true
 }
 
-// Reader reads the control directory and remembers what is obeyed.
+// Reader reads the control directory and remembers the document in force.
 type Reader struct {
 	dir  string
 	held Found
@@ -77,9 +77,9 @@ type Reader struct {
 // NewReader returns a reader of dir.
 func NewReader(dir string) *Reader { return &Reader{dir: dir} }
 
-// Read reads both documents and returns the one to obey, nil before the first,
-// with an error for each that could not be read. What is the pod's own is taken from its
-// own document also where the pool's is newer.
+// Read reads both documents and returns the document in force, nil before the first, with
+// an error for each document that could not be read. The fields that concern only this
+// pod come from its own document even if the pool's is newer.
 func (r *Reader) Read() (*protocol.Control, error) {
 	pool, poolErr := load(filepath.Join(r.dir, protocol.ControlFile))
 	own, ownErr := load(filepath.Join(r.dir, protocol.ControlPodFile))
@@ -95,8 +95,8 @@ func (r *Reader) Read() (*protocol.Control, error) {
 	return r.held.Document, errors.Join(poolErr, ownErr)
 }
 
-// load reads one file. A missing file is no document: the kubelet makes the
-// pod's own only where its volume names it.
+// load reads one file. A missing file is no document: the kubelet creates the pod's own
+// only if the pod's volume names it.
 func load(path string) (*protocol.Control, error) {
 	file, err := os.Open(path)
 	if errors.Is(err, os.ErrNotExist) {

@@ -50,7 +50,7 @@ func TestChoose(t *testing.T) {
 
 func TestReaderBoundsAndReportsWhatItReads(t *testing.T) {
 	tests := map[string]struct {
-		pool, own string // "-" is no file
+		pool, own string // "-" means no file
 		revision  int64
 		cordoned  bool
 		wantError string
@@ -91,7 +91,7 @@ func TestReaderBoundsAndReportsWhatItReads(t *testing.T) {
 	}
 }
 
-// What a pod is told alone stays in force while the pool's document is newer than its own.
+// Instructions for one pod stay in force while the pool's document is newer than its own.
 func TestReaderKeepsWhatIsThePodsOwn(t *testing.T) {
 	tests := map[string]struct {
 		pool, own string
@@ -137,7 +137,7 @@ func TestReaderKeepsWhatIsThePodsOwn(t *testing.T) {
 	}
 }
 
-// TestWatchHearsTheKubeletsSwap: the kubelet renames a link to a new directory.
+// TestWatchHearsTheKubeletsSwap renames a link to a new directory, as the kubelet does.
 func TestWatchHearsTheKubeletsSwap(t *testing.T) {
 	dir := t.TempDir()
 	swap := func(revision int) {
@@ -160,7 +160,7 @@ func TestWatchHearsTheKubeletsSwap(t *testing.T) {
 		t.Fatal(err)
 	}
 	changes := make(chan control.Change, 100)
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second) // less than the poll, so that only inotify can tell
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second) // less than pollEvery, so that only inotify can report the swap
 	defer cancel()
 	go control.Watch(ctx, dir, func(change control.Change) { changes <- change })
 	for revision := 1; revision <= 5; revision++ {

@@ -13,21 +13,21 @@ import (
 	"queueworker.dev/queueworker/api/protocol"
 )
 
-// pollEvery is how often the directory is read when nothing is heard of it. The
-// kubelet changes it by renaming the ..data link, which inotify tells at once;
-// polling covers file systems that do not tell.
+// pollEvery is how often the directory is read if no change is reported. The kubelet
+// changes it by renaming the ..data link, which inotify reports at once. Polling covers
+// file systems that report nothing.
 const pollEvery = 15 * time.Second
 
-// Change is what the control directory says now.
+// Change is the current content of the control directory.
 type Change struct {
-	// Document is the one to obey, nil before the first was read.
+	// Document is the document in force, or nil before the first was read.
 	Document *protocol.Control
-	// Err says which document could not be read and why.
+	// Err says which document could not be read, and why.
 	Err error
 }
 
-// Watch reads dir at once and whenever it changes, and tells each time, until
-// ctx ends.
+// Watch reads dir at once and whenever it changes, and calls tell each time, until ctx
+// ends.
 func Watch(ctx context.Context, dir string, tell func(Change)) {
 	reader := NewReader(dir)
 	watcher, err := fsnotify.NewWatcher()
@@ -54,7 +54,7 @@ func poll(ctx context.Context, reader *Reader, watcher *fsnotify.Watcher, watchE
 	for {
 		document, err := reader.Read()
 		if err == nil && document == nil {
-			err = watchErr // why nothing may ever come
+			err = watchErr // explains why there may never be a document
 		}
 		tell(Change{Document: document, Err: err})
 		select {
@@ -62,14 +62,14 @@ func poll(ctx context.Context, reader *Reader, watcher *fsnotify.Watcher, watchE
 			return
 		case <-changes:
 			settle(changes)
-		case lost := <-troubles: // of events: read
+		case lost := <-troubles: // events were lost: read again
 			watchErr = fmt.Errorf("watch the control directory: %w", lost)
 		case <-every.C:
 		}
 	}
 }
 
-// settle takes the events that came together: one swap of the kubelet makes several.
+// settle discards events that arrived together: one swap by the kubelet causes several.
 func settle(changes <-chan fsnotify.Event) {
 	for {
 		select {

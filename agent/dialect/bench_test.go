@@ -13,7 +13,8 @@ import (
 	"queueworker.dev/queueworker/agent/dialect"
 )
 
-// BenchmarkLines measures lines parsed and counted a second, of transcripts.
+// BenchmarkLines measures how many lines of transcripts are parsed and counted per
+// second.
 func BenchmarkLines(b *testing.B) {
 	benchmarks := map[string]struct {
 		parser     dialect.Parser

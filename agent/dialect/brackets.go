@@ -11,7 +11,7 @@ import "bytes"
 //	[2026-11-23 09:50:02][Mz1jq180pCzGx0zBOXlMVyEhcLo4UwhQ] Processed:  App\Jobs\FastJob
 //	[2026-11-23 09:50:02][mKgWbx1FzFpp2MN0WNhaLbhYHoa4IrpW] Failed:     App\Jobs\FailingJob
 //
-// A job's own output without a line end may stand glued in front.
+// Output of the job without a line end may precede a line.
 type BracketParser struct {
 	scratch []byte
 }
@@ -22,8 +22,8 @@ func (p *BracketParser) Parse(line []byte, event *Event) bool {
 	if parseBrackets(line, event) {
 		return true
 	}
-	// Glued: the time stamp begins at a later bracket. A line that can hold an
-	// event at all has one of these words, so other lines are given up at once.
+	// After such output, the time stamp begins at a later bracket. Every event contains one
+	// of these words, so other lines are rejected at once.
 	if !bytes.Contains(line, []byte("] Process")) && !bytes.Contains(line, []byte("] Failed:")) {
 		return false
 	}
@@ -62,7 +62,7 @@ func parseBrackets(line []byte, event *Event) bool {
 	return true
 }
 
-// bracketWord reads " Processing: Class": the word is padded to 11 characters.
+// bracketWord parses " Processing: Class", whose word is padded to 11 characters.
 func bracketWord(rest []byte) (Kind, []byte) {
 	for _, word := range []struct {
 		text string

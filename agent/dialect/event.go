@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Kind is what happened to a job.
+// Kind is the kind of a job event.
 type Kind uint8
 
 // The kinds of job events.
@@ -37,28 +37,28 @@ func (k Kind) String() string {
 // Event is one job event. Its byte slices are valid until the next line is parsed.
 type Event struct {
 	Kind Kind
-	// ID is the job's, empty where the worker does not print it.
+	// ID is the job's id, or empty if the worker does not print it.
 	ID []byte
-	// Attempt tells attempts of one ID apart; 0 where the worker does not print it.
+	// Attempt distinguishes the attempts of one ID; 0 if the worker does not print it.
 	Attempt int
 	Class   []byte
 	Queue   []byte
-	// Exception is the class of what a failed job threw, empty where the worker does
+	// Exception is the class of the exception of a failed job, or empty if the worker does
 	// not print it.
 	Exception []byte
-	// Duration is how long the attempt took by the worker's own figure; negative
-	// where it printed none.
+	// Duration is how long the attempt took according to the worker. It is negative if the
+	// worker printed no duration.
 	Duration time.Duration
 }
 
-// Parser finds the job event in a line, which comes without its line end. It
-// fills the event and returns true, or returns false for any other line. A
-// parser is used by one goroutine at a time.
+// Parser finds the job event in a line without its line end. It fills the event and
+// returns true, or returns false for any other line. Only one goroutine at a time uses a
+// parser.
 type Parser interface {
 	Parse(line []byte, event *Event) bool
 }
 
-// Names of the dialects, as the status document tells them.
+// Names of the dialects in the status document.
 const (
 	JSON     = "json"
 	Text     = "text"
@@ -66,8 +66,8 @@ const (
 	Pattern  = "patterns"
 )
 
-// plain removes ANSI colour sequences (ESC [ ... letter). A line without any is
-// returned as it is; otherwise scratch holds the result.
+// plain removes ANSI colour sequences (ESC [ ... letter). It returns a line without any
+// unchanged; otherwise scratch holds the result.
 func plain(line []byte, scratch *[]byte) []byte {
 	at := bytes.IndexByte(line, 0x1b)
 	if at < 0 {
@@ -89,7 +89,7 @@ func plain(line []byte, scratch *[]byte) []byte {
 	return out
 }
 
-// isStamp tells whether b begins with a time such as 2026-11-23 09:50:02.
+// isStamp reports whether b begins with a time such as 2026-11-23 09:50:02.
 func isStamp(b []byte) bool {
 	const shape = "0000-00-00 00:00:00"
 	if len(b) < len(shape) {

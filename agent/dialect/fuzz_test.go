@@ -31,7 +31,7 @@ func seed(f *testing.F, transcripts string) {
 	}
 }
 
-// check feeds one line twice and looks at what no worker's output may break.
+// check parses one line twice and checks what must hold for any output.
 func check(t *testing.T, parser dialect.Parser, concurrent bool, line []byte) {
 	t.Helper()
 	before := bytes.Clone(line)
@@ -84,7 +84,7 @@ func FuzzPatterns(f *testing.F) {
 	f.Fuzz(func(t *testing.T, line []byte) { check(t, parser, true, line) })
 }
 
-// FuzzPatternSources gives a user's expressions whatever they may be.
+// FuzzPatternSources compiles arbitrary expressions of a user.
 func FuzzPatternSources(f *testing.F) {
 	f.Add(examplePatterns.Started, examplePatterns.Done, "[a1] start SendMail")
 	f.Add(`(?P<id`, `(`, "x")

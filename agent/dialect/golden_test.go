@@ -35,9 +35,9 @@ func examplePatternParser(t testing.TB) *dialect.PatternParser {
 	return parser
 }
 
-// TestTranscripts reads what real workers have printed. brackets.txt and json.txt
-// are recorded: one queue of every kind of job, worked by Laravel 8.83 and by the
-// same worker with the JSON lines of 11.27.
+// TestTranscripts reads the output of real workers. brackets.txt and json.txt are
+// recorded: a queue with every kind of job, worked by Laravel 8.83 and by the same worker
+// with the JSON lines of 11.27.
 func TestTranscripts(t *testing.T) {
 	tests := map[string]struct {
 		parser     dialect.Parser
@@ -77,7 +77,7 @@ func TestTranscripts(t *testing.T) {
 	}
 }
 
-// replay writes down each event and the counts at the end. Lines come a second apart.
+// replay records each event and the final counts. Lines are one second apart.
 func replay(transcript []byte, parser dialect.Parser, ledger *dialect.Ledger) string {
 	var out strings.Builder
 	now := time.Unix(0, 0).UTC()

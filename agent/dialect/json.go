@@ -11,21 +11,21 @@ import (
 	"unicode/utf8"
 )
 
-// JSONParser reads the lines of Laravel 11.27 and later with --json, one object
-// a line. The key of an attempt is its uuid with its number of attempts.
+// JSONParser reads the lines of Laravel 11.27 and later with --json, one object per line.
+// A job's uuid and its number of attempts identify an attempt.
 //
-// The status is starting, success, released_after_exception or failed; a success
-// whose result is "released" went back to its queue. Lines about queues (paused,
-// resumed) have no job and are no events. The object may stand behind output of
-// the job without a line end, and may be cut off in a long message: what is
-// needed stands before it.
+// The status is starting, success, released_after_exception or failed. A success with the
+// result "released" went back to its queue. Lines about queues (paused, resumed) have no
+// job and are not events. An object may follow output of the job that has no line end,
+// and may be cut off in a long message; the members that Parse needs come before the
+// message.
 type JSONParser struct {
 	scratch, thrown []byte
 }
 
 var jsonMark = []byte(`{"level":"`)
 
-// jsonLine holds the raw values of the members that matter.
+// jsonLine holds the raw values of the members that Parse needs.
 type jsonLine struct {
 	id, uuid, queue, job, status, result, attempts, duration, exception []byte
 }
@@ -75,8 +75,8 @@ func jsonKind(status, result []byte) Kind {
 	return 0
 }
 
-// read takes the members of an object whose opening brace has been read, until
-// its end or the first thing that is no JSON.
+// read reads the members of an object after its opening brace, until its end or the first
+// text that is not JSON.
 func (l *jsonLine) read(b []byte) {
 	for {
 		var key, value []byte
@@ -118,7 +118,7 @@ func (l *jsonLine) set(key, value []byte) {
 	}
 }
 
-// jsonString reads a string and returns its raw content and what follows it.
+// jsonString reads a string and returns its raw content and the rest of b.
 func jsonString(b []byte) (content, rest []byte, ok bool) {
 	if len(b) == 0 || b[0] != '"' {
 		return nil, nil, false
@@ -134,7 +134,7 @@ func jsonString(b []byte) (content, rest []byte, ok bool) {
 	return nil, nil, false
 }
 
-// jsonValue reads any value; of an object or array only its extent.
+// jsonValue reads any value. It returns an object or array unparsed.
 func jsonValue(b []byte) (value, rest []byte, ok bool) {
 	if len(b) == 0 {
 		return nil, nil, false
@@ -173,8 +173,8 @@ func jsonNested(b []byte) (value, rest []byte, ok bool) {
 	return nil, nil, false
 }
 
-// unescape resolves the escapes of a string, class names being full of them. A string
-// with none is returned as it is; otherwise scratch holds the result.
+// unescape resolves the escapes of a string, because class names are full of them. It
+// returns a string without escapes unchanged; otherwise scratch holds the result.
 func unescape(raw []byte, scratch *[]byte) []byte {
 	if bytes.IndexByte(raw, '\\') < 0 {
 		return raw
@@ -201,8 +201,8 @@ func unescape(raw []byte, scratch *[]byte) []byte {
 	return out
 }
 
-// jsonRune reads the hexadecimal digits behind \u, and a second escape if both
-// are a surrogate pair. It returns the rune and how many bytes it used.
+// jsonRune reads the hexadecimal digits after \u, and a second escape if both form a
+// surrogate pair. It returns the rune and the number of bytes it used.
 func jsonRune(b []byte) (rune, int) {
 	if len(b) < 4 {
 		return utf8.RuneError, len(b)

@@ -8,24 +8,24 @@ import (
 	"time"
 )
 
-// Bounds on what a worker can make a ledger remember.
+// Bounds on the memory that a worker can make a ledger use.
 const (
-	maxOpen    = 1024 // jobs open at once; the oldest is forgotten beyond it
+	maxOpen    = 1024 // jobs open at once; beyond it the oldest is forgotten
 	maxIDBytes = 128  // of an id
 	maxClass   = 256  // bytes of a class or queue name
 	maxNames   = 1000 // distinct class and queue names kept
 
-	// MaxFailures is how many failures a tally tells of; older ones are forgotten.
+	// MaxFailures is the maximum number of failures in a tally; older failures are dropped.
 	MaxFailures = 10
 )
 
-// Job is a job that is worked on.
+// Job is a job in progress.
 type Job struct {
 	ID, Class, Queue string
 	Since            time.Time
 }
 
-// Ending is the last job that ended.
+// Ending is the job that ended last.
 type Ending struct {
 	Class    string
 	Failed   bool
@@ -33,30 +33,31 @@ type Ending struct {
 	At       time.Time
 }
 
-// Failure is a job that failed for good.
+// Failure is a job that failed permanently.
 type Failure struct {
 	ID, Class, Queue string
-	// Exception is the class of what it threw, empty if that was not printed.
+	// Exception is the class of the exception, or empty if it was not printed.
 	Exception string
 	At        time.Time
 }
 
-// Tally is what a ledger counted since it was last asked.
+// Tally holds the counts of a ledger since the last call of Take.
 type Tally struct {
-	// Started counts the attempts begun; each of them ends in at most one of the
-	// other three.
+	// Started counts the attempts that began. Each ends in at most one of the other three
+	// counts.
 	Started, Processed, Failed, Released int64
-	// Spent is the time of the ended attempts.
+	// Spent is the total time of the ended attempts.
 	Spent time.Duration
-	// Open is the job open for longest, nil if none is; OpenCount tells how many are.
+	// Open is the job that has been open longest, or nil; OpenCount is the number of open
+	// jobs.
 	Open      *Job
 	OpenCount int
-	// Last is the job that ended last, of the whole life of the ledger.
+	// Last is the job that ended last in the whole life of the ledger.
 	Last Ending
-	// Failures are the last of the failed jobs, oldest first, at most MaxFailures.
+	// Failures are the last failed jobs, oldest first, at most MaxFailures.
 	Failures []Failure
-	// FailuresInARow counts the failed jobs since the last that succeeded, in the whole
-	// life of the ledger. Attempts that gave their job back count as neither.
+	// FailuresInARow counts the failed jobs since the last successful job, in the whole life
+	// of the ledger. Attempts that released their job count as neither.
 	FailuresInARow int64
 }
 
@@ -70,7 +71,7 @@ type Ledger struct {
 	last      Ending
 	row       int64
 	sawStart  bool
-	failed    bool // the event before this one was a failure ...
+	failed    bool // the previous event was a failure ...
 	failedID  []byte
 	failedTry int
 	failedJob string
@@ -83,7 +84,7 @@ type open struct {
 	since        time.Time
 }
 
-// NewLedger returns an empty ledger. Concurrent workers have their jobs paired by id.
+// NewLedger returns an empty ledger. It pairs the jobs of a concurrent worker by id.
 func NewLedger(concurrent bool) *Ledger {
 	return &Ledger{concurrent: concurrent, names: map[string]string{}}
 }
@@ -100,7 +101,7 @@ func (l *Ledger) Apply(event *Event, now time.Time) {
 	l.end(event, now)
 }
 
-// Take returns the counts since the last call, and what is open now.
+// Take returns the counts since its last call, and the open jobs.
 func (l *Ledger) Take() Tally {
 	tally := l.tally
 	tally.Last, tally.FailuresInARow = l.last, l.row
@@ -128,8 +129,8 @@ func (l *Ledger) start(event *Event, now time.Time) {
 	l.push(event, now)
 }
 
-// afterFailure tells whether a success belongs to an attempt that has failed
-// already. Where lines carry no id, the class and the missing start tell.
+// afterFailure reports whether a success belongs to an attempt that has already failed.
+// If lines carry no id, the class and the missing start decide.
 func (l *Ledger) afterFailure(event *Event) bool {
 	if !l.failed {
 		return false
@@ -143,8 +144,8 @@ func (l *Ledger) afterFailure(event *Event) bool {
 func (l *Ledger) end(event *Event, now time.Time) {
 	at := l.find(event)
 	if at < 0 {
-		// An end without its start: the worker prints no starts, or its line was
-		// lost. In a sequential worker whatever was open is over too.
+		// An end without a start: the worker prints no starts, or the line was lost. In a
+		// sequential worker, an open job is over too.
 		if !l.concurrent && len(l.opens) > 0 {
 			l.close(0, Released, -1, now)
 		}
@@ -161,7 +162,7 @@ func (l *Ledger) end(event *Event, now time.Time) {
 	l.close(at, event.Kind, event.Duration, now)
 }
 
-// fail notes a failure of an open job.
+// fail records the failure of an open job.
 func (l *Ledger) fail(at int, event *Event, now time.Time) {
 	o := &l.opens[at]
 	if n := len(l.tally.Failures) - MaxFailures + 1; n > 0 {
@@ -172,7 +173,7 @@ func (l *Ledger) fail(at int, event *Event, now time.Time) {
 	})
 }
 
-// find returns the index of the open job an event belongs to, or -1.
+// find returns the index of the open job to which an event belongs, or -1.
 func (l *Ledger) find(event *Event) int {
 	for i := range l.opens {
 		o := &l.opens[i]
@@ -195,7 +196,7 @@ func (l *Ledger) find(event *Event) int {
 func (l *Ledger) push(event *Event, now time.Time) {
 	n := len(l.opens)
 	if n < cap(l.opens) {
-		l.opens = l.opens[:n+1] // takes over the id's memory of an earlier job
+		l.opens = l.opens[:n+1] // reuses the memory of an earlier job's id
 	} else {
 		l.opens = append(l.opens, open{})
 	}
@@ -227,7 +228,7 @@ func (l *Ledger) close(at int, kind Kind, own time.Duration, now time.Time) {
 	l.remove(at)
 }
 
-// remove takes a job out and keeps its memory behind the end for the next one.
+// remove removes a job and keeps its memory behind the end for the next job.
 func (l *Ledger) remove(at int) {
 	gone := l.opens[at]
 	n := copy(l.opens[at:], l.opens[at+1:])
@@ -235,7 +236,7 @@ func (l *Ledger) remove(at int) {
 	l.opens = l.opens[:at+n]
 }
 
-// name returns the string of a class or queue, made once for each.
+// name returns a class or queue as a string, which is allocated once for each name.
 func (l *Ledger) name(b []byte) string {
 	b = cut(b, maxClass)
 	if s, ok := l.names[string(b)]; ok {

@@ -18,11 +18,11 @@ func event(kind dialect.Kind, id, class string) *dialect.Event {
 	return &dialect.Event{Kind: kind, ID: []byte(id), Class: []byte(class), Duration: -1}
 }
 
-// Attempts that gave their job back neither count as failures nor end a row of them.
+// Attempts that released their job neither count as failures nor end a row of failures.
 func TestLedgerCountsFailuresInARow(t *testing.T) {
 	start := time.Unix(1000, 0)
 	tests := map[string]struct {
-		kinds string // of the ends of jobs: Failed, Processed, Released
+		kinds string // how the jobs end: Failed, Processed, Released
 		want  int64
 	}{
 		"none":                       {kinds: "PPR", want: 0},
@@ -151,8 +151,8 @@ func TestLedgerPairsEvents(t *testing.T) {
 	}
 }
 
-// TestLedgerAddsUp: whatever a worker prints, every attempt begun is ended, open,
-// or (of more than 1024 open at once) forgotten, and none is counted twice.
+// TestLedgerAddsUp checks that, whatever a worker prints, every attempt is ended, open,
+// or (of more than 1024 open at once) forgotten, and that none is counted twice.
 func TestLedgerAddsUp(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		concurrent := rapid.Bool().Draw(t, "concurrent")
@@ -187,7 +187,7 @@ func add(sum, t dialect.Tally) dialect.Tally {
 	return t
 }
 
-// TestLedgerIsBounded starts more jobs than it may remember.
+// TestLedgerIsBounded starts more jobs than a ledger may remember.
 func TestLedgerIsBounded(t *testing.T) {
 	ledger := dialect.NewLedger(true)
 	for i := range 100_000 {

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// PatternParser reads the lines of a Custom worker by the user's own expressions.
-// The first that matches decides, in the order started, done, failed, released.
+// PatternParser reads the lines of a Custom worker with the user's own expressions. The
+// first match decides, in the order started, done, failed, released.
 type PatternParser struct {
 	rules   []rule
 	scratch []byte
@@ -24,11 +24,10 @@ type Expressions struct {
 type rule struct {
 	kind                    Kind
 	expression              *regexp.Regexp
-	id, class, milliseconds int // indexes of the named groups, -1 where absent
+	id, class, milliseconds int // indexes of the named groups; -1 if absent
 }
 
-// NewPatternParser compiles the expressions. The error names the field and what
-// is wrong with it.
+// NewPatternParser compiles the expressions. The error names the field and its problem.
 func NewPatternParser(expressions Expressions) (*PatternParser, error) {
 	p := &PatternParser{}
 	for _, source := range []struct {
@@ -57,7 +56,8 @@ func NewPatternParser(expressions Expressions) (*PatternParser, error) {
 	return p, nil
 }
 
-// Concurrent tells whether jobs can be paired by id, so that several may be open at once.
+// Concurrent reports whether jobs can be paired by id, so that several may be open at
+// once.
 func (p *PatternParser) Concurrent() bool {
 	for _, r := range p.rules {
 		if r.kind == Started {
@@ -67,7 +67,7 @@ func (p *PatternParser) Concurrent() bool {
 	return false
 }
 
-// SeesStarts tells whether the beginning of a job can be seen at all.
+// SeesStarts reports whether the patterns recognize the start of a job.
 func (p *PatternParser) SeesStarts() bool {
 	return len(p.rules) > 0 && p.rules[0].kind == Started
 }
@@ -97,6 +97,6 @@ func group(line []byte, match []int, index int) []byte {
 	return line[match[2*index]:match[2*index+1]]
 }
 
-// unmeasured is the longest duration a worker's own figure may claim; beyond it
-// the clock is believed.
+// unmeasured is the longest duration that a ledger accepts from a worker. Beyond it the
+// ledger uses the clock.
 const unmeasured = 1000 * time.Hour

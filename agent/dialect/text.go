@@ -14,14 +14,13 @@ import (
 //	2026-11-23 09:56:48 App\Jobs\Quick ........................... 122.74ms DONE
 //	2026-11-23 09:56:48 App\Jobs\Failing ........................... 1.42ms FAIL
 //
-// The number of dots depends on the width of the terminal and may be zero. These
-// lines do not tell a released job from a done one, nor a failure that will be
-// retried from a final one, unless colours are on: a retried one is yellow.
-// Durations above a second are rounded and in the application's language, so
-// they are left to the clock.
+// The number of dots depends on the width of the terminal and may be zero. These lines do
+// not distinguish a released job from a done job. They distinguish a failure that will be
+// retried from a final one only by colour: it is yellow. Durations above a second are
+// rounded and in the application's language, so the ledger measures them itself.
 type TextParser struct {
-	// Verbose tells that the worker runs with -v and prints id, connection and
-	// queue behind the class.
+	// Verbose is set if the worker runs with -v and prints id, connection and queue after
+	// the class.
 	Verbose bool
 
 	scratch []byte
@@ -56,7 +55,7 @@ func (p *TextParser) Parse(line []byte, event *Event) bool {
 	return true
 }
 
-// textOutcome reads the last word and returns its kind and its length.
+// textOutcome returns the kind and the length of the last word.
 func textOutcome(line []byte) (Kind, int) {
 	switch {
 	case bytes.HasSuffix(line, []byte(" RUNNING")):
@@ -69,8 +68,8 @@ func textOutcome(line []byte) (Kind, int) {
 	return 0, 0
 }
 
-// textBody returns what follows the time stamp. Output of the job without a line
-// end may stand in front of it; the last stamp of the line is the worker's.
+// textBody returns the text after the time stamp. Output of the job without a line end
+// may precede the stamp; the last stamp of the line is the worker's.
 func textBody(line []byte) ([]byte, bool) {
 	for end := len(line); ; {
 		at := bytes.LastIndex(line[:end], []byte("  "))
@@ -84,8 +83,8 @@ func textBody(line []byte) ([]byte, bool) {
 	}
 }
 
-// splitDots separates "Class ..... 1.65ms " into the class and the figures. With
-// no room for dots two spaces are left.
+// splitDots splits "Class ..... 1.65ms " into the class and the figures. If there is no
+// room for dots, two spaces remain.
 func splitDots(body []byte) (name, figures []byte) {
 	for i := 0; i+1 < len(body); i++ {
 		if body[i] != ' ' {
@@ -101,7 +100,7 @@ func splitDots(body []byte) (name, figures []byte) {
 	return bytes.TrimSpace(body), nil
 }
 
-// splitVerbose takes queue, connection and id off the end of the name.
+// splitVerbose cuts queue, connection and id off the end of the name.
 func splitVerbose(name []byte, event *Event) {
 	fields := bytes.Fields(name)
 	if len(fields) < 4 {
@@ -111,8 +110,8 @@ func splitVerbose(name []byte, event *Event) {
 	event.Class = bytes.TrimSpace(name[:bytes.LastIndex(name, fields[len(fields)-3])])
 }
 
-// textDuration reads figures such as 122.74ms or 1,000.00ms, perhaps followed by
-// memory. It returns a negative duration for the localised form of longer ones.
+// textDuration parses figures such as 122.74ms or 1,000.00ms, which memory may follow. It
+// returns a negative duration for the localised form of longer durations.
 func textDuration(figures []byte) time.Duration {
 	end := bytes.Index(figures, []byte("ms"))
 	if end <= 0 {
@@ -121,8 +120,8 @@ func textDuration(figures []byte) time.Duration {
 	return milliseconds(figures[:end])
 }
 
-// milliseconds reads a decimal number of milliseconds, in which commas are
-// thousands separators, and returns a negative duration if it is none.
+// milliseconds parses a decimal number of milliseconds with commas as thousands
+// separators. It returns a negative duration if the text is not such a number.
 func milliseconds(digits []byte) time.Duration {
 	var nanos, scale int64 = 0, 0
 	for _, c := range digits {

@@ -12,13 +12,13 @@ import (
 	"queueworker.dev/queueworker/api/protocol"
 )
 
-// MaxTimeWithoutPcntl is how long a worker runs that cannot be asked to stop: it
-// is retired by not starting it again.
+// MaxTimeWithoutPcntl is how long a worker without pcntl runs. It cannot be asked to
+// stop, so the agent retires it by not starting it again.
 const MaxTimeWithoutPcntl = 30 * time.Second
 
-// Command builds the command of one process. Options the installed version does
-// not know are left out; before they are known, those are given that every
-// version since 8 has. A maxTime of 0 means no limit.
+// Command builds the command of one process. It omits options that the installed version
+// does not know. Before these are known, it uses the options that every version since 8
+// has. A maxTime of 0 means no limit.
 func Command(config protocol.Config, facts Facts, maxTime time.Duration) []string {
 	command := slices.Concat(config.Command, []string{
 		"php", "-d", "memory_limit=" + strconv.FormatInt(config.HeapLimitBytes, 10), "artisan", "queue:work",
@@ -37,7 +37,7 @@ func Command(config protocol.Config, facts Facts, maxTime time.Duration) []strin
 	return command
 }
 
-// option is one option of queue:work. Basic ones are there since Laravel 8.
+// option is one option of queue:work. Basic options exist since Laravel 8.
 type option struct {
 	name   string
 	value  string // empty for a switch
@@ -74,7 +74,7 @@ func options(config protocol.Config, facts Facts, maxTime time.Duration) []optio
 		{name: "sleep", value: seconds(config.SleepMilliseconds), wanted: true, basic: true},
 		{name: "tries", value: strconv.FormatInt(int64(config.Tries), 10), wanted: true, basic: true},
 		{name: "backoff", value: join(config.BackoffSeconds), wanted: delay != "", basic: true},
-		// Before Laravel 8 the first wait served for every retry.
+		// Before Laravel 8 the first wait applied to every retry.
 		{name: "delay", value: delay, wanted: delay != "" && facts.Known && !facts.Has("backoff")},
 		{name: "max-jobs", value: strconv.FormatInt(int64(config.MaxJobs), 10), wanted: config.MaxJobs > 0 && config.Recycle != protocol.RecyclePod, basic: true},
 		{name: "max-time", value: strconv.FormatInt(int64(maxTime/time.Second), 10), wanted: maxTime > 0, basic: true},
@@ -85,7 +85,7 @@ func options(config protocol.Config, facts Facts, maxTime time.Duration) []optio
 	}
 }
 
-// seconds writes milliseconds as seconds, without a fraction where there is none.
+// seconds formats milliseconds as seconds, without a fraction if it is zero.
 func seconds(milliseconds int64) string {
 	return strconv.FormatFloat(float64(milliseconds)/1000, 'f', -1, 64)
 }

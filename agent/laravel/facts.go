@@ -12,28 +12,28 @@ import (
 	"queueworker.dev/queueworker/agent/dialect"
 )
 
-// Facts are what is known of the installed worker program.
+// Facts describe the installed worker program.
 type Facts struct {
-	// Known tells that the questions were answered.
+	// Known is set if the questions were answered.
 	Known bool
-	// Pcntl tells that PHP has the extension, so that the worker handles SIGTERM
-	// and enforces its timeout.
+	// Pcntl is set if PHP has the extension, so that the worker handles SIGTERM and enforces
+	// its timeout.
 	Pcntl bool
 	// Options are the long options of queue:work, without dashes, sorted.
 	Options []string
-	// Version is the framework's, such as 8.83.26; empty if it could not be told.
+	// Version is the framework's version, such as 8.83.26, or empty if it is unknown.
 	Version string
-	// ShellWrapped tells that the wrapper is a shell that keeps signals to itself.
+	// ShellWrapped is set if the wrapper is a shell that does not pass signals on.
 	ShellWrapped bool
 }
 
-// Has tells whether queue:work has an option.
+// Has reports whether queue:work has an option.
 func (f Facts) Has(option string) bool {
 	_, found := slices.BinarySearch(f.Options, option)
 	return found
 }
 
-// Dialect is how the worker prints.
+// Dialect returns the output format of the worker.
 func (f Facts) Dialect() string {
 	switch {
 	case f.Has("json"):
@@ -46,7 +46,7 @@ func (f Facts) Dialect() string {
 
 var versionParts = regexp.MustCompile(`^(\d+)\.(\d+)`)
 
-// newText tells whether a version prints the text lines that came with 9.21.
+// newText reports whether a version prints the text lines introduced in 9.21.
 func newText(version string) bool {
 	parts := versionParts.FindStringSubmatch(version)
 	if parts == nil {
@@ -64,22 +64,22 @@ func number(digits string) int {
 	return n
 }
 
-// Answer is what one question printed and how it ended.
+// Answer is the output of one question and how its command ended.
 type Answer struct {
 	Output string
 	Code   int
-	// Err is why it could not be asked or gave no answer in time.
+	// Err is why the question could not be asked or got no answer in time.
 	Err error
 }
 
 func (a Answer) good() bool { return a.Err == nil && a.Code == 0 }
 
-// Answers are the three questions' answers.
+// Answers are the answers to the three questions.
 type Answers struct {
 	Modules, Help, Version Answer
 }
 
-// Questions are the commands to ask, in the order modules, help, version.
+// Questions returns the commands to run, in the order modules, help, version.
 func Questions(wrapper []string) [3][]string {
 	ask := func(arguments ...string) []string { return slices.Concat(wrapper, arguments) }
 	return [3][]string{
@@ -94,8 +94,8 @@ var (
 	versionLine = regexp.MustCompile(`(?i)framework.*?\s+v?(\d+\.\d+[0-9A-Za-z.+-]*)`)
 )
 
-// Read makes facts of answers. Modules and help have to be answered; the version
-// may stay unknown.
+// Read derives facts from answers. Modules and help must be answered; the version may
+// remain unknown.
 func Read(answers Answers, wrapper []string) Facts {
 	facts := Facts{
 		Known:        answers.Modules.good() && answers.Help.good(),
@@ -116,11 +116,11 @@ func Read(answers Answers, wrapper []string) Facts {
 	return facts
 }
 
-// shells are programs that do not pass a signal on to what they run.
+// shells are programs that do not pass a signal on to the command they run.
 var shells = []string{"sh", "dash", "bash", "ash", "zsh", "ksh", "busybox"}
 
-// shellWrapped tells whether a wrapper runs a script given in its arguments that
-// does not replace the shell by the worker.
+// shellWrapped reports whether a wrapper runs a script given in its arguments that does
+// not replace the shell with the worker.
 func shellWrapped(wrapper []string) bool {
 	for i, word := range wrapper {
 		if !slices.Contains(shells, path.Base(word)) {

@@ -14,9 +14,9 @@ import (
 	"queueworker.dev/queueworker/api/protocol"
 )
 
-// Findings are what facts and settings mean for a pool: whether each promise can be
-// kept, and if not, why and what to do. Without an inspection those about settings are
-// left out.
+// Findings returns what the facts and settings mean for a pool: whether each promise can
+// be kept, and if not, why and what to do. Without an inspection it omits the findings
+// about settings.
 func Findings(config protocol.Config, facts Facts, inspection *Inspection) []protocol.Finding {
 	if !facts.Known {
 		return nil
@@ -50,7 +50,7 @@ func pcntl(facts Facts) protocol.Finding {
 	return good(protocol.FindingPcntl, "PHP has pcntl: workers stop after their job, and timeouts work.")
 }
 
-// output tells what can be read from the worker's lines.
+// output describes what the agent can read from the worker's lines.
 func output(facts Facts) protocol.Finding {
 	framework := "Laravel"
 	if facts.Version != "" {
@@ -85,7 +85,7 @@ func memory(config protocol.Config, inspection *Inspection) protocol.Finding {
 	return good(protocol.FindingMemory, "PHP's memory_limit of %s fits the pool's memory of %s.", mebibytes(limit), mebibytes(config.MemoryBytes))
 }
 
-// phpBytes reads a size as PHP writes it, such as 128M; -1 is no limit.
+// phpBytes parses a size in PHP's notation, such as 128M; -1 means no limit.
 func phpBytes(text string) (int64, bool) {
 	units := map[byte]int64{'k': 1 << 10, 'm': 1 << 20, 'g': 1 << 30}
 	text = strings.ToLower(strings.TrimSpace(text))
@@ -117,10 +117,11 @@ func connection(inspection *Inspection) protocol.Finding {
 	return good(protocol.FindingConnection, "Jobs come from the connection %q with the driver %s.", inspection.Connection, inspection.Driver)
 }
 
-// blockLeeway is what is left of a grace period for a worker that waits for a job.
+// blockLeeway is the part of the grace period, in seconds, that a worker's wait for a job
+// must leave.
 const blockLeeway = 5
 
-// blocking judges how long a worker waits in Redis, where no signal reaches it.
+// blocking checks how long a worker waits in Redis, where no signal reaches it.
 func blocking(config protocol.Config, inspection *Inspection) protocol.Finding {
 	if inspection.Driver != "redis" || inspection.BlockFor == nil {
 		return good(protocol.FindingBlockFor, "An idle worker does not wait in the backend, so it stops at once.")
@@ -139,7 +140,8 @@ func blocking(config protocol.Config, inspection *Inspection) protocol.Finding {
 	return good(protocol.FindingBlockFor, "An idle worker waits in Redis for %ss at most, and stops after that.", seconds(int64(wait*1000)))
 }
 
-// retry compares how long a job may run with when its connection gives it out again.
+// retry compares a job's timeout with the time after which its connection hands it out
+// again.
 func retry(config protocol.Config, inspection *Inspection) protocol.Finding {
 	switch after := inspection.RetryAfter; {
 	case after == nil:
@@ -154,7 +156,7 @@ func retry(config protocol.Config, inspection *Inspection) protocol.Finding {
 	return good(protocol.FindingRetryAfter, "retry_after of %ss is longer than the timeout of %ds.", seconds(int64(*inspection.RetryAfter*1000)), config.TimeoutSeconds)
 }
 
-// logs tells whether what the application logs leaves the pod.
+// logs reports whether the application's log leaves the pod.
 func logs(inspection *Inspection) protocol.Finding {
 	var files []string
 	for _, sink := range inspection.LogSinks {
@@ -191,8 +193,8 @@ func (s LogSink) toNothing() bool {
 	return s.Driver == "" || s.Driver == "monolog" && strings.HasSuffix(s.Handler, `\NullHandler`)
 }
 
-// name says where a log goes that is no file: no more than the kind of place, since an
-// address may hold a secret.
+// name names the target of a log that is not a file. It names no more than the kind of
+// target, because an address may hold a secret.
 func (s LogSink) name() string {
 	if strings.HasPrefix(s.Stream, "php://") {
 		return s.Stream
@@ -200,8 +202,8 @@ func (s LogSink) name() string {
 	return fmt.Sprintf("the channel %q (%s)", s.Channel, s.Driver)
 }
 
-// cache tells whether all pods share the cache, by which `queue:restart`, unique jobs
-// and rate limits work.
+// cache reports whether all pods share the cache, on which `queue:restart`, unique jobs
+// and rate limits depend.
 func cache(inspection *Inspection) protocol.Finding {
 	switch inspection.CacheDriver {
 	case "file", "array", "null", "apc":

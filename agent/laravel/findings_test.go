@@ -12,7 +12,8 @@ import (
 	"queueworker.dev/queueworker/api/protocol"
 )
 
-// recordedInspection is what inspect.php printed in the demo application, with LOG_CHANNEL=stderr.
+// recordedInspection is the output of inspect.php in the demo application, with
+// LOG_CHANNEL=stderr.
 const recordedInspection = `A provider that prints.
 queueworker-inspection:{"memoryLimit":"201326592","posix":true,"connection":"redis","connections":["sync","database","redis"],"driver":"redis","blockFor":null,"retryAfter":90,"cacheStore":"redis","cacheDriver":"redis","logChannel":"stderr","logSinks":[{"channel":"stderr","driver":"monolog","handler":"Monolog\\Handler\\StreamHandler","stream":"php:\/\/stderr"}]}
 bye

@@ -16,28 +16,28 @@ import (
 //go:embed inspect.php
 var inspectSource string
 
-// inspectMark stands before the line that inspect.php prints; an application may print
-// what it likes before it.
+// inspectMark precedes the line that inspect.php prints. An application may print
+// anything before it.
 const inspectMark = "queueworker-inspection:"
 
-// Inspection is what an application's own settings say.
+// Inspection holds the settings of an application.
 type Inspection struct {
 	// MemoryLimit is PHP's memory_limit once the application has booted, such as 128M.
 	MemoryLimit string `json:"memoryLimit"`
 	Posix       bool   `json:"posix"`
-	// Connection is the queue connection in use, Driver its driver, empty if there is
-	// none of that name among Connections.
+	// Connection is the queue connection in use. Driver is its driver, or empty if
+	// Connections contains no such name.
 	Connection  string   `json:"connection"`
 	Connections []string `json:"connections"`
 	Driver      string   `json:"driver"`
-	// BlockFor and RetryAfter are the connection's block_for and retry_after, in seconds;
-	// nil where it has none.
+	// BlockFor and RetryAfter are the connection's block_for and retry_after in seconds, or
+	// nil if it has none.
 	BlockFor   *float64 `json:"blockFor"`
 	RetryAfter *float64 `json:"retryAfter"`
 	// CacheStore is the default cache store, CacheDriver its driver.
 	CacheStore  string `json:"cacheStore"`
 	CacheDriver string `json:"cacheDriver"`
-	// LogChannel is the default log channel, LogSinks where it writes to in the end.
+	// LogChannel is the default log channel. LogSinks are the places it finally writes to.
 	LogChannel string    `json:"logChannel"`
 	LogSinks   []LogSink `json:"logSinks"`
 }
@@ -51,8 +51,8 @@ type LogSink struct {
 	Stream string `json:"stream"`
 }
 
-// InspectionQuestion is the command that reads an application's settings, with PHP's
-// memory_limit as the worker gets it.
+// InspectionQuestion returns the command that reads an application's settings, with the
+// worker's memory_limit for PHP.
 func InspectionQuestion(config protocol.Config) []string {
 	source := strings.TrimPrefix(inspectSource, "<?php\n")
 	return slices.Concat(config.Command, []string{
@@ -60,7 +60,8 @@ func InspectionQuestion(config protocol.Config) []string {
 	})
 }
 
-// ReadInspection reads what the question printed; nil if that is no inspection.
+// ReadInspection parses the output of the question. It returns nil if that is no
+// inspection.
 func ReadInspection(answer Answer) *Inspection {
 	at := strings.LastIndex(answer.Output, inspectMark)
 	if at < 0 {

@@ -18,7 +18,7 @@ import (
 	"queueworker.dev/queueworker/api/protocol"
 )
 
-// recorded returns what a real `php` or `artisan` has printed.
+// recorded returns the output of a real `php` or `artisan`.
 func recorded(t *testing.T, name string) laravel.Answer {
 	t.Helper()
 	content, err := os.ReadFile(filepath.Join("testdata", name))
@@ -33,7 +33,7 @@ func TestReadFacts(t *testing.T) {
 	since9 := laravel.Answer{Output: "Laravel Framework \x1b[32m9.52.16\x1b[39m\n"}
 	tests := map[string]struct {
 		answers laravel.Answers
-		want    laravel.Facts // Options aside
+		want    laravel.Facts // without Options
 		dialect string
 	}{
 		"Laravel 8.83": {

@@ -12,8 +12,8 @@ import (
 	"queueworker.dev/queueworker/api/protocol"
 )
 
-// Steps are the commands that carry out a command once, one after the other. Nothing
-// in them is asked for, and no colours are printed.
+// Steps returns the commands that carry out a one-off command, one after the other. They
+// ask no questions and print no colours.
 func Steps(command protocol.Command) [][]string {
 	artisan := func(arguments ...string) []string {
 		return slices.Concat(command.Worker.Command, []string{
@@ -24,7 +24,7 @@ func Steps(command protocol.Command) [][]string {
 	case protocol.ActionRetryFailed:
 		return [][]string{artisan(append([]string{"queue:retry"}, retried(command)...)...)}
 	case protocol.ActionForgetFailed:
-		// queue:forget takes one id only.
+		// queue:forget accepts only one id.
 		var steps [][]string
 		for _, id := range command.IDs {
 			steps = append(steps, artisan("queue:forget", id))
@@ -48,7 +48,7 @@ func Steps(command protocol.Command) [][]string {
 	return nil
 }
 
-// retried are the arguments that say which failed jobs to retry.
+// retried returns the arguments that select the failed jobs to retry.
 func retried(command protocol.Command) []string {
 	switch {
 	case command.All && command.Queue != "":
@@ -59,20 +59,21 @@ func retried(command protocol.Command) []string {
 	return command.IDs
 }
 
-// once is a worker that runs one job. It is not --once, with which a worker heeds
-// neither its timeout nor SIGTERM.
+// once returns the command of a worker that runs one job. It does not use --once, with
+// which a worker ignores both its timeout and SIGTERM.
 func once(config protocol.Config) []string {
 	config.MaxJobs, config.Verbose = 1, true
-	config.Recycle, config.StopWhenEmpty = "", false // a pod of a pool may count by itself
+	config.Recycle, config.StopWhenEmpty = "", false // in a pool's pod, the agent may count jobs
 	return append(Command(config, Facts{}, 0), "--stop-when-empty", "--no-ansi", "--no-interaction")
 }
 
-// missing are what artisan prints of a failed job that is not there, some versions
-// with exit code 0.
+// missing are the messages of artisan about a failed job that does not exist. Some
+// versions exit with code 0 then.
 var missing = []string{"Unable to find failed job with ID", "No failed job matches the given ID"}
 
-// Failure tells of a line that a command printed whether it means that the command has
-// failed although its exit code is 0: a worker ends with 0 whatever became of its job.
+// Failure returns a function that reports whether a printed line means that the command
+// has failed although its exit code is 0. A worker exits with 0 whatever became of its
+// job.
 func Failure(action string) func(line string) bool {
 	if action != protocol.ActionOnce {
 		return notFound
@@ -89,7 +90,7 @@ func Failure(action string) func(line string) bool {
 	}
 }
 
-// notFound tells whether a line says that a failed job is not there.
+// notFound reports whether a line says that a failed job does not exist.
 func notFound(line string) bool {
 	return slices.ContainsFunc(missing, func(text string) bool { return strings.Contains(line, text) })
 }

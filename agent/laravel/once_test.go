@@ -50,7 +50,7 @@ func TestSteps(t *testing.T) {
 }
 
 func TestFailure(t *testing.T) {
-	for line, want := range map[string][]string{ // the actions of which it tells failure
+	for line, want := range map[string][]string{ // the actions for which the line means failure
 		"Unable to find failed job with ID [7].":                                                                            {protocol.ActionRetryFailed, protocol.ActionForgetFailed},
 		"   ERROR  No failed job matches the given ID.  ":                                                                   {protocol.ActionRetryFailed, protocol.ActionForgetFailed},
 		"The failed job [7] has been pushed back onto the":                                                                  nil,

@@ -17,37 +17,37 @@ import (
 	"queueworker.dev/queueworker/api/protocol"
 )
 
-// Exit codes of a command that did not run, as a shell's.
+// Exit codes that Run returns itself, as a shell would.
 const (
 	codeFailed     = 1
 	codeNotStarted = 127
 	codeTerminated = 128 + int(syscall.SIGTERM)
 )
 
-// drainTime is how long output is still read after a command has ended: a process it
-// left behind may keep its streams open for ever.
+// drainTime is how long output is still read after a command has ended, because a process
+// that it left behind may keep its streams open forever.
 const drainTime = time.Second
 
-// Command is what to run and how.
+// Command describes what to run and how.
 type Command struct {
-	// Steps are run one after the other; one that fails does not keep the next from
-	// running.
+	// Steps run one after the other. A step that fails does not prevent the next.
 	Steps [][]string
-	// Failure tells of a printed line whether it means that a step failed although its
-	// exit code is 0; nil: none does.
+	// Failure reports whether a printed line means that a step failed although its exit code
+	// is 0. If Failure is nil, no line does.
 	Failure func(line string) bool
-	// Gentle is whether a step may be sent SIGTERM: one that does not handle it would
-	// die in the middle of its work.
+	// Gentle is set if a step may be sent SIGTERM. A step that does not handle it would die
+	// in the middle of its work.
 	Gentle bool
-	// Stdout and Stderr get what the steps print.
+	// Stdout and Stderr receive the output of the steps.
 	Stdout, Stderr io.Writer
-	// Message is the path of the termination message; empty: none.
+	// Message is the path of the termination message; empty means none.
 	Message string
 }
 
-// Run runs a command until it has ended, or until a signal comes in ends and the step
-// that runs has ended. It returns the exit code of the first step that failed, else that
-// of SIGTERM if steps were left out: one that ended well although the pod ends is done.
+// Run runs a command until it has ended, or until ends delivers a signal and the current
+// step has ended. It returns the exit code of the first step that failed. If none failed
+// but steps were omitted, it returns the exit code of SIGTERM. A command that ends well
+// although the pod ends is done.
 func Run(reaper *process.Reaper, command Command, ends <-chan os.Signal) int {
 	r := &run{Command: command, reaper: reaper, ends: ends}
 	r.tail = NewTail(protocol.MaxFinalBytes, func(line string) {
@@ -77,9 +77,9 @@ type run struct {
 	reaper *process.Reaper
 	ends   <-chan os.Signal
 	tail   *Tail
-	// ended tells that the pod ends.
+	// ended is set once the pod ends.
 	ended bool
-	// failed tells that a line meant failure; the tail guards it.
+	// failed is set once a line meant failure; the tail's lock guards it.
 	failed bool
 }
 
@@ -112,7 +112,7 @@ func (r *run) step(arguments []string) int {
 	return child.End().Code
 }
 
-// await waits until a step has ended, and passes the pod's end on to it, once.
+// await waits until a step has ended, and passes the end of the pod on to it, once.
 func (r *run) await(child *process.Child) {
 	ends := r.ends
 	for {
@@ -124,7 +124,7 @@ func (r *run) await(child *process.Child) {
 			if r.Gentle {
 				r.reaper.Signal(child.PID, syscall.SIGTERM)
 			}
-			r.write() // in case there is no time for it later
+			r.write() // there may be no time for it later
 		}
 	}
 }
@@ -135,7 +135,7 @@ func (r *run) read(from *os.File, to io.Writer) {
 	for {
 		n, err := from.Read(piece)
 		_, _ = stream.Write(piece[:n])
-		_, _ = to.Write(piece[:n]) // a log that is closed must not end the command
+		_, _ = to.Write(piece[:n]) // a closed log must not end the command
 		if err != nil {
 			stream.End()
 			return
@@ -143,14 +143,14 @@ func (r *run) read(from *os.File, to io.Writer) {
 	}
 }
 
-// say prints a line of the agent's own.
+// say prints one of the agent's own lines.
 func (r *run) say(line string) {
 	fmt.Fprintln(r.Stderr, line)
 	stream := r.tail.Stream()
 	_, _ = stream.Write([]byte(line + "\n"))
 }
 
-// write writes the termination message, a file that the kubelet has made.
+// write writes the termination message, a file that the kubelet has created.
 func (r *run) write() {
 	if r.Message == "" {
 		return

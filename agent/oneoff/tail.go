@@ -14,20 +14,20 @@ import (
 	"unicode/utf8"
 )
 
-// maxLine is how much of one line is looked at and kept, in bytes.
+// maxLine bounds how much of one line is examined and kept, in bytes.
 const maxLine = 1024
 
-// Tail keeps the last lines written to its two streams. It is an io.Writer for each.
+// Tail keeps the last lines of its streams, each of which is an io.Writer.
 type Tail struct {
 	mu    sync.Mutex
 	limit int
 	lines []string
 	size  int
-	// see is called with each line that is whole.
+	// see is called with each complete line.
 	see func(line string)
 }
 
-// NewTail keeps at most limit bytes.
+// NewTail returns a tail that keeps at most limit bytes.
 func NewTail(limit int, see func(line string)) *Tail { return &Tail{limit: limit, see: see} }
 
 // Stream is one stream of lines into a tail.
@@ -36,10 +36,10 @@ type Stream struct {
 	part []byte
 }
 
-// Stream begins a stream.
+// Stream returns a new stream.
 func (t *Tail) Stream() *Stream { return &Stream{tail: t} }
 
-// Write takes a piece of the stream. It never fails.
+// Write adds a piece to the stream. It never fails.
 func (s *Stream) Write(piece []byte) (int, error) {
 	for rest := piece; len(rest) > 0; {
 		line, after, whole := bytes.Cut(rest, []byte{'\n'})
@@ -51,7 +51,7 @@ func (s *Stream) Write(piece []byte) (int, error) {
 	return len(piece), nil
 }
 
-// End ends the line that was begun.
+// End ends the current line.
 func (s *Stream) End() {
 	line := clean(s.part)
 	s.part = s.part[:0]
@@ -73,12 +73,12 @@ func (t *Tail) add(line string) {
 	}
 }
 
-// frame is a line of PHP's stack traces, with its distance from where the exception was thrown.
+// frame matches a line of a PHP stack trace and its distance from the throwing frame.
 var frame = regexp.MustCompile(`^#(\d{1,4}) `)
 
-// dispensable is the line that is missed least: of stack traces the frame that is farthest
-// from the exception, else the oldest line. A logged trace of Laravel is longer than
-// what is kept, and what the exception says stands before it.
+// dispensable returns the index of the least useful line: in stack traces, the frame that
+// is farthest from the exception; otherwise the oldest line. A logged trace of Laravel
+// exceeds the limit, and the message of the exception comes before it.
 func (t *Tail) dispensable() int {
 	line, farthest := 0, -1
 	for i, text := range t.lines {
@@ -94,7 +94,7 @@ func (t *Tail) dispensable() int {
 	return line
 }
 
-// Text is what is kept, the oldest line first.
+// Text returns the kept lines, oldest first.
 func (t *Tail) Text() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -102,11 +102,11 @@ func (t *Tail) Text() string {
 	return strings.ToValidUTF8(text[:min(len(text), t.limit)], "")
 }
 
-// escape is what moves a terminal's cursor or colours its text.
+// escape matches sequences that move a terminal's cursor or colour its text.
 var escape = regexp.MustCompile(`\x1b(\[[0-9;?]*[ -/]*[@-~]|[()][0-9A-Za-z]|[@-Z\\-_])`)
 
-// clean makes a line printable: one that a program drew over in place is what it
-// showed last.
+// clean makes a line printable. Of a line that a program overwrote in place, it keeps the
+// last text shown.
 func clean(line []byte) string {
 	text := strings.ToValidUTF8(string(line), "\uFFFD")
 	text = strings.TrimRight(escape.ReplaceAllString(text, ""), " \t\r")

@@ -44,7 +44,7 @@ func TestTail(t *testing.T) {
 	}
 }
 
-// TestTailKeepsWhatATraceIsOf: the trace of a logged exception is cut at its far end.
+// TestTailKeepsWhatATraceIsOf checks that a logged trace loses its farthest frames.
 func TestTailKeepsWhatATraceIsOf(t *testing.T) {
 	tail := NewTail(200, func(string) {})
 	stream := tail.Stream()

@@ -5,10 +5,10 @@ package output
 
 import "time"
 
-// The budget of output that holds no job event, for each stream of a process.
+// The budget for output without job events, for each stream of a process.
 const (
 	BudgetBurst = 4 << 20 // bytes
-	BudgetRate  = 1 << 20 // bytes a second
+	BudgetRate  = 1 << 20 // bytes per second
 )
 
 // budget is a token bucket of bytes.
@@ -17,7 +17,7 @@ type budget struct {
 	since time.Time
 }
 
-// take uses n bytes if there are as many left, and tells whether it did.
+// take uses n bytes if that many are left, and reports whether it did.
 func (b *budget) take(n int, now time.Time) bool {
 	if b.since.IsZero() {
 		b.left = BudgetBurst

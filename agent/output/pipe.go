@@ -18,11 +18,11 @@ const (
 	setPipeLen = 1031 // F_SETPIPE_SZ of fcntl(2)
 )
 
-// pipe is the reading end of a pipe that wakes the agent only while it waits. Go's
-// own poller hears of every write to a pipe, wanted or not, which at a line a
-// write is most of what reading a busy worker costs. So the pipe is watched
-// through a gate, an epoll instance of its own that Go's poller watches, and the
-// gate is open only between a read that found nothing and the next that does.
+// pipe is the reading end of a pipe that wakes the agent only while the agent waits. Go's
+// own poller is notified of every write to a pipe, wanted or not. At one write per line,
+// that is most of the cost of reading a busy worker. So the pipe is watched through a
+// gate, an extra epoll instance that Go's poller watches. The gate is open only between a
+// read that found nothing and the next read that finds something.
 type pipe struct {
 	file *os.File
 	fd   int
@@ -33,7 +33,7 @@ type pipe struct {
 	open   bool
 }
 
-// openPipe takes over a pipe, which need not be known to Go's poller and better is not.
+// openPipe takes over a pipe, preferably one that Go's poller does not watch.
 func openPipe(file *os.File) (*pipe, error) {
 	p := &pipe{file: file}
 	raw, err := file.SyscallConn()
@@ -49,7 +49,7 @@ func openPipe(file *os.File) (*pipe, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the output of a worker: %w", err)
 	}
-	// Refused above the user's limit; a smaller pipe works too.
+	// Fails above the user's limit; a smaller pipe works too.
 	_, _, _ = syscall.Syscall(syscall.SYS_FCNTL, uintptr(p.fd), setPipeLen, pipeSize)
 	return p, nil
 }
@@ -60,7 +60,7 @@ func (p *pipe) openGate() (err error) {
 	}
 	err = syscall.EpollCtl(p.gateFd, syscall.EPOLL_CTL_ADD, p.fd, &syscall.EpollEvent{Fd: int32(p.fd)})
 	if err == nil {
-		err = syscall.SetNonblock(p.gateFd, true) // makes os.NewFile give it to Go's poller
+		err = syscall.SetNonblock(p.gateFd, true) // makes os.NewFile add it to Go's poller
 	}
 	if err != nil {
 		_ = syscall.Close(p.gateFd)
@@ -84,14 +84,14 @@ func (p *pipe) turn(open bool) {
 	_ = syscall.EpollCtl(p.gateFd, syscall.EPOLL_CTL_MOD, p.fd, &event)
 }
 
-// read reads once, and without wait returns 0 and no error if nothing is there.
-// At the end of the pipe it returns io.EOF, past the deadline os.ErrDeadlineExceeded.
+// read reads once. Without wait it returns 0 and no error if there is nothing to read. At
+// the end of the pipe it returns io.EOF, after the deadline os.ErrDeadlineExceeded.
 func (p *pipe) read(buffer []byte, wait bool) (n int, err error) {
 	waited := p.raw.Read(func(uintptr) bool {
 		n, err = p.try(buffer)
 		if wait && errors.Is(err, syscall.EAGAIN) {
-			// What comes from here on is told; what came before the gate was open may
-			// not be, so look once more.
+			// From here on, the gate reports new output. Output from before the gate was open may
+			// not be reported, so try once more.
 			p.turn(true)
 			n, err = p.try(buffer)
 		}
@@ -123,7 +123,7 @@ func (p *pipe) try(buffer []byte) (int, error) {
 	}
 }
 
-// deadline lets reads wait until t, or for ever.
+// deadline lets reads wait until t, or forever if t is zero.
 func (p *pipe) deadline(t time.Time) { _ = p.gate.SetReadDeadline(t) }
 
 func (p *pipe) close() {

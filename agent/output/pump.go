@@ -13,19 +13,19 @@ import (
 
 const (
 	gather   = 5 * time.Millisecond   // between two reads that do not fill the buffer ...
-	gatherUp = 20 * time.Millisecond  // ... and where lines come thick: busyLines in each gather
+	gatherUp = 20 * time.Millisecond  // ... and while lines come fast: busyLines in each gather
 	holdBack = 100 * time.Millisecond // for the rest of a line
 	tellDrop = 5 * time.Second        // between two notices of dropped output
 
-	// lookAgain bounds what a wake that was lost in the kernel could cost.
+	// lookAgain bounds the delay if the kernel loses a wake-up.
 	lookAgain = 5 * time.Second
 
-	// busyLines in 5 ms are jobs of about 2 ms; more than busyBytes would fill the pipe.
+	// busyLines in 5 ms mean jobs of about 2 ms; more than busyBytes would fill the pipe.
 	busyLines = 4
 	busyBytes = 16 << 10
 )
 
-// Sink is a stream of the agent itself, shared by its processes.
+// Sink is one of the agent's own streams, shared by its processes.
 type Sink struct {
 	mu sync.Mutex
 	w  io.Writer
@@ -34,7 +34,7 @@ type Sink struct {
 // NewSink returns a sink that writes to w.
 func NewSink(w io.Writer) *Sink { return &Sink{w: w} }
 
-// pass writes ranges of the buffer. An error is of no use here: the worker goes on
+// pass writes ranges of the buffer. It ignores errors, because the worker continues
 // whether its log is read or not.
 func (s *Sink) pass(buffer []byte, ranges [][2]int) {
 	if len(ranges) == 0 {
@@ -53,7 +53,7 @@ type Pump struct {
 	Sink   *Sink
 	// Report is called after each read, before the output is passed on.
 	Report func()
-	// Dropped is told how many bytes were dropped since it was last called.
+	// Dropped is called with the number of bytes dropped since its last call.
 	Dropped func(bytes int64)
 
 	pipe    *pipe
@@ -65,7 +65,7 @@ type Pump struct {
 	wait    time.Duration // of the last pause
 }
 
-// Start begins to read from the pipe, which it closes at its end.
+// Start starts reading from the pipe, and closes it at its end.
 func (p *Pump) Start(file *os.File) (err error) {
 	if p.pipe, err = openPipe(file); err != nil {
 		return err
@@ -76,15 +76,15 @@ func (p *Pump) Start(file *os.File) (err error) {
 	return nil
 }
 
-// Exited tells the pump that the process has ended: what is in the pipe is the
-// last it printed. The pump keeps passing on what descendants that hold the pipe
-// print later, but reads no events from it.
+// Exited notifies the pump that the process has ended: the pipe holds its last output.
+// The pump still passes on later output of descendants that hold the pipe, but finds no
+// more events in it.
 func (p *Pump) Exited() {
 	close(p.exited)
 	p.pipe.deadline(time.Unix(1, 0))
 }
 
-// Drained is closed when everything the process printed has been looked at.
+// Drained returns a channel that is closed once all output of the process was examined.
 func (p *Pump) Drained() <-chan struct{} { return p.drained }
 
 func (p *Pump) run() {
@@ -112,7 +112,7 @@ func (p *Pump) run() {
 	p.pipe.close()
 }
 
-// live reads until the pipe ends, which it tells, or the process does.
+// live reads until the pipe or the process ends. It returns true if the pipe has ended.
 func (p *Pump) live() (ended bool) {
 	for {
 		limit := lookAgain
@@ -120,7 +120,7 @@ func (p *Pump) live() (ended bool) {
 			limit = holdBack
 		}
 		p.pipe.deadline(time.Now().Add(limit))
-		// After the deadline was set: Exited closes the channel before it sets its own.
+		// After setting the deadline, because Exited closes the channel before it sets its own.
 		if p.over() {
 			return false
 		}
@@ -151,8 +151,8 @@ func (p *Pump) over() bool {
 	}
 }
 
-// pause lets output gather after a read of n bytes; it returns false at once when
-// the process ends.
+// pause lets output gather after a read of n bytes. It returns false as soon as the
+// process ends.
 func (p *Pump) pause(n int) bool {
 	thick := p.Stream.lines*int(gather/time.Millisecond) >= busyLines*int(p.wait/time.Millisecond)
 	p.wait = gather
@@ -168,15 +168,15 @@ func (p *Pump) pause(n int) bool {
 	}
 }
 
-// read reads once into the room left in the buffer.
+// read reads once into the free part of the buffer.
 func (p *Pump) read(wait bool) (n int, err error) {
 	n, err = p.pipe.read(p.Stream.buffer[p.Stream.held:], wait)
 	p.Stream.held += n
 	return n, err
 }
 
-// deal looks at what was read, reports, and passes it on, in this order: a sink
-// that is not read must not hold up what is known of the jobs.
+// deal examines the output, reports, and passes it on, in this order, so that an unread
+// sink does not delay the counts of jobs.
 func (p *Pump) deal(flush bool) {
 	s := p.Stream
 	p.last = time.Now()
@@ -196,7 +196,7 @@ func (p *Pump) tell(final bool) {
 	p.Stream.dropped = 0
 }
 
-// WriteString writes a line of the agent's own between the lines of its workers.
+// WriteString writes one of the agent's own lines between the lines of its workers.
 func (s *Sink) WriteString(line string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -15,7 +15,7 @@ import (
 	"queueworker.dev/queueworker/agent/dialect"
 )
 
-// recorder is a sink's writer that can be read while it is written.
+// recorder is the writer of a sink. It can be read while the sink writes.
 type recorder struct {
 	mu    sync.Mutex
 	bytes bytes.Buffer
@@ -146,7 +146,7 @@ func TestPumpTellsWhatItDropped(t *testing.T) {
 	}
 }
 
-// TestReportsDoNotWaitForTheSink: jobs are known even where nobody reads the log.
+// TestReportsDoNotWaitForTheSink checks that jobs are known even if the log is not read.
 func TestReportsDoNotWaitForTheSink(t *testing.T) {
 	r := newRig(t)
 	r.pump.Sink.mu.Lock()
@@ -156,7 +156,7 @@ func TestReportsDoNotWaitForTheSink(t *testing.T) {
 	eventually(t, "their lines", func() bool { return r.passed.String() == jobLines(2) })
 }
 
-// BenchmarkPump measures lines a second through a pipe, parsed and passed on.
+// BenchmarkPump measures lines per second through a pipe, parsed and passed on.
 func BenchmarkPump(b *testing.B) {
 	reader, writer, err := os.Pipe()
 	if err != nil {
@@ -193,8 +193,8 @@ func BenchmarkPump(b *testing.B) {
 	}
 }
 
-// TestNoWakeIsLost writes from the other end at every possible moment of the
-// reader's: each write must be read though none follows it.
+// TestNoWakeIsLost writes at every possible moment of the reader. Each write must be read
+// even if no other write follows.
 func TestNoWakeIsLost(t *testing.T) {
 	reader, writer, err := os.Pipe()
 	if err != nil {

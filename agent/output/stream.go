@@ -8,40 +8,39 @@ import (
 	"time"
 )
 
-// bufferSize is the most that is read at once, and the most of a line that is
-// looked at for an event.
+// bufferSize bounds one read, and the part of a line that is examined for an event.
 const bufferSize = 64 << 10
 
-// Stream is one of the two streams of a process: bytes in, ranges to pass on out.
+// Stream is one of the two streams of a process. It turns bytes into ranges to pass on.
 type Stream struct {
 	worker *Worker
-	// events tells whether job events are looked for here; Laravel prints them on
-	// stdout only.
+	// events is set if this stream is searched for job events; Laravel prints them on stdout
+	// only.
 	events bool
 
 	buffer []byte
 	held   int      // bytes in buffer
 	keep   [][2]int // ranges of buffer to pass on
-	done   int      // bytes of buffer that are dealt with
-	lines  int      // complete ones in the last scan
+	done   int      // bytes of buffer that are processed
+	lines  int      // complete lines in the last scan
 
 	budget  budget
 	dropped int64
 
-	// State of a line whose beginning has been dealt with already.
+	// State of a line whose beginning is already processed.
 	begun  bool
 	carry  []byte
-	passed bool // some of the beginning was passed on
-	cut    bool // some of it was dropped
+	passed bool // part of the beginning was passed on
+	cut    bool // part of it was dropped
 }
 
-// NewStream returns a stream of the worker.
+// NewStream returns a new stream of the worker.
 func NewStream(worker *Worker, events bool) *Stream {
 	return &Stream{worker: worker, events: events, buffer: make([]byte, bufferSize)}
 }
 
-// scan looks at the lines that are complete in the buffer. With flush, or when
-// the buffer is full, the beginning of an incomplete one is dealt with too.
+// scan processes the complete lines in the buffer. With flush, or if the buffer is full,
+// it also processes the beginning of an incomplete line.
 func (s *Stream) scan(now time.Time, flush bool) {
 	s.worker.mu.Lock()
 	defer s.worker.mu.Unlock()
@@ -59,7 +58,7 @@ func (s *Stream) scan(now time.Time, flush bool) {
 	}
 }
 
-// line deals with buffer[from:to], the end of a line with its line end.
+// line processes buffer[from:to], the end of a line with its line end.
 func (s *Stream) line(from, to int, now time.Time) {
 	content := s.buffer[from : to-1]
 	if s.begun {
@@ -74,7 +73,7 @@ func (s *Stream) line(from, to int, now time.Time) {
 	case s.cut:
 		s.dropped += int64(to - 1 - from)
 		if s.passed {
-			s.pass(to-1, to) // ends what was passed on of it
+			s.pass(to-1, to) // ends the part that was passed on
 		} else {
 			s.dropped++
 		}
@@ -90,7 +89,7 @@ func (s *Stream) line(from, to int, now time.Time) {
 	}
 }
 
-// beginning deals with buffer[from:to], a part of a line without its end.
+// beginning processes buffer[from:to], a part of a line without its end.
 func (s *Stream) beginning(from, to int, now time.Time) {
 	content := s.buffer[from:to]
 	s.carry = append(s.carry, content[:min(len(content), bufferSize-len(s.carry))]...)
@@ -113,7 +112,7 @@ func (s *Stream) pass(from, to int) {
 	s.keep = append(s.keep, [2]int{from, to})
 }
 
-// free makes room for what was dealt with. The ranges to pass on are gone then.
+// free makes room by removing processed bytes. It invalidates the ranges to pass on.
 func (s *Stream) free() {
 	s.held = copy(s.buffer, s.buffer[s.done:s.held])
 	s.keep, s.done = s.keep[:0], 0

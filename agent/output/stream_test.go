@@ -14,7 +14,7 @@ import (
 	"queueworker.dev/queueworker/agent/dialect"
 )
 
-// feed gives a stream its input in pieces and returns what is passed on.
+// feed gives a stream its input in pieces and returns the output that is passed on.
 func feed(s *Stream, now time.Time, pieces ...string) string {
 	var out strings.Builder
 	for _, piece := range pieces {
@@ -74,7 +74,7 @@ func TestNoiseBeyondTheBudgetIsDroppedAndJobsAreNot(t *testing.T) {
 	stream, worker := newTestStream()
 	noise := strings.Repeat("noise noise noise noise\n", 1000)
 	var got, jobs int
-	for range 1000 { // 24 MB of noise at one moment
+	for range 1000 { // 24 MB of noise in one moment
 		got += len(feed(stream, time.Unix(1, 0), noise+jobLines(1)))
 		jobs++
 	}
@@ -93,8 +93,8 @@ func TestNoiseBeyondTheBudgetIsDroppedAndJobsAreNot(t *testing.T) {
 	}
 }
 
-// TestOneEndlessLine: a line of 100 MB costs no more memory than the buffer, its
-// beginning is passed on, and the line after it is whole.
+// TestOneEndlessLine checks that a line of 100 MB needs no more memory than the buffer,
+// that its beginning is passed on, and that the next line is complete.
 func TestOneEndlessLine(t *testing.T) {
 	stream, worker := newTestStream()
 	piece := strings.Repeat("y", 1<<20)
@@ -119,7 +119,7 @@ func TestEventIsFoundInALineThatCameInParts(t *testing.T) {
 	stream, worker := newTestStream()
 	line := strings.TrimSuffix(jobLines(1), "\n")
 	var got strings.Builder
-	for _, c := range []byte(line + "\n") { // each byte flushed, as after a pause
+	for _, c := range []byte(line + "\n") { // flush after each byte, as after a pause
 		got.WriteString(feed(stream, time.Unix(1, 0), string(c)))
 	}
 	if tally, _ := worker.Report(); tally.Processed != 1 || got.String() != line+"\n" {

@@ -6,11 +6,11 @@ package output
 import "bytes"
 
 const (
-	tailBytes = 2048 // kept of what was printed last
-	tailLine  = 512  // of one line
+	tailBytes = 2048 // bytes kept of the last output
+	tailLine  = 512  // bytes kept of one line
 )
 
-// tail remembers the last lines that were no job events, for the message of a crash.
+// tail keeps the last lines that were not job events, for the message of a crash.
 type tail struct {
 	bytes []byte
 }
@@ -26,7 +26,7 @@ func (t *tail) add(line []byte) {
 	t.bytes = append(append(t.bytes, line[:min(len(line), tailLine)]...), '\n')
 }
 
-// text returns the remembered lines; of the oldest perhaps only the end.
+// text returns the kept lines. The oldest may be cut.
 func (t *tail) text() string {
 	return string(t.bytes[max(0, len(t.bytes)-tailBytes):])
 }

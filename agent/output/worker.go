@@ -10,7 +10,7 @@ import (
 	"queueworker.dev/queueworker/agent/dialect"
 )
 
-// Worker is what is known of one process from what it printed on both streams.
+// Worker holds what is known about one process from its output on both streams.
 type Worker struct {
 	mu      sync.Mutex
 	parser  dialect.Parser
@@ -19,7 +19,8 @@ type Worker struct {
 	printed bool
 }
 
-// NewWorker returns a worker whose lines are read by parser; nil counts no jobs.
+// NewWorker returns a worker whose lines parser reads. With a nil parser it counts no
+// jobs.
 func NewWorker(parser dialect.Parser, concurrent bool) *Worker {
 	return &Worker{parser: parser, ledger: dialect.NewLedger(concurrent)}
 }
@@ -31,15 +32,15 @@ func (w *Worker) Report() (tally dialect.Tally, printed bool) {
 	return w.ledger.Take(), w.printed
 }
 
-// Tail returns the last lines printed that were no job events.
+// Tail returns the last lines that were not job events.
 func (w *Worker) Tail() string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.tail.text()
 }
 
-// line looks at one line and tells whether it holds a job event. The caller
-// holds the lock.
+// line examines one line and reports whether it holds a job event. The caller must hold
+// the lock.
 func (w *Worker) line(content []byte, events bool, now time.Time) bool {
 	w.printed = true
 	var event dialect.Event

@@ -11,21 +11,20 @@ import (
 	"strconv"
 )
 
-// Cgroup is the container's own control group.
+// Cgroup is the control group of the container.
 type Cgroup struct {
 	root    string
 	unified bool // version 2
 }
 
-// OpenCgroup finds the control group of the container below root, usually
-// /sys/fs/cgroup.
+// OpenCgroup opens the control group of the container below root, usually /sys/fs/cgroup.
 func OpenCgroup(root string) *Cgroup {
 	_, err := os.Stat(filepath.Join(root, "cgroup.controllers"))
 	return &Cgroup{root: root, unified: err == nil}
 }
 
-// Kills returns how many processes of the container the kernel has killed because
-// it reached its memory limit; 0 where that cannot be read.
+// Kills returns how many processes of the container the kernel has killed because the
+// container reached its memory limit, or 0 if that cannot be read.
 func (c *Cgroup) Kills() int64 {
 	name := "memory/memory.oom_control"
 	if c.unified {
@@ -39,9 +38,9 @@ func (c *Cgroup) Kills() int64 {
 	return kills
 }
 
-// Pressure returns the container's memory that cannot be reclaimed from the page
-// cache, and its limit, both in bytes. It tells false where there is no limit, or
-// on version 1, where the kernel kills just the worker.
+// Pressure returns the container's memory without the page cache, which can be reclaimed,
+// and its limit, both in bytes. It returns false if there is no limit, or on version 1,
+// where the kernel kills only the worker.
 func (c *Cgroup) Pressure() (used, limit int64, limited bool) {
 	if !c.unified {
 		return 0, 0, false
@@ -62,7 +61,7 @@ func (c *Cgroup) Pressure() (used, limit int64, limited bool) {
 	return max(used, 0), limit, true
 }
 
-// number reads a file with one number; "max" is none.
+// number reads a file that holds one number. It returns false for "max".
 func (c *Cgroup) number(name string) (int64, bool) {
 	text, err := os.ReadFile(filepath.Join(c.root, name))
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// layout writes files of a control group.
+// layout writes the files of a control group.
 func layout(t *testing.T, files map[string]string) *Cgroup {
 	t.Helper()
 	root := t.TempDir()

@@ -14,16 +14,16 @@ import (
 	"time"
 )
 
-// Usage is what a process and its descendants use.
+// Usage is the memory and CPU that a process and its descendants use.
 type Usage struct {
-	// Memory is the proportional set size in bytes: shared pages are counted in
-	// shares. Where it cannot be read, the resident set size.
+	// Memory is the proportional set size in bytes, which divides shared pages among their
+	// users. If it cannot be read, Memory is the resident set size.
 	Memory int64
 	// CPU is the time used so far.
 	CPU time.Duration
 }
 
-// Measure measures children and their descendants, those that are gone left out.
+// Measure measures children and their descendants. It omits children that have ended.
 func Measure(pids []int) map[int]Usage {
 	entries, self := list(), os.Getpid()
 	usage := make(map[int]Usage, len(pids))
@@ -59,7 +59,7 @@ func memory(pid int) int64 {
 	return pages * int64(os.Getpagesize())
 }
 
-// member returns the number behind a name at the beginning of a line.
+// member returns the number after a name at the beginning of a line.
 func member(text []byte, name string) (int64, bool) {
 	for line := range bytes.Lines(text) {
 		fields := bytes.Fields(line)
@@ -71,16 +71,16 @@ func member(text []byte, name string) (int64, bool) {
 	return 0, false
 }
 
-// shells are programs that keep a signal to themselves.
+// shells are programs that do not pass signals on.
 var shells = []string{"sh", "dash", "bash", "ash", "busybox", "zsh", "ksh", "mksh"}
 
-// IsShell tells whether a program of this path or name is a shell.
+// IsShell reports whether a program of this path or name is a shell.
 func IsShell(path string) bool { return slices.Contains(shells, filepath.Base(path)) }
 
-// Worker looks behind shells: it returns the process a shell has started and
-// waits for, or pid itself where pid is no shell, or waits for none or several. A
-// shell that catches SIGTERM, as by trap, is the worker itself: it passes the
-// signal on as it sees fit.
+// Worker looks behind shells: it returns the process that a shell has started and waits
+// for. It returns pid itself if pid is not a shell, or waits for no process or several. A
+// shell that catches SIGTERM, for example with trap, is the worker itself, because it
+// passes the signal on as it sees fit.
 func Worker(pid int) (worker int, wrapped bool) {
 	for range 4 { // shells that start shells
 		exe, err := os.Readlink("/proc/" + strconv.Itoa(pid) + "/exe")
@@ -101,8 +101,8 @@ func Worker(pid int) (worker int, wrapped bool) {
 	return pid, wrapped
 }
 
-// catchesTerm tells whether a process has a handler for SIGTERM, from the mask
-// SigCgt of its status (proc(5)), whose bit n-1 stands for signal n.
+// catchesTerm reports whether a process has a handler for SIGTERM. It reads the mask
+// SigCgt in the process's status (proc(5)), whose bit n-1 stands for signal n.
 func catchesTerm(pid int) bool {
 	status, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/status")
 	if err != nil {

@@ -19,7 +19,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestMain lets the test binary be the processes it starts too.
+// TestMain lets the test binary act as the processes that the tests start.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 2 && os.Args[1] == "child" {
 		child(os.Args[2], os.Args[3:])
@@ -28,7 +28,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// child is a fake process; one of its kinds waits for ever.
+// child is a fake process; the kind wait waits forever.
 func child(kind string, arguments []string) {
 	switch kind {
 	case "exit":
@@ -36,9 +36,9 @@ func child(kind string, arguments []string) {
 		fmt.Print("to stdout")
 		fmt.Fprint(os.Stderr, "to stderr")
 		os.Exit(code)
-	case "orphan": // leaves a child in a session of its own behind
+	case "orphan": // leaves behind a child in its own session
 		start("wait")
-	case "forest": // children of children, each in a session of its own
+	case "forest": // children of children, each in its own session
 		if depth, _ := strconv.Atoi(arguments[0]); depth > 0 {
 			start("forest", strconv.Itoa(depth-1))
 			start("forest", strconv.Itoa(depth-1))
@@ -72,7 +72,7 @@ func start(arguments ...string) {
 	}
 }
 
-// reaper is the only one of the test binary: nothing else may wait for processes.
+// reaper is the test binary's only reaper, because nothing else may wait for processes.
 var reaper = sync.OnceValue(func() *Reaper {
 	r, err := NewReaper()
 	if err != nil {
@@ -134,7 +134,7 @@ func TestEndsAreTold(t *testing.T) {
 	}
 }
 
-// TestNoEndIsLostUnderLoad starts processes from many goroutines while orphans end too.
+// TestNoEndIsLostUnderLoad starts processes from many goroutines while orphans end.
 func TestNoEndIsLostUnderLoad(t *testing.T) {
 	self, err := os.Executable()
 	if err != nil {
@@ -256,9 +256,9 @@ func FuzzParseStat(f *testing.F) {
 func TestTreeIgnoresOrphansOfOthers(t *testing.T) {
 	entries := []entry{
 		{pid: 10, parent: 1, session: 10, state: 'S'},
-		{pid: 11, parent: 10, session: 11, state: 'S'}, // a session of its own
+		{pid: 11, parent: 10, session: 11, state: 'S'}, // its own session
 		{pid: 12, parent: 11, session: 12, state: 'Z'},
-		{pid: 13, parent: 1, session: 10, state: 'S'}, // an orphan of its session
+		{pid: 13, parent: 1, session: 10, state: 'S'}, // an orphan in the same session
 		{pid: 14, parent: 13, session: 14, state: 'S'},
 		{pid: 20, parent: 1, session: 20, state: 'S'},
 		{pid: 21, parent: 20, session: 20, state: 'S'},

@@ -20,20 +20,20 @@ const prSetChildSubreaper = 36
 // oomScore makes the kernel kill workers before the agent.
 const oomScore = 1000
 
-// Command is what to start.
+// Command describes a process to start.
 type Command struct {
 	// Arguments are the program, looked up in PATH, and its arguments.
 	Arguments []string
-	// Env is the environment; nil is the agent's own.
+	// Env is the environment; nil means the agent's own.
 	Env []string
 }
 
 // Child is a started process.
 type Child struct {
-	// PID is its number, also that of its session and process group.
+	// PID is the number of the process, its session and its process group.
 	PID int
-	// Stdout and Stderr are the reading ends of its streams, blocking, and so
-	// unknown to Go's poller.
+	// Stdout and Stderr are the reading ends of its streams. They block, so Go's poller does
+	// not watch them.
 	Stdout, Stderr *os.File
 
 	done  chan struct{}
@@ -41,23 +41,23 @@ type Child struct {
 	start time.Time
 }
 
-// End is how a process ended.
+// End describes how a process ended.
 type End struct {
 	// Code is the exit code, or 128 plus Signal.
 	Code int
-	// Signal ended the process, or is 0.
+	// Signal is the signal that ended the process, or 0.
 	Signal syscall.Signal
-	// CPU is the time it and the descendants it waited for have used.
+	// CPU is the time used by the process and the descendants it waited for.
 	CPU time.Duration
 }
 
-// Done is closed when the process has been reaped.
+// Done returns a channel that is closed once the process has been reaped.
 func (c *Child) Done() <-chan struct{} { return c.done }
 
-// End tells how the process ended; valid once Done is closed.
+// End returns how the process ended. It is valid once Done is closed.
 func (c *Child) End() End { return c.end }
 
-// Reaper is the table of children.
+// Reaper holds the table of children.
 type Reaper struct {
 	mu       sync.Mutex
 	children map[int]*Child
@@ -65,9 +65,9 @@ type Reaper struct {
 	null     *os.File
 }
 
-// NewReaper makes this process the reaper of all its descendants and begins to reap.
+// NewReaper makes this process the reaper of all its descendants and starts reaping.
 func NewReaper() (*Reaper, error) {
-	// Fails only where the kernel does not know it; PID 1 needs it not.
+	// This fails only if the kernel does not support it. PID 1 does not need it.
 	if _, _, errno := syscall.Syscall(syscall.SYS_PRCTL, prSetChildSubreaper, 1, 0); errno != 0 && os.Getpid() != 1 {
 		return nil, fmt.Errorf("become the reaper of orphaned processes: %w", errno)
 	}
@@ -85,8 +85,8 @@ func NewReaper() (*Reaper, error) {
 	return r, nil
 }
 
-// Start starts a process in its own session with oom_score_adj 1000. The caller
-// reads its streams and closes them.
+// Start starts a process in its own session with oom_score_adj 1000. The caller must read
+// its streams and close them.
 func (r *Reaper) Start(command Command) (*Child, error) {
 	path, err := exec.LookPath(command.Arguments[0])
 	if err != nil {
@@ -125,7 +125,7 @@ func (r *Reaper) Start(command Command) (*Child, error) {
 	return child, sacrifice(child.PID)
 }
 
-// Signal sends a signal to a child that has not been reaped; false if it has.
+// Signal sends a signal to a child. It returns false if the child has been reaped.
 func (r *Reaper) Signal(pid int, sig syscall.Signal) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -135,7 +135,7 @@ func (r *Reaper) Signal(pid int, sig syscall.Signal) bool {
 	return syscall.Kill(pid, sig) == nil
 }
 
-// reap collects everything that has ended.
+// reap reaps every process that has ended.
 func (r *Reaper) reap() {
 	for {
 		var status syscall.WaitStatus
@@ -171,9 +171,9 @@ func ending(status syscall.WaitStatus, usage syscall.Rusage) End {
 	return end
 }
 
-// sacrifice offers a process to the kernel when memory runs out. It cannot fail
-// for lack of rights, since it raises the score, except where the score is that
-// high already. A process that has ended meanwhile is no error.
+// sacrifice makes the kernel kill the process first when memory runs out. Raising the
+// score needs no privilege, so the write is denied only if the score is that high
+// already. A process that has ended meanwhile is no error.
 func sacrifice(pid int) error {
 	path := "/proc/" + strconv.Itoa(pid) + "/oom_score_adj"
 	err := os.WriteFile(path, []byte(strconv.Itoa(oomScore)), 0)
@@ -187,8 +187,8 @@ func sacrifice(pid int) error {
 	return nil
 }
 
-// ScoreError tells that a process was started, but that the kernel may kill the
-// agent before it when memory runs out.
+// ScoreError reports that a process was started, but that the kernel may kill the agent
+// before it when memory runs out.
 type ScoreError struct {
 	PID int
 	Err error

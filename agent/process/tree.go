@@ -12,18 +12,18 @@ import (
 	"time"
 )
 
-// entry is one process as /proc/PID/stat tells it.
+// entry is one process as described by /proc/PID/stat.
 type entry struct {
 	pid, parent, session int
 	state                byte
-	cpu                  time.Duration // of itself and the children it waited for
+	cpu                  time.Duration // of the process and the children it waited for
 }
 
-// clockTick is the unit of times in /proc: USER_HZ is 100 on every architecture
-// Linux containers run on.
+// clockTick is the unit of times in /proc: USER_HZ is 100 on every architecture on which
+// Linux containers run.
 const clockTick = 10 * time.Millisecond
 
-// list reads all processes that can be seen.
+// list returns all visible processes.
 func list() []entry {
 	dir, err := os.Open("/proc")
 	if err != nil {
@@ -50,8 +50,8 @@ func read(pid int) (entry, bool) {
 	return parseStat(pid, stat)
 }
 
-// parseStat reads proc(5) stat. The name in brackets may hold anything, so fields
-// are counted from its last closing bracket: state is the first after it.
+// parseStat parses a proc(5) stat. The name in parentheses may contain anything, so
+// fields are counted from its last closing parenthesis: state is the first after it.
 func parseStat(pid int, stat []byte) (entry, bool) {
 	at := bytes.LastIndexByte(stat, ')')
 	if at < 0 {
@@ -71,8 +71,8 @@ func parseStat(pid int, stat []byte) (entry, bool) {
 	}, true
 }
 
-// tree returns root and its descendants that are alive, root first. Orphans are
-// counted in if they are still in the root's session.
+// tree returns root and its live descendants, root first. It includes orphans that are
+// still in the root's session.
 func tree(entries []entry, root, self int) []entry {
 	var found []entry
 	for _, e := range entries {
@@ -113,7 +113,7 @@ func below(entries, roots []entry) []entry {
 	return found
 }
 
-// KillTree kills a child and everything descended from it.
+// KillTree kills a child and all its descendants.
 func (r *Reaper) KillTree(pid int) {
 	self := os.Getpid()
 	r.mu.Lock()
@@ -122,7 +122,7 @@ func (r *Reaper) KillTree(pid int) {
 		return
 	}
 	killAll(func() []entry { return tree(list(), pid, self) })
-	_ = syscall.Kill(pid, syscall.SIGKILL) // where /proc cannot be read
+	_ = syscall.Kill(pid, syscall.SIGKILL) // in case /proc cannot be read
 }
 
 // KillAll kills every descendant of the agent.
@@ -137,11 +137,11 @@ func (r *Reaper) KillAll() {
 	})
 }
 
-// maxPasses bounds how often a tree that grows while it is stopped is looked at again.
+// maxPasses bounds how often a tree that grows while it is being stopped is listed again.
 const maxPasses = 50
 
-// killAll stops processes until no new one turns up, so that none can fork away
-// unseen, then kills them all.
+// killAll stops processes until no new ones appear, so that none can fork unseen. Then it
+// kills them all.
 func killAll(find func() []entry) {
 	stopped := map[int]bool{}
 	for range maxPasses {

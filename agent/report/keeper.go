@@ -16,15 +16,15 @@ import (
 	"queueworker.dev/queueworker/api/protocol"
 )
 
-// countersFile is the name of the file that keeps the counts of a pod.
+// countersFile is the name of the file with the counts of a pod.
 const countersFile = "counters.json"
 
-// keepEvery is the least time between two writes of counts that grow job by job.
+// keepEvery is the minimum time between two writes of counts that grow job by job.
 const keepEvery = 100 * time.Millisecond
 
-// Keeper writes the counts down as they change: to a file in the state directory,
-// replaced whole, and to the termination message. It writes in a goroutine of its
-// own, the newest state only, so that no process ever waits for a disk.
+// Keeper saves the counts as they change: in a file in the state directory, which it
+// replaces as a whole, and in the termination message. It writes only the newest state,
+// in its own goroutine, so that no process ever waits for a disk.
 type Keeper struct {
 	path  string
 	final *finalWord
@@ -40,8 +40,9 @@ type keep struct {
 	complete bool
 }
 
-// Load reads the counts an earlier container of the pod has kept. Without a file
-// they begin at zero; one that cannot be read is an error to tell, and zero too.
+// Load reads the counts that an earlier container of the pod has saved. Without a file,
+// counts begin at zero. If the file cannot be read, Load returns an error and zero
+// counts.
 func Load(dir string) (supervisor.Past, error) {
 	var past supervisor.Past
 	content, err := os.ReadFile(filepath.Join(dir, countersFile))
@@ -57,8 +58,8 @@ func Load(dir string) (supervisor.Past, error) {
 	return past, nil
 }
 
-// NewKeeper begins to keep counts in dir and in the termination message, a file
-// that the kubelet has made; an empty path writes none.
+// NewKeeper starts saving counts in dir and in the termination message, a file that the
+// kubelet has created. With an empty path it writes no message.
 func NewKeeper(dir, terminationMessage string, log func(format string, arguments ...any)) *Keeper {
 	k := &Keeper{
 		path: filepath.Join(dir, countersFile), final: &finalWord{path: terminationMessage},
@@ -68,20 +69,20 @@ func NewKeeper(dir, terminationMessage string, log func(format string, arguments
 	return k
 }
 
-// Changed takes a new state; atOnce writes it without waiting for more changes.
-// Called from one goroutine.
+// Changed takes a new state. If atOnce is set, the state is written without waiting for
+// more changes. Only one goroutine may call Changed.
 func (k *Keeper) Changed(state *supervisor.State, atOnce bool) {
 	k.put(keep{state: state, atOnce: atOnce})
 }
 
-// Close writes the last state and returns when it is written.
+// Close writes the last state and returns once it is written.
 func (k *Keeper) Close(state *supervisor.State) {
 	k.put(keep{state: state, atOnce: true, complete: true})
 	close(k.newest)
 	<-k.done
 }
 
-// put replaces a state that has not been taken yet.
+// put replaces a state that run has not taken yet.
 func (k *Keeper) put(next keep) {
 	select {
 	case older := <-k.newest:
@@ -106,7 +107,7 @@ func (k *Keeper) run() {
 	}
 }
 
-// gather waits a while for newer states, unless one is to be written at once.
+// gather waits briefly for newer states, unless one must be written at once.
 func (k *Keeper) gather(next keep) keep {
 	limit := time.NewTimer(keepEvery)
 	defer limit.Stop()
@@ -140,7 +141,7 @@ func (k *Keeper) write(state *supervisor.State) error {
 	return nil
 }
 
-// Final makes the last word of a state.
+// Final returns the final report of a state.
 func Final(state *supervisor.State, complete bool) protocol.Final {
 	return protocol.Final{
 		Version: protocol.Version, Counters: state.Counters, Complete: complete, Message: state.Trouble,
@@ -148,15 +149,15 @@ func Final(state *supervisor.State, complete bool) protocol.Final {
 	}
 }
 
-// WriteFinal writes a last word to the termination message.
+// WriteFinal writes a final report to the termination message.
 func WriteFinal(path string, final protocol.Final) error {
 	word := finalWord{path: path}
 	return word.write(final)
 }
 
-// finalWord writes the termination message. The kubelet mounts it as a file, so it
-// cannot be replaced by renaming; it is written over in one piece and padded with
-// blanks to the length it had, so that it can be read at any moment.
+// finalWord writes the termination message. The kubelet mounts it as a file, so it cannot
+// be replaced by renaming. It is overwritten in one piece and padded with blanks to its
+// previous length, so that it is readable at any moment.
 type finalWord struct {
 	path    string
 	written int
@@ -190,8 +191,8 @@ func (f *finalWord) write(final protocol.Final) error {
 	return nil
 }
 
-// encodeFinal keeps what is not a count short enough for the whole to fit: the message
-// first, then the names of jobs.
+// encodeFinal shortens everything except the counts until the report fits: first the
+// message, then the list of killed jobs.
 func encodeFinal(final protocol.Final) ([]byte, error) {
 	for {
 		content, err := json.Marshal(final)

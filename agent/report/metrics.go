@@ -11,8 +11,7 @@ import (
 	"queueworker.dev/queueworker/api/protocol"
 )
 
-// Metrics tell what the status document tells, under the same names; README and
-// rules refer to them.
+// Metrics report the values of the status document under similar names.
 const (
 	metricJobs        = "queueworker_jobs_total"
 	metricJobSeconds  = "queueworker_job_seconds_total"
@@ -28,20 +27,20 @@ const (
 	metricInfo        = "queueworker_agent_info"
 )
 
-// workerStates are all states, so that each is told also when it counts none.
+// workerStates are all states, so that each is reported even if its count is 0.
 var workerStates = []protocol.WorkerState{
 	protocol.WorkerStarting, protocol.WorkerIdle, protocol.WorkerBusy, protocol.WorkerRetiring,
 	protocol.WorkerPaused, protocol.WorkerBackingOff, protocol.WorkerStopped,
 }
 
-// collector makes metrics of a status document when they are asked for.
+// collector derives metrics from a status document when they are requested.
 type collector struct {
 	source       Source
 	descriptions map[string]*prometheus.Desc
 }
 
-// newRegistry returns a registry of its own: nothing of the Go runtime, which
-// would double the answer and say nothing of the workers.
+// newRegistry returns a registry without metrics of the Go runtime, which would double
+// the answer and say nothing about the workers.
 func newRegistry(source Source) *prometheus.Registry {
 	labels := prometheus.Labels{"namespace": source.Namespace, "queueworker": source.Name, "queueapp": source.App}
 	c := &collector{source: source, descriptions: map[string]*prometheus.Desc{}}

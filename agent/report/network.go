@@ -11,7 +11,7 @@ import (
 	"queueworker.dev/queueworker/api/protocol"
 )
 
-// Network reads the traffic of the pod, loopback aside, from its network namespace.
+// Network returns the traffic of the pod, without loopback, from its network namespace.
 func Network() protocol.Network {
 	text, err := os.ReadFile("/proc/self/net/dev")
 	if err != nil {
@@ -20,8 +20,8 @@ func Network() protocol.Network {
 	return parseNetwork(text)
 }
 
-// parseNetwork reads proc(5) net/dev: after the name of an interface and a colon,
-// the first column is bytes received, the ninth bytes sent.
+// parseNetwork parses a proc(5) net/dev: after the name of an interface and a colon, the
+// first column is the bytes received, the ninth the bytes sent.
 func parseNetwork(text []byte) protocol.Network {
 	var sum protocol.Network
 	for line := range bytes.Lines(text) {

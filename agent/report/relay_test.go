@@ -14,8 +14,8 @@ import (
 	"queueworker.dev/queueworker/api/protocol"
 )
 
-// relay is a pod that the operator asks and that passes every byte on to another. It never
-// closes the connection to it.
+// relay is a pod that the operator asks, and that passes every byte on to another pod. It
+// never closes the connection to that pod.
 func relay(t *testing.T, to string) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -42,15 +42,17 @@ func relay(t *testing.T, to string) string {
 	return "https://" + listener.Addr().String()
 }
 
-// askFor asks an agent for its status as that of the pod with a UID; empty: without one.
+// askFor requests the status of the pod with a UID from an agent; an empty uid names no
+// pod.
 func askFor(t *testing.T, client *http.Client, url, uid string) (*http.Response, string) {
 	t.Helper()
 	return exchange(t, client, http.MethodGet, url+protocol.StatusPath, uid)
 }
 
-// TestAnOperatorThatMeansAnotherPodIsAStranger: its proof reaches the agent through a pod
-// that it does ask. The agent tells it what it tells anyone, keeps no connection for it, and
-// the operator's own connection finds a trusted place afterwards.
+// TestAnOperatorThatMeansAnotherPodIsAStranger lets the operator's proof reach the agent
+// through a pod that the operator does ask. The agent answers as for any client and keeps
+// no connection for it, and the operator's own connection gets a trusted place
+// afterwards.
 func TestAnOperatorThatMeansAnotherPodIsAStranger(t *testing.T) {
 	state := pod()
 	at := serve(t, &state)

@@ -25,7 +25,7 @@ import (
 
 var now = time.Unix(10_000, 0)
 
-// pod is a pod of four slots: busy, crashed, retiring and just started.
+// pod is a pod with four slots: busy, crashed, retiring and just started.
 func pod() supervisor.State {
 	facts := supervisor.Facts{Final: true, Signals: true, OwnTimeout: true, OwnMaxJobs: true, OwnMaxTime: true, Dialect: dialect.JSON, Version: "12.67.0"}
 	s := supervisor.New(supervisor.Settings{Processes: 4, Laravel: true, PodName: "p", RetireBytes: 100}, facts, supervisor.Past{}, now.Add(-time.Hour))
@@ -73,8 +73,8 @@ func TestStatus(t *testing.T) {
 	}
 }
 
-// TestACordonedPodTellsWhenItIsDrained follows a pod of two from the cordon to the
-// last of its processes and back.
+// TestACordonedPodTellsWhenItIsDrained follows a pod of two processes from the cordon to
+// the end of the last process, and back.
 func TestACordonedPodTellsWhenItIsDrained(t *testing.T) {
 	s := supervisor.New(supervisor.Settings{Processes: 2}, supervisor.Facts{Final: true, Signals: true}, supervisor.Past{}, now)
 	status := func(event supervisor.Event) protocol.Status {
@@ -126,7 +126,7 @@ func TestGracefulStop(t *testing.T) {
 	}
 }
 
-// TestTheLargestStatusFits: every slot, field and message at its bound.
+// TestTheLargestStatusFits fills every slot, field and message to its bound.
 func TestTheLargestStatusFits(t *testing.T) {
 	long := strings.Repeat("ü", 128)
 	const slots = 100
@@ -280,7 +280,8 @@ func TestLoad(t *testing.T) {
 	}
 }
 
-// TestTheLastWordFits whatever the message, and shrinks without leaving a rest.
+// TestTheLastWordFits checks that any message fits, and that a shorter one leaves no
+// rest.
 func TestTheLastWordFits(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "final")
 	word := finalWord{path: path}

@@ -16,35 +16,35 @@ import (
 	"queueworker.dev/queueworker/trust"
 )
 
-// Source is what the server tells of.
+// Source is the source of everything that the servers report.
 type Source struct {
 	State func() *supervisor.State
-	// Agent is the agent's version, PodUID the pod's.
+	// Agent is the agent's version, PodUID the UID of the pod.
 	Agent, PodUID string
-	// Labels name the pool in metrics.
+	// These label the metrics of the pool.
 	Namespace, Name, App string
 }
 
-// status makes the status document of this moment.
+// status returns the current status document.
 func (s Source) status() protocol.Status {
 	return Status(Input{State: s.State(), Network: Network(), Agent: s.Agent, PodUID: s.PodUID, Now: time.Now()})
 }
 
-// budgets are the connections that are served at once. A stranger that has used up its own
-// keeps out nobody; see package gate.
+// budgets bound the connections that are served at once. A stranger that has used up its
+// own budget does not keep out any other client; see package gate.
 var budgets = gate.Budgets{
 	Public: gate.Limits{PerAddress: 4, Total: 32},
 	Health: gate.Limits{PerAddress: 4, Total: 16},
-	// Of operators there is one, and for a moment the one before it.
+	// There is one operator and, for a moment, its predecessor.
 	Operator: gate.Limits{PerAddress: 4, Total: 16, Trusted: 4},
 }
 
-// answerTime bounds an answer.
+// answerTime bounds the time for an answer.
 const answerTime = 10 * time.Second
 
-// NewServers returns the agent's servers, all of them read-only: every path answers GET and
-// HEAD alone. Anyone is told metrics, health, and the public part of the status; the
-// operator, whose pins stand in the file pins, the whole status.
+// NewServers returns the agent's servers. All are read-only: every path accepts only GET
+// and HEAD. Any client may read metrics, health, and the public part of the status. Only
+// the operator, whose pins are in the file pins, may read the whole status.
 func NewServers(source Source, pins string) *gate.Servers {
 	public := http.NewServeMux()
 	public.HandleFunc("GET "+protocol.StatusPath, func(w http.ResponseWriter, _ *http.Request) {
@@ -60,8 +60,8 @@ func NewServers(source Source, pins string) *gate.Servers {
 	operator.HandleFunc("GET "+protocol.StatusPath, func(w http.ResponseWriter, r *http.Request) {
 		status := source.status()
 		if !gate.Trusted(r) {
-			// An operator whose key is not known yet has to know the counts all the same. One
-			// that means another pod is told no more either.
+			// An operator whose key is not known yet still needs the counts. An operator that
+			// means another pod gets no more either.
 			status = status.Public()
 		}
 		answer(w, status)

@@ -21,7 +21,7 @@ import (
 	"queueworker.dev/queueworker/trust"
 )
 
-// served is an agent's servers on ports of the loopback network.
+// served is an agent's servers on ports of the loopback interface.
 type served struct {
 	public, health, operator string // URLs
 	pins                     string // the file with the pins
@@ -69,7 +69,7 @@ func newIdentity(t *testing.T) *trust.Identity {
 	return identity
 }
 
-// clientOf is the HTTP client of an operator, from one of the loopback addresses.
+// clientOf is the HTTP client of an operator that connects from a loopback address.
 func clientOf(t *testing.T, identity *trust.Identity, from string) *http.Client {
 	t.Helper()
 	transport := &http.Transport{DialContext: (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}).DialContext}
@@ -86,8 +86,8 @@ func ask(t *testing.T, client *http.Client, method, url string) (int, string) {
 	return response.StatusCode, body
 }
 
-// exchange sends a request for the pod with a UID; empty: without one. It returns the
-// response, whose body is read.
+// exchange sends a request for the pod with a UID; an empty uid names no pod. It returns
+// the response and its body.
 func exchange(t *testing.T, client *http.Client, method, url, uid string) (*http.Response, string) {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader("body"))
@@ -149,7 +149,7 @@ func TestServersAreReadOnly(t *testing.T) {
 	}
 }
 
-// TestOnlyTheOperatorIsToldOfJobs asks with and without the operator's key, over both
+// TestOnlyTheOperatorIsToldOfJobs asks with and without the operator's key, on both
 // ports, before and after the key is replaced.
 func TestOnlyTheOperatorIsToldOfJobs(t *testing.T) {
 	state := pod()
@@ -190,7 +190,7 @@ func TestOnlyTheOperatorIsToldOfJobs(t *testing.T) {
 	expect("the new one afterwards", next, at.operator, true)
 }
 
-// hold opens so many connections from an address and lets them wait.
+// hold opens n connections from an address and lets them wait.
 func hold(t *testing.T, url, from string, n int) {
 	t.Helper()
 	address := url[strings.LastIndex(url, "/")+1:]
@@ -203,14 +203,14 @@ func hold(t *testing.T, url, from string, n int) {
 		t.Cleanup(func() { _ = conn.Close() })
 		if i%2 == 1 { // a request that never ends
 			if _, err := fmt.Fprint(conn, "GET /status HTTP/1.1\r\nHost: x\r\nX-Drip: "); err != nil {
-				continue // it was closed already
+				continue // already closed
 			}
 		}
 	}
 }
 
-// TestHeldConnectionsKeepOutNobody: five addresses hold 48 connections each to every port,
-// and open them again for as long as the kubelet, a Prometheus and the operator ask.
+// TestHeldConnectionsKeepOutNobody lets five addresses hold 48 connections each to every
+// port, and open them again while the kubelet, a Prometheus and the operator ask.
 func TestHeldConnectionsKeepOutNobody(t *testing.T) {
 	state := pod()
 	at := serve(t, &state)
@@ -239,8 +239,8 @@ func TestHeldConnectionsKeepOutNobody(t *testing.T) {
 	}
 }
 
-// TestRequestsThatAreNotReadKeepOutNobody: an address asks for metrics and the status
-// thousands of times, and reads nothing.
+// TestRequestsThatAreNotReadKeepOutNobody lets an address request metrics and the status
+// thousands of times without reading an answer.
 func TestRequestsThatAreNotReadKeepOutNobody(t *testing.T) {
 	state := pod()
 	at := serve(t, &state)

@@ -12,7 +12,7 @@ import (
 	"queueworker.dev/queueworker/api/protocol"
 )
 
-// Input is what a status document is made of.
+// Input holds everything that a status document is derived from.
 type Input struct {
 	State   *supervisor.State
 	Network protocol.Network
@@ -21,10 +21,10 @@ type Input struct {
 	Now           time.Time
 }
 
-// workerAlive is the age at which a process that prints nothing counts as idle.
+// workerAlive is the age at which a process that has printed nothing counts as idle.
 const workerAlive = 2 * time.Second
 
-// Status makes the status document.
+// Status returns the status document.
 func Status(in Input) protocol.Status {
 	s := in.State
 	status := protocol.Status{
@@ -55,7 +55,7 @@ func Status(in Input) protocol.Status {
 	return status
 }
 
-// killedJobs are the newest jobs cut short on request.
+// killedJobs returns the newest jobs interrupted on request.
 func killedJobs(s *supervisor.State) []protocol.KilledJob {
 	if len(s.KilledJobs) == 0 {
 		return nil
@@ -88,7 +88,7 @@ func runtimeFacts(facts supervisor.Facts) *protocol.RuntimeFacts {
 	return out
 }
 
-// findings are those about the program, with the one that the agent makes by itself.
+// findings returns the findings about the program, and one that the agent makes itself.
 func findings(facts supervisor.Facts) []protocol.Finding {
 	if len(facts.Findings) == 0 {
 		return nil
@@ -161,7 +161,7 @@ func exit(e *supervisor.Exit, now time.Time) *protocol.Exit {
 	return &out
 }
 
-// seconds rounds to milliseconds, which is as much as a reader can use.
+// seconds rounds to milliseconds, which is as precise as a reader needs.
 func seconds(d time.Duration) float64 { return round(d.Seconds()) }
 
 func round(x float64) float64 { return math.Round(x*1000) / 1000 }

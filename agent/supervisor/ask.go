@@ -13,13 +13,13 @@ import (
 	"queueworker.dev/queueworker/agent/process"
 )
 
-// askLimit bounds how long one question may take, and answerBytes its answer.
+// askLimit bounds the time for one question, answerBytes the size of its answer.
 const (
 	askLimit    = 20 * time.Second
 	answerBytes = 256 << 10
 )
 
-// Runner runs a command to its end and returns what it printed and its exit code.
+// Runner runs a command to its end and returns its stdout and its exit code.
 type Runner func(arguments []string) (stdout string, code int, err error)
 
 // run is the executor's Runner.
@@ -45,25 +45,24 @@ func (x *Executor) run(arguments []string) (string, int, error) {
 	if _, scoreless := err.(*process.ScoreError); scoreless { //nolint:errorlint // not wrapped
 		err = nil
 	}
-	// Something it started may still hold the pipes.
+	// A process that the command started may still hold the pipes.
 	_ = stdout.SetReadDeadline(time.Now().Add(time.Second))
 	_ = stderr.SetReadDeadline(time.Now().Add(time.Second))
 	return <-printed, child.End().Code, err
 }
 
-// pollable returns the pipe as a file whose reads can be given a deadline, in
-// exchange for the one it gets.
+// pollable closes the pipe and returns a duplicate of it whose reads support a deadline.
 func pollable(pipe *os.File) *os.File {
 	defer func() { _ = pipe.Close() }()
 	fd, _, errno := syscall.Syscall(syscall.SYS_FCNTL, pipe.Fd(), syscall.F_DUPFD_CLOEXEC, 0)
 	if errno != 0 {
-		return pipe // closed: it reads as empty
+		return pipe // already closed: it reads as empty
 	}
 	_ = syscall.SetNonblock(int(fd), true)
 	return os.NewFile(fd, pipe.Name())
 }
 
-// readAll reads a pipe to its end and closes it; beyond answerBytes it reads in vain.
+// readAll reads a pipe to its end and closes it. It discards all beyond answerBytes.
 func readAll(pipe *os.File) string {
 	defer func() { _ = pipe.Close() }()
 	text, _ := io.ReadAll(io.LimitReader(pipe, answerBytes))

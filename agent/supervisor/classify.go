@@ -12,28 +12,29 @@ import (
 	"queueworker.dev/queueworker/api/protocol"
 )
 
-// Exit codes with a meaning.
+// Exit codes with a known meaning.
 const (
 	exitMemory      = 12  // Laravel's worker used more than --memory
-	exitNotRunnable = 126 // of a shell: found but not executable
-	exitNotFound    = 127 // of a shell: not found
+	exitNotRunnable = 126 // from a shell: found but not executable
+	exitNotFound    = 127 // from a shell: not found
 	exitPHP         = 255 // PHP's fatal error
 )
 
-// timeoutSlack is how much earlier than its timeout a job may seem to have been
-// killed: Laravel starts its alarm before it prints the line of the job.
+// timeoutSlack is how much before its timeout a job may appear to be killed, because
+// Laravel starts its alarm before it prints the job's line.
 const timeoutSlack = 500 * time.Millisecond
 
-// lastWord is how long after its last line a process that killed itself is gone.
+// lastWord bounds the time between the last line of a process that kills itself and its
+// end.
 const lastWord = 2 * time.Second
 
-// Ending is all that is known of an end when it is classified.
+// Ending holds everything that is known about an end when it is classified.
 type Ending struct {
 	Settings Settings
 	Now      time.Time
 	Uptime   time.Duration
 
-	// StartError is why the process could not even be started.
+	// StartError is why the process could not be started at all.
 	StartError string
 	NotFound   bool
 
@@ -41,7 +42,7 @@ type Ending struct {
 	OutOfMemory  bool
 	Tail         string
 
-	// Asked is why the agent asked for the end, Killed why it killed the process.
+	// Asked is why the agent asked the process to end, Killed why it killed the process.
 	Asked, Killed protocol.ExitReason
 	Pressure      Pressure
 
@@ -50,11 +51,11 @@ type Ending struct {
 	Jobs    int64
 	Memory  int64
 	MaxTime time.Duration
-	// FailuresInARow counts its failed jobs since the last that succeeded.
+	// FailuresInARow counts the failed jobs since the last successful job.
 	FailuresInARow int64
 }
 
-// Verdict is the reason of an end in the words of the status document.
+// Verdict is the reason of an end in the terms of the status document.
 type Verdict struct {
 	Reason   protocol.ExitReason
 	Code     int
@@ -62,7 +63,7 @@ type Verdict struct {
 	JobClass string
 }
 
-// Classify names the reason of an end. The first rule that fits decides.
+// Classify returns the reason of an end. The first rule that matches decides.
 func Classify(e Ending) Verdict {
 	if e.StartError != "" {
 		return notStarted(e)
@@ -89,8 +90,8 @@ func Classify(e Ending) Verdict {
 	return v
 }
 
-// signalOf is the signal that ended a process. A shell tells one that ended its
-// child as an exit code.
+// signalOf returns the signal that ended a process. A shell reports a signal n that ended
+// its child as exit code 128+n.
 func signalOf(e Ending) int {
 	if e.Signal == 0 && e.Code > 128 && e.Code <= 128+int(syscall.SIGSYS) {
 		return e.Code - 128
@@ -160,7 +161,7 @@ func byItself(e Ending) (protocol.ExitReason, string) {
 	switch {
 	case e.Asked != "":
 		return e.Asked, asked(e)
-	case e.Settings.RecyclePod: // it knows of no limit
+	case e.Settings.RecyclePod: // the worker does not know the limits
 	case most > 0 && e.Jobs >= most:
 		return protocol.ExitMaxJobs, fmt.Sprintf("It ended after %d jobs, as maxJobs asks.", e.Jobs)
 	case e.MaxTime > 0 && e.Uptime >= e.MaxTime:
@@ -186,8 +187,8 @@ func byFailure(e Ending) (protocol.ExitReason, string) {
 	return protocol.ExitCrashed, fmt.Sprintf("It failed with exit code %d%s", e.Code, during(e)) + withTail(e)
 }
 
-// timedOut tells whether the job that was open, or the one whose failure was the
-// last line, had run for its timeout.
+// timedOut reports whether the open job, or the job whose failure was the last line, had
+// run for its timeout.
 func timedOut(e Ending) bool {
 	limit := e.Settings.Timeout
 	if limit <= 0 {
@@ -209,7 +210,7 @@ func timeoutMessage(e Ending) string {
 		called(class), ran.Round(100*time.Millisecond), e.Settings.Timeout)
 }
 
-// asked says what the agent asked an end for.
+// asked returns the message for an end that the agent asked for.
 func asked(e Ending) string {
 	messages := map[protocol.ExitReason]string{
 		protocol.ExitPaused:           "It was asked to end because the pool is paused.",
@@ -226,7 +227,7 @@ func asked(e Ending) string {
 	return messages[e.Asked]
 }
 
-// limitAsks ends a sentence with the limit that a process has reached.
+// limitAsks completes a message about the limit that a process has reached.
 func limitAsks(e Ending, limit string) string {
 	if e.Settings.RecyclePod {
 		return "twice " + limit + ", because its pod had not been replaced by then."

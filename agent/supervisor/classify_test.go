@@ -13,8 +13,8 @@ import (
 	"queueworker.dev/queueworker/api/protocol"
 )
 
-// TestClassify has a row for each row of the exit code tables of Laravel 8 to 13,
-// and for what supervision adds.
+// TestClassify has a row for each row of the exit code tables of Laravel 8 to 13, and for
+// the reasons that the supervisor adds.
 func TestClassify(t *testing.T) {
 	now := time.Unix(10_000, 0)
 	running := func(class string, age time.Duration) *dialect.Job {
@@ -26,7 +26,7 @@ func TestClassify(t *testing.T) {
 		ending     Ending
 		want       protocol.ExitReason
 		wantCode   int
-		message    string // a part of it
+		message    string // a substring of the message
 		wantClass  string
 		customPool bool
 	}{

@@ -10,88 +10,88 @@ import (
 	"queueworker.dev/queueworker/api/protocol"
 )
 
-// Event is something the supervisor hears of.
+// Event is an input of Step.
 type Event interface{ apply(*step) }
 
 type (
 	// Begin is the first event.
 	Begin struct{}
-	// Tick tells that the time asked for by Wake has come.
+	// Tick reports that the time returned by Wake has come.
 	Tick struct{}
-	// Terminate tells that the pod was asked to end.
+	// Terminate reports that the pod was asked to end.
 	Terminate struct{}
 
-	// ControlRead tells what the control documents say. Document is nil before the
-	// first; Err is empty if all could be read.
+	// ControlRead holds the content of the control documents. Document is nil before the
+	// first; Err says what could not be read, or is empty.
 	ControlRead struct {
 		Document *protocol.Control
 		Err      string
 	}
-	// FactsLearned brings the answers to Ask.
+	// FactsLearned holds the answers to Ask.
 	FactsLearned struct{ Facts Facts }
-	// Inspected brings what Inspect has found; Complete tells that there is no more to
-	// be found by looking again.
+	// Inspected holds the findings of Inspect. Complete is set if another inspection would
+	// find nothing more.
 	Inspected struct {
 		Findings []protocol.Finding
 		Complete bool
 	}
-	// Wrapped tells that a shell was found between the agent and a worker.
+	// Wrapped reports that a shell runs between the agent and a worker.
 	Wrapped struct{}
 
-	// Started tells that a process was started.
+	// Started reports that a process was started.
 	Started struct{ Slot, PID int }
-	// NotStarted tells that one could not be; NotFound where its command is missing
-	// or cannot be executed.
+	// NotStarted reports that a process could not be started. NotFound is set if its command
+	// is missing or not executable.
 	NotStarted struct {
 		Slot     int
 		NotFound bool
 		Err      string
 	}
-	// Printed tells what a process has printed since the last time.
+	// Printed reports the jobs in the output of a process since the last report.
 	Printed struct {
 		Slot, PID int
 		Tally     dialect.Tally
 	}
-	// Measured tells what a process uses.
+	// Measured reports the memory and CPU that a process uses.
 	Measured struct {
 		Slot, PID int
 		Memory    int64
 		CPU       time.Duration
 	}
-	// Pressure tells that the container is about to reach its memory limit, where
-	// the kernel would kill the agent too. Both are bytes.
+	// Pressure reports that the container is about to reach its memory limit, at which the
+	// kernel would kill the agent too. Both values are bytes.
 	Pressure struct{ Used, Limit int64 }
-	// Exited tells that a process has ended. Everything it printed was told before.
+	// Exited reports that a process has ended. It follows the reports of its output.
 	Exited struct {
 		Slot, PID    int
 		Code, Signal int
 		CPU          time.Duration
-		// OutOfMemory tells that the kernel has killed a process of the container
-		// for its memory since the last time.
+		// OutOfMemory is set if the kernel has killed a process of the container for its memory
+		// since the last report.
 		OutOfMemory bool
-		// Tail is what it printed last that was no job event.
+		// Tail is the last output that was not a job event.
 		Tail string
 	}
 )
 
-// Action is something the supervisor wants done.
+// Action is an output of Step.
 type Action interface{ action() }
 
 type (
 	// Ask asks the worker program what it can do.
 	Ask struct{}
-	// Inspect looks at the settings of the worker program, beside its first process.
+	// Inspect inspects the settings of the worker program, while its first process runs.
 	Inspect struct{}
-	// Start starts a process, which answers with Started or NotStarted.
+	// Start starts a process. Its answer is Started or NotStarted.
 	Start struct {
 		Slot    int
 		MaxTime time.Duration
 	}
-	// Term sends the one SIGTERM.
+	// Term sends SIGTERM to a process.
 	Term struct{ Slot, PID int }
-	// Kill kills a process with its descendants.
+	// Kill kills a process and its descendants.
 	Kill struct{ Slot, PID int }
-	// KillAll kills everything.
+	// KillAll kills all processes.
 	KillAll struct{}
 	// Finish ends the agent: no process is left.
 	Finish struct{}

@@ -17,29 +17,29 @@ import (
 	"queueworker.dev/queueworker/api/protocol"
 )
 
-// Program is the worker program: how it is asked, started and read.
+// Program describes how to ask, start and read the worker program.
 type Program interface {
-	// Ask finds out what it can do. It may take long and is called from a goroutine.
+	// Ask finds out what the program can do. It may take long and runs in its own goroutine.
 	Ask(run Runner) Facts
-	// Inspect looks at its settings; complete tells that it need not be asked again. It
-	// may take long and is called from a goroutine.
+	// Inspect checks the program's settings; complete means that no further inspection is
+	// needed. It may take long and runs in its own goroutine.
 	Inspect(run Runner) (findings []protocol.Finding, complete bool)
-	// Command is the command of one process.
+	// Command returns the command of one process.
 	Command(maxTime time.Duration) []string
-	// Reading is how one process is read.
+	// Reading returns how to read the output of one process.
 	Reading() Reading
 }
 
-// Reading is how the output of one process is read.
+// Reading describes how to read the output of one process.
 type Reading struct {
-	Parser dialect.Parser // nil counts no jobs
-	// Concurrent tells that several jobs may be open, paired by id.
+	Parser dialect.Parser // if nil, no jobs are counted
+	// Concurrent is set if several jobs may be open at once, paired by id.
 	Concurrent bool
-	// BothStreams tells that job events may stand on stderr too.
+	// BothStreams is set if job events may appear on stderr too.
 	BothStreams bool
 }
 
-// Executor carries out what Step decides. Its fields are set before Run.
+// Executor carries out the actions of Step. Its fields are set before Run.
 type Executor struct {
 	Reaper  *process.Reaper
 	Cgroup  *process.Cgroup
@@ -48,20 +48,20 @@ type Executor struct {
 	Stderr  *output.Sink
 	// Log writes one line about the agent itself.
 	Log func(format string, arguments ...any)
-	// Changed is called after each change of counts; at once tells that it is
-	// worth writing down without delay. It must not block.
+	// Changed is called after each change of the counts. If atOnce is set, the change should
+	// be saved without delay. Changed must not block.
 	Changed func(state *State, atOnce bool)
 
 	state   atomic.Pointer[State]
 	events  chan Event
 	timer   *time.Timer
 	stopped chan struct{}
-	oom     atomic.Int64 // kills by the kernel already told of
+	oom     atomic.Int64 // kills by the kernel that were already reported
 	saved   int64
 	exits   int64
 }
 
-// Begin prepares the executor to run from a state.
+// Begin prepares the executor to run from the given state.
 func (x *Executor) Begin(state State) {
 	x.state.Store(&state)
 	x.events = make(chan Event, 64)
@@ -71,10 +71,10 @@ func (x *Executor) Begin(state State) {
 	x.saved, x.exits = state.Changes, state.Sequence
 }
 
-// State returns the current state, which must not be changed.
+// State returns the current state. The caller must not change it.
 func (x *Executor) State() *State { return x.state.Load() }
 
-// Tell hands the executor an event from another goroutine.
+// Tell sends the executor an event from another goroutine.
 func (x *Executor) Tell(event Event) {
 	select {
 	case x.events <- event:
@@ -82,7 +82,7 @@ func (x *Executor) Tell(event Event) {
 	}
 }
 
-// Run supervises until the pod was asked to end and no process is left.
+// Run supervises the processes until the pod or its run ends and no process is left.
 func (x *Executor) Run() {
 	go x.sample()
 	finished := x.step(Begin{})
@@ -98,7 +98,7 @@ func (x *Executor) Run() {
 	x.Reaper.KillAll() // orphans that outlived their worker
 }
 
-// step takes one event and those that its actions answer with.
+// step handles one event and the events with which its actions answer.
 func (x *Executor) step(event Event) (finished bool) {
 	queue := []Event{event}
 	for len(queue) > 0 {
@@ -117,8 +117,8 @@ func (x *Executor) step(event Event) (finished bool) {
 	return finished
 }
 
-// after tells of changes and sets the timer, once the actions have been carried out:
-// a successor is started before its predecessor is accounted for.
+// after reports changes and sets the timer. It runs after the actions, so that a
+// successor starts before the end of its predecessor is recorded.
 func (x *Executor) after() {
 	state := x.State()
 	if state.Sequence != x.exits {
@@ -144,7 +144,7 @@ func (x *Executor) logExits(state *State) {
 	}
 }
 
-// act carries out one action and returns the event that answers it, if any.
+// act carries out one action and returns the event that answers it, or nil.
 func (x *Executor) act(action Action) Event {
 	switch a := action.(type) {
 	case Ask:
@@ -163,11 +163,11 @@ func (x *Executor) act(action Action) Event {
 	return nil
 }
 
-// shellLeeway is how long a shell may live after the worker it waited for has ended.
+// shellLeeway is how long a shell may live after the worker that it waited for has ended.
 const shellLeeway = 2 * time.Second
 
-// term sends SIGTERM to the worker, past a shell that would keep it to itself. A
-// shell that goes on after that, a script that loops, gets one of its own.
+// term sends SIGTERM to the worker, past a shell that would not pass it on. A shell that
+// continues after the worker has ended, such as a looping script, gets SIGTERM too.
 func (x *Executor) term(pid int) {
 	worker, wrapped := process.Worker(pid)
 	if !wrapped {
@@ -215,15 +215,15 @@ func (x *Executor) start(a Start) Event {
 	return Started{Slot: a.Slot, PID: child.PID}
 }
 
-// The last output of a process may take so many ticks to be looked at, should the
-// agent's own stdout be blocked. They are ticks because a machine that stands
-// still for longer than all of them together takes up just one.
+// These bound the wait for the last output of a process if the agent's own stdout is
+// blocked. The wait is counted in ticks, because a machine that stands still for longer
+// than all of them uses up only one tick.
 const (
 	drainTicks = 5
 	drainTick  = time.Second
 )
 
-// await tells of the end of a process, after all that it printed.
+// await reports the end of a process, after everything that the process printed.
 func (x *Executor) await(slot int, child *process.Child, worker *output.Worker, pumps ...*output.Pump) {
 	<-child.Done()
 	for _, pump := range pumps {
@@ -241,7 +241,7 @@ func (x *Executor) await(slot int, child *process.Child, worker *output.Worker, 
 	x.Tell(event)
 }
 
-// drain waits until the pumps have looked at everything, within limits.
+// drain waits until the pumps have read everything, up to drainTicks.
 func drain(pumps []*output.Pump) {
 	ticker := time.NewTicker(drainTick)
 	defer ticker.Stop()
@@ -258,8 +258,8 @@ func drain(pumps []*output.Pump) {
 	}
 }
 
-// notFound tells whether a process could not be started because its command is
-// missing or cannot be executed.
+// notFound reports whether a process could not be started because its command is missing
+// or not executable.
 func notFound(err error) bool {
 	return errors.Is(err, exec.ErrNotFound) || errors.Is(err, os.ErrNotExist) || errors.Is(err, os.ErrPermission) ||
 		errors.Is(err, syscall.ENOEXEC) || errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.EISDIR) ||

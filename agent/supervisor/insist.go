@@ -5,20 +5,21 @@ package supervisor
 
 import "time"
 
-// PHP loses a signal that it gets to while an exception is on its way to who catches it:
-// of Laravel workers whose jobs all throw, 1 in 25 goes on after SIGTERM as if nothing
-// had been said. Laravel itself takes a second one for the first, so it is sent again to
-// a worker that cannot have heard of it. To any other program it is sent once only.
+// PHP loses a signal that it handles while an exception propagates to its handler. Of
+// Laravel workers whose jobs all throw, 1 in 25 continues after SIGTERM as if it had
+// received none. Laravel itself treats a second SIGTERM like the first, so the agent
+// repeats SIGTERM for a worker that has not reacted. Any other program gets it only once.
 const (
-	// insistJobs is how many jobs a worker that was asked to end begins only if it has not
-	// heard: one may have been on its way to it.
+	// insistJobs is the number of jobs that a worker begins after SIGTERM only if it has
+	// lost the signal. One job may have been on its way to the worker already.
 	insistJobs = 2
-	// insistAfter is how long it may go on with them, insistIdle how long without a job.
+	// insistAfter is how long a worker may continue with jobs after SIGTERM, insistIdle how
+	// long without a job.
 	insistAfter = time.Second
 	insistIdle  = 5 * time.Second
 )
 
-// insist asks a process again to end that has not heard of it.
+// insist repeats SIGTERM for a process that has not reacted to it.
 func (s *step) insist(slot *Slot) {
 	p := &slot.Process
 	if !s.insistable(p) {
@@ -34,7 +35,7 @@ func (s *State) insistable(p *Process) bool {
 	return s.Settings.Laravel && s.Facts.Signals && !p.termAt.IsZero() && p.Killed == ""
 }
 
-// insistAt is when a process without a job is asked again, zero while it has one.
+// insistAt returns when to repeat SIGTERM for a process without a job, or zero.
 func (s *State) insistAt(p *Process) time.Time {
 	switch {
 	case !s.insistable(p) || p.Open != nil:
@@ -45,7 +46,7 @@ func (s *State) insistAt(p *Process) time.Time {
 	return p.termAt.Add(insistIdle)
 }
 
-// term sends a process SIGTERM.
+// term sends SIGTERM to a process.
 func (s *step) term(slot *Slot) {
 	p := &slot.Process
 	p.termAt, p.jobsAtTerm = s.now, p.Jobs

@@ -6,14 +6,13 @@ package supervisor
 import "time"
 
 const (
-	// inspectBytes is how much memory has to be free for one more process, so that the
-	// kernel does not kill a worker for it, and inspectAgain how soon that is looked at
-	// again.
+	// inspectBytes is how much memory must be free for one more process, so that the kernel
+	// does not kill a worker for it. inspectAgain is the interval between two checks.
 	inspectBytes = 96 << 20
 	inspectAgain = 10 * time.Second
 )
 
-// inspect looks at the program's settings as soon as there is room for it.
+// inspect inspects the program's settings as soon as there is enough free memory.
 func (x *Executor) inspect() {
 	for !x.room(inspectBytes) {
 		select {
@@ -26,15 +25,16 @@ func (x *Executor) inspect() {
 	x.Tell(Inspected{Findings: findings, Complete: complete})
 }
 
-// room tells whether the container may grow by so much.
+// room reports whether the container may use that many more bytes.
 func (x *Executor) room(bytes int64) bool {
 	used, limit, limited := x.Cgroup.Pressure()
 	return !limited || used+bytes < limit
 }
 
-// inspect has the program's settings looked at once a process has started well, so that
-// it is not in the way of the first job, or has crashed, since they may be why; again
-// after another has ended, if nothing could be found.
+// inspect requests an inspection of the program's settings once a process has started
+// well, so that the inspection does not delay the first job. It also does so after a
+// crash, because the settings may be the reason. If the inspection was incomplete,
+// inspect repeats it after another process has ended.
 func (s *step) inspect() {
 	if s.inspecting || !s.Facts.Inspectable || s.Wanted() == 0 {
 		return

@@ -10,23 +10,23 @@ import (
 )
 
 const (
-	// measureEvery is how often memory and CPU of the processes are measured.
+	// measureEvery is how often the memory and CPU of the processes are measured.
 	measureEvery = 5 * time.Second
-	// Where the kernel would kill the whole container at its limit, its memory is
-	// looked at more often, and closely once it is near.
+	// If the kernel would kill the whole container at its memory limit, the agent reads the
+	// container's memory more often, and closely once it is near the limit.
 	pressureEvery = time.Second
 	closely       = 50 * time.Millisecond
 	nearLimit     = 0.80
 	// killAt is the share of the limit at which a process is killed.
 	killAt = 0.97
-	// mostLooks is how often a process is looked at for a shell: once for each
+	// mostLooks is how often the agent checks a process for a shell: once at each
 	// measurement of its first minute.
 	mostLooks = 12
 )
 
-// sample measures while processes run, until the executor has stopped.
+// sample measures the running processes until the executor has stopped.
 func (x *Executor) sample() {
-	looks := map[int]int{} // how often each process was looked at for a shell
+	looks := map[int]int{} // how often each process was checked for a shell
 	timer := time.NewTimer(pressureEvery)
 	defer timer.Stop()
 	var measured time.Time
@@ -46,7 +46,7 @@ func (x *Executor) sample() {
 	}
 }
 
-// pids returns the slots of the running processes by process id.
+// pids returns the slots of the running processes, keyed by process id.
 func (x *Executor) pids() map[int]int {
 	state := x.State()
 	pids := make(map[int]int, len(state.Slots))
@@ -68,8 +68,8 @@ func (x *Executor) measure(pids map[int]int) {
 	}
 }
 
-// press tells of a container that is about to reach its limit and returns when to
-// look again.
+// press reports a container that is about to reach its limit, and returns when to check
+// again.
 func (x *Executor) press(pids map[int]int) time.Duration {
 	if len(pids) == 0 {
 		return pressureEvery
@@ -87,8 +87,8 @@ func (x *Executor) press(pids map[int]int) time.Duration {
 	return closely
 }
 
-// lookForShells tells once of a worker that was started by a shell that waits for it.
-// A shell may be between two commands when it is looked at, so it is looked at again.
+// lookForShells reports once that a shell started a worker and waits for it. It checks
+// repeatedly, because a shell may be between two commands at any one time.
 func (x *Executor) lookForShells(pids, looks map[int]int) {
 	for pid := range looks {
 		if _, runs := pids[pid]; !runs {

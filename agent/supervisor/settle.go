@@ -9,7 +9,7 @@ import (
 	"queueworker.dev/queueworker/api/protocol"
 )
 
-// settle brings the processes nearer to what is wanted, after every event.
+// settle moves the processes towards the wanted state, after every event.
 func (s *step) settle() {
 	s.ask()
 	wanted := s.Wanted() > 0
@@ -30,8 +30,8 @@ func (s *step) settle() {
 	}
 }
 
-// ask asks what the worker program can do, once after each end of a process until
-// it has answered.
+// ask asks the worker program what it can do. Unless its answer is final, ask repeats the
+// question after each end of a process.
 func (s *step) ask() {
 	if !s.answered && !s.asking && !s.Terminating {
 		s.asking = true
@@ -39,10 +39,10 @@ func (s *step) ask() {
 	}
 }
 
-// startable tells whether an empty slot may get a process once its wait is over.
+// startable reports whether an empty slot may start a process once its wait is over.
 func (s *State) startable(slot *Slot) bool { return s.answered && !slot.starting && !slot.Done }
 
-// finish ends the agent when nothing is left, and sees to it at the deadline.
+// finish ends the agent when no process is left, and kills the rest at the deadline.
 func (s *step) finish() {
 	switch {
 	case s.finished:
@@ -54,7 +54,7 @@ func (s *step) finish() {
 	}
 }
 
-// killRest kills everything at the end of the grace period.
+// killRest kills all processes at the end of the grace period.
 func (s *step) killRest() {
 	s.killedAll = true
 	for i := range s.Slots {
@@ -79,7 +79,7 @@ func (s *step) start(number int) {
 	}
 	slot.Process = Process{MaxTime: limit}
 	if s.recyclesByTime() {
-		limit = 0 // the agent's to keep
+		limit = 0 // the agent keeps this limit
 	}
 	s.do(Start{Slot: number, MaxTime: limit})
 }
@@ -98,11 +98,11 @@ func (s *step) tend(slot *Slot, wanted bool) {
 	}
 }
 
-// retireIfDue retires a process that is not wanted any more, or has reached a limit.
+// retireIfDue retires a process that is no longer wanted or has reached a limit.
 func (s *step) retireIfDue(slot *Slot, wanted bool) {
 	p := &slot.Process
 	if wanted && p.termAt.IsZero() && (p.Retiring == protocol.ExitPaused || p.Retiring == protocol.ExitDrained) {
-		p.Retiring = "" // resumed or un-cordoned before it noticed
+		p.Retiring = "" // resumed or uncordoned before it was signalled
 	}
 	if p.Retiring == "" {
 		if reason := s.due(p, wanted); reason != "" {
@@ -111,7 +111,7 @@ func (s *step) retireIfDue(slot *Slot, wanted bool) {
 	}
 }
 
-// due tells why a process is to be retired now, empty if it is not.
+// due returns why to retire a process now, or an empty reason.
 func (s *step) due(p *Process, wanted bool) protocol.ExitReason {
 	switch {
 	case !wanted && s.Phase() == protocol.PhasePaused:
@@ -126,29 +126,29 @@ func (s *step) due(p *Process, wanted bool) protocol.ExitReason {
 	return s.outgrown(p)
 }
 
-// restartDue tells whether a token asks for the end of a process of this age.
+// restartDue reports whether a token requests a restart of a process of this age.
 func (s *step) restartDue(p *Process) bool {
 	return !s.restartAt.IsZero() && !s.now.Before(s.restartAt) && !p.StartedAt.After(s.restartAsked)
 }
 
-// inPlace is at how many times the limit of a process it is replaced in its pod, where
-// the pod should have been.
+// inPlace is the multiple of a limit at which the agent replaces a process within its
+// pod, if the operator has not replaced the pod by then.
 const inPlace = 2
 
-// recyclesByTime tells whether pods are replaced for the age of their processes. One that
-// cannot be asked to end has to end by itself.
+// recyclesByTime reports whether pods are replaced because of the age of their processes.
+// A process that cannot be asked to end must end by itself.
 func (s *State) recyclesByTime() bool { return s.Settings.RecyclePod && s.Facts.LifeLimit == 0 }
 
-// recycleDue tells whether a process has reached the limit at which its pod is to be
-// replaced.
+// recycleDue reports whether a process has reached the limit at which the operator
+// replaces its pod.
 func (s *step) recycleDue(p *Process) bool {
 	set := &s.Settings
 	return set.RecyclePod && set.MaxJobs > 0 && p.Jobs >= set.MaxJobs ||
 		s.recyclesByTime() && p.MaxTime > 0 && s.now.Sub(p.StartedAt) >= p.MaxTime
 }
 
-// overdue tells which limit a process has outlived twice though its pod was to be
-// replaced.
+// overdue returns the limit that a process has reached twice over although its pod should
+// have been replaced, or an empty reason.
 func (s *step) overdue(p *Process) protocol.ExitReason {
 	set := &s.Settings
 	switch {
@@ -160,7 +160,7 @@ func (s *step) overdue(p *Process) protocol.ExitReason {
 	return ""
 }
 
-// outgrown tells which limit a process has reached of those the agent keeps.
+// outgrown returns the limit that a process has reached, if the agent keeps that limit.
 func (s *step) outgrown(p *Process) protocol.ExitReason {
 	set := &s.Settings
 	switch {
@@ -174,7 +174,8 @@ func (s *step) outgrown(p *Process) protocol.ExitReason {
 	return s.reached(p)
 }
 
-// reached tells which limit a process has reached that the worker does not keep itself.
+// reached returns the limit that a process has reached, if the worker does not keep that
+// limit itself.
 func (s *step) reached(p *Process) protocol.ExitReason {
 	switch {
 	case !s.Facts.OwnMaxJobs && s.Settings.MaxJobs > 0 && p.Jobs >= s.Settings.MaxJobs:
@@ -206,7 +207,7 @@ func (s *step) number(slot *Slot) int {
 	return -1
 }
 
-// timeoutAt is when the agent kills a process for its job, zero for never.
+// timeoutAt returns when the agent kills a process for its job, or zero for never.
 func (s *State) timeoutAt(p *Process) time.Time {
 	if s.Facts.OwnTimeout || s.Settings.Timeout <= 0 || p.Open == nil || p.Killed != "" {
 		return time.Time{}
@@ -214,7 +215,8 @@ func (s *State) timeoutAt(p *Process) time.Time {
 	return p.Open.Since.Add(s.Settings.Timeout)
 }
 
-// Wake is the next time at which Tick has something to do; false if there is none.
+// Wake returns the next time at which a Tick changes something, or false if there is
+// none.
 func (s *State) Wake() (time.Time, bool) {
 	var next earliest
 	wanted := s.Wanted() > 0
@@ -235,7 +237,7 @@ func (s *State) Wake() (time.Time, bool) {
 	return next.at, !next.at.IsZero()
 }
 
-// wakeFor considers what a running process has ahead of it.
+// wakeFor considers the times at which a running process needs attention.
 func (s *State) wakeFor(slot *Slot, next *earliest) {
 	p := &slot.Process
 	if !slot.Healthy {

@@ -10,67 +10,67 @@ import (
 	"queueworker.dev/queueworker/api/protocol"
 )
 
-// Settings are what a pod was started with; they do not change.
+// Settings are the pod's configuration. They never change while the agent runs.
 type Settings struct {
 	PodName   string
 	Processes int
-	// Laravel tells that exit code 12 means too much memory.
+	// Laravel is set for Laravel's worker, whose exit code 12 means too much memory.
 	Laravel bool
-	// MaxJobs, MaxTime and Timeout are the limits of one process; 0 means none.
+	// MaxJobs, MaxTime and Timeout limit one process; 0 means no limit.
 	MaxJobs int64
 	MaxTime time.Duration
-	// MaxExceptions is after how many failed jobs in a row a process is replaced; 0
-	// means never.
+	// MaxExceptions is the number of failed jobs in a row after which a process is replaced;
+	// 0 means never.
 	MaxExceptions int64
 	Timeout       time.Duration
-	// RecyclePod tells that the pod is to be replaced when a process has reached MaxJobs
-	// or MaxTime, of which the worker is not told. The agent replaces a process that
-	// has reached twice as much.
+	// RecyclePod is set if the operator replaces the pod when a process reaches MaxJobs or
+	// MaxTime. The worker does not know these limits. The agent replaces a process that
+	// reaches twice a limit.
 	RecyclePod bool
-	// Jitter takes up to 10 % off MaxTime, another share for each process.
+	// Jitter shortens MaxTime by up to 10 %, by a different share for each process.
 	Jitter bool
-	// MemoryBytes is what a worker holds itself to, RetireBytes where the agent
-	// replaces it; 0 means never.
+	// MemoryBytes is the limit that the worker checks itself. At RetireBytes the agent
+	// replaces the process; 0 means never.
 	MemoryBytes int64
 	RetireBytes int64
-	// Run is the batch run the pod belongs to; empty if it belongs to none.
+	// Run is the batch run that the pod belongs to, or empty.
 	Run string
-	// StopWhenEmpty tells that a process that ends by itself, without a job, has found
-	// its queues empty and gets no successor.
+	// StopWhenEmpty is set if a process that ends by itself without a job has found its
+	// queues empty. Such a process is not replaced.
 	StopWhenEmpty bool
-	// Grace is how long the pod has from SIGTERM until everything is killed.
+	// Grace is the time from SIGTERM until everything in the pod is killed.
 	Grace time.Duration
 }
 
-// Facts are what is known of the worker program.
+// Facts describe the worker program as far as the agent knows it.
 type Facts struct {
-	// Final tells that there is nothing to ask, or that the questions were answered.
+	// Final is set if the agent has no questions, or the program has answered them.
 	Final bool
-	// Signals tells that the worker may be sent SIGTERM; without it, it is retired
-	// by waiting for its own end.
+	// Signals is set if the worker handles SIGTERM. Otherwise the agent retires it by
+	// waiting until it ends by itself.
 	Signals bool
-	// ShellWrapped tells that the worker was started by a shell that keeps signals to itself.
+	// ShellWrapped is set if a shell that does not pass signals on started the worker.
 	ShellWrapped bool
-	// OwnTimeout, OwnMaxJobs and OwnMaxTime tell that the worker keeps these limits itself.
+	// OwnTimeout, OwnMaxJobs and OwnMaxTime are set if the worker keeps that limit itself.
 	OwnTimeout, OwnMaxJobs, OwnMaxTime bool
-	// LifeLimit is how long a process may live whatever MaxTime says; 0 means no limit.
+	// LifeLimit bounds the life of a process, whatever MaxTime is; 0 means no limit.
 	LifeLimit time.Duration
 	Dialect   string
 	Version   string
-	// Inspectable tells that the program's settings can be looked at, Findings what has
-	// been found out about it so far.
+	// Inspectable is set if the agent can inspect the program's settings. Findings are the
+	// results so far.
 	Inspectable bool
 	Findings    []protocol.Finding
 }
 
-// State is everything the supervisor knows. Values of it are never changed after
-// Step has returned them, so they can be read by others.
+// State is everything the supervisor knows. A State that Step has returned never changes,
+// so other goroutines may read it.
 type State struct {
 	Settings Settings
 	Facts    Facts
 	Begun    time.Time // when the agent started
 
-	Control      *protocol.Control // obeyed; nil before the first
+	Control      *protocol.Control // in force; nil before the first
 	ControlError string
 
 	Terminating bool
@@ -79,80 +79,80 @@ type State struct {
 	Slots    []Slot
 	Counters protocol.Counters
 	Sequence int64 // of the last exit
-	// Changes grows whenever Counters or Sequence do.
+	// Changes increases whenever Counters or Sequence change.
 	Changes     int64
 	RecentExits []Exit // newest first
-	// KilledJobs are the jobs cut short on request, newest first.
+	// KilledJobs are the jobs interrupted on request, newest first.
 	KilledJobs []KilledJob
-	// RecentFailures are the last jobs that failed for good, newest first.
+	// RecentFailures are the last jobs that failed permanently, newest first.
 	RecentFailures []Failure
-	// Trouble is the message of the last exit that was not intended.
+	// Trouble is the message of the last unintended exit.
 	Trouble string
 
-	spentRest time.Duration // below a millisecond, not yet in Counters
+	spentRest time.Duration // less than a millisecond, not yet in Counters
 
-	asking   bool // questions are being asked
-	answered bool // and were answered since a process last ended
+	asking   bool // an Ask is in progress
+	answered bool // Facts are up to date, so processes may start
 
-	inspecting bool // the program's settings are being looked at, or were
-	inspected  bool // and need not be again
+	inspecting bool // an inspection is in progress or done
+	inspected  bool // the inspection was complete
 
 	restartToken    string
 	podRestartToken string
 	killToken       string
 	podKillToken    string
-	restartAsked    time.Time // processes older than this are replaced ...
-	restartAt       time.Time // ... from this time on; zero when none are
+	restartAsked    time.Time // processes started before this time are replaced ...
+	restartAt       time.Time // ... from this time on; zero if no restart is pending
 
-	finishing bool // for good: the run is over
+	finishing bool // the run is over; never reset
 	killedAll bool
 	finished  bool
 }
 
-// recentExits and recentFailures are how many ended processes and failed jobs a status
-// document tells of.
+// recentExits and recentFailures are the numbers of ended processes and failed jobs that
+// a status document lists.
 const (
 	recentExits    = 10
 	recentFailures = 10
 )
 
-// Failure is a job that failed for good, and the slot it did so in.
+// Failure is a job that failed permanently, and its slot.
 type Failure struct {
 	dialect.Failure
 	Slot int
 }
 
-// Exit is an ended process and when it ended.
+// Exit is the end of a process and its time.
 type Exit struct {
 	protocol.Exit
 	At time.Time
 }
 
-// KilledJob is a job cut short on request, and when it was.
+// KilledJob is a job that was interrupted on request, and the time.
 type KilledJob struct {
 	protocol.KilledJob
 	At time.Time
 }
 
-// Slot is the place of one process.
+// Slot is a place for one process.
 type Slot struct {
-	Process Process // PID 0 while none runs
-	// Healthy tells that the last process lived long enough or finished a job.
+	Process Process // PID is 0 while none runs
+	// Healthy is set if the last process lived long enough or finished a job.
 	Healthy bool
-	// Crashes counts the ends in a row that were not intended; RetryAt is when the
-	// next process may start.
+	// Crashes counts unintended ends in a row. RetryAt is the earliest start of the next
+	// process.
 	Crashes int
 	RetryAt time.Time
 
-	// RecycleDue tells that its last process has reached the limit at which its pod is
+	// RecycleDue is set if the last process has reached the limit at which its pod is
 	// replaced.
 	RecycleDue bool
 
 	Processed, Failed int64
-	CPU               time.Duration // of the processes that have ended
+	CPU               time.Duration // of the ended processes
 	LastExit          *Exit
 
-	// Done tells that its last process found the queues empty and needs no successor.
+	// Done is set if the last process found the queues empty and is not replaced.
 	Done bool
 
 	starting bool
@@ -165,19 +165,19 @@ type Process struct {
 	StartedAt time.Time
 	MaxTime   time.Duration // its own limit; 0 means none
 
-	Printed   bool  // anything
-	Jobs      int64 // attempts begun
+	Printed   bool  // anything at all
+	Jobs      int64 // attempts started
 	Finished  int64 // attempts ended
 	Open      *dialect.Job
 	OpenCount int
 	Last      dialect.Ending
-	// FailuresInARow counts its failed jobs since the last that succeeded.
+	// FailuresInARow counts the failed jobs since the last successful job.
 	FailuresInARow int64
 
-	// Retiring is why it was asked to end, empty if it was not; Killed why the
-	// agent killed it.
+	// Retiring is why the agent asked the process to end, Killed why it killed the process;
+	// both may be empty.
 	Retiring, Killed protocol.ExitReason
-	// termAt is when SIGTERM was last sent, zero before; jobsAtTerm is Jobs at that time.
+	// termAt is the time of the last SIGTERM, or zero; jobsAtTerm is Jobs at that time.
 	termAt     time.Time
 	jobsAtTerm int64
 
@@ -185,17 +185,17 @@ type Process struct {
 	CPU      time.Duration
 	Cores    float64
 	measured time.Time
-	// pressure is the container's memory when it was killed for it.
+	// pressure is the container's memory at the time the process was killed for it.
 	pressure Pressure
 }
 
-// Running tells whether a process runs in the slot.
+// Running reports whether a process runs in the slot.
 func (s *Slot) Running() bool { return s.Process.PID != 0 }
 
-// healthyAfter is how long a process has to live to count as started well.
+// healthyAfter is how long a process must live to count as started well.
 const healthyAfter = 2 * time.Second
 
-// New returns the state of a pod whose agent starts now, with the counts of
+// New returns the state of a pod whose agent starts now. It includes the counts of
 // earlier containers of the pod.
 func New(settings Settings, facts Facts, past Past, now time.Time) State {
 	s := State{
@@ -209,14 +209,14 @@ func New(settings Settings, facts Facts, past Past, now time.Time) State {
 	return s
 }
 
-// Past is what outlives a container: the counts of its pod.
+// Past holds the counts of a pod that outlive its container.
 type Past struct {
 	Counters protocol.Counters `json:"counters"`
 	Sequence int64             `json:"sequence"`
 	Slots    []PastSlot        `json:"slots,omitempty"`
 }
 
-// PastSlot are the counts of one slot.
+// PastSlot holds the counts of one slot.
 type PastSlot struct {
 	Processed  int64   `json:"processed"`
 	Failed     int64   `json:"failed"`
@@ -235,7 +235,7 @@ func (s *State) Past() Past {
 	return past
 }
 
-// Phase is what the pod as a whole does.
+// Phase returns the phase of the pod as a whole.
 func (s *State) Phase() protocol.Phase {
 	switch {
 	case s.Terminating:
@@ -250,7 +250,7 @@ func (s *State) Phase() protocol.Phase {
 	return protocol.PhaseRunning
 }
 
-// Wanted is how many processes there should be.
+// Wanted returns how many processes should run.
 func (s *State) Wanted() int {
 	if s.Control == nil || s.Phase() != protocol.PhaseRunning {
 		return 0
@@ -258,11 +258,11 @@ func (s *State) Wanted() int {
 	return len(s.Slots)
 }
 
-// Ready tells whether the pod does what is wanted of it: control has been read,
-// and one of its processes has started well, or none is wanted. To be cordoned
-// changes nothing about it: a ReplicaSet removes pods that are not ready first, so
-// one that became less ready would go while it works, and one that became more ready
-// would stay in place of another.
+// Ready reports whether the pod does what its control document asks. It does if the
+// document has been read, and one of its processes has started well or none is wanted. A
+// cordon does not change readiness, because a ReplicaSet removes unready pods first. A
+// cordoned pod that became unready would be removed while it works; one that became ready
+// would stay in place of another pod.
 func (s *State) Ready() bool {
 	if s.Control == nil {
 		return false
@@ -278,12 +278,12 @@ func (s *State) Ready() bool {
 	return false
 }
 
-// Interrupted tells whether the pod ends before its batch run does.
+// Interrupted reports whether the pod ends before its batch run is over.
 func (s *State) Interrupted() bool {
 	return s.Settings.Run != "" && !s.finishing && !s.allDone()
 }
 
-// allDone tells whether no slot will have a process again.
+// allDone reports whether no slot will start a process again.
 func (s *State) allDone() bool {
 	for i := range s.Slots {
 		if !s.Slots[i].Done {
@@ -293,7 +293,7 @@ func (s *State) allDone() bool {
 	return len(s.Slots) > 0
 }
 
-// Left is how many processes run or are about to.
+// Left returns how many processes run or are about to start.
 func (s *State) Left() int {
 	left := 0
 	for i := range s.Slots {

@@ -14,18 +14,18 @@ import (
 	"queueworker.dev/queueworker/api/protocol"
 )
 
-// killMargin is how long before the end of the pod's grace period everything left
-// is killed, so that the last counts can still be told.
+// killMargin is how long before the end of the pod's grace period the agent kills all
+// remaining processes, so that it can still report the last counts.
 const killMargin = 3 * time.Second
 
-// step is one call of Step at work.
+// step is one call of Step.
 type step struct {
 	*State
 	now     time.Time
 	actions []Action
 }
 
-// Step is the state machine.
+// Step computes the next state and the actions that an event requires.
 func Step(state State, event Event, now time.Time) (State, []Action) {
 	state.Slots = slices.Clone(state.Slots)
 	s := &step{State: &state, now: now}
@@ -36,7 +36,7 @@ func Step(state State, event Event, now time.Time) (State, []Action) {
 
 func (s *step) do(action Action) { s.actions = append(s.actions, action) }
 
-// slot returns the slot in which a process runs, or nil if it does not any more.
+// slot returns the slot in which a process runs, or nil if it no longer runs.
 func (s *step) slot(number, pid int) *Slot {
 	if number < 0 || number >= len(s.Slots) || pid == 0 || s.Slots[number].Process.PID != pid {
 		return nil
@@ -81,7 +81,7 @@ func (e ControlRead) apply(s *step) {
 	}
 }
 
-// killOnRequest kills every process there is, whatever it does.
+// killOnRequest kills every running process, even in the middle of a job.
 func (s *step) killOnRequest() {
 	for i := range s.Slots {
 		if slot := &s.Slots[i]; slot.Running() && slot.Process.Killed == "" {
@@ -90,8 +90,8 @@ func (s *step) killOnRequest() {
 	}
 }
 
-// changed takes over a token and tells whether it differs from the last one. An
-// empty one says nothing.
+// changed stores a token and reports whether it differs from the last one. An empty token
+// means no request.
 func changed(last *string, token string) bool {
 	if token == "" || token == *last {
 		return false
@@ -100,12 +100,13 @@ func changed(last *string, token string) bool {
 	return true
 }
 
-// share is a part of a duration that is fixed by a pod's name, a slot and a count.
+// share returns a part of a duration that is determined by a pod's name, a slot and a
+// count.
 func share(of time.Duration, pod string, slot int, count uint64) time.Duration {
 	hash := fnv.New64a()
 	_, _ = hash.Write([]byte(pod + "/" + strconv.Itoa(slot) + "/" + strconv.FormatUint(count, 10)))
 	x := hash.Sum64()
-	// The last bytes hashed hardly reach the high bits by themselves.
+	// The last bytes hashed hardly affect the high bits without this mixing.
 	x ^= x >> 32
 	x *= 0x9e3779b97f4a7c15
 	return time.Duration(float64(of) * (float64(x>>11) / (1 << 53)))
@@ -141,7 +142,7 @@ func (e Printed) apply(s *step) {
 	s.rememberFailures(e.Slot, e.Tally.Failures)
 	slot := s.slot(e.Slot, e.PID)
 	if slot == nil {
-		return // read after its process had ended: counted, and nothing else
+		return // read after its process had ended: counted only for the pod
 	}
 	p, t := &slot.Process, &e.Tally
 	p.Printed = true
@@ -158,7 +159,7 @@ func (e Printed) apply(s *step) {
 	slot.Crashes = 0
 }
 
-// count adds what was printed to the pod's counts.
+// count adds the reported jobs to the pod's counts.
 func (s *step) count(t *dialect.Tally) {
 	if t.Processed+t.Failed+t.Released == 0 {
 		return
@@ -170,7 +171,7 @@ func (s *step) count(t *dialect.Tally) {
 	s.Changes++
 }
 
-// rememberFailures puts failures, oldest first, before those that are known.
+// rememberFailures inserts failures, which are oldest first, before the known failures.
 func (s *step) rememberFailures(slot int, failures []dialect.Failure) {
 	if len(failures) == 0 {
 		return
@@ -183,7 +184,7 @@ func (s *step) rememberFailures(slot int, failures []dialect.Failure) {
 	s.RecentFailures = all[:min(len(all), recentFailures)]
 }
 
-// milliseconds rounds so that the parts add up: what is left over is carried on.
+// milliseconds truncates spent and carries the remainder over, so that the parts add up.
 func (s *step) milliseconds(spent time.Duration) int64 {
 	s.spentRest += spent
 	whole := s.spentRest / time.Millisecond
@@ -208,7 +209,7 @@ func (e Measured) apply(s *step) {
 	p.CPU = max(p.CPU, e.CPU)
 }
 
-// apply kills the process that uses most, so that the kernel does not kill the
+// apply kills the process that uses the most memory, so that the kernel does not kill the
 // whole container.
 func (e Pressure) apply(s *step) {
 	var largest *Slot
@@ -218,7 +219,7 @@ func (e Pressure) apply(s *step) {
 			continue
 		}
 		if slot.Process.Killed != "" {
-			return // one at a time: its memory comes back first
+			return // one at a time: wait until its memory is freed
 		}
 		if largest == nil || slot.Process.Memory > largest.Process.Memory {
 			largest = slot
@@ -237,7 +238,7 @@ func (e Exited) apply(s *step) {
 	}
 	p := &slot.Process
 	if e.Signal == 0 && (e.Code == 0 || s.Settings.Laravel && e.Code == exitMemory) && p.OpenCount > 0 {
-		// A worker that ends of itself has given back what it had open.
+		// A worker that ends by itself has released its open jobs.
 		s.Counters.Released += int64(p.OpenCount)
 		s.Counters.JobMilliseconds += s.milliseconds(max(s.now.Sub(p.Open.Since), 0))
 		p.Finished += int64(p.OpenCount)
@@ -251,7 +252,7 @@ func (e Exited) apply(s *step) {
 	}, e.CPU)
 }
 
-// ended records an end and decides when the successor may start.
+// ended records the end of a process and decides when the successor may start.
 func (s *step) ended(number int, ending Ending, cpu time.Duration) {
 	slot := &s.Slots[number]
 	p := &slot.Process
@@ -276,27 +277,28 @@ func (s *step) ended(number int, ending Ending, cpu time.Duration) {
 	}
 	s.RecentExits = slices.Concat([]Exit{exit}, s.RecentExits[:min(len(s.RecentExits), recentExits-1)])
 	slot.CPU += max(cpu, p.CPU)
-	// One that has worked is followed by another that makes sure: it may also have
-	// ended because the application asked its workers to restart.
+	// A process that has worked may also have ended because the application asked its
+	// workers to restart. It is replaced by one more, which makes sure that the queues are
+	// empty.
 	slot.Done = verdict.Reason == protocol.ExitFinished && ending.Asked == "" && ending.Jobs == 0
 	s.backOff(slot, verdict, ending)
 	slot.Process = Process{}
 	if !s.Facts.Final {
-		s.answered = false // what was wrong may be mended: ask again
+		s.answered = false // the fault may be repaired: ask again
 	}
 	if s.inspecting && !s.inspected {
 		s.inspecting = false
 	}
 }
 
-// remember notes the job that a kill has cut short.
+// remember records the job that a kill has interrupted.
 func (s *step) remember(exit Exit, job *dialect.Job) {
 	killed := KilledJob{At: exit.At, KilledJob: protocol.KilledJob{Sequence: exit.Sequence, Class: job.Class, ID: job.ID}}
 	s.KilledJobs = slices.Concat([]KilledJob{killed}, s.KilledJobs[:min(len(s.KilledJobs), protocol.MaxKilledJobs-1)])
 }
 
 func (s *step) backOff(slot *Slot, verdict Verdict, ending Ending) {
-	// Ending at once without a job is no life, whatever the exit code.
+	// A process that ends at once without a job has failed, whatever its exit code.
 	early := ending.Asked == "" && ending.Killed != protocol.ExitKilledOnRequest &&
 		slot.Process.Finished == 0 && ending.Uptime < healthyAfter
 	if verdict.Reason.Intended() && !early {
@@ -314,14 +316,14 @@ func (s *step) backOff(slot *Slot, verdict Verdict, ending Ending) {
 	slot.RetryAt = s.now.Add(wait(slot.Crashes))
 }
 
-// forgiveAfter is how long a process has to live to end the waiting where no
-// finished job can be seen.
+// forgiveAfter is how long a process must live to reset the wait if it finishes no job
+// that the agent can see.
 const forgiveAfter = 10 * time.Minute
 
-// longestWait bounds the wait after crashes; the supervisor never gives up.
+// longestWait bounds the wait after crashes. The supervisor never gives up.
 const longestWait = 60 * time.Second
 
-// wait is how long to wait after a number of crashes in a row: 1, 2, 4 ... 60 s.
+// wait returns the wait after a number of crashes in a row: 1, 2, 4 ... 60 s.
 func wait(crashes int) time.Duration {
 	return min(time.Second<<min(max(crashes-1, 0), 10), longestWait)
 }

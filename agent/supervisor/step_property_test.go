@@ -14,8 +14,8 @@ import (
 	"queueworker.dev/queueworker/api/protocol"
 )
 
-// world is what really happens around the state machine: which processes live and
-// what was done to them.
+// world is the real world around the state machine: which processes live, and which
+// signals they got.
 type world struct {
 	t     *rapid.T
 	state State
@@ -31,7 +31,7 @@ type world struct {
 	missing  bool // the command does not exist
 }
 
-// TestStepKeepsItsPromises lets anything happen in any order.
+// TestStepKeepsItsPromises generates arbitrary events in arbitrary order.
 func TestStepKeepsItsPromises(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := newWorld(t)
@@ -73,7 +73,7 @@ func (w *world) facts() Facts {
 	}
 }
 
-// happen is one thing that may happen; what cannot happen now does not.
+// happen generates one event, or a Tick if the chosen event is not possible now.
 func (w *world) happen(what int) {
 	pid, slot := w.any()
 	switch {
@@ -104,7 +104,7 @@ func (w *world) happen(what int) {
 	}
 }
 
-// any picks a living process.
+// any picks a live process.
 func (w *world) any() (pid, slot int) {
 	for candidate := 100; candidate < w.nextPID; candidate++ {
 		if s, lives := w.live[candidate]; lives && (pid == 0 || rapid.Bool().Draw(w.t, "this one")) {
@@ -133,8 +133,8 @@ func (w *world) end(pid, code, signal int) {
 	w.hear(Exited{Slot: slot, PID: pid, Code: code, Signal: signal})
 }
 
-// hear steps, checks, and carries out the actions, whose answers come after them
-// all, as in the executor.
+// hear steps, checks, and carries out the actions. Their answers follow after all
+// actions, as in the executor.
 func (w *world) hear(event Event) {
 	for queue := []Event{event}; len(queue) > 0; {
 		before := w.state
@@ -233,7 +233,7 @@ func (w *world) start(a Start) Event {
 	return Started{Slot: a.Slot, PID: pid}
 }
 
-// wakesUp: a process that is wanted is there, or will be tried within 60 s.
+// wakesUp checks that every wanted process runs or will be tried within 60 s.
 func (w *world) wakesUp() {
 	if w.asking {
 		w.asking = false
@@ -256,7 +256,7 @@ func (w *world) wakesUp() {
 	}
 }
 
-// endsWhenAsked: the pod's end is reached as soon as the last process has ended.
+// endsWhenAsked checks that the pod ends as soon as its last process has ended.
 func (w *world) endsWhenAsked() {
 	w.hear(Terminate{})
 	w.now = w.now.Add(time.Hour)

@@ -13,7 +13,7 @@ import (
 	"queueworker.dev/queueworker/api/protocol"
 )
 
-// laravelFacts are those of a Laravel worker with pcntl.
+// laravelFacts are the facts of a Laravel worker with pcntl.
 var laravelFacts = Facts{Final: true, Signals: true, OwnTimeout: true, OwnMaxJobs: true, OwnMaxTime: true}
 
 // story drives a state machine whose processes start at once.
@@ -39,7 +39,7 @@ func begin(t *testing.T, settings Settings, facts Facts) *story {
 	return s
 }
 
-// hear steps and returns the actions; a Start is answered by the next process id.
+// hear steps and returns the actions. It answers a Start with the next process id.
 func (s *story) hear(event Event) []Action {
 	s.t.Helper()
 	s.actions = nil
@@ -157,8 +157,8 @@ func TestSettingsAreLookedAtWhereNoProcessStarts(t *testing.T) {
 	s.expect("once all is known")
 }
 
-// A Laravel worker that lost SIGTERM in the middle of an exception goes on with job after
-// job, or waits for the next one.
+// A Laravel worker that lost SIGTERM during an exception continues with job after job, or
+// waits for the next job.
 func TestAWorkerThatDidNotHearIsAskedAgain(t *testing.T) {
 	paused := ControlRead{Document: &protocol.Control{Revision: 2, Paused: true}}
 	s := begin(t, Settings{Laravel: true}, laravelFacts)
@@ -369,7 +369,7 @@ func TestPhases(t *testing.T) {
 		document  *protocol.Control
 		terminate bool
 		want      protocol.Phase
-		exit      protocol.ExitReason // of a process that ran before
+		exit      protocol.ExitReason // of an earlier process
 	}{
 		"nothing said":                         {document: &protocol.Control{}, want: protocol.PhaseRunning},
 		"paused":                               {document: &protocol.Control{Paused: true}, want: protocol.PhasePaused, exit: protocol.ExitPaused},
@@ -397,8 +397,8 @@ func TestPhases(t *testing.T) {
 	}
 }
 
-// TestACordonDoesNotChangeReadiness: pods would swap places in the order in which a
-// ReplicaSet removes them.
+// TestACordonDoesNotChangeReadiness matters because pods would otherwise swap places in
+// the order in which a ReplicaSet removes them.
 func TestACordonDoesNotChangeReadiness(t *testing.T) {
 	tests := map[string]struct {
 		before func(*story)
@@ -479,7 +479,7 @@ func TestTheAgentKeepsTheLimitsTheWorkerHasNot(t *testing.T) {
 func TestTokensActOnceAndTheFirstDocumentIsTheBaseline(t *testing.T) {
 	tests := map[string]struct {
 		documents []protocol.Control
-		want      int // restarts
+		want      int // number of restarts
 	}{
 		"the first document's token":         {documents: []protocol.Control{{RestartToken: "a"}, {RestartToken: "a"}}},
 		"none, then a token":                 {documents: []protocol.Control{{}, {RestartToken: "a"}}, want: 1},

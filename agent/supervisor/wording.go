@@ -10,10 +10,10 @@ import (
 	"unicode/utf8"
 )
 
-// maxExcerpt bounds what a message quotes of a worker's output, in bytes.
+// maxExcerpt bounds the part of a worker's output that a message quotes, in bytes.
 const maxExcerpt = 300
 
-// during names the job that was open.
+// during describes the open job, if any.
 func during(e Ending) string {
 	if e.Open == nil {
 		return ""
@@ -21,7 +21,7 @@ func during(e Ending) string {
 	return " while it worked on its job" + called(e.Open.Class)
 }
 
-// called is the class of a job behind the word.
+// called returns the class of a job with a space before it, or nothing.
 func called(class string) string {
 	if class == "" {
 		return ""
@@ -29,7 +29,7 @@ func called(class string) string {
 	return " " + class
 }
 
-// withTail ends a sentence with what the worker printed last.
+// withTail completes a sentence with the last output of the worker.
 func withTail(e Ending) string {
 	if text := excerpt(e.Tail); text != "" {
 		return ": " + sentence(text)
@@ -59,9 +59,9 @@ func signalName(sig syscall.Signal) string {
 	return fmt.Sprintf("signal %d", int(sig))
 }
 
-// excerpt makes one line of the last output of a worker that failed: without
-// colours, blank lines, stack frames and the usage that Symfony's console prints
-// behind an error. Where a line begins an error, it begins there.
+// excerpt condenses the last output of a failed worker into one line. It drops colours,
+// blank lines, stack frames and the usage text that Symfony's console prints after an
+// error. If a line begins an error, the excerpt starts with it.
 func excerpt(tail string) string {
 	var lines []string
 	for line := range strings.Lines(tail) {
@@ -80,7 +80,7 @@ func excerpt(tail string) string {
 	return shorten(strings.Join(lines, " "), maxExcerpt)
 }
 
-// beginsError knows the first lines of errors of PHP, Symfony, Go, Node, Python and shells.
+// beginsError recognizes the first line of an error of PHP, Symfony, Go or Python.
 func beginsError(line string) bool {
 	switch {
 	case strings.HasPrefix(line, "In ") && strings.Contains(line, " line ") && strings.HasSuffix(line, ":"):
@@ -93,17 +93,18 @@ func beginsError(line string) bool {
 	return false
 }
 
-// continues tells that PHP has told the same error on the other stream already.
+// continues reports whether PHP has printed the same error on the other stream already.
 func continues(lines []string, line string) bool {
 	return len(lines) > 0 && strings.TrimPrefix(lines[0], "PHP ") == strings.TrimPrefix(line, "PHP ")
 }
 
-// isFrame tells whether a line is a frame of a PHP stack trace, as in "#0 /app/x.php(3): f()".
+// isFrame reports whether a line is a frame of a PHP stack trace, as in "#0
+// /app/x.php(3): f()".
 func isFrame(line string) bool {
 	return len(line) > 2 && line[0] == '#' && line[1] >= '0' && line[1] <= '9'
 }
 
-// printable drops colour sequences and control characters.
+// printable removes colour sequences and control characters.
 func printable(line string) string {
 	var out strings.Builder
 	for i := 0; i < len(line); {
@@ -122,7 +123,7 @@ func printable(line string) string {
 	return out.String()
 }
 
-// skipEscape returns where the text goes on behind an escape character.
+// skipEscape returns where the text continues after an escape sequence.
 func skipEscape(line string, i int) int {
 	if i >= len(line) || line[i] != '[' {
 		return min(i+1, len(line))
@@ -132,7 +133,7 @@ func skipEscape(line string, i int) int {
 	return min(i+1, len(line))
 }
 
-// shorten cuts text to a number of bytes at the end of a character.
+// shorten cuts text to at most most bytes, between two characters.
 func shorten(text string, most int) string {
 	if len(text) <= most {
 		return text

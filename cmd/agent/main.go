@@ -1,7 +1,7 @@
 // Copyright The QueueWorker Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// The agent is PID 1 of the worker containers; see package agent.
+// Command agent runs as PID 1 of the worker containers; see package agent.
 package main
 
 import (

@@ -1,7 +1,7 @@
 // Copyright The QueueWorker Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// The backlog program says how deep an application's queues are; see package probe.
+// Command backlog measures how deep an application's queues are; see package probe.
 package main
 
 import (

@@ -1,8 +1,8 @@
 // Copyright The QueueWorker Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Command kubectl-queueworker is the plugin behind `kubectl queueworker`. Under the
-// name kubectl_complete-queueworker it answers what kubectl asks to complete a line.
+// Command kubectl-queueworker is the plugin behind `kubectl queueworker`. Under the name
+// kubectl_complete-queueworker it answers kubectl's requests for completions.
 package main
 
 import (

@@ -1,7 +1,7 @@
 // Copyright The QueueWorker Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Command manager is the operator: it makes the cluster what QueueWorkers ask for.
+// Command manager is the operator: it reconciles the cluster with its QueueWorkers.
 package main
 
 import (

@@ -15,7 +15,7 @@ import (
 	"queueworker.dev/queueworker/controllers/scraping"
 )
 
-// options are what the command line sets.
+// options hold the values of the command line.
 type options struct {
 	agentImage    string
 	backlogImage  string
@@ -30,7 +30,7 @@ type options struct {
 	log           zap.Options
 }
 
-// parse reads the command line.
+// parse parses the command line.
 func parse(flags *flag.FlagSet, arguments []string) (options, error) {
 	var o options
 	var namespaces string

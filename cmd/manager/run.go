@@ -22,21 +22,22 @@ import (
 	"queueworker.dev/queueworker/trust"
 )
 
-// leaseName is the Lease the operator's replicas elect their leader with.
+// leaseName is the Lease with which the operator's replicas elect their leader.
 const leaseName = "queueworker-operator"
 
 const (
-	// memoryRatio is the part of the container's memory limit that Go keeps below. The
-	// rest is for what Go does not count: the program itself and the kernel's buffers.
+	// memoryRatio is the share of the container's memory limit that Go stays below. The rest
+	// is for memory that Go does not count: the program itself and the kernel's buffers.
 	memoryRatio = 0.8
-	// memoryRefresh is how often the limit is read again: a kubelet changes it in place.
+	// memoryRefresh is how often the limit is read again, because a kubelet can change it in
+	// place.
 	memoryRefresh = time.Minute
 )
 
 // run runs the operator until ctx ends.
 func run(ctx context.Context, o options) error {
 	if _, err := memlimit.Set(memlimit.WithRatio(memoryRatio), memlimit.WithRefreshInterval(ctx, memoryRefresh)); err != nil {
-		// Without a limit, Go collects garbage later, and all else is as it is.
+		// Without a limit, Go collects garbage later. Nothing else changes.
 		ctrl.Log.WithName("setup").Error(err, "Could not read the container's memory limit")
 	}
 	config, err := ctrl.GetConfig()
