@@ -41,9 +41,8 @@ func AsError(err error, secrets Secrets) *Error {
 	return Errorf(protocol.BacklogUnreadable, "The backend gave an answer that is not understood: %s.", secrets.Clean(err.Error()))
 }
 
-// Unreachable returns an Error that says why there is no connection to the server at
-// address, and reports whether err has such a cause. allowAny names the setting that
-// accepts any certificate; it is empty if there is none.
+// Unreachable says why there is no connection to the server at address, if that is the cause
+// of err. allowAny names the setting that accepts any certificate; empty if there is none.
 func Unreachable(err error, address, allowAny string) (*Error, bool) {
 	if problem, ok := certificateProblem(err, address, allowAny); ok {
 		return problem, true
@@ -66,8 +65,7 @@ func Unreachable(err error, address, allowAny string) (*Error, bool) {
 	return nil, false
 }
 
-// unreachable makes a sentence from the format and capitalizes its first letter, because
-// it may begin with the name of the server.
+// unreachable capitalizes the sentence, which may begin with the name of the server.
 func unreachable(format string, arguments ...any) *Error {
 	sentence := fmt.Sprintf(format, arguments...)
 	return &Error{Reason: protocol.BacklogUnreachable, Message: strings.ToUpper(sentence[:1]) + sentence[1:]}

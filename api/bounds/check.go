@@ -44,7 +44,7 @@ func Check(path string, document []byte, total Total) (*Excess, error) {
 		return nil, nil
 	}
 	if excess.What == whatValues {
-		// It is of no use to name the value at which the total was exceeded.
+		// The value at which the total was exceeded is of no interest.
 		return &Excess{path, whatValues, total.Values}, nil
 	}
 	excess.Field = path + excess.Field

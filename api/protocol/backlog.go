@@ -166,9 +166,8 @@ type QueueDepth struct {
 	// OldestSeconds is how long the oldest ready job has been ready, or a lower bound of
 	// it; absent if there is no ready job or the backend does not know.
 	OldestSeconds *float64 `json:"oldestSeconds,omitempty"`
-	// NextDueSeconds is the time until the next job becomes ready by itself: when a
-	// delayed job is due, or a reserved job counts as abandoned. It is absent if there is
-	// no such job.
+	// NextDueSeconds is the time until a delayed job is due or a reserved job counts as
+	// abandoned, whichever is first; absent if there is no such job.
 	NextDueSeconds *float64 `json:"nextDueSeconds,omitempty"`
 	// Failed is the number of the queue's jobs that failed for good and are kept, among
 	// the latest 10,000 of all queues; absent if the backend does not know.

@@ -3,8 +3,8 @@
 
 package protocol
 
-// CommandEnv is the environment variable that holds the Command as JSON for `agent exec`.
-// It is written in the same way as ConfigEnv.
+// CommandEnv is the environment variable that holds the Command as JSON for `agent exec`,
+// written like ConfigEnv.
 const CommandEnv = "QUEUEWORKER_COMMAND"
 
 // Actions of a Command.

@@ -134,9 +134,9 @@ type Config struct {
 	// run succeeds once Control.Finish names the run. It exits with CodeInterrupted if it
 	// is ended earlier.
 	Run string `json:"run,omitempty"`
-	// StopWhenEmpty lets a process of a run end when it finds its queues empty. The
-	// process is not started again, and the pod ends when all its processes have ended.
-	// It is set if the backlog is not measured.
+	// StopWhenEmpty lets a process of a run end when its queues are empty. The process is
+	// not started again, and the pod ends with its last process. It is set if the backlog
+	// is not measured.
 	StopWhenEmpty bool `json:"stopWhenEmpty,omitempty"`
 
 	// Patterns recognize a Custom worker's job events.

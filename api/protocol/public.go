@@ -50,7 +50,7 @@ func (w *Worker) public() Worker {
 	return out
 }
 
-// public returns an exit with its numbers, and a message made from them alone.
+// public returns an exit with its numbers and a message made from them.
 func (e *Exit) public() *Exit {
 	if e == nil {
 		return nil

@@ -130,8 +130,8 @@ type Status struct {
 	// PodUID is the UID of the pod, so that the operator does not take an answer from a
 	// reused address for another pod's.
 	PodUID string `json:"podUID"`
-	// ControlRevision is the revision of the control document that the agent obeys; 0
-	// means that it has read none yet.
+	// ControlRevision is the revision of the obeyed control document; 0 if none was read
+	// yet.
 	ControlRevision int64 `json:"controlRevision"`
 	// ControlError says why the agent could not read the newest control document; empty
 	// if it could.

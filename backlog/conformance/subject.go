@@ -38,15 +38,13 @@ type Application interface {
 
 // Jobs are jobs of one kind.
 type Jobs struct {
-	// Kind is what the jobs do: quick, released (goes back to the queue once), failing or
-	// hanging.
+	// Kind is what they do: quick, released (back to the queue once), failing or hanging.
 	Kind  string
 	Queue string
 	Count int
 	// Delay is the time until the jobs are due, in whole seconds.
 	Delay time.Duration
-	// Timeout is the timeout that the jobs set for themselves, in whole seconds; 0 means
-	// none.
+	// Timeout is the timeout the jobs set for themselves, in whole seconds; 0 means none.
 	Timeout time.Duration
 }
 

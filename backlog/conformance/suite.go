@@ -116,7 +116,7 @@ func due(t *testing.T, s Subject) {
 	depth := eventually(t, driver, queue, "the job is due", func(d protocol.QueueDepth) bool { return d.Ready == 1 })
 	check(t, "a due job", depth, counts{Ready: 1})
 	absent(t, "the time to the next job", depth.NextDueSeconds)
-	// The age counts from when the job was due, not from when it was dispatched.
+	// The age counts from when the job was due, not from its dispatch.
 	within(t, "the age of the oldest job", depth.OldestSeconds, 0, max(1, time.Since(dispatched).Seconds()-1))
 }
 

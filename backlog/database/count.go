@@ -15,8 +15,7 @@ import (
 
 // moments are the times that decide the states of jobs, in seconds since 1970.
 type moments struct {
-	// A job counts as ready if it is due at now. A job that was reserved at expired or
-	// earlier will be given out again.
+	// A job due at now is ready; a job reserved at expired or earlier is given out again.
 	now, expired int64
 }
 
@@ -50,7 +49,7 @@ func (c *counted) targets(index *int) []any {
 	}
 }
 
-// count counts the jobs of all queues and reads at most rows rows of each.
+// count counts the jobs of all queues, in at most rows rows of each.
 func (d *Driver) count(ctx context.Context, request backlog.Request, rows int) ([]counted, error) {
 	at := moments{now: request.Second(), expired: request.Second() - int64(d.settings.RetryAfter/time.Second)}
 	found := make([]counted, len(request.Queues))

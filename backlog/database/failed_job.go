@@ -51,8 +51,8 @@ func className(payload string) string {
 	return name
 }
 
-// failedAt converts a time as the database writes it, by the application's clock and
-// without a zone, to RFC 3339. It returns "" if it cannot read the text.
+// failedAt converts a time as the database writes it, without a zone, to RFC 3339; "" if
+// it cannot.
 func failedAt(text string) string {
 	for _, layout := range []string{time.DateTime, "2006-01-02 15:04:05.999999", time.RFC3339Nano} {
 		if at, err := time.Parse(layout, text); err == nil {
@@ -62,7 +62,7 @@ func failedAt(text string) string {
 	return ""
 }
 
-// shown returns a text as one printable line of at most the given number of characters.
+// shown returns a text as one printable line of at most so many characters.
 func shown(text string, most int) string {
 	text = strings.Map(func(r rune) rune {
 		if r == utf8.RuneError || !unicode.IsPrint(r) {

@@ -45,7 +45,7 @@ func NewFailed(lister backlog.FailedLister, problem *backlog.Error) *Failed {
 	return &Failed{lister: lister, broken: problem, turn: make(chan struct{}, 1)}
 }
 
-// serve returns a handler that answers requests for failed jobs.
+// serve returns a handler that lists failed jobs.
 func (f *Failed) serve(identity Identity) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxFailedRequest))

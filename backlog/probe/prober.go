@@ -63,8 +63,8 @@ func New(driver backlog.Driver, problem *backlog.Error, tell func(format string,
 	return p
 }
 
-// Answer answers a request and measures if necessary. It returns early if ctx ends while
-// another request measures.
+// Answer answers a request and measures if necessary. It gives up waiting for another
+// measurement when ctx ends.
 func (p *Prober) Answer(ctx context.Context, request protocol.BacklogRequest) protocol.Backlog {
 	if p.broken != nil {
 		return protocol.Backlog{Version: protocol.Version, Reason: p.broken.Reason, Message: p.broken.Message}

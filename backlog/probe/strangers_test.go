@@ -69,8 +69,7 @@ func (s served) know(t *testing.T, identity *trust.Identity) {
 	}
 }
 
-// clientOf returns an HTTP client with the key of identity, if any, that connects from a
-// loopback address.
+// clientOf returns an HTTP client with or without a key, on a loopback address.
 func clientOf(t *testing.T, identity *trust.Identity, from string) *http.Client {
 	t.Helper()
 	transport := &http.Transport{DialContext: (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}).DialContext}

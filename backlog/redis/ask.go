@@ -29,8 +29,7 @@ const (
 	// says when it was dispatched.
 	looks = 3
 	// samples is the number of ready and of delayed jobs whose timeouts are read,
-	// sampleEvery is how often, and maxSampled is the number of queues that are sampled
-	// at once.
+	// sampleEvery is how often, and maxSampled in how many queues at once.
 	samples     = 10
 	sampleEvery = time.Minute
 	maxSampled  = 50
@@ -115,8 +114,8 @@ func tagged(queue string) bool {
 }
 
 // ask runs scripts in one round trip and stores each reply in its question. The first
-// question carries the script's text, so that the server knows its name for the rest. In
-// a cluster every question carries it, because the questions go to different servers.
+// carries the script's text, so that the server knows its name for the rest. In a cluster
+// every question carries it, because they go to different servers.
 func (d *Driver) ask(ctx context.Context, questions []question) error {
 	if err := d.send(ctx, questions, d.cluster); err != nil {
 		return err

@@ -71,9 +71,8 @@ func absentControllers(text string) []string {
 	return absent
 }
 
-// delegateControllers enables, for the children of a cgroup v2 directory, the controllers
-// that the kubelet uses for its limits. It ignores errors, because the kubelet itself
-// reports a controller that cannot be enabled.
+// delegateControllers lets children of a cgroup v2 directory use the controllers that the
+// kubelet needs. The kubelet itself reports a controller that cannot be enabled.
 func delegateControllers(directory string) {
 	control := filepath.Join(directory, "cgroup.subtree_control")
 	for _, controller := range []string{"+cpuset", "+cpu", "+io", "+memory", "+hugetlb", "+pids"} {

@@ -67,8 +67,8 @@ func killPatience(component string) time.Duration {
 	return 0
 }
 
-// removeState deletes the directory. It retries for some seconds, because a mount that
-// was detached while busy can hold a folder for a moment.
+// removeState deletes the directory. A mount that was detached while busy can hold a
+// folder for a moment.
 func removeState(directory string) error {
 	deadline := time.Now().Add(5 * time.Second)
 	for {

@@ -63,8 +63,7 @@ func apiServer(l layout, bin string) component {
 		"--enable-admission-plugins=NodeRestriction",
 		"--allow-privileged=true",
 		"--audit-policy-file=" + filepath.Join(l.conf(), "audit.yaml"),
-		// Tests count writes in this log, so it is one whole file, written before each
-		// response.
+		// Tests count writes in this log: one whole file, written before each response.
 		"--audit-log-path=" + filepath.Join(l.state, "audit.log"),
 		"--audit-log-maxsize=4096", "--audit-log-mode=blocking-strict",
 	}}

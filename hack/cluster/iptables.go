@@ -32,9 +32,8 @@ func removeRules() error {
 }
 
 // removalScript turns the output of iptables-save into the input with which
-// iptables-restore --noflush removes this cluster's part. It names each KUBE chain, which
-// empties the chain. It deletes rules elsewhere that belong to this cluster or jump to
-// such a chain. Then it deletes the chains.
+// iptables-restore --noflush removes this cluster's part: name each KUBE chain, which
+// empties it; delete this cluster's rules and jumps elsewhere; delete the chains.
 func removalScript(saved string) string {
 	var script strings.Builder
 	var table removal
@@ -63,8 +62,8 @@ type removal struct {
 	empty, rules, chains []string
 }
 
-// isOurRule reports whether this cluster added a rule to a chain that is not a KUBE
-// chain. KUBE chains are emptied as a whole.
+// isOurRule reports whether this cluster made a rule outside the KUBE chains, which are
+// emptied as a whole.
 func isOurRule(line string) bool {
 	if !strings.HasPrefix(line, "-A ") || strings.HasPrefix(line, "-A KUBE-") {
 		return false

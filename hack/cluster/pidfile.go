@@ -79,8 +79,7 @@ func identify(pid int) (processID, error) {
 	return processID{pid: pid, start: start, boot: strings.TrimSpace(string(boot))}, nil
 }
 
-// alive reports whether p still runs. It is false for a zombie and for another process
-// with the same pid.
+// alive reports whether p still runs; a zombie or a reused pid does not count.
 func (p processID) alive() bool {
 	now, err := identify(p.pid)
 	return err == nil && now == p

@@ -113,7 +113,7 @@ func relative(imported string) string {
 }
 
 // standard reports whether an import is from the standard library, whose paths have no
-// host name and so no dot in the first part.
+// host name.
 func standard(imported string) bool {
 	first, _, _ := strings.Cut(imported, "/")
 	return !strings.Contains(first, ".")

@@ -109,9 +109,8 @@ func (k *keda) Size(o model.Observation) int {
 	return k.hpa.Size(o)
 }
 
-// practo is practo/k8s-worker-pod-autoscaler. It takes the larger of two sizes: the one
-// for a target of jobs per worker, and the one for the rate of the last minute and a
-// service time that it is told once.
+// practo is practo/k8s-worker-pod-autoscaler. It aims at a number of jobs per worker. The
+// rate of the last minute and a fixed service time give the least size.
 type practo struct {
 	bounds
 	target, told float64

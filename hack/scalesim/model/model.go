@@ -33,8 +33,7 @@ type Law interface {
 
 // Removal describes how pods are removed.
 type Removal struct {
-	// Drain means that only idle pods are removed. If it is false, Grace is the grace
-	// period in seconds.
+	// Drain means that only idle pods are removed. Otherwise Grace counts, in seconds.
 	Drain bool
 	Grace float64
 }
@@ -50,8 +49,8 @@ type Observation struct {
 	// total time.
 	Ended        int
 	EndedSeconds float64
-	// Current is the number of wanted pods, Busy the number of these that work on a job,
-	// and BusySeconds the total time that these have worked on it so far.
+	// Current is the number of wanted pods, Busy of those at work, and BusySeconds their
+	// total time at work so far.
 	Current, Busy int
 	BusySeconds   float64
 }
@@ -60,8 +59,8 @@ type Observation struct {
 type Sample struct {
 	// At is in seconds since the beginning.
 	At float64
-	// Ready is the number of ready jobs, Pods of existing pods and Wanted of pods wanted
-	// from now on. Oldest is the age of the oldest ready job in seconds.
+	// Ready jobs, existing pods, pods wanted from now on, and the age of the oldest ready
+	// job in seconds.
 	Ready, Pods, Wanted int
 	Oldest              float64
 }
