@@ -1,12 +1,12 @@
 // Copyright The QueueWorker Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package backlog says how deep an application's queues are.
+// Package backlog measures how many jobs wait in an application's queues.
 //
-// A Driver asks one kind of backend; there is one in each package below. The
-// settings come from the environment of the application's own container (package
-// settings), and the probe (package probe) serves what was measured by HTTP.
+// A Driver queries one kind of backend; each package below has one. Package settings
+// reads the settings from the environment of the application's own container. Package
+// probe serves the measurements by HTTP.
 //
-// Measuring changes nothing in the backend, and the work it asks of it is bounded,
+// A measurement changes nothing in the backend. Its load on the backend is bounded,
 // however many jobs wait.
 package backlog

@@ -10,43 +10,46 @@ import (
 	"queueworker.dev/queueworker/api/protocol"
 )
 
-// A Driver measures the queues of one backend. It is used by one caller at a time.
+// A Driver measures the queues of one backend. Calls to it must not overlap.
 type Driver interface {
-	// Measure returns the depth of each queue asked for, in that order. What is wrong
-	// with one queue alone is said in its own depth; an error means that none could be
-	// measured, and is an *Error. A driver whose backend was away connects again by itself.
+	// Measure returns the depth of each requested queue, in the order of the request. If
+	// only one queue cannot be measured, its own depth says why. An error means that no
+	// queue could be measured, and is an *Error. A driver reconnects by itself after its
+	// backend was unavailable.
 	Measure(ctx context.Context, request Request) ([]protocol.QueueDepth, error)
-	// Describe says in words what is asked, without any secret, as far as it is known.
+	// Describe says in words what the driver queries, as far as it knows, without any
+	// secret.
 	Describe() string
-	// Close gives the driver's connections back.
+	// Close closes the driver's connections.
 	Close() error
 }
 
-// Request is what is to be measured.
+// Request describes what to measure.
 type Request struct {
-	// Queues are asked for without repetition.
+	// Queues are the queues to measure, without duplicates.
 	Queues []Queue
-	// Now is the moment that decides what is due. It is the probe's own clock and not
-	// the backend's: workers compare due times with the clock of their own machine, so
-	// a backend whose clock differs must not make a job due that no worker would take.
+	// Now is the moment that decides which jobs are due. It is the probe's clock and not
+	// the backend's, because workers compare due times with the clock of their own
+	// machine. A backend whose clock differs must not make a job due that no worker would
+	// take.
 	Now time.Time
 }
 
-// Queue is one queue that is asked for.
+// Queue is one requested queue.
 type Queue struct {
 	// Name is the queue's name as a worker is given it.
 	Name string
-	// Soon is the span of time that QueueDepth.DueSoon speaks of; 0 leaves it out.
+	// Soon is the time span that QueueDepth.DueSoon counts; 0 leaves DueSoon out.
 	Soon time.Duration
 }
 
-// Second returns the moment in whole seconds since 1970, rounded down, as
-// Laravel compares due times.
+// Second returns Now in whole seconds since 1970, rounded down, because Laravel compares
+// due times that way.
 func (r Request) Second() int64 { return r.Now.Unix() }
 
-// MaxSeconds bounds every time that is told, to about 31 years. A longer one comes of
-// a mistake, such as a due time in milliseconds, and an operator would refuse the
-// whole answer for it.
+// MaxSeconds bounds every reported time, to about 31 years. A longer time comes from a
+// mistake, such as a due time in milliseconds, and the operator would refuse the whole
+// answer because of it.
 const MaxSeconds = 1e9
 
 // Age returns how many seconds ago the given second was, between 0 and MaxSeconds.
@@ -54,8 +57,8 @@ func (r Request) Age(second float64) *float64 {
 	return new(min(MaxSeconds, max(0, r.exact()-second)))
 }
 
-// Until returns in how many seconds the given second comes, at least 0; nil if that
-// is so far away that it is never.
+// Until returns the number of seconds until the given second, at least 0. It returns nil
+// if that moment is so far away that it means never.
 func (r Request) Until(second float64) *float64 {
 	seconds := max(0, second-r.exact())
 	if seconds > MaxSeconds {

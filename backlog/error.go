@@ -16,24 +16,24 @@ import (
 	"queueworker.dev/queueworker/api/protocol"
 )
 
-// Error is why a backend, or one queue of it, could not be read. It wraps no other
-// error: what a library or a server says may hold a secret, so only what was
+// Error says why a backend, or one queue of it, could not be read. It wraps no other
+// error, because the text of a library or a server may hold a secret. Only text that was
 // written or cleaned here is passed on.
 type Error struct {
 	Reason protocol.BacklogError
-	// Message is the cause in a sentence and what to do about it.
+	// Message is a sentence with the cause and what to do about it.
 	Message string
 }
 
 func (e *Error) Error() string { return e.Message }
 
-// Errorf makes an Error. No argument may hold a secret; see Secrets.
+// Errorf returns an Error. No argument may hold a secret; see Secrets.
 func Errorf(reason protocol.BacklogError, format string, arguments ...any) *Error {
 	return &Error{Reason: reason, Message: fmt.Sprintf(format, arguments...)}
 }
 
-// AsError returns err as an Error; one of another kind is unreadable, and its text
-// is cleaned first.
+// AsError returns err as an Error. An error of another kind becomes BacklogUnreadable,
+// and its text is cleaned first.
 func AsError(err error, secrets Secrets) *Error {
 	if known, ok := errors.AsType[*Error](err); ok {
 		return known
@@ -41,8 +41,8 @@ func AsError(err error, secrets Secrets) *Error {
 	return Errorf(protocol.BacklogUnreadable, "The backend gave an answer that is not understood: %s.", secrets.Clean(err.Error()))
 }
 
-// Unreachable says why there is no connection to the server at address, if that is
-// what err means. allowAny is the setting that accepts any certificate; empty if there is none.
+// Unreachable says why there is no connection to the server at address, if that is the cause
+// of err. allowAny names the setting that accepts any certificate; empty if there is none.
 func Unreachable(err error, address, allowAny string) (*Error, bool) {
 	if problem, ok := certificateProblem(err, address, allowAny); ok {
 		return problem, true
@@ -65,14 +65,14 @@ func Unreachable(err error, address, allowAny string) (*Error, bool) {
 	return nil, false
 }
 
-// unreachable makes a sentence, which may begin with the name of the server.
+// unreachable capitalizes the sentence, which may begin with the name of the server.
 func unreachable(format string, arguments ...any) *Error {
 	sentence := fmt.Sprintf(format, arguments...)
 	return &Error{Reason: protocol.BacklogUnreachable, Message: strings.ToUpper(sentence[:1]) + sentence[1:]}
 }
 
-// cause is the last part of a network error, such as "connection refused": it names
-// neither an address that was looked up nor anything that was sent.
+// cause returns the last part of a network error, such as "connection refused". That part
+// names neither an address that was looked up nor anything that was sent.
 func cause(operation *net.OpError) string {
 	if system, ok := errors.AsType[*os.SyscallError](operation.Err); ok {
 		return system.Err.Error()

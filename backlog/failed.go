@@ -9,11 +9,11 @@ import (
 	"queueworker.dev/queueworker/api/protocol"
 )
 
-// A FailedLister lists failed jobs. It is used by one caller at a time.
+// A FailedLister lists failed jobs. Calls to it must not overlap.
 type FailedLister interface {
-	// ListFailed returns a page of the failed jobs, the newest first; an error is an
-	// *Error. Of the list Jobs, Total and Continue are set.
+	// ListFailed returns a page of the failed jobs, newest first. Of the list it sets
+	// Jobs, Total and Continue. An error is an *Error.
 	ListFailed(ctx context.Context, request protocol.FailedRequest) (protocol.FailedList, error)
-	// Close gives the lister's connections back.
+	// Close closes the lister's connections.
 	Close() error
 }

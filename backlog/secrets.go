@@ -11,18 +11,17 @@ import (
 	"unicode/utf8"
 )
 
-// Secrets are texts that must never be told: passwords and tokens.
+// Secrets are texts that must never be shown: passwords and tokens.
 type Secrets []string
 
-// maxCleaned is how many bytes of a foreign text are passed on.
+// maxCleaned is the number of bytes of a foreign text that are passed on.
 const maxCleaned = 160
 
-// shortestSecret is how long a secret must be for Clean to cut it out: taking every
-// "a" out of a text would tell that it is one, so such a text is dropped whole.
+// shortestSecret is the shortest secret that Hide cuts out of a text. Removing every "a"
+// would show that "a" is the secret, so Hide drops a text with a shorter secret entirely.
 const shortestSecret = 4
 
-// Hide takes secrets out of a foreign text, in any of the forms they could have been
-// written in.
+// Hide replaces secrets in a foreign text, in every form in which they may be written.
 func (s Secrets) Hide(text string) string {
 	for _, secret := range s {
 		for _, form := range forms(secret) {
@@ -38,8 +37,8 @@ func (s Secrets) Hide(text string) string {
 	return text
 }
 
-// Clean makes a foreign text fit to be shown: one line of printable characters, not
-// long, and without a secret in any of the forms it could have been written in.
+// Clean makes a foreign text fit to be shown: a short line of printable characters,
+// without a secret in any form in which it may be written.
 func (s Secrets) Clean(text string) string {
 	text = strings.Map(func(r rune) rune {
 		if r == utf8.RuneError || !unicode.IsPrint(r) {
@@ -54,7 +53,7 @@ func (s Secrets) Clean(text string) string {
 	return text
 }
 
-// forms are the ways in which a secret may be written in an error.
+// forms returns the ways in which an error may write a secret.
 func forms(secret string) []string {
 	if secret == "" {
 		return nil

@@ -6,9 +6,9 @@
 #
 #   VERSION=0.1.0 hack/build.sh DIRECTORY PROGRAM...
 #
-# VERSION is what the programs say they are; dev by default. The Dockerfile and
-# hack/images build with the same flags, so that an image holds the same binary
-# whoever made it.
+# VERSION is the version that the programs report; the default is dev. The Dockerfile and
+# hack/images build with the same flags, so that an image holds the same binary whichever
+# of them built it.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 

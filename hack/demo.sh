@@ -2,24 +2,24 @@
 # Copyright The QueueWorker Authors.
 # SPDX-License-Identifier: Apache-2.0
 #
-# Shows the product: a real Kubernetes on this machine, the operator installed by
-# Helm, Redis, a Laravel application with three pools of workers, and jobs. Leaves
-# everything up for trying; `make demo-down` removes it.
+# Shows the product: a real Kubernetes on this machine, the operator installed by Helm,
+# Redis, a Laravel application with three pools of workers, and jobs. Everything stays up
+# for you to try; `make demo-down` removes it.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . hack/progress.sh
 
 # How long the table is shown, in seconds.
 watch_time=${WATCH_TIME:-100}
-# How often it is shown: less often where it cannot be redrawn in its place.
+# How often it is shown, in seconds: less often if it cannot be redrawn in place.
 pause=3
 [ -t 1 ] || pause=10
 
 cluster() { go -C hack/cluster run . "$@"; }
 
-# push puts a little more onto the queues than the workers do until the next time.
+# push pushes slightly more jobs than the workers finish until the next push.
 push() {
-  local seconds=$((pause + 3)) # with what pushing and showing take
+  local seconds=$((pause + 3)) # including the time to push and to show
   kubectl -n demo exec deploy/shop -- sh -c "
     php artisan demo:dispatch slow --count=$((seconds * 2)) --queue=high
     php artisan demo:dispatch quick --count=$((seconds * 30)) --queue=default
@@ -30,7 +30,7 @@ push() {
 # waiting asks Redis how many jobs wait in a queue.
 waiting() { kubectl -n demo exec deploy/redis -- redis-cli llen "laravel_database_queues:$1"; }
 
-# show prints the table; on a terminal, in place of the one before.
+# show prints the table. On a terminal it replaces the previous table.
 show() {
   local table
   table=$(

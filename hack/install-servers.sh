@@ -3,13 +3,14 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Installs what the tests of test/backends and test/e2e run on this machine: Redis,
-# PostgreSQL and MariaDB, PHP with Laravel, a terminal, tmux, and ipset for a policy engine. Nothing is started; the tests start servers of their
-# own. Does nothing where all of it is there.
+# PostgreSQL and MariaDB, PHP with Laravel, the terminal tmux, and ipset for a policy
+# engine. It starts nothing, because the tests start their own servers. It does nothing if
+# everything is installed.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . hack/progress.sh
 
-# has PACKAGE tells whether a Debian package is installed.
+# has PACKAGE reports whether a Debian package is installed.
 has() { dpkg-query --show --showformat='${db:Status-Status}' "$1" 2>/dev/null | grep -qx installed; }
 
 missing=()

@@ -2,9 +2,9 @@
 # Copyright The QueueWorker Authors.
 # SPDX-License-Identifier: Apache-2.0
 #
-# Installs the chart with this checkout's images (hack/load-images.sh) into the
-# cluster that KUBECONFIG names, or upgrades it, and waits until the operator runs.
-# Further arguments go to helm, such as --set logLevel=debug.
+# Installs the chart with this checkout's images (hack/load-images.sh) into the cluster
+# that KUBECONFIG names, or upgrades it, and waits until the operator runs. Further
+# arguments go to helm, such as --set logLevel=debug.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . hack/progress.sh
@@ -22,8 +22,8 @@ metadata:
   labels:
     pod-security.kubernetes.io/enforce: restricted
 YAML
-# The tag dev stays the same, so the pod is told the image's content: a new image
-# replaces the pod, the same does not. CRDs that kubectl applied before are taken over.
+# The tag dev stays the same, so an annotation carries the image's hash: a new image replaces
+# the pod, the same image does not. Helm takes over CRDs that kubectl applied before.
 "$helm" upgrade --install queueworker charts/queueworker --namespace "$namespace" \
   --take-ownership --wait --timeout 3m \
   --set image.tag=dev,image.pullPolicy=IfNotPresent,agent.image.tag=dev,backlog.image.tag=dev \

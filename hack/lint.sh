@@ -2,7 +2,8 @@
 # Copyright The QueueWorker Authors.
 # SPDX-License-Identifier: Apache-2.0
 #
-# Runs golangci-lint on every module of ours, and helm's lint on the chart.
+# Runs golangci-lint on the product, hack/cluster and hack/images, and helm lint on the
+# chart.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . hack/progress.sh

@@ -2,8 +2,8 @@
 # Copyright The QueueWorker Authors.
 # SPDX-License-Identifier: Apache-2.0
 #
-# Builds the images (or those that QUEUEWORKER_IMAGES names) from this checkout and
-# loads them into the cluster of hack/cluster, which must be up.
+# Builds the images (or the images in QUEUEWORKER_IMAGES) from this checkout and loads
+# them into the cluster of hack/cluster, which must be up.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . hack/progress.sh

@@ -2,12 +2,12 @@
 # Copyright The QueueWorker Authors.
 # SPDX-License-Identifier: Apache-2.0
 #
-# Sourced by the other scripts: what they tell a person who waits.
+# Progress messages for a waiting user. The other scripts source this file.
 
-# Scripts that call each other count from the start of the first.
+# Scripts that call each other count from the start of the first script.
 export progress_started=${progress_started:-$EPOCHSECONDS}
 
-# step TEXT... prints one line of progress, with the time since the start. To
+# step TEXT... prints one line of progress with the time since the start. It prints to
 # stderr, because stdout is for results.
 step() {
   local elapsed=$((EPOCHSECONDS - progress_started))

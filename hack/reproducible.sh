@@ -2,9 +2,9 @@
 # Copyright The QueueWorker Authors.
 # SPDX-License-Identifier: Apache-2.0
 #
-# Builds each program of the images twice, from two copies of the committed sources in
-# different folders and with empty caches of what was compiled, and prints the SHA-256
-# of each. Fails if two builds differ. What is not committed is left out.
+# Builds each program of the images twice and prints the SHA-256 of each program. The two
+# builds use copies of the committed sources in different folders, with empty build
+# caches. Fails if two builds differ. Uncommitted files are left out.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . hack/progress.sh

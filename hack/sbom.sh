@@ -6,9 +6,8 @@
 #
 #   hack/sbom.sh DIRECTORY PROGRAM...   ->  DIRECTORY/PROGRAM.cdx.json
 #
-# It is read from the binary itself, so it lists the modules that were linked, with
-# their hashes. It has no time and no random number in it: the same binary gives the
-# same document.
+# It is read from the binary itself, so it lists the linked modules with their hashes. It
+# contains no time and no random number, so the same binary gives the same document.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 

@@ -2,11 +2,11 @@
 # Copyright The QueueWorker Authors.
 # SPDX-License-Identifier: Apache-2.0
 #
-# Runs test suites, one after the other, and says how long each took:
+# Runs test suites, one after the other, and prints how long each took:
 #
 #   hack/test.sh verify unit integration e2e
 #
-# A suite that cannot run here fails with a sentence; it is never left out silently.
+# A suite that cannot run here fails with an explanation; it is never skipped silently.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . hack/progress.sh
@@ -26,9 +26,9 @@ verify() {
   hack/update-images.sh --check
 }
 
-# All modules, without what needs a control plane or a cluster. What is pure knows
-# no goroutines, and the race detector would make its many generated cases take
-# five times as long.
+# All modules, without the tests that need a control plane or a cluster. Pure packages run
+# without the race detector, because they use no goroutines and their many generated cases
+# would take five times as long.
 unit() {
   local memory='^(TestAnObjectCostsAtMostTenTimesItsBytes|TestTheCacheForgetsWhatIsLarge|TestFillingTheCacheTakesLittleAtOnce|TestTheCacheTakesWhatTheDocumentationSays)$'
   local packages pure='/(controllers/(preflight|scaling|drain|batch|stuck|alerts|command|desired|status|throughput|turns)|agent/dialect|plugin/(view|intent|gitops|redact|doctor|importing/.*)|hack/scalesim(/.*)?)$'
@@ -39,7 +39,7 @@ unit() {
   go test -timeout 15m $(grep -E "$pure" <<<"$packages")
   # shellcheck disable=SC2046
   go test ${race[@]+"${race[@]}"} -timeout 15m -skip "$memory" $(grep -vE "$pure" <<<"$packages")
-  # The race detector's own memory would be measured with the cache's.
+  # The race detector's own memory would count as the cache's.
   go test -timeout 15m -run "$memory" ./controllers
   local module
   for module in hack/cluster hack/images; do
@@ -47,15 +47,15 @@ unit() {
   done
 }
 
-# The operator and the API against a real etcd and apiserver.
+# The operator and the API with a real etcd and apiserver.
 integration() {
   KUBEBUILDER_ASSETS=$(go -C hack/cluster run . binaries)
   export KUBEBUILDER_ASSETS
   go test ${race[@]+"${race[@]}"} -count=1 -timeout 30m ./test/integration/...
 }
 
-# Attacks on the real operator, agent and probe. Without the race detector: the figures
-# are those of the product.
+# Attacks on the real operator, agent and probe. They run without the race detector, so
+# that the figures are the product's own.
 attacks() {
   hack/install-servers.sh
   KUBEBUILDER_ASSETS=$(go -C hack/cluster run . binaries)
@@ -63,8 +63,8 @@ attacks() {
   go test -count=1 -v "$@" ./test/hostile
 }
 
-# Those attacks that are judged by memory, answers and conditions. What an attack costs
-# others in time is for a machine that does nothing else.
+# The attacks that are judged by memory, answers and conditions. The time that an attack
+# costs other clients needs a machine that does nothing else.
 hostile() {
   attacks -timeout 20m -run 'Refused|Stored|ForeignObjects|Held|Invented'
 }
@@ -80,8 +80,8 @@ backends() {
   go test ${race[@]+"${race[@]}"} -count=1 -timeout 15m ./test/backends/...
 }
 
-# Runs the e2e tests. One of them wants an image that runs as root, and one a
-# PostgreSQL beside the cluster.
+# Runs the e2e tests. One test needs an image that runs as root, and one test a PostgreSQL
+# beside the cluster.
 on_cluster() {
   hack/install-servers.sh
   hack/tool.sh kube-router >/dev/null
@@ -93,7 +93,7 @@ e2e() {
   on_cluster -parallel 4 -timeout 45m
 }
 
-# The same with every figure in full.
+# The integration and e2e tests at full length.
 long() {
   export QUEUEWORKER_LONG=1
   integration
@@ -116,8 +116,8 @@ for suite in "$@"; do
   number=$((number + 1))
   started=$SECONDS
   step "Suite $number of $#: $suite"
-  # A function whose result is asked for with || would run on after a failing
-  # command, so it runs in a shell of its own.
+  # Bash ignores set -e in a function whose result is tested with ||, so each suite runs
+  # in its own shell.
   set +e
   (set -e && "$suite")
   result=$?

@@ -2,7 +2,7 @@
 # Copyright The QueueWorker Authors.
 # SPDX-License-Identifier: Apache-2.0
 #
-# Fails if a Go file is not formatted as gofmt would.
+# Fails if a Go file is not formatted by gofmt.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 

@@ -2,8 +2,8 @@
 # Copyright The QueueWorker Authors.
 # SPDX-License-Identifier: Apache-2.0
 #
-# Fails if a generated file is not what the generators make of the sources, or is
-# not known to git. Afterwards the files are fresh, whatever they were before.
+# Fails if a generated file differs from the generators' output, or if git does not know
+# it. Afterwards the files are up to date, whatever they were before.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -14,8 +14,7 @@ generated=(
   charts/queueworker/templates
 )
 
-# Content, not git's index, is compared: a change that is regenerated but not yet
-# committed passes.
+# Compares content, not git's index, so that a regenerated but uncommitted change passes.
 fingerprint() {
   find "${generated[@]}" -type f \( -name '*.yaml' -o -name '*.tpl' -o -name 'zz_generated.*' \) -print0 | sort -z | xargs -0 sha256sum
 }

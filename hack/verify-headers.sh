@@ -2,8 +2,8 @@
 # Copyright The QueueWorker Authors.
 # SPDX-License-Identifier: Apache-2.0
 #
-# Fails if a Go file or shell script of ours does not begin with the two lines of
-# the license header (a script: after its first line; generated code: after its
+# Fails if a Go file or shell script of this repository does not begin with the two lines
+# of the license header (in a script after its first line, in generated code after its
 # build constraint).
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."

@@ -2,14 +2,14 @@
 # Copyright The QueueWorker Authors.
 # SPDX-License-Identifier: Apache-2.0
 #
-# Runs a command against the real cluster of hack/cluster with this checkout's product installed:
+# Runs a command on the real cluster of hack/cluster with this checkout's product installed:
 #
 #   hack/with-cluster.sh go test ./test/e2e/...
 #
-# The cluster is started where it is not up, and then removed again at the end;
-# one that was up stays. The command finds KUBECONFIG, kubectl in PATH, the operator
-# installed by Helm, and the images operator, agent, backlog and demo with the tag dev
-# (and dev2 of demo). QUEUEWORKER_IMAGES names others instead of these.
+# If the cluster is not up, the script starts it and removes it at the end; a cluster that
+# was up stays. The command finds KUBECONFIG, kubectl in PATH, the operator installed by
+# Helm, and the images operator, agent, backlog and demo with the tag dev (and dev2 of
+# demo). QUEUEWORKER_IMAGES names other images to load instead.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . hack/progress.sh

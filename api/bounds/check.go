@@ -12,25 +12,25 @@ import (
 	"unicode/utf8"
 )
 
-// Excess is the first value found that is beyond its bound. A count stops there, so how
-// large the value is in all is not known.
+// Excess is the first value that exceeds its bound. Counting stops there, so the full
+// size of the value is unknown.
 type Excess struct {
 	// Field is the path of the value, such as spec.template.spec.tolerations.
 	Field string
-	// What is counted: entries, keys, characters, bytes or values.
+	// What is the unit: entries, keys, characters, bytes or values.
 	What string
 	Most int
 }
 
-// String says what is too large, and what the bound is.
+// String says what is too large and gives the bound.
 func (e *Excess) String() string {
 	return fmt.Sprintf("%s has more than %d %s", e.Field, e.Most, e.What)
 }
 
-// Check returns the first value of a JSON document that is beyond its bound; nil if there
-// is none. path is that of the document, such as spec.template.
+// Check returns the first value of a JSON document that exceeds its bound, or nil if
+// there is none. path is the path of the document, such as spec.template.
 //
-// It costs one pass over the document, and none over a document that is too long.
+// It makes one pass over the document, and none over a document that is too long.
 func Check(path string, document []byte, total Total) (*Excess, error) {
 	if len(document) > total.Bytes {
 		return &Excess{path, "bytes of JSON", total.Bytes}, nil
@@ -44,7 +44,7 @@ func Check(path string, document []byte, total Total) (*Excess, error) {
 		return nil, nil
 	}
 	if excess.What == whatValues {
-		// Which of them is one too many says nothing.
+		// The value at which the total was exceeded is of no interest.
 		return &Excess{path, whatValues, total.Values}, nil
 	}
 	excess.Field = path + excess.Field
@@ -56,7 +56,7 @@ const whatValues = "values (objects, lists, strings, numbers)"
 // scanner reads a valid JSON document.
 type scanner struct {
 	rest []byte
-	// values is how many more there may be.
+	// values is the number of values that may still follow.
 	values int
 }
 
@@ -68,8 +68,8 @@ func (s *scanner) next() byte {
 	return s.rest[0]
 }
 
-// value reads the value of a field, or an entry of the list or map that the field is. An
-// object is a map if the table has the field, but no entry of a list is.
+// value reads the value of a field, or an entry of the list or map in that field. An
+// object is a map if the table has the field, but an entry of a list is never a map.
 func (s *scanner) value(where at, entry bool) *Excess {
 	if s.values--; s.values < 0 {
 		return &Excess{What: whatValues}
@@ -140,7 +140,7 @@ func (s *scanner) object(where at, isMap bool) *Excess {
 	return nil
 }
 
-// text reads a string and returns what stands between its quotes.
+// text reads a string and returns the bytes between its quotes.
 func (s *scanner) text() []byte {
 	s.next()
 	for i := 1; ; i++ {
@@ -155,7 +155,7 @@ func (s *scanner) text() []byte {
 	}
 }
 
-// excess compares a size with its bound.
+// excess returns an Excess if a size exceeds its bound.
 func excess(kind Kind, where at, size int) *Excess {
 	most, known := Of(kind, where.parent, where.field)
 	if !known || size <= most {
@@ -175,7 +175,7 @@ func excess(kind Kind, where at, size int) *Excess {
 	return &Excess{What: what, Most: most}
 }
 
-// segment is a key as a part of a path, cut to what can be shown.
+// segment returns a key as a part of a path, cut to a length that can be shown.
 func segment(key string, ofMap bool) string {
 	if !ofMap {
 		return "." + key
@@ -186,7 +186,7 @@ func segment(key string, ofMap bool) string {
 	return fmt.Sprintf("[%q]", key)
 }
 
-// runes is how many characters a string has, from what stands between its quotes.
+// runes returns the number of characters of a string, from the bytes between its quotes.
 func runes(quoted []byte) int {
 	n := 0
 	for i := 0; i < len(quoted); n++ {
@@ -205,7 +205,7 @@ func runes(quoted []byte) int {
 	return n
 }
 
-// surrogates reports whether a string begins with the two escapes of one character.
+// surrogates reports whether a string begins with two escapes that form one character.
 func surrogates(quoted []byte) bool {
 	if len(quoted) < 12 || quoted[6] != '\\' || quoted[7] != 'u' {
 		return false

@@ -69,7 +69,8 @@ func TestCheckRefusesWhatIsNoJSON(t *testing.T) {
 	}
 }
 
-// No bound on a text may be below the length up to which texts are not looked at.
+// No text may have a bound below labelText, because value does not check texts up to that
+// length.
 func TestNoTextHasALowerBound(t *testing.T) {
 	for where, most := range texts {
 		if most < labelText {

@@ -37,20 +37,21 @@ var (
 	Pool     = Total{Bytes: 256 << 10, Values: 10_000}
 )
 
-// Texts bounds the characters that the long texts of a pod template, or of a QueueWorker,
-// have together: variables, commands, arguments, annotations. A kernel with pages of 4 KiB
-// gives the environment and the arguments of one process 2 MiB, but one of them only 128 KiB.
+// Texts bounds the total number of characters in the long texts of a pod template, or of
+// a QueueWorker: variables, commands, arguments, annotations. A kernel with pages of 4
+// KiB allows 2 MiB for the environment and the arguments of one process, but only 128 KiB
+// for each of them.
 const Texts = 128 << 10
 
-// LongText is from which bound on a text counts towards Texts.
+// LongText is the bound from which a text counts towards Texts.
 const LongText = 8 << 10
 
 const (
-	// defaultList is four times what the lists of real pods have that are not named here.
+	// defaultList is four times the length of any list in real pods that is not named below.
 	defaultList = 64
-	// defaultText is more than an image reference, an address or an option has.
+	// defaultText is longer than any image reference, address or option.
 	defaultText = 1024
-	// QuantityText is more than the pattern of a quantity admits.
+	// QuantityText is longer than the pattern of a quantity allows.
 	QuantityText = 72
 
 	name      = 253      // of an object, the longest DNS subdomain
@@ -61,18 +62,18 @@ const (
 	longText  = 32 << 10 // a script or a configuration file in one value
 )
 
-// at names a field by the object that it stands in and itself. The object is named by the
-// field that holds it, or the list or map of it. An empty parent stands for any object.
+// at names a field and the object that contains it. The object is named by the field that
+// holds it, or that holds the list or map of it. An empty parent stands for any object.
 type at struct{ parent, field string }
 
-// lists bound the entries of lists. Those that Kubernetes bounds itself have its bound.
+// lists bound the entries of lists. If Kubernetes bounds a list itself, its bound is used.
 var lists = map[at]int{
 	{"", "containers"}:     16,
 	{"", "initContainers"}: 16,
 	// Kubernetes refuses ephemeral containers in a pod template.
 	{"", "ephemeralContainers"}: 0,
 
-	// A process of a large application has some 200 variables.
+	// A process of a large application has about 200 variables.
 	{"", "env"}:          512,
 	{"", "args"}:         256,
 	{"", "command"}:      256,
@@ -147,9 +148,9 @@ var texts = map[at]int{
 	{"", "matchLabelKeys"}: labelKey, {"", "mismatchLabelKeys"}: labelKey,
 
 	{"", "labels"}: labelText, {"", "matchLabels"}: labelText, {"", "nodeSelector"}: labelText,
-	// The values of a field of nodes are names.
+	// The values of a node field are names.
 	{"", "values"}: name,
-	// A key of a label, of a taint, of a Secret's data.
+	// A key of a label, of a taint or of a Secret's data.
 	{"", "key"}: labelKey,
 
 	{"tolerations", "value"}: labelText, {"tolerations", "operator"}: word, {"tolerations", "effect"}: word,
@@ -174,8 +175,8 @@ var texts = map[at]int{
 // keys bound the characters of each key of a map.
 const keys = labelKey
 
-// Of returns the bound of a value by the field that holds it and the object that the field
-// stands in; false if it is a map that the table does not name.
+// Of returns the bound of a value by the field that holds it and the object that contains
+// the field. It returns false for a map that the table does not name.
 func Of(kind Kind, parent, field string) (int, bool) {
 	switch kind {
 	case List:
@@ -200,5 +201,5 @@ func of(table map[at]int, parent, field string, otherwise int) int {
 	return otherwise
 }
 
-// Maps returns how many keys the maps may have, by the fields that hold them.
+// Maps returns the bounds on the number of keys of maps, by the fields that hold them.
 func Maps() map[string]int { return maps.Clone(allMaps) }

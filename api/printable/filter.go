@@ -11,9 +11,9 @@ import (
 	"unicode/utf8"
 )
 
-// Text returns s without terminal control: escape sequences go as a whole, and of the
-// other control characters line feeds and tabs alone stay. What does not print
-// otherwise goes too, as marks that turn the direction of writing do.
+// Text returns s without terminal control. It removes whole escape sequences, and all
+// other control characters except line feeds and tabs. It also removes other characters
+// that do not print, such as marks that change the direction of writing.
 func Text(s string) string {
 	var out strings.Builder
 	filter := NewFilter(&out, nil)
@@ -22,15 +22,15 @@ func Text(s string) string {
 	return out.String()
 }
 
-// longestSequence is how long a control sequence can be, in bytes. What follows is
-// taken for text again, so that an introducer alone hides nothing.
+// longestSequence is the greatest length of a control sequence, in bytes. Whatever
+// follows counts as text again, so that an introducer alone hides nothing.
 const longestSequence = 64
 
 const (
 	escape = 0x1b
 	cancel = 0x18
 	bell   = 0x07
-	// The introducers and the terminator of sequences as single characters of C1.
+	// The introducers and the terminator of sequences as single C1 characters.
 	deviceControl  = 0x90
 	startOfString  = 0x98
 	csi            = 0x9b
@@ -40,7 +40,7 @@ const (
 	application    = 0x9f
 )
 
-// state is where in a control sequence the text is.
+// state is the position within a control sequence.
 type state int
 
 const (
@@ -52,15 +52,15 @@ const (
 	strEscape       // after ESC within a string
 )
 
-// Filter is a writer that passes text on without terminal control, see Text. It
-// remembers where it is, so a sequence or a character may come in several writes.
+// Filter is a writer that passes text on without terminal control; see Text. It keeps its
+// state, so a sequence or a character may span several writes.
 type Filter struct {
 	out io.Writer
-	// keep reports whether a CSI sequence, from ESC to its final byte, is passed on.
+	// keep reports whether to pass on a CSI sequence, from ESC to its final byte.
 	keep     func(sequence string) bool
 	state    state
-	sequence []byte // of CSI, as ESC [ ...
-	part     []byte // of a character that is not complete
+	sequence []byte // the current CSI sequence, as ESC [ ...
+	part     []byte // the start of an incomplete character
 }
 
 // NewFilter returns a Filter that writes to out. keep may be nil.
@@ -94,8 +94,8 @@ func (f *Filter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// Close writes what is left of a character that never became complete. The writer
-// below stays open.
+// Close writes a replacement for a character that never became complete. It does not
+// close the underlying writer.
 func (f *Filter) Close() error {
 	if len(f.part) == 0 {
 		return nil
@@ -105,7 +105,7 @@ func (f *Filter) Close() error {
 	return err
 }
 
-// take appends what is passed on because of r.
+// take appends the output that r causes.
 func (f *Filter) take(out []byte, r rune) []byte {
 	switch f.state {
 	case escaped, charset:
@@ -119,7 +119,7 @@ func (f *Filter) take(out []byte, r rune) []byte {
 	return f.text(out, r)
 }
 
-// text takes r outside of a sequence.
+// text handles r outside of a sequence.
 func (f *Filter) text(out []byte, r rune) []byte {
 	f.state = ground
 	switch {
@@ -167,8 +167,8 @@ func (f *Filter) withinControl(out []byte, r rune) []byte {
 	return out
 }
 
-// withinString drops a string up to its terminator. A line feed ends it as well: a
-// string that is never terminated must not hide the lines after it.
+// withinString drops a string up to its terminator. A line feed ends the string as well,
+// so that a string without a terminator cannot hide the lines after it.
 func (f *Filter) withinString(out []byte, r rune) []byte {
 	switch {
 	case f.state == strEscape && r == '\\', r == bell, r == terminator, r == cancel:

@@ -1,9 +1,9 @@
 // Copyright The QueueWorker Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package printable makes text that a program of a user wrote safe to show: in a
-// status, an event, a log or a terminal. Escape sequences, control characters and marks
-// that turn the direction of writing do not survive.
+// Package printable makes text from a user's program safe to show in a status, an event,
+// a log or a terminal. It removes escape sequences, control characters and marks that
+// change the direction of writing.
 package printable
 
 import (
@@ -14,10 +14,10 @@ import (
 
 const ellipsis = "…"
 
-// Line returns s as one line without what does not print, in at most limit bytes.
+// Line returns s as one line of at most limit bytes, without characters that do not print.
 func Line(s string, limit int) string {
 	if len(s) > 8*limit {
-		// What is looked at is bounded too: a text of megabytes costs no more than its head.
+		// This bounds the work too: a text of megabytes costs no more than its head.
 		s = s[:boundary(s, 8*limit)]
 	}
 	if !ascii(s) {
@@ -26,8 +26,8 @@ func Line(s string, limit int) string {
 	return Cut(s, limit)
 }
 
-// Cut returns s in at most limit bytes, cut at the end of a character. An ellipsis says
-// that something is missing, where the limit leaves room for it.
+// Cut returns s in at most limit bytes, cut at the end of a character. An ellipsis marks
+// the missing text if the limit leaves room for it.
 func Cut(s string, limit int) string {
 	if len(s) <= limit {
 		return s
@@ -39,7 +39,7 @@ func Cut(s string, limit int) string {
 	return s[:boundary(s, max(0, limit-len(mark)))] + mark
 }
 
-// boundary is the end of the last whole character of s before end.
+// boundary returns the end of the last whole character of s before end.
 func boundary(s string, end int) int {
 	for end > 0 && !utf8.RuneStart(s[end]) {
 		end--
@@ -47,7 +47,7 @@ func boundary(s string, end int) int {
 	return end
 }
 
-// ascii reports whether s is printing ASCII throughout, which most texts are.
+// ascii reports whether s is entirely printing ASCII, as most texts are.
 func ascii(s string) bool {
 	for i := range len(s) {
 		if s[i] < ' ' || s[i] > '~' {
@@ -57,7 +57,7 @@ func ascii(s string) bool {
 	return true
 }
 
-// one turns space of any kind into a plain one and drops what does not print.
+// one turns any white space into a plain space and drops characters that do not print.
 func one(r rune) rune {
 	switch {
 	case unicode.IsSpace(r):

@@ -3,8 +3,8 @@
 
 package protocol
 
-// BacklogPath is where a backlog probe answers the operator: POST a BacklogRequest, get a
-// Backlog. Asking changes nothing in the backend.
+// BacklogPath is where a backlog probe answers the operator, which POSTs a BacklogRequest
+// and receives a Backlog. Asking changes nothing in the backend.
 const BacklogPath = "/backlog"
 
 // ProbeEnv is the environment variable of the probe's container that holds its
@@ -30,31 +30,31 @@ const (
 	DriverHTTP Driver = "HTTP"
 )
 
-// ProbeConfig is what a backlog probe is told when its pod is made. A change
-// replaces the pod. What a field does not say the probe finds as the application
-// does: in the environment variables of its container, which are the worker's.
+// ProbeConfig is what a backlog probe is told when its pod is created. A change replaces
+// the pod. For an empty field, the probe reads the environment variables of its
+// container, as the application does. They are the variables of the worker container.
 type ProbeConfig struct {
 	// Version is the protocol version.
 	Version int `json:"version"`
-	// Namespace and App are the QueueApp's; they label metrics.
+	// Namespace and App identify the QueueApp; they label metrics.
 	Namespace string `json:"namespace"`
 	App       string `json:"app"`
 	// Driver is the kind of backend.
 	Driver Driver `json:"driver"`
-	// RetryAfterSeconds is after how long a job that was taken and not finished is
-	// given out again; for Redis the backend itself knows it.
+	// RetryAfterSeconds is the time after which a job that was taken and not finished is
+	// given out again. In Redis the backend itself knows this time.
 	RetryAfterSeconds int64 `json:"retryAfterSeconds"`
-	// Variables say which of the container's environment variables stands for a
-	// standard one: {"REDIS_PASSWORD": "QUEUE_REDIS_PASSWORD"}.
+	// Variables maps the name of a standard environment variable to the variable that
+	// replaces it: {"REDIS_PASSWORD": "QUEUE_REDIS_PASSWORD"}.
 	Variables map[string]string `json:"variables,omitempty"`
-	// Redis, Database and HTTP are the settings given explicitly, of which the
-	// driver's own counts.
+	// Redis, Database and HTTP are explicit settings. Only the settings of Driver count.
 	Redis    *RedisBackend    `json:"redis,omitempty"`
 	Database *DatabaseBackend `json:"database,omitempty"`
 	HTTP     *HTTPBackend     `json:"http,omitempty"`
 }
 
-// RedisBackend is where the queues are in Redis; empty fields come from the environment.
+// RedisBackend describes where the queues are in Redis; empty fields come from the
+// environment.
 type RedisBackend struct {
 	// Host is a name or address, with tls:// in front for TLS, or the path of a socket.
 	Host string `json:"host,omitempty"`
@@ -62,7 +62,7 @@ type RedisBackend struct {
 	Port int32 `json:"port,omitempty"`
 	// Database is the number of the Redis database.
 	Database *int32 `json:"database,omitempty"`
-	// Prefix is put in front of every key by the application's Redis client.
+	// Prefix is the text that the application's Redis client puts in front of every key.
 	Prefix *string `json:"prefix,omitempty"`
 	// InsecureSkipVerify accepts any certificate of a TLS server.
 	InsecureSkipVerify bool `json:"insecureSkipVerify,omitempty"`
@@ -77,7 +77,7 @@ const (
 	DatabaseMySQL      DatabaseKind = "MySQL"
 )
 
-// DatabaseBackend is where the jobs table is; empty fields come from the environment.
+// DatabaseBackend describes where the jobs table is; empty fields come from the environment.
 type DatabaseBackend struct {
 	Kind DatabaseKind `json:"kind,omitempty"`
 	Host string       `json:"host,omitempty"`
@@ -86,12 +86,12 @@ type DatabaseBackend struct {
 	Name string `json:"name,omitempty"`
 	// Schema is the PostgreSQL schema of the tables.
 	Schema string `json:"schema,omitempty"`
-	// Table and FailedTable are the full names of the tables, prefix included.
+	// Table and FailedTable are the full names of the tables, including any prefix.
 	Table       string `json:"table,omitempty"`
 	FailedTable string `json:"failedTable,omitempty"`
 }
 
-// HTTPBackend is the endpoint to ask.
+// HTTPBackend describes the endpoint to ask.
 type HTTPBackend struct {
 	// URL is an http or https address.
 	URL string `json:"url"`
@@ -99,32 +99,32 @@ type HTTPBackend struct {
 	InsecureSkipVerify bool `json:"insecureSkipVerify,omitempty"`
 }
 
-// BacklogRequest names the queues to be measured.
+// BacklogRequest names the queues to measure.
 type BacklogRequest struct {
-	// Queues are the names as a worker is given them, without repetition.
+	// Queues are the names as a worker is given them, without duplicates.
 	Queues []string `json:"queues"`
-	// SoonSeconds is the span of time QueueDepth.DueSoon speaks of.
+	// SoonSeconds is the time span that QueueDepth.DueSoon counts.
 	SoonSeconds float64 `json:"soonSeconds,omitempty"`
 }
 
-// BacklogError is why a backend could not be read.
+// BacklogError is the reason why a backend could not be read.
 type BacklogError string
 
-// The reasons for which a backend, or one queue of it, cannot be read.
+// The reasons why a backend, or one queue of it, cannot be read.
 const (
 	// BacklogMisconfigured: a setting is missing or makes no sense.
 	BacklogMisconfigured BacklogError = "Misconfigured"
-	// BacklogUnreachable: no connection, or it broke, or no answer in time.
+	// BacklogUnreachable: there is no connection, it broke, or no answer came in time.
 	BacklogUnreachable BacklogError = "Unreachable"
 	// BacklogDenied: the server refused the credentials or the command.
 	BacklogDenied BacklogError = "Denied"
 	// BacklogNotFound: the database or table does not exist.
 	BacklogNotFound BacklogError = "NotFound"
-	// BacklogUnreadable: the server answered something that is not understood.
+	// BacklogUnreadable: the probe does not understand the server's answer.
 	BacklogUnreadable BacklogError = "Unreadable"
 )
 
-// Backlog is what a probe measured.
+// Backlog is the result of a probe's measurement.
 type Backlog struct {
 	// Version is the protocol version the probe speaks.
 	Version int `json:"version"`
@@ -132,47 +132,47 @@ type Backlog struct {
 	Probe string `json:"probe,omitempty"`
 	// PodUID is the UID of the probe's pod.
 	PodUID string `json:"podUID"`
-	// Backend says in words what is asked, without any secret, such as
-	// "Redis 7.0.15 at redis:6379, database 0, key prefix laravel_database_".
+	// Backend says in words what the probe asks, without any secret, such as "Redis
+	// 7.0.15 at redis:6379, database 0, key prefix laravel_database_".
 	Backend string `json:"backend,omitempty"`
-	// Reason is why nothing could be measured; empty if something was. Message is the
-	// cause in a sentence and what to do, without any secret.
+	// Reason is why nothing could be measured; empty if something was measured. Message
+	// is a sentence with the cause and what to do, without any secret.
 	Reason  BacklogError `json:"reason,omitempty"`
 	Message string       `json:"message,omitempty"`
 	// AgeSeconds is how long ago the measurement was taken.
 	AgeSeconds float64 `json:"ageSeconds"`
-	// Queues are the queues asked for, in that order; empty if Reason is set.
+	// Queues are the requested queues, in the order of the request; empty if Reason is set.
 	Queues []QueueDepth `json:"queues,omitempty"`
 }
 
-// QueueDepth is what one queue holds. A driver that has to look at each job to count
-// them (Database) stops at 100,000 of a queue, or fewer where many queues are asked
-// for, and counts no more than it looked at.
+// QueueDepth says what one queue holds. The Database driver must read each job to count
+// it. It stops at 100,000 jobs of a queue, or fewer if many queues are requested, and
+// counts only the jobs it has read.
 type QueueDepth struct {
-	// Queue is its name.
+	// Queue is the name of the queue.
 	Queue string `json:"queue"`
-	// Reason and Message say why this queue alone could not be measured.
+	// Reason and Message say why only this queue could not be measured.
 	Reason  BacklogError `json:"reason,omitempty"`
 	Message string       `json:"message,omitempty"`
-	// Ready is the number of jobs a worker could take now, with delayed ones that are
-	// due and those that were abandoned by a worker that died.
+	// Ready is the number of jobs that a worker could take now. It includes delayed jobs
+	// that are due and jobs that were abandoned by a worker that died.
 	Ready int64 `json:"ready"`
 	// Delayed is the number of jobs that are not due yet.
 	Delayed int64 `json:"delayed"`
-	// Reserved is the number of jobs being worked on.
+	// Reserved is the number of jobs that workers are working on.
 	Reserved int64 `json:"reserved"`
 	// DueSoon is the number of delayed jobs that are due within SoonSeconds.
 	DueSoon int64 `json:"dueSoon,omitempty"`
-	// OldestSeconds is how long the oldest ready job has been ready, or at least that;
-	// absent if there is none or the backend does not tell.
+	// OldestSeconds is how long the oldest ready job has been ready, or a lower bound of
+	// it; absent if there is no ready job or the backend does not know.
 	OldestSeconds *float64 `json:"oldestSeconds,omitempty"`
-	// NextDueSeconds is in how long the next job becomes ready by itself: a delayed one
-	// that is due, or a reserved one that counts as abandoned; absent if there is none.
+	// NextDueSeconds is the time until a delayed job is due or a reserved job counts as
+	// abandoned, whichever is first; absent if there is no such job.
 	NextDueSeconds *float64 `json:"nextDueSeconds,omitempty"`
-	// Failed is the number of jobs that failed for good and are kept, among the latest
-	// 10,000 of all queues; absent where the backend does not know.
+	// Failed is the number of the queue's jobs that failed for good and are kept, among
+	// the latest 10,000 of all queues; absent if the backend does not know.
 	Failed *int64 `json:"failed,omitempty"`
-	// MaxTimeoutSeconds is the longest timeout of their own among the waiting jobs that
-	// were sampled, which happens once a minute; absent if none has one.
+	// MaxTimeoutSeconds is the longest timeout that a sampled waiting job sets for itself.
+	// The probe samples once a minute. It is absent if no sampled job sets a timeout.
 	MaxTimeoutSeconds *int64 `json:"maxTimeoutSeconds,omitempty"`
 }

@@ -3,8 +3,8 @@
 
 package protocol
 
-// CommandEnv is the environment variable that holds the Command as JSON for `agent
-// exec`, written as ConfigEnv is.
+// CommandEnv is the environment variable that holds the Command as JSON for `agent exec`,
+// written like ConfigEnv.
 const CommandEnv = "QUEUEWORKER_COMMAND"
 
 // Actions of a Command.
@@ -16,23 +16,23 @@ const (
 	ActionOnce         = "Once"
 )
 
-// Command is what `agent exec` runs once. The end of what it prints becomes the
-// termination message of its container, as plain text of at most MaxFinalBytes, and
-// its exit code that of the container.
+// Command is what `agent exec` runs once. The end of its output becomes the termination
+// message of its container, as plain text of at most MaxFinalBytes. Its exit code becomes
+// the exit code of the container.
 type Command struct {
 	// Version is the protocol version.
 	Version int `json:"version"`
-	// Action is one of the actions.
+	// Action is one of the constants above.
 	Action string `json:"action"`
-	// IDs are the failed jobs to retry or forget; All retries every one, or every one
-	// of the queue.
+	// IDs are the failed jobs to retry or forget. All retries every failed job, or every
+	// failed job of Queue.
 	IDs []string `json:"ids,omitempty"`
 	All bool     `json:"all,omitempty"`
-	// Queue is the queue of RetryFailed and ClearQueue.
+	// Queue is the queue for RetryFailed and ClearQueue.
 	Queue string `json:"queue,omitempty"`
-	// Hours keeps what failed within so many hours; 0 keeps nothing.
+	// Hours keeps jobs that failed within the last so many hours; 0 keeps none.
 	Hours int32 `json:"hours,omitempty"`
-	// Worker are the options of the worker that takes one job, and for all actions the
+	// Worker holds the options of the worker that takes one job. All actions use its
 	// connection and PHP's memory_limit.
 	Worker Config `json:"worker"`
 }

@@ -3,15 +3,15 @@
 
 package protocol
 
-// FailedPath is where a backlog probe lists failed jobs to the operator: POST a
-// FailedRequest, get a FailedList. Asking changes nothing.
+// FailedPath is where a backlog probe lists failed jobs for the operator, which POSTs a
+// FailedRequest and receives a FailedList. Asking changes nothing.
 //
-// A probe from before OperatorPort answers to the header Authorization: Bearer KEY instead,
-// with a key whose SHA-256 the operator has written to an annotation of the pod.
+// A probe from before OperatorPort instead accepts the header Authorization: Bearer KEY.
+// The operator has written the SHA-256 of that key to an annotation of the pod.
 const FailedPath = "/failed"
 
-// ProbeOperatorFile is the file of a probe's pod with the pins of the operator's keys, as
-// in OperatorFile, in a volume mounted at ProbeOperatorDir.
+// ProbeOperatorFile is the file of a probe's pod with the pins of the operator's keys, in
+// the form of OperatorFile. Its volume is mounted at ProbeOperatorDir.
 const (
 	ProbeOperatorDir  = "/queueworker/key"
 	ProbeOperatorFile = ProbeOperatorDir + "/" + OperatorFile
@@ -23,19 +23,19 @@ const MaxFailedBytes = 512 << 10
 // MaxFailedJobs is how many failed jobs one request may ask for.
 const MaxFailedJobs = 100
 
-// MaxFailedCount is up to how many failed jobs are counted.
+// MaxFailedCount is the number at which counting failed jobs stops.
 const MaxFailedCount = 100_000
 
 // FailedRequest asks for a page of the failed jobs, the newest first.
 type FailedRequest struct {
-	// Queue is the queue they were taken from; empty: any.
+	// Queue is the queue of the failed jobs; empty means any.
 	Queue string `json:"queue,omitempty"`
-	// Search is a text that id, class, queue or the first line of the exception must
-	// hold, in upper or lower case; empty: any.
+	// Search is a text that the id, the class, the queue or the first line of the
+	// exception must contain, in upper or lower case; empty means any.
 	Search string `json:"search,omitempty"`
-	// Limit is how many to list at most, 1 to MaxFailedJobs.
+	// Limit is the greatest number of jobs to list, 1 to MaxFailedJobs.
 	Limit int `json:"limit"`
-	// Continue is FailedList.Continue of the page before; empty: the first page.
+	// Continue is FailedList.Continue of the previous page; empty means the first page.
 	Continue string `json:"continue,omitempty"`
 }
 
@@ -45,29 +45,29 @@ type FailedList struct {
 	Version int `json:"version"`
 	// PodUID is the UID of the probe's pod.
 	PodUID string `json:"podUID"`
-	// Reason is why they could not be listed; empty if they were. Message is the cause in
-	// a sentence and what to do, without any secret.
+	// Reason is why the jobs could not be listed; empty if they were. Message is a
+	// sentence with the cause and what to do, without any secret.
 	Reason  BacklogError `json:"reason,omitempty"`
 	Message string       `json:"message,omitempty"`
-	// Jobs are the failed jobs. There may be fewer than were asked for on a page that is
-	// not the last: a search stops after so much time.
+	// Jobs are the failed jobs. A page that is not the last may have fewer than
+	// requested, because a search stops after some time.
 	Jobs []FailedJob `json:"jobs,omitempty"`
-	// Total is how many failed jobs there are, whatever was asked for, counted up to
-	// MaxFailedCount; absent where that took too long.
+	// Total is the number of all failed jobs, whatever was requested, counted up to
+	// MaxFailedCount; absent if counting took too long.
 	Total *int64 `json:"total,omitempty"`
-	// Continue is what to ask the next page with; empty on the last one.
+	// Continue is the token to request the next page with; empty on the last page.
 	Continue string `json:"continue,omitempty"`
 }
 
-// FailedJob is one job that has failed for good.
+// FailedJob is one job that failed for good.
 type FailedJob struct {
-	// ID is what queue:retry knows it by: its UUID, or its number.
+	// ID is what queue:retry identifies the job by: its UUID or its number.
 	ID         string `json:"id"`
 	Class      string `json:"class,omitempty"`
 	Connection string `json:"connection,omitempty"`
 	Queue      string `json:"queue,omitempty"`
-	// FailedAt is when it failed, as RFC 3339, by the application's clock. Unlike other
-	// times it is an instant, because it is kept as one.
+	// FailedAt is when the job failed, as RFC 3339, by the application's clock. Unlike
+	// other times it is an instant, because the application stores an instant.
 	FailedAt string `json:"failedAt,omitempty"`
 	// Exception is the first line of the exception.
 	Exception string `json:"exception,omitempty"`

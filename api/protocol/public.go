@@ -5,13 +5,13 @@ package protocol
 
 import "fmt"
 
-// Public returns the part of a status that anyone in the cluster may read: states,
-// counts and measurements. Which jobs there are, what was printed and what is wrong with
-// the application are left out, because they may name customers. The document has the
-// form of a whole one, so that an operator which knows no other reads it.
+// Public returns the part of a status that anyone in the cluster may read: states, counts
+// and measurements. It leaves out which jobs there are, what was printed and what is
+// wrong with the application, because these may name customers. The document has the form
+// of a whole status, so that an operator that knows no other form can read it.
 //
-// Public copies each field by name, so a new field is told to the operator alone until it
-// is added here.
+// Public copies each field by name, so only the operator sees a new field until it is
+// added here.
 func (s *Status) Public() Status {
 	out := Status{
 		Version: s.Version, Agent: s.Agent, PodUID: s.PodUID, ControlRevision: s.ControlRevision,
@@ -50,7 +50,7 @@ func (w *Worker) public() Worker {
 	return out
 }
 
-// public says of an exit what its numbers say.
+// public returns an exit with its numbers and a message made from them.
 func (e *Exit) public() *Exit {
 	if e == nil {
 		return nil

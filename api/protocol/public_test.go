@@ -11,10 +11,10 @@ import (
 	"testing"
 )
 
-// canary stands in every text of a status.
+// canary is in every text of a status.
 const canary = "canary"
 
-// fill puts the canary into every text below a value and a 1 into every number.
+// fill sets every text in a value to the canary, every number to 1 and every bool to true.
 func fill(value reflect.Value) {
 	switch value.Kind() {
 	case reflect.String:
@@ -43,7 +43,7 @@ func fill(value reflect.Value) {
 	}
 }
 
-// texts are the paths of a document's texts that hold the canary.
+// texts collects the paths of a document's texts that contain the canary.
 func texts(path string, document any, out map[string]bool) {
 	switch document := document.(type) {
 	case string:
@@ -61,8 +61,8 @@ func texts(path string, document any, out map[string]bool) {
 	}
 }
 
-// TestThePublicPartOfAStatusNamesNoJob fills every text of a status and sees which of
-// them anyone may read. A text that is new has to be added here on purpose.
+// TestThePublicPartOfAStatusNamesNoJob fills every text of a status and checks which
+// texts anyone may read. A new public text must be added here on purpose.
 func TestThePublicPartOfAStatusNamesNoJob(t *testing.T) {
 	var status Status
 	fill(reflect.ValueOf(&status).Elem())
@@ -98,7 +98,8 @@ func TestThePublicPartOfAStatusNamesNoJob(t *testing.T) {
 	}
 }
 
-// TestThePublicPartOfAStatusKeepsItsNumbers, so that totals and sizes need no more.
+// TestThePublicPartOfAStatusKeepsItsNumbers, because totals and sizes are computed from
+// them.
 func TestThePublicPartOfAStatusKeepsItsNumbers(t *testing.T) {
 	var status Status
 	fill(reflect.ValueOf(&status).Elem())

@@ -1,9 +1,9 @@
 // Copyright The QueueWorker Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package received checks what the agent in a worker pod says before it is believed,
-// kept or shown. The operator and the kubectl plugin ask agents, and both take what they
-// hear through this package, so that a live row is cut and cleaned as a status is.
+// Package received checks the answers of the agent in a worker pod before they are
+// believed, kept or shown. The operator and the kubectl plugin both ask agents and use
+// this package, so that a live row is cut and cleaned as a status is.
 package received
 
 import (
@@ -18,8 +18,8 @@ import (
 	"queueworker.dev/queueworker/api/protocol"
 )
 
-// Bounds of what a pod may report. Strings have those of the QueueWorker's status,
-// in bytes. Counts leave room to add up those of all pods of a pool in an int64.
+// Bounds on what a pod may report. Strings have the bounds of the QueueWorker's status,
+// in bytes. Counts leave room to add up the counts of all pods of a pool in an int64.
 const (
 	MaxMessage  = 512
 	MaxClass    = 256
@@ -37,13 +37,13 @@ const (
 	maxCores    = 1e4
 )
 
-// word is what may become part of a condition's reason.
+// word matches a text that may become part of a condition's reason.
 var word = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9]*$`)
 
-// Status checks a status document and makes it safe to show. Numbers that
-// count, order or name something must be possible, else the document is refused;
-// measurements, which are only shown, are moved into their range; texts are cut and
-// freed of what a terminal or the API server would choke on.
+// Status checks a status document and makes it safe to show. It refuses the document if a
+// number that counts, orders or names something is impossible. It moves measurements,
+// which are only shown, into their range. It cuts texts and removes characters that a
+// terminal or the API server cannot handle.
 func Status(s *protocol.Status) error {
 	if !knownPhase(s.Phase) {
 		return fmt.Errorf("has the unknown phase %q", printable.Line(string(s.Phase), MaxWord))
@@ -74,7 +74,7 @@ func Status(s *protocol.Status) error {
 	return nil
 }
 
-// Counters checks counts and drops reasons this operator does not know.
+// Counters checks counts and drops exit reasons that this operator does not know.
 func Counters(c *protocol.Counters) error {
 	for _, count := range []struct {
 		name  string
@@ -149,7 +149,7 @@ func cleanWorker(w *protocol.Worker) error {
 	return nil
 }
 
-// cleanExits returns the newest of the exits that can be true, newest first.
+// cleanExits returns the newest of the plausible exits, newest first.
 func cleanExits(exits []protocol.Exit) []protocol.Exit {
 	kept := exits[:0]
 	for i := range exits {
@@ -162,7 +162,7 @@ func cleanExits(exits []protocol.Exit) []protocol.Exit {
 	return slices.Clip(kept[:min(len(kept), MaxExits)])
 }
 
-// cleanFailures makes the newest failures safe to show, newest first.
+// cleanFailures returns the newest plausible failures, safe to show, newest first.
 func cleanFailures(failures []protocol.Failure) []protocol.Failure {
 	kept := failures[:0]
 	for _, f := range failures {
@@ -180,8 +180,8 @@ func cleanFailures(failures []protocol.Failure) []protocol.Failure {
 	return slices.Clip(kept[:min(len(kept), MaxFailures)])
 }
 
-// Killed drops jobs whose numbers are impossible from a list of jobs that were killed on
-// request, and makes the texts of the others short and printable.
+// Killed drops killed jobs with impossible numbers, and makes the texts of the other jobs
+// short and printable.
 func Killed(jobs []protocol.KilledJob) []protocol.KilledJob {
 	kept := jobs[:0]
 	for _, job := range jobs {
@@ -195,7 +195,7 @@ func Killed(jobs []protocol.KilledJob) []protocol.KilledJob {
 	return slices.Clip(kept[:min(len(kept), protocol.MaxKilledJobs)])
 }
 
-// cleanFindings are one finding of each kind that this operator knows, in their order.
+// cleanFindings returns one finding of each kind that this operator knows, in their order.
 func cleanFindings(findings []protocol.Finding) []protocol.Finding {
 	var out []protocol.Finding
 	for _, kind := range protocol.FindingKinds {
@@ -207,7 +207,7 @@ func cleanFindings(findings []protocol.Finding) []protocol.Finding {
 	return out
 }
 
-// cleanExit tells whether an exit can be true and makes it safe to show.
+// cleanExit reports whether an exit is plausible, and makes a plausible exit safe to show.
 func cleanExit(e *protocol.Exit) bool {
 	if !knownReason(e.Reason) || e.Sequence < 1 || e.Sequence > MaxCount || e.Slot < 0 || e.Slot >= MaxSlots {
 		return false
@@ -221,7 +221,7 @@ func cleanExit(e *protocol.Exit) bool {
 	return true
 }
 
-// cleanWord returns s if it is one word of letters and digits, else nothing.
+// cleanWord returns s if it is one word of letters and digits, otherwise "".
 func cleanWord(s string) string {
 	if len(s) > MaxWord || !word.MatchString(s) {
 		return ""
@@ -229,7 +229,7 @@ func cleanWord(s string) string {
 	return s
 }
 
-// within moves a measurement into 0 to most.
+// within limits a measurement to the range from 0 to most.
 func within[N int32 | int64 | float64](value, most N) N {
 	return max(0, min(value, most))
 }

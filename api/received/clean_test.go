@@ -171,8 +171,8 @@ func TestStatusesThatAreMended(t *testing.T) {
 	}
 }
 
-// TestAllValuesOfTheProtocolAreKnown reads the protocol's source, so that a constant
-// added there cannot be forgotten here.
+// TestAllValuesOfTheProtocolAreKnown reads the source of the protocol, so that this
+// package cannot miss a constant that is added there.
 func TestAllValuesOfTheProtocolAreKnown(t *testing.T) {
 	known := map[string]func(string) bool{
 		"Phase":       func(v string) bool { return knownPhase(protocol.Phase(v)) },

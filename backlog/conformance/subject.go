@@ -11,16 +11,17 @@ import (
 	"queueworker.dev/queueworker/backlog"
 )
 
-// A Subject is a driver under test, with the application whose jobs it measures.
+// A Subject is a driver under test and the application whose jobs it measures.
 type Subject struct {
-	// Open returns a new driver for the application's backend, told the application's
+	// Open returns a new driver for the application's backend, with the application's
 	// retry_after.
 	Open func(t *testing.T, retryAfter time.Duration) backlog.Driver
-	// Application puts jobs there and works on them.
+	// Application dispatches jobs to the backend and works on them.
 	Application Application
-	// TellsFailed says that the backend knows of failed jobs.
+	// TellsFailed reports whether the backend knows the number of failed jobs.
 	TellsFailed bool
-	// TellsAge says that the backend knows since when a job that was never delayed waits.
+	// TellsAge reports whether the backend knows how long a job that was never delayed
+	// has waited.
 	TellsAge bool
 }
 
@@ -28,21 +29,22 @@ type Subject struct {
 type Application interface {
 	// Dispatch puts jobs onto a queue.
 	Dispatch(t *testing.T, jobs Jobs)
-	// Work runs a worker until it ends by itself, as arguments of queue:work say.
+	// Work runs queue:work with the given arguments and waits until the worker ends by
+	// itself.
 	Work(t *testing.T, retryAfter time.Duration, queue string, arguments ...string)
-	// Start starts a worker; the function it returns kills it, without grace.
+	// Start starts a worker and returns a function that kills it without a grace period.
 	Start(t *testing.T, retryAfter time.Duration, queue string) (kill func())
 }
 
 // Jobs are jobs of one kind.
 type Jobs struct {
-	// Kind is what they do: quick, released (puts itself back once), failing or hanging.
+	// Kind is what they do: quick, released (back to the queue once), failing or hanging.
 	Kind  string
 	Queue string
 	Count int
-	// Delay is after how long they are due, in whole seconds.
+	// Delay is the time until the jobs are due, in whole seconds.
 	Delay time.Duration
-	// Timeout is the timeout they set for themselves, in whole seconds; 0: none.
+	// Timeout is the timeout the jobs set for themselves, in whole seconds; 0 means none.
 	Timeout time.Duration
 }
 
@@ -77,10 +79,10 @@ func measureAll(t *testing.T, driver backlog.Driver, soon time.Duration, names .
 	return depths
 }
 
-// patience is how long a condition is waited for: the machine may be busy.
+// patience is how long a test waits for a condition, because the machine may be busy.
 const patience = 30 * time.Second
 
-// eventually measures until the depth is as wanted, and returns it.
+// eventually measures until the depth is as wanted, and returns that depth.
 func eventually(t *testing.T, driver backlog.Driver, queue, what string, wanted func(protocol.QueueDepth) bool) protocol.QueueDepth {
 	t.Helper()
 	for end := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
@@ -94,7 +96,7 @@ func eventually(t *testing.T, driver backlog.Driver, queue, what string, wanted 
 	}
 }
 
-// counts are the numbers of a depth.
+// counts are the job counts of a depth.
 type counts struct{ Ready, Delayed, Reserved int64 }
 
 func check(t *testing.T, what string, depth protocol.QueueDepth, want counts) {
@@ -104,7 +106,7 @@ func check(t *testing.T, what string, depth protocol.QueueDepth, want counts) {
 	}
 }
 
-// within checks a number of seconds that should be there.
+// within checks that a number of seconds is present and between low and high.
 func within(t *testing.T, what string, seconds *float64, low, high float64) {
 	t.Helper()
 	switch {

@@ -15,13 +15,13 @@ import (
 	"queueworker.dev/queueworker/backlog"
 )
 
-// long is a retry_after that does not come during a test, short one that does.
+// long is a retry_after that does not pass during a test; short is one that does.
 const (
 	long  = time.Hour
 	short = 2 * time.Second
 )
 
-// Run tries a driver.
+// Run runs the conformance tests against a driver.
 func Run(t *testing.T, s Subject) {
 	for name, test := range map[string]func(*testing.T, Subject){
 		"an empty queue holds nothing":                 empty,
@@ -44,7 +44,7 @@ func Run(t *testing.T, s Subject) {
 	}
 }
 
-// queueName makes a name that no other test uses.
+// queueName returns a name that no other test uses.
 func queueName(t *testing.T) string {
 	return strings.Map(func(r rune) rune {
 		if r == '/' || r == ' ' {
@@ -85,7 +85,8 @@ func ready(t *testing.T, s Subject) {
 	if s.TellsAge {
 		within(t, "the age of the oldest job", depth.OldestSeconds, 0, time.Since(started).Seconds()+1)
 	}
-	// A second look finds the same first job, which has waited since the first at least.
+	// The second measurement finds the same first job, which has waited since the first
+	// measurement at least.
 	again := eventually(t, driver, queue, "an age", func(d protocol.QueueDepth) bool { return d.OldestSeconds != nil })
 	within(t, "the age of a job that stands", again.OldestSeconds, 0, time.Since(started).Seconds()+1)
 	s.Application.Work(t, long, queue, "--stop-when-empty")
@@ -115,7 +116,7 @@ func due(t *testing.T, s Subject) {
 	depth := eventually(t, driver, queue, "the job is due", func(d protocol.QueueDepth) bool { return d.Ready == 1 })
 	check(t, "a due job", depth, counts{Ready: 1})
 	absent(t, "the time to the next job", depth.NextDueSeconds)
-	// Not since it was dispatched, but since it is due.
+	// The age counts from when the job was due, not from its dispatch.
 	within(t, "the age of the oldest job", depth.OldestSeconds, 0, max(1, time.Since(dispatched).Seconds()-1))
 }
 

@@ -13,23 +13,22 @@ import (
 	"queueworker.dev/queueworker/backlog"
 )
 
-// moments decide the states of jobs, in seconds since 1970.
+// moments are the times that decide the states of jobs, in seconds since 1970.
 type moments struct {
-	// now is when what is due counts as ready; a job reserved at expired or before is
-	// given out again.
+	// A job due at now is ready; a job reserved at expired or earlier is given out again.
 	now, expired int64
 }
 
-// counted are the columns that count one queue's rows, in the order of columns.
+// counted holds the counts of one queue's rows, in the order of columns.
 type counted struct {
-	// seen is how many rows were looked at.
+	// seen is the number of rows that were read.
 	seen                                        int64
 	ready, delayed, soon, reserved, abandoned   sql.NullInt64
 	oldestReady, nextDue, oldestAbandoned, next sql.NullInt64
 }
 
-// columns is the SQL of counted. soon is an expression for the second until which a
-// delayed job is due soon. It is what PostgreSQL and MySQL have in common.
+// columns returns the SELECT columns for counted, in SQL that PostgreSQL and MySQL have
+// in common. soon is an expression for the second until which a delayed job is due soon.
 func columns(at moments, soon string) string {
 	const (
 		free  = "reserved_at IS NULL AND available_at"
@@ -50,7 +49,7 @@ func (c *counted) targets(index *int) []any {
 	}
 }
 
-// count counts the jobs of all queues.
+// count counts the jobs of all queues, in at most rows rows of each.
 func (d *Driver) count(ctx context.Context, request backlog.Request, rows int) ([]counted, error) {
 	at := moments{now: request.Second(), expired: request.Second() - int64(d.settings.RetryAfter/time.Second)}
 	found := make([]counted, len(request.Queues))
@@ -69,7 +68,7 @@ func (d *Driver) count(ctx context.Context, request backlog.Request, rows int) (
 	return found, err
 }
 
-// depth makes a depth of what was counted in at most rows rows.
+// depth converts the counts of at most rows rows to a QueueDepth.
 func (c *counted) depth(request backlog.Request, queue backlog.Queue, retryAfter time.Duration, rows int) protocol.QueueDepth {
 	depth := protocol.QueueDepth{
 		Queue: queue.Name, Ready: c.ready.Int64 + c.abandoned.Int64,

@@ -3,15 +3,15 @@
 
 // Package database measures Laravel's queues in PostgreSQL, MySQL and MariaDB.
 //
-// All jobs lie in one table, jobs: reserved_at is when a worker took a job (null if
-// none did), available_at when it may be taken first. Since a job that was taken
-// retryAfter ago and is still there is given out again, it counts as ready.
+// All jobs are in one table, jobs. reserved_at is when a worker took a job, or null if no
+// worker did. available_at is when a worker may first take it. A job counts as ready if
+// it was taken retryAfter ago and is still there, because Laravel gives it out again.
 //
-// Laravel's table has an index of the queue alone, so that counting the jobs of one
-// state means reading those of all states. The work is bounded by looking at no
-// more than a number of rows of each queue (maxRows): counts stop there. Where none of
-// so many rows is a ready job, there may be one behind them, and the queue counts as
-// unreadable and not as empty.
+// Laravel's table has an index on the queue alone, so counting the jobs of one state
+// means reading the rows of all states. To bound the work, the driver reads at most
+// maxRows rows of each queue, and counts stop there. If none of these rows is a ready
+// job, a ready job may still follow them. Such a queue counts as unreadable, not as
+// empty.
 //
 // Everything runs in read-only transactions with a time limit, on one connection.
 package database

@@ -17,15 +17,14 @@ import (
 )
 
 const (
-	// maxRows is how many rows of one queue are looked at, and allRows how many of all
-	// queues together, unless there are so many queues that each would get less than
-	// minRows.
+	// maxRows is the number of rows that are read of one queue, and allRows of all queues
+	// together. With very many queues, each queue still gets minRows.
 	maxRows = 100_000
 	allRows = 1_000_000
 	minRows = 2_000
-	// greetEvery is how often the server is asked again which it is.
+	// greetEvery is how often the driver asks the server for its name and version again.
 	greetEvery = 10 * time.Minute
-	// statementTime is after how long the server gives a query up.
+	// statementTime is the time after which the server cancels a query.
 	statementTime = 2500 * time.Millisecond
 )
 
@@ -34,39 +33,39 @@ type Driver struct {
 	settings settings.Database
 	dialect  dialect
 	db       *sql.DB
-	// server says which server it is; empty until it was asked.
+	// server is the server's name and version; empty until the driver has asked.
 	server  string
 	greeted time.Time
 	failed  failedCounts
 	samples sampler
 }
 
-// A dialect is what differs between the servers.
+// A dialect holds the differences between the servers.
 type dialect interface {
-	// open prepares connections; it makes none.
+	// open prepares connections but opens none.
 	open(settings.Database) (*sql.DB, error)
-	// greet asks the server for its name and version, and learns of it what its
-	// queries need.
+	// greet asks the server for its name and version, and learns what the dialect's
+	// queries depend on.
 	greet(ctx context.Context, db *sql.DB) (string, error)
-	// begin is run first in each transaction; empty: nothing.
+	// begin returns a statement to run first in each transaction; empty means none.
 	begin() string
-	// counts makes the queries that count the jobs of the queues. The result has
-	// for each queue its index and the columns of type counted.
+	// counts returns the queries that count the jobs of the queues. Each result row has
+	// the index of a queue and the columns of type counted.
 	counts(queues []backlog.Queue, at moments, rows int) []query
-	// payloads makes the query for the payloads of the first few jobs of each queue:
-	// the index of the queue, and the payload or null if it is too long.
+	// payloads returns the query for the payloads of the first few jobs of each queue. A
+	// row has the index of the queue, and the payload or null if it is too long.
 	payloads(queues []backlog.Queue) query
-	// failed makes the query for the number of failed jobs of each queue, by name.
+	// failed returns the query for the number of failed jobs of each queue, by name.
 	failed() query
-	// quote quotes the name of a table, and timed gives a query a time limit where begin
-	// has not.
+	// quote quotes the name of a table. timed gives a query a time limit, if begin has
+	// not set one.
 	quote(table string) string
 	timed(query string) string
-	// failedWindow makes the query for the lowest id of the next rows of failed jobs
-	// before one, and their number; failedRows that for the rows of a page.
+	// failedWindow returns the query for the lowest id and the number of the next rows of
+	// failed jobs below an id. failedRows returns the query for the rows of a page.
 	failedWindow(before int64, rows int) query
 	failedRows(page failedPage) query
-	// refusal says what an error of the server means, if it is one.
+	// refusal returns the code and the text of an error that the server sent.
 	refusal(err error) (code string, text string, ok bool)
 }
 
@@ -76,7 +75,7 @@ type query struct {
 	arguments []any
 }
 
-// New returns a driver; it connects when it measures.
+// New returns a driver, which connects when it measures.
 func New(s settings.Database) (*Driver, error) {
 	d := &Driver{settings: s, dialect: newDialect(s)}
 	db, err := d.dialect.open(s)
@@ -90,7 +89,7 @@ func New(s settings.Database) (*Driver, error) {
 	return d, nil
 }
 
-// innermost is the cause of an error, without what was tried around it.
+// innermost returns the cause of an error without the errors that wrap it.
 func innermost(err error) error {
 	for {
 		inner := errors.Unwrap(err)
@@ -160,7 +159,7 @@ func (d *Driver) greet(ctx context.Context, now time.Time) error {
 	return nil
 }
 
-// read runs queries in a read-only transaction, and hands each row to scan.
+// read runs queries in a read-only transaction and passes each row to scan.
 func (d *Driver) read(ctx context.Context, queries []query, scan func(*sql.Rows) error) error {
 	transaction, err := d.db.BeginTx(ctx, &sql.TxOptions{ReadOnly: true})
 	if err != nil {

@@ -12,11 +12,11 @@ import (
 	"queueworker.dev/queueworker/backlog"
 )
 
-// refusal is what a server's error code means.
+// refusal is the meaning of a server's error code.
 type refusal struct {
 	reason protocol.BacklogError
-	// message has the server's address, and the names of database and table, in
-	// place of %[1]s to %[3]s.
+	// message has %[1]s for the server's address, %[2]s for the name of the database and
+	// %[3]s for the name of the table.
 	message string
 }
 
@@ -32,7 +32,8 @@ var (
 	notReady   = refusal{protocol.BacklogUnreachable, "The database at %[1]s is starting or stopping."}
 )
 
-// refusals by PostgreSQL's SQLSTATE and by MySQL's and MariaDB's error number.
+// refusals are keyed by the SQLSTATE of PostgreSQL and the error number of MySQL and
+// MariaDB.
 var refusals = map[string]refusal{
 	"28P01": badLogin, "28000": badLogin, "1045": badLogin, "1698": badLogin,
 	"42501": noRight, "1044": noEntry, "1142": noRight, "1143": noRight,
@@ -44,7 +45,7 @@ var refusals = map[string]refusal{
 	"57P01": notReady, "57P02": notReady, "57P03": notReady, "1053": notReady, "1079": notReady,
 }
 
-// explain says why nothing could be measured.
+// explain returns an Error that says why nothing could be measured.
 func (d *Driver) explain(err error) error {
 	s := d.settings
 	code, text, refused := d.dialect.refusal(err)

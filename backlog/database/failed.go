@@ -11,18 +11,18 @@ import (
 )
 
 const (
-	// maxFailed is how many failed jobs are looked at, the latest of all queues. Their
-	// table has no index of the queue, and long rows.
+	// maxFailed is the number of failed jobs that are read, the latest of all queues.
+	// Their table has no index on the queue, and its rows are long.
 	maxFailed = 10_000
-	// failedEvery is how often they are counted.
+	// failedEvery is how often failed jobs are counted.
 	failedEvery = 15 * time.Second
 )
 
-// failedCounts are the failed jobs by queue, as counted last.
+// failedCounts holds the latest counts of failed jobs by queue.
 type failedCounts struct {
 	counted time.Time
-	// byQueue is nil where the table is not there or may not be read: an application
-	// may keep its failed jobs elsewhere, or not at all.
+	// byQueue is nil if the table does not exist or may not be read. An application may
+	// keep its failed jobs elsewhere, or keep none.
 	byQueue map[string]int64
 }
 
@@ -47,12 +47,14 @@ func (d *Driver) countFailed(ctx context.Context, now time.Time) map[string]int6
 	return byQueue
 }
 
-// The SQL that both servers have in common. What is searched are the heads of payload
-// and exception: the class's name stands first in a payload, and of an exception the
-// first line is shown. A payload need not be JSON, so it is taken apart as text.
+// failedColumns is SQL that both servers have in common. A search reads the heads of
+// payload and exception, because the class name comes first in a payload and only the
+// first line of an exception is shown. A payload need not be JSON, so it is parsed as
+// text.
 const failedColumns = "id, %[1]s, connection, queue, %[2]s, LEFT(payload, %[3]d), LEFT(exception, %[3]d)"
 
-// failedFilter is the condition of a page and its arguments, with a placeholder for each.
+// failedFilter returns the condition of a page and its arguments. mark returns the next
+// placeholder.
 func failedFilter(page failedPage, mark func() string, class, line, number string) (string, []any) {
 	conditions, arguments := []string{"id < " + mark()}, []any{page.before}
 	if page.from != 0 {

@@ -17,13 +17,13 @@ import (
 )
 
 const (
-	// maxExceptionRunes and maxNameRunes are how much of an exception and of a name is
-	// told, in characters.
+	// maxExceptionRunes and maxNameRunes bound the part of an exception and of a name
+	// that is shown, in characters.
 	maxExceptionRunes = 300
 	maxNameRunes      = 200
 )
 
-// job is what is told of a row.
+// job converts a row to the FailedJob that is shown.
 func (f *Failed) job(row failedRow) protocol.FailedJob {
 	id := strconv.FormatInt(row.id, 10)
 	if row.uuid.String != "" && !f.settings.Numbers {
@@ -38,8 +38,8 @@ func (f *Failed) job(row failedRow) protocol.FailedJob {
 	}
 }
 
-// displayName finds the name of the job's class at the head of a payload, which may be
-// cut off and need not be JSON.
+// displayName matches the name of the job's class at the head of a payload. The payload
+// may be cut off and need not be JSON.
 var displayName = regexp.MustCompile(`"displayName"\s*:\s*("(?:[^"\\]|\\.)*")`)
 
 func className(payload string) string {
@@ -51,8 +51,8 @@ func className(payload string) string {
 	return name
 }
 
-// failedAt is a moment as the database writes it, which keeps the application's clock
-// and no zone.
+// failedAt converts a time as the database writes it, without a zone, to RFC 3339; "" if
+// it cannot.
 func failedAt(text string) string {
 	for _, layout := range []string{time.DateTime, "2006-01-02 15:04:05.999999", time.RFC3339Nano} {
 		if at, err := time.Parse(layout, text); err == nil {
@@ -62,7 +62,7 @@ func failedAt(text string) string {
 	return ""
 }
 
-// shown makes a text one printable line of so many characters.
+// shown returns a text as one printable line of at most so many characters.
 func shown(text string, most int) string {
 	text = strings.Map(func(r rune) rune {
 		if r == utf8.RuneError || !unicode.IsPrint(r) {
@@ -77,7 +77,7 @@ func shown(text string, most int) string {
 	return text
 }
 
-// explainFailed are refusals whose sentence is another for failed jobs.
+// explainFailed holds the refusals whose message differs for failed jobs.
 var explainFailed = map[string]refusal{
 	"42P01": noFailedTable, "3F000": noFailedTable, "1146": noFailedTable,
 	"42703": otherFailedTable, "42883": otherFailedTable, "42809": otherFailedTable, "1054": otherFailedTable,
@@ -90,7 +90,7 @@ var (
 	failedTooSlow    = refusal{protocol.BacklogUnreachable, "The database at %[1]s took too long to list the jobs of %[3]s: check its load, and that the table's column id is its primary key."}
 )
 
-// explain says why nothing could be listed.
+// explain returns an Error that says why nothing could be listed.
 func (f *Failed) explain(err error) error {
 	code, _, refused := f.dialect.refusal(err)
 	if r, known := explainFailed[code]; refused && known {

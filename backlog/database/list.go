@@ -21,12 +21,12 @@ import (
 )
 
 const (
-	// window is how many rows of the table one query of a search looks at: a search for
-	// what is not there would read the whole table at once.
+	// window is the number of rows that one query of a search reads. Without it, a search
+	// that finds nothing would read the whole table at once.
 	window = 5_000
-	// searchTime is after how long a search hands back what it has found so far.
+	// searchTime is the time after which a search returns what it has found so far.
 	searchTime = 2 * time.Second
-	// headBytes is how much of a payload and of an exception is looked at.
+	// headBytes is the length of the head of a payload and of an exception that is read.
 	headBytes = 2048
 )
 
@@ -38,7 +38,8 @@ type Failed struct {
 	driver   *Driver
 }
 
-// NewFailed returns a lister; it connects when it lists, and not for long.
+// NewFailed returns a lister, which connects when it lists and keeps idle connections
+// only briefly.
 func NewFailed(s settings.Failed) (*Failed, error) {
 	driver, err := New(s.Database)
 	if err != nil {
@@ -51,19 +52,19 @@ func NewFailed(s settings.Failed) (*Failed, error) {
 // Close implements backlog.FailedLister.
 func (f *Failed) Close() error { return f.driver.Close() }
 
-// failedPage is what one query is to find: rows with an id below before and, unless
-// it is 0, not below from.
+// failedPage describes the rows of one query: their id is below before and, unless from
+// is 0, at least from.
 type failedPage struct {
 	before, from int64
 	queue        string
-	// pattern and escaped are LIKE patterns of what is searched for, plain and as it is
-	// written in JSON; empty: everything.
+	// pattern and escaped are LIKE patterns of the search text, plain and as JSON writes
+	// it. Empty matches everything.
 	pattern, escaped string
 	limit            int
 	uuids            bool
 }
 
-// failedRow is one row, as far as it was read.
+// failedRow holds the columns of one row that were read.
 type failedRow struct {
 	id                           int64
 	uuid, connection, queue      sql.NullString
@@ -126,11 +127,12 @@ func (f *Failed) list(ctx context.Context, request protocol.FailedRequest, befor
 	return list, err
 }
 
-// next narrows a page to the next window of the table; true if that is the last one.
+// next narrows a page to the next window of the table. It returns true if that window is
+// the last one.
 func (f *Failed) next(ctx context.Context, page *failedPage) (bool, error) {
 	page.from = 0
 	if page.queue == "" && page.pattern == "" {
-		return true, nil // every row counts, so the limit is enough
+		return true, nil // no row is filtered out, so the limit is enough
 	}
 	var lowest sql.NullInt64
 	var seen int64
@@ -154,7 +156,7 @@ func (f *Failed) rows(ctx context.Context, page failedPage) ([]failedRow, error)
 	return rows, err
 }
 
-// columns are the columns of the table: that of UUIDs came with Laravel 8.
+// columns returns the columns of the table. The column uuid came with Laravel 8.
 func (f *Failed) columns(ctx context.Context) ([]string, error) {
 	rows, err := f.driver.db.QueryContext(ctx, "SELECT * FROM "+f.dialect.quote(f.settings.FailedTable)+" LIMIT 0")
 	if err != nil {
@@ -165,7 +167,7 @@ func (f *Failed) columns(ctx context.Context) ([]string, error) {
 	return columns, errors.Join(err, rows.Err())
 }
 
-// total counts the rows; nil where that takes too long.
+// total counts the rows; it returns nil if that takes too long.
 func (f *Failed) total(ctx context.Context) (*int64, error) {
 	var count int64
 	text := fmt.Sprintf("SELECT COUNT(*) FROM (SELECT 1 AS one FROM %s LIMIT %d) AS f",
@@ -177,7 +179,7 @@ func (f *Failed) total(ctx context.Context) (*int64, error) {
 	return &count, err
 }
 
-// patterns are LIKE patterns for a text: as it is, and as PHP writes it in JSON.
+// patterns returns LIKE patterns for a text: as it is, and as PHP writes it in JSON.
 func patterns(search string) (plain, escaped string) {
 	if search == "" {
 		return "", ""
@@ -187,14 +189,15 @@ func patterns(search string) (plain, escaped string) {
 	return like(search), like(phpJSON(search))
 }
 
-// phpJSON is a text as PHP's json_encode writes it, without the quotes.
+// phpJSON returns a text as PHP's json_encode writes it, without the quotes.
 func phpJSON(text string) string {
 	quoted := strconv.QuoteToASCII(text)
 	inner := strings.ReplaceAll(quoted[1:len(quoted)-1], "/", `\/`)
 	return inner
 }
 
-// The token of a page is the number of its last row, dressed so that nobody counts on it.
+// tokenMark precedes the id of a page's last row in its token. The token is encoded so
+// that no client relies on its content.
 const tokenMark = "before:"
 
 func writeContinue(id int64) string {

@@ -21,14 +21,14 @@ import (
 	"queueworker.dev/queueworker/backlog/settings"
 )
 
-// maxUnited is how many queues one query counts.
+// maxUnited is the number of queues that one query counts.
 const maxUnited = 250
 
-// mySQL is MySQL and MariaDB.
+// mySQL is the dialect of MySQL and MariaDB.
 type mySQL struct {
 	settings settings.Database
 	mariaDB  bool
-	// index is that of the jobs' queue; empty if there is none.
+	// index is the name of the index on the column queue; empty if there is none.
 	index string
 }
 
@@ -36,8 +36,8 @@ func (m *mySQL) open(s settings.Database) (*sql.DB, error) {
 	config := mysql.NewConfig()
 	config.Net, config.Addr, config.User, config.Passwd, config.DBName = s.Network, s.Address(), s.Username, s.Password, s.Name
 	config.Timeout, config.ReadTimeout, config.WriteTimeout = 2*time.Second, 4*time.Second, 4*time.Second
-	// One round trip a query: arguments are put in here, quoted for the character set
-	// that the connection has.
+	// Interpolation saves a round trip per query. The client quotes the arguments for the
+	// character set of the connection.
 	config.InterpolateParams = true
 	config.Logger = &mysql.NopLogger{}
 	if s.CertificateFile != "" {
@@ -90,7 +90,7 @@ func (m *mySQL) greet(ctx context.Context, db *sql.DB) (string, error) {
 
 func (m *mySQL) begin() string { return "" }
 
-// limited gives a query a time limit, each server in its own words.
+// limited gives a query a time limit in the syntax of the server.
 func (m *mySQL) limited(query string) string {
 	if m.mariaDB {
 		return fmt.Sprintf("SET STATEMENT max_statement_time=%s FOR %s",
@@ -99,8 +99,8 @@ func (m *mySQL) limited(query string) string {
 	return fmt.Sprintf("SELECT /*+ MAX_EXECUTION_TIME(%d) */%s", statementTime.Milliseconds(), strings.TrimPrefix(query, "SELECT"))
 }
 
-// source is the table, read by the index: a scan of the whole table would not end
-// after the rows that are wanted.
+// source returns the table with a hint to read it by the index, because a scan of the
+// whole table would not stop after the wanted rows.
 func (m *mySQL) source() string {
 	table := quoteName(m.settings.Table, "`")
 	if m.index == "" {

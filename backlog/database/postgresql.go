@@ -18,11 +18,11 @@ import (
 	"queueworker.dev/queueworker/backlog/settings"
 )
 
-// postgreSQL is PostgreSQL and what speaks its protocol.
+// postgreSQL is the dialect of PostgreSQL and of servers that speak its protocol.
 type postgreSQL struct{ settings settings.Database }
 
 func (p *postgreSQL) open(s settings.Database) (*sql.DB, error) {
-	// The password is not in this text, so that no error about it can show it.
+	// The text holds no password, so no error about the text can show it.
 	text := fmt.Sprintf("host=%s port=%d user=%s dbname=%s sslmode=%s connect_timeout=2",
 		quoteSetting(s.Host), s.Port, quoteSetting(s.Username), quoteSetting(s.Name), s.SSLMode)
 	if s.CertificateFile != "" {
@@ -33,8 +33,8 @@ func (p *postgreSQL) open(s settings.Database) (*sql.DB, error) {
 		return nil, err
 	}
 	config.Password = s.Password
-	// A connection pool such as PgBouncer lends its connections for a transaction:
-	// nothing may be prepared or set for longer than that.
+	// A connection pool such as PgBouncer lends its connections for one transaction, so
+	// nothing may be prepared or set for longer.
 	config.DefaultQueryExecMode = pgx.QueryExecModeExec
 	config.StatementCacheCapacity, config.DescriptionCacheCapacity = 0, 0
 	return stdlib.OpenDB(*config), nil
@@ -49,12 +49,12 @@ func (p *postgreSQL) greet(ctx context.Context, db *sql.DB) (string, error) {
 	if err := db.QueryRowContext(ctx, "SHOW server_version").Scan(&version); err != nil {
 		return "", err
 	}
-	version, _, _ = strings.Cut(version, " ") // what follows is the distribution's
+	version, _, _ = strings.Cut(version, " ") // the rest names the distribution
 	return "PostgreSQL " + version, nil
 }
 
-// begin makes the server read by the index: a scan of the whole table, or a bitmap of
-// all of a queue's rows, would not end after the rows that are wanted.
+// begin makes the server read by the index. A scan of the whole table, or a bitmap of all
+// rows of a queue, would not stop after the wanted rows.
 func (p *postgreSQL) begin() string {
 	return fmt.Sprintf("SET LOCAL statement_timeout = %d; SET LOCAL enable_seqscan = off; SET LOCAL enable_bitmapscan = off;"+
 		" SET LOCAL max_parallel_workers_per_gather = 0; SET LOCAL jit = off", statementTime.Milliseconds())
@@ -93,7 +93,7 @@ func (p *postgreSQL) refusal(err error) (code, text string, ok bool) {
 	return "", "", false
 }
 
-// quoteName quotes a table's name with its schema in front.
+// quoteName quotes a table's name and the schema in front of it, if any.
 func quoteName(name, mark string) string {
 	parts := strings.Split(name, ".")
 	for i, part := range parts {
@@ -104,7 +104,7 @@ func quoteName(name, mark string) string {
 
 func (p *postgreSQL) quote(table string) string { return quoteName(table, `"`) }
 
-// timed leaves a query as it is: begin has set the time limit.
+// timed returns the query unchanged, because begin has set the time limit.
 func (p *postgreSQL) timed(query string) string { return query }
 
 func (p *postgreSQL) failedWindow(before int64, rows int) query {

@@ -14,25 +14,25 @@ import (
 )
 
 const (
-	// samples is how many jobs of a queue are looked at for their timeout, sampleEvery
-	// how often, and maxSampled in how many queues at once.
+	// samples is the number of jobs of a queue whose timeouts are read, sampleEvery is
+	// how often, and maxSampled is the number of queues that are sampled at once.
 	samples     = 5
 	sampleEvery = time.Minute
 	maxSampled  = 20
-	// longest is the length in bytes of a payload above which it is not read.
+	// longest is the length in bytes above which a payload is not read.
 	longest = 16 << 10
 )
 
-// sampled is the longest timeout of a queue's jobs, as looked at last.
+// sampled is the longest timeout that the last sample of a queue found.
 type sampled struct {
 	at      time.Time
 	timeout *int64
 }
 
-// sampler remembers what was sampled, by queue.
+// sampler holds the last sample of each queue.
 type sampler map[string]sampled
 
-// due returns the queues to be looked at now, and forgets those not asked for.
+// due returns the queues to sample now and drops queues that are no longer requested.
 func (s *sampler) due(request backlog.Request) []backlog.Queue {
 	kept := make(sampler, len(request.Queues))
 	var due []backlog.Queue
@@ -47,8 +47,8 @@ func (s *sampler) due(request backlog.Request) []backlog.Queue {
 	return due
 }
 
-// sample returns the longest timeout of the jobs of each queue. What cannot be read
-// is left out: timeouts are advice, and counts are not to fail for them.
+// sample returns the longest timeout of the jobs of each queue. It leaves out timeouts
+// that cannot be read, because they are advice and must not make the counts fail.
 func (d *Driver) sample(ctx context.Context, request backlog.Request) map[string]*int64 {
 	if due := d.samples.due(request); len(due) > 0 {
 		timeouts := make([]*int64, len(due))
@@ -84,8 +84,8 @@ func longer(a *int64, b int64) *int64 {
 	return &b
 }
 
-// timeoutOf reads the timeout in seconds that a job sets for itself. Of the payload
-// nothing else is kept.
+// timeoutOf returns the timeout in seconds that a job sets for itself. It keeps nothing
+// else of the payload.
 func timeoutOf(payload []byte) (int64, bool) {
 	var job struct {
 		Timeout *float64 `json:"timeout"`

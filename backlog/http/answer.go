@@ -14,12 +14,13 @@ import (
 	"queueworker.dev/queueworker/backlog"
 )
 
-// answer is the document that is expected.
+// answer is the expected document.
 type answer struct {
 	Queues []depth `json:"queues"`
 }
 
-// depth is what the endpoint says of one queue. Pointers tell what was left out.
+// depth is the endpoint's answer about one queue. A nil pointer is a field that was left
+// out.
 type depth struct {
 	Queue             string   `json:"queue"`
 	Error             string   `json:"error"`
@@ -33,11 +34,11 @@ type depth struct {
 	MaxTimeoutSeconds *int64   `json:"maxTimeoutSeconds"`
 }
 
-// maxCount is more jobs than any queue holds.
+// maxCount is more than the jobs that any queue holds.
 const maxCount = 1_000_000_000_000
 
-// parse reads an answer strictly, and returns the depths of the queues asked for,
-// in that order. A queue the endpoint says nothing of could not be measured.
+// parse reads an answer strictly and returns the depths of the requested queues, in the
+// order of the request. A queue that the answer leaves out gets an error as its depth.
 func parse(body []byte, asked []backlog.Queue) ([]protocol.QueueDepth, error) {
 	decoder := json.NewDecoder(bytes.NewReader(body))
 	decoder.DisallowUnknownFields()
@@ -69,7 +70,7 @@ func parse(body []byte, asked []backlog.Queue) ([]protocol.QueueDepth, error) {
 	return depths, nil
 }
 
-// notJSON says what is wrong with a document, without its content.
+// notJSON returns an error that says what is wrong with a document, without its content.
 func notJSON(err error) error {
 	if field, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
 		return fmt.Errorf("the field %s must not be a %s", field.Field, kindOf(field.Value))
@@ -83,7 +84,8 @@ func notJSON(err error) error {
 	return errors.New("it has a field that is not documented")
 }
 
-// kindOf is the JSON kind in an error of encoding/json, which may have the value behind it.
+// kindOf returns the JSON kind in an error of encoding/json, where the value may follow
+// it.
 func kindOf(value string) string {
 	for i, r := range value {
 		if r == ' ' {
@@ -93,7 +95,7 @@ func kindOf(value string) string {
 	return value
 }
 
-// wrong names the first field that makes no sense, and why.
+// wrong returns the first field that makes no sense, and why.
 func (d *depth) wrong() string {
 	if d.Error == "" && d.Ready == nil {
 		return "ready is missing"

@@ -30,15 +30,15 @@ func TestParse(t *testing.T) {
 			Queue: "b", Ready: 3, Delayed: 2, Reserved: 1, DueSoon: 1, OldestSeconds: new(1.5), NextDueSeconds: new(0.0),
 			Failed: new(int64(0)), MaxTimeoutSeconds: new(int64(60)),
 		},
-		{Queue: "a"}, // nothing is old where nothing is ready
+		{Queue: "a"}, // nothing is old if nothing is ready
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("depths (-want +got):\n%s", diff)
 	}
 }
 
-// TestTheDocumentedAnswersAreUnderstood reads the examples of the document that
-// users write their endpoints by.
+// TestTheDocumentedAnswersAreUnderstood parses the examples in the document that users
+// follow when they write an endpoint.
 func TestTheDocumentedAnswersAreUnderstood(t *testing.T) {
 	text, err := os.ReadFile("../../docs/backlog-http.md")
 	if err != nil {
@@ -48,7 +48,7 @@ func TestTheDocumentedAnswersAreUnderstood(t *testing.T) {
 	answers := 0
 	for _, example := range examples {
 		if strings.Contains(example[1], "soonSeconds") {
-			continue // the question
+			continue // a request
 		}
 		answers++
 		depths, err := parse([]byte(example[1]), []backlog.Queue{{Name: "emails"}, {Name: "reports"}})

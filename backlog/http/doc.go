@@ -1,10 +1,10 @@
 // Copyright The QueueWorker Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package http measures queues by asking an endpoint of the user's own: for SQS,
-// RabbitMQ and any other backend. What is sent and what is expected is written in
-// docs/backlog-http.md.
+// Package http measures queues by asking an endpoint that the user provides, for SQS,
+// RabbitMQ and any other backend. docs/backlog-http.md describes the request and the
+// expected answer.
 //
-// The endpoint is not trusted: an answer has a bounded size and time, must be exactly
-// what is documented, and redirects are not followed.
+// The endpoint is not trusted. Its answer has a bounded size and time and must be exactly
+// as documented. The driver does not follow redirects.
 package http

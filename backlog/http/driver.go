@@ -18,20 +18,21 @@ import (
 	"queueworker.dev/queueworker/backlog/settings"
 )
 
-// Driver asks an endpoint; it implements backlog.Driver.
+// Driver asks an HTTP endpoint; it implements backlog.Driver.
 type Driver struct {
 	settings settings.HTTP
 	client   *http.Client
 }
 
-// New returns a driver; it connects when it measures.
+// New returns a driver, which connects when it measures.
 func New(s settings.HTTP) *Driver {
 	transport := &http.Transport{
-		// The endpoint is the application's own: no proxy of the environment is meant.
+		// The endpoint belongs to the application, so no proxy of the environment
+		// applies.
 		Proxy: nil,
 		TLSClientConfig: &tls.Config{
 			MinVersion:         tls.VersionTLS12,
-			InsecureSkipVerify: s.InsecureSkipVerify, // the user's own wish
+			InsecureSkipVerify: s.InsecureSkipVerify, // the user asked for it
 		},
 		MaxConnsPerHost: 1, MaxIdleConns: 1, IdleConnTimeout: time.Minute,
 		MaxResponseHeaderBytes: 16 << 10, DisableCompression: true,
@@ -51,7 +52,7 @@ func (d *Driver) Close() error {
 	return nil
 }
 
-// question is the document that is sent.
+// question is the request document.
 type question struct {
 	Queues []queue `json:"queues"`
 }
@@ -75,7 +76,7 @@ func (d *Driver) Measure(ctx context.Context, request backlog.Request) ([]protoc
 	return depths, nil
 }
 
-// fetch sends the question and returns the body of a good answer.
+// fetch sends the question and returns the body of a successful answer.
 func (d *Driver) fetch(ctx context.Context, request backlog.Request) ([]byte, error) {
 	q := question{Queues: make([]queue, 0, len(request.Queues))}
 	for _, wanted := range request.Queues {
@@ -121,7 +122,7 @@ func (d *Driver) explain(err error) error {
 	return backlog.Errorf(protocol.BacklogUnreadable, "%s does not answer as an HTTP server does: check connection.http.url of the QueueApp.", d.settings.Shown)
 }
 
-// refusals are what statuses other than 200 mean.
+// refusals are the meanings of statuses other than 200.
 var refusals = map[int]refusal{
 	http.StatusUnauthorized:     denied,
 	http.StatusForbidden:        denied,
@@ -145,8 +146,8 @@ var (
 	odd        = refusal{protocol.BacklogUnreadable, "it must answer with 200; see docs/backlog-http.md"}
 )
 
-// refusal says what a status means, if it is not 200. The body is not shown: it may
-// hold anything.
+// refusal returns an error for a status other than 200. It does not show the body, which
+// may hold anything.
 func (d *Driver) refusal(status int) error {
 	if status == http.StatusOK {
 		return nil

@@ -1,16 +1,17 @@
 // Copyright The QueueWorker Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package probe is the backlog probe: a small server that answers how deep an
-// application's queues are.
+// Package probe is the backlog probe, a small server that reports how many jobs wait in
+// an application's queues.
 //
-// It answers the operator alone, which proves who it is; see package trust. Which queues
-// are measured is the operator's list, so that no other pod can have the backend asked for
-// names it has invented, or read how deep a queue is. Health and metrics are for anyone.
+// The probe answers only the operator, which proves its identity; see package trust. The
+// operator's request lists the queues to measure. So no other pod can make the probe
+// query the backend for invented names, or learn how many jobs a queue holds. Anyone may
+// read health and metrics.
 //
-// A measurement answers the same question for a second. There is one measurement at a
-// time, with a deadline; the client may leave before it ends.
+// A measurement answers the same question for one second. One measurement runs at a time,
+// with a deadline, and it goes on if the client leaves.
 //
-// A configuration that cannot be used is an answer too: the probe stays up and says
-// what is wrong, so that no container restarts again and again.
+// If the configuration is unusable, the probe stays up and reports what is wrong, so that
+// its container does not restart again and again.
 package probe

@@ -22,22 +22,22 @@ import (
 const (
 	// maxFailedRequest bounds a request for failed jobs, in bytes.
 	maxFailedRequest = 8 << 10
-	// failedDeadline is how long listing may take.
+	// failedDeadline bounds the time to list failed jobs.
 	failedDeadline = 6 * time.Second
-	// maxSearch and maxToken bound what is searched for and the token of a page, in bytes.
+	// maxSearch and maxToken bound the search text and the token of a page, in bytes.
 	maxSearch = 1024
 	maxToken  = 512
 )
 
-// Failed lists failed jobs, for one request at a time.
+// Failed lists failed jobs for one request at a time.
 type Failed struct {
 	lister backlog.FailedLister
-	// broken is why there is no lister.
+	// broken says why there is no lister.
 	broken *backlog.Error
 	turn   chan struct{}
 }
 
-// NewFailed lists with the lister; if that is nil, problem says why nothing can be listed.
+// NewFailed returns a Failed that uses lister. If lister is nil, problem says why.
 func NewFailed(lister backlog.FailedLister, problem *backlog.Error) *Failed {
 	if lister == nil && problem == nil {
 		problem = backlog.Errorf(protocol.BacklogMisconfigured, "It is not known where the failed jobs are.")
@@ -45,7 +45,7 @@ func NewFailed(lister backlog.FailedLister, problem *backlog.Error) *Failed {
 	return &Failed{lister: lister, broken: problem, turn: make(chan struct{}, 1)}
 }
 
-// serve answers one request.
+// serve returns a handler that lists failed jobs.
 func (f *Failed) serve(identity Identity) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxFailedRequest))
@@ -68,7 +68,7 @@ func (f *Failed) serve(identity Identity) http.HandlerFunc {
 	}
 }
 
-// answer lists failed jobs. A fault of the lister's own costs one answer.
+// answer lists failed jobs. A panic of the lister costs only this answer.
 func (f *Failed) answer(ctx context.Context, request protocol.FailedRequest) (list protocol.FailedList) {
 	if f.broken != nil {
 		return protocol.FailedList{Reason: f.broken.Reason, Message: f.broken.Message}
@@ -112,7 +112,7 @@ func parseFailed(body []byte) (protocol.FailedRequest, error) {
 	return request, nil
 }
 
-// plain tells whether a text is one a database takes.
+// plain reports whether a database accepts a text.
 func plain(text string) bool {
 	return utf8.ValidString(text) && !strings.ContainsFunc(text, unicode.IsControl)
 }

@@ -14,7 +14,7 @@ import (
 	"queueworker.dev/queueworker/backlog"
 )
 
-// fakeLister lists what it is told to, or fails.
+// fakeLister returns the list or the error that a test sets, or panics.
 type fakeLister struct {
 	list  protocol.FailedList
 	err   error

@@ -32,11 +32,12 @@ const (
 	exitUsage  = 2
 )
 
-// memory is what the Go runtime keeps to, in bytes: a pod that only asks now and
-// then shall not grow to what one large answer needed.
+// memory is the memory limit of the Go runtime, in bytes. It keeps a pod that only asks
+// now and then from growing to the size that one large answer needed.
 const memory = 16 << 20
 
-// Main is the program: it serves until it is told to end, and returns the exit code.
+// Main runs the probe until it receives SIGTERM or an interrupt, and returns the exit
+// code.
 func Main(arguments []string, version string) int {
 	flags := flag.NewFlagSet("backlog", flag.ContinueOnError)
 	var at gate.Addresses
@@ -104,7 +105,7 @@ func serveUntil(ctx context.Context, servers *gate.Servers, ports *gate.Ports) e
 	return errors.Join(failures...)
 }
 
-// configure reads the configuration and the environment, or says why it cannot.
+// configure reads the configuration and the environment, or returns why it cannot.
 func configure(environ []string) (protocol.ProbeConfig, settings.Environment, *backlog.Error) {
 	variables := make(map[string]string, len(environ))
 	for _, entry := range environ {
@@ -119,7 +120,7 @@ func configure(environ []string) (protocol.ProbeConfig, settings.Environment, *b
 	return config, environment, nil
 }
 
-// driverOf makes the driver, unless there is a problem already.
+// driverOf returns the driver, unless there is a problem already.
 func driverOf(config protocol.ProbeConfig, environment settings.Environment, problem *backlog.Error) (backlog.Driver, *backlog.Error) {
 	if problem != nil {
 		return nil, problem
@@ -131,9 +132,9 @@ func driverOf(config protocol.ProbeConfig, environment settings.Environment, pro
 	return driver, nil
 }
 
-// listFailed lists failed jobs from the database the application keeps them in, which
-// need not be where its queues are. A configuration that cannot be read says nothing
-// of either.
+// listFailed returns a Failed for the database where the application keeps its failed
+// jobs, which need not be where its queues are. A configuration that cannot be read says
+// nothing about either.
 func listFailed(config protocol.ProbeConfig, environment settings.Environment, problem *backlog.Error) *Failed {
 	if config.Version != protocol.Version {
 		return NewFailed(nil, problem)
@@ -167,7 +168,7 @@ func parseConfig(document string) (protocol.ProbeConfig, error) {
 	return config, nil
 }
 
-// newDriver makes the driver that the configuration names.
+// newDriver returns the driver that the configuration names.
 func newDriver(config protocol.ProbeConfig, environment settings.Environment) (backlog.Driver, error) {
 	switch config.Driver {
 	case protocol.DriverRedis:

@@ -13,8 +13,8 @@ import (
 	"queueworker.dev/queueworker/api/protocol"
 )
 
-// Metrics are those of the last measurement; a scrape measures nothing. Queues are left
-// out once the measurement is older than a minute.
+// The metrics describe the last measurement; a scrape measures nothing. A measurement
+// older than a minute is left out.
 const (
 	metricJobs         = "queueworker_backlog_jobs"
 	metricOldest       = "queueworker_backlog_oldest_seconds"
@@ -25,18 +25,18 @@ const (
 	metricInfo         = "queueworker_backlog_info"
 )
 
-// remembered is how long a measurement is told.
+// remembered is how long metrics show a measurement.
 const remembered = time.Minute
 
-// collector makes metrics of the last measurement when they are asked for.
+// collector turns the last measurement into metrics on each scrape.
 type collector struct {
 	prober       *Prober
 	identity     Identity
 	descriptions map[string]*prometheus.Desc
 }
 
-// newRegistry returns a registry of its own: nothing of the Go runtime, which would
-// double the answer and say nothing of the queues.
+// newRegistry returns a separate registry without the metrics of the Go runtime, which
+// would double the size of the answer and say nothing about the queues.
 func newRegistry(p *Prober, identity Identity) *prometheus.Registry {
 	labels := prometheus.Labels{"namespace": identity.Namespace, "queueapp": identity.App}
 	c := &collector{prober: p, identity: identity, descriptions: map[string]*prometheus.Desc{}}

@@ -16,36 +16,36 @@ import (
 )
 
 const (
-	// fresh is how old a measurement may be that answers a request.
+	// fresh is the greatest age of a measurement that answers a request.
 	fresh = time.Second
-	// apart is how soon after a measurement began the next may begin: a queue that is new
-	// is measured sooner than fresh.
+	// apart is the least time between the starts of two measurements. It is shorter than
+	// fresh, so that a new queue is measured sooner.
 	apart = 250 * time.Millisecond
-	// deadline is how long a measurement may take.
+	// deadline bounds the time of a measurement.
 	deadline = 3 * time.Second
 )
 
 // A Prober answers requests from measurements.
 type Prober struct {
 	driver backlog.Driver
-	// broken is what is wrong with the configuration; the driver is nil then.
+	// broken says what is wrong with the configuration; if it is set, driver is nil.
 	broken *backlog.Error
 	now    func() time.Time
-	// tell is called with what changed about the backend, for the log.
+	// tell logs changes in the state of the backend.
 	tell func(format string, arguments ...any)
 
-	// turn is held by the request that measures, and guards what the driver holds.
+	// turn is held by the request that measures, and guards the driver's state.
 	turn   chan struct{}
 	last   atomic.Pointer[measurement]
 	counts counters
 }
 
-// counters are how often the backend was asked.
+// counters count the measurements.
 type counters struct {
 	measured, failed atomic.Int64
 }
 
-// measurement is what the backend said at a moment.
+// measurement holds what the backend answered at one moment.
 type measurement struct {
 	began, ended time.Time
 	asked        map[string]time.Duration // soon, by queue
@@ -54,7 +54,7 @@ type measurement struct {
 	backend      string
 }
 
-// New returns a prober of the driver; if that is nil, problem says why.
+// New returns a prober of the driver. If driver is nil, problem says why.
 func New(driver backlog.Driver, problem *backlog.Error, tell func(format string, arguments ...any)) *Prober {
 	p := &Prober{driver: driver, broken: problem, now: time.Now, tell: tell, turn: make(chan struct{}, 1)}
 	if driver == nil && problem == nil {
@@ -63,7 +63,8 @@ func New(driver backlog.Driver, problem *backlog.Error, tell func(format string,
 	return p
 }
 
-// Answer answers a request, measuring if need be. It returns early if ctx ends.
+// Answer answers a request and measures if necessary. It gives up waiting for another
+// measurement when ctx ends.
 func (p *Prober) Answer(ctx context.Context, request protocol.BacklogRequest) protocol.Backlog {
 	if p.broken != nil {
 		return protocol.Backlog{Version: protocol.Version, Reason: p.broken.Reason, Message: p.broken.Message}
@@ -88,7 +89,7 @@ func (p *Prober) Answer(ctx context.Context, request protocol.BacklogRequest) pr
 	return p.document(m, request.Queues)
 }
 
-// serves tells whether a measurement answers for the queues at a time.
+// serves reports whether, at now, a measurement is fresh enough and covers the queues.
 func (m *measurement) serves(queues []string, soon time.Duration, now time.Time) bool {
 	if m == nil || now.Sub(m.ended) > fresh {
 		return false
@@ -101,9 +102,9 @@ func (m *measurement) serves(queues []string, soon time.Duration, now time.Time)
 	return true
 }
 
-// measure asks the backend for the queues of a request, and for no others: names come
-// from the operator alone. It goes on when the client leaves, so that the next request
-// finds the answer.
+// measure measures only the queues of a request, because only the operator may name
+// queues. The measurement goes on if the client leaves, so that the next request finds
+// its result.
 func (p *Prober) measure(ctx context.Context, last *measurement, queues []string, soon time.Duration) *measurement {
 	if last != nil {
 		pause(ctx, apart-p.now().Sub(last.began))
@@ -133,7 +134,7 @@ func (p *Prober) measure(ctx context.Context, last *measurement, queues []string
 	return m
 }
 
-// ask asks the driver. A fault of the driver's own costs one measurement.
+// ask calls the driver. A panic of the driver costs only this measurement.
 func (p *Prober) ask(ctx context.Context, request backlog.Request) (depths []protocol.QueueDepth, err error) {
 	defer func() {
 		if fault := recover(); fault != nil {
@@ -147,7 +148,7 @@ func (p *Prober) ask(ctx context.Context, request backlog.Request) (depths []pro
 	return depths, err
 }
 
-// pause waits, but not longer than ctx.
+// pause waits for length, or until ctx ends.
 func pause(ctx context.Context, length time.Duration) {
 	if length <= 0 {
 		return
@@ -174,7 +175,7 @@ func (p *Prober) tellChange(last, now *measurement) {
 	}
 }
 
-// document makes the answer for the queues of a measurement.
+// document returns the answer for the given queues from a measurement.
 func (p *Prober) document(m *measurement, queues []string) protocol.Backlog {
 	document := protocol.Backlog{
 		Version: protocol.Version, Backend: m.backend,
@@ -194,7 +195,7 @@ func (p *Prober) document(m *measurement, queues []string) protocol.Backlog {
 	return document
 }
 
-// missing says why a measurement has no depth of a queue.
+// missing returns a depth that says why a measurement lacks a queue.
 func (m *measurement) missing(name string) protocol.QueueDepth {
 	if len(name) > maxNameBytes {
 		return protocol.QueueDepth{Queue: name, Reason: protocol.BacklogMisconfigured, Message: fmt.Sprintf(

@@ -17,12 +17,13 @@ import (
 	"queueworker.dev/queueworker/backlog"
 )
 
-// fakeDriver answers with what a test tells it.
+// fakeDriver returns the answers that a test sets.
 type fakeDriver struct {
 	mutex    sync.Mutex
 	requests []backlog.Request
 	running  int
-	// takes is how long a measurement takes; fails what it ends with; panics if set.
+	// takes is how long a measurement takes, fails is the error it returns, and panics is
+	// what it panics with, if set.
 	takes  time.Duration
 	fails  error
 	panics any
@@ -64,7 +65,7 @@ func (d *fakeDriver) measured() int {
 	return len(d.requests)
 }
 
-// last is what was asked for last, in words.
+// last returns the queue names of the last request as text.
 func (d *fakeDriver) last() string {
 	d.mutex.Lock()
 	defer d.mutex.Unlock()
@@ -79,7 +80,7 @@ func ask(soon float64, queues ...string) protocol.BacklogRequest {
 	return protocol.BacklogRequest{Queues: queues, SoonSeconds: soon}
 }
 
-// quietly is a log that nobody reads.
+// quietly discards the log.
 func quietly(string, ...any) {}
 
 func TestOneMeasurementServesEverybodyForASecond(t *testing.T) {
@@ -117,7 +118,7 @@ func TestOnlyTheQueuesOfTheRequestAreMeasured(t *testing.T) {
 		if document := p.Answer(t.Context(), ask(0, many...)); len(document.Queues) != len(many) || document.Queues[len(many)-1].Ready != 10 {
 			t.Fatalf("%d queues were measured", len(document.Queues))
 		}
-		// What a request before it named takes no room, at once and not after a minute.
+		// The queues of an earlier request are dropped at once, not after a minute.
 		if document := p.Answer(t.Context(), ask(0, "second", "first")); document.Queues[0].Ready != 6 || driver.last() != "first second" {
 			t.Errorf("a new list is answered with %+v; %q was measured", document.Queues, driver.last())
 		}
@@ -161,7 +162,7 @@ func TestASlowBackendIsUnreachable(t *testing.T) {
 		if document.Reason != protocol.BacklogUnreachable || time.Since(began) != deadline || len(document.Queues) != 0 {
 			t.Errorf("%+v after %s", document, time.Since(began))
 		}
-		// Who asks just then gets the same, without another 3 s.
+		// A request right afterwards gets the same answer without another 3 s.
 		began = time.Now()
 		if p.Answer(t.Context(), ask(0, "a")); time.Since(began) != 0 {
 			t.Errorf("the next answer took %s", time.Since(began))

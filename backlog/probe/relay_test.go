@@ -11,10 +11,10 @@ import (
 	"queueworker.dev/queueworker/api/protocol"
 )
 
-// TestAnOperatorThatMeansAnotherPodIsRefused: a pod that the operator asks passes every
-// byte on to a probe of another namespace, and so lets the operator prove its key there.
-// The probe carries out nothing, measures nothing and answers each time alike, whatever it
-// has found.
+// TestAnOperatorThatMeansAnotherPodIsRefused simulates a pod that relays every byte of
+// the operator to a probe of another namespace, so that the operator proves its key
+// there. The probe must execute nothing and measure nothing. Its answer must always be
+// the same, whatever it has found.
 func TestAnOperatorThatMeansAnotherPodIsRefused(t *testing.T) {
 	driver, lister := &fakeDriver{}, &fakeLister{}
 	at := serve(t, New(driver, nil, quietly), NewFailed(lister, nil))
@@ -51,8 +51,8 @@ func TestAnOperatorThatMeansAnotherPodIsRefused(t *testing.T) {
 	}
 }
 
-// TestRelayedConnectionsHoldNoTrustedPlace: twice as many as there are, and the operator's
-// own connection is kept all the same.
+// TestRelayedConnectionsHoldNoTrustedPlace relays twice as many connections as there are
+// trusted places. The operator's own connection must survive.
 func TestRelayedConnectionsHoldNoTrustedPlace(t *testing.T) {
 	at := serve(t, New(&fakeDriver{}, nil, quietly), NewFailed(nil, nil))
 	ask := func(client *http.Client, address, uid string) *http.Response {

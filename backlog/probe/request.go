@@ -16,16 +16,17 @@ import (
 )
 
 const (
-	// maxRequestBytes bounds a request: as many queues as are allowed, with long names.
+	// maxRequestBytes bounds a request: the most queues allowed, with long names.
 	maxRequestBytes = 256 << 10
-	// maxNameBytes bounds the name of a queue that is measured; a column of Laravel's jobs table holds 255 characters.
+	// maxNameBytes bounds the name of a queue that is measured; a column of Laravel's
+	// jobs table holds 255 characters.
 	maxNameBytes = 255
-	// maxSoonSeconds bounds the time that "soon" may mean.
+	// maxSoonSeconds bounds BacklogRequest.SoonSeconds.
 	maxSoonSeconds = 7 * 24 * 3600
 )
 
-// parseRequest reads a request. Fields that are not known are of a newer operator,
-// and left alone. The error is a sentence.
+// parseRequest parses a request. It ignores unknown fields, because a newer operator may
+// send them. The error is a sentence.
 func parseRequest(body []byte) (protocol.BacklogRequest, error) {
 	var request protocol.BacklogRequest
 	decoder := json.NewDecoder(bytes.NewReader(body))
@@ -38,8 +39,8 @@ func parseRequest(body []byte) (protocol.BacklogRequest, error) {
 	return request, checkRequest(request)
 }
 
-// checkRequest finds what makes a request useless. A name that is too long alone
-// does not: the other queues would not be measured because of it.
+// checkRequest returns an error if a request is unusable. A name that is only too long is
+// no error, because then the other queues would not be measured either.
 func checkRequest(request protocol.BacklogRequest) error {
 	switch {
 	case len(request.Queues) == 0:
@@ -64,7 +65,7 @@ func checkRequest(request protocol.BacklogRequest) error {
 	return nil
 }
 
-// measurable are those of the names that a backend can be asked for.
+// measurable returns the names that are short enough to measure.
 func measurable(names []string) []string {
 	return slices.DeleteFunc(slices.Clone(names), func(name string) bool { return len(name) > maxNameBytes })
 }

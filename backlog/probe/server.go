@@ -18,34 +18,34 @@ import (
 	"queueworker.dev/queueworker/trust"
 )
 
-// Identity is what the probe says of itself.
+// Identity describes the probe and its app.
 type Identity struct {
-	// Version is the probe's own, PodUID that of its pod.
+	// Version is the probe's version; PodUID is the UID of its pod.
 	Version, PodUID string
 	// Namespace, App and Driver label metrics.
 	Namespace, App string
 	Driver         protocol.Driver
 }
 
-// budgets are the connections that are served at once. A stranger that has used up its own
-// keeps out nobody; see package gate.
+// budgets bound the connections that are served at once. A client that has used up its
+// own share blocks no other client; see package gate.
 var budgets = gate.Budgets{
 	Public: gate.Limits{PerAddress: 4, Total: 32},
 	Health: gate.Limits{PerAddress: 4, Total: 16},
-	// Of operators there is one, which asks for the backlog and for failed jobs, and for a
-	// moment the one before it.
+	// There is one operator, which asks for the backlog and for failed jobs. During a
+	// rollout of the operator, its predecessor asks too for a moment.
 	Operator: gate.Limits{PerAddress: 4, Total: 16, Trusted: 8},
 }
 
 const (
-	// healthTime bounds an answer about health or metrics.
+	// healthTime bounds the time of an answer about health or metrics.
 	healthTime = 5 * time.Second
-	// answerTime bounds an answer to the operator.
+	// answerTime bounds the time of an answer to the operator.
 	answerTime = 4 * deadline
 )
 
-// NewServers returns the probe's servers. Anyone is told metrics and health; the operator,
-// whose pins stand in the file pins, the backlog and the failed jobs.
+// NewServers returns the probe's servers. Anyone may read metrics and health. Only the
+// operator, whose pins are in the file pins, may read the backlog and the failed jobs.
 func NewServers(p *Prober, failed *Failed, identity Identity, pins string) *gate.Servers {
 	operator := http.NewServeMux()
 	operator.HandleFunc("POST "+protocol.BacklogPath, serveBacklog(p, identity))
@@ -53,7 +53,7 @@ func NewServers(p *Prober, failed *Failed, identity Identity, pins string) *gate
 	public, health := http.NewServeMux(), http.NewServeMux()
 	for _, mux := range []*http.ServeMux{public, health} {
 		mux.HandleFunc("GET "+protocol.HealthPath, alive)
-		// Ready is a probe that answers: a backend that cannot be read is what it tells.
+		// A probe that answers is ready: an unreadable backend is something it reports.
 		mux.HandleFunc("GET "+protocol.ReadyPath, alive)
 	}
 	for _, path := range []string{protocol.BacklogPath, protocol.FailedPath} {
@@ -72,14 +72,14 @@ func NewServers(p *Prober, failed *Failed, identity Identity, pins string) *gate
 	}
 }
 
-// refuse answers whoever is not the operator. The body is not read.
+// refuse answers any client but the operator. It does not read the body.
 func refuse(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Connection", "close")
 	http.Error(w, fmt.Sprintf("only the operator is told, by TLS on port %d, with the key whose pin the operator has written to this pod, and with this pod's UID in the header %s",
 		protocol.OperatorPort, protocol.PodUIDHeader), http.StatusUnauthorized)
 }
 
-// serveBacklog answers how deep queues are.
+// serveBacklog returns a handler that answers requests for the backlog.
 func serveBacklog(p *Prober, identity Identity) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxRequestBytes))

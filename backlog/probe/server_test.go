@@ -48,7 +48,7 @@ func TestMetrics(t *testing.T) {
 	own := strings.NewReplacer(`namespace="shop",`, "", `queueapp="web",`, "", `,queueapp="web"`, "")
 	scrape := func() string {
 		recorder := httptest.NewRecorder()
-		server := NewServers(p, NewFailed(nil, nil), identity, "").Public // which has shared no answer yet
+		server := NewServers(p, NewFailed(nil, nil), identity, "").Public // a new server, which holds no shared answer yet
 		server.Handler.ServeHTTP(recorder, httptest.NewRequest("GET", protocol.MetricsPath, nil))
 		var values []string
 		for line := range strings.Lines(recorder.Body.String()) {

@@ -22,14 +22,14 @@ import (
 	"queueworker.dev/queueworker/trust"
 )
 
-// served is a probe's servers on ports of the loopback network.
+// served describes a probe's servers on ports of the loopback network.
 type served struct {
 	public, health, operator string // addresses
-	pins                     string // the file with the pins
+	pins                     string // the file of pins
 	identity                 *trust.Identity
 }
 
-// serve serves a probe that knows an operator.
+// serve starts a probe that knows an operator.
 func serve(t *testing.T, p *Prober, failed *Failed) served {
 	t.Helper()
 	listeners, err := Listen(gate.Addresses{Public: "127.0.0.1:0", Health: "127.0.0.1:0", Operator: "127.0.0.1:0"})
@@ -69,7 +69,7 @@ func (s served) know(t *testing.T, identity *trust.Identity) {
 	}
 }
 
-// clientOf is an HTTP client with a key or without, from a loopback address.
+// clientOf returns an HTTP client with or without a key, on a loopback address.
 func clientOf(t *testing.T, identity *trust.Identity, from string) *http.Client {
 	t.Helper()
 	transport := &http.Transport{DialContext: (&net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}).DialContext}
@@ -90,7 +90,7 @@ func post(t *testing.T, client *http.Client, url, body string) (int, string) {
 	return postFor(t, client, "uid-1", url, body)
 }
 
-// postFor asks the probe of the pod with a UID; empty: without one.
+// postFor sends a request that names a pod by uid; an empty uid leaves the header out.
 func postFor(t *testing.T, client *http.Client, uid, url, body string) (int, string) {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url, strings.NewReader(body))
@@ -112,8 +112,8 @@ func postFor(t *testing.T, client *http.Client, uid, url, body string) (int, str
 	return response.StatusCode, string(answer)
 }
 
-// TestOnlyTheOperatorIsAnswered: neither without a key, nor with another, nor with one that
-// was replaced, and nothing is asked of the backend or the database then.
+// TestOnlyTheOperatorIsAnswered checks that the probe refuses a client without a key, with
+// another key and with a replaced key, and asks neither the backend nor the database for it.
 func TestOnlyTheOperatorIsAnswered(t *testing.T) {
 	driver, lister := &fakeDriver{}, &fakeLister{list: protocol.FailedList{Jobs: []protocol.FailedJob{{ID: "7"}}}}
 	at := serve(t, New(driver, nil, quietly), NewFailed(lister, nil))
@@ -146,7 +146,7 @@ func TestOnlyTheOperatorIsAnswered(t *testing.T) {
 	expect("before a pin is written", next, "https://", at.operator, http.StatusUnauthorized)
 }
 
-// recorder passes bytes on between two ends and keeps them.
+// recorder forwards bytes between two ends and keeps them.
 type recorder struct {
 	net.Listener
 	mu             sync.Mutex
@@ -199,9 +199,9 @@ func (r *recorder) seen() (client, server []byte) {
 	return bytes.Clone(r.client.Bytes()), bytes.Clone(r.server.Bytes())
 }
 
-// TestWhatIsReadOnTheWireIsWorthNothing records a whole conversation of the operator with a
-// probe: no name of a queue or a job is in it, and sent again, to the same probe or to
-// another one that knows the same operator, it is answered with nothing.
+// TestWhatIsReadOnTheWireIsWorthNothing records a whole conversation between the operator
+// and a probe. The record must hold no name of a queue or a job. Sent again, to the same
+// probe or to another probe that knows the same operator, it must get no answer.
 func TestWhatIsReadOnTheWireIsWorthNothing(t *testing.T) {
 	const canary = "canary-of-a-customer"
 	lister := &fakeLister{list: protocol.FailedList{Jobs: []protocol.FailedJob{{ID: "7", Exception: canary + "-exception"}}}}
@@ -247,7 +247,8 @@ func TestWhatIsReadOnTheWireIsWorthNothing(t *testing.T) {
 	}
 }
 
-// TestHeldConnectionsKeepOutNobody: five addresses hold 48 connections each to every port.
+// TestHeldConnectionsKeepOutNobody holds 48 connections from each of five addresses to
+// every port.
 func TestHeldConnectionsKeepOutNobody(t *testing.T) {
 	at := serve(t, New(&fakeDriver{}, nil, quietly), NewFailed(nil, nil))
 	other := clientOf(t, nil, "127.0.0.2")
@@ -278,7 +279,7 @@ func TestHeldConnectionsKeepOutNobody(t *testing.T) {
 	}
 }
 
-// hold opens so many connections from an address and lets them wait.
+// hold opens n connections from an address and leaves them open.
 func hold(t *testing.T, address, from string, n int) {
 	t.Helper()
 	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}
@@ -294,8 +295,8 @@ func hold(t *testing.T, address, from string, n int) {
 	}
 }
 
-// TestScrapesThatAreNotReadKeepOutNobody: an address asks for metrics thousands of times and
-// reads none of them.
+// TestScrapesThatAreNotReadKeepOutNobody sends thousands of requests for metrics from one
+// address and reads no answer.
 func TestScrapesThatAreNotReadKeepOutNobody(t *testing.T) {
 	p := New(&fakeDriver{}, nil, quietly)
 	at := serve(t, p, NewFailed(nil, nil))

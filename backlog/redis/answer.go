@@ -11,17 +11,17 @@ import (
 	"queueworker.dev/queueworker/backlog"
 )
 
-// answer is what the script returns for one queue.
+// answer is the script's result for one queue.
 type answer struct {
 	ready, due, delayed, abandoned, reserved, soon, timeout int64
 	head                                                    string
-	// Seconds since 1970; absent where there is none.
+	// These are seconds since 1970; nil if there is no such job.
 	oldest, oldestDue, oldestAbandoned, nextDue, nextAbandoned *float64
 }
 
 func (a answer) jobs() int64 { return a.ready + a.due + a.delayed + a.abandoned + a.reserved }
 
-// parse reads the script's reply.
+// parse parses the script's reply.
 func parse(reply any) (answer, bool) {
 	fields, _ := reply.([]any)
 	if len(fields) != 13 {
@@ -51,7 +51,7 @@ func parse(reply any) (answer, bool) {
 	}, true
 }
 
-// second reads a moment; what is no number of this age is absent.
+// second parses a moment; a text that is not a plausible number becomes nil.
 func second(text string) *float64 {
 	value, err := strconv.ParseFloat(text, 64)
 	if err != nil || math.IsNaN(value) || math.Abs(value) > 1e11 {
@@ -60,7 +60,7 @@ func second(text string) *float64 {
 	return &value
 }
 
-// earliest returns the lowest of the moments that are there.
+// earliest returns the lowest of the given moments, or nil.
 func earliest(moments ...*float64) *float64 {
 	var lowest *float64
 	for _, moment := range moments {
@@ -71,7 +71,7 @@ func earliest(moments ...*float64) *float64 {
 	return lowest
 }
 
-// depths makes depths of the answers behind the prefix that counts.
+// depths converts the answers for the chosen prefix to depths.
 func (d *Driver) depths(request backlog.Request, questions []question) ([]protocol.QueueDepth, error) {
 	jobs := make([]int64, len(d.prefix.candidates))
 	answers := make([]answer, len(questions))
@@ -104,7 +104,7 @@ func (d *Driver) depths(request backlog.Request, questions []question) ([]protoc
 	return depths, nil
 }
 
-// depth makes a depth of an answer and of what is remembered of the queue.
+// depth combines an answer with the memory of the queue into a depth.
 func depth(request backlog.Request, q *question, a answer, m *memory) protocol.QueueDepth {
 	if q.sampling {
 		m.sampled, m.timeout = request.Now, nil
@@ -116,8 +116,8 @@ func depth(request backlog.Request, q *question, a answer, m *memory) protocol.Q
 		m.head, m.since = a.head, request.Now
 	}
 	if a.oldest == nil && a.head != "" && request.Now.After(m.since) {
-		// Before Laravel 12.11 a payload does not tell when it was dispatched. But a job
-		// that has stood at the head for a while has waited for so long at least.
+		// Before Laravel 12.11 a payload does not say when it was dispatched. But a job
+		// that has been at the head for a while has waited for at least that long.
 		a.oldest = new(float64(m.since.UnixMilli()) / 1000)
 	}
 	depth := protocol.QueueDepth{

@@ -39,10 +39,10 @@ func TestThePrefixThatCounts(t *testing.T) {
 		want  int
 		asked []int
 	}{
-		{[]int64{0, 0}, 0, []int{0, 1}}, // nothing tells yet
-		{[]int64{0, 3}, 1, []int{1}},    // found, and only it is asked for
-		{[]int64{0, 0}, 1, []int{1}},    // empty again: it stays
-		{[]int64{5, 0}, 1, []int{1}},    // another application's jobs are not ours
+		{[]int64{0, 0}, 0, []int{0, 1}}, // nothing found yet
+		{[]int64{0, 3}, 1, []int{1}},    // found; only this candidate is asked
+		{[]int64{0, 0}, 1, []int{1}},    // empty again: the choice stays
+		{[]int64{5, 0}, 1, []int{1}},    // these jobs are another application's
 		{[]int64{5, 2}, 1, []int{1}},
 	} {
 		if got := p.learn(step.jobs); got != step.want {

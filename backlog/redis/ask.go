@@ -5,7 +5,7 @@ package redis
 
 import (
 	"context"
-	"crypto/sha1" // Redis names scripts so
+	"crypto/sha1" // Redis names scripts by their SHA-1
 	_ "embed"
 	"encoding/hex"
 	"strings"
@@ -20,34 +20,34 @@ import (
 var script string
 
 var scriptName = func() string {
-	sum := sha1.Sum([]byte(script)) // Redis names scripts so
+	sum := sha1.Sum([]byte(script)) // Redis names scripts by their SHA-1
 	return hex.EncodeToString(sum[:])
 }()
 
 const (
-	// looks is how many of the first ready jobs are looked at for one that tells since
-	// when it has waited.
+	// looks is the number of first ready jobs among which the script looks for a job that
+	// says when it was dispatched.
 	looks = 3
-	// samples is how many ready and how many delayed jobs are looked at for their
-	// timeout, sampleEvery how often, and maxSampled in how many queues at once.
+	// samples is the number of ready and of delayed jobs whose timeouts are read,
+	// sampleEvery is how often, and maxSampled in how many queues at once.
 	samples     = 10
 	sampleEvery = time.Minute
 	maxSampled  = 50
-	// longest is the length in bytes of a payload above which it is not looked at.
+	// longest is the length in bytes above which a payload is not read.
 	longest = 64 << 10
 )
 
-// memory is what is remembered of a queue.
+// memory is what the driver remembers about a queue.
 type memory struct {
-	// timeout is the longest of the jobs sampled at the time sampled.
+	// timeout is the longest timeout of the jobs that were sampled at sampled.
 	timeout *int64
 	sampled time.Time
-	// head is the first ready job, seen there first at since.
+	// head names the first ready job, which was first seen there at since.
 	head  string
 	since time.Time
 }
 
-// question is one script to be run: one queue behind one prefix.
+// question is one run of the script: one queue under one prefix.
 type question struct {
 	queue     backlog.Queue
 	candidate int // index of the prefix
@@ -57,7 +57,7 @@ type question struct {
 	command   *redis.Cmd
 }
 
-// questions lists the scripts of a measurement: for each prefix all queues.
+// questions returns the script runs of a measurement: every queue under each prefix.
 func (d *Driver) questions(request backlog.Request) []question {
 	due := d.dueForSample(request)
 	candidates := d.prefix.asked()
@@ -77,8 +77,8 @@ func (d *Driver) questions(request backlog.Request) []question {
 	return list
 }
 
-// dueForSample names the queues whose payloads are looked at this time, and forgets
-// queues that are no longer asked for.
+// dueForSample returns the queues whose payloads are sampled this time, and drops queues
+// that are no longer requested.
 func (d *Driver) dueForSample(request backlog.Request) map[string]bool {
 	kept := make(map[string]*memory, len(request.Queues))
 	due := map[string]bool{}
@@ -96,8 +96,9 @@ func (d *Driver) dueForSample(request backlog.Request) map[string]bool {
 	return due
 }
 
-// keys are those of a queue: ready, delayed, reserved. In a cluster they must lie on
-// one server, which the braces see to unless the name has some of its own.
+// keys returns the keys of a queue: ready, delayed, reserved. In a cluster they must be
+// on one server, which the braces ensure. A name that has a hash tag already needs no
+// braces.
 func keys(prefix, queue string, cluster bool) []string {
 	if cluster && !tagged(queue) {
 		queue = "{" + queue + "}"
@@ -106,22 +107,22 @@ func keys(prefix, queue string, cluster bool) []string {
 	return []string{base, base + ":delayed", base + ":reserved"}
 }
 
-// tagged tells whether a name has a hash tag: something between braces.
+// tagged reports whether a name has a hash tag: text between braces.
 func tagged(queue string) bool {
 	_, after, found := strings.Cut(queue, "{")
 	return found && strings.Index(after, "}") > 0
 }
 
-// ask runs scripts in one round trip and leaves each answer in its question. The
-// first one carries the script's text, which makes its name known for the rest; in a
-// cluster each does, because they go to different servers.
+// ask runs scripts in one round trip and stores each reply in its question. The first
+// carries the script's text, so that the server knows its name for the rest. In a cluster
+// every question carries it, because they go to different servers.
 func (d *Driver) ask(ctx context.Context, questions []question) error {
 	if err := d.send(ctx, questions, d.cluster); err != nil {
 		return err
 	}
 	for i := range questions {
 		if err := questions[i].command.Err(); err != nil && strings.Contains(err.Error(), "NOSCRIPT") {
-			return d.send(ctx, questions, true) // the first was refused before its text was kept
+			return d.send(ctx, questions, true) // the first was refused before the server kept its text
 		}
 	}
 	return nil

@@ -20,26 +20,26 @@ import (
 	"queueworker.dev/queueworker/backlog/settings"
 )
 
-// maxBatch is how many scripts are sent in one round trip: it bounds what server
-// and probe hold in memory.
+// maxBatch is the number of scripts sent in one round trip. It bounds the memory that the
+// server and the probe need.
 const maxBatch = 1000
 
 // Driver measures queues in Redis; it implements backlog.Driver.
 type Driver struct {
 	settings settings.Redis
 	client   redis.UniversalClient
-	// server says which server it is, such as "Redis 7.0.15"; empty until it was asked
-	// on the present connection.
+	// server is the server's name and version, such as "Redis 7.0.15"; empty until the
+	// driver has asked on the present connection.
 	server  string
 	cluster bool
 	prefix  prefixChoice
-	// memory holds what is remembered of each queue from one measurement to the next.
+	// memory holds what the driver remembers about each queue between measurements.
 	memory map[string]*memory
 }
 
-// New returns a driver; it connects when it measures.
+// New returns a driver, which connects when it measures.
 func New(s settings.Redis) *Driver {
-	logging.Disable() // a failed connection is told by Measure, and nobody else
+	logging.Disable() // only Measure reports a failed connection
 	d := &Driver{settings: s, prefix: prefixChoice{candidates: s.Prefixes}, memory: map[string]*memory{}}
 	d.client = redis.NewClient(d.options())
 	return d
@@ -49,7 +49,7 @@ func (d *Driver) options() *redis.Options {
 	o := &redis.Options{
 		Network: d.settings.Network, Addr: d.settings.Address,
 		Username: d.settings.Username, Password: d.settings.Password, DB: d.settings.Database,
-		// What older servers and proxies understand too.
+		// These options are what older servers and proxies understand too.
 		Protocol: 2, DisableIdentity: true, ClientName: "",
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 		PoolSize:                 1, MaxRetries: 1, DialerRetries: 1,
@@ -58,13 +58,14 @@ func (d *Driver) options() *redis.Options {
 	if d.settings.TLS {
 		o.TLSConfig = &tls.Config{
 			ServerName: d.settings.ServerName, MinVersion: tls.VersionTLS12,
-			InsecureSkipVerify: d.settings.InsecureSkipVerify, // the user's own wish
+			InsecureSkipVerify: d.settings.InsecureSkipVerify, // the user asked for it
 		}
 	}
 	return o
 }
 
-// clusterClient finds the other servers of a cluster from the one that is known.
+// clusterClient returns a client that finds the other servers of a cluster from the known
+// one.
 func (d *Driver) clusterClient() *redis.ClusterClient {
 	o := d.options()
 	return redis.NewClusterClient(&redis.ClusterOptions{
@@ -97,17 +98,17 @@ func (d *Driver) Measure(ctx context.Context, request backlog.Request) ([]protoc
 	questions := d.questions(request)
 	for start := 0; start < len(questions); start += maxBatch {
 		if err := d.ask(ctx, questions[start:min(start+maxBatch, len(questions))]); err != nil {
-			d.server = "" // whatever answers next may be another one
+			d.server = "" // another server may answer next
 			return nil, d.explain(ctx, err)
 		}
 	}
 	return d.depths(request, questions)
 }
 
-// greet asks a server which it is, once for each connection that was lost.
+// greet asks the server what it is, once after each lost connection.
 func (d *Driver) greet(ctx context.Context) error {
 	text, err := d.client.Info(ctx, "server").Result()
-	if forbidden(err) { // only what needs the right to ask
+	if forbidden(err) { // only INFO needs this permission
 		text, err = "", nil
 	}
 	if err != nil {
@@ -133,7 +134,7 @@ func (d *Driver) greet(ctx context.Context) error {
 	return nil
 }
 
-// change takes the client for a cluster or for a single server.
+// change replaces the client by one for a cluster or for a single server.
 func (d *Driver) change(cluster bool) error {
 	var old io.Closer = d.client
 	d.cluster = cluster

@@ -16,15 +16,15 @@ import (
 	"queueworker.dev/queueworker/backlog"
 )
 
-// refusal is a sign in what a server answers, and what it means.
+// refusal is a text in a server's error and its meaning.
 type refusal struct {
 	sign   string
 	reason protocol.BacklogError
-	// message has the server's address in place of %s.
+	// message has %s for the server's address.
 	message string
 }
 
-// refusals by the words of Redis and of its relatives, the first that fits.
+// refusals are matched by the words of Redis and its relatives; the first match counts.
 var refusals = []refusal{
 	{"protected mode", protocol.BacklogDenied, "Redis at %s is in protected mode and answers its own machine alone: give it a password (requirepass) and set REDIS_PASSWORD, or turn protected-mode off."},
 	{"WRONGPASS", protocol.BacklogDenied, "Redis at %s refused the user or the password: correct REDIS_USERNAME and REDIS_PASSWORD."},
@@ -52,14 +52,15 @@ func (d *Driver) refusal(text string) (*backlog.Error, bool) {
 	return nil, false
 }
 
-// explain says why nothing could be measured.
+// explain returns an Error that says why nothing could be measured.
 func (d *Driver) explain(ctx context.Context, err error) error {
 	if problem, ok := d.refusal(err.Error()); ok {
 		return problem
 	}
 	if problem, ok := backlog.Unreachable(err, "Redis at "+d.settings.Address, "connection.redis.insecureSkipVerify of the QueueApp"); ok {
-		// A server that turns a client away says so before anything was asked, and
-		// closes; the library has asked by then and finds it closed.
+		// A server that rejects a client says so before the client asks anything, and
+		// closes the connection. The library has asked by then and finds the connection
+		// closed.
 		if refused, found := d.refusal(d.greeting(ctx)); found && !d.settings.TLS {
 			return refused
 		}
@@ -72,8 +73,7 @@ func (d *Driver) explain(ctx context.Context, err error) error {
 		d.settings.Address, d.settings.Secrets.Clean(err.Error()))
 }
 
-// greeting is what the server says of itself to a new client: nothing, or why it
-// turns it away.
+// greeting returns what the server sends to a new client: nothing, or why it rejects it.
 func (d *Driver) greeting(ctx context.Context) string {
 	ctx, cancel := context.WithTimeout(ctx, 300*time.Millisecond)
 	defer cancel()
@@ -84,19 +84,19 @@ func (d *Driver) greeting(ctx context.Context) string {
 	defer func() { _ = connection.Close() }()
 	_ = connection.SetReadDeadline(time.Now().Add(300 * time.Millisecond))
 	text := make([]byte, 512)
-	n, _ := connection.Read(text) // the deadline is the usual end
+	n, _ := connection.Read(text) // usually ended by the deadline
 	return string(text[:n])
 }
 
-// ofOneQueue tells whether an error is about one queue's keys and leaves the others
-// be: a key of another type, or one that this user may not read.
+// ofOneQueue reports whether an error is about the keys of one queue and not about the
+// other queues: a key of another type, or a key that this user may not read.
 func ofOneQueue(err error) bool {
 	text := err.Error()
 	return serverSaid(err) && (strings.Contains(text, "WRONGTYPE") || strings.Contains(text, "NOSCRIPT") ||
 		strings.Contains(text, "NOPERM") && strings.Contains(text, "keys"))
 }
 
-// ofQueue says why one queue could not be measured.
+// ofQueue returns an Error that says why one queue could not be measured.
 func (d *Driver) ofQueue(err error, key string) *backlog.Error {
 	key = d.settings.Secrets.Clean(key)
 	if strings.Contains(err.Error(), "WRONGTYPE") {
@@ -105,12 +105,12 @@ func (d *Driver) ofQueue(err error, key string) *backlog.Error {
 	return backlog.Errorf(protocol.BacklogDenied, "Redis at %s does not let this user read the keys %s*, which workers need too: allow it (ACL).", d.settings.Address, key)
 }
 
-// forbidden tells whether a server knows who asks and does not let them.
+// forbidden reports whether the server knows the client but does not permit the command.
 func forbidden(err error) bool {
 	return err != nil && serverSaid(err) && (strings.Contains(err.Error(), "NOPERM") || strings.Contains(err.Error(), "unknown command"))
 }
 
-// serverSaid tells an answer from a connection that failed.
+// serverSaid reports whether err is a server's answer and not a failed connection.
 func serverSaid(err error) bool {
 	var said redis.Error
 	return errors.As(err, &said)

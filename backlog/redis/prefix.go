@@ -8,20 +8,20 @@ import (
 	"strings"
 )
 
-// prefixChoice is what the application puts in front of its keys: the one candidate,
-// or the one of several behind which jobs were found first. That one stays: once its
-// queues are empty, jobs behind another are more likely those of another application
-// on the same server than of this one.
+// prefixChoice is what the application puts in front of its keys. It is the only
+// candidate, or the first of several candidates with jobs. That choice stays: jobs that
+// appear later under another candidate more likely belong to another application on the
+// same server.
 type prefixChoice struct {
 	candidates []string
-	// found is the candidate behind which jobs were found, if known.
+	// found is the candidate under which jobs were found, if known is set.
 	found int
 	known bool
-	// tried says that all candidates were looked behind.
+	// tried reports whether all candidates were tried.
 	tried bool
 }
 
-// asked are the candidates to look behind: all of them until jobs were found.
+// asked returns the candidates to try: all of them until jobs were found.
 func (p *prefixChoice) asked() []int {
 	if len(p.candidates) == 1 || p.known {
 		return []int{p.found}
@@ -33,8 +33,8 @@ func (p *prefixChoice) asked() []int {
 	return all
 }
 
-// learn takes how many jobs there are behind each candidate, and returns the one
-// that counts.
+// learn takes the number of jobs under each candidate and returns the candidate that
+// counts.
 func (p *prefixChoice) learn(jobs []int64) int {
 	p.tried = true
 	if p.known {

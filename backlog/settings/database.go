@@ -14,11 +14,11 @@ import (
 	"queueworker.dev/queueworker/backlog"
 )
 
-// Database says where the jobs table is.
+// Database describes where the jobs table is.
 type Database struct {
 	Kind protocol.DatabaseKind
 	// Network is tcp or unix. Host is a name, an address or the path of a socket
-	// (PostgreSQL: of its directory), Port the number of the port.
+	// (PostgreSQL: of the socket's directory). Port is the TCP port.
 	Network, Host string
 	Port          int
 	// Name is the name of the database.
@@ -26,20 +26,20 @@ type Database struct {
 	Username, Password string
 	// SSLMode is PostgreSQL's sslmode.
 	SSLMode string
-	// CertificateFile holds the authorities that may sign the server's certificate.
-	// MySQL is spoken to with TLS if it is set, as PHP does.
+	// CertificateFile holds the authorities that may sign the server's certificate. If it
+	// is set, the connection to MySQL uses TLS, as in PHP.
 	CertificateFile string
-	// Table and FailedTable may have a schema in front, with a dot.
+	// Table and FailedTable may have a schema and a dot in front.
 	Table, FailedTable string
-	// RetryAfter is after how long a reserved job is given out again.
+	// RetryAfter is the time after which a reserved job is given out again.
 	RetryAfter time.Duration
-	// Secrets are what may not be told.
+	// Secrets are the texts that must not be shown.
 	Secrets backlog.Secrets
 }
 
 const defaultRetryAfter = 90 * time.Second
 
-// NewDatabase finds where the jobs table is.
+// NewDatabase returns where the jobs table is.
 func NewDatabase(config protocol.ProbeConfig, environment Environment) (Database, error) {
 	explicit := protocol.DatabaseBackend{}
 	if config.Database != nil {
@@ -91,14 +91,14 @@ func (s *Database) nameTables(explicit protocol.DatabaseBackend, environment Env
 	}
 }
 
-// kinds are Laravel's names of database connections and schemes of URLs.
+// kinds are keyed by Laravel's names of database connections and by URL schemes.
 var kinds = map[string]protocol.DatabaseKind{
 	"pgsql": protocol.DatabasePostgreSQL, "postgres": protocol.DatabasePostgreSQL, "postgresql": protocol.DatabasePostgreSQL,
 	"mysql": protocol.DatabaseMySQL, "mysql2": protocol.DatabaseMySQL, "mariadb": protocol.DatabaseMySQL,
 }
 
-// kind says which server it is: a queue connection of its own names the database
-// connection, else the default one counts.
+// kind returns the kind of the server. DB_QUEUE_CONNECTION, which names a separate
+// database connection for the queue, comes before DB_CONNECTION, the default connection.
 func kind(explicit protocol.DatabaseBackend, address *url.URL, environment Environment) (protocol.DatabaseKind, error) {
 	switch explicit.Kind {
 	case protocol.DatabasePostgreSQL, protocol.DatabaseMySQL:
@@ -119,7 +119,7 @@ func kind(explicit protocol.DatabaseBackend, address *url.URL, environment Envir
 		environment.Name("DB_CONNECTION"))
 }
 
-// locate sets where the server is.
+// locate sets the address of the server.
 func (s *Database) locate(explicit protocol.DatabaseBackend, address *url.URL, environment Environment) error {
 	s.Host = first(explicit.Host, address.Hostname(), environment.Get("DB_HOST"))
 	port, source := address.Port(), environment.Name("DB_HOST")
@@ -149,7 +149,7 @@ func (s *Database) locate(explicit protocol.DatabaseBackend, address *url.URL, e
 	return err
 }
 
-// check says what is missing.
+// check returns an error if a setting is missing or invalid.
 func (s *Database) check(environment Environment) error {
 	switch {
 	case s.Host == "":
@@ -168,7 +168,7 @@ func (s *Database) check(environment Environment) error {
 
 var sslModes = map[string]bool{"disable": true, "allow": true, "prefer": true, "require": true, "verify-ca": true, "verify-full": true}
 
-// Address is where the server is, for people.
+// Address returns the server's address for messages.
 func (s *Database) Address() string {
 	if s.Network == "unix" {
 		return s.Host

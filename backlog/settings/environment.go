@@ -12,19 +12,19 @@ import (
 	"queueworker.dev/queueworker/backlog"
 )
 
-// Environment is a container's environment.
+// Environment is the environment of a container.
 type Environment struct {
 	variables map[string]string
 	renamed   map[string]string
 }
 
-// NewEnvironment returns the environment of variables, in which renamed says which
-// one stands for a standard one.
+// NewEnvironment returns an Environment of variables. renamed maps the name of a standard
+// variable to the variable that replaces it.
 func NewEnvironment(variables, renamed map[string]string) Environment {
 	return Environment{variables: variables, renamed: renamed}
 }
 
-// Name is the variable that stands for the standard one, for messages.
+// Name returns the name of the variable that replaces the standard one, for messages.
 func (e Environment) Name(standard string) string {
 	if name := e.renamed[standard]; name != "" {
 		return name
@@ -32,9 +32,9 @@ func (e Environment) Name(standard string) string {
 	return standard
 }
 
-// Lookup returns the variable that stands for the standard one, and whether it is
-// set, as Laravel's env() understands it: null and empty are words, and quotes
-// around the whole are not part of it.
+// Lookup returns the value of the variable that replaces the standard one, and whether it
+// is set. It reads the value as Laravel's env() does: null and empty are keywords, and
+// quotes around the whole value are not part of it.
 func (e Environment) Lookup(standard string) (string, bool) {
 	value, found := e.variables[e.Name(standard)]
 	switch strings.ToLower(value) {
@@ -47,13 +47,13 @@ func (e Environment) Lookup(standard string) (string, bool) {
 	return value, found
 }
 
-// Get returns the variable that stands for the standard one; empty if it is not set.
+// Get returns the value that Lookup returns; empty if the variable is not set.
 func (e Environment) Get(standard string) string {
 	value, _ := e.Lookup(standard)
 	return value
 }
 
-// secrets are the values of those of the standard variables that are set, which
+// secrets returns the values of the given standard variables that are set, all of which
 // hold secrets.
 func (e Environment) secrets(standard ...string) backlog.Secrets {
 	var secrets backlog.Secrets
@@ -65,7 +65,7 @@ func (e Environment) secrets(standard ...string) backlog.Secrets {
 	return secrets
 }
 
-// address reads the first of the standard variables that holds a URL.
+// address parses the first of the standard variables that is set, as a URL.
 func (e Environment) address(standard ...string) (*url.URL, error) {
 	for _, name := range standard {
 		value := e.Get(name)
@@ -81,8 +81,8 @@ func (e Environment) address(standard ...string) (*url.URL, error) {
 	return &url.URL{}, nil
 }
 
-// number returns the first text that says something, as a number from 0 to limit;
-// missing if none does.
+// number parses the first text that is not empty as a number from 0 to limit. It returns
+// missing if all texts are empty.
 func number(what string, limit int, missing int, texts ...string) (int, error) {
 	for _, text := range texts {
 		if text == "" {
@@ -97,7 +97,7 @@ func number(what string, limit int, missing int, texts ...string) (int, error) {
 	return missing, nil
 }
 
-// first returns the first text that says something.
+// first returns the first text that is not empty.
 func first(texts ...string) string {
 	for _, text := range texts {
 		if text != "" {
@@ -107,8 +107,8 @@ func first(texts ...string) string {
 	return ""
 }
 
-// isURL tells whether a host has what only a URL has: it may hold a password then,
-// and hosts are shown.
+// isURL reports whether a host contains what only a URL has. Such a host may hold a
+// password, and hosts are shown.
 func isURL(host string) bool { return strings.Contains(host, "@") || strings.Contains(host, "://") }
 
 func decimal(number int32) string {

@@ -10,15 +10,16 @@ import (
 	"queueworker.dev/queueworker/backlog"
 )
 
-// Failed says where an application keeps its failed jobs, whatever its queues are in.
+// Failed describes where an application keeps its failed jobs, whatever backend its
+// queues use.
 type Failed struct {
 	Database
-	// Numbers tells that failed jobs are known by their number, also where they have a
-	// UUID, as with Laravel's driver database.
+	// Numbers reports whether failed jobs are identified by their number even if they
+	// have a UUID, as with Laravel's driver database.
 	Numbers bool
 }
 
-// NewFailed finds where the failed jobs are.
+// NewFailed returns where the failed jobs are.
 func NewFailed(config protocol.ProbeConfig, environment Environment) (Failed, error) {
 	driver, given := environment.Lookup("QUEUE_FAILED_DRIVER")
 	driver = strings.ToLower(driver)

@@ -15,7 +15,7 @@ func TestNewFailed(t *testing.T) {
 	for name, tc := range map[string]struct {
 		driver  string // of failed jobs; "-" leaves the variable out
 		config  protocol.ProbeConfig
-		without string // a variable left out
+		without string // the variable that is left out
 		table   string
 		numbers bool
 		says    string

@@ -14,20 +14,20 @@ import (
 	"queueworker.dev/queueworker/backlog"
 )
 
-// HTTP is an endpoint that says how deep queues are.
+// HTTP describes an endpoint that reports how many jobs wait.
 type HTTP struct {
-	// URL is asked. Shown is the part of it that may be shown, which is scheme and host:
-	// tokens stand in paths as well as in users and queries.
+	// URL is the address to ask. Shown is its scheme and host, the part that may be
+	// shown: paths may hold tokens, as users and queries may.
 	URL, Shown string
-	// Token is sent as a bearer token; empty sends none.
+	// Token is the bearer token; if it is empty, none is sent.
 	Token              string
 	InsecureSkipVerify bool
-	// Secrets are what may not be told.
+	// Secrets are the texts that must not be shown.
 	Secrets backlog.Secrets
 }
 
-// NewHTTP finds the endpoint: ProbeConfig.HTTP.URL, and the variable BACKLOG_TOKEN
-// for the token it wants.
+// NewHTTP returns the endpoint of ProbeConfig.HTTP.URL, with the token of the variable
+// BACKLOG_TOKEN.
 func NewHTTP(config protocol.ProbeConfig, environment Environment) (HTTP, error) {
 	if config.HTTP == nil || config.HTTP.URL == "" {
 		return HTTP{}, misconfigured("It is not known whom to ask: set connection.http.url of the QueueApp.")
@@ -52,12 +52,12 @@ func NewHTTP(config protocol.ProbeConfig, environment Environment) (HTTP, error)
 	return s, nil
 }
 
-// shortestPart is how long a part of an address is, in bytes, that can be a token. A
-// shorter one, such as the v1 of a path, stands in too many texts to be taken out.
+// shortestPart is the length in bytes from which a part of an address may be a token. A
+// shorter part, such as v1 in a path, occurs in too many texts to be removed.
 const shortestPart = 4
 
-// parts are the user and the path of an address, and the path's segments: an error of
-// the HTTP client may quote any of them.
+// parts returns the user and the path of an address, and the path's segments, because an
+// error of the HTTP client may quote any of them.
 func parts(address *url.URL) []string {
 	all := []string{address.User.Username(), address.EscapedPath(), address.Path}
 	all = append(all, strings.Split(address.Path, "/")...)
@@ -66,7 +66,7 @@ func parts(address *url.URL) []string {
 	return slices.Compact(all)
 }
 
-// values are what a query holds, any of which may be a key.
+// values returns the values of a query, any of which may be a key.
 func values(query url.Values) []string {
 	var all []string
 	for _, name := range slices.Sorted(maps.Keys(query)) {

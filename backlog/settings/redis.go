@@ -13,26 +13,27 @@ import (
 	"queueworker.dev/queueworker/backlog"
 )
 
-// Redis says where the queues are in Redis.
+// Redis describes where the queues are in Redis.
 type Redis struct {
-	// Network is tcp or unix, Address a host with its port or the path of a socket.
+	// Network is tcp or unix. Address is a host with its port or the path of a socket.
 	Network, Address string
-	// TLS says whether to speak TLS, ServerName what the certificate must be for.
+	// TLS reports whether to use TLS. ServerName is the name the certificate must be for.
 	TLS                bool
 	ServerName         string
 	InsecureSkipVerify bool
 	Username, Password string
 	Database           int
-	// Prefixes are what the application may put in front of its keys: one if that is
-	// known, else those that Laravel's versions make of the application's name.
+	// Prefixes are what the application may put in front of its keys: a single prefix if
+	// it is known, otherwise the prefixes that Laravel's versions derive from the
+	// application's name.
 	Prefixes []string
-	// Secrets are what may not be told.
+	// Secrets are the texts that must not be shown.
 	Secrets backlog.Secrets
 }
 
 const defaultRedisPort = 6379
 
-// NewRedis finds where the queues are in Redis.
+// NewRedis returns where the queues are in Redis.
 func NewRedis(config protocol.ProbeConfig, environment Environment) (Redis, error) {
 	explicit := protocol.RedisBackend{}
 	if config.Redis != nil {
@@ -68,7 +69,7 @@ func redisDatabase(explicit protocol.RedisBackend, address *url.URL, environment
 	return number("number of the Redis database", 65535, 0, fromURL, environment.Get("REDIS_DB"))
 }
 
-// locate sets where the server is and how to speak to it.
+// locate sets the address of the server and whether to use TLS.
 func (s *Redis) locate(explicit protocol.RedisBackend, address *url.URL, environment Environment) error {
 	scheme, host := address.Scheme, address.Hostname()
 	if scheme == "unix" {
@@ -104,7 +105,7 @@ func (s *Redis) locate(explicit protocol.RedisBackend, address *url.URL, environ
 		return misconfigured("It is not known where Redis is: set %s or %s in the env of the worker container, or connection.redis.host of the QueueApp.",
 			environment.Name("REDIS_HOST"), environment.Name("REDIS_URL"))
 	}
-	// A port in the host wins over the variable, as the host is more particular.
+	// A port in the host wins over the variable, because the host is more specific.
 	if name, own, err := net.SplitHostPort(host); err == nil {
 		host, port = name, own
 	}
@@ -117,8 +118,8 @@ func (s *Redis) locate(explicit protocol.RedisBackend, address *url.URL, environ
 	return nil
 }
 
-// splitScheme splits tls://host. With any other scheme than those of a host, the
-// whole is left as it is: it is a URL.
+// splitScheme splits a text such as tls://host. It leaves a text with any other scheme
+// unchanged, because that is a URL.
 func splitScheme(host string) (scheme, rest string) {
 	scheme, rest, found := strings.Cut(host, "://")
 	switch strings.ToLower(scheme) {
@@ -130,9 +131,9 @@ func splitScheme(host string) (scheme, rest string) {
 	return "", host
 }
 
-// prefixes returns what may be in front of the keys. Where REDIS_PREFIX is not set,
-// Laravel makes the prefix of APP_NAME, in a manner that changed in June 2025; the
-// environment does not tell which, so both are returned, the newer first.
+// prefixes returns the possible prefixes of the keys. If REDIS_PREFIX is not set, Laravel
+// derives the prefix from APP_NAME, in a way that changed in June 2025. The environment
+// does not show which way applies, so prefixes returns both, the newer first.
 func prefixes(explicit protocol.RedisBackend, environment Environment) []string {
 	if explicit.Prefix != nil {
 		return []string{*explicit.Prefix}

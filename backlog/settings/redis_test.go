@@ -137,7 +137,8 @@ func TestRedisSaysWhatIsWrong(t *testing.T) {
 	}
 }
 
-// checkProblem checks an error for a user.
+// checkProblem checks that err is a misconfiguration, said in a sentence without the
+// password.
 func checkProblem(t *testing.T, err error, want string) {
 	t.Helper()
 	problem, ok := errors.AsType[*backlog.Error](err)

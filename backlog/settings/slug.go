@@ -10,10 +10,10 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// Slug is Laravel's Str::slug: a name in lower case with separator (- or _) between
-// its words. Letters of other alphabets, which Laravel writes in Latin ones by a
-// table of thousands of entries, are left out, but for those that are Latin letters
-// with marks and a few that stand for two; set REDIS_PREFIX where that differs.
+// Slug is Laravel's Str::slug: it returns a name in lower case with separator (- or _)
+// between its words. Laravel writes letters of other alphabets in Latin by a table of
+// thousands of entries. Slug drops them, except Latin letters with marks and a few
+// letters that stand for two. Set REDIS_PREFIX if the result differs.
 func Slug(name, separator string) string {
 	flip := "_"
 	if separator == "_" {
@@ -32,7 +32,7 @@ func Slug(name, separator string) string {
 	return strings.Join(words, separator)
 }
 
-// spelled are letters that are no Latin letter with a mark.
+// spelled replaces letters that are not a Latin letter with a mark.
 var spelled = strings.NewReplacer("ß", "ss", "ẞ", "SS", "æ", "ae", "Æ", "AE", "ø", "o", "Ø", "O", "œ", "oe", "Œ", "OE",
 	"ł", "l", "Ł", "L", "đ", "d", "Đ", "D", "ð", "d", "Ð", "D", "þ", "th", "Þ", "TH", "ı", "i")
 

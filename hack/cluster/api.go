@@ -17,8 +17,8 @@ import (
 	"time"
 )
 
-// An apiClient reads from the apiserver over loopback, as the kubelet's
-// client, which may read nodes and health.
+// An apiClient reads from the apiserver over loopback with the kubelet's certificate,
+// which may read nodes and health.
 type apiClient struct{ http *http.Client }
 
 func newAPIClient(l layout) (apiClient, error) {
@@ -43,7 +43,7 @@ func newAPIClient(l layout) (apiClient, error) {
 	}}, nil
 }
 
-// get returns the body of a successful answer.
+// get returns the body of a successful response.
 func (c apiClient) get(path string) ([]byte, error) {
 	answer, err := c.http.Get("https://127.0.0.1:" + apiServerPort + path)
 	if err != nil {
@@ -65,8 +65,8 @@ func (c apiClient) ready() error {
 	return err
 }
 
-// nodeReady returns nil when the kubelet has said that pods can run, and what
-// it says is wrong otherwise.
+// nodeReady returns nil if the kubelet has reported that pods can run, otherwise what it
+// reports as wrong.
 func (c apiClient) nodeReady() error {
 	body, err := c.get("/api/v1/nodes/" + nodeName)
 	if err != nil {
@@ -75,7 +75,7 @@ func (c apiClient) nodeReady() error {
 	return nodeCondition(body)
 }
 
-// nodeCondition reads the Ready condition of a node object.
+// nodeCondition returns nil if a node object has the condition Ready, otherwise its message.
 func nodeCondition(body []byte) error {
 	var node struct {
 		Status struct {
@@ -97,7 +97,7 @@ func nodeCondition(body []byte) error {
 	return errors.New("the node has not reported yet")
 }
 
-// kubectl prepares a call as administrator.
+// kubectl prepares a call with the administrator's kubeconfig.
 func kubectl(l layout, bin string, arguments ...string) *exec.Cmd {
 	return exec.Command(filepath.Join(bin, "kubectl"), append([]string{"--kubeconfig=" + l.kubeconfig()}, arguments...)...)
 }

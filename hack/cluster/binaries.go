@@ -18,18 +18,18 @@ import (
 	"time"
 )
 
-// components of the multi-call binary; each gets a symbolic link, by whose
-// name the binary knows what to be.
+// binaryNames are the components in the multi-call binary. Each gets a symbolic link,
+// whose name tells the binary which component to run.
 var binaryNames = []string{
 	"coredns", "etcd", "kube-apiserver", "kube-controller-manager", "kube-proxy",
 	"kube-scheduler", "kubectl", "kubelet",
 }
 
-// heartbeat is how often a long build says that it is still running.
+// heartbeat is how often a long build reports that it is still running.
 const heartbeat = 30 * time.Second
 
-// binariesHome is the directory of the build that the checkout's sources ask
-// for, whether it is there or not.
+// binariesHome returns the directory of the build for the checkout's sources, whether it
+// exists or not.
 func binariesHome(l layout) (string, error) {
 	key, err := sourceKey(os.DirFS(filepath.Join(l.source, "kube")))
 	if err != nil {
@@ -38,8 +38,8 @@ func binariesHome(l layout) (string, error) {
 	return filepath.Join(l.cache, "kube-"+key), nil
 }
 
-// binaries returns the directory that holds one link per component, and builds
-// the binary first when the cache has none for these sources.
+// binaries returns the directory with one link per component. It builds the binary first
+// if the cache has none for these sources.
 func binaries(l layout, say reporter) (string, error) {
 	home, err := binariesHome(l)
 	if err != nil {
@@ -54,7 +54,7 @@ func binaries(l layout, say reporter) (string, error) {
 		return "", err
 	}
 	defer unlock()
-	if haveBinaries(bin) { // another run built them while we waited
+	if haveBinaries(bin) { // another run built them in the meantime
 		return bin, nil
 	}
 	if err := buildKube(filepath.Join(l.source, "kube"), filepath.Join(home, "kube"), say); err != nil {
@@ -63,7 +63,7 @@ func binaries(l layout, say reporter) (string, error) {
 	return bin, linkBinaries(bin)
 }
 
-// sourceKey names a build by all that decides it: the module's files and the
+// sourceKey names a build by everything that determines it: the module's files and the
 // platform.
 func sourceKey(sources fs.FS) (string, error) {
 	sum := sha256.New()
@@ -104,8 +104,8 @@ func linkBinaries(bin string) error {
 	return nil
 }
 
-// buildKube compiles the multi-call binary and moves it into place when it is
-// complete, so that a killed build leaves nothing that looks like one.
+// buildKube compiles the multi-call binary and moves it into place when it is complete,
+// so that a killed build leaves nothing that looks complete.
 func buildKube(source, target string, say reporter) error {
 	version, err := kubernetesVersion(source)
 	if err != nil {
@@ -120,7 +120,7 @@ func buildKube(source, target string, say reporter) error {
 	build := exec.Command("go", "build", "-v", "-trimpath", "-buildvcs=false",
 		"-ldflags", "-s -w -X k8s.io/component-base/version.gitVersion="+version, "-o", partial, ".")
 	build.Dir = source
-	// Without cgo the result does not depend on whether a C compiler is there.
+	// Without cgo the result does not depend on an installed C compiler.
 	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off", "GOFLAGS=-mod=readonly")
 	output := &buildOutput{}
 	build.Stderr = output
@@ -134,7 +134,7 @@ func buildKube(source, target string, say reporter) error {
 	return os.Rename(partial, target)
 }
 
-// beat says every 30 s how far the build is, until stopped.
+// beat reports the progress of the build every 30 s until stopped.
 func beat(say reporter, started time.Time, output *buildOutput) (stop func()) {
 	done := make(chan struct{})
 	ticker := time.NewTicker(heartbeat)
@@ -151,8 +151,8 @@ func beat(say reporter, started time.Time, output *buildOutput) (stop func()) {
 	return func() { ticker.Stop(); close(done) }
 }
 
-// buildOutput counts the packages that go build -v names, one a line, and
-// keeps the text for an error message.
+// buildOutput counts the packages that go build -v prints, one per line, and keeps the
+// text for an error message.
 type buildOutput struct {
 	lines atomic.Int64
 	text  bytes.Buffer
@@ -163,7 +163,7 @@ func (o *buildOutput) Write(p []byte) (int, error) {
 	return o.text.Write(p)
 }
 
-// tail returns the last 2,000 bytes, where a compiler's errors are.
+// tail returns the last 2,000 bytes, where the compiler's errors are.
 func (o *buildOutput) tail() []byte {
 	text := o.text.Bytes()
 	return text[max(0, len(text)-2000):]
@@ -171,8 +171,8 @@ func (o *buildOutput) tail() []byte {
 
 var kubernetesRequirement = regexp.MustCompile(`(?m)^\s+k8s\.io/kubernetes (v\S+)$`)
 
-// kubernetesVersion reads the version from the module file, the one place
-// that states it.
+// kubernetesVersion reads the version from the module file, which is the only place that
+// states it.
 func kubernetesVersion(source string) (string, error) {
 	content, err := os.ReadFile(filepath.Join(source, "go.mod"))
 	if err != nil {

@@ -18,8 +18,8 @@ import (
 
 const cgroupMount = "/sys/fs/cgroup"
 
-// cgroupRoots returns the directory of this cluster's group in every
-// hierarchy: one on cgroup v2, one per controller on v1.
+// cgroupRoots returns the directories of this cluster's control group: one on cgroup v2,
+// one per controller on v1.
 func cgroupRoots() ([]string, error) {
 	if _, err := os.Stat(filepath.Join(cgroupMount, "cgroup.controllers")); err == nil {
 		return []string{filepath.Join(cgroupMount, cgroupName)}, nil
@@ -38,7 +38,7 @@ func cgroupRoots() ([]string, error) {
 	return roots, nil
 }
 
-// createCgroups makes the group; the kubelet refuses to start without it.
+// createCgroups creates the group, without which the kubelet refuses to start.
 func createCgroups() error {
 	roots, err := cgroupRoots()
 	if err != nil {
@@ -59,8 +59,8 @@ func createCgroups() error {
 	return nil
 }
 
-// absentControllers returns which of the controllers that the kubelet needs
-// on cgroup v2 are not in the text of cgroup.controllers.
+// absentControllers returns the controllers that the kubelet needs on cgroup v2 and that
+// the text of cgroup.controllers lacks.
 func absentControllers(text string) []string {
 	var absent []string
 	for _, controller := range []string{"cpuset", "cpu", "memory", "pids"} {
@@ -71,9 +71,8 @@ func absentControllers(text string) []string {
 	return absent
 }
 
-// delegateControllers lets children of a cgroup v2 directory use what the
-// kubelet limits. Controllers that cannot be enabled are reported by the
-// kubelet in its own words.
+// delegateControllers lets children of a cgroup v2 directory use the controllers that the
+// kubelet needs. The kubelet itself reports a controller that cannot be enabled.
 func delegateControllers(directory string) {
 	control := filepath.Join(directory, "cgroup.subtree_control")
 	for _, controller := range []string{"+cpuset", "+cpu", "+io", "+memory", "+hugetlb", "+pids"} {
@@ -81,8 +80,8 @@ func delegateControllers(directory string) {
 	}
 }
 
-// inheritCPUSet copies the parent's processors: on cgroup v1 a new cpuset has
-// none, and no process may enter it.
+// inheritCPUSet copies the parent's processors, because on cgroup v1 a new cpuset has
+// none and no process may enter it.
 func inheritCPUSet(root string) {
 	for _, file := range []string{"cpuset.cpus", "cpuset.mems"} {
 		if value, err := os.ReadFile(filepath.Join(filepath.Dir(root), file)); err == nil {
@@ -91,15 +90,14 @@ func inheritCPUSet(root string) {
 	}
 }
 
-// killCgroups kills every process of the cluster's pods and removes the
-// groups.
+// killCgroups kills every process of the cluster's pods and removes the groups.
 func killCgroups() error {
 	roots, _ := cgroupRoots() // without control groups no pod ever ran
 	deadline := time.Now().Add(10 * time.Second)
 	for {
 		for _, root := range roots {
 			for _, pid := range cgroupProcesses(root) {
-				_ = syscall.Kill(pid, syscall.SIGKILL) // gone is as good
+				_ = syscall.Kill(pid, syscall.SIGKILL) // it may be gone already
 			}
 		}
 		failures := make([]error, len(roots))
@@ -118,7 +116,7 @@ func cgroupProcesses(root string) []int {
 	var pids []int
 	_ = filepath.WalkDir(root, func(path string, entry fs.DirEntry, _ error) error {
 		if entry == nil || entry.Name() != "cgroup.procs" {
-			return nil // groups vanish while we walk
+			return nil // groups vanish during the walk
 		}
 		content, _ := os.ReadFile(path) // empty when it has vanished
 		for field := range strings.FieldsSeq(string(content)) {
@@ -131,7 +129,7 @@ func cgroupProcesses(root string) []int {
 	return pids
 }
 
-// removeCgroup removes a group and those below it, the deepest first. Only
+// removeCgroup removes a group and the groups below it, the deepest first. Only
 // directories can be removed there; the kernel's files go with them.
 func removeCgroup(root string) error {
 	entries, err := os.ReadDir(root)

@@ -14,16 +14,16 @@ import (
 	"time"
 )
 
-// Folders outside the state directory in which programs we run write.
+// Folders outside the state directory in which the cluster's programs write.
 const (
-	cniResults    = "/var/lib/cni/results"            // libcni's cache of what it set up
+	cniResults    = "/var/lib/cni/results"            // libcni's cache of its results
 	shimSockets   = "/run/containerd/s"               // containerd's, whatever its state directory
 	containerLogs = "/var/log/containers"             // the kubelet's links to pod logs
 	devicePlugins = "/var/lib/kubelet/device-plugins" // the kubelet's, whatever its root
 )
 
-// clean removes every trace of a cluster, however its run ended: processes
-// first, then what they held.
+// clean removes every trace of a cluster, however its run ended: first processes, then
+// everything they held.
 func clean(l layout) error {
 	var failures []error
 	for _, c := range components(l, "") {
@@ -44,11 +44,11 @@ func clean(l layout) error {
 		failures = append(failures, os.Remove(result))
 	}
 	for _, folder := range []string{cniResults, shimSockets, containerLogs, devicePlugins} {
-		os.Remove(folder) // only an empty one goes: it is nobody else's
+		os.Remove(folder) // Remove deletes only an empty folder, which no other program uses
 		os.Remove(filepath.Dir(folder))
 	}
 	if err := errors.Join(failures...); err != nil {
-		return fmt.Errorf("clean up: %w", err) // the state directory stays, for another try
+		return fmt.Errorf("clean up: %w", err) // keep the state directory for another attempt
 	}
 	if err := removeState(l.state); err != nil {
 		return err
@@ -59,7 +59,7 @@ func clean(l layout) error {
 	return nil
 }
 
-// killPatience is zero for what has no state worth a graceful end.
+// killPatience returns how long a component may take to end: 0 if it has no state worth it.
 func killPatience(component string) time.Duration {
 	if component == "containerd" {
 		return 5 * time.Second
@@ -67,8 +67,8 @@ func killPatience(component string) time.Duration {
 	return 0
 }
 
-// removeState deletes the directory; a mount that was detached while busy can
-// hold a folder for a moment.
+// removeState deletes the directory. A mount that was detached while busy can hold a
+// folder for a moment.
 func removeState(directory string) error {
 	deadline := time.Now().Add(5 * time.Second)
 	for {
@@ -80,7 +80,7 @@ func removeState(directory string) error {
 	}
 }
 
-// removeDeadSockets removes the sockets that nobody listens on any more.
+// removeDeadSockets removes sockets on which no process listens any more.
 func removeDeadSockets(folder string) {
 	entries, _ := os.ReadDir(folder)
 	for _, entry := range entries {
@@ -96,8 +96,7 @@ func removeDeadSockets(folder string) {
 	}
 }
 
-// removeLinksInto removes the symbolic links of a folder that point below a
-// directory.
+// removeLinksInto removes the symbolic links of a folder that point below a directory.
 func removeLinksInto(folder, directory string) {
 	entries, _ := os.ReadDir(folder)
 	for _, entry := range entries {

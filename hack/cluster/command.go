@@ -46,7 +46,7 @@ func run(arguments []string, out, notes io.Writer) error {
 	return do(call{layout: l, files: files, out: out, say: reporter{notes}})
 }
 
-// A call is one command with all it needs.
+// A call is one command and everything it needs.
 type call struct {
 	layout layout
 	files  []string // the images of load-image

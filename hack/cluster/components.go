@@ -5,8 +5,8 @@ package main
 
 import "path/filepath"
 
-// components returns the cluster's programs in the order in which they start.
-// bin is the directory of the links to the multi-call binary.
+// components returns the cluster's programs in the order in which they start. bin is the
+// directory of the links to the multi-call binary.
 func components(l layout, bin string) []component {
 	return []component{
 		containerd(l), etcd(l, bin), apiServer(l, bin), controllerManager(l, bin),
@@ -53,7 +53,7 @@ func apiServer(l layout, bin string) component {
 		"--kubelet-certificate-authority=" + pki("ca.crt"),
 		"--kubelet-client-certificate=" + pki("apiserver-kubelet-client.crt"),
 		"--kubelet-client-key=" + pki("apiserver-kubelet-client.key"),
-		// The node's name is in no DNS, and logs and exec would look it up.
+		// No DNS knows the node's name, which logs and exec would otherwise look up.
 		"--kubelet-preferred-address-types=InternalIP",
 		"--service-cluster-ip-range=" + serviceCIDR,
 		"--service-account-issuer=https://kubernetes.default.svc." + clusterDomain,
@@ -63,7 +63,7 @@ func apiServer(l layout, bin string) component {
 		"--enable-admission-plugins=NodeRestriction",
 		"--allow-privileged=true",
 		"--audit-policy-file=" + filepath.Join(l.conf(), "audit.yaml"),
-		// Tests count writes there: one file, whole, written before the answer.
+		// Tests count writes in this log: one whole file, written before each response.
 		"--audit-log-path=" + filepath.Join(l.state, "audit.log"),
 		"--audit-log-maxsize=4096", "--audit-log-mode=blocking-strict",
 	}}
@@ -111,7 +111,7 @@ func proxy(l layout, bin string) component {
 	}}
 }
 
-// dns runs on the node itself: CoreDNS needs no pod to answer pods.
+// dns runs on the node itself, because CoreDNS needs no pod to answer pods.
 func dns(l layout, bin string) component {
 	return component{name: "coredns", program: filepath.Join(bin, "coredns"), arguments: []string{
 		"-conf=" + filepath.Join(l.conf(), "Corefile"),

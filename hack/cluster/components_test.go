@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// Every file that a component or a configuration names must be one that up
-// writes before it starts the component.
+// Every file that a component or a configuration names must be a file that up writes
+// before it starts the component.
 func TestComponentsNameOnlyFilesThatUpWrites(t *testing.T) {
 	l := layout{state: "/state", cache: "/cache"}
 	written := map[string]bool{filepath.Join(l.pki(), "ca.crt"): true, filepath.Join(l.pki(), "ca.key"): true, filepath.Join(l.conf(), "resolv.conf"): true}

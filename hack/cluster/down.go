@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// down stops the cluster and removes everything it made. Nothing that fails
-// keeps the rest from being removed.
+// down stops the cluster and removes everything it created. An error in one step does not
+// prevent the other steps.
 func down(l layout, say reporter) error {
 	if err := checkMachine(); err != nil {
 		return err
@@ -32,7 +32,7 @@ func down(l layout, say reporter) error {
 	say.step("stopping the cluster's pods")
 	stopPods(l, say)
 	say.step("stopping the cluster's components")
-	// The apiserver goes before etcd: one whose etcd is gone does not end.
+	// The apiserver goes before etcd, because it does not end once its etcd is gone.
 	err = errors.Join(
 		stop(l, "kubelet", 5*time.Second), stop(l, "kube-proxy", 5*time.Second),
 		stop(l, "coredns", 5*time.Second), stop(l, "kube-apiserver", 10*time.Second),
@@ -45,9 +45,9 @@ func down(l layout, say reporter) error {
 	return nil
 }
 
-// stopPods deletes every pod while the kubelet still runs, so that processes,
-// mounts and network ends go in their proper way. Controllers go first, for
-// they would make new pods. What does not go is removed with force later.
+// stopPods deletes every pod while the kubelet still runs, so that processes, mounts and
+// network ends are removed properly. Controllers go first, because they would create new
+// pods. Whatever remains is removed by force later.
 func stopPods(l layout, say reporter) {
 	for _, name := range []string{"kube-controller-manager", "kube-scheduler"} {
 		if err := stop(l, name, 5*time.Second); err != nil {
@@ -65,7 +65,7 @@ func stopPods(l layout, say reporter) {
 	}
 }
 
-// hasLeftovers is true when any trace of a cluster is on the machine.
+// hasLeftovers reports whether the machine has any trace of a cluster.
 func hasLeftovers(l layout) bool {
 	if _, err := os.Stat(l.state); err == nil || bridgeExists() {
 		return true

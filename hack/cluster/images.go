@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// loadImages imports tar files into the namespace that the kubelet uses.
+// loadImages imports tar files into the containerd namespace that the kubelet uses.
 func loadImages(l layout, files []string, say reporter) error {
 	if err := checkMachine(); err != nil {
 		return err
@@ -35,7 +35,7 @@ func loadImages(l layout, files []string, say reporter) error {
 	return nil
 }
 
-// importImage returns the names of the images that the file held.
+// importImage imports a file and returns the names of its images.
 func importImage(l layout, file string) (string, error) {
 	if _, err := os.Stat(file); err != nil {
 		return "", fmt.Errorf("find the image file: %w", err)
@@ -55,7 +55,7 @@ func importImage(l layout, file string) (string, error) {
 	return importedNames(string(output)), nil
 }
 
-// importedNames reads ctr's lines "unpacking NAME (sha256:...)...done".
+// importedNames reads the names from ctr's lines "unpacking NAME (sha256:...)...done".
 func importedNames(output string) string {
 	var names []string
 	for line := range strings.Lines(output) {
@@ -66,8 +66,8 @@ func importedNames(output string) string {
 	return strings.Join(names, ", ")
 }
 
-// loadPause builds and loads the image whose one process holds a pod's
-// namespaces; the kubelet starts no pod without it.
+// loadPause builds and loads the pause image, whose single process holds a pod's
+// namespaces. The kubelet starts no pod without it.
 func loadPause(l layout, say reporter) error {
 	build := exec.Command("go", "run", "-buildvcs=false", ".", "--out="+filepath.Join(l.cache, "images"), "pause")
 	build.Dir = filepath.Join(filepath.Dir(l.source), "images")

@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// removeRules deletes the chains that kube-proxy and the kubelet made, and the
-// rules of this cluster, from both IP families.
+// removeRules deletes the chains of kube-proxy and the kubelet, and the rules of this
+// cluster, from both IP families.
 func removeRules() error {
 	for _, family := range []string{"iptables", "ip6tables"} {
 		saved, err := exec.Command(family + "-save").Output()
@@ -31,9 +31,9 @@ func removeRules() error {
 	return nil
 }
 
-// removalScript turns what iptables-save printed into what iptables-restore
-// --noflush needs to remove our part: name each KUBE chain (which empties it),
-// delete the rules elsewhere that are ours or jump to one, delete the chains.
+// removalScript turns the output of iptables-save into the input with which
+// iptables-restore --noflush removes this cluster's part: name each KUBE chain, which
+// empties it; delete this cluster's rules and jumps elsewhere; delete the chains.
 func removalScript(saved string) string {
 	var script strings.Builder
 	var table removal
@@ -62,8 +62,8 @@ type removal struct {
 	empty, rules, chains []string
 }
 
-// isOurRule is true for a rule outside the KUBE chains, which are emptied
-// whole, that this cluster made.
+// isOurRule reports whether this cluster made a rule outside the KUBE chains, which are
+// emptied as a whole.
 func isOurRule(line string) bool {
 	if !strings.HasPrefix(line, "-A ") || strings.HasPrefix(line, "-A KUBE-") {
 		return false

@@ -27,19 +27,18 @@ const (
 	pauseImage    = "docker.io/queueworker/pause:dev"
 )
 
-// stateVariable and cacheVariable override where a cluster's state and the
-// built binaries and images lie.
+// stateVariable and cacheVariable override the location of a cluster's state and of the
+// built binaries and images.
 const (
 	stateVariable = "QUEUEWORKER_CLUSTER_DIR"
 	cacheVariable = "QUEUEWORKER_CACHE"
 	defaultState  = "/var/lib/queueworker-cluster"
 )
 
-// maxStateLength keeps the longest Unix socket path below the kernel's 107
-// bytes.
+// maxStateLength keeps the longest Unix socket path below the kernel's 107 bytes.
 const maxStateLength = 64
 
-// A layout says where everything of one cluster lies.
+// A layout holds the locations of everything in one cluster.
 type layout struct {
 	state  string // removed by down
 	cache  string // survives down and fresh clones
@@ -55,7 +54,7 @@ func (l layout) podLogs() string    { return filepath.Join(l.state, "log", "pods
 func (l layout) socket() string     { return filepath.Join(l.state, "containerd.sock") }
 func (l layout) kubeconfig() string { return filepath.Join(l.state, "kubeconfig") }
 
-// kubeconfigOf is the file of one component; the admin's is the one people use.
+// kubeconfigOf returns the kubeconfig of a component. The user's own is that of admin.
 func (l layout) kubeconfigOf(component string) string {
 	if component == "admin" {
 		return l.kubeconfig()
@@ -63,7 +62,7 @@ func (l layout) kubeconfigOf(component string) string {
 	return filepath.Join(l.conf(), component+".kubeconfig")
 }
 
-// stamp is written when up has finished; it holds the binaries' directory.
+// stamp is written when up has finished. It holds the binaries' directory.
 func (l layout) stamp() string { return filepath.Join(l.state, "up") }
 
 func (l layout) pidFile(component string) string {
@@ -97,7 +96,7 @@ func newLayout() (layout, error) {
 	return layout{state: realPath(filepath.Clean(state)), cache: cache, source: source}, nil
 }
 
-// realPath resolves symbolic links as far as the path exists, because the
+// realPath resolves symbolic links in the part of the path that exists, because the
 // kernel lists mounts by their real names.
 func realPath(path string) string {
 	if resolved, err := filepath.EvalSymlinks(path); err == nil {
@@ -110,7 +109,7 @@ func realPath(path string) string {
 	return filepath.Join(realPath(parent), filepath.Base(path))
 }
 
-// cacheDirectory follows QUEUEWORKER_CACHE, then XDG_CACHE_HOME, then HOME.
+// cacheDirectory uses QUEUEWORKER_CACHE, then XDG_CACHE_HOME, then HOME.
 func cacheDirectory(getenv func(string) string) (string, error) {
 	if dir := getenv(cacheVariable); dir != "" {
 		return filepath.Abs(dir)
@@ -124,8 +123,8 @@ func cacheDirectory(getenv func(string) string) (string, error) {
 	return "", fmt.Errorf("no directory for built binaries: set %s, XDG_CACHE_HOME or HOME", cacheVariable)
 }
 
-// findSource walks up from the working directory to the checkout's
-// hack/cluster, recognised by the module of the Kubernetes binaries.
+// findSource walks up from the working directory to the checkout's hack/cluster, which it
+// recognizes by the module of the Kubernetes binaries.
 func findSource() (string, error) {
 	start, err := os.Getwd()
 	if err != nil {

@@ -10,8 +10,8 @@ import (
 	"syscall"
 )
 
-// lockFile waits until nobody else holds the file's lock and takes it. The
-// kernel releases it when this process ends, however it ends.
+// lockFile takes the file's lock and waits while another process holds it. The kernel
+// releases the lock when this process ends, however it ends.
 func lockFile(path string) (unlock func(), err error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return nil, err
@@ -27,7 +27,7 @@ func lockFile(path string) (unlock func(), err error) {
 	return func() { file.Close() }, nil
 }
 
-// lockCluster keeps two commands from changing the cluster at once.
+// lockCluster prevents two commands from changing the cluster at once.
 func lockCluster() (unlock func(), err error) {
 	return lockFile("/run/lock/queueworker-cluster.lock")
 }

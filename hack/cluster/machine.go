@@ -12,7 +12,7 @@ import (
 	"strings"
 )
 
-// checkMachine says everything at once that keeps a cluster from running here.
+// checkMachine returns one error with everything that keeps a cluster from running here.
 func checkMachine() error {
 	if runtime.GOOS != "linux" {
 		return fmt.Errorf("the cluster needs Linux, because it starts real containers; this machine runs %s. Use a Linux machine, or any Kubernetes you have", runtime.GOOS)
@@ -39,8 +39,8 @@ func checkMachine() error {
 	return nil
 }
 
-// extendPath adds the folders of system tools, which the PATH of an ordinary
-// login lacks on Debian.
+// extendPath adds the folders of system tools, which an ordinary login on Debian lacks in
+// its PATH.
 func extendPath() {
 	path := os.Getenv("PATH")
 	for _, folder := range []string{"/usr/local/sbin", "/usr/sbin", "/sbin"} {
@@ -51,7 +51,7 @@ func extendPath() {
 	os.Setenv("PATH", path)
 }
 
-// runTool runs a system tool and puts its own words into the error.
+// runTool runs a system tool and puts its output into the error.
 func runTool(name string, arguments ...string) error {
 	output, err := exec.Command(name, arguments...).CombinedOutput()
 	if err != nil {

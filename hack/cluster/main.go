@@ -1,16 +1,15 @@
 // Copyright The QueueWorker Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Command cluster runs a real single-node Kubernetes on a bare Linux machine,
-// for the demo and the end-to-end tests. No image is pulled and nothing is
-// downloaded but Go modules and Debian packages: the control plane and the
-// kubelet are one binary built from their own modules (folder kube), containerd,
-// runc and the network plugins are Debian's.
+// Command cluster runs a real single-node Kubernetes on a bare Linux machine, for the
+// demo and the end-to-end tests. It pulls no image and downloads only Go modules and
+// Debian packages. The control plane and the kubelet are one binary, built from their own
+// modules (folder kube). containerd, runc and the network plugins come from Debian.
 //
-// Everything lives in one state directory, one bridge, one control group and
-// the KUBE chains of iptables; down removes all of it. up compares what runs
-// with what it wrote down: if all is well it does nothing, else it first
-// removes whatever an earlier run left, however that ended, and starts afresh.
+// Everything is in one state directory, one bridge, one control group and the KUBE chains
+// of iptables; down removes all of it. up compares the running cluster with what it
+// recorded. If all is well, it does nothing. Otherwise it first removes whatever an
+// earlier run left, however that run ended, and starts afresh.
 package main
 
 import (

@@ -12,8 +12,8 @@ import (
 	"syscall"
 )
 
-// mountsBelow returns the mount points at or below a directory, the deepest
-// and latest first, from the text of /proc/self/mountinfo (proc(5)).
+// mountsBelow returns the mount points at or below a directory, the deepest and latest
+// first, from the text of /proc/self/mountinfo (proc(5)).
 func mountsBelow(mountinfo, directory string) []string {
 	var points []string
 	for line := range strings.Lines(mountinfo) {
@@ -29,11 +29,11 @@ func mountsBelow(mountinfo, directory string) []string {
 	return points
 }
 
-// unescapeMount undoes the octal escapes of blanks in mountinfo.
+// unescapeMount decodes the octal escapes of blanks in mountinfo.
 var unescapeMount = strings.NewReplacer(`\040`, " ", `\011`, "\t", `\012`, "\n", `\134`, `\`).Replace
 
-// unmountBelow unmounts everything at or below a directory; what is busy is
-// detached, to vanish with its last user.
+// unmountBelow unmounts everything at or below a directory. It detaches a busy mount,
+// which vanishes with its last user.
 func unmountBelow(directory string) error {
 	mountinfo, err := os.ReadFile("/proc/self/mountinfo")
 	if err != nil {
@@ -52,8 +52,8 @@ func unmountBelow(directory string) error {
 	return errors.Join(failures...)
 }
 
-// chooseSnapshotter tries an overlay mount where containerd will make them:
-// a directory that is itself an overlay, as in a container, cannot hold one.
+// chooseSnapshotter tries an overlay mount where containerd will create its mounts,
+// because a directory that is itself an overlay, as in a container, cannot hold one.
 func chooseSnapshotter(l layout) string {
 	trial := filepath.Join(l.containerd(), "trial")
 	defer os.RemoveAll(trial)
@@ -67,6 +67,6 @@ func chooseSnapshotter(l layout) string {
 	if err := syscall.Mount("overlay", merged, "overlay", 0, options); err != nil {
 		return "native"
 	}
-	_ = syscall.Unmount(merged, syscall.MNT_DETACH) // RemoveAll would say so if it stayed
+	_ = syscall.Unmount(merged, syscall.MNT_DETACH) // RemoveAll reports a mount that stayed
 	return "overlayfs"
 }

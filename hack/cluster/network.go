@@ -14,9 +14,9 @@ import (
 
 const forwardSwitch = "/proc/sys/net/ipv4/ip_forward"
 
-// bridgeUp creates the bridge that pods are plugged into. Its address is also
-// the node's: the kubelet refuses a loopback address, and this one is the same
-// on every machine.
+// bridgeUp creates the bridge to which pods are connected. Its address is also the
+// node's, because the kubelet refuses a loopback address and this address is the same on
+// every machine.
 func bridgeUp(l layout) error {
 	before, err := os.ReadFile(forwardSwitch)
 	if err != nil {
@@ -32,7 +32,7 @@ func bridgeUp(l layout) error {
 		{"link", "add", bridgeName, "type", "bridge"},
 		{"addr", "add", nodeAddress + "/24", "dev", bridgeName},
 		{"link", "set", bridgeName, "up"},
-		// Without it a machine that has no default route could not reach Services.
+		// Without this route, a machine without a default route could not reach Services.
 		{"route", "add", serviceCIDR, "dev", bridgeName, "src", nodeAddress},
 	} {
 		if err := runTool("ip", arguments...); err != nil {
@@ -48,8 +48,8 @@ func bridgeUp(l layout) error {
 	return nil
 }
 
-// ownRules let pods reach the world where the machine's policy is to drop
-// what it forwards, and hide their addresses from it.
+// ownRules let pods reach the outside even if the machine's policy is to drop forwarded
+// packets, and hide the pods' addresses from it.
 var ownRules = []struct {
 	table, chain string
 	match        []string
@@ -59,7 +59,7 @@ var ownRules = []struct {
 	{"nat", "POSTROUTING", []string{"-s", podCIDR, "!", "-o", bridgeName, "-j", "MASQUERADE"}},
 }
 
-// bridgeDown removes the bridge and puts packet forwarding back.
+// bridgeDown removes the bridge and restores packet forwarding.
 func bridgeDown(l layout) error {
 	if before, err := os.ReadFile(forwardBefore(l)); err == nil {
 		if err := os.WriteFile(forwardSwitch, before, 0o644); err != nil {
@@ -79,17 +79,17 @@ func bridgeExists() bool {
 
 func forwardBefore(l layout) string { return filepath.Join(l.state, "ip_forward.before") }
 
-// enableBridgeFilter makes packets between two pods of the bridge pass the
-// address translation of Services; false where the kernel cannot.
+// enableBridgeFilter makes packets between two pods of the bridge pass the address
+// translation of Services. It returns false if the kernel cannot do that.
 func enableBridgeFilter() bool {
 	const filter = "/proc/sys/net/bridge/bridge-nf-call-iptables"
 	if _, err := os.Stat(filter); err != nil {
-		_ = exec.Command("modprobe", "br_netfilter").Run() // looked at again below
+		_ = exec.Command("modprobe", "br_netfilter").Run() // the write below shows whether it worked
 	}
 	return os.WriteFile(filter, []byte("1"), 0o644) == nil
 }
 
-// checkPorts says which of the cluster's ports another program holds.
+// checkPorts returns an error with the cluster's ports that other programs hold.
 func checkPorts() error {
 	var taken []string
 	for _, port := range []string{apiServerPort, etcdPort, etcdPeerPort, "10248", "10249", "10250", "10256", "10257", "10259"} {

@@ -9,12 +9,12 @@ import (
 	"strings"
 )
 
-// ownerFile names the state directory of the machine's one cluster. /run does
-// not outlive the boot, and neither does a cluster.
+// ownerFile holds the state directory of the machine's one cluster. Neither /run nor a
+// cluster survives a reboot.
 const ownerFile = "/run/queueworker-cluster.state"
 
-// checkOwner refuses to touch the bridge and the control groups of a cluster
-// that runs from another state directory. One that has ended there is cleaned.
+// checkOwner refuses to touch the bridge and the control groups of a cluster that runs
+// from another state directory. If that cluster has ended, checkOwner cleans it up.
 func checkOwner(l layout) error {
 	state, err := otherState(l, ownerFile)
 	if err != nil || state == "" {
@@ -24,8 +24,8 @@ func checkOwner(l layout) error {
 	return clean(l)
 }
 
-// otherState returns the state directory that a cluster left which ended
-// without down, if it is not ours; an error when that cluster still runs.
+// otherState returns the state directory of another cluster that ended without down, or
+// "" if there is none. It returns an error if that cluster still runs.
 func otherState(l layout, file string) (string, error) {
 	text, err := os.ReadFile(file)
 	if os.IsNotExist(err) {
@@ -49,7 +49,7 @@ func otherState(l layout, file string) (string, error) {
 	return other.state, nil
 }
 
-// setOwner writes down whose the machine's cluster is.
+// setOwner records the state directory of the machine's cluster.
 func setOwner(l layout, file string) error {
 	return os.WriteFile(file, []byte(l.state+"\n"), 0o644)
 }

@@ -12,11 +12,11 @@ import (
 	"strings"
 )
 
-// A tool is a file the cluster runs and the Debian package that brings it.
+// A tool is a file that the cluster runs and the Debian package that provides it.
 type tool struct{ file, debianPackage string }
 
-// tools in the order of installation. debootstrap is for hack/images, which
-// makes the Debian root file system of the demo image.
+// tools are in the order of installation. debootstrap is for hack/images, which builds
+// the Debian root file system of the demo image with it.
 var tools = []tool{
 	{"containerd", "containerd"},
 	{"ctr", "containerd"},
@@ -28,10 +28,10 @@ var tools = []tool{
 	{cniPlugin, "containernetworking-plugins"},
 }
 
-// cniPlugin stands for the folder of network plugins, which is on no PATH.
+// cniPlugin stands for the folder of network plugins, which is not on the PATH.
 const cniPlugin = "bridge, host-local and loopback network plugins"
 
-// cniFolders are where Debian and upstream packages put network plugins.
+// cniFolders are the folders in which Debian and upstream packages put network plugins.
 var cniFolders = []string{"/usr/lib/cni", "/opt/cni/bin"}
 
 // cniPlugins returns the folder that holds all plugins the cluster uses.
@@ -75,8 +75,8 @@ func missing(wanted []tool, have func(file string) bool) (files, packages []stri
 	return files, packages
 }
 
-// ensurePackages installs what is missing, and updates apt's lists only when
-// they do not know the packages or point to files that are gone.
+// ensurePackages installs what is missing. It updates apt's lists only if they lack the
+// packages or point to files that are gone.
 func ensurePackages(say reporter) error {
 	allowServiceStarts(servicePolicy)
 	files, packages := missing(tools, haveTool)
@@ -97,14 +97,14 @@ func ensurePackages(say reporter) error {
 		return nil
 	}
 	say.step("updating the lists of Debian packages first")
-	_ = exec.Command("dpkg", "--configure", "-a").Run() // where an earlier run was killed
+	_ = exec.Command("dpkg", "--configure", "-a").Run() // in case an earlier run was killed
 	if err := aptGet("update"); err != nil {
 		return err
 	}
 	return aptGet(append([]string{"install"}, packages...)...)
 }
 
-// aptGet runs apt-get without questions and returns what it said on failure.
+// aptGet runs apt-get without questions and returns its output in the error.
 func aptGet(arguments ...string) error {
 	apt := exec.Command("apt-get", append([]string{"-y", "-q", "--no-install-recommends", "-o", "DPkg::Lock::Timeout=300"}, arguments...)...)
 	apt.Env = append(os.Environ(), "DEBIAN_FRONTEND=noninteractive", "NEEDRESTART_MODE=l")
@@ -115,16 +115,15 @@ func aptGet(arguments ...string) error {
 	return nil
 }
 
-// servicePolicy is where Debian's packages ask whether they may start services
-// (Debian Policy 9.3.3.1), and ownPolicy the answer that they may not.
+// servicePolicy is the program that Debian's packages ask whether they may start services
+// (Debian Policy 9.3.3.1). ownPolicy is the answer that they may not.
 const (
 	servicePolicy = "/usr/sbin/policy-rc.d"
 	ownPolicy     = "#!/bin/sh\n# Written by hack/cluster for the time of an installation.\nexit 101\n"
 )
 
-// forbidServiceStarts makes Debian's packages install their services without
-// starting them: the cluster runs a containerd of its own. A policy that is
-// already there stays.
+// forbidServiceStarts makes Debian's packages install their services without starting
+// them, because the cluster runs its own containerd. It keeps an existing policy.
 func forbidServiceStarts(path string) (restore func(), err error) {
 	policy, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o755)
 	if errors.Is(err, os.ErrExist) {
@@ -141,7 +140,7 @@ func forbidServiceStarts(path string) (restore func(), err error) {
 	return func() { allowServiceStarts(path) }, nil
 }
 
-// allowServiceStarts removes our policy, also one that a killed run left.
+// allowServiceStarts removes ownPolicy, even if a killed run left it.
 func allowServiceStarts(path string) {
 	if content, err := os.ReadFile(path); err == nil && string(content) == ownPolicy {
 		os.Remove(path)

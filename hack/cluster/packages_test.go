@@ -56,7 +56,7 @@ func TestAPolicyOfAKilledRunGoes(t *testing.T) {
 	if _, err := forbidServiceStarts(path); err != nil {
 		t.Fatal(err)
 	}
-	allowServiceStarts(path) // what the next run does first
+	allowServiceStarts(path) // the next run does this first
 	if _, err := os.Stat(path); !os.IsNotExist(err) {
 		t.Errorf("the policy of the killed run stayed: %v", err)
 	}

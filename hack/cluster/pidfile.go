@@ -11,8 +11,8 @@ import (
 	"strings"
 )
 
-// A processID names one process for ever: a pid is used again, but not with
-// the same start time in the same boot.
+// A processID identifies one process for ever. A pid can be reused, but not with the same
+// start time in the same boot.
 type processID struct {
 	pid   int
 	start uint64 // clock ticks between the boot and the start, proc_pid_stat(5)
@@ -23,10 +23,10 @@ func (p processID) String() string {
 	return fmt.Sprintf("%d %d %s\n", p.pid, p.start, p.boot)
 }
 
-// errNoPidFile is what a file is that was not written to its end.
+// errNoPidFile is the error for a file that was not completely written.
 var errNoPidFile = errors.New("no pid file of a component")
 
-// parsePidFile is the reverse of String. A half-written file is errNoPidFile.
+// parsePidFile is the reverse of String. It returns errNoPidFile for a half-written file.
 func parsePidFile(text string) (processID, error) {
 	fields := strings.Fields(text)
 	if len(fields) != 3 || !strings.HasSuffix(text, "\n") {
@@ -43,7 +43,7 @@ func parsePidFile(text string) (processID, error) {
 	return processID{pid: pid, start: start, boot: fields[2]}, nil
 }
 
-// parseStat reads state and start time from /proc/PID/stat. The name in
+// parseStat reads the state and the start time from /proc/PID/stat. The name in
 // parentheses may itself hold blanks and parentheses.
 func parseStat(text string) (state byte, start uint64, err error) {
 	end := strings.LastIndexByte(text, ')')
@@ -59,7 +59,7 @@ func parseStat(text string) (state byte, start uint64, err error) {
 	return fields[0][0], start, err
 }
 
-// identify returns who runs under a pid now.
+// identify returns the process that has a pid now.
 func identify(pid int) (processID, error) {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
@@ -79,7 +79,7 @@ func identify(pid int) (processID, error) {
 	return processID{pid: pid, start: start, boot: strings.TrimSpace(string(boot))}, nil
 }
 
-// alive is false for a zombie, and for another process under the same pid.
+// alive reports whether p still runs; a zombie or a reused pid does not count.
 func (p processID) alive() bool {
 	now, err := identify(p.pid)
 	return err == nil && now == p

@@ -18,8 +18,8 @@ import (
 	"time"
 )
 
-// validity is long, because a cluster that is up for long is thrown away and
-// never renewed.
+// validity is long, because certificates are never renewed and the cluster is discarded
+// instead.
 const validity = 10 * 365 * 24 * time.Hour
 
 // An authority signs every certificate of one cluster.
@@ -32,8 +32,8 @@ type authority struct {
 // A pair is a certificate and its key, both PEM.
 type pair struct{ certificate, key []byte }
 
-// An identity is what a certificate says of its holder. Servers have
-// addresses; clients are a Kubernetes user (name) in groups.
+// An identity is what a certificate says about its holder. Servers have addresses.
+// Clients are a Kubernetes user (name) in groups.
 type identity struct {
 	name      string
 	groups    []string
@@ -66,8 +66,8 @@ func newAuthority(now time.Time) (authority, pair, error) {
 	return authority{certificate: certificate, key: key, pem: p.certificate}, p, err
 }
 
-// issue signs a certificate that serves for both ends of a connection: etcd
-// uses one certificate as server, peer and client.
+// issue signs a certificate for both ends of a connection, because etcd uses one
+// certificate as server, peer and client.
 func (a authority) issue(id identity, now time.Time) (pair, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -113,7 +113,8 @@ func encodePair(der []byte, key *ecdsa.PrivateKey) (pair, error) {
 	}, nil
 }
 
-// servers and node-to-node clients, by the file name of their certificate.
+// serverIdentities are servers and node-to-node clients, by the file name of their
+// certificate.
 var serverIdentities = map[string]identity{
 	"etcd": {name: "etcd", addresses: []string{"localhost", "127.0.0.1"}},
 	"kube-apiserver": {name: "kube-apiserver", addresses: []string{

@@ -22,8 +22,8 @@ type component struct {
 	arguments []string
 }
 
-// start runs the component in a session of its own, so that neither the end of
-// this command nor a terminal's hang-up reaches it.
+// start runs the component in a new session, so that neither the end of this command nor
+// a terminal's hang-up reaches it.
 func (c component) start(l layout) error {
 	log, err := os.OpenFile(l.logFile(c.name), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
@@ -59,11 +59,11 @@ func running(l layout, name string) bool {
 	return err == nil && id.alive()
 }
 
-// stop asks the component to end and insists after the deadline.
+// stop ends the component gracefully, and kills it after the deadline.
 func stop(l layout, name string, patience time.Duration) error {
 	id, err := recorded(l, name)
 	if errors.Is(err, os.ErrNotExist) || errors.Is(err, errNoPidFile) {
-		return nil // strays finds what such a file fails to name
+		return nil // strays finds the process that such a file fails to name
 	}
 	if err != nil {
 		return err
@@ -71,7 +71,7 @@ func stop(l layout, name string, patience time.Duration) error {
 	return terminate(id, name, patience)
 }
 
-// terminate sends SIGTERM, waits, and sends SIGKILL to what is still there.
+// terminate sends SIGTERM, waits, and sends SIGKILL if the process is still alive.
 func terminate(id processID, name string, patience time.Duration) error {
 	for _, attempt := range []struct {
 		signal   syscall.Signal
@@ -96,8 +96,8 @@ func terminate(id processID, name string, patience time.Duration) error {
 	return nil
 }
 
-// strays finds processes of this cluster that no pid file names: those of a
-// run that was killed between a start and its record, and container shims.
+// strays finds processes of this cluster that no pid file names: container shims, and
+// processes of a run that was killed between their start and its record.
 func strays(l layout) []processID {
 	entries, _ := os.ReadDir("/proc")
 	var found []processID
@@ -118,8 +118,8 @@ func strays(l layout) []processID {
 	return found
 }
 
-// belongs recognises a process of this cluster by its program and an argument
-// that names the state directory; an editor or a tail of a log is neither.
+// belongs reports whether a process is part of this cluster: its program is known and an
+// argument names the state directory. An editor or a tail of a log does not match.
 func belongs(l layout, program string, arguments []string) bool {
 	program = strings.TrimSuffix(program, " (deleted)")
 	switch base := filepath.Base(program); {

@@ -9,16 +9,15 @@ import (
 	"time"
 )
 
-// A reporter prints progress for the person who waits. It writes to standard
-// error, so that what a command prints for scripts stays alone on standard
-// output.
+// A reporter prints progress for a waiting user. It writes to standard error, so that
+// standard output holds only results for scripts.
 type reporter struct{ out io.Writer }
 
 func (r reporter) step(format string, args ...any) {
 	fmt.Fprintf(r.out, "• "+format+"\n", args...)
 }
 
-// seconds rounds a duration to what a person wants to read.
+// seconds rounds a duration for a reader.
 func seconds(d time.Duration) string {
 	if d < 10*time.Second {
 		return d.Round(100 * time.Millisecond).String()

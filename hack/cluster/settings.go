@@ -19,8 +19,8 @@ var settingsFiles embed.FS
 
 var settingsTemplates = template.Must(template.New("").Option("missingkey=error").ParseFS(settingsFiles, "settings/*"))
 
-// settings fill the configuration files; what this machine decides comes
-// first, the rest is the same everywhere.
+// settings fill the configuration files. The fields that depend on this machine come
+// first; the others are the same everywhere.
 type settings struct {
 	CNIPlugins    string // folder of the network plugins
 	Snapshotter   string // containerd's overlayfs, or native where overlay cannot be mounted
@@ -42,8 +42,7 @@ func newSettings(l layout) settings {
 	}
 }
 
-// configurations maps each file below the state directory to the template
-// that makes it.
+// configurations maps each file below the state directory to its template.
 var configurations = map[string]string{
 	"conf/kubelet.yaml":      "kubelet.yaml",
 	"conf/kube-proxy.yaml":   "kube-proxy.yaml",
@@ -54,8 +53,8 @@ var configurations = map[string]string{
 	"cni/10-bridge.conflist": "bridge.conflist",
 }
 
-// render returns the content of every configuration file, by its path below
-// the state directory.
+// render returns the content of every configuration file, by its path below the state
+// directory.
 func render(s settings) (map[string][]byte, error) {
 	files := make(map[string][]byte, len(configurations))
 	for path, name := range configurations {
@@ -84,7 +83,7 @@ func renderKubeconfig(authority []byte, user string, p pair) []byte {
 	return text.Bytes()
 }
 
-// writeSettings looks at the machine and writes every configuration file.
+// writeSettings inspects the machine and writes every configuration file.
 func writeSettings(l layout) error {
 	s := newSettings(l)
 	plugins, found := cniPlugins()

@@ -11,7 +11,7 @@ import (
 	"text/tabwriter"
 )
 
-// status prints a table of the components and says what is wrong.
+// status prints a table of the components and returns an error if something is wrong.
 func status(l layout, out io.Writer) error {
 	if err := checkMachine(); err != nil {
 		return err
@@ -39,7 +39,7 @@ func status(l layout, out io.Writer) error {
 	return nil
 }
 
-// residentMemory is what the kernel says the process holds, in its own words.
+// residentMemory returns the process's resident memory as the kernel prints it.
 func residentMemory(pid int) string {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {

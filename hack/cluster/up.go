@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// up starts the cluster unless it runs already.
+// up starts the cluster unless it already runs.
 func up(l layout, out io.Writer, say reporter) error {
 	if err := checkMachine(); err != nil {
 		return err
@@ -62,8 +62,8 @@ func printEnvironment(l layout, out io.Writer) {
 	fmt.Fprintf(out, "export KUBECONFIG=%s\n", l.kubeconfig())
 }
 
-// sayIfOutdated tells a developer who changed the binaries' sources that the
-// running cluster does not know.
+// sayIfOutdated tells a developer if the running cluster uses other binaries than the
+// checkout's sources would build.
 func sayIfOutdated(l layout, say reporter) {
 	running, err := os.ReadFile(l.stamp())
 	home, homeErr := binariesHome(l)
@@ -72,9 +72,9 @@ func sayIfOutdated(l layout, say reporter) {
 	}
 }
 
-// whole is nil when up has finished once and everything still runs. A machine
-// that is busy with tests may answer late, and must not lose its cluster for
-// it, so the node has some time to say that it is ready.
+// whole returns nil if up once finished and everything still runs. The node has some time
+// to report that it is ready, because a machine that is busy with tests may answer late
+// and must not lose its cluster because of that.
 func whole(l layout, patience time.Duration) error {
 	if _, err := os.Stat(l.stamp()); err != nil {
 		return errors.New("the cluster is not up")
@@ -95,8 +95,8 @@ func whole(l layout, patience time.Duration) error {
 	return waitFor(l, "the node is ready", patience, []string{"kube-apiserver", "kubelet"}, client.nodeReady)
 }
 
-// bringUp starts everything on a clean machine, in an order in which nobody
-// waits for somebody who comes later.
+// bringUp starts everything on a clean machine, in an order in which no component waits
+// for a later one.
 func bringUp(l layout, bin string, say reporter) error {
 	if err := prepare(l, bin); err != nil {
 		return err
@@ -139,7 +139,7 @@ func bringUp(l layout, bin string, say reporter) error {
 	return settle(l, bin, client, say)
 }
 
-// prepare makes directories, certificates, configuration, network and groups.
+// prepare creates directories, certificates, configuration, network and groups.
 func prepare(l layout, bin string) error {
 	for _, directory := range []string{l.pki(), l.conf(), l.cni(), l.kubelet(), l.containerd(), l.podLogs(), filepath.Join(l.state, "run")} {
 		if err := os.MkdirAll(directory, 0o755); err != nil {

@@ -14,16 +14,15 @@ import (
 	"time"
 )
 
-// startPatience is how long one component may take to answer; a machine with
-// two busy cores needs a tenth of it. statusPatience is for a question whose
-// answer a person waits for.
+// startPatience is how long one component may take to answer; a machine with two busy cores
+// needs a tenth of it. statusPatience is for a question on whose answer a user waits.
 const (
 	startPatience  = 2 * time.Minute
 	statusPatience = 15 * time.Second
 )
 
-// waitFor polls until the condition holds. It gives up at the deadline, and at
-// once when a component that is needed has ended.
+// waitFor polls until the condition holds. It gives up at the deadline, and at once if a
+// required component has ended.
 func waitFor(l layout, what string, patience time.Duration, needs []string, condition func() error) error {
 	deadline := time.Now().Add(patience)
 	for {
@@ -70,8 +69,8 @@ func dnsAnswers() error {
 	return nil
 }
 
-// serviceAnswers reaches the apiserver by its Service address, which only
-// works when kube-proxy has written its rules.
+// serviceAnswers connects to the apiserver by its Service address, which works only after
+// kube-proxy has written its rules.
 func serviceAnswers() error {
 	connection, err := net.DialTimeout("tcp", net.JoinHostPort(apiServiceIP, "443"), time.Second)
 	if err != nil {
@@ -80,7 +79,7 @@ func serviceAnswers() error {
 	return connection.Close()
 }
 
-// socketAnswers is nil when a process listens on the Unix socket.
+// socketAnswers returns nil if a process listens on the Unix socket.
 func socketAnswers(path string) error {
 	connection, err := net.Dial("unix", path)
 	if err != nil {

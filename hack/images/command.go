@@ -29,7 +29,7 @@ An IMAGE is one of
 Flags:
 `
 
-// options are what the command line asked for.
+// options are the options and arguments of the command line.
 type options struct {
 	out, tag string
 	targets  []string
@@ -52,7 +52,7 @@ func parse(arguments []string, notes io.Writer) (options, error) {
 	return o, nil
 }
 
-// run builds each target and prints the file of each image on out.
+// run builds each target and prints the file of each image to out.
 func run(arguments []string, out, notes io.Writer) error {
 	o, err := parse(arguments, notes)
 	if err != nil {

@@ -14,14 +14,14 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
-// Where the application lies in the image, and who runs it: Debian's www-data.
+// The application's folder in the image, and its user: Debian's www-data.
 const (
 	applicationHome = "/srv/app"
 	applicationUser = 33
 )
 
-// demo stacks the Laravel application on Debian, as two images that differ in
-// one file, so that "a new version is rolled out" needs no second build.
+// demo stacks the Laravel application on Debian, as two images that differ in one file,
+// so that a test can roll out a new version without a second build.
 func (w workshop) demo(tag string) ([]image, error) {
 	base, err := w.rootFileSystem()
 	if err != nil {
@@ -52,14 +52,14 @@ func (w workshop) demo(tag string) ([]image, error) {
 	return images, nil
 }
 
-// writable are the folders that Laravel writes to.
+// writable are the folders to which Laravel writes.
 var writable = []string{
 	"bootstrap/cache", "database", "storage", "storage/framework", "storage/framework/cache",
 	"storage/framework/cache/data", "storage/framework/views", "storage/logs",
 }
 
-// applicationEntries lists the application's files as a layer: sources belong
-// to root, the folders of writable to the application's user.
+// applicationEntries lists the application's files as a layer. Sources belong to root,
+// and the folders of writable to the application's user.
 func applicationEntries(sources fs.FS) ([]entry, error) {
 	entries := []entry{{path: "/srv", mode: fs.ModeDir | 0o755}}
 	err := fs.WalkDir(sources, ".", func(name string, d fs.DirEntry, err error) error {
@@ -67,7 +67,7 @@ func applicationEntries(sources fs.FS) ([]entry, error) {
 		case err != nil:
 			return err
 		case slices.Contains(writable, name) && name != "database":
-			return fs.SkipDir // what a run on this machine left there
+			return fs.SkipDir // a run on this machine may have left files there
 		case d.IsDir():
 			entries = append(entries, entry{path: path.Join(applicationHome, name), mode: fs.ModeDir | 0o755, owner: owner(name)})
 			return nil

@@ -16,7 +16,7 @@ import (
 
 const repository = "docker.io/queueworker/"
 
-// An image is what goes into one archive.
+// An image is the content of one archive.
 type image struct {
 	name, tag string
 	layers    []v1.Layer
@@ -40,9 +40,8 @@ func (i image) assemble() (v1.Image, error) {
 	return mutate.ConfigFile(stacked, file)
 }
 
-// write makes one archive of all images, with the layers they share in it
-// once. It has another name until it is whole, so that a killed run leaves no
-// half of one.
+// write writes all images to one archive, which holds shared layers once. The archive has
+// another name until it is complete, so that a killed run leaves no partial archive.
 func write(file string, images []image) error {
 	references := make(map[name.Tag]v1.Image, len(images))
 	for _, i := range images {

@@ -18,8 +18,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
-// epoch is the time of every file, so that the same content gives the same
-// digest on every day.
+// epoch is the time of every file, so that the same content always gives the same digest.
 var epoch = time.Unix(0, 0).UTC()
 
 // An entry is one file or directory of a layer.
@@ -51,7 +50,7 @@ func writeEntries(out io.Writer, entries []entry) error {
 	return archive.Close()
 }
 
-// memoryLayer makes an uncompressed layer of a few files.
+// memoryLayer returns an uncompressed layer of a few files.
 func memoryLayer(entries []entry) (v1.Layer, error) {
 	var content bytes.Buffer
 	if err := writeEntries(&content, entries); err != nil {
@@ -60,8 +59,8 @@ func memoryLayer(entries []entry) (v1.Layer, error) {
 	return static.NewLayer(content.Bytes(), types.DockerUncompressedLayer), nil
 }
 
-// A fileLayer is an uncompressed layer that lies in a file, with its digest
-// known already: a root file system is too large to read twice for it.
+// A fileLayer is an uncompressed layer in a file. Its digest is already known, because a
+// root file system is too large to read it again for the digest.
 type fileLayer struct {
 	file   string
 	digest v1.Hash

@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// contents reads a tar into its headers, in order, and the bytes of its files.
+// contents returns the headers of a tar, in order, and the content of its files.
 func contents(t *testing.T, archive []byte) ([]*tar.Header, map[string]string) {
 	t.Helper()
 	var headers []*tar.Header
@@ -81,7 +81,7 @@ func TestEntriesKeepOwnersModesAndContent(t *testing.T) {
 	}
 }
 
-// makeTree makes a small root file system with everything that needs care.
+// makeTree creates a small root file system with every kind of file that needs care.
 func makeTree(t *testing.T, modified time.Time) string {
 	t.Helper()
 	tree := t.TempDir()

@@ -1,14 +1,14 @@
 // Copyright The QueueWorker Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Command images builds the project's container images without a daemon and
-// without a registry, as docker-archive files that a container runtime imports.
+// Command images builds the project's container images without a daemon and without a
+// registry, as docker-archive files that a container runtime imports.
 //
-// An image of a Go program is one static binary on an empty file system. The
-// demo image is a Debian root file system made by debootstrap, which is kept in
-// the cache under a hash of its package list, and above it the Laravel
-// application of test/laravel as a layer of its own. Layers are not compressed:
-// they travel to the same machine. The same files give the same digests.
+// An image of a Go program is one static binary on an empty file system. The demo image
+// is a Debian root file system made by debootstrap, with the Laravel application of
+// test/laravel as a separate layer above it. The root file system is cached under a hash
+// of its package list. Layers are not compressed, because they stay on the same machine.
+// The same files give the same digests.
 package main
 
 import (

@@ -11,11 +11,11 @@ import (
 	"strings"
 )
 
-// debianSuites are the suites by which Debian's own archive is told from the
-// archives of others; all of them lie on the same mirror.
+// debianSuites are the suites that tell Debian's own archive from other archives. All of
+// them are on the same mirror.
 var debianSuites = []string{"bullseye", "bookworm", "trixie", "forky", "sid", "oldstable", "stable", "testing", "unstable"}
 
-// findMirror reads from apt's own sources where this machine gets Debian.
+// findMirror reads this machine's Debian mirror from apt's sources.
 func findMirror(apt string) (string, error) {
 	files := []string{filepath.Join(apt, "sources.list")}
 	for _, pattern := range []string{"*.list", "*.sources"} {
@@ -44,7 +44,7 @@ func findMirror(apt string) (string, error) {
 	return "", errors.New("apt's sources name no Debian mirror, from which the demo image could be made; the demo image needs a Debian machine")
 }
 
-// mirrorInList reads one-line entries: deb [options] URI SUITE COMPONENT...
+// mirrorInList parses one-line entries: deb [options] URI SUITE COMPONENT...
 func mirrorInList(text string) string {
 	for line := range strings.Lines(text) {
 		line, _, _ = strings.Cut(line, "#")
@@ -62,7 +62,7 @@ func mirrorInList(text string) string {
 	return ""
 }
 
-// mirrorInStanzas reads deb822 stanzas; see sources.list(5).
+// mirrorInStanzas parses deb822 stanzas; see sources.list(5).
 func mirrorInStanzas(text string) string {
 	for stanza := range strings.SplitSeq(text, "\n\n") {
 		fields := map[string][]string{}

@@ -9,11 +9,11 @@ import (
 	"time"
 )
 
-// heartbeat is how often a long command says that it is still running.
+// heartbeat is how often a long command reports that it is still running.
 const heartbeat = 30 * time.Second
 
-// runPatiently runs a command that can take minutes and says every 30 s that
-// it does. Its own words come with an error only: the last 2,000 bytes.
+// runPatiently runs a command that can take minutes and reports every 30 s that it still
+// runs. It shows the command's output only with an error: the last 2,000 bytes.
 func (w workshop) runPatiently(what string, command *exec.Cmd) error {
 	started := time.Now()
 	ticker := time.NewTicker(heartbeat)

@@ -11,7 +11,7 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
-// nonRoot is the user of every image that needs no other: the number that
+// nonRoot is the user of every image that needs no other user. It is the number that
 // distroless images made common.
 const nonRoot = "65532"
 
@@ -57,8 +57,8 @@ func (w workshop) program(p program, tag string) ([]image, error) {
 	return []image{{name: p.name, tag: tag, layers: []v1.Layer{layer}, config: v1.Config{User: p.user, Entrypoint: []string{p.path}}}}, nil
 }
 
-// authorities returns this machine's certificate authorities, where Go looks
-// for them; none on a machine without.
+// authorities returns this machine's certificate authorities, where Go looks for them, or
+// nothing if the machine has none.
 func authorities() []entry {
 	const bundle = "/etc/ssl/certs/ca-certificates.crt"
 	content, err := os.ReadFile(bundle)

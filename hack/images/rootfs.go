@@ -20,23 +20,23 @@ import (
 
 const suite = "bookworm"
 
-// demoPackages are what a Laravel worker needs with each database, and a
-// Redis server, so that one image is both.
+// demoPackages are the packages that a Laravel worker needs with each database, and a
+// Redis server, so that one image serves as both.
 var demoPackages = []string{
 	"php-cli", "php-laravel-framework", "php-mysql", "php-pgsql", "php-redis", "php-sqlite3", "redis-server",
 }
 
-// rootfsVersion is raised when the same packages shall be packed differently.
+// rootfsVersion is raised if the same packages must be packed differently.
 const rootfsVersion = "1"
 
-// rootfsKey names a root file system by what decides its content.
+// rootfsKey names a root file system by everything that determines its content.
 func rootfsKey(packages []string) string {
 	sum := sha256.Sum256([]byte(strings.Join(append([]string{rootfsVersion, suite, runtime.GOARCH}, packages...), "\n")))
 	return hex.EncodeToString(sum[:])[:16]
 }
 
-// rootFileSystem returns the Debian layer from the cache, and makes it first
-// when it is not there.
+// rootFileSystem returns the Debian layer from the cache. It builds the layer first if
+// the cache has none.
 func (w workshop) rootFileSystem() (v1.Layer, error) {
 	file := filepath.Join(w.cache, "rootfs-"+rootfsKey(demoPackages)+".tar")
 	if layer, err := cachedLayer(file); err == nil {
@@ -62,8 +62,8 @@ func (w workshop) rootFileSystem() (v1.Layer, error) {
 	return packLayer(file, tree)
 }
 
-// debootstrap fills the tree with Debian. Its mounts live in a namespace of
-// their own, so that none is left behind, however it ends.
+// debootstrap fills the tree with Debian. Its mounts are in a separate namespace, so that
+// none remains, however it ends.
 func (w workshop) debootstrap(tree string) error {
 	mirror, err := findMirror("/etc/apt")
 	if err != nil {
@@ -76,8 +76,8 @@ func (w workshop) debootstrap(tree string) error {
 	return w.runPatiently("installing Debian", install)
 }
 
-// cachedLayer opens a layer that was made before; its digest lies beside it
-// and is written last, so that half a layer has none.
+// cachedLayer opens a layer that was built earlier. Its digest is in a file beside it,
+// which is written last, so that a partial layer has none.
 func cachedLayer(file string) (v1.Layer, error) {
 	digest, err := os.ReadFile(file + ".sha256")
 	if err != nil {
@@ -90,7 +90,7 @@ func cachedLayer(file string) (v1.Layer, error) {
 	return fileLayer{file: file, digest: hash}, err
 }
 
-// packLayer writes the tree as a layer into the cache.
+// packLayer writes the tree to the cache as a layer.
 func packLayer(file, tree string) (v1.Layer, error) {
 	partial, err := os.Create(file + ".partial")
 	if err != nil {

@@ -16,9 +16,9 @@ import (
 	"time"
 )
 
-// emptied are folders whose content a container does not need; they stay,
-// empty. The licences of Debian's packages remain in their source packages;
-// the image is for tests on this machine and is not handed on.
+// emptied are folders whose content a container does not need; the folders themselves
+// stay. The licences of Debian's packages remain in their source packages. The image is
+// for tests on this machine and is not distributed.
 var emptied = []string{
 	"dev", "proc", "sys", "run", "tmp",
 	"usr/share/doc", "usr/share/info", "usr/share/lintian", "usr/share/locale", "usr/share/man",
@@ -28,7 +28,7 @@ var emptied = []string{
 // machineFiles are copies from the machine that made the tree.
 var machineFiles = []string{"etc/hostname", "etc/machine-id", "etc/resolv.conf"}
 
-// dropped is true for what does not go into the layer.
+// dropped reports whether a file is left out of the layer.
 func dropped(name string) bool {
 	for _, folder := range emptied {
 		if strings.HasPrefix(name, folder+"/") {
@@ -38,8 +38,8 @@ func dropped(name string) bool {
 	return slices.Contains(machineFiles, name)
 }
 
-// packTree writes a directory as a tar with owners, links and modes, in the
-// order of names and without times.
+// packTree writes a directory as a tar with owners, links and modes, sorted by name and
+// without times.
 func packTree(out io.Writer, tree string) error {
 	archive := tar.NewWriter(out)
 	links := map[uint64]string{} // inode of a file with several names → its first name
@@ -65,8 +65,8 @@ func packTree(out io.Writer, tree string) error {
 	return archive.Close()
 }
 
-// packFile adds one file. A name of a file that is there already under another
-// name becomes a link to it.
+// packFile adds one file. If the file is already in the archive under another name, it
+// adds a link to that name.
 func packFile(archive *tar.Writer, path, name string, links map[uint64]string) error {
 	header, inode, err := describe(path, name)
 	if err != nil || header == nil {
@@ -91,9 +91,8 @@ func packFile(archive *tar.Writer, path, name string, links map[uint64]string) e
 	return err
 }
 
-// describe makes the header of a file, and returns the inode of one that has
-// several names. There is no header for what a container runtime makes itself:
-// sockets, pipes and devices.
+// describe returns the header of a file, and its inode if the file has several names. It
+// returns no header for what a container runtime creates itself: sockets, pipes and devices.
 func describe(path, name string) (header *tar.Header, inode uint64, err error) {
 	info, err := os.Lstat(path)
 	if err != nil || info.Mode()&(fs.ModeSocket|fs.ModeNamedPipe|fs.ModeDevice) != 0 {

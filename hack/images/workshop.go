@@ -13,7 +13,7 @@ import (
 	"strings"
 )
 
-// A workshop knows where sources and cached parts lie.
+// A workshop holds the locations of sources and cached parts.
 type workshop struct {
 	root  string // of the checkout
 	cache string
@@ -34,7 +34,7 @@ func (w workshop) step(format string, arguments ...any) {
 	fmt.Fprintf(w.notes, "• "+format+"\n", arguments...)
 }
 
-// build makes the images of one target of the command line.
+// build builds the images of one target of the command line.
 func (w workshop) build(target, tag string) ([]image, error) {
 	switch target {
 	case "operator":
@@ -56,7 +56,7 @@ func (w workshop) build(target, tag string) ([]image, error) {
 	return w.program(p, tag)
 }
 
-// parseProgram reads NAME=PACKAGE[@UID].
+// parseProgram parses NAME=PACKAGE[@UID].
 func parseProgram(target string) (program, error) {
 	name, pkg, found := strings.Cut(target, "=")
 	if !found || name == "" || pkg == "" {
@@ -72,8 +72,8 @@ func parseProgram(target string) (program, error) {
 	return program{name: name, pkg: pkg, path: "/" + name, user: user}, nil
 }
 
-// cacheDirectory follows QUEUEWORKER_CACHE, then XDG_CACHE_HOME, then HOME,
-// as hack/cluster does.
+// cacheDirectory uses QUEUEWORKER_CACHE, then XDG_CACHE_HOME, then HOME, as hack/cluster
+// does.
 func cacheDirectory(getenv func(string) string) (string, error) {
 	if dir := getenv("QUEUEWORKER_CACHE"); dir != "" {
 		return filepath.Abs(dir)
@@ -87,7 +87,7 @@ func cacheDirectory(getenv func(string) string) (string, error) {
 	return "", errors.New("no directory for cached parts of images: set QUEUEWORKER_CACHE, XDG_CACHE_HOME or HOME")
 }
 
-// findRoot walks up to the checkout's root, recognised by this folder.
+// findRoot walks up to the checkout's root, which it recognizes by this folder.
 func findRoot() (string, error) {
 	start, err := os.Getwd()
 	if err != nil {

@@ -12,19 +12,19 @@ import (
 	"queueworker.dev/queueworker/api/bounds"
 )
 
-// boundedFields are the fields below which api/bounds says how large each value may be.
-// Our own fields have their bounds in api/v1alpha1.
+// boundedFields are the fields below which api/bounds limits the size of each value. The
+// product's own fields have their bounds in api/v1alpha1.
 var boundedFields = append([]string{"spec.nodeSelector"}, embeddedFields...)
 
-// textFields are the boundedFields whose long texts are bounded together, and what a user
-// knows these texts by.
+// textFields are the boundedFields whose long texts share one bound, with the words by
+// which a user knows these texts.
 var textFields = map[string]string{
 	"spec.template": "variables, commands, arguments and annotations",
 	"spec.env":      "values",
 }
 
-// bound gives every list, map and string of boundedFields its bound, unless controller-gen
-// has written one.
+// bound gives every list, map and string of boundedFields its bound, unless
+// controller-gen has written one.
 func bound(crd []byte) ([]byte, error) {
 	var object map[string]any
 	if err := yaml.Unmarshal(crd, &object); err != nil {
@@ -52,7 +52,7 @@ func bound(crd []byte) ([]byte, error) {
 	return yaml.Marshal(object)
 }
 
-// boundQuantities bounds the quantities of our own fields, for which no marker can.
+// boundQuantities bounds the quantities of the product's own fields, because no marker can.
 func boundQuantities(value any) {
 	switch value := value.(type) {
 	case []any:
@@ -70,7 +70,7 @@ func boundQuantities(value any) {
 }
 
 // boundAll bounds the value of a field and everything in it. parent is the field that
-// holds the object in which the field stands.
+// holds the object that contains the field.
 func boundAll(schema map[string]any, parent, field string) error {
 	if schema["x-kubernetes-int-or-string"] == true {
 		return setBound(schema, "maxLength", bounds.Text, parent, field)
@@ -127,8 +127,8 @@ func addRule(schema map[string]any, rule, message string) {
 	schema["x-kubernetes-validations"] = append(rules, map[string]any{"rule": rule, "message": message})
 }
 
-// textSize is a CEL expression for the characters that the long texts of a value have
-// together; empty if it has none.
+// textSize returns a CEL expression for the total number of characters in the long texts
+// of a value; empty if it has none.
 func textSize(schema map[string]any, value string, depth int) string {
 	variable := fmt.Sprintf("v%d", depth)
 	switch schema["type"] {
@@ -165,7 +165,7 @@ func textSize(schema map[string]any, value string, depth int) string {
 	return ""
 }
 
-// number is a bound: one that was read, or one that was set here.
+// number returns a bound that was read or set here as an int.
 func number(bound any) int {
 	switch bound := bound.(type) {
 	case int:

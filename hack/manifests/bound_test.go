@@ -17,8 +17,8 @@ import (
 	"queueworker.dev/queueworker/api/bounds"
 )
 
-// unboundedFields are bounded by something else: the API server gives a date a length, and
-// matches kind and version with the address of the request.
+// unboundedFields have other limits: the API server bounds the length of a date, and
+// compares kind and version with the address of the request.
 var unboundedFields = []string{"apiVersion", "kind"}
 
 func TestEveryListMapAndStringHasABound(t *testing.T) {
@@ -37,7 +37,7 @@ func TestEveryListMapAndStringHasABound(t *testing.T) {
 	}
 }
 
-// checkBounds looks at a value and all in it, and returns their number.
+// checkBounds checks a value and everything in it, and returns the number of checked values.
 func checkBounds(t *testing.T, crd, path string, schema apiextensionsv1.JSONSchemaProps) int {
 	t.Helper()
 	missing, looked := "", 1
@@ -73,8 +73,8 @@ func checkBounds(t *testing.T, crd, path string, schema apiextensionsv1.JSONSche
 	return looked
 }
 
-// An API server does not take a CRD whose rules may cost too much, which follows from the
-// bounds of all lists and strings that they look at.
+// An API server rejects a CRD whose rules may cost too much. It derives the cost from the
+// bounds of all lists and strings that the rules read.
 func TestAnAPIServerTakesTheCRDs(t *testing.T) {
 	for name, crd := range crds(t) {
 		crd.Spec.Conversion = &apiextensionsv1.CustomResourceConversion{Strategy: apiextensionsv1.NoneConverter}
@@ -114,7 +114,7 @@ func TestBoundNeedsEveryMapInTheTable(t *testing.T) {
 	}
 }
 
-// An object that the operator takes for a map would be checked by the wrong bounds.
+// The operator would check an object by the wrong bounds if it took the object for a map.
 func TestNoObjectOfFixedFieldsHasTheNameOfAMap(t *testing.T) {
 	maps := bounds.Maps()
 	seen := map[string]bool{}

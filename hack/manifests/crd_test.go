@@ -15,11 +15,11 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// maxCompact keeps a CRD well below the 262,144 bytes that the annotations of an
-// object may have in all: client-side `kubectl apply` stores the whole object in one.
+// maxCompact keeps a CRD well below 262,144 bytes, the limit on all annotations of an
+// object. Client-side `kubectl apply` stores the whole object in one annotation.
 const maxCompact = 200_000
 
-// kubernetesFields are our fields whose content Kubernetes documents.
+// kubernetesFields are the fields whose content Kubernetes documents.
 var kubernetesFields = append([]string{"status.conditions"}, embeddedFields...)
 
 func TestCRDsFitIntoAnAppliedAnnotation(t *testing.T) {
@@ -53,7 +53,8 @@ func TestEveryFieldIsDescribedByItsName(t *testing.T) {
 	}
 }
 
-// checkDescription looks at one field and all below it, and returns their number.
+// checkDescription checks a field and everything below it, and returns the number of
+// checked fields.
 func checkDescription(t *testing.T, crd, path, field string, schema apiextensionsv1.JSONSchemaProps) int {
 	t.Helper()
 	first, _, _ := strings.Cut(schema.Description, " ")
@@ -70,7 +71,7 @@ func checkDescription(t *testing.T, crd, path, field string, schema apiextension
 	return looked
 }
 
-// fieldsOf are the fields of an object, of a list's entries or of a map's values.
+// fieldsOf returns the fields of an object, of a list's entries or of a map's values.
 func fieldsOf(schema apiextensionsv1.JSONSchemaProps) map[string]apiextensionsv1.JSONSchemaProps {
 	if schema.Items != nil && schema.Items.Schema != nil {
 		return schema.Items.Schema.Properties
@@ -111,7 +112,7 @@ func TestPrinterColumnsAndScaleShowFieldsThatExist(t *testing.T) {
 }
 
 // typeAt follows a printer column's JSONPath, such as
-// .status.conditions[?(@.type=="Ready")].reason, to the type of what it shows.
+// .status.conditions[?(@.type=="Ready")].reason, and returns the type at its end.
 func typeAt(schema apiextensionsv1.JSONSchemaProps, path string) (string, bool) {
 	if path == ".metadata.creationTimestamp" {
 		return "string", true // the schema of metadata is Kubernetes' own
@@ -277,7 +278,7 @@ func TestRulesTemplateNamesEachRole(t *testing.T) {
 	}
 }
 
-// crdFiles are the committed CRDs; a test of freshness is hack/verify-generated.sh.
+// crdFiles returns the committed CRDs; hack/verify-generated.sh checks that they are fresh.
 func crdFiles(t *testing.T) map[string][]byte {
 	t.Helper()
 	top := filepath.Join("..", "..")

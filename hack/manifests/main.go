@@ -13,7 +13,7 @@ import (
 	"slices"
 )
 
-// Where things lie, relative to the top of the checkout.
+// Locations, relative to the top of the checkout.
 const (
 	crdDir       = "config/crd/bases"
 	rbacDir      = "config/rbac"
@@ -144,8 +144,8 @@ func readDir(dir string) (map[string][]byte, error) {
 	return files, nil
 }
 
-// replaceDir makes files the only YAML files of dir, so that the manifest of a
-// kind that was removed goes too.
+// replaceDir makes files the only YAML files of dir, so that the manifest of a removed
+// kind disappears too.
 func replaceDir(dir string, files map[string][]byte) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err

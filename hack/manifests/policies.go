@@ -12,9 +12,9 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// What of the policies in config/admission the chart knows better: who the operator
-// is, and which namespaces belong to the cluster. A mark stands for each until the
-// policy is text, because YAML would quote a template action.
+// The parts of the policies in config/admission for which the chart has better values:
+// who the operator is, and which namespaces belong to the cluster. A mark stands for each
+// part until the policy is text, because YAML would quote a template action.
 const (
 	kustomizeOperator   = "request.userInfo.username.startsWith('system:serviceaccount:') && request.userInfo.username.endsWith(':queueworker-manager')"
 	kustomizeNamespaces = "['kube-system', 'kube-public', 'kube-node-lease']"
@@ -28,8 +28,8 @@ var marks = strings.NewReplacer(
 )
 
 // policiesTemplate turns the policies of config/admission into one file of named
-// templates, each the spec of a policy: queueworker-pods becomes
-// "queueworker.policy.pods". Files of other kinds are passed over.
+// templates, each of which is the spec of a policy: queueworker-pods becomes
+// "queueworker.policy.pods". It skips files of other kinds.
 func policiesTemplate(files map[string][]byte) ([]byte, error) {
 	var out bytes.Buffer
 	fmt.Fprintf(&out, "{{- /* %s The policies come from config/admission. */ -}}\n", generatedBy)
@@ -53,7 +53,7 @@ func policiesTemplate(files map[string][]byte) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// forChart puts marks where the kustomize tree has constants and the chart values.
+// forChart replaces the constants of the kustomize tree by marks for the chart's values.
 func forChart(spec *admissionregistrationv1.ValidatingAdmissionPolicySpec) error {
 	if len(spec.MatchConditions) != 1 || spec.MatchConditions[0].Expression != kustomizeOperator {
 		return fmt.Errorf("its one match condition must be %q", kustomizeOperator)

@@ -13,9 +13,9 @@ import (
 )
 
 // rulesTemplate turns the roles of config/rbac into one file of named templates:
-// config/rbac/leader_election_role.yaml becomes "queueworker.rules.leader-election".
-// The chart decides whether they become a ClusterRole or a Role in each namespace;
-// what they permit is said in one place. Files of other kinds are passed over.
+// config/rbac/leader_election_role.yaml becomes "queueworker.rules.leader-election". The
+// chart decides whether they become a ClusterRole or a Role in each namespace, but only
+// config/rbac says what they permit. It skips files of other kinds.
 func rulesTemplate(files map[string][]byte) ([]byte, error) {
 	var out bytes.Buffer
 	fmt.Fprintf(&out, "{{- /* %s The rules come from config/rbac. */ -}}\n", generatedBy)
@@ -39,7 +39,7 @@ func rulesTemplate(files map[string][]byte) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// templateName is the role's part of a template name: "manager" for role.yaml,
+// templateName returns the role's part of a template name: "manager" for role.yaml,
 // "metrics-auth" for metrics_auth_role.yaml.
 func templateName(file string) string {
 	name := strings.TrimSuffix(file, ".yaml")

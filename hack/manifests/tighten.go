@@ -9,17 +9,17 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// The pattern controller-gen gives every quantity admits 1e1.5, which Kubernetes'
-// own parser refuses, and 1e-2000000000, on which it computes for hours. An
-// object with either could be stored, and then no client in Go could read a list
-// that holds it: one user's mistake would stop the operator for all.
+// controller-gen's pattern for quantities admits 1e1.5, which Kubernetes' own parser
+// refuses, and 1e-2000000000, on which that parser computes for hours. An object with
+// either could be stored, and then no Go client could read a list that holds it. So one
+// user's mistake would stop the operator for all users.
 const (
 	looseQuantity = `^(\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))(([KMGTPE]i)|[numkMGTPE]|([eE](\+|-)?(([0-9]+(\.[0-9]*)?)|(\.[0-9]+))))?$`
 	tightQuantity = `^[+-]?([0-9]{1,30}([.][0-9]{0,30})?|[.][0-9]{1,30})([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]{1,2})?$`
 )
 
-// tighten makes a CRD refuse what Go clients could not read back: quantities
-// with odd exponents, and ports beyond 32 bits.
+// tighten makes a CRD refuse what Go clients could not read back: quantities with odd
+// exponents, and ports beyond 32 bits.
 func tighten(crd []byte) ([]byte, error) {
 	var object map[string]any
 	if err := yaml.Unmarshal(crd, &object); err != nil {
@@ -40,8 +40,8 @@ func tightenAll(value any) {
 			tightenIntOrString(value)
 		}
 		if _, ruled := value["x-kubernetes-validations"]; ruled && value["format"] == "date-time" {
-			// The format lets times through that Go cannot read, and an empty list; a rule of
-			// ours knows better, of a string.
+			// The format admits times that Go cannot read, and an empty list. The
+			// product's own rule checks the string better.
 			delete(value, "format")
 		}
 		for _, entry := range value {
@@ -54,7 +54,7 @@ func tightenIntOrString(schema map[string]any) {
 	_, ruled := schema["x-kubernetes-validations"]
 	switch {
 	case schema["pattern"] == looseQuantity && ruled:
-		// A rule of ours says in words what the pattern would say worse.
+		// The product's own rule explains in words what the pattern would explain worse.
 		delete(schema, "pattern")
 	case schema["pattern"] == looseQuantity:
 		schema["pattern"] = tightQuantity

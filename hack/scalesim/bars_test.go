@@ -20,7 +20,7 @@ import (
 )
 
 const (
-	// lateAtMost is the share of jobs, in per cent, that may wait longer than the target.
+	// lateAtMost is the percentage of jobs that may wait longer than the target.
 	lateAtMost = 1
 	document   = "../../docs/scaling.md"
 )
@@ -38,9 +38,9 @@ func rowsOf(s trace.Scenario) map[string]report.Figures {
 	return out
 }
 
-// TestBars: the target is held, no job is killed, and KEDA's formula that counts
-// jobs in flight does not hold the target with fewer worker-hours: as it is set by
-// default, or, where that does not hold the target, as tuned by hand.
+// TestBars checks that the target is met and no job is killed. KEDA's formula that counts
+// jobs in flight, by default or else tuned by hand, must not meet the target with fewer
+// worker-hours.
 func TestBars(t *testing.T) {
 	for _, s := range trace.Scenarios() {
 		t.Run(s.Name, func(t *testing.T) {
@@ -73,7 +73,7 @@ func TestBars(t *testing.T) {
 	}
 }
 
-// TestEverySeed: the target is held by each run, not only in the mean.
+// TestEverySeed checks that each run meets the target, not only the mean.
 func TestEverySeed(t *testing.T) {
 	for _, s := range trace.Scenarios() {
 		for seed, f := range figures(s, laws.Candidates()[0]) {

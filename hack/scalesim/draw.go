@@ -13,7 +13,7 @@ import (
 	"queueworker.dev/queueworker/hack/scalesim/trace"
 )
 
-// draw writes the drawing of one run of each law that is compared in worker-hours.
+// draw writes the drawing of one run of each law whose worker-hours are compared.
 func draw(path string, s trace.Scenario) (err error) {
 	var lines []report.Line
 	for _, c := range laws.Candidates() {

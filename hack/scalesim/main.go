@@ -1,9 +1,9 @@
 // Copyright The QueueWorker Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Command scalesim replays traces of jobs through the function that decides a pool's
-// size, in simulated time, beside the formulas that others publish, and prints one
-// table of waits and worker-hours. docs/scaling.md tells how to replay one's own.
+// Command scalesim replays traces of jobs, in simulated time, through the function that
+// decides a pool's size and through formulas of other projects. It prints one table of
+// waits and worker-hours. docs/scaling.md explains how to replay a trace of your own.
 package main
 
 import (

@@ -18,7 +18,7 @@ import (
 	"queueworker.dev/queueworker/hack/scalesim/trace"
 )
 
-// seeds is how many runs the figures of a scenario are the mean of.
+// seeds is the number of runs over which the figures of a scenario are averaged.
 const seeds = 3
 
 func run(args []string, out io.Writer) error {
@@ -87,7 +87,7 @@ func chosen(file, name string, target float64, least, most int) ([]trace.Scenari
 	return all[i : i+1], nil
 }
 
-// compare runs every law through every scenario.
+// compare runs every law in every scenario.
 func compare(scenarios []trace.Scenario) (rows []report.Row) {
 	for _, s := range scenarios {
 		for _, c := range laws.Candidates() {

@@ -12,11 +12,11 @@ import (
 	"queueworker.dev/queueworker/hack/scalesim/trace"
 )
 
-// TestConstantLoadSettles: jobs that arrive evenly and take equally long lead, within
-// five minutes, to a size that then moves by at most one. The target is a minute at
-// most: what waits at first may take as long to clear, and then the scale-down window
-// has to pass. It is not near the time a pod takes to start, or each late job is
-// worth more than one process.
+// TestConstantLoadSettles checks that jobs that arrive evenly and take equally long lead,
+// within five minutes, to a size that then changes by at most one. The target is at most
+// a minute, because the initial backlog may take that long to clear before the scale-down
+// window has to pass. The target is not near the time a pod takes to start, because then
+// each late job would be worth more than one process.
 func TestConstantLoadSettles(t *testing.T) {
 	const settled, end = 300, 1200
 	rapid.Check(t, func(t *rapid.T) {

@@ -15,7 +15,7 @@ import (
 	"strings"
 )
 
-// check returns a sentence for each import of a package that its rule forbids.
+// check returns a sentence for each forbidden import of a package.
 func check(p goPackage) []string {
 	name := relative(p.ImportPath)
 	r, ok := ruleFor(name)
@@ -57,7 +57,7 @@ func (r rule) allows(imported string) bool {
 	return matchAny(r.libraries, imported)
 }
 
-// clockUses returns a sentence for each place where a pure package asks a clock.
+// clockUses returns a sentence for each place where a pure package reads a clock.
 func clockUses(p goPackage) ([]string, error) {
 	name := relative(p.ImportPath)
 	if r, ok := ruleFor(name); !ok || !r.pure {
@@ -87,7 +87,7 @@ func clockUses(p goPackage) ([]string, error) {
 	return violations, nil
 }
 
-// importNames maps the names a file uses to the import paths they stand for.
+// importNames maps the names that a file uses to their import paths.
 func importNames(file *ast.File) map[string]string {
 	names := map[string]string{}
 	for _, spec := range file.Imports {
@@ -112,7 +112,8 @@ func relative(imported string) string {
 	return strings.TrimPrefix(strings.TrimPrefix(imported, module), "/")
 }
 
-// standard tells the standard library by the missing dot of a host name.
+// standard reports whether an import is from the standard library, whose paths have no
+// host name.
 func standard(imported string) bool {
 	first, _, _ := strings.Cut(imported, "/")
 	return !strings.Contains(first, ".")

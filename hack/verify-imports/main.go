@@ -1,11 +1,11 @@
 // Copyright The QueueWorker Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Command verify-imports proves that the product's packages stand where the
-// layout says: imports run downwards only, agent, backlog, controllers and
-// dashboard meet in api/ alone, worker pods carry no Kubernetes library, and the
-// packages that decide something are pure. The rules are the table in rules.go;
-// CONTRIBUTING.md says them in words. A package that no rule knows is refused too.
+// Command verify-imports checks that the product's packages follow the layout. Imports
+// run downwards only. agent, backlog, controllers and dashboard meet only in api/. Worker
+// pods carry no Kubernetes library. Packages that decide something are pure. The rules
+// are the table in rules.go; CONTRIBUTING.md says them in words. A package without a rule
+// is refused too.
 //
 // Run it from the top of the checkout: go run ./hack/verify-imports
 package main
@@ -36,7 +36,7 @@ func main() {
 	}
 }
 
-// verify looks at every package of the module in dir.
+// verify checks every package of the module in dir.
 func verify(dir string) ([]string, error) {
 	packages, err := list(dir)
 	if err != nil {
@@ -55,7 +55,7 @@ func verify(dir string) ([]string, error) {
 	return violations, nil
 }
 
-// A goPackage is what `go list -json` tells of a package, as far as we ask.
+// A goPackage holds the needed part of what `go list -json` prints about a package.
 type goPackage struct {
 	Dir          string
 	ImportPath   string

@@ -19,7 +19,7 @@ func TestCheck(t *testing.T) {
 		path        string
 		imports     []string
 		testImports []string
-		want        []string // the imports refused, in order
+		want        []string // the refused imports, in order
 	}{
 		"the protocol needs the standard library alone":   {"api/protocol", []string{"encoding/json", "k8s.io/api/core/v1"}, nil, []string{"k8s.io/api/core/v1"}},
 		"the API needs Kubernetes' API libraries alone":   {"api/v1alpha1", []string{"k8s.io/api/core/v1", "k8s.io/apimachinery/pkg/types", "sigs.k8s.io/controller-runtime/pkg/scheme"}, nil, []string{"sigs.k8s.io/controller-runtime/pkg/scheme"}},
@@ -71,13 +71,13 @@ func TestUnknownPackagesAreRefused(t *testing.T) {
 	}
 }
 
-// tree is a small module with one violation of each sort.
+// tree is a small module with one violation of each kind.
 var tree = map[string]string{
 	"go.mod":                   "module " + module + "\n\ngo 1.26.0\n",
 	"api/protocol/status.go":   "package protocol\n",
 	"agent/report/report.go":   "package report\n\nimport _ \"" + module + "/controllers/status\"\n",
 	"controllers/status/in.go": "package status\n\nimport (\n\t\"os\"\n\tclock \"time\"\n)\n\nvar _ = os.Args\n\nfunc age(t clock.Time) clock.Duration { return clock.Since(t) }\n",
-	// A name that only looks like the clock, and the clock in a test, are fine.
+	// A name that only looks like the clock, and the clock in a test, are allowed.
 	"controllers/drain/drain.go":      "package drain\n\ntype clock struct{}\n\nfunc (clock) Now() int { return 0 }\n\nvar time clock\n\nvar _ = time.Now()\n",
 	"controllers/drain/drain_test.go": "package drain\n\nimport \"time\"\n\nvar started = time.Now()\n",
 	"common/common.go":                "package common\n",

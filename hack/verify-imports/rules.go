@@ -3,25 +3,25 @@
 
 package main
 
-// module is the path that every package of ours begins with.
+// module is the path with which every package of the product begins.
 const module = "queueworker.dev/queueworker"
 
-// A rule says what a group of packages may import. Patterns are paths relative to
-// the module, or full import paths of libraries; "/..." at the end means "and below",
-// "..." alone means everything.
+// A rule says what a group of packages may import. Patterns are paths relative to the
+// module, or full import paths of libraries. "/..." at the end means "and below"; "..."
+// alone means everything.
 type rule struct {
-	// packages the rule is for; the first rule that has a package counts.
+	// packages are the packages the rule applies to; the first matching rule counts.
 	packages []string
-	// ours are the packages of this module they may import. Tests of these
-	// packages may import test/... besides.
+	// ours are the packages of this module that they may import. Their tests may also
+	// import test/...
 	ours []string
-	// libraries they may import; tests may import any. The standard library is
-	// always allowed, but for pure packages.
+	// libraries are the libraries they may import; tests may import any. The standard
+	// library is always allowed, except in pure packages.
 	libraries []string
-	// pure packages decide: the same input gives the same answer. They may not
-	// use what is in impure and clocks.
+	// pure packages decide something: the same input gives the same answer. They may not
+	// use the packages in impure and the functions in clocks.
 	pure bool
-	// because ends the message of a violation.
+	// because is the end of a violation's message.
 	because string
 }
 
@@ -164,15 +164,15 @@ var rules = []rule{
 	},
 }
 
-// impure are libraries that a pure package may not use, though a rule's libraries
-// or the standard library would allow them.
+// impure are libraries that a pure package may not use, even if its rule or the standard
+// library would allow them.
 var impure = []string{
 	"context", "crypto/rand", "database/...", "io/fs", "log/...", "math/rand/...", "net/...", "os/...", "syscall",
 	"k8s.io/apimachinery/pkg/util/net", "k8s.io/apimachinery/pkg/util/rand", "k8s.io/apimachinery/pkg/util/runtime",
 	"k8s.io/apimachinery/pkg/util/uuid", "k8s.io/apimachinery/pkg/util/wait", "k8s.io/apimachinery/pkg/watch",
 }
 
-// clocks are functions that a pure package may not use, by import path: time is a
+// clocks are functions that a pure package may not use, by import path, because time is a
 // field of its input.
 var clocks = map[string][]string{
 	"time":                                 {"After", "AfterFunc", "NewTicker", "NewTimer", "Now", "Since", "Sleep", "Tick", "Until"},

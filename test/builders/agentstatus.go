@@ -9,8 +9,8 @@ import (
 	"queueworker.dev/queueworker/api/protocol"
 )
 
-// LargestStatus is a status with everything in it that an honest agent can
-// report: as many and as long as package received lets through.
+// LargestStatus returns a status with everything that an honest agent can report: as many
+// entries and as long texts as package received allows.
 func LargestStatus(uid string) *protocol.Status {
 	exit := func(sequence int64, slot int32) protocol.Exit {
 		return protocol.Exit{

@@ -1,7 +1,7 @@
 // Copyright The QueueWorker Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package builders makes QueueApps and QueueWorkers for tests, one line each:
+// Package builders makes QueueApps and QueueWorkers for tests, in one line each:
 //
 //	builders.QueueWorker("shop", "emails").Queue("emails,default").Processes(4).Obj()
 package builders
@@ -16,7 +16,7 @@ import (
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
-// Image is the application image of QueueApps that name no other.
+// Image is the application image of a QueueApp that names no other image.
 const Image = "registry.example.com/shop:1.4.2"
 
 // App builds a QueueApp.
@@ -35,7 +35,7 @@ func QueueApp(namespace, name string) *App {
 	}}
 }
 
-// Obj returns the QueueApp built so far, as a copy.
+// Obj returns a copy of the QueueApp built so far.
 func (b *App) Obj() *v1alpha1.QueueApp { return b.obj.DeepCopy() }
 
 // Custom makes it an app of the runtime Custom that runs the given command.
@@ -51,19 +51,19 @@ func (b *App) Connection(name string) *App {
 	return b
 }
 
-// Driver has the backlog measured.
+// Driver sets the driver that measures the backlog.
 func (b *App) Driver(driver v1alpha1.Driver) *App {
 	b.connection().Driver = driver
 	return b
 }
 
-// HTTP has the backlog measured by an endpoint.
+// HTTP lets an endpoint measure the backlog.
 func (b *App) HTTP(url string) *App {
 	b.Driver(v1alpha1.DriverHTTP).obj.Spec.Connection.HTTP = &v1alpha1.HTTPBackend{URL: url}
 	return b
 }
 
-// MaxProcesses caps the processes of all QueueWorkers.
+// MaxProcesses limits the processes of all QueueWorkers together.
 func (b *App) MaxProcesses(n int32) *App { b.obj.Spec.MaxProcesses = &n; return b }
 
 func (b *App) connection() *v1alpha1.Connection {
@@ -91,7 +91,7 @@ func (b *App) Args(args ...string) *App {
 	return b
 }
 
-// AgentUpgrade says when pods move to a newer agent.
+// AgentUpgrade sets when pods move to a newer agent.
 func (b *App) AgentUpgrade(when v1alpha1.AgentUpgrade) *App {
 	b.obj.Spec.AgentUpgrade = when
 	return b
@@ -115,19 +115,19 @@ func QueueWorker(namespace, name string) *Worker {
 	}}
 }
 
-// Obj returns the QueueWorker built so far, as a copy.
+// Obj returns a copy of the QueueWorker built so far.
 func (b *Worker) Obj() *v1alpha1.QueueWorker { return b.obj.DeepCopy() }
 
 // App names the QueueApp.
 func (b *Worker) App(name string) *Worker { b.obj.Spec.AppName = name; return b }
 
-// Queue sets the comma list of queues.
+// Queue sets the comma-separated list of queues.
 func (b *Worker) Queue(queue string) *Worker { b.obj.Spec.Queue = queue; return b }
 
-// Processes sets how many processes run.
+// Processes sets the number of processes.
 func (b *Worker) Processes(n int32) *Worker { b.obj.Spec.Processes = &n; return b }
 
-// PerPod sets how many processes share a pod.
+// PerPod sets the number of processes in a pod.
 func (b *Worker) PerPod(n int32) *Worker { b.obj.Spec.ProcessesPerPod = n; return b }
 
 // Paused sets spec.paused.
@@ -166,7 +166,7 @@ func (b *Worker) Spec(change func(*v1alpha1.QueueWorkerSpec)) *Worker {
 	return b
 }
 
-// Autoscaling sizes the pool between two bounds.
+// Autoscaling sets the bounds between which the pool is scaled.
 func (b *Worker) Autoscaling(lowest, highest int32, change func(*v1alpha1.Autoscaling)) *Worker {
 	auto := &v1alpha1.Autoscaling{MinProcesses: &lowest, MaxProcesses: highest}
 	if change != nil {
@@ -185,16 +185,16 @@ func (b *Worker) Alerts(change func(*v1alpha1.Alerts)) *Worker {
 	return b
 }
 
-// MaxExceptions sets after how many failures in a row a process is replaced.
+// MaxExceptions sets the number of failures in a row after which a process is replaced.
 func (b *Worker) MaxExceptions(n int32) *Worker { b.obj.Spec.MaxExceptions = n; return b }
 
-// OnFailing says what happens to a pool whose jobs fail.
+// OnFailing sets what happens to a pool whose jobs fail.
 func (b *Worker) OnFailing(what v1alpha1.OnFailing) *Worker { b.obj.Spec.OnFailing = what; return b }
 
-// MaxJobs sets after how many jobs a process is replaced.
+// MaxJobs sets the number of jobs after which a process is replaced.
 func (b *Worker) MaxJobs(n int32) *Worker { b.obj.Spec.MaxJobs = n; return b }
 
-// MaxTime sets after how long a process is replaced.
+// MaxTime sets the time after which a process is replaced.
 func (b *Worker) MaxTime(d time.Duration) *Worker {
 	b.obj.Spec.MaxTime = &metav1.Duration{Duration: d}
 	return b

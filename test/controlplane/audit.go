@@ -25,9 +25,8 @@ import (
 	"k8s.io/client-go/kubernetes"
 )
 
-// auditPolicy keeps the body of what service accounts write, the fact of what
-// they read and of what anybody else writes, and nothing of other reads, except
-// for the markers.
+// auditPolicy keeps the body of every write of OperatorGroup, and the fact of its reads
+// and of all other writes. It drops all other reads except the markers.
 const auditPolicy = `apiVersion: audit.k8s.io/v1
 kind: Policy
 omitStages: [RequestReceived]
@@ -49,7 +48,7 @@ rules:
 const (
 	markerNamespace = "queueworker-audit-marker"
 
-	// OperatorGroup is the group of users whose requests the audit log keeps in full.
+	// OperatorGroup is the group of users all of whose requests are in the audit log.
 	OperatorGroup = "queueworker-test:operators"
 )
 
@@ -75,12 +74,12 @@ type Request struct {
 	RequestObject json.RawMessage `json:"requestObject,omitempty"`
 }
 
-// Write tells whether the request was to change something.
+// Write reports whether the request was meant to change something.
 func (r Request) Write() bool {
 	return slices.Contains([]string{"create", "update", "patch", "delete", "deletecollection"}, r.Verb)
 }
 
-// Resource is the resource with its subresource, such as deployments/scale.
+// Resource returns the resource with its subresource, such as deployments/scale.
 func (r Request) Resource() string {
 	if r.ObjectRef.Subresource != "" {
 		return r.ObjectRef.Resource + "/" + r.ObjectRef.Subresource
@@ -88,7 +87,7 @@ func (r Request) Resource() string {
 	return r.ObjectRef.Resource
 }
 
-// String is the request in one line.
+// String returns the request in one line.
 func (r Request) String() string {
 	return fmt.Sprintf("%s %s %s/%s by %s (%d)", r.Verb, r.Resource(), r.ObjectRef.Namespace,
 		r.ObjectRef.Name, r.User.Username, r.ResponseStatus.Code)
@@ -98,11 +97,11 @@ func (r Request) String() string {
 type Audit struct {
 	path string
 	next atomic.Int64
-	// last is the newest mark: the next marker can only come behind it.
+	// last is the newest mark; the next marker must come after it.
 	last atomic.Int64
 }
 
-// newAudit writes the policy to dir and returns the apiserver's flags with it.
+// newAudit writes the policy to dir and returns the apiserver's flags for it.
 func newAudit(dir string) (*Audit, map[string]string, error) {
 	policy := filepath.Join(dir, "audit-policy.yaml")
 	if err := os.WriteFile(policy, []byte(auditPolicy), 0o600); err != nil {
@@ -116,12 +115,11 @@ func newAudit(dir string) (*Audit, map[string]string, error) {
 	}, nil
 }
 
-// Mark is a place in the audit log.
+// Mark is a position in the audit log.
 type Mark int64
 
-// Mark returns the present end of the log: every request that was answered
-// before the call is before the mark. It sends a marker request and waits until
-// the log has it.
+// Mark returns the present end of the log. Every request that was answered before the call
+// is before the mark. Mark sends a marker request and waits until the log contains it.
 func (a *Audit) Mark(ctx context.Context, client kubernetes.Interface) (Mark, error) {
 	after := Mark(a.last.Load())
 	name := "marker-" + strconv.FormatInt(a.next.Add(1), 10) + "-" + strconv.Itoa(os.Getpid())
@@ -167,7 +165,7 @@ func (a *Audit) Between(from, to Mark, keep func(Request) bool) ([]Request, erro
 	return requests, err
 }
 
-// read calls each for every complete line after the mark, with the mark behind it.
+// read calls each for every complete line after from, with the mark at the end of the line.
 func (a *Audit) read(from Mark, each func(end Mark, line []byte) error) error {
 	file, err := os.Open(a.path)
 	if err != nil {
@@ -198,7 +196,7 @@ func ByUser(name string) func(Request) bool {
 	return func(r Request) bool { return r.User.Username == name }
 }
 
-// Summary counts requests by user, verb and resource, one group a line.
+// Summary counts requests by user, verb and resource, one group per line.
 func Summary(requests []Request) string {
 	counts := map[string]int{}
 	for _, r := range requests {

@@ -14,11 +14,11 @@ import (
 // control plane's binaries.
 const AssetsEnv = "KUBEBUILDER_ASSETS"
 
-// binaries must all be in the directory AssetsEnv names.
+// binaries are the programs that the directory in AssetsEnv must hold.
 var binaries = []string{"etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl"}
 
-// assets returns the directory with the control plane's binaries. The error says
-// what is missing and which command provides it.
+// assets returns the directory with the control plane's binaries. The error says what is
+// missing and which command provides it.
 func assets() (string, error) {
 	const remedy = "`make test-integration` builds the control plane's binaries and sets it"
 	dir := os.Getenv(AssetsEnv)

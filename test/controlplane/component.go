@@ -28,7 +28,7 @@ func (c *component) start(bin, dir string) error {
 	}
 	c.cmd = exec.Command(filepath.Join(bin, c.name), c.args...)
 	c.cmd.Stdout, c.cmd.Stderr = log, log
-	// The kernel ends the component should the test be killed before it can.
+	// If the test is killed before it can end the component, the kernel kills it.
 	c.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	if err := c.cmd.Start(); err != nil {
 		_ = log.Close()

@@ -24,7 +24,7 @@ import (
 
 // ControlPlane is a running control plane.
 type ControlPlane struct {
-	// Config speaks to the apiserver as an administrator.
+	// Config connects to the apiserver as an administrator.
 	Config *rest.Config
 	// Audit reads the apiserver's audit log.
 	Audit *Audit
@@ -35,19 +35,19 @@ type ControlPlane struct {
 	env        *envtest.Environment
 	components []*component
 
-	// users guards env.AddUser, which is not made for several at once.
+	// users guards env.AddUser, which is not safe for concurrent use.
 	users sync.Mutex
 }
 
-// Options say what to run.
+// Options configure a ControlPlane.
 type Options struct {
-	// CRDs are files or directories given to `kubectl apply` before the controllers
-	// start, so that the garbage collector knows the kinds from its first moment.
+	// CRDs are files or directories for `kubectl apply` before the controllers start, so
+	// that the garbage collector knows the kinds from the beginning.
 	CRDs []string
 }
 
-// Start starts the control plane and returns when it works. The caller stops it
-// with Stop, also if Start returns an error along with a control plane.
+// Start starts the control plane and returns when it works. The caller stops it with
+// Stop, even if Start returns an error together with a control plane.
 func Start(ctx context.Context, options Options) (*ControlPlane, error) {
 	bin, err := assets()
 	if err != nil {
@@ -77,7 +77,7 @@ func (cp *ControlPlane) install(ctx context.Context, crds []string) error {
 			return fmt.Errorf("install the CRDs: %w", err)
 		}
 	}
-	// kubectl fails at once on a CRD so young that it has no conditions yet.
+	// kubectl fails at once on a CRD that is so new that it has no conditions yet.
 	var last error
 	err := wait.PollUntilContextTimeout(ctx, 100*time.Millisecond, time.Minute, true,
 		func(ctx context.Context) (bool, error) {
@@ -118,7 +118,7 @@ func (cp *ControlPlane) startAPIServer() error {
 	return nil
 }
 
-// controllers are those of kube-controller-manager that a pool's objects meet.
+// controllers are the controllers of kube-controller-manager that act on a pool's objects.
 const controllers = "deployment-controller,job-controller,replicaset-controller,garbage-collector-controller," +
 	"disruption-controller,namespace-controller"
 
@@ -147,8 +147,8 @@ func (cp *ControlPlane) startControllers() error {
 	return nil
 }
 
-// User returns a configuration that speaks to the apiserver as the named user.
-// Rights come from RBAC alone, unless one of groups is system:masters.
+// User returns a configuration that connects to the apiserver as the named user. Rights
+// come only from RBAC, unless one of groups is system:masters.
 func (cp *ControlPlane) User(name string, groups ...string) (*rest.Config, error) {
 	cp.users.Lock()
 	defer cp.users.Unlock()
@@ -159,9 +159,9 @@ func (cp *ControlPlane) User(name string, groups ...string) (*rest.Config, error
 	return user.Config(), nil
 }
 
-// Store writes an object of a custom resource into etcd, past the apiserver and what it
-// checks today, as an earlier version of the resource's schema would have let it be
-// stored. The document must have the metadata that an apiserver adds.
+// Store writes an object of a custom resource directly into etcd, without the checks of
+// the apiserver, as an earlier version of the resource's schema would have allowed it.
+// The document must have the metadata that an apiserver adds.
 func (cp *ControlPlane) Store(ctx context.Context, group, resource, namespace, name string, document []byte) error {
 	body, err := json.Marshal(map[string][]byte{
 		"key": []byte(path.Join("/registry", group, resource, namespace, name)), "value": document,

@@ -13,12 +13,11 @@ import (
 	"strings"
 )
 
-// Kubectl runs the real kubectl as an administrator, with stdin as its input, and
-// returns what it printed to its output. The error holds what it printed to its
-// error output.
+// Kubectl runs the real kubectl as an administrator with stdin as its input, and returns
+// its standard output. An error holds its error output.
 func (cp *ControlPlane) Kubectl(ctx context.Context, stdin string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, filepath.Join(cp.assets, "kubectl"), args...)
-	// Its own home keeps caches of other clusters, and preferences, out of the test.
+	// A separate home keeps preferences and caches of other clusters out of the test.
 	cmd.Env = append(os.Environ(), "KUBECONFIG="+cp.kubeconfig, "HOME="+cp.dir)
 	cmd.Stdin = strings.NewReader(stdin)
 	var stdout, stderr bytes.Buffer

@@ -17,7 +17,7 @@ import (
 // OpenAudit reads the audit log of an apiserver that another program started.
 func OpenAudit(path string) *Audit { return &Audit{path: path} }
 
-// End is the present end of the log, of an apiserver that writes it before it answers.
+// End returns the present end of the log of an apiserver that writes it before it answers.
 func (a *Audit) End() (Mark, error) {
 	info, err := os.Stat(a.path)
 	if err != nil {
@@ -26,15 +26,15 @@ func (a *Audit) End() (Mark, error) {
 	return Mark(info.Size()), nil
 }
 
-// Usage is what an account asked the apiserver for.
+// Usage holds what an account asked of the apiserver.
 type Usage struct {
-	// grants has every grant that was used, as Grant writes it.
+	// grants has every used grant, as Grant writes it.
 	grants map[string]bool
-	// forbidden are requests that were refused for want of a right, or by a policy.
+	// forbidden are requests that a missing right or a policy refused.
 	forbidden []string
 }
 
-// Usage collects what was asked for between two marks by the accounts that by chooses.
+// Usage collects the requests between two marks of the accounts that by selects.
 func (a *Audit) Usage(from, to Mark, by func(Request) bool) (Usage, error) {
 	usage := Usage{grants: map[string]bool{}}
 	_, err := a.Between(from, to, func(r Request) bool {
@@ -50,7 +50,7 @@ func (a *Audit) Usage(from, to Mark, by func(Request) bool) (Usage, error) {
 func (u *Usage) add(r Request) {
 	u.grants[Grant(r.ObjectRef.APIGroup, r.Resource(), r.Verb)] = true
 	if r.Verb == "patch" && r.ResponseStatus.Code == http.StatusCreated {
-		// Server-side apply of what is not there needs the right to create, too.
+		// Server-side apply of an absent object needs the right to create as well.
 		u.grants[Grant(r.ObjectRef.APIGroup, r.Resource(), "create")] = true
 	}
 	if r.ResponseStatus.Code == http.StatusForbidden && !refusedByNamespace(r) {
@@ -66,14 +66,14 @@ func refusedByNamespace(r Request) bool {
 		strings.Contains(r.ResponseStatus.Message, "the pod template asks for access to its node")
 }
 
-// Grant names a verb on a resource, such as "apps/deployments patch".
+// Grant returns the name of a verb on a resource, such as "apps/deployments patch".
 func Grant(group, resource, verb string) string {
 	return strings.TrimPrefix(group+"/", "/") + resource + " " + verb
 }
 
-// Check compares the usage with what the account is granted: nothing may have been
-// forbidden, and no grant unused but those that excused gives a reason for, by grant
-// or by verb.
+// Check compares the usage with the grants of the account. No request may have been
+// forbidden. No grant may be unused, unless excused gives a reason for the grant or for
+// its verb.
 func (u Usage) Check(rules []rbacv1.PolicyRule, excused map[string]string) error {
 	var failures []error
 	if len(u.forbidden) > 0 {
@@ -93,7 +93,7 @@ func (u Usage) Check(rules []rbacv1.PolicyRule, excused map[string]string) error
 	return errors.Join(failures...)
 }
 
-// grants are the single grants of rules, sorted.
+// grants returns the single grants of rules, sorted.
 func grants(rules []rbacv1.PolicyRule) []string {
 	var out []string
 	for _, rule := range rules {

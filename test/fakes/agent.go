@@ -16,10 +16,10 @@ import (
 	"queueworker.dev/queueworker/api/protocol"
 )
 
-// Agent plays the agent of one pod: it obeys the control documents and serves a
+// Agent simulates the agent of one pod: it obeys the control documents and serves a
 // status. A test makes it work with Start, Finish and Exit.
 type Agent struct {
-	// Namespace, Pod and UID are the pod's.
+	// Namespace, Pod and UID identify the pod.
 	Namespace, Pod, UID string
 
 	config  protocol.Config
@@ -30,7 +30,7 @@ type Agent struct {
 
 	mu     sync.Mutex
 	status protocol.Status
-	// failedAt and exitedAt are when the recent failures and exits were.
+	// failedAt and exitedAt are the times of the recent failures and exits.
 	failedAt []time.Time
 	exitedAt []time.Time
 	lastPID  int32
@@ -39,7 +39,7 @@ type Agent struct {
 	podToken string
 	kill     string
 	podKill  string
-	jobs     map[int32]int32 // of each slot's process
+	jobs     map[int32]int32 // by the process of each slot
 	heard    bool
 	pins     string
 	asked    int
@@ -50,7 +50,7 @@ type Agent struct {
 	ended    chan struct{}
 }
 
-// containerEnd is how the agent's whole container ended.
+// containerEnd describes how the agent's whole container ended.
 type containerEnd struct {
 	reason string
 	code   int32
@@ -59,20 +59,20 @@ type containerEnd struct {
 // Outcome is how a job ends.
 type Outcome int
 
-// The ways a job ends.
+// The outcomes of a job.
 const (
 	Processed Outcome = iota
 	Failed
 	Released
 )
 
-// startAgent starts the agent of a pod that sees the given control files. changed
-// is called when its readiness or its container may have changed.
+// startAgent starts the agent of a pod that sees the given control files. It calls
+// changed when the agent's readiness or container may have changed.
 func startAgent(pod *corev1.Pod, files map[string]string, changed func()) (*Agent, error) {
 	a := &Agent{Namespace: pod.Namespace, Pod: pod.Name, UID: string(pod.UID), changed: changed, started: time.Now(), ended: make(chan struct{}), jobs: map[int32]int32{}}
 	for _, variable := range workerContainer(pod).Env {
 		if variable.Name == protocol.ConfigEnv {
-			// The kubelet takes $$ for a dollar sign.
+			// The kubelet replaces $$ by a dollar sign.
 			if err := json.Unmarshal([]byte(strings.ReplaceAll(variable.Value, "$$", "$")), &a.config); err != nil {
 				return nil, fmt.Errorf("read %s: %w", protocol.ConfigEnv, err)
 			}
@@ -122,7 +122,7 @@ func (a *Agent) serveStatus(response http.ResponseWriter, request *http.Request)
 	document, err := json.Marshal(status)
 	a.mu.Unlock()
 	if muted {
-		// Says nothing until the caller gives up.
+		// It gives no answer until the caller gives up.
 		<-request.Context().Done()
 		return
 	}
@@ -134,13 +134,13 @@ func (a *Agent) serveStatus(response http.ResponseWriter, request *http.Request)
 	_, _ = response.Write(document)
 }
 
-// IP is the pod's address.
+// IP returns the pod's address.
 func (a *Agent) IP() string { return a.ip }
 
-// Config is what the operator told the agent to run.
+// Config returns what the operator told the agent to run.
 func (a *Agent) Config() protocol.Config { return a.config }
 
-// Status is what the agent would answer now.
+// Status returns the status that the agent would report now.
 func (a *Agent) Status() protocol.Status {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -149,21 +149,21 @@ func (a *Agent) Status() protocol.Status {
 	return status
 }
 
-// Asked is how often it was asked for its status.
+// Asked returns how often the agent was asked for its status.
 func (a *Agent) Asked() int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.asked
 }
 
-// Ready is what /readyz would answer.
+// Ready returns what /readyz would answer.
 func (a *Agent) Ready() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.status.Ready
 }
 
-// Update changes the status by hand.
+// Update changes the status directly.
 func (a *Agent) Update(change func(*protocol.Status)) {
 	a.mu.Lock()
 	change(&a.status)
@@ -171,17 +171,17 @@ func (a *Agent) Update(change func(*protocol.Status)) {
 	a.changed()
 }
 
-// Mute makes the agent leave calls unanswered, or answer them again.
+// Mute makes the agent stop or resume answering requests.
 func (a *Agent) Mute(muted bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	a.muted = muted
 }
 
-// stop ends the server; the pod is gone.
+// stop stops the server, because the pod is gone.
 func (a *Agent) stop() { a.server.close() }
 
-// lastWord is the termination message.
+// lastWord returns the termination message.
 func (a *Agent) lastWord() string {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -14,31 +14,31 @@ import (
 	"queueworker.dev/queueworker/api/protocol"
 )
 
-// CommandOutcome is how the commands of a namespace end; the zero value is at once, well and
-// without a word.
+// CommandOutcome is how the commands of a namespace end. The zero value means at once,
+// successfully and without output.
 type CommandOutcome struct {
-	// Output is their last word, Code their exit code.
+	// Output is the commands' termination message, Code their exit code.
 	Output string
 	Code   int32
-	// Hold lets them run until their pod is removed.
+	// Hold lets the commands run until their pod is removed.
 	Hold bool
 }
 
-// SetCommands says how the commands of a namespace end from now on.
+// SetCommands sets how the commands of a namespace end from now on.
 func (k *Kubelet) SetCommands(namespace string, outcome CommandOutcome) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.outcomes[namespace] = outcome
 }
 
-// Commands are the commands that a namespace has run, in the order they began.
+// Commands returns the commands that a namespace has run, in the order of their start.
 func (k *Kubelet) Commands(namespace string) []protocol.Command {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return append([]protocol.Command(nil), k.commands[namespace]...)
 }
 
-// oneOff plays the container of one command.
+// oneOff simulates the container of one command.
 type oneOff struct {
 	outcome CommandOutcome
 	ip      string
@@ -46,7 +46,7 @@ type oneOff struct {
 	once    sync.Once
 }
 
-// commandOf is the command of a pod; nil if it has none.
+// commandOf returns the command of a pod, or nil if it has none.
 func commandOf(pod *corev1.Pod) (*protocol.Command, error) {
 	for _, variable := range workerContainer(pod).Env {
 		if variable.Name != protocol.CommandEnv {
@@ -72,10 +72,10 @@ func (k *Kubelet) startCommand(pod *corev1.Pod, command protocol.Command) *oneOf
 	return o
 }
 
-// IP is the pod's address, where nothing listens.
+// IP returns the pod's address, on which nothing listens.
 func (o *oneOff) IP() string { return o.ip }
 
-// Ready is always true: nobody asks.
+// Ready is always true, because no test depends on it.
 func (o *oneOff) Ready() bool { return true }
 
 func (o *oneOff) read(map[string]string)     {}

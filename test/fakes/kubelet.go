@@ -26,17 +26,17 @@ import (
 
 // Options configure a Kubelet. The zero value of each field means its default.
 type Options struct {
-	// Nodes is how many nodes it plays. Default: 3.
+	// Nodes is the number of simulated nodes. Default: 3.
 	Nodes int
-	// SyncPeriod is within which time a changed ConfigMap reaches a volume of a pod
-	// that nothing else happens to. Default: 60 s, as the real one.
+	// SyncPeriod is the time within which a changed ConfigMap reaches a volume of a pod
+	// to which nothing else happens. Default: 60 s, as in the real kubelet.
 	SyncPeriod time.Duration
-	// Lag is the longest random delay with which the kubelet learns of a changed pod
-	// or ConfigMap, each on its own. Default: 20 ms.
+	// Lag is the longest random delay after which the kubelet learns of a changed pod or
+	// ConfigMap. Each change has its own delay. Default: 20 ms.
 	Lag time.Duration
 }
 
-// Kubelet plays the kubelets of a few nodes.
+// Kubelet simulates the kubelets of a few nodes.
 type Kubelet struct {
 	client     kubernetes.Interface
 	options    Options
@@ -54,23 +54,24 @@ type Kubelet struct {
 	ctx      context.Context
 }
 
-// Trouble is why the containers of an image do not start.
+// Trouble is the reason why the containers of an image do not start.
 type Trouble struct {
 	// Reason and Message are those of the container's waiting state.
 	Reason, Message string
 }
 
-// The troubles a real kubelet has, in its words.
+// The troubles of a real kubelet, in its words.
 var (
-	// ImagePullBackOff is an image that is not in its registry.
+	// ImagePullBackOff is the trouble of an image that is not in its registry.
 	ImagePullBackOff = Trouble{"ImagePullBackOff",
 		`Back-off pulling image: ErrImagePull: rpc error: code = NotFound desc = failed to pull and unpack image: not found`}
-	// RunsAsRoot is an image whose user is root in a pod that must not run as root.
+	// RunsAsRoot is the trouble of an image whose user is root in a pod that must not run
+	// as root.
 	RunsAsRoot = Trouble{"CreateContainerConfigError",
 		"container has runAsNonRoot and image will run as root"}
 )
 
-// StartKubelet registers the nodes and plays their kubelets until ctx ends.
+// StartKubelet registers the nodes and simulates their kubelets until ctx ends.
 func StartKubelet(ctx context.Context, config *rest.Config, options Options) (*Kubelet, error) {
 	if options.Nodes == 0 {
 		options.Nodes = 3
@@ -111,7 +112,7 @@ func StartKubelet(ctx context.Context, config *rest.Config, options Options) (*K
 	return k, ctx.Err()
 }
 
-// registerNode makes a node that the scheduler takes for ready.
+// registerNode creates a node that the scheduler considers ready.
 func (k *Kubelet) registerNode(name string) error {
 	capacity := corev1.ResourceList{
 		corev1.ResourceCPU: resource.MustParse("1000000"), corev1.ResourceMemory: resource.MustParse("1Ei"),
@@ -134,8 +135,8 @@ func (k *Kubelet) registerNode(name string) error {
 	if node, err = k.client.CoreV1().Nodes().UpdateStatus(k.ctx, node, metav1.UpdateOptions{}); err != nil {
 		return fmt.Errorf("report %s ready: %w", name, err)
 	}
-	// A new node is born with a taint that the node lifecycle controller, which is
-	// not here, would remove.
+	// A new node has a taint that the node lifecycle controller, which does not run here,
+	// would remove.
 	node.Spec.Taints = nil
 	if _, err = k.client.CoreV1().Nodes().Update(k.ctx, node, metav1.UpdateOptions{}); err != nil {
 		return fmt.Errorf("remove the taints of %s: %w", name, err)
@@ -143,7 +144,7 @@ func (k *Kubelet) registerNode(name string) error {
 	return nil
 }
 
-// Break gives the containers of an image a trouble from now on, also those that wait.
+// Break gives an image a trouble from now on, which also affects containers that wait.
 func (k *Kubelet) Break(image string, trouble Trouble) {
 	k.mu.Lock()
 	k.troubles[image] = trouble
@@ -151,7 +152,7 @@ func (k *Kubelet) Break(image string, trouble Trouble) {
 	k.wakeAll()
 }
 
-// Mend ends an image's trouble.
+// Mend removes an image's trouble.
 func (k *Kubelet) Mend(image string) {
 	k.mu.Lock()
 	delete(k.troubles, image)
@@ -166,8 +167,8 @@ func (k *Kubelet) trouble(image string) (Trouble, bool) {
 	return trouble, ok
 }
 
-// Agents are the agents of the running pods in a namespace whose names begin with
-// a prefix, by pod name.
+// Agents returns the agents of the running pods in a namespace whose names begin with
+// prefix, by pod name.
 func (k *Kubelet) Agents(namespace, prefix string) []*Agent {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -184,7 +185,7 @@ func (k *Kubelet) Agents(namespace, prefix string) []*Agent {
 	return agents
 }
 
-// History are all agents a namespace has ever had, in the order they started.
+// History returns all agents that a namespace has ever had, in the order of their start.
 func (k *Kubelet) History(namespace string) []*Agent {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -203,7 +204,7 @@ func (k *Kubelet) remember(agent *Agent) {
 	k.history = append(k.history, agent)
 }
 
-// Wait returns when the kubelet's work is over, after its context has ended.
+// Wait returns when the kubelet's work has ended after its context.
 func (k *Kubelet) Wait() { k.running.Wait() }
 
 func (k *Kubelet) observe(pod *corev1.Pod) {

@@ -18,8 +18,8 @@ func (k *Kubelet) later(f func()) {
 	time.AfterFunc(time.Duration(rand.Int64N(int64(k.options.Lag))), f)
 }
 
-// laggingConfigMaps are the ConfigMaps as a kubelet knows them, which is by a
-// watch of their own: a pod may be seen to change before its ConfigMap does.
+// laggingConfigMaps holds the ConfigMaps as a kubelet knows them. The kubelet watches
+// them separately, so it may see a pod change before its ConfigMap does.
 type laggingConfigMaps struct {
 	mu    sync.Mutex
 	known map[string]*corev1.ConfigMap
@@ -31,7 +31,7 @@ func newLaggingConfigMaps(factory informers.SharedInformerFactory, lag time.Dura
 		configMap := object.(*corev1.ConfigMap)
 		time.AfterFunc(time.Duration(rand.Int64N(int64(lag))), func() { l.learn(configMap) })
 	}
-	// The handler of an informer that has not started cannot fail to be added.
+	// Adding a handler cannot fail, because the informer has not started.
 	_, _ = factory.Core().V1().ConfigMaps().Informer().AddEventHandler(cache.ResourceEventHandlerFuncs{
 		AddFunc:    learn,
 		UpdateFunc: func(_, object any) { learn(object) },
@@ -46,7 +46,7 @@ func newLaggingConfigMaps(factory informers.SharedInformerFactory, lag time.Dura
 	return l
 }
 
-// learn takes a ConfigMap, unless a newer one is known.
+// learn stores a ConfigMap, unless a newer version is known.
 func (l *laggingConfigMaps) learn(configMap *corev1.ConfigMap) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -17,23 +17,25 @@ import (
 const (
 	// retryStart is how soon a pod that cannot start is tried again.
 	retryStart = 250 * time.Millisecond
-	// agentReserve is the end of the grace period in which the agent kills what is left.
+	// agentReserve is the end of the grace period, in which the agent kills the remaining
+	// processes.
 	agentReserve = 3 * time.Second
 )
 
-// program is what runs in a pod: an Agent or a backlog probe.
+// program is what runs in a pod: an Agent, a command or a backlog probe.
 type program interface {
 	IP() string
 	Ready() bool
-	// read gives it the control files as they are now.
+	// read gives it the current control files.
 	read(files map[string]string)
-	// takeRestart tells how its container has ended since the last call; nil if it has not.
+	// takeRestart returns how its container has ended since the last call, or nil if it
+	// has not.
 	takeRestart() *containerEnd
-	// terminate asks it to end; the channel is closed when it has.
+	// terminate asks it to end. The channel is closed when it has ended.
 	terminate() <-chan struct{}
-	// over tells whether it has ended by itself.
+	// over reports whether it has ended by itself.
 	over() bool
-	// exitCode is that of its container's end.
+	// exitCode is the exit code of its container.
 	exitCode() int32
 	// lastWord is its termination message.
 	lastWord() string
@@ -41,7 +43,7 @@ type program interface {
 	stop()
 }
 
-// podWorker lives one pod's life.
+// podWorker simulates one pod for its whole life.
 type podWorker struct {
 	kubelet         *Kubelet
 	namespace, name string
@@ -68,7 +70,7 @@ func newPodWorker(k *Kubelet, pod *corev1.Pod) *podWorker {
 	}
 }
 
-// update gives the worker what the kubelet has learnt of its pod.
+// update gives the worker the pod as the kubelet has just learned of it.
 func (w *podWorker) update(pod *corev1.Pod) {
 	w.mu.Lock()
 	if w.pod == nil || newer(pod.ResourceVersion, w.pod.ResourceVersion) {
@@ -78,7 +80,7 @@ func (w *podWorker) update(pod *corev1.Pod) {
 	w.poke()
 }
 
-// poke has the worker sync its pod now.
+// poke makes the worker sync its pod now.
 func (w *podWorker) poke() {
 	select {
 	case w.wake <- struct{}{}:
@@ -86,7 +88,7 @@ func (w *podWorker) poke() {
 	}
 }
 
-// kill ends the pod at once, without a last word.
+// kill ends the pod at once, without a termination message.
 func (w *podWorker) kill() { w.killOnce.Do(func() { close(w.killed) }) }
 
 func (w *podWorker) currentAgent() program {
@@ -131,7 +133,7 @@ func (w *podWorker) run(ctx context.Context) {
 	}
 }
 
-// sync brings the pod as far as it will go and returns when to look again.
+// sync advances the pod as far as possible and returns when to sync again.
 func (w *podWorker) sync(ctx context.Context, pod *corev1.Pod) time.Duration {
 	agent := w.currentAgent()
 	if agent == nil {
@@ -164,7 +166,7 @@ func (w *podWorker) sync(ctx context.Context, pod *corev1.Pod) time.Duration {
 	return w.kubelet.options.SyncPeriod
 }
 
-// start starts what runs in the pod.
+// start starts the program of the pod.
 func (w *podWorker) start(pod *corev1.Pod) (program, error) {
 	config, err := probeConfig(pod)
 	if err != nil {
@@ -188,15 +190,15 @@ func (w *podWorker) start(pod *corev1.Pod) (program, error) {
 	return agent, nil
 }
 
-// annotation is an annotation of the pod as it is now.
+// annotation returns an annotation of the pod as it is now.
 func (w *podWorker) annotation(key string) string {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.pod.Annotations[key]
 }
 
-// terminate asks the agent to end, waits for its jobs as long as the grace period
-// allows, reports its last word and removes the pod.
+// terminate asks the agent to end and waits for its jobs as long as the grace period
+// allows. Then it reports the agent's last word and removes the pod.
 func (w *podWorker) terminate(ctx context.Context, pod *corev1.Pod) {
 	if agent := w.currentAgent(); agent != nil {
 		grace := time.Duration(0)
@@ -222,7 +224,7 @@ func (w *podWorker) terminate(ctx context.Context, pod *corev1.Pod) {
 	}
 }
 
-// write writes the status if it differs from the last one written.
+// write writes the status if it differs from the last written status.
 func (w *podWorker) write(ctx context.Context, status corev1.PodStatus) {
 	if w.lastWritten != nil && sameStatus(w.lastWritten, &status) {
 		return

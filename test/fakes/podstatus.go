@@ -15,7 +15,7 @@ import (
 	"queueworker.dev/queueworker/api/protocol"
 )
 
-// workerContainer is the container that runs the agent, else the first.
+// workerContainer returns the container that runs the agent, or the first if none does.
 func workerContainer(pod *corev1.Pod) *corev1.Container {
 	for i := range pod.Spec.Containers {
 		for _, port := range pod.Spec.Containers[i].Ports {
@@ -27,7 +27,8 @@ func workerContainer(pod *corev1.Pod) *corev1.Container {
 	return &pod.Spec.Containers[0]
 }
 
-// waitsFor tells whether the pod cannot start yet, and which containers say why.
+// waitsFor reports whether the pod cannot start yet, and returns the containers that say
+// why.
 func (w *podWorker) waitsFor(ctx context.Context, pod *corev1.Pod) (bool, map[string]Trouble) {
 	if !w.mountable(pod) {
 		return true, nil
@@ -52,7 +53,7 @@ func (w *podWorker) waitsFor(ctx context.Context, pod *corev1.Pod) (bool, map[st
 	return len(troubles) > 0, troubles
 }
 
-// mountable tells whether the ConfigMaps of the projected volumes exist.
+// mountable reports whether the ConfigMaps of the projected volumes exist.
 func (w *podWorker) mountable(pod *corev1.Pod) bool {
 	for _, volume := range pod.Spec.Volumes {
 		if volume.Projected == nil {
@@ -67,7 +68,7 @@ func (w *podWorker) mountable(pod *corev1.Pod) bool {
 	return true
 }
 
-// missingEnv says which Secret of the container's environment does not exist.
+// missingEnv returns which Secret of the container's environment does not exist.
 func (w *podWorker) missingEnv(ctx context.Context, container *corev1.Container) string {
 	for _, from := range container.EnvFrom {
 		if from.SecretRef == nil {
@@ -81,8 +82,8 @@ func (w *podWorker) missingEnv(ctx context.Context, container *corev1.Container)
 	return ""
 }
 
-// volumeOf is the content of the projected volume that holds the control
-// documents, by path, as far as the kubelet knows the ConfigMaps.
+// volumeOf returns the content of the projected volume with the control documents, by
+// path, from the ConfigMaps that the kubelet knows.
 func (w *podWorker) volumeOf(pod *corev1.Pod) map[string]string {
 	files := map[string]string{}
 	for _, mount := range workerContainer(pod).VolumeMounts {
@@ -120,7 +121,7 @@ func (w *podWorker) project(pod *corev1.Pod, sources []corev1.VolumeProjection, 
 	}
 }
 
-// pendingStatus is that of a pod none of whose containers runs.
+// pendingStatus returns the status of a pod in which no container runs.
 func (w *podWorker) pendingStatus(pod *corev1.Pod, troubles map[string]Trouble) corev1.PodStatus {
 	waiting := func(containers []corev1.Container, otherwise string) []corev1.ContainerStatus {
 		statuses := make([]corev1.ContainerStatus, 0, len(containers))
@@ -144,7 +145,7 @@ func (w *podWorker) pendingStatus(pod *corev1.Pod, troubles map[string]Trouble) 
 	}
 }
 
-// runningStatus is that of a pod whose containers run.
+// runningStatus returns the status of a pod whose containers run.
 func (w *podWorker) runningStatus(pod *corev1.Pod, agent program) corev1.PodStatus {
 	ready := agent.Ready()
 	status := corev1.PodStatus{
@@ -173,7 +174,7 @@ func (w *podWorker) runningStatus(pod *corev1.Pod, agent program) corev1.PodStat
 	return status
 }
 
-// endedStatus is that of a pod whose containers have ended.
+// endedStatus returns the status of a pod whose containers have ended.
 func (w *podWorker) endedStatus(pod *corev1.Pod, agent program) corev1.PodStatus {
 	status := w.runningStatus(pod, agent)
 	status.Phase = corev1.PodSucceeded
@@ -217,7 +218,7 @@ func keepScheduled(conditions []corev1.PodCondition) []corev1.PodCondition {
 	return nil
 }
 
-// sameStatus compares without the times of transition.
+// sameStatus reports whether two statuses are equal except for transition times.
 func sameStatus(a, b *corev1.PodStatus) bool {
 	timeless := func(status *corev1.PodStatus) *corev1.PodStatus {
 		copied := status.DeepCopy()

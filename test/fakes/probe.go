@@ -19,8 +19,8 @@ import (
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
-// Backend plays the queues of one QueueApp. They are empty until a test says
-// otherwise, and outlive the probes that ask for them.
+// Backend simulates the queues of one QueueApp. They are empty until a test sets them,
+// and outlive the probes that ask for them.
 type Backend struct {
 	mu      sync.Mutex
 	queues  map[string]protocol.QueueDepth
@@ -30,7 +30,7 @@ type Backend struct {
 	failed  []protocol.FailedJob
 }
 
-// Backend is the backend of a QueueApp.
+// Backend returns the backend of a QueueApp.
 func (k *Kubelet) Backend(namespace, app string) *Backend {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -41,7 +41,7 @@ func (k *Kubelet) Backend(namespace, app string) *Backend {
 	return k.backends[key]
 }
 
-// Set says what queues hold from now on.
+// Set sets what queues hold from now on.
 func (b *Backend) Set(queues ...protocol.QueueDepth) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -50,21 +50,21 @@ func (b *Backend) Set(queues ...protocol.QueueDepth) {
 	}
 }
 
-// Fail makes the backend unreadable for a reason; none mends it.
+// Fail makes the backend unreadable for a reason; an empty reason makes it readable again.
 func (b *Backend) Fail(reason protocol.BacklogError, message string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.reason, b.message = reason, message
 }
 
-// Asked is how often a probe was asked.
+// Asked returns how often a probe was asked for the backlog.
 func (b *Backend) Asked() int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.asked
 }
 
-// SetFailed says which failed jobs there are from now on.
+// SetFailed sets the failed jobs from now on.
 func (b *Backend) SetFailed(jobs ...protocol.FailedJob) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -80,7 +80,7 @@ func (b *Backend) listFailed(pod string) protocol.FailedList {
 	}
 }
 
-// answer is what a probe answers.
+// answer returns a probe's answer.
 func (b *Backend) answer(request protocol.BacklogRequest, pod string) protocol.Backlog {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -97,13 +97,13 @@ func (b *Backend) answer(request protocol.BacklogRequest, pod string) protocol.B
 	return out
 }
 
-// probe plays the backlog probe of one pod.
+// probe simulates the backlog probe of one pod.
 type probe struct {
 	server *server
 	ended  chan struct{}
 }
 
-// probeConfig is the configuration of a probe's pod; nil if it is none.
+// probeConfig returns the configuration of a probe's pod, or nil if the pod is no probe.
 func probeConfig(pod *corev1.Pod) (*protocol.ProbeConfig, error) {
 	for _, variable := range workerContainer(pod).Env {
 		if variable.Name != protocol.ProbeEnv {
@@ -151,14 +151,14 @@ func startProbe(pod *corev1.Pod, backend *Backend, annotation func(key string) s
 		return nil, err
 	}
 	p := &probe{server: server, ended: make(chan struct{})}
-	close(p.ended) // it has nothing to finish
+	close(p.ended) // a probe has nothing to finish
 	return p, nil
 }
 
-// IP is the pod's address.
+// IP returns the pod's address.
 func (p *probe) IP() string { return p.server.ip }
 
-// Ready is what /readyz would answer.
+// Ready returns what /readyz would answer.
 func (p *probe) Ready() bool { return true }
 
 func (p *probe) read(map[string]string)     {}

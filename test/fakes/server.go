@@ -23,15 +23,15 @@ import (
 	"queueworker.dev/queueworker/trust"
 )
 
-// addresses numbers loopback addresses. It begins somewhere, so that several test
-// processes on one machine seldom meet, and goes on where one is taken.
+// addresses numbers loopback addresses. It begins at a random number, so that test
+// processes on one machine seldom collide, and skips addresses in use.
 var addresses = func() *atomic.Uint32 {
 	var n atomic.Uint32
 	n.Store(rand.Uint32N(200 << 16))
 	return &n
 }()
 
-// listen opens a port on a loopback address nobody uses.
+// listen opens a port on an unused loopback address.
 func listen(port int) (net.Listener, string, error) {
 	for range 100 {
 		n := addresses.Add(1)
@@ -47,8 +47,8 @@ func listen(port int) (net.Listener, string, error) {
 	return nil, "", errors.New("no loopback address is free for a fake agent")
 }
 
-// server serves the operator as the pod's spec says: by TLS to one whose key is known, or
-// in the clear as pods from before do.
+// server serves the operator as the pod's spec says: by TLS to an operator whose key is
+// known, or by plain HTTP, as older pods do.
 type server struct {
 	http *http.Server
 	ip   string
@@ -58,7 +58,7 @@ func isSecure(pod *corev1.Pod) bool {
 	return slices.ContainsFunc(workerContainer(pod).Ports, func(port corev1.ContainerPort) bool { return port.Name == protocol.OperatorPortName })
 }
 
-// serve serves a pod's handler.
+// serve starts a server for a pod's handler.
 func serve(pod *corev1.Pod, handler http.Handler) (*server, error) {
 	s := &server{http: &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second}}
 	port := protocol.Port
@@ -83,7 +83,7 @@ func serve(pod *corev1.Pod, handler http.Handler) (*server, error) {
 
 func (s *server) close() { _ = s.http.Close() }
 
-// knownOperator reports whether a request comes from an operator with one of the pins, and
+// knownOperator reports whether a request comes from an operator with one of the pins and
 // is for the pod with the UID.
 func knownOperator(request *http.Request, pins, uid string) bool {
 	return request.Header.Get(protocol.PodUIDHeader) == uid && request.TLS != nil && len(request.TLS.PeerCertificates) > 0 &&

@@ -11,8 +11,8 @@ import (
 	"queueworker.dev/queueworker/api/protocol"
 )
 
-// read obeys the control document with the highest revision, of two with the
-// same the pod's own, unless it has obeyed a newer one before.
+// read obeys the control document with the highest revision, or the pod's own if both
+// have the same, unless the agent has already obeyed that revision or a newer one.
 func (a *Agent) read(files map[string]string) {
 	var newest protocol.Control
 	for _, name := range []string{protocol.ControlFile, protocol.ControlPodFile} {
@@ -34,7 +34,7 @@ func (a *Agent) read(files map[string]string) {
 	}
 }
 
-// obey brings the slots to what the document asks for.
+// obey brings the slots to the state for which the document asks.
 func (a *Agent) obey(control protocol.Control) {
 	if a.killAsked(control) {
 		defer a.killAll()
@@ -68,13 +68,13 @@ func (a *Agent) change(phase protocol.Phase, idle protocol.WorkerState, why prot
 	}
 }
 
-// killAsked tells whether a document asks for the end of all processes at once.
+// killAsked reports whether a document asks to kill all processes at once.
 func (a *Agent) killAsked(control protocol.Control) bool {
 	pool, own := tokenChanged(&a.kill, control.KillToken), tokenChanged(&a.podKill, control.PodKillToken)
 	return (pool || own) && a.heard
 }
 
-// killAll ends every process, whatever it does, and notes their jobs.
+// killAll ends every process, whatever it does, and records the interrupted jobs.
 func (a *Agent) killAll() {
 	for i := range a.status.Workers {
 		worker := &a.status.Workers[i]
@@ -88,8 +88,8 @@ func (a *Agent) killAll() {
 	}
 }
 
-// asked is the phase a document asks for, with the state of a slot without a process
-// and the reason of its last process's end in that phase.
+// asked returns the phase for which a document asks, the state of a slot without a
+// process in that phase, and the reason why its last process ended.
 func asked(control protocol.Control) (protocol.Phase, protocol.WorkerState, protocol.ExitReason) {
 	switch {
 	case control.Cordoned:
@@ -100,7 +100,7 @@ func asked(control protocol.Control) (protocol.Phase, protocol.WorkerState, prot
 	return protocol.PhaseRunning, "", ""
 }
 
-// restartAsked tells whether a document asks for a restart.
+// restartAsked reports whether a document asks for a restart.
 func (a *Agent) restartAsked(control protocol.Control) bool {
 	pool, own := tokenChanged(&a.token, control.RestartToken), tokenChanged(&a.podToken, control.PodRestartToken)
 	first := !a.heard
@@ -108,9 +108,8 @@ func (a *Agent) restartAsked(control protocol.Control) bool {
 	return (pool || own) && !first
 }
 
-// tokenChanged remembers a token and tells whether it differs from the last one; an
-// empty one says nothing. The tokens of the first document are what others are
-// compared with.
+// tokenChanged remembers a token and reports whether it differs from the last token. An
+// empty token changes nothing. The tokens of the first document are the baseline.
 func tokenChanged(last *string, token string) bool {
 	if token == "" || token == *last {
 		return false
@@ -119,7 +118,7 @@ func tokenChanged(last *string, token string) bool {
 	return true
 }
 
-// retire ends a slot's process after its job: at once if it has none.
+// retire ends a slot's process after its job, or at once if it has none.
 func (a *Agent) retire(worker *protocol.Worker, why protocol.ExitReason) {
 	switch worker.State {
 	case protocol.WorkerBusy:
@@ -130,7 +129,7 @@ func (a *Agent) retire(worker *protocol.Worker, why protocol.ExitReason) {
 	}
 }
 
-// end ends a slot's process and starts the next one if one is wanted.
+// end ends a slot's process and starts the next process if the phase wants one.
 func (a *Agent) end(worker *protocol.Worker, why protocol.ExitReason) {
 	if worker.PID != 0 {
 		a.count(worker.Slot, why, "")
@@ -168,7 +167,7 @@ func (a *Agent) count(slot int32, why protocol.ExitReason, message string) {
 	}
 }
 
-// Start begins a job in a slot; it tells whether the slot was free.
+// Start begins a job in a slot and reports whether the slot was idle.
 func (a *Agent) Start(slot int, class string) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -206,8 +205,8 @@ func (a *Agent) Finish(slot int, outcome Outcome) {
 	a.changed()
 }
 
-// Work counts jobs that began and ended unseen between two calls. It does nothing
-// once the pod was asked to end.
+// Work counts jobs that began and ended unseen between two requests. It does nothing once
+// the pod was asked to end.
 func (a *Agent) Work(slot int, jobs int, outcome Outcome) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -242,7 +241,7 @@ func (a *Agent) countJob(worker *protocol.Worker, outcome Outcome) {
 	}
 }
 
-// remember notes a failed job, which has thrown a RuntimeException.
+// remember records a failed job, which threw a RuntimeException.
 func (a *Agent) remember(worker *protocol.Worker) {
 	failure := protocol.Failure{Slot: worker.Slot, Class: `App\Jobs\Unseen`, Exception: "RuntimeException"}
 	if worker.Job != nil {
@@ -252,7 +251,7 @@ func (a *Agent) remember(worker *protocol.Worker) {
 	a.failedAt = append([]time.Time{time.Now()}, a.failedAt[:min(len(a.failedAt), 9)]...)
 }
 
-// replaceFailing replaces a slot's process whose jobs have failed maxExceptions times in
+// replaceFailing replaces a slot's process if its jobs have failed maxExceptions times in
 // a row.
 func (a *Agent) replaceFailing(worker *protocol.Worker) {
 	if most := int64(a.config.MaxExceptions); most > 0 && worker.FailuresInARow >= most && worker.State == protocol.WorkerIdle {
@@ -261,8 +260,8 @@ func (a *Agent) replaceFailing(worker *protocol.Worker) {
 	}
 }
 
-// Exit ends a slot's process for a reason; an intended one is replaced at once,
-// any other waits.
+// Exit ends a slot's process for a reason. If the reason is intended, a successor starts
+// at once; otherwise the successor waits.
 func (a *Agent) Exit(slot int, why protocol.ExitReason, message string) {
 	a.mu.Lock()
 	worker := &a.status.Workers[slot]
@@ -291,8 +290,8 @@ func (a *Agent) Recover() {
 	a.changed()
 }
 
-// KillContainer ends the whole container, agent and all, as the kernel does on
-// cgroup v2 when it reaches its memory limit; the kubelet starts it anew.
+// KillContainer ends the whole container, including the agent, as the kernel does on
+// cgroup v2 when the container reaches its memory limit. The kubelet starts it again.
 func (a *Agent) KillContainer(reason string, code int32) {
 	a.mu.Lock()
 	a.restart = &containerEnd{reason, code}
@@ -311,7 +310,7 @@ func (a *Agent) takeRestart() *containerEnd {
 	return end
 }
 
-// finishAsked tells whether a document says that the pod's run is over.
+// finishAsked reports whether a document says that the pod's run is over.
 func (a *Agent) finishAsked(control protocol.Control) bool {
 	return a.config.Run != "" && control.Finish == a.config.Run
 }
@@ -325,14 +324,14 @@ func (a *Agent) finish() {
 	a.checkEnded()
 }
 
-// over tells whether the agent has ended because its run is.
+// over reports whether the agent has ended because its run is over.
 func (a *Agent) over() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.finished && a.closed
 }
 
-// exitCode tells a pod of a run that was ended before the run was.
+// exitCode returns CodeInterrupted for a pod that was ended before its run was over.
 func (a *Agent) exitCode() int32 {
 	a.mu.Lock()
 	defer a.mu.Unlock()

@@ -16,7 +16,7 @@ import (
 	"queueworker.dev/queueworker/api/protocol"
 )
 
-// agents asks agents; without keep-alive, since pods come and go.
+// agents asks agents without keep-alive, because pods come and go.
 var agents = &http.Client{Timeout: 2 * time.Second, Transport: &http.Transport{DisableKeepAlives: true}}
 
 // Agent asks the agent of a pod for its status.

@@ -20,10 +20,10 @@ import (
 	"queueworker.dev/queueworker/test/builders"
 )
 
-// producer is the pod that jobs are dispatched from.
+// producer is the pod from which jobs are dispatched.
 const producer = "producer"
 
-// DemoEnv is the environment of the demo application.
+// DemoEnv returns the environment of the demo application.
 func DemoEnv() []corev1.EnvVar {
 	return []corev1.EnvVar{
 		{Name: "REDIS_HOST", Value: "redis"},
@@ -35,7 +35,7 @@ func DemoEnv() []corev1.EnvVar {
 	}
 }
 
-// DemoApp is a QueueApp of the demo application.
+// DemoApp returns a QueueApp of the demo application.
 func (l *Lab) DemoApp() *v1alpha1.QueueApp {
 	return builders.QueueApp(l.Namespace, "demo").Connection("redis").Driver(v1alpha1.DriverRedis).Template(func(template *corev1.PodTemplateSpec) {
 		container := &template.Spec.Containers[0]
@@ -69,22 +69,22 @@ func (l *Lab) Artisan(arguments ...string) {
 	}
 }
 
-// Jobs are jobs to dispatch.
+// Jobs describes jobs to dispatch.
 type Jobs struct {
-	// Kind is what they do, see test/laravel/README.md.
+	// Kind is what the jobs do; see test/laravel/README.md.
 	Kind string
-	// Count is how many; 0 means 1.
+	// Count is the number of jobs; 0 means 1.
 	Count int
 	// Queue is the queue; empty means default.
 	Queue string
-	// Run is the name under which they count themselves; empty means not at all.
+	// Run is the name under which the jobs count themselves; empty means they do not.
 	Run string
-	// Arg is the number the kind asks for, or a comma list that jobs take in turn;
-	// empty means its default.
+	// Arg is the number that the kind expects, or a comma list from which jobs take in
+	// turn; empty means the kind's default.
 	Arg string
-	// Tries are the attempts allowed; 0 leaves it to the worker.
+	// Tries is the number of allowed attempts; 0 leaves it to the worker.
 	Tries int
-	// Delay is after how long they are due.
+	// Delay is the time until the jobs are due.
 	Delay time.Duration
 	// Timeout is the jobs' own timeout; 0 leaves it to the worker.
 	Timeout time.Duration
@@ -111,7 +111,7 @@ func (l *Lab) Dispatch(jobs Jobs) {
 	l.Artisan(command...)
 }
 
-// Exec runs a command in the first container of a pod and returns what it printed.
+// Exec runs a command in the first container of a pod and returns its output.
 func (l *Lab) Exec(pod string, command ...string) (string, error) {
 	clients, err := kubernetes.NewForConfig(l.Config)
 	if err != nil {
@@ -130,12 +130,12 @@ func (l *Lab) Exec(pod string, command ...string) (string, error) {
 	return strings.TrimSpace(output.String()), err
 }
 
-// Truth is what the jobs of a run counted of themselves.
+// Truth holds the counts that the jobs of a run made of themselves.
 type Truth struct {
 	Dispatched, Starts, Ends, Released, Failed int64
 }
 
-// Truth reads what the jobs of a run counted.
+// Truth reads the counts of the jobs of a run.
 func (l *Lab) Truth(run string) Truth {
 	l.Helper()
 	fields, err := l.Redis.HGetAll(l.Ctx, "demo:"+run+":total").Result()
@@ -149,12 +149,13 @@ func (l *Lab) Truth(run string) Truth {
 	return Truth{number("dispatched"), number("starts"), number("ends"), number("released"), number("failed")}
 }
 
-// Times are when a job was due, was first begun, and succeeded; zero if it was not.
+// Times holds when a job was due, first began and succeeded; a time is zero if it never
+// came.
 type Times struct {
 	Due, Began, Done time.Time
 }
 
-// Times reads when the jobs of a run were due, begun and done, by their uid.
+// Times reads when the jobs of a run were due, began and were done, by job uid.
 func (l *Lab) Times(run string) map[string]Times {
 	l.Helper()
 	out := map[string]Times{}
@@ -176,8 +177,8 @@ func (l *Lab) Times(run string) map[string]Times {
 	return out
 }
 
-// PerJob reads one of the hashes of a run: jobs, starts, ends, released or failed,
-// by the job's uid.
+// PerJob reads one of the hashes of a run: jobs, starts, ends, released or failed, by job
+// uid.
 func (l *Lab) PerJob(run, what string) map[string]string {
 	l.Helper()
 	fields, err := l.Redis.HGetAll(l.Ctx, "demo:"+run+":"+what).Result()

@@ -15,7 +15,7 @@ import (
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
-// dump logs what stands in the namespace of a test that failed.
+// dump logs the objects in the namespace of a failed test.
 func (l *Lab) dump(ctx context.Context) {
 	inside := client.InNamespace(l.Namespace)
 	workers, pods, events := &v1alpha1.QueueWorkerList{}, &corev1.PodList{}, &eventsv1.EventList{}
@@ -42,7 +42,7 @@ func (l *Lab) dump(ctx context.Context) {
 	}
 }
 
-// dumpOperator logs what the operator said of the namespace.
+// dumpOperator logs the operator's log lines about the namespace.
 func (l *Lab) dumpOperator(ctx context.Context, clients kubernetes.Interface) {
 	pods := &corev1.PodList{}
 	if err := l.Client.List(ctx, pods, client.MatchingLabels{"app.kubernetes.io/name": "queueworker"}); err != nil {

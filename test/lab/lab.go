@@ -1,8 +1,8 @@
 // Copyright The QueueWorker Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package lab is a bench for tests on a real cluster: a namespace of its own with
-// a real Redis, the real demo application, and a pod to dispatch its jobs from.
+// Package lab provides a bench for tests on a real cluster: a namespace for each test,
+// with a real Redis, the real demo application, and a pod from which to dispatch its jobs.
 //
 // The tests run on the cluster's node, so they reach pods by their addresses.
 package lab
@@ -28,29 +28,29 @@ import (
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
-// DemoImage and DemoImage2 are two versions of the demo application that differ
-// in nothing a job would notice.
+// DemoImage and DemoImage2 are two versions of the demo application that differ in
+// nothing that a job would notice.
 const (
 	DemoImage  = "docker.io/queueworker/demo:dev"
 	DemoImage2 = "docker.io/queueworker/demo:dev2"
 )
 
-// Lab is a namespace of one test.
+// Lab is the namespace of one test.
 type Lab struct {
 	testing.TB
 	// Ctx ends with the test.
 	Ctx context.Context
 	// Client reads and writes without a cache.
 	Client client.Client
-	// Config is the cluster's.
+	// Config is the configuration to reach the cluster.
 	Config *rest.Config
-	// Namespace is the test's own.
+	// Namespace is the test's namespace.
 	Namespace string
 	// Redis is the application's Redis; nil before StartRedis.
 	Redis *redis.Client
 }
 
-// Connect finds the cluster that KUBECONFIG names.
+// Connect connects to the cluster that KUBECONFIG names.
 func Connect() (*rest.Config, client.Client, error) {
 	path := os.Getenv("KUBECONFIG")
 	if path == "" {
@@ -74,8 +74,8 @@ func Connect() (*rest.Config, client.Client, error) {
 	return config, c, nil
 }
 
-// New makes a namespace for the test. It goes with the test; if the test fails,
-// what stood in it is logged first.
+// New creates a namespace for the test and deletes it after the test. If the test fails,
+// New first logs the objects in it.
 func New(t testing.TB) *Lab {
 	t.Helper()
 	config, c, err := Connect()
@@ -92,7 +92,7 @@ func New(t testing.TB) *Lab {
 	}
 	l.Namespace = namespace.Name
 	t.Cleanup(func() {
-		// The test's own context has ended by now.
+		// The test's own context has ended by then.
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(l.Ctx), time.Minute)
 		defer cancel()
 		if t.Failed() {
@@ -103,8 +103,8 @@ func New(t testing.TB) *Lab {
 	return l
 }
 
-// remove deletes the namespace. Its worker pods are told to hurry: a job of a test
-// that is over needs no grace.
+// remove deletes the namespace. It gives the pods no grace period, because a job of a
+// finished test needs none.
 func (l *Lab) remove(ctx context.Context, namespace *corev1.Namespace) {
 	workers := &v1alpha1.QueueWorkerList{}
 	if err := l.Client.List(ctx, workers, client.InNamespace(l.Namespace)); err == nil {
@@ -133,7 +133,7 @@ func (l *Lab) Create(objects ...client.Object) {
 	}
 }
 
-// Get reads an object of the lab's namespace anew.
+// Get reads an object of the lab's namespace without a cache.
 func (l *Lab) Get(name string, object client.Object) {
 	l.Helper()
 	if err := l.Client.Get(l.Ctx, client.ObjectKey{Namespace: l.Namespace, Name: name}, object); err != nil {
@@ -154,7 +154,7 @@ func (l *Lab) Delete(object client.Object, within time.Duration) {
 	})
 }
 
-// Worker reads a QueueWorker anew.
+// Worker reads a QueueWorker without a cache.
 func (l *Lab) Worker(name string) *v1alpha1.QueueWorker {
 	l.Helper()
 	worker := &v1alpha1.QueueWorker{}
@@ -162,7 +162,7 @@ func (l *Lab) Worker(name string) *v1alpha1.QueueWorker {
 	return worker
 }
 
-// Update changes an object by a merge patch of what the function changes.
+// Update changes an object by a merge patch of the function's changes.
 func Update[T client.Object](l *Lab, name string, object T, change func(T)) {
 	l.Helper()
 	l.Get(name, object)
@@ -182,7 +182,7 @@ func (l *Lab) UpdateWorker(name string, change func(*v1alpha1.QueueWorker)) {
 	Update(l, name, &v1alpha1.QueueWorker{}, change)
 }
 
-// Pods are the pods of a pool, those being removed left out.
+// Pods returns the pods of a pool, except pods that are being removed.
 func (l *Lab) Pods(worker string) []corev1.Pod {
 	l.Helper()
 	list := &corev1.PodList{}
@@ -198,8 +198,8 @@ func (l *Lab) Pods(worker string) []corev1.Pod {
 	return out
 }
 
-// Eventually waits until a condition holds; met returns what it saw last, for the
-// message if it never does.
+// Eventually waits until a condition holds. met returns what it last saw, for the message
+// if the condition never holds.
 func (l *Lab) Eventually(what string, within time.Duration, met func() (bool, string)) {
 	l.Helper()
 	deadline := time.Now().Add(within)
@@ -251,7 +251,7 @@ func describe(status v1alpha1.QueueWorkerStatus) string {
 	return out.String()
 }
 
-// In is the same lab for a subtest.
+// In returns the same lab for a subtest.
 func (l *Lab) In(t testing.TB) *Lab {
 	inside := *l
 	inside.TB, inside.Ctx = t, t.Context()

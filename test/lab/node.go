@@ -17,19 +17,19 @@ import (
 	"queueworker.dev/queueworker/api/protocol"
 )
 
-// AgentPID is the process id, on the node, of the agent of a pod.
+// AgentPID returns the process id, on the node, of the agent of a pod.
 func (l *Lab) AgentPID(pod *corev1.Pod) int {
 	l.Helper()
 	return l.hostPID(pod, "agent", func(arguments []string) bool { return arguments[0] == protocol.BinaryPath })
 }
 
-// WorkerPID is the process id, on the node, of the worker process of a pod.
+// WorkerPID returns the process id, on the node, of the worker process of a pod.
 func (l *Lab) WorkerPID(pod *corev1.Pod) int {
 	l.Helper()
 	return l.hostPID(pod, "worker process", func(arguments []string) bool { return slices.Contains(arguments, "queue:work") })
 }
 
-// Signal signals a process of the node.
+// Signal sends a signal to a process of the node.
 func (l *Lab) Signal(pid int, signal syscall.Signal) {
 	l.Helper()
 	if err := syscall.Kill(pid, signal); err != nil {
@@ -37,8 +37,8 @@ func (l *Lab) Signal(pid int, signal syscall.Signal) {
 	}
 }
 
-// hostPID finds the one process of a pod with such a command line, by the pod's UID
-// in the names of its control groups.
+// hostPID finds the only process of a pod with a matching command line. It looks for the
+// pod's UID in the names of the control groups.
 func (l *Lab) hostPID(pod *corev1.Pod, what string, is func(arguments []string) bool) int {
 	l.Helper()
 	groups, err := filepath.Glob("/proc/[0-9]*/cgroup")
@@ -52,7 +52,7 @@ func (l *Lab) hostPID(pod *corev1.Pod, what string, is func(arguments []string) 
 	for _, path := range groups {
 		group, err := os.ReadFile(path)
 		if err != nil || !bytes.Contains(group, names[0]) && !bytes.Contains(group, names[1]) {
-			continue // of another pod, or ended meanwhile
+			continue // in another pod, or ended meanwhile
 		}
 		command, err := os.ReadFile(filepath.Join(filepath.Dir(path), "cmdline"))
 		if err != nil || !is(strings.Split(string(command), "\x00")) {

@@ -26,25 +26,25 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// Plugin is kubectl queueworker in the hands of one user, in the lab's namespace.
+// Plugin is kubectl queueworker as one user runs it, in the lab's namespace.
 type Plugin struct {
 	lab        *Lab
 	kubeconfig string
 }
 
-// Said is what a run of a program printed and ended with.
+// Said is the output and the exit code of a program.
 type Said struct {
 	Out, Err string
 	Code     int
 }
 
-// Plugin is the plugin for the cluster's administrator.
+// Plugin returns the plugin for the cluster's administrator.
 func (l *Lab) Plugin() *Plugin {
 	l.Helper()
 	return &Plugin{l, l.kubeconfig(l.Config)}
 }
 
-// Viewer is the plugin for a user who has the chart's viewer role in the lab's
+// Viewer returns the plugin for a user who has the chart's viewer role in the lab's
 // namespace and no other right.
 func (l *Lab) Viewer() *Plugin {
 	l.Helper()
@@ -57,8 +57,8 @@ func (l *Lab) Viewer() *Plugin {
 	return l.User(roles.Items[0].Name)
 }
 
-// User is the plugin for a user of their own who has the named ClusterRoles in the
-// lab's namespace and no other right.
+// User returns the plugin for a new user who has the named ClusterRoles in the lab's
+// namespace and no other right.
 func (l *Lab) User(clusterRoles ...string) *Plugin {
 	l.Helper()
 	account := &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{GenerateName: "user-"}}
@@ -93,7 +93,7 @@ func (l *Lab) User(clusterRoles ...string) *Plugin {
 	return &Plugin{l, l.kubeconfig(config)}
 }
 
-// rules is how many rules a user has in the lab's namespace.
+// rules returns the number of rules that a user has in the lab's namespace.
 func (l *Lab) rules(config *rest.Config) int {
 	l.Helper()
 	clients, err := kubernetes.NewForConfig(config)
@@ -109,7 +109,7 @@ func (l *Lab) rules(config *rest.Config) int {
 	return len(review.Status.ResourceRules)
 }
 
-// kubeconfig writes how a cluster is reached into a file. Its namespace is the lab's.
+// kubeconfig writes a kubeconfig file for a cluster, with the lab's namespace.
 func (l *Lab) kubeconfig(config *rest.Config) string {
 	l.Helper()
 	const name = "lab"
@@ -137,7 +137,7 @@ func (p *Plugin) Run(arguments ...string) Said {
 	return p.RunIn(p.lab.TempDir(), arguments...)
 }
 
-// RunIn is Run in a directory.
+// RunIn runs the plugin in a directory.
 func (p *Plugin) RunIn(directory string, arguments ...string) Said {
 	p.lab.Helper()
 	return p.run(directory, p.lab.program(), arguments)
@@ -164,7 +164,7 @@ func (p *Plugin) run(directory, program string, arguments []string) Said {
 	return Said{Out: out.String(), Err: errOut.String(), Code: command.ProcessState.ExitCode()}
 }
 
-// OK runs the plugin and returns what it printed; the test fails unless it ends with 0.
+// OK runs the plugin and returns its output. The test fails unless the exit code is 0.
 func (p *Plugin) OK(arguments ...string) string {
 	p.lab.Helper()
 	said := p.Run(arguments...)
@@ -174,16 +174,16 @@ func (p *Plugin) OK(arguments ...string) string {
 	return said.Out
 }
 
-// environment has the plugin and its completer found by kubectl.
+// environment returns an environment in which kubectl finds the plugin and its completer.
 func (p *Plugin) environment() []string {
 	directory := filepath.Dir(p.lab.program())
 	return append(os.Environ(), "KUBECONFIG="+p.kubeconfig, "PATH="+directory+":"+os.Getenv("PATH"), "TERM=xterm-256color")
 }
 
-// builtIn is the directory of what was built; empty if nothing was.
+// builtIn is the directory of the built program; empty if nothing was built.
 var builtIn string
 
-// built is the plugin's program, built once for all tests.
+// built returns the path of the plugin's program, which is built once for all tests.
 var built = sync.OnceValues(func() (string, error) {
 	directory, err := os.MkdirTemp("", "queueworker-plugin-")
 	if err != nil {
@@ -207,7 +207,7 @@ func (l *Lab) program() string {
 	return path
 }
 
-// RemovePlugin removes what was built for the tests of this process, when they are over.
+// RemovePlugin removes the built program after the tests of this process.
 func RemovePlugin() error {
 	if builtIn == "" {
 		return nil

@@ -15,9 +15,9 @@ import (
 	corev1 "k8s.io/api/core/v1"
 )
 
-// EnforceNetworkPolicies runs kube-router on the node as the network's policy engine until
-// the test ends: the cluster's own network enforces none. It filters the connections of
-// all pods, so the test must not run beside others.
+// EnforceNetworkPolicies runs kube-router on the node as the policy engine until the test
+// ends, because the cluster's own network enforces no policies. kube-router filters the
+// connections of all pods, so the test must not run in parallel with other tests.
 func (l *Lab) EnforceNetworkPolicies() {
 	l.Helper()
 	nodes := &corev1.NodeList{}
@@ -39,7 +39,7 @@ func (l *Lab) EnforceNetworkPolicies() {
 	}
 	ended := make(chan struct{})
 	go func() {
-		_ = engine.Wait() // it is told to end
+		_ = engine.Wait() // it ends by a signal
 		close(ended)
 	}()
 	l.Cleanup(func() {
@@ -58,8 +58,8 @@ func (l *Lab) EnforceNetworkPolicies() {
 	})
 }
 
-// policyChains begin the names of kube-router's chains. Its own --cleanup-config leaves them
-// behind, and with them rules for addresses that other pods get later.
+// policyChains are the prefixes of the names of kube-router's chains. Its own
+// --cleanup-config leaves them behind, with rules for addresses that other pods get later.
 var policyChains = []string{"KUBE-ROUTER-", "KUBE-POD-FW-", "KUBE-NWPLCY-"}
 
 func isPolicyChain(name string) bool {
@@ -97,8 +97,8 @@ func isPolicySet(name string) bool {
 	return strings.HasPrefix(name, "KUBE-") || strings.HasPrefix(name, "inet6:KUBE-") || strings.HasPrefix(name, "kube-router-")
 }
 
-// withoutPolicies turns what iptables-save printed into the input of iptables-restore
-// --noflush that removes kube-router's part.
+// withoutPolicies turns the output of iptables-save into the input with which
+// iptables-restore --noflush removes kube-router's part.
 func withoutPolicies(saved string) string {
 	var empty, rules, chains []string
 	for line := range strings.Lines(saved) {
@@ -114,7 +114,7 @@ func withoutPolicies(saved string) string {
 	return strings.Join(slices.Concat([]string{"*filter"}, empty, rules, chains, []string{"COMMIT", ""}), "\n")
 }
 
-// tool builds a program of hack/tools if it is not there yet, and returns its path.
+// tool returns the path of a program of hack/tools, and builds the program if necessary.
 func (l *Lab) tool(name string) string {
 	l.Helper()
 	output, err := exec.CommandContext(l.Ctx, filepath.Join("..", "..", "hack", "tool.sh"), name).Output()

@@ -19,10 +19,10 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// PostgreSQL is a server on the node, where pods reach it. It has a database laravel
-// and a user of that name.
+// PostgreSQL is a server on the node, where pods reach it. It has a database laravel and
+// a user of the same name.
 type PostgreSQL struct {
-	// Env is what the application has to be told of it, with the password.
+	// Env holds the application's settings for the server, including the password.
 	Env map[string]string
 
 	lab       *Lab
@@ -33,13 +33,13 @@ type PostgreSQL struct {
 	ended     chan struct{}
 }
 
-// StartPostgreSQL starts a real PostgreSQL on the node, after StartRedis. It goes
-// with the test.
+// StartPostgreSQL starts a real PostgreSQL on the node until the test ends. StartRedis
+// must come first.
 func (l *Lab) StartPostgreSQL() *PostgreSQL {
 	l.Helper()
 	p := &PostgreSQL{lab: l, account: l.postgresAccount()}
 	var err error
-	// Above t.TempDir stand directories that another user may not enter.
+	// t.TempDir is below directories that another user may not enter.
 	if p.directory, err = os.MkdirTemp("", "postgresql-"); err == nil {
 		err = os.Chown(p.directory, int(p.account.Uid), int(p.account.Gid))
 	}
@@ -93,7 +93,7 @@ func (p *PostgreSQL) admit(path string) {
 	}
 }
 
-// Start starts the server, also again after Stop.
+// Start starts the server, also after Stop.
 func (p *PostgreSQL) Start() {
 	p.lab.Helper()
 	log, err := os.OpenFile(filepath.Join(p.directory, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
@@ -102,10 +102,10 @@ func (p *PostgreSQL) Start() {
 	}
 	command := exec.Command(p.lab.postgresProgram("postgres"), p.arguments...)
 	command.Dir, command.Stdout, command.Stderr = p.directory, log, log
-	// A test that is killed takes its server along.
+	// If a test is killed, the kernel kills its server as well.
 	command.SysProcAttr = &syscall.SysProcAttr{Credential: p.account, Pdeathsig: syscall.SIGKILL}
 	started, ended := make(chan error), make(chan struct{})
-	go func() { // Pdeathsig is of the thread, which waits here as long as the server runs
+	go func() { // Pdeathsig applies to the thread, which waits here as long as the server runs
 		err := command.Start()
 		started <- err
 		if err == nil {
@@ -121,7 +121,7 @@ func (p *PostgreSQL) Start() {
 	p.query("SELECT 1")
 }
 
-// Stop ends the server, and every connection to it, until Start.
+// Stop stops the server, with every connection to it, until Start.
 func (p *PostgreSQL) Stop() {
 	p.lab.Helper()
 	if p.process == nil {
@@ -137,25 +137,25 @@ func (p *PostgreSQL) Stop() {
 	p.process = nil
 }
 
-// query runs a statement as the administrator, once the server answers.
+// query runs a statement as the administrator, as soon as the server answers.
 func (p *PostgreSQL) query(statement string) {
 	p.lab.Helper()
 	p.lab.Eventually("PostgreSQL answers", time.Minute, func() (bool, string) {
 		connection, err := pgx.Connect(p.lab.Ctx, fmt.Sprintf("host=%s port=%s user=postgres dbname=postgres", p.directory, p.Env["DB_PORT"]))
 		if err != nil {
-			log, _ := os.ReadFile(filepath.Join(p.directory, "log")) // the error tells enough without it
+			log, _ := os.ReadFile(filepath.Join(p.directory, "log")) // the error is enough without it
 			return false, fmt.Sprintf("%v\n%s", err, log)
 		}
-		defer func() { _ = connection.Close(p.lab.Ctx) }() // nothing is left unsaid
+		defer func() { _ = connection.Close(p.lab.Ctx) }() // nothing is pending
 		_, err = connection.Exec(p.lab.Ctx, statement)
 		return err == nil, errorText(err)
 	})
 }
 
-// nodeAddress is the node's address as pods see it.
+// nodeAddress returns the node's address as pods see it.
 func (l *Lab) nodeAddress() string {
 	l.Helper()
-	// A datagram socket finds its way without sending anything.
+	// A datagram socket finds its route without sending anything.
 	towards, err := net.Dial("udp", net.JoinHostPort(l.PodIP("redis"), "6379"))
 	if err != nil {
 		l.Fatalf("find the node's address: %v", err)
@@ -168,7 +168,7 @@ func (l *Lab) nodeAddress() string {
 	return host
 }
 
-// postgresProgram finds a program of the newest PostgreSQL.
+// postgresProgram returns the path of a program of the newest PostgreSQL.
 func (l *Lab) postgresProgram(name string) string {
 	l.Helper()
 	found, err := filepath.Glob("/usr/lib/postgresql/*/bin/" + name)
@@ -178,7 +178,7 @@ func (l *Lab) postgresProgram(name string) string {
 	return slices.Max(found)
 }
 
-// postgresAccount is the user postgres, since PostgreSQL refuses to run as root.
+// postgresAccount returns the user postgres, because PostgreSQL refuses to run as root.
 func (l *Lab) postgresAccount() *syscall.Credential {
 	l.Helper()
 	account, err := user.Lookup("postgres")

@@ -13,8 +13,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
-// redisLoop keeps a Redis running that finds its data again, except while the file
-// stop is there; Redis then refuses connections as one does that has died.
+// redisLoop keeps a Redis running that keeps its data, except while the file stop exists.
+// Meanwhile connections are refused, as by a Redis that has died.
 const redisLoop = `cd /tmp; trap 'kill $!; exit' TERM
 while :; do
   if [ -e stop ]; then sleep 0.1; continue; fi
@@ -37,7 +37,7 @@ func (l *Lab) ResumeRedis() {
 	}
 }
 
-// StartRedis starts a real Redis in the lab's namespace, by the Service name redis.
+// StartRedis starts a real Redis in the lab's namespace, under the Service name redis.
 func (l *Lab) StartRedis() {
 	l.Helper()
 	labels := map[string]string{"app": "redis"}
@@ -49,7 +49,7 @@ func (l *Lab) StartRedis() {
 	l.Create(pod, service)
 	l.Redis = redis.NewClient(&redis.Options{
 		Addr: net.JoinHostPort(l.PodIP("redis"), "6379"),
-		// It shares the node with pods that start by the dozen.
+		// Redis shares the node with many pods that start at once.
 		DialTimeout: 30 * time.Second, ReadTimeout: 30 * time.Second,
 	})
 	l.Cleanup(func() {
@@ -63,7 +63,7 @@ func (l *Lab) StartRedis() {
 	})
 }
 
-// PodIP waits for a pod's address.
+// PodIP waits for a pod's address and returns it.
 func (l *Lab) PodIP(name string) string {
 	l.Helper()
 	pod := &corev1.Pod{}
@@ -74,7 +74,7 @@ func (l *Lab) PodIP(name string) string {
 	return pod.Status.PodIP
 }
 
-// DemoPod is a pod of the demo image that satisfies the restricted standard.
+// DemoPod returns a pod of the demo image that satisfies the restricted standard.
 func (l *Lab) DemoPod(name string, labels map[string]string, command []string) *corev1.Pod {
 	return &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{Name: name, Labels: labels},

@@ -11,8 +11,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// Resize writes the scale subresource of an object, as kubectl scale does, in the
-// name of a field manager.
+// Resize writes the scale subresource of an object, as kubectl scale does, as the given
+// field manager.
 func (l *Lab) Resize(object client.Object, name string, size int32, manager string) {
 	l.Helper()
 	object.SetNamespace(l.Namespace)

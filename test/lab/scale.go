@@ -5,10 +5,10 @@ package lab
 
 import "os"
 
-// Long tells whether tests run at full length, as make test-long asks for.
+// Long reports whether tests run at full length, as with make test-long.
 func Long() bool { return os.Getenv("QUEUEWORKER_LONG") == "1" }
 
-// Either is one of two sizes: the full one if Long, else the short one.
+// Either returns one of two sizes: full if Long, otherwise short.
 func Either[T any](full, short T) T {
 	if Long() {
 		return full

@@ -18,26 +18,26 @@ import (
 type Terminal struct {
 	lab    *Lab
 	socket string
-	// code is the file that the program's exit code is written to: tmux itself loses
-	// it every now and then.
+	// code is the file to which the shell writes the program's exit code, because tmux
+	// itself loses it now and then.
 	code string
 }
 
-// Terminal starts the plugin in a terminal of a size; its end is seen in Ended.
+// Terminal starts the plugin in a terminal of the given size; Ended shows its end.
 func (p *Plugin) Terminal(width, height int, arguments ...string) *Terminal {
 	p.lab.Helper()
 	if _, err := exec.LookPath("tmux"); err != nil {
 		p.lab.Fatalf("%v; run hack/install-servers.sh, or: apt-get install tmux", err)
 	}
-	// A socket's path may have no more than 107 characters, a test's own directory has
-	// the test's name in it.
+	// A socket's path may have at most 107 characters, and a test's own directory
+	// contains the test's name.
 	directory, err := os.MkdirTemp("", "tmux-")
 	if err != nil {
 		p.lab.Fatal(err)
 	}
 	t := &Terminal{p.lab, filepath.Join(directory, "socket"), filepath.Join(directory, "code")}
 	var line strings.Builder
-	// Ctrl-C is for the program, and the shell outlives it.
+	// Ctrl-C is for the program, and the shell must survive it.
 	line.WriteString("trap : INT; " + p.lab.program())
 	for _, argument := range arguments {
 		line.WriteString(" '" + strings.ReplaceAll(argument, "'", `'\''`) + "'")
@@ -45,19 +45,19 @@ func (p *Plugin) Terminal(width, height int, arguments ...string) *Terminal {
 	line.WriteString("; echo $? >" + t.code)
 	t.start(p.environment(), width, height, line.String())
 	p.lab.Cleanup(func() {
-		// It ended by itself if the program did and nobody asked it to stay.
+		// The server may have ended already.
 		_ = exec.Command("tmux", "-S", t.socket, "kill-server").Run()
-		_ = os.RemoveAll(directory) // a few bytes, of which the system clears itself
+		_ = os.RemoveAll(directory) // only a few bytes, which the system removes later anyway
 	})
 	return t
 }
 
-// start starts a tmux server of its own, without anybody's settings, that keeps
-// the screen when the program has ended.
+// start starts a separate tmux server without a user's settings. It keeps the screen
+// after the program has ended.
 func (t *Terminal) start(environment []string, width, height int, line string) {
 	t.lab.Helper()
 	settings := filepath.Join(t.lab.TempDir(), "tmux.conf")
-	// The program must be a window's from the start to have its size.
+	// The program gets the window's size only if it belongs to a window from the start.
 	text := "set -g remain-on-exit on\nset -g remain-on-exit-format ''\nset -g default-terminal screen-256color\nset -g status off\nset -s escape-time 10\n"
 	if err := os.WriteFile(settings, []byte(text), 0o600); err != nil {
 		t.lab.Fatal(err)
@@ -70,7 +70,7 @@ func (t *Terminal) start(environment []string, width, height int, line string) {
 	}
 }
 
-// Screen is what the terminal shows now.
+// Screen returns what the terminal shows now.
 func (t *Terminal) Screen() string {
 	t.lab.Helper()
 	return t.tmux("capture-pane", "-p", "-t", "lab")
@@ -88,7 +88,7 @@ func (t *Terminal) Resize(width, height int) {
 	t.tmux("resize-window", "-t", "lab", "-x", strconv.Itoa(width), "-y", strconv.Itoa(height))
 }
 
-// PID is the process id of what runs in the terminal.
+// PID returns the process id of the program in the terminal.
 func (t *Terminal) PID() string {
 	t.lab.Helper()
 	shell := strings.TrimSpace(t.tmux("list-panes", "-t", "lab", "-F", "#{pane_pid}"))
@@ -99,7 +99,7 @@ func (t *Terminal) PID() string {
 	return strings.TrimSpace(string(children))
 }
 
-// Ended tells whether the program has ended, and its exit code.
+// Ended reports whether the program has ended, and returns its exit code.
 func (t *Terminal) Ended() (ended bool, code string) {
 	t.lab.Helper()
 	written, err := os.ReadFile(t.code)
@@ -121,7 +121,7 @@ func (t *Terminal) Shows(what string, within time.Duration, wanted func(screen s
 	return screen
 }
 
-// EndsWith waits until the program has ended, with an exit code.
+// EndsWith waits until the program has ended with the given exit code.
 func (t *Terminal) EndsWith(code string, within time.Duration) {
 	t.lab.Helper()
 	t.lab.Eventually("the program ends with "+code, within, func() (bool, string) {

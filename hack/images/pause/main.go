@@ -1,7 +1,7 @@
 // Copyright The QueueWorker Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Command pause holds a pod's namespaces open until it is told to end.
+// Command pause holds a pod's namespaces open until it receives SIGINT or SIGTERM.
 package main
 
 import (
@@ -13,6 +13,6 @@ import (
 func main() {
 	ended := make(chan os.Signal, 1)
 	signal.Notify(ended, syscall.SIGINT, syscall.SIGTERM)
-	signal.Ignore(syscall.SIGCHLD) // orphans of a shared PID namespace are reaped by the kernel
+	signal.Ignore(syscall.SIGCHLD) // the kernel reaps orphans of a shared PID namespace
 	<-ended
 }

@@ -1,14 +1,13 @@
 // Copyright The QueueWorker Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Command pin gives every base image of a Dockerfile the digest that its tag has in
-// its registry now:
+// Command pin gives every base image of a Dockerfile the digest that its tag has now in
+// its registry:
 //
 //	go -C hack/images run ./pin ../../Dockerfile
 //	go -C hack/images run ./pin --check ../../Dockerfile
 //
-// With --check it changes nothing and fails if an image has no digest, without asking
-// a registry.
+// With --check it changes nothing, asks no registry and fails if an image has no digest.
 package main
 
 import (

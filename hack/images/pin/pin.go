@@ -13,18 +13,18 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 )
 
-// from finds the image of a FROM line: what is before it, its tag, its digest.
+// from matches a FROM line and captures what is before the image, its tag and its digest.
 var from = regexp.MustCompile(`(?im)^(FROM\s+(?:--\S+\s+)*)([^\s@]+)(@sha256:[0-9a-f]{64})?([^\S\n]+AS[^\S\n]+(\S+))?[^\S\n]*$`)
 
-// A base is an image that a Dockerfile builds on.
+// A base is an image on which a Dockerfile builds.
 type base struct {
 	start, end int // of reference and digest in the file
 	reference  string
 	digest     string
 }
 
-// bases are the images of a Dockerfile that come from a registry: neither a stage of
-// its own nor nothing.
+// bases returns the images of a Dockerfile that come from a registry, so neither the
+// Dockerfile's own stages nor scratch.
 func bases(dockerfile string) ([]base, error) {
 	var out []base
 	stages := map[string]bool{"scratch": true}
@@ -47,7 +47,7 @@ func bases(dockerfile string) ([]base, error) {
 	return out, nil
 }
 
-// everyPinned fails if an image has no digest.
+// everyPinned returns an error if an image has no digest.
 func everyPinned(dockerfile string) error {
 	all, err := bases(dockerfile)
 	if err != nil {
@@ -61,7 +61,7 @@ func everyPinned(dockerfile string) error {
 	return nil
 }
 
-// pin gives each image the digest that ask knows, and tells what changed.
+// pin gives each image the digest that ask returns, and returns the changes.
 func pin(dockerfile string, ask func(reference string) (string, error)) (string, []string, error) {
 	all, err := bases(dockerfile)
 	if err != nil {
@@ -95,8 +95,8 @@ func orNone(digest string) string {
 	return digest
 }
 
-// digestOf asks the image's registry; of an image for several platforms it is the
-// digest of the index, so that each platform's own is found below it.
+// digestOf asks the image's registry. For a multi-platform image it returns the digest of
+// the index, which leads to the image of each platform.
 func digestOf(ctx context.Context, reference string) (string, error) {
 	tag, err := name.NewTag(reference)
 	if err != nil {

@@ -17,7 +17,7 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 )
 
-// push puts an image for two platforms under a tag and returns its digest.
+// push pushes an image for two platforms under a tag and returns its digest.
 func push(t *testing.T, reference string) string {
 	t.Helper()
 	index, err := random.Index(64, 1, 2)

@@ -1,9 +1,9 @@
 // Copyright The QueueWorker Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package laws has the laws that are compared: the product's own function, and the
-// formulas that others publish, with the constants they have by default. They are
-// those formulas in a model, not the products.
+// Package laws has the laws to compare: the product's own function, and the formulas that
+// other projects publish, with their default constants. They model the formulas, not the
+// products.
 package laws
 
 import (
@@ -13,13 +13,13 @@ import (
 	"queueworker.dev/queueworker/hack/scalesim/trace"
 )
 
-// A Candidate is a law with the way its pods are removed.
+// A Candidate is a law and the way its pods are removed.
 type Candidate struct {
-	// Name is shown in the table.
+	// Name is the law's name in the table.
 	Name string
-	// InFlight: KEDA's formula, counting jobs in flight, which is what the product's
-	// worker-hours are held against. Tuned: by hand, for the service time of the
-	// beginning.
+	// InFlight marks KEDA's formula that counts jobs in flight, with which the product's
+	// worker-hours are compared. Tuned marks a law tuned by hand for the service time at
+	// the beginning.
 	InFlight, Tuned bool
 	Removal         model.Removal
 	// New returns the law for a scenario.
@@ -35,7 +35,7 @@ const shortGrace = 30
 // perWorker is KEDA's default target for the length of a Redis list.
 const perWorker = 5
 
-// longGrace is a grace period that is longer than any job.
+// longGrace is a grace period longer than any job, in seconds.
 const longGrace = 21 * 60
 
 // Candidates returns the laws, the product's own first.
@@ -74,8 +74,8 @@ func inside(o model.Observation) float64 { return float64(o.Ready + o.Reserved) 
 
 func usual(trace.Scenario) float64 { return perWorker }
 
-// tuned is what somebody sets who knows the service time at the beginning: as many
-// jobs per worker as it gets done within 0.8 of the target wait.
+// tuned returns the setting of a user who knows the service time at the beginning: the
+// number of jobs that a worker finishes within 0.8 of the target wait.
 func tuned(s trace.Scenario) float64 {
 	return max(1, math.Floor(0.8*s.Target/s.Told))
 }

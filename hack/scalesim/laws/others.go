@@ -12,19 +12,19 @@ import (
 const (
 	// sync is the time between two decisions of the HPA, in seconds.
 	sync = 15
-	// tolerance is what the ratio of a metric to its target may be off 1.
+	// tolerance is by how much the ratio of a metric to its target may differ from 1.
 	tolerance = 0.1
 	// stabilization is the HPA's scale-down window, in seconds.
 	stabilization = 300
-	// Scale-up by default: by 100 per cent or by 4 pods per 15 s, whichever is more.
+	// The default scale-up: by 100 per cent or by 4 pods per 15 s, whichever is more.
 	upFactor, upPods = 2, 4
 	// polling and cooldown are KEDA's pollingInterval and cooldownPeriod, in seconds.
 	polling, cooldown = 30, 300
-	// delay is for how long after a change practo's autoscaler takes nothing away.
+	// delay is how long practo's autoscaler removes nothing after a change, in seconds.
 	delay = 600
 )
 
-// bounds of a pool.
+// bounds are the bounds of a pool.
 type bounds struct{ least, most int }
 
 func (b bounds) within(n int) int { return min(max(n, b.least), b.most) }
@@ -32,7 +32,7 @@ func (b bounds) within(n int) int { return min(max(n, b.least), b.most) }
 // hpa is the Horizontal Pod Autoscaler with one external metric.
 type hpa struct {
 	bounds
-	// desired is the formula, metric what it is of.
+	// desired is the formula, and metric returns its input.
 	desired func(metric float64, current int) float64
 	metric  func(model.Observation) float64
 	advised []advice
@@ -59,7 +59,7 @@ func (h *hpa) Size(o model.Observation) int {
 	return h.within(min(n, max(o.Current*upFactor, o.Current+upPods)))
 }
 
-// averageValue is the formula of a target per pod.
+// averageValue returns the formula for a target per pod.
 func averageValue(target float64) func(float64, int) float64 {
 	return func(metric float64, current int) float64 {
 		if current > 0 && math.Abs(metric/(target*float64(current))-1) <= tolerance {
@@ -69,7 +69,7 @@ func averageValue(target float64) func(float64, int) float64 {
 	}
 }
 
-// value is the formula of a target for the metric as a whole.
+// value returns the formula for a target for the metric as a whole.
 func value(target float64) func(float64, int) float64 {
 	return func(metric float64, current int) float64 {
 		ratio := metric / target
@@ -80,11 +80,11 @@ func value(target float64) func(float64, int) float64 {
 	}
 }
 
-// keda adds to the HPA the way from zero and back.
+// keda extends the HPA with scaling from zero and to zero.
 type keda struct {
 	hpa
 	toZero bool
-	// polled and active are when the scaler was last asked, and last found jobs.
+	// polled is when the scaler was last asked; active is when it last found jobs.
 	polled, active float64
 }
 
@@ -109,8 +109,8 @@ func (k *keda) Size(o model.Observation) int {
 	return k.hpa.Size(o)
 }
 
-// practo is practo/k8s-worker-pod-autoscaler: jobs per worker, and at least what a
-// service time told once makes of the rate of the last minute.
+// practo is practo/k8s-worker-pod-autoscaler. It aims at a number of jobs per worker. The
+// rate of the last minute and a fixed service time give the least size.
 type practo struct {
 	bounds
 	target, told float64

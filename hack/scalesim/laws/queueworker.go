@@ -12,11 +12,11 @@ import (
 	"queueworker.dev/queueworker/hack/scalesim/trace"
 )
 
-// window is the scale-down window that a pool has by default.
+// window is a pool's default scale-down window.
 const window = 2 * time.Minute
 
-// queueWorker decides by the product's own function. It is not told how long a job
-// takes, nor, as with Redis, how old the oldest is.
+// queueWorker decides by the product's own function. It does not know how long a job
+// takes or, as with Redis, how old the oldest job is.
 type queueWorker struct {
 	spec   scaling.Spec
 	memory scaling.Memory

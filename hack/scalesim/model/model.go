@@ -1,17 +1,16 @@
 // Copyright The QueueWorker Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package model is a queue and the pods that work on it, one process each, in
-// simulated time: exact, event by event, the same for the same seed.
+// Package model simulates a queue and the pods that work on it, one process each. The
+// simulated time is exact, event by event, and the same for the same seed.
 //
-// A pod takes StartLatency from its creation to its first look for a job. It is
-// removed in one of two ways. Drained: it takes no further job, is gone when it has
-// finished the one it has, and may be called back until then; pending pods go first,
-// then idle ones, then those whose job is youngest. Or by the ReplicaSet: pods that
-// are not ready go first, then any, whatever they do; the process gets SIGTERM and
-// finishes its job, but when the grace period is over it is killed. A killed job is
-// back at the head of the queue at once, which is better for the law than what
-// Laravel does (retry_after).
+// A pod takes StartLatency from its creation to its first look for a job. It is removed in
+// one of two ways. A drained pod takes no further job, ends when it has finished its
+// present job, and may be called back until then. Pending pods are drained first, then
+// idle pods, then the pods whose job is youngest. The ReplicaSet removes pods that are not
+// ready first, then any pods, whatever they do. Their process gets SIGTERM and finishes
+// its job, but is killed when the grace period is over. A killed job is back at the head
+// of the queue at once, which favors the law over what Laravel does (retry_after).
 package model
 
 import (
@@ -21,7 +20,7 @@ import (
 	"queueworker.dev/queueworker/hack/scalesim/trace"
 )
 
-// StartLatency is what a pod takes to start, in seconds.
+// StartLatency is how long a pod takes to start, in seconds.
 const StartLatency = 15
 
 // A Law decides on the number of processes.
@@ -32,25 +31,26 @@ type Law interface {
 	Size(Observation) int
 }
 
-// Removal is how pods are removed.
+// Removal describes how pods are removed.
 type Removal struct {
-	// Drain: only idle pods are removed. If false, Grace counts, in seconds.
+	// Drain means that only idle pods are removed. Otherwise Grace counts, in seconds.
 	Drain bool
 	Grace float64
 }
 
-// Observation is what a law may know.
+// Observation holds what a law may know.
 type Observation struct {
 	// Now is in seconds since the beginning.
 	Now float64
-	// Ready and Reserved are the jobs that wait and those being worked on; Sent is how
-	// many were ever put.
+	// Ready and Reserved are the numbers of jobs that wait and that are being worked on.
+	// Sent is the number of all jobs put so far.
 	Ready, Reserved, Sent int
-	// Ended and EndedSeconds are attempts that ended by themselves, and their time.
+	// Ended is the number of attempts that ended by themselves; EndedSeconds is their
+	// total time.
 	Ended        int
 	EndedSeconds float64
-	// Current are the pods wanted, Busy those of them at work, and BusySeconds for how
-	// long those have been at it, together.
+	// Current is the number of wanted pods, Busy of those at work, and BusySeconds their
+	// total time at work so far.
 	Current, Busy int
 	BusySeconds   float64
 }
@@ -59,22 +59,22 @@ type Observation struct {
 type Sample struct {
 	// At is in seconds since the beginning.
 	At float64
-	// Ready jobs, pods that exist, pods wanted from now on, and the age of the oldest
-	// ready job in seconds.
+	// Ready jobs, existing pods, pods wanted from now on, and the age of the oldest ready
+	// job in seconds.
 	Ready, Pods, Wanted int
 	Oldest              float64
 }
 
-// Outcome is what a simulation found.
+// Outcome is the result of a simulation.
 type Outcome struct {
-	// Waits are from put to begun, in seconds, of the attempts that ended by themselves.
+	// Waits are the seconds from put to begun, of the attempts that ended by themselves.
 	Waits []float64
 	// Killed is the number of attempts that were killed.
 	Killed int
-	// Used and Lost are in worker-seconds: pods from creation to end, and the part of
-	// it that went into killed attempts.
+	// Used and Lost are in worker-seconds. Used counts pods from creation to end; Lost is
+	// the part of it that went into killed attempts.
 	Used, Lost float64
-	// Moves is how often the size wanted changed.
+	// Moves is how often the wanted size changed.
 	Moves   int
 	Samples []Sample
 }
@@ -87,7 +87,7 @@ type pod struct {
 	created, begun float64
 	ready, leaving bool
 	job            *job
-	// epoch makes events of a former job void.
+	// epoch invalidates events of an earlier job.
 	epoch int
 	gone  bool
 }
@@ -106,11 +106,11 @@ type simulation struct {
 	out      Outcome
 }
 
-// patience is for how long after the last job a law may leave jobs undone, in seconds.
+// patience is how long after the last job a law may leave jobs unfinished, in seconds.
 const patience = 24 * 3600
 
-// Run replays jobs under a law until they are all done, at least for so long, at most
-// for another day: jobs that are still not begun then are missing in Waits.
+// Run replays jobs under a law until all are finished. It runs until the given time at
+// least and for another day at most. Jobs that have not begun by then are missing in Waits.
 func Run(jobs []trace.Job, law Law, removal Removal, until float64, least int, seed uint64) Outcome {
 	s := &simulation{removal: removal, random: rand.New(rand.NewPCG(seed, 2))}
 	for range least {
@@ -137,7 +137,7 @@ func Run(jobs []trace.Job, law Law, removal Removal, until float64, least int, s
 	}
 }
 
-// nextJob and nextEvent are when the next job is put and the next event is due.
+// nextJob and nextEvent return the times of the next job and the next event.
 func (s *simulation) nextJob(jobs []trace.Job) float64 {
 	if s.seen.Sent == len(jobs) {
 		return math.Inf(1)

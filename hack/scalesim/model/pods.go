@@ -9,7 +9,7 @@ import (
 	"slices"
 )
 
-// resize creates or removes pods until as many are wanted as the law says.
+// resize creates or removes pods until their number is the wanted number.
 func (s *simulation) resize(wanted int) {
 	var kept []*pod
 	for _, p := range s.pods {
@@ -25,7 +25,7 @@ func (s *simulation) resize(wanted int) {
 	}
 	missing := wanted - len(kept)
 	if s.removal.Drain {
-		// Called back before others are created.
+		// Leaving pods are called back before new pods are created.
 		for _, p := range s.pods {
 			if missing > 0 && p.leaving {
 				p.leaving = false
@@ -44,7 +44,7 @@ func (s *simulation) create() {
 	s.at(event{at: s.now + StartLatency, pod: p, kind: podReady})
 }
 
-// victims sorts pods by who is removed first.
+// victims returns pods in the order of their removal.
 func (s *simulation) victims(pods []*pod) []*pod {
 	out := slices.Clone(pods)
 	s.random.Shuffle(len(out), func(i, j int) { out[i], out[j] = out[j], out[i] })
@@ -102,7 +102,7 @@ type event struct {
 	order int
 }
 
-// eventHeap is a queue of events by time, and by order of entry where that is equal.
+// eventHeap is a queue of events by time. Events of the same time keep their order of entry.
 type eventHeap []event
 
 func (s *simulation) at(e event) {

@@ -24,14 +24,14 @@ const (
 	width, height = 900.0, 220.0
 	left, top     = 70.0, 40.0
 	gap           = 60.0
-	// columns is how many points a line has at most; each is the largest of its span.
+	// columns is the greatest number of points of a line; each is the largest of its span.
 	columns = 450
 )
 
 var colors = []string{"#0b6e4f", "#c8553d", "#3d5a80", "#8d6a9f", "#b8860b", "#444444"}
 
-// WritePlot draws jobs that wait, pods and the age of the oldest job over time, as
-// SVG. A line across the third panel is the target.
+// WritePlot draws waiting jobs, pods and the age of the oldest job over time, as SVG. A
+// line across the third panel is the target.
 func WritePlot(to io.Writer, title string, target float64, lines []Line) error {
 	panels := []struct {
 		name  string
@@ -89,7 +89,7 @@ func drawPanel(svg *strings.Builder, y, end float64, name string, mark float64, 
 	}
 }
 
-// tick is a number beside the axis: whole, unless it is small.
+// tick returns a number for an axis: whole, unless it is small.
 func tick(value float64) string {
 	if value < 10 {
 		return strconv.FormatFloat(value, 'g', 2, 64)

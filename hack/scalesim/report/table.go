@@ -1,7 +1,7 @@
 // Copyright The QueueWorker Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package report tells what simulations found: as a table, and as a drawing.
+// Package report shows the results of simulations as a table and as a drawing.
 package report
 
 import (
@@ -13,20 +13,20 @@ import (
 	"queueworker.dev/queueworker/hack/scalesim/model"
 )
 
-// Figures are what is compared. Less is better in all of them.
+// Figures are the figures to compare. Less is better in all of them.
 type Figures struct {
-	// P50 and P99 are waits in seconds; Over is the share of jobs, in per cent, that
-	// waited longer than the target.
+	// P50 and P99 are waits in seconds. Over is the percentage of jobs that waited longer
+	// than the target.
 	P50, P99, Over float64
-	// Killed is the number of jobs that were killed at work.
+	// Killed is the number of jobs that were killed while in progress.
 	Killed float64
 	// Used and Lost are worker-hours.
 	Used, Lost float64
-	// Moves is how often the size wanted changed.
+	// Moves is how often the wanted size changed.
 	Moves float64
 }
 
-// Of returns the figures of one simulation of so many jobs.
+// Of returns the figures of one simulation with the given number of jobs.
 func Of(o model.Outcome, jobs int, target float64) Figures {
 	waits := slices.Clone(o.Waits)
 	slices.Sort(waits)
@@ -65,14 +65,14 @@ func Mean(all []Figures) Figures {
 	return m
 }
 
-// Row is a law in a scenario.
+// Row holds the figures of a law in a scenario.
 type Row struct {
 	Scenario, Law string
 	Figures       Figures
 }
 
-// WriteTable writes the rows in Markdown. The first row of a scenario is what the
-// others are compared with: where one of them does better, the figure is marked.
+// WriteTable writes the rows in Markdown. It compares the rows of a scenario with the
+// first row and marks figures that are better.
 func WriteTable(to io.Writer, rows []Row) error {
 	var text strings.Builder
 	text.WriteString("| scenario | law | wait p50 s | p99 s | over target % | jobs killed | worker-h used | lost | moves |\n")
@@ -99,7 +99,7 @@ func (f Figures) cells() []string {
 	}
 }
 
-// marked marks the cells that are less than the first ones, as shown.
+// marked marks the cells whose shown number is less than in first.
 func marked(cells, first []string) []string {
 	out := slices.Clone(cells)
 	for i := range out {

@@ -15,7 +15,7 @@ const (
 	hour   = 3600.0
 )
 
-// Scenarios are the ones the bars are for.
+// Scenarios returns the scenarios to which the bars apply.
 func Scenarios() []Scenario {
 	return []Scenario{
 		{
@@ -41,8 +41,8 @@ func Scenarios() []Scenario {
 	}
 }
 
-// poisson returns arrivals with a rate that changes over time, at most highest, and
-// service times that vary as much as exponential ones do, around a mean.
+// poisson returns arrivals at a rate that changes over time and is at most highest. The
+// service times vary like exponential ones around a mean.
 func poisson(seed uint64, until, highest float64, rate, mean func(t float64) float64) []Job {
 	random := rand.New(rand.NewPCG(seed, 1))
 	var jobs []Job

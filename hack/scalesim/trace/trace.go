@@ -1,7 +1,7 @@
 // Copyright The QueueWorker Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package trace has the jobs that a simulation replays: from a file, or made from a
+// Package trace provides the jobs for a simulation: from a file, or generated from a
 // scenario and a seed.
 package trace
 
@@ -14,8 +14,8 @@ import (
 	"strconv"
 )
 
-// A Job is put into the queue at a time, in seconds since the beginning, and keeps a
-// process busy for so many seconds.
+// A Job is put into the queue at At, in seconds since the beginning, and keeps a process
+// busy for Service seconds.
 type Job struct {
 	At      float64
 	Service float64
@@ -23,14 +23,14 @@ type Job struct {
 
 // A Scenario is a trace and what the pool's user wants.
 type Scenario struct {
-	// Name is a word; Title tells what it is.
+	// Name is a word; Title is a description.
 	Name, Title string
-	// Target is the wait that is wanted, in seconds.
+	// Target is the wanted wait, in seconds.
 	Target float64
 	// Min and Max are the bounds of the pool.
 	Min, Max int
-	// Told is the service time the user has in mind, in seconds, from the beginning
-	// of the trace. Only laws that need to be told one use it.
+	// Told is the service time that the user assumes, in seconds, from the beginning of
+	// the trace. Only laws that need such a number use it.
 	Told float64
 	// Timeout is the longest a job may take, in seconds.
 	Timeout float64
@@ -40,12 +40,12 @@ type Scenario struct {
 	Jobs func(seed uint64) []Job
 }
 
-// maxJobs bounds what a file may ask for.
+// maxJobs bounds the number of jobs in a file.
 const maxJobs = 10_000_000
 
-// Read returns the jobs of a CSV file with the columns time_s, arrivals, service_s:
-// from time_s on, and spread until the next line's, so many jobs arrive that take
-// service_s each. Those of the last line arrive at once.
+// Read returns the jobs of a CSV file with the columns time_s, arrivals, service_s. The
+// arrivals of a line are spread from its time_s until the next line's, and each job takes
+// service_s. The arrivals of the last line come at once.
 func Read(from io.Reader) ([]Job, error) {
 	lines, err := csv.NewReader(from).ReadAll()
 	if err != nil {
@@ -96,7 +96,7 @@ func spread(rows [][3]float64) ([]Job, error) {
 	return jobs, nil
 }
 
-// FromFile returns the scenario of a trace that was read.
+// FromFile returns the scenario for jobs that were read from a file.
 func FromFile(name string, jobs []Job, target float64, least, most int) Scenario {
 	var first, longest float64
 	for i, job := range jobs {
