@@ -23,8 +23,8 @@ import (
 
 	"queueworker.dev/queueworker/api/protocol"
 	"queueworker.dev/queueworker/api/v1alpha1"
-	"queueworker.dev/queueworker/plugin/intent"
-	"queueworker.dev/queueworker/plugin/view"
+	"queueworker.dev/queueworker/console/intent"
+	"queueworker.dev/queueworker/console/view"
 )
 
 // glance is the interval at which a waiting command looks.

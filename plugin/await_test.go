@@ -19,7 +19,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"queueworker.dev/queueworker/api/v1alpha1"
-	"queueworker.dev/queueworker/plugin/intent"
+	"queueworker.dev/queueworker/console/intent"
 	"queueworker.dev/queueworker/test/builders"
 )
 

@@ -16,7 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
-	"queueworker.dev/queueworker/plugin/intent"
+	"queueworker.dev/queueworker/console/intent"
 	"queueworker.dev/queueworker/test/builders"
 )
 

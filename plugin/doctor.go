@@ -17,9 +17,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"queueworker.dev/queueworker/api/v1alpha1"
-	"queueworker.dev/queueworker/plugin/doctor"
+	"queueworker.dev/queueworker/console/doctor"
+	"queueworker.dev/queueworker/console/view"
 	"queueworker.dev/queueworker/plugin/output"
-	"queueworker.dev/queueworker/plugin/view"
 )
 
 type doctorCommand struct {

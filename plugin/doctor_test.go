@@ -6,7 +6,7 @@ package plugin
 import (
 	"testing"
 
-	"queueworker.dev/queueworker/plugin/doctor"
+	"queueworker.dev/queueworker/console/doctor"
 )
 
 func TestDoctorEndsWithWhatFailed(t *testing.T) {

@@ -15,8 +15,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"queueworker.dev/queueworker/api/v1alpha1"
+	"queueworker.dev/queueworker/console/view"
 	"queueworker.dev/queueworker/plugin/output"
-	"queueworker.dev/queueworker/plugin/view"
 )
 
 // most is how many failed jobs one QueueCommand can list, retry or forget.

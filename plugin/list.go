@@ -13,9 +13,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"queueworker.dev/queueworker/api/v1alpha1"
+	"queueworker.dev/queueworker/console/source"
+	"queueworker.dev/queueworker/console/view"
 	"queueworker.dev/queueworker/plugin/output"
-	"queueworker.dev/queueworker/plugin/source"
-	"queueworker.dev/queueworker/plugin/view"
 )
 
 type listCommand struct {

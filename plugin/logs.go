@@ -20,8 +20,8 @@ import (
 
 	"queueworker.dev/queueworker/api/printable"
 	"queueworker.dev/queueworker/api/v1alpha1"
-	"queueworker.dev/queueworker/plugin/podlog"
-	"queueworker.dev/queueworker/plugin/view"
+	"queueworker.dev/queueworker/console/podlog"
+	"queueworker.dev/queueworker/console/view"
 )
 
 const (

@@ -17,7 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"queueworker.dev/queueworker/api/v1alpha1"
-	"queueworker.dev/queueworker/plugin/view"
+	"queueworker.dev/queueworker/console/view"
 )
 
 // longestLine is the length in bytes at which a log line is split.

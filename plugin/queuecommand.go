@@ -16,7 +16,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"queueworker.dev/queueworker/api/v1alpha1"
-	"queueworker.dev/queueworker/plugin/view"
+	"queueworker.dev/queueworker/console/view"
 )
 
 // commanding is the common part of the commands that create a QueueCommand.

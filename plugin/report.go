@@ -20,9 +20,9 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"queueworker.dev/queueworker/api/v1alpha1"
-	"queueworker.dev/queueworker/plugin/doctor"
-	"queueworker.dev/queueworker/plugin/redact"
-	"queueworker.dev/queueworker/plugin/view"
+	"queueworker.dev/queueworker/console/doctor"
+	"queueworker.dev/queueworker/console/redact"
+	"queueworker.dev/queueworker/console/view"
 )
 
 // NewReportCommand returns `kubectl queueworker report`.

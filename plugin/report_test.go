@@ -19,8 +19,8 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"queueworker.dev/queueworker/api/v1alpha1"
-	"queueworker.dev/queueworker/plugin/doctor"
-	"queueworker.dev/queueworker/plugin/redact"
+	"queueworker.dev/queueworker/console/doctor"
+	"queueworker.dev/queueworker/console/redact"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")

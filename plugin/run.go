@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"queueworker.dev/queueworker/api/v1alpha1"
-	"queueworker.dev/queueworker/plugin/intent"
+	"queueworker.dev/queueworker/console/intent"
 )
 
 // NewRunCommand returns `kubectl queueworker run`.

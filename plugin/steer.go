@@ -20,8 +20,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"queueworker.dev/queueworker/api/v1alpha1"
-	"queueworker.dev/queueworker/plugin/gitops"
-	"queueworker.dev/queueworker/plugin/intent"
+	"queueworker.dev/queueworker/console/gitops"
+	"queueworker.dev/queueworker/console/intent"
 )
 
 // steering is the common part of the commands that change QueueWorkers: it selects them,

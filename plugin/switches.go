@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"queueworker.dev/queueworker/plugin/intent"
+	"queueworker.dev/queueworker/console/intent"
 )
 
 // NewStartCommand returns `kubectl queueworker start`.

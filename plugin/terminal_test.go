@@ -12,8 +12,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 
-	"queueworker.dev/queueworker/plugin/podlog"
-	"queueworker.dev/queueworker/plugin/view"
+	"queueworker.dev/queueworker/console/podlog"
+	"queueworker.dev/queueworker/console/view"
 )
 
 // hostile is a line that fills the clipboard, sets the title, clears the screen, and is

@@ -15,8 +15,8 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/cli-runtime/pkg/printers"
 
-	"queueworker.dev/queueworker/plugin/source"
-	"queueworker.dev/queueworker/plugin/view"
+	"queueworker.dev/queueworker/console/source"
+	"queueworker.dev/queueworker/console/view"
 )
 
 const (

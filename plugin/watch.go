@@ -12,8 +12,8 @@ import (
 	"github.com/spf13/cobra"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
-	"queueworker.dev/queueworker/plugin/source"
-	"queueworker.dev/queueworker/plugin/view"
+	"queueworker.dev/queueworker/console/source"
+	"queueworker.dev/queueworker/console/view"
 )
 
 // watchEvery is the interval at which a picture is drawn again.

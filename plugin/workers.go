@@ -9,8 +9,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"queueworker.dev/queueworker/console/view"
 	"queueworker.dev/queueworker/plugin/output"
-	"queueworker.dev/queueworker/plugin/view"
 )
 
 type workersCommand struct {

@@ -27,7 +27,7 @@ func TestCheck(t *testing.T) {
 		"the API does not know the protocol":              {"api/v1alpha1", []string{module + "/api/protocol"}, nil, []string{module + "/api/protocol"}},
 		"the listener needs the standard library alone":   {"gate", []string{"net/http", "golang.org/x/net/netutil"}, nil, []string{"golang.org/x/net/netutil"}},
 		"the agent knows the operator by its key":         {"agent/report", []string{module + "/gate", module + "/trust"}, nil, nil},
-		"the plugin is no operator":                       {"plugin/source", []string{module + "/trust"}, nil, []string{module + "/trust"}},
+		"the plugin is no operator":                       {"console/source", []string{module + "/trust"}, nil, []string{module + "/trust"}},
 		"the agent carries no Kubernetes library":         {"agent/report", []string{"net/http", module + "/api/protocol", "k8s.io/apimachinery/pkg/types"}, nil, []string{"k8s.io/apimachinery/pkg/types"}},
 		"the agent does not know the custom resources":    {"agent/control", []string{module + "/api/v1alpha1"}, nil, []string{module + "/api/v1alpha1"}},
 		"the agent's parts know each other":               {"agent/supervisor", []string{module + "/agent/dialect", "golang.org/x/sys/unix"}, nil, nil},

@@ -16,7 +16,7 @@ import (
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/cli-runtime/pkg/printers"
 
-	"queueworker.dev/queueworker/plugin/view"
+	"queueworker.dev/queueworker/console/view"
 )
 
 // formats are the values of -o.

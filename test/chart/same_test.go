@@ -17,7 +17,7 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"queueworker.dev/queueworker/plugin/doctor"
+	"queueworker.dev/queueworker/console/doctor"
 )
 
 // kustomize reads the objects of one folder of config/.

@@ -19,7 +19,7 @@ import (
 
 	"queueworker.dev/queueworker/api/protocol"
 	"queueworker.dev/queueworker/api/received"
-	"queueworker.dev/queueworker/plugin/view"
+	"queueworker.dev/queueworker/console/view"
 )
 
 const (

@@ -37,7 +37,7 @@ func golden(t *testing.T, name, got string) {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s differs (-want +got); go test ./plugin/view -update writes it anew:\n%s", path, diff)
+		t.Errorf("%s differs (-want +got); go test ./console/view -update writes it anew:\n%s", path, diff)
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 
 	"queueworker.dev/queueworker/api/protocol"
 	"queueworker.dev/queueworker/api/v1alpha1"
-	"queueworker.dev/queueworker/plugin/view"
+	"queueworker.dev/queueworker/console/view"
 )
 
 // patience is how long an operator may leave a change unobserved. quiet is the age from
