@@ -183,7 +183,7 @@ var toggles = map[string]struct {
 		}},
 }
 
-// A rendering is what the chart made of values.
+// A rendering holds the objects that the chart renders for some values.
 type rendering struct {
 	objects []client.Object
 	// values are the given values; alone is the toggle under test. They differ if another

@@ -158,8 +158,9 @@ func settled(l *lab.Lab, name string) {
 	})
 }
 
-// obeyed makes a change and returns how long it took until the pod's agent had a newer
-// control document and was in the phase that the document asks for.
+// obeyed makes a change and returns how long the pod's agent took to obey it. The agent
+// obeys when it has a newer control document and is in the phase that the document asks
+// for.
 func obeyed(l *lab.Lab, name string, wantPhase protocol.Phase, change func()) time.Duration {
 	l.Helper()
 	pod := &corev1.Pod{}

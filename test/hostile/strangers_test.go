@@ -68,8 +68,8 @@ func drip(ctx context.Context, c net.Conn) {
 	}
 }
 
-// besiege holds connections to the ports of a pod from the attackers' addresses, opens a
-// new one for each that is closed, and returns how many it opened.
+// besiege holds connections to the ports of a pod from the attackers' addresses. It opens
+// a new one for each that is closed, and returns how many it opened.
 func besiege(ctx context.Context, ip string, ports []int, how manner) int64 {
 	var opened atomic.Int64
 	var all sync.WaitGroup

@@ -23,8 +23,8 @@ import (
 )
 
 const (
-	// poolSizes is how often a pool of the victim grows before the next pool is used, so
-	// that the sizes of the pools stay the same during a measurement.
+	// poolSizes is how often a pool of the victim grows before the next pool is used. So
+	// the sizes of the pools stay the same during a measurement.
 	poolSizes = 8
 	// patience is how long the tests wait for a change of the victim. A longer wait
 	// counts as this long.

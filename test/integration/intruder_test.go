@@ -58,21 +58,21 @@ type intrusion struct {
 	attempt func(ctx context.Context, c client.Client) error
 }
 
-// creates creates an object.
+// creates returns an intrusion that creates an object.
 func creates(want string, object client.Object) intrusion {
 	return intrusion{want, func(ctx context.Context, c client.Client) error {
 		return c.Create(ctx, object.DeepCopyObject().(client.Object))
 	}}
 }
 
-// patches merges a patch into an object.
+// patches returns an intrusion that merges a patch into an object.
 func patches(want string, object client.Object, patch string) intrusion {
 	return intrusion{want, func(ctx context.Context, c client.Client) error {
 		return c.Patch(ctx, object.DeepCopyObject().(client.Object), client.RawPatch(types.MergePatchType, []byte(patch)))
 	}}
 }
 
-// deletes deletes an object.
+// deletes returns an intrusion that deletes an object.
 func deletes(want string, object client.Object) intrusion {
 	return intrusion{want, func(ctx context.Context, c client.Client) error {
 		return c.Delete(ctx, object.DeepCopyObject().(client.Object))
@@ -306,8 +306,8 @@ func changes(t *testing.T, namespace string, dns, settings *corev1.ConfigMap, we
 	return out
 }
 
-// strategic applies a strategic merge patch to an object, which merges lists by the names
-// of their elements.
+// strategic returns an intrusion that applies a strategic merge patch, which merges lists
+// by the names of their elements.
 func strategic(want string, object client.Object, patch string) intrusion {
 	return intrusion{want, func(ctx context.Context, c client.Client) error {
 		return c.Patch(ctx, object.DeepCopyObject().(client.Object), client.RawPatch(types.StrategicMergePatchType, []byte(patch)))

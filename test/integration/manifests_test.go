@@ -17,8 +17,9 @@ import (
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
-// manifest returns a QueueWorker, QueueApp or QueueCommand as a user would write it, with
-// wrong types, odd forms of numbers or unknown fields that typed objects cannot have.
+// manifest returns a QueueWorker, QueueApp or QueueCommand as a user would write it. It
+// may have wrong types, odd forms of numbers or unknown fields, which typed objects
+// cannot have.
 func manifest(t *testing.T, kind, namespace, name, spec string) *unstructured.Unstructured {
 	t.Helper()
 	fields := map[string]any{}
@@ -75,8 +76,7 @@ func causes(err error) []string {
 const quantityPattern = `should match '^[+-]?([0-9]{1,30}`
 
 // requireRefused fails the test unless err refuses the spec with a cause for the field
-// that contains the phrase, and without a cause that is an internal complaint about a
-// rule.
+// that contains the phrase. No cause may be an internal complaint about a rule.
 func requireRefused(t *testing.T, err error, field, phrase string) {
 	t.Helper()
 	if err == nil {
