@@ -14,7 +14,8 @@ import (
 	"queueworker.dev/queueworker/backlog"
 )
 
-// TestAbsurdTimeoutsAreNone: a number that no integer holds must not become one.
+// TestAbsurdTimeoutsAreNone: a number that does not fit into an integer must not become
+// one.
 func TestAbsurdTimeoutsAreNone(t *testing.T) {
 	t.Parallel()
 	server := startRedis(t)
@@ -36,8 +37,8 @@ func TestAbsurdTimeoutsAreNone(t *testing.T) {
 	}
 }
 
-// TestTheWaitIsNeverSaidToBeLongerThanItIs puts payloads there as newer Laravels
-// write them, which Debian has not: 12.11 and later, and Horizon.
+// TestTheWaitIsNeverSaidToBeLongerThanItIs stores payloads as newer Laravels write them,
+// which Debian does not have: 12.11 and later, and Horizon.
 func TestTheWaitIsNeverSaidToBeLongerThanItIs(t *testing.T) {
 	t.Parallel()
 	server := startRedis(t)
@@ -48,7 +49,7 @@ func TestTheWaitIsNeverSaidToBeLongerThanItIs(t *testing.T) {
 	for name, tc := range map[string]struct {
 		list              []string
 		delayed, reserved set
-		want              float64 // seconds; -1: not told
+		want              float64 // in seconds; -1: not reported
 	}{
 		"a job since it was dispatched":     {list: []string{fmt.Sprintf(`{"createdAt":%d,"delay":null}`, at(-40))}, want: 40},
 		"one of Horizon":                    {list: []string{fmt.Sprintf(`{"pushedAt":"%d.25"}`, at(-40))}, want: 39.75},

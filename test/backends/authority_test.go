@@ -17,7 +17,7 @@ import (
 	"time"
 )
 
-// authority signs certificates; nobody knows it but who reads file.
+// authority signs certificates; only a client that reads file trusts it.
 type authority struct {
 	certificate *x509.Certificate
 	key         *ecdsa.PrivateKey
@@ -46,7 +46,7 @@ func newAuthority(t *testing.T) *authority {
 	return a
 }
 
-// redis returns the configuration of a Redis that speaks TLS by name.
+// redis returns the configuration of a Redis that serves TLS under a name.
 func (a *authority) redis(t *testing.T, name string) []string {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

@@ -17,7 +17,7 @@ import (
 	"queueworker.dev/queueworker/backlog/settings"
 )
 
-// environment makes settings of lines such as NAME=value.
+// environment makes settings from lines such as NAME=value.
 func environment(lines []string, renamed map[string]string) settings.Environment {
 	variables := map[string]string{}
 	for _, line := range lines {

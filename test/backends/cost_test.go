@@ -23,23 +23,24 @@ import (
 var errWaiting = errors.New("not yet")
 
 const (
-	// maxRoundTrips is how often a measurement of 1,000 queues in Redis may ask.
+	// maxRoundTrips is how many round trips a measurement of 1,000 queues in Redis may
+	// take.
 	maxRoundTrips = 3
-	// maxResident is the memory the probe may have, in bytes.
+	// maxResident is how much memory the probe may use, in bytes.
 	maxResident = 25 << 20
 )
 
-// meter is a TCP proxy that counts round trips: how often the client speaks after it
-// was answered. It holds an answer back until the client has been quiet for a while,
-// so that one long question is not taken for several.
+// meter is a TCP proxy that counts round trips: how often the client sends something
+// after an answer. It holds an answer back until the client has been quiet for a while,
+// so that it does not count one long request as several.
 type meter struct {
 	listener   net.Listener
 	roundTrips atomic.Int64
 	answered   atomic.Bool
-	spoke      atomic.Int64 // when the client did last, in nanoseconds since 1970
+	spoke      atomic.Int64 // when the client last sent something, in nanoseconds since 1970
 }
 
-// quiet is how long a client pauses that waits for its answer.
+// quiet is how long a client must send nothing to count as waiting for its answer.
 const quiet = 40 * time.Millisecond
 
 func newMeter(t *testing.T, target string) *meter {
@@ -93,7 +94,7 @@ func (m *meter) pass(to, from net.Conn, client bool) {
 
 func (m *meter) port() string { return strconv.Itoa(m.listener.Addr().(*net.TCPAddr).Port) }
 
-// fill puts jobs with payloads of a kind onto 1,000 queues.
+// fill puts jobs with payloads of a kind on 1,000 queues.
 func fill(t *testing.T, client *redis.Client, payload string) []string {
 	t.Helper()
 	names := make([]string, protocol.MaxBacklogQueues)
@@ -114,7 +115,7 @@ func fill(t *testing.T, client *redis.Client, payload string) []string {
 	return names
 }
 
-// payloadOf12 is a payload as Laravel 12 writes it, with places for two numbers.
+// payloadOf12 is a payload as Laravel 12 writes it, with placeholders for two numbers.
 const payloadOf12 = `{"uuid":"78ec81ba","displayName":"App\\Jobs\\FastJob","timeout":30,"data":{"command":"O:16:\"App\\Jobs\\FastJob\":0:{}"},"createdAt":1795428495,"id":"%d-%d","attempts":0,"delay":null}`
 
 func TestAThousandQueuesCostThreeRoundTrips(t *testing.T) {
@@ -150,7 +151,7 @@ func TestAThousandQueuesCostThreeRoundTrips(t *testing.T) {
 		ticks, first, most, serverTime(t, server.client(t, "")))
 }
 
-// serverTime is what Redis says of the time its scripts took.
+// serverTime returns Redis's statistics about the time of its scripts.
 func serverTime(t *testing.T, client *redis.Client) string {
 	t.Helper()
 	text, err := client.Info(t.Context(), "commandstats").Result()
@@ -174,7 +175,8 @@ func TestAThousandQueuesTakeLittleMemory(t *testing.T) {
 	const ticks = 100
 	measured := 0
 	for i := 0; measured < ticks; i++ {
-		// Another span each time, so that no answer is from a measurement before.
+		// The time span differs each time, so that no answer comes from an earlier
+		// measurement.
 		body := fmt.Sprintf(`{"queues":["%s"],"soonSeconds":%d}`, strings.Join(names, `","`), i+1)
 		text := p.request(t, "POST", protocol.BacklogPath, []byte(body), 200)
 		if !strings.Contains(text, `"queue":"cost-999","ready":5,"delayed":5`) {
@@ -236,7 +238,7 @@ func TestManyAskersCostOneMeasurementASecond(t *testing.T) {
 	seconds := time.Since(began).Seconds()
 	measured := counter(t, p, "queueworker_backlog_measurements_total", `result="ok"`)
 	t.Logf("%d answers in %.1f s from %d measurements", asked.Load(), seconds, measured)
-	// One a second, and for each queue that was new one more at most.
+	// One measurement a second, and at most one more for each queue that was new.
 	if float64(measured) > seconds+4 {
 		t.Errorf("%d answers took %d measurements in %.1f s", asked.Load(), measured, seconds)
 	}
@@ -259,7 +261,7 @@ func counter(t *testing.T, p *probe, name, label string) int {
 	return 0
 }
 
-// resident is the memory the probe has and had at most, in bytes.
+// resident returns the probe's present and highest memory, in bytes.
 func resident(t *testing.T, p *probe) (now, peak int) {
 	t.Helper()
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", p.command.Process.Pid))

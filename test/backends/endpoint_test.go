@@ -17,13 +17,13 @@ import (
 	"queueworker.dev/queueworker/backlog/conformance"
 )
 
-// endpoint is what a user would write for a backend of their own, here for Laravel's
-// queues in Redis: it knows nothing of the probe's code, but docs/backlog-http.md.
+// endpoint is what a user would write for their own backend, here for Laravel's queues in
+// Redis. It uses only docs/backlog-http.md and none of the probe's code.
 type endpoint struct {
 	client *redis.Client
 	token  string
 	mutex  sync.Mutex
-	seen   map[string]time.Time // when a queue was found not empty first
+	seen   map[string]time.Time // when a queue was first found not empty
 }
 
 func newEndpoint(client *redis.Client, token string) *endpoint {
@@ -130,8 +130,8 @@ func longestTimeout(payloads []string) int {
 	return longest
 }
 
-// tagging is an application that puts braces around the names of its queues, as
-// Laravel itself does from 13.5 on where Redis is a cluster.
+// tagging is an application that puts braces around the names of its queues. Laravel
+// itself does that from 13.5 on if Redis is a cluster.
 type tagging struct{ *laravel }
 
 func tag(queue string) string {

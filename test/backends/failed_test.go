@@ -19,7 +19,7 @@ import (
 	"queueworker.dev/queueworker/api/protocol"
 )
 
-// failed asks for failed jobs, and returns the status and what was answered.
+// failed asks for failed jobs, and returns the status and the list.
 func (p *probe) failed(t *testing.T, as *http.Client, request protocol.FailedRequest) (int, protocol.FailedList) {
 	t.Helper()
 	body, err := json.Marshal(request)
@@ -53,7 +53,7 @@ func (p *probe) failed(t *testing.T, as *http.Client, request protocol.FailedReq
 	return response.StatusCode, list
 }
 
-// page asks with the right key and wants a list.
+// page asks with the right key and requires a list.
 func (p *probe) page(t *testing.T, request protocol.FailedRequest) protocol.FailedList {
 	t.Helper()
 	status, list := p.failed(t, p.asOperator, request)
@@ -63,7 +63,7 @@ func (p *probe) page(t *testing.T, request protocol.FailedRequest) protocol.Fail
 	return list
 }
 
-// all reads page after page.
+// all reads all pages.
 func (p *probe) all(t *testing.T, request protocol.FailedRequest) (jobs []protocol.FailedJob, pages int) {
 	t.Helper()
 	for {
@@ -76,7 +76,7 @@ func (p *probe) all(t *testing.T, request protocol.FailedRequest) (jobs []protoc
 }
 
 // TestFailedJobsOfARealApplication lets jobs of the application fail, with its queues in
-// the database and in Redis, and lists them, with their ids as queue:retry takes them.
+// the database and in Redis. It lists them, with their ids as queue:retry takes them.
 func TestFailedJobsOfARealApplication(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
@@ -126,7 +126,7 @@ func TestFailedJobsOfARealApplication(t *testing.T) {
 	}
 }
 
-// insertFailed inserts a failed job as it is.
+// insertFailed inserts a failed job without changes.
 func (s *sqlServer) insertFailed(t *testing.T, table, uuid, queue, payload, exception string) {
 	t.Helper()
 	text := "INSERT INTO " + table + " (uuid, connection, queue, payload, exception) VALUES (?, 'database', ?, ?, ?)"
@@ -138,7 +138,7 @@ func (s *sqlServer) insertFailed(t *testing.T, table, uuid, queue, payload, exce
 	}
 }
 
-// failedTable makes an empty table of failed jobs for one test.
+// failedTable creates an empty table of failed jobs for one test.
 func (s *sqlServer) failedTable(t *testing.T, name string) {
 	t.Helper()
 	if s.kind == protocol.DatabasePostgreSQL {
@@ -171,7 +171,7 @@ func TestFailedJobsAreSearched(t *testing.T) {
 			probe := server.listing(t, "searched")
 			for search, want := range map[string]string{
 				"":                  "high reports emails",
-				"smtp":              "emails", // the first line alone, and of the payload the class alone
+				"smtp":              "emails", // only the first line of the exception, and only the class of the payload
 				`App\Jobs\`:         "reports emails",
 				`app\jobs\sendmail`: "emails",
 				"100%":              "emails",
@@ -236,7 +236,7 @@ func TestHostileFailedJobsAreListed(t *testing.T) {
 	}
 }
 
-// TestFailedJobsInAnotherCharacterSet lists what is no UTF-8.
+// TestFailedJobsInAnotherCharacterSet lists jobs that are not UTF-8.
 func TestFailedJobsInAnotherCharacterSet(t *testing.T) {
 	t.Parallel()
 	server := theMariaDB(t)
@@ -310,8 +310,8 @@ func TestWhatKeepsFailedJobsFromBeingListedIsSaid(t *testing.T) {
 	}
 }
 
-// TestAHundredThousandFailedJobs lists them page by page, and searches them for what is
-// among the oldest and for what is not there.
+// TestAHundredThousandFailedJobs lists the jobs page by page. It searches them for a job
+// among the oldest and for a job that does not exist.
 func TestAHundredThousandFailedJobs(t *testing.T) {
 	t.Parallel()
 	const count, walked = 100_000, 100
@@ -371,7 +371,8 @@ func TestAHundredThousandFailedJobs(t *testing.T) {
 	}
 }
 
-// slashes is how many backslashes an SQL text of this server needs for two.
+// slashes returns how many backslashes an SQL text of this server needs for two
+// backslashes.
 func (s *sqlServer) slashes() int {
 	if s.kind == protocol.DatabasePostgreSQL {
 		return 2

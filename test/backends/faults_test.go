@@ -11,7 +11,7 @@ import (
 	"queueworker.dev/queueworker/api/protocol"
 )
 
-// fault is a wrong setting, and what must be said about it.
+// fault is a wrong setting, and what the probe must say about it.
 type fault struct {
 	config      protocol.ProbeConfig
 	environment []string
@@ -171,7 +171,7 @@ func TestFaultsOfSQLServers(t *testing.T) {
 				faults["an unknown schema"] = fault{table(""), with(right, "DB_SCHEMA=elsewhere"), protocol.BacklogNotFound, "has no table elsewhere.jobs"}
 				faults["TLS where there is none"] = fault{table(""), with(right, "DB_SSLMODE=require"), protocol.BacklogUnreachable, "TLS"}
 			} else {
-				// MariaDB tells a user without rights nothing of what there is.
+				// MariaDB does not tell a user without rights what exists.
 				unknown.reason, unknown.says = protocol.BacklogDenied, "no_such_database"
 			}
 			faults["an unknown database"] = unknown
@@ -182,7 +182,7 @@ func TestFaultsOfSQLServers(t *testing.T) {
 	}
 }
 
-// silentPort is the port of a server that accepts connections and says nothing.
+// silentPort returns the port of a server that accepts connections and sends nothing.
 func silentPort(t *testing.T) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -197,7 +197,7 @@ func silentPort(t *testing.T) string {
 	return port
 }
 
-// portOfProbe is the port of an HTTP server.
+// portOfProbe returns the port of an HTTP server.
 func portOfProbe(t *testing.T) string {
 	t.Helper()
 	_, port, err := net.SplitHostPort(startProbe(t, protocol.ProbeConfig{}).address)
@@ -207,8 +207,8 @@ func portOfProbe(t *testing.T) string {
 	return port
 }
 
-// outsideAddress is an address of this machine that is not the loopback's: Redis in
-// protected mode trusts the loopback.
+// outsideAddress returns an address of this machine that is not a loopback address,
+// because Redis in protected mode trusts the loopback.
 func outsideAddress(t *testing.T) string {
 	t.Helper()
 	addresses, err := net.InterfaceAddrs()

@@ -23,7 +23,7 @@ type laravel struct {
 	environment []string
 }
 
-// newLaravel copies the application, for it writes to its own folders.
+// newLaravel copies the application, because it writes to its own directories.
 func newLaravel(t *testing.T, environment []string) *laravel {
 	t.Helper()
 	dir := filepath.Join(folder(t, "laravel", 0), "app")
@@ -90,7 +90,7 @@ func (l *laravel) Start(t *testing.T, retryAfter time.Duration, queue string) fu
 	return func() { p.stop(syscall.SIGKILL) }
 }
 
-// environment is what an application with its queues in this Redis is told.
+// environment returns the environment of an application with its queues in this Redis.
 func (s *redisServer) environment() []string {
 	return []string{"REDIS_HOST=127.0.0.1", "REDIS_PORT=" + strconv.Itoa(s.port), "REDIS_PASSWORD=" + canary}
 }

@@ -14,8 +14,8 @@ import (
 	"testing"
 )
 
-// canary is the password of every server, and may appear nowhere. It has every
-// character that somebody may forget to quote.
+// canary is the password of every server and must not appear anywhere. It contains every
+// character that a program may forget to quote.
 const canary = `Kanar1en\'"vogel @:/?#%&+=`
 
 // workshop holds what all tests share.
@@ -36,7 +36,7 @@ func run(m *testing.M) int {
 			return 1
 		}
 	}
-	// Servers run as other users, who must get in here.
+	// Servers run as other users, who need access to this directory.
 	dir, err := os.MkdirTemp("", "backends-")
 	if err == nil {
 		err = os.Chmod(dir, 0o755)
@@ -55,14 +55,14 @@ func run(m *testing.M) int {
 	return m.Run()
 }
 
-// atEnd runs a function when all tests have ended.
+// atEnd registers a function to run when all tests have ended.
 func atEnd(f func()) {
 	workshop.mutex.Lock()
 	defer workshop.mutex.Unlock()
 	workshop.cleanup = append(workshop.cleanup, f)
 }
 
-// folder makes a directory that lives until all tests have ended, for a user.
+// folder creates a directory for a user that exists until all tests have ended.
 func folder(t *testing.T, name string, uid int) string {
 	t.Helper()
 	dir, err := os.MkdirTemp(workshop.dir, name+"-") //nolint:usetesting // servers outlive the test that starts them first
@@ -78,7 +78,7 @@ func folder(t *testing.T, name string, uid int) string {
 	return dir
 }
 
-// mustNotTell fails if a text holds the password in any form.
+// mustNotTell fails the test if a text contains the password in any form.
 func mustNotTell(t *testing.T, what, text string) {
 	t.Helper()
 	for _, part := range []string{canary, "Kanar1en", "vogel @", "vogel%20", "vogel+"} {
@@ -88,7 +88,7 @@ func mustNotTell(t *testing.T, what, text string) {
 	}
 }
 
-// top is the checkout.
+// top returns the root directory of the checkout.
 func top(t *testing.T) string {
 	t.Helper()
 	dir, err := filepath.Abs("../..")

@@ -17,8 +17,8 @@ import (
 
 const million = 1_000_000
 
-// maxCounted is where counting stops in a database, and maxTouched how many rows a
-// measurement may read for it: MariaDB reads what it counted once more.
+// maxCounted is where counting stops in a database. maxTouched is how many rows a
+// measurement may read for that, because MariaDB reads the counted rows once more.
 const (
 	maxCounted = 100_000
 	maxTouched = 450_000
@@ -38,7 +38,7 @@ func TestAMillionJobsInADatabase(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := driver.Close(); err != nil { // which makes PostgreSQL tell what was read
+			if err := driver.Close(); err != nil { // then PostgreSQL reports what was read
 				t.Fatal(err)
 			}
 			if big := depths[0]; big.Ready != maxCounted || big.OldestSeconds == nil {
@@ -62,8 +62,8 @@ func TestAMillionJobsInADatabase(t *testing.T) {
 	}
 }
 
-// fillTable makes a table of a million ready jobs, 120,000 delayed ones and, behind
-// them, 3 of a third queue.
+// fillTable creates a table of a million ready jobs, 120,000 delayed ones and, after
+// them, 3 jobs of a third queue.
 func fillTable(t *testing.T, server *sqlServer) {
 	t.Helper()
 	series, now := "seq_1_to_%d", time.Now().Unix()
@@ -85,7 +85,8 @@ func fillTable(t *testing.T, server *sqlServer) {
 	t.Cleanup(func() { server.exec(t, "DROP TABLE million") })
 }
 
-// touched is how many rows the server has read, of the table if it can tell.
+// touched returns how many rows the server has read, of this table alone if the server
+// can tell.
 func (s *sqlServer) touched(t *testing.T) int64 {
 	t.Helper()
 	var total int64
@@ -98,7 +99,7 @@ func (s *sqlServer) touched(t *testing.T) int64 {
 			}
 			if total != previous {
 				previous = total
-				time.Sleep(200 * time.Millisecond) // sessions tell when they end
+				time.Sleep(200 * time.Millisecond) // sessions report when they end
 				return errWaiting
 			}
 			return nil
@@ -125,13 +126,13 @@ func TestAMillionJobsInRedis(t *testing.T) {
 	t.Parallel()
 	server := startRedis(t)
 	client := server.client(t, "")
-	large := strings.Repeat("x", 4<<20) // payloads may be of any size
+	large := strings.Repeat("x", 4<<20) // payloads may have any size
 	now := time.Now().Unix()
 	_, err := client.Pipelined(t.Context(), func(pipe redis.Pipeliner) error {
 		pipe.RPush(t.Context(), "queues:big", large, fmt.Sprintf(`{"createdAt":%d,"attempts":0,"timeout":77}`, now-50))
 		pipe.ZAdd(t.Context(), "queues:big:delayed", redis.Z{Score: float64(now + 100), Member: large})
-		// Millions more are made in the server, in steps, for Redis tells others that it
-		// is busy while a script runs for long.
+		// The server itself makes 1.5 million more, in steps, because Redis tells other
+		// clients that it is busy while a script runs for long.
 		for step := range 50 {
 			pipe.Eval(t.Context(), `for i = 1, 20000 do redis.call('RPUSH', KEYS[1], i) end
 				for i = ARGV[2] + 1, ARGV[2] + 10000 do redis.call('ZADD', KEYS[1] .. ':delayed', ARGV[1] + i, i) end
@@ -145,7 +146,7 @@ func TestAMillionJobsInRedis(t *testing.T) {
 	driver := openRedis(t, protocol.ProbeConfig{}, "REDIS_HOST=127.0.0.1", "REDIS_PREFIX=", "REDIS_PORT="+portOf(server))
 	defer func() { _ = driver.Close() }()
 	request := backlog.Request{Queues: []backlog.Queue{{Name: "big", Soon: 2000 * time.Second}}, Now: time.Now()}
-	if _, err := driver.Measure(t.Context(), request); err != nil { // and connect
+	if _, err := driver.Measure(t.Context(), request); err != nil { // this also connects
 		t.Fatal(err)
 	}
 	before := sentBytes(t, client)
@@ -171,7 +172,7 @@ func TestAMillionJobsInRedis(t *testing.T) {
 	}
 }
 
-// sentBytes is how much the server has sent to all its clients.
+// sentBytes returns how much the server has sent to all its clients.
 func sentBytes(t *testing.T, client *redis.Client) int {
 	t.Helper()
 	text, err := client.Info(t.Context(), "stats").Result()

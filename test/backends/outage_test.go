@@ -14,8 +14,8 @@ import (
 	"queueworker.dev/queueworker/backlog/conformance"
 )
 
-// outage stops a server under a probe and starts it again: the probe says so, and
-// recovers without a restart.
+// outage stops a server that a probe uses and starts it again. The probe must report the
+// outage and recover without a restart.
 func outage(t *testing.T, p *probe, stop func(), begin func()) {
 	t.Helper()
 	if document := p.askUntil(t, "", "outage"); document.Queues[0].Ready != 2 {

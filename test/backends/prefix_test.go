@@ -12,8 +12,8 @@ import (
 	"queueworker.dev/queueworker/backlog/settings"
 )
 
-// TestTheNameOfTheApplicationBecomesAPrefix compares the settings with the real
-// Laravel's Str::slug.
+// TestTheNameOfTheApplicationBecomesAPrefix compares the settings with the real Laravel's
+// Str::slug.
 func TestTheNameOfTheApplicationBecomesAPrefix(t *testing.T) {
 	t.Parallel()
 	names := []string{

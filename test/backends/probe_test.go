@@ -21,7 +21,7 @@ import (
 	"queueworker.dev/queueworker/trust"
 )
 
-// program builds the probe as its image holds it, once.
+// program builds the probe once, as for its image.
 var program = sync.OnceValues(func() (string, error) {
 	path := filepath.Join(workshop.dir, "backlog")
 	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w -X main.version=v1.2.3", "-o", path, "queueworker.dev/queueworker/cmd/backlog")
@@ -35,13 +35,14 @@ var program = sync.OnceValues(func() (string, error) {
 // probe is the real program, running.
 type probe struct {
 	*process
-	// address is where it serves anyone, operator where it serves the operator.
+	// address is where the probe serves every client; operator is where it serves the
+	// operator.
 	address, operator string
-	// asOperator asks with the key whose pin the probe knows, anyone without.
+	// asOperator asks with the key whose pin the probe knows; anyone asks without a key.
 	asOperator, anyone *http.Client
 }
 
-// startProbe starts the program with nothing in its environment but what is given.
+// startProbe starts the program with only the given environment.
 func startProbe(t *testing.T, config protocol.ProbeConfig, environment ...string) *probe {
 	t.Helper()
 	config.Version, config.Namespace, config.App = protocol.Version, "shop", "web"
@@ -91,7 +92,7 @@ func clientOf(t *testing.T, identity *trust.Identity) *http.Client {
 	return &http.Client{Transport: transport}
 }
 
-// ask asks for queues, and checks what holds for every answer.
+// ask asks for queues, and checks what must hold for every answer.
 func (p *probe) ask(t *testing.T, queues ...string) protocol.Backlog {
 	t.Helper()
 	body, err := json.Marshal(protocol.BacklogRequest{Queues: queues, SoonSeconds: 5})
@@ -142,7 +143,7 @@ func (p *probe) request(t *testing.T, method, path string, body []byte, want int
 	return string(text)
 }
 
-// askUntil asks until the answer has a reason, "" for none.
+// askUntil asks until the answer has this reason; "" means none.
 func (p *probe) askUntil(t *testing.T, reason protocol.BacklogError, queue string) protocol.Backlog {
 	t.Helper()
 	var document protocol.Backlog

@@ -35,10 +35,10 @@ func start(t *testing.T, dir string, uid int, environment []string, name string,
 	p.command.Dir, p.command.Stdout, p.command.Stderr = dir, log, log
 	p.command.Env = append(os.Environ(), environment...)
 	p.command.SysProcAttr = as(uid)
-	// A test that is killed takes its servers along.
+	// If the test is killed, its servers are killed too.
 	p.command.SysProcAttr.Pdeathsig = syscall.SIGKILL
 	started := make(chan error)
-	go func() { // Pdeathsig is of the thread, which a goroutine that never ends keeps
+	go func() { // Pdeathsig belongs to the thread, which a goroutine that never ends keeps
 		started <- p.command.Start()
 		if p.command.Process != nil {
 			_ = p.command.Wait()
@@ -59,7 +59,7 @@ func as(uid int) *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(uid), NoSetGroups: true}}
 }
 
-// stop ends the process with a signal and waits until it has.
+// stop ends the process with a signal and waits for its end.
 func (p *process) stop(signal os.Signal) {
 	_ = p.command.Process.Signal(signal)
 	select {
@@ -90,7 +90,7 @@ func runAs(t *testing.T, dir string, uid int, name string, arguments ...string) 
 	}
 }
 
-// freePort finds a port that nobody listens on.
+// freePort returns a port on which no program listens.
 func freePort(t *testing.T) int {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -101,7 +101,7 @@ func freePort(t *testing.T) int {
 	return listener.Addr().(*net.TCPAddr).Port
 }
 
-// await waits for a condition; p, if given, must live meanwhile.
+// await waits for a condition; p, if not nil, must keep running meanwhile.
 func await(t *testing.T, what string, p *process, condition func() error) {
 	t.Helper()
 	var err error
@@ -124,7 +124,7 @@ func await(t *testing.T, what string, p *process, condition func() error) {
 	t.Fatalf("%s: not in time: %v", what, err)
 }
 
-// answers is a condition for await: something listens.
+// answers returns a condition for await: a program listens on the address.
 func answers(network, address string) func() error {
 	return func() error {
 		connection, err := net.DialTimeout(network, address, time.Second)

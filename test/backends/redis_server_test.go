@@ -24,8 +24,8 @@ type redisServer struct {
 	config []string
 }
 
-// startRedis starts a Redis with lines of configuration, beside those that it needs;
-// PORT in them is its port.
+// startRedis starts a Redis with lines of configuration in addition to the necessary
+// ones. PORT in them is replaced by its port.
 func startRedis(t *testing.T, config ...string) *redisServer {
 	t.Helper()
 	s := &redisServer{dir: folder(t, "redis", 0), port: freePort(t), config: config}
@@ -54,7 +54,7 @@ func (s *redisServer) start(t *testing.T) {
 
 func (s *redisServer) socket() string { return filepath.Join(s.dir, "redis.sock") }
 
-// client is a client of the test's own.
+// client returns a client for the test itself.
 func (s *redisServer) client(t *testing.T, password string) *redis.Client {
 	t.Helper()
 	client := redis.NewClient(&redis.Options{Network: "unix", Addr: s.socket(), Password: password, Protocol: 2})
@@ -62,12 +62,12 @@ func (s *redisServer) client(t *testing.T, password string) *redis.Client {
 	return client
 }
 
-// requirePassword is the line of configuration that asks for the canary.
+// requirePassword returns the line of configuration that requires the canary as password.
 func requirePassword() string {
 	return fmt.Sprintf(`requirepass "%s"`, strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(canary))
 }
 
-// theRedis is the one that all applications use.
+// theRedis returns the Redis that all applications use.
 func theRedis(t *testing.T) *redisServer {
 	t.Helper()
 	sharedRedis.once.Do(func() { sharedRedis.server = startRedis(t, requirePassword()) })

@@ -22,19 +22,19 @@ import (
 	"queueworker.dev/queueworker/api/protocol"
 )
 
-// sqlServer is a running PostgreSQL or MariaDB with a database laravel, whose
-// owner laravel has the canary for a password.
+// sqlServer is a running PostgreSQL or MariaDB with a database laravel. Its owner is the
+// user laravel, whose password is the canary.
 type sqlServer struct {
 	*process
 	kind   protocol.DatabaseKind
 	dir    string
 	port   int
 	run    func(t *testing.T)
-	admin  *sql.DB // for tests; everything is allowed
+	admin  *sql.DB // for tests; it may do everything
 	signal syscall.Signal
 }
 
-// userID is the number of the first of the users that exists.
+// userID returns the number of the first user that exists.
 func userID(t *testing.T, names ...string) int {
 	t.Helper()
 	for _, name := range names {
@@ -135,7 +135,7 @@ func (s *sqlServer) exec(t *testing.T, statements ...string) {
 	}
 }
 
-// environment is what an application with its jobs in this server is told.
+// environment returns the environment of an application with its jobs in this server.
 func (s *sqlServer) environment() []string {
 	connection := "mysql"
 	if s.kind == protocol.DatabasePostgreSQL {

@@ -1,9 +1,9 @@
 // Copyright The QueueWorker Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package bench measures the product on a real cluster against the same worker
-// without it. Machines are shared and noisy, so it prints ratios of runs that
-// took turns, and their medians.
+// Package bench measures the product on a real cluster against the same worker without
+// the product. Because machines are shared and noisy, it prints ratios of runs that took
+// turns, and the medians of these ratios.
 package bench
 
 import (
@@ -27,15 +27,15 @@ const (
 	recycle    = 500
 )
 
-// contender is a way to run a worker on a queue of its own name.
+// contender is a way to run a worker on a queue with the contender's name.
 type contender struct {
 	name string
-	// start makes it take jobs; stop makes it take none.
+	// start makes it take jobs; stop makes it stop taking jobs.
 	start, stop func()
 }
 
-// BenchmarkRecycling prints jobs per second with a recycle every 500 jobs, as
-// ratios to a shell loop that starts the same worker back to back.
+// BenchmarkRecycling prints jobs per second with a recycle every 500 jobs, as ratios to a
+// shell loop that restarts the same worker at once.
 func BenchmarkRecycling(b *testing.B) {
 	l := lab.New(b)
 	l.Demo()
@@ -53,8 +53,8 @@ func BenchmarkRecycling(b *testing.B) {
 	}
 }
 
-// BenchmarkPlainDeployment prints how far a plain Deployment of the same command
-// gets: the kubelet takes each end of the worker for a crash.
+// BenchmarkPlainDeployment prints the rate of a plain Deployment of the same command. The
+// kubelet takes each exit of the worker for a crash.
 func BenchmarkPlainDeployment(b *testing.B) {
 	l := lab.New(b)
 	l.Demo()
@@ -81,7 +81,7 @@ func BenchmarkPlainDeployment(b *testing.B) {
 	}
 }
 
-// pool is a QueueWorker of one process, paused between its turns.
+// pool creates a QueueWorker of one process that is paused between its turns.
 func pool(l *lab.Lab, name string, maxJobs int32) contender {
 	l.Create(builders.QueueWorker(l.Namespace, name).Queue(name).MaxJobs(maxJobs).Sleep(time.Second).Paused(true).Obj())
 	l.Ready(name, 2*time.Minute)
@@ -92,7 +92,7 @@ func pool(l *lab.Lab, name string, maxJobs int32) contender {
 	return contender{name, func() { paused(false) }, func() { paused(true) }}
 }
 
-// shell is a pod that runs a shell script, there only in its turns.
+// shell returns a pod that runs a shell script and exists only in its turns.
 func shell(l *lab.Lab, name, script string) contender {
 	return contender{
 		name:  name,
@@ -103,19 +103,19 @@ func shell(l *lab.Lab, name, script string) contender {
 	}
 }
 
-// shellPod is a pod of the same image, environment and limits as a pool's.
+// shellPod returns a pod with the same image, environment and limits as a pool's pods.
 func shellPod(l *lab.Lab, name, script string) *corev1.Pod {
 	pod := l.DemoPod(name, nil, []string{"sh", "-c", script})
 	return pod
 }
 
-// command is the command that the agent runs, flag by flag.
+// command returns the command that the agent runs, flag by flag.
 func command(queue string) string {
 	return "php -d memory_limit=192M artisan queue:work redis --queue=" + queue + " --timeout=60 --memory=128 --sleep=1 --tries=1"
 }
 
-// takeTurns lets each contender work off the same number of jobs, in turns, and
-// returns their rates in jobs per second, turn by turn.
+// takeTurns lets each contender process the same number of jobs, in turns. It returns
+// their rates in jobs per second, turn by turn.
 func takeTurns(l *lab.Lab, contenders []contender) map[string][]float64 {
 	rates := map[string][]float64{}
 	for turn := range pairs {
@@ -131,8 +131,8 @@ func takeTurns(l *lab.Lab, contenders []contender) map[string][]float64 {
 	return rates
 }
 
-// workOff measures from the first job taken until the last is done, so that
-// getting started counts for nobody.
+// workOff measures from the first job taken until the last job is done, so that no
+// contender's start counts.
 func workOff(l *lab.Lab, queue string) float64 {
 	l.Helper()
 	first := until(l, queue, func(left int64) bool { return left < jobsPerRun })
@@ -141,8 +141,8 @@ func workOff(l *lab.Lab, queue string) float64 {
 	return float64(first) / time.Since(begin).Seconds()
 }
 
-// until asks every few milliseconds how many jobs are left, until that satisfies
-// done, and returns it.
+// until asks every few milliseconds how many jobs are left. It returns the number as soon
+// as done accepts it.
 func until(l *lab.Lab, queue string, done func(left int64) bool) int64 {
 	l.Helper()
 	deadline := time.After(5 * time.Minute)
@@ -159,7 +159,7 @@ func until(l *lab.Lab, queue string, done func(left int64) bool) int64 {
 	}
 }
 
-// waiting is how many jobs of a queue are not done.
+// waiting returns how many jobs of a queue are not done.
 func waiting(l *lab.Lab, queue string) int64 {
 	l.Helper()
 	key := "laravel_database_queues:" + queue

@@ -30,8 +30,7 @@ func TestLint(t *testing.T) {
 	}
 }
 
-// toggles are values that change what is rendered, and what a rendering with
-// each must then show.
+// toggles are values that change the rendering, each with a check of the result.
 var toggles = map[string]struct {
 	values string
 	check  func(*testing.T, rendering)
@@ -184,11 +183,11 @@ var toggles = map[string]struct {
 		}},
 }
 
-// A rendering is what the chart made of values.
+// A rendering holds the objects that the chart renders for some values.
 type rendering struct {
 	objects []client.Object
-	// values are what was given; alone is the toggle that is looked at. They
-	// differ when another toggle was given with it.
+	// values are the given values; alone is the toggle under test. They differ if another
+	// toggle was given with it.
 	values, alone string
 }
 
@@ -222,7 +221,7 @@ func (r rendering) wantCertificate(t *testing.T, secret string) {
 	}
 }
 
-// ofKind returns the one object of a kind that this repository has no type of.
+// ofKind returns the only object of a kind for which this repository has no type.
 func ofKind(t *testing.T, objects []client.Object, kind string) *unstructured.Unstructured {
 	t.Helper()
 	for _, object := range objects {
@@ -241,7 +240,7 @@ func (r rendering) wantNone(t *testing.T, got int, what string) {
 	}
 }
 
-// TestTogglesAloneAndInPairs renders each toggle, and each pair of them.
+// TestTogglesAloneAndInPairs renders each toggle, and each pair of toggles.
 func TestTogglesAloneAndInPairs(t *testing.T) {
 	names := make([]string, 0, len(toggles))
 	for name := range toggles {
@@ -298,9 +297,8 @@ func overlay(under, over map[string]any) map[string]any {
 	return under
 }
 
-// checkCoherent checks what must hold whatever the values are: every namespaced
-// object says where it lives, every binding binds a role that is there, and to
-// the account the pod runs as.
+// checkCoherent checks what must hold for all values: every namespaced object has a
+// namespace, and every binding binds an existing role to the account of the pod.
 func checkCoherent(t *testing.T, objects []client.Object) {
 	t.Helper()
 	roles := map[string]bool{}

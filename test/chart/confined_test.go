@@ -15,8 +15,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// policies are the specs of the admission policies among objects, by name, and which
-// policies are bound.
+// policies returns the specs of the admission policies among objects, by name, and the
+// actions of the bound policies.
 func policies(objects []client.Object) (map[string]admissionregistrationv1.ValidatingAdmissionPolicySpec, map[string][]admissionregistrationv1.ValidationAction) {
 	specs, bound := map[string]admissionregistrationv1.ValidatingAdmissionPolicySpec{}, map[string][]admissionregistrationv1.ValidationAction{}
 	for _, object := range objects {
@@ -70,8 +70,8 @@ func TestPoliciesFollowTheValues(t *testing.T) {
 	}
 }
 
-// TestPoliciesNeedTheirAPI renders as for clusters that serve more or less. GitOps may
-// render without a cluster, and must not lose the policies by that.
+// TestPoliciesNeedTheirAPI renders for clusters that serve the API or not. GitOps tools
+// may render without a cluster, and must not lose the policies because of that.
 func TestPoliciesNeedTheirAPI(t *testing.T) {
 	for name, tc := range map[string]struct {
 		served []string
@@ -99,14 +99,14 @@ func TestPoliciesNeedTheirAPI(t *testing.T) {
 func TestTheNetworkPolicyIsThatOfTheKustomizeTree(t *testing.T) {
 	want := only[*networkingv1.NetworkPolicy](t, kustomize(t, "network-policy"), "").Spec
 	got := only[*networkingv1.NetworkPolicy](t, render(t, "{}"), "").Spec
-	want.PodSelector = got.PodSelector // the release is a label of the chart's
+	want.PodSelector = got.PodSelector // the release is one of the chart's labels
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("the NetworkPolicy (-config +chart):\n%s", diff)
 	}
 }
 
-// TestPrometheusSendsItsTokenToTheOperatorAlone holds that a ServiceMonitor verifies the
-// certificate, unless the values say that it need not.
+// TestPrometheusSendsItsTokenToTheOperatorAlone checks that a ServiceMonitor verifies the
+// certificate, unless the values turn that off.
 func TestPrometheusSendsItsTokenToTheOperatorAlone(t *testing.T) {
 	if _, err := tryRender(t, "metrics: {serviceMonitor: {enabled: true}}"); err == nil || !strings.Contains(err.Error(), "metrics.certificate.issuer.name") {
 		t.Errorf("a ServiceMonitor without a certificate: want a refusal that says what to set, got %v", err)

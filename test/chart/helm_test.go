@@ -47,8 +47,8 @@ var helmPath = sync.OnceValues(func() (string, error) {
 	return strings.TrimSpace(string(out)), nil
 })
 
-// helm runs helm with a home of its own, so that nobody's repositories, plugins
-// or kubeconfig take part.
+// helm runs helm with its own home directory, so that no user's repositories, plugins or
+// kubeconfig have an effect.
 func helm(t *testing.T, args ...string) (string, error) {
 	t.Helper()
 	path, err := helmPath()
@@ -66,8 +66,8 @@ func helm(t *testing.T, args ...string) (string, error) {
 	return stdout.String(), nil
 }
 
-// render renders the chart with values given as YAML, and reads every object
-// strictly: an unknown or misspelt field is an error.
+// render renders the chart with values in YAML, and reads every object strictly: an
+// unknown or misspelt field is an error.
 func render(t *testing.T, values string) []client.Object {
 	t.Helper()
 	objects, err := tryRender(t, values)
@@ -114,8 +114,8 @@ func decode(stream []byte) ([]client.Object, error) {
 	}
 }
 
-// large are the documents worth decoding only once: the CRDs, which take most of
-// the time and are the same in most renderings. Nobody changes these objects.
+// large holds the documents that are worth decoding only once: the CRDs, which take most
+// of the time and are the same in most renderings. The tests never change these objects.
 var large sync.Map
 
 func decodeOnce(document []byte) (client.Object, error) {
@@ -138,7 +138,7 @@ func decodeOne(document []byte) (client.Object, error) {
 		return nil, err
 	}
 	if meta.Kind == "" {
-		return nil, nil // comments alone
+		return nil, nil // only comments
 	}
 	object, ok := map[string]client.Object{
 		"apps/v1 Deployment":                               &appsv1.Deployment{},
@@ -165,7 +165,7 @@ func decodeOne(document []byte) (client.Object, error) {
 	return object, yaml.UnmarshalStrict(document, object)
 }
 
-// only returns the one object of a type, by name where there are several.
+// only returns the only object of a type, by name if there are several.
 func only[T client.Object](t *testing.T, objects []client.Object, name string) T {
 	t.Helper()
 	var found []T
@@ -180,7 +180,7 @@ func only[T client.Object](t *testing.T, objects []client.Object, name string) T
 	return found[0]
 }
 
-// count is how many objects of a type there are.
+// count returns how many objects of a type there are.
 func count[T client.Object](objects []client.Object) int {
 	n := 0
 	for _, object := range objects {

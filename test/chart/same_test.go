@@ -20,7 +20,7 @@ import (
 	"queueworker.dev/queueworker/console/doctor"
 )
 
-// kustomize reads the objects of one folder of config/.
+// kustomize reads the objects of one directory of config/.
 func kustomize(t *testing.T, folder string) []client.Object {
 	t.Helper()
 	paths, err := filepath.Glob(filepath.Join(top, "config", folder, "*.yaml"))
@@ -45,7 +45,7 @@ func kustomize(t *testing.T, folder string) []client.Object {
 	return objects
 }
 
-// rules are what each role permits, by kind and name.
+// rules returns what each role permits, by kind and name.
 func rules(objects []client.Object) map[string][]rbacv1.PolicyRule {
 	permits := map[string][]rbacv1.PolicyRule{}
 	for _, object := range objects {
@@ -101,8 +101,8 @@ func TestPeoplesRightsAreAggregatedAlike(t *testing.T) {
 	}
 }
 
-// TestViewersSeeNoFailedJobs holds the line that failed jobs, which hold anything, are
-// shown to nobody who may only view.
+// TestViewersSeeNoFailedJobs: failed jobs may contain anything, so a user who may only
+// view must not see them.
 func TestViewersSeeNoFailedJobs(t *testing.T) {
 	may := map[string]bool{}
 	for role, rules := range rules(render(t, "{}")) {
@@ -118,7 +118,7 @@ func TestViewersSeeNoFailedJobs(t *testing.T) {
 	}
 }
 
-// TestNoRightIsBroad holds the line that no later marker may cross unseen.
+// TestNoRightIsBroad makes sure that no later marker adds a broad right unnoticed.
 func TestNoRightIsBroad(t *testing.T) {
 	for role, rules := range rules(render(t, "{}")) {
 		for _, rule := range rules {
@@ -143,8 +143,8 @@ func TestNoRightIsBroad(t *testing.T) {
 func TestOperatorPodIsThatOfTheKustomizeTree(t *testing.T) {
 	want := only[*appsv1.Deployment](t, kustomize(t, "manager"), "").Spec.Template.Spec
 	got := only[*appsv1.Deployment](t, render(t, "{}"), "").Spec.Template.Spec
-	// The kustomize tree leaves to the program's own defaults what the chart has a
-	// value for; TestArgumentsAreTheManagersOwn shows that both are the same.
+	// The kustomize tree leaves to the program's own defaults what is a value in the
+	// chart; TestArgumentsAreTheManagersOwn shows that both are the same.
 	plain := func(spec corev1.PodSpec) corev1.PodSpec {
 		container := &spec.Containers[0]
 		container.Image, container.ImagePullPolicy = "", ""
@@ -159,8 +159,8 @@ func TestOperatorPodIsThatOfTheKustomizeTree(t *testing.T) {
 	}
 }
 
-// TestThePluginFindsTheOperator has the label that the plugin looks for, whatever the
-// release and the chart are called.
+// TestThePluginFindsTheOperator checks the labels that the plugin looks for, whatever the
+// names of the release and the chart.
 func TestThePluginFindsTheOperator(t *testing.T) {
 	for name, objects := range map[string][]client.Object{
 		"chart": render(t, "{}"), "a chart of another name": render(t, "{nameOverride: workers, fullnameOverride: jobs}"), "config": kustomize(t, "manager"),
@@ -177,15 +177,15 @@ func TestThePluginFindsTheOperator(t *testing.T) {
 // flagLine finds a flag of cmd/manager with its default.
 var flagLine = regexp.MustCompile(`flags\.\w+Var\(&[\w.]+, "([a-z-]+)", ([^,]+),`)
 
-// TestArgumentsAreTheManagersOwn compares the arguments the chart gives with the
-// flags of cmd/manager: each must be there, and those that the kustomize tree leaves
-// out must have the chart's value as default.
+// TestArgumentsAreTheManagersOwn compares the chart's arguments with the flags of
+// cmd/manager. Each flag must exist, and if the kustomize tree leaves it out, its default
+// must be the chart's value.
 func TestArgumentsAreTheManagersOwn(t *testing.T) {
 	source, err := os.ReadFile(filepath.Join(top, "cmd", "manager", "options.go"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	defaults := map[string]string{"zap-log-level": "info"} // controller-runtime's flag
+	defaults := map[string]string{"zap-log-level": "info"} // a flag of controller-runtime
 	for _, found := range flagLine.FindAllStringSubmatch(string(source), -1) {
 		defaults[found[1]] = strings.Trim(found[2], `"`)
 	}

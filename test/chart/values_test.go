@@ -17,7 +17,7 @@ import (
 func TestWrongValuesAreRefused(t *testing.T) {
 	tests := map[string]struct {
 		values string
-		want   []string // what the message must name
+		want   []string // what the message must contain
 	}{
 		"a misspelt value":               {"replica: 2", []string{"replica", "not allowed"}},
 		"a misspelt nested value":        {"metrics: {enable: true}", []string{"/metrics", "enable", "not allowed"}},
@@ -59,7 +59,7 @@ func TestParentChartsMayDependOnThis(t *testing.T) {
 	render(t, "global: {registry: mirror.example.com}\nenabled: true")
 }
 
-// freeForm are values whose content is Kubernetes' own.
+// freeForm are values whose content belongs to Kubernetes.
 var freeForm = []string{"resources", "affinity", "nodeSelector", "podAnnotations", "podLabels", "serviceAccount.annotations", "metrics.serviceMonitor.labels"}
 
 func TestEveryValueIsDescribedAndInTheSchema(t *testing.T) {
@@ -83,8 +83,8 @@ func TestEveryValueIsDescribedAndInTheSchema(t *testing.T) {
 		t.Fatal(err)
 	}
 	walkSchema(t, "", schema, inSchema)
-	delete(inSchema, "global")  // Helm's own
-	delete(inSchema, "enabled") // a parent chart's
+	delete(inSchema, "global")  // belongs to Helm
+	delete(inSchema, "enabled") // belongs to a parent chart
 	for path := range inValues {
 		if !inSchema[path] {
 			t.Errorf("%s is in values.yaml, but not in values.schema.json", path)
@@ -115,7 +115,7 @@ func walkValues(t *testing.T, prefix string, node *yaml.Node, seen map[string]bo
 	}
 }
 
-// A schemaNode is what of a JSON schema tells which values there are.
+// A schemaNode is the part of a JSON schema that says which values exist.
 type schemaNode struct {
 	Properties           map[string]schemaNode `json:"properties"`
 	AdditionalProperties json.RawMessage       `json:"additionalProperties"`

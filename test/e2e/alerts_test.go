@@ -20,9 +20,9 @@ import (
 	"queueworker.dev/queueworker/test/lab"
 )
 
-// TestAPoisonedQueuePausesItsPool has every job of a queue throw. Within 10 s of the
-// third failure the pool says so, with the job's class, and pauses itself; nothing more
-// is taken from the queue until somebody resumes it.
+// TestAPoisonedQueuePausesItsPool makes every job of a queue throw. Within 10 s of the
+// third failure the pool reports it, with the job's class, and pauses itself. It takes no
+// more jobs from the queue until a user resumes it.
 func TestAPoisonedQueuePausesItsPool(t *testing.T) {
 	for dialect, exception := range map[string]string{"brackets": "", "json": "RuntimeException"} {
 		t.Run(dialect, func(t *testing.T) {
@@ -62,7 +62,7 @@ func TestAPoisonedQueuePausesItsPool(t *testing.T) {
 				t.Errorf("the operator has written the spec: %+v", worker.Spec)
 			}
 
-			// What is wrong is mended: the queue is emptied, and good jobs are dispatched.
+			// Repair the fault: empty the queue and dispatch good jobs.
 			l.Artisan("queue:clear", "redis", "--queue=default", "--force")
 			lost := l.Truth("poison").Failed
 			l.Dispatch(lab.Jobs{Kind: "quick", Count: 20, Run: "good"})
@@ -86,8 +86,8 @@ func TestAPoisonedQueuePausesItsPool(t *testing.T) {
 	}
 }
 
-// TestAlertsTellOfSlowJobsMemoryAndCrashes has real workers use nearly all of their time
-// and memory, and crash; each condition names the job.
+// TestAlertsTellOfSlowJobsMemoryAndCrashes makes real workers use nearly all of their
+// time or memory, or crash. Each condition names the job.
 func TestAlertsTellOfSlowJobsMemoryAndCrashes(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t)
@@ -137,7 +137,8 @@ func TestAlertsTellOfSlowJobsMemoryAndCrashes(t *testing.T) {
 	}
 }
 
-// failureNumber waits until a job of a run has failed for the nth time, and tells when.
+// failureNumber waits until a run has n failed jobs, and returns the time of that
+// failure.
 func failureNumber(l *lab.Lab, run string, n int64) time.Time {
 	l.Helper()
 	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); <-time.After(20 * time.Millisecond) {
@@ -149,7 +150,7 @@ func failureNumber(l *lab.Lab, run string, n int64) time.Time {
 	return time.Time{}
 }
 
-// awaitAlert waits until one of some conditions is true.
+// awaitAlert waits until a QueueWorker has one of some conditions, and returns it.
 func awaitAlert(l *lab.Lab, worker string, limit time.Duration, conditionTypes ...string) *metav1.Condition {
 	l.Helper()
 	var found *metav1.Condition

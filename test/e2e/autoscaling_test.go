@@ -16,15 +16,15 @@ import (
 	"queueworker.dev/queueworker/test/lab"
 )
 
-// shrinkAfter makes a pool smaller after so long.
+// shrinkAfter sets the window after which a pool becomes smaller.
 func shrinkAfter(window time.Duration) func(*v1alpha1.Autoscaling) {
 	return func(auto *v1alpha1.Autoscaling) {
 		auto.ScaleDown = &v1alpha1.ScaleDown{Window: &metav1.Duration{Duration: window}}
 	}
 }
 
-// TestScalesToTheWaitTarget puts 600 jobs of a second on the queue of a pool without
-// processes, which is to begin each of them within a minute.
+// TestScalesToTheWaitTarget puts 600 jobs of one second on the queue of a pool without
+// processes. The pool must begin each of them within a minute.
 func TestScalesToTheWaitTarget(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t)
@@ -67,7 +67,7 @@ func TestScalesToTheWaitTarget(t *testing.T) {
 	}
 }
 
-// atZero waits until a pool has no pods and wants none.
+// atZero waits until a pool has no pods and desires none.
 func atZero(l *lab.Lab, name string, within time.Duration) {
 	l.Helper()
 	l.Eventually(name+" is at zero", within, func() (bool, string) {
@@ -77,7 +77,7 @@ func atZero(l *lab.Lab, name string, within time.Duration) {
 	})
 }
 
-// waitsOf are how long the jobs of a run waited from when they were due, sorted.
+// waitsOf returns how long each job of a run waited after it was due, sorted.
 func waitsOf(l *lab.Lab, run string) []time.Duration {
 	l.Helper()
 	var out []time.Duration
@@ -92,8 +92,8 @@ func waitsOf(l *lab.Lab, run string) []time.Duration {
 	return out
 }
 
-// TestDelayedJobsWakeThePool lets a pool go to zero while jobs are delayed: one put
-// so, one because its first attempt failed.
+// TestDelayedJobsWakeThePool lets a pool go to zero while two jobs are delayed: one was
+// dispatched with a delay, one failed its first attempt.
 func TestDelayedJobsWakeThePool(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t)
@@ -127,7 +127,7 @@ func TestDelayedJobsWakeThePool(t *testing.T) {
 	}
 }
 
-// podStart is what the slowest of a pool's pods took to become ready.
+// podStart returns how long the slowest of a pool's pods took to become ready.
 func podStart(l *lab.Lab, name string) time.Duration {
 	l.Helper()
 	l.Ready(name, time.Minute)

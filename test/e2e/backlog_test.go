@@ -31,8 +31,8 @@ func TestBacklogIsShown(t *testing.T) {
 	l.Dispatch(lab.Jobs{Kind: "quick", Queue: "low", Count: 5, Run: "shown"})
 	l.Dispatch(lab.Jobs{Kind: "quick", Queue: "low", Delay: time.Hour, Run: "later"})
 	l.Create(builders.QueueWorker(l.Namespace, "mail").Queue("high,low").Processes(0).Obj())
-	// A job of Laravel 8 does not say since when it waits, so that is known only when it
-	// has been looked at for a while, and is then told within a minute.
+	// A job of Laravel 8 does not say how long it has waited. The probe learns that by
+	// watching the queue, and reports it within a minute.
 	l.Eventually("the backlog is known", 90*time.Second, func() (bool, string) {
 		backlog := l.Worker("mail").Status.Backlog
 		return backlog != nil && backlog.Ready == 8 && backlog.Delayed == 1 && backlog.OldestTime != nil && len(backlog.Queues) == 2, fmt.Sprintf("%+v", backlog)
@@ -48,7 +48,7 @@ func TestBacklogIsShown(t *testing.T) {
 	t.Logf("kubectl get queueworkers: BACKLOG %s, WAIT %s; high %d, low %d and 1 delayed", columns["BACKLOG"], columns["WAIT"], queues[0].Ready, queues[1].Ready)
 }
 
-// kubectlGet are the columns of kubectl get queueworkers, by their title.
+// kubectlGet returns the columns of kubectl get queueworkers by their titles.
 func kubectlGet(l *lab.Lab, name string) map[string]string {
 	l.Helper()
 	output, err := exec.CommandContext(l.Ctx, "kubectl", "get", "queueworkers", name, "--namespace", l.Namespace).CombinedOutput()
@@ -59,7 +59,7 @@ func kubectlGet(l *lab.Lab, name string) map[string]string {
 	titles := strings.Fields(head)
 	columns := map[string]string{}
 	for i, title := range titles {
-		// An empty value leaves a gap, so columns are cut at the places of the titles.
+		// An empty value leaves a gap, so cut the columns where the titles begin.
 		from, to := strings.Index(head, title), len(row)
 		if i+1 < len(titles) {
 			to = strings.Index(head, titles[i+1])
@@ -69,8 +69,8 @@ func kubectlGet(l *lab.Lab, name string) map[string]string {
 	return columns
 }
 
-// TestBackendMistakesAreToldWithoutSecrets makes the mistakes that keep the backlog
-// from being known, and mends them.
+// TestBackendMistakesAreToldWithoutSecrets makes the mistakes that leave the backlog
+// unknown, and corrects them.
 func TestBackendMistakesAreToldWithoutSecrets(t *testing.T) {
 	t.Parallel()
 	const right, wrong = "correct-horse-battery", "tr0ub4dor-and-3"
@@ -113,7 +113,7 @@ func TestBackendMistakesAreToldWithoutSecrets(t *testing.T) {
 	}
 }
 
-// tellsNoSecret looks for secrets in all that the product tells.
+// tellsNoSecret looks for secrets in everything that the product writes.
 func tellsNoSecret(l *lab.Lab, secrets ...string) {
 	l.Helper()
 	status, err := json.Marshal(l.Worker("mail").Status)
@@ -154,13 +154,13 @@ func tellsNoSecret(l *lab.Lab, secrets ...string) {
 	}
 }
 
-// TestTimeoutChainIsTold puts each link of the chain from a job's timeout to its
-// connection's retry_after and its pod's grace period the wrong way round.
+// TestTimeoutChainIsTold reverses each link of the chain from a job's timeout to its
+// connection's retry_after and its pod's grace period.
 func TestTimeoutChainIsTold(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t)
 	l.Demo()
-	// Seen by each probe when it starts, that is at each change of retryAfter.
+	// Each probe sees this job when it starts, which is at each change of retryAfter.
 	l.Dispatch(lab.Jobs{Kind: "quick", Timeout: 2 * time.Minute, Run: "own"})
 	l.Create(builders.QueueWorker(l.Namespace, "mail").Processes(0).Timeout(90 * time.Second).Obj())
 	chain := func(what string, is metav1.ConditionStatus, reason string, phrases ...string) {

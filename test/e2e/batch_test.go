@@ -20,10 +20,10 @@ import (
 	"queueworker.dev/queueworker/test/lab"
 )
 
-// endsWithin is how soon after its last job a run has to be complete.
+// endsWithin is how soon after its last job a run must be complete.
 const endsWithin = 15 * time.Second
 
-// batchPool is a pool of mode Batch of the demo application.
+// batchPool returns a pool of mode Batch of the demo application.
 func batchPool(l *lab.Lab, name string, change func(*v1alpha1.QueueWorkerSpec)) *v1alpha1.QueueWorker {
 	return builders.QueueWorker(l.Namespace, name).Processes(4).Timeout(10 * time.Second).Spec(func(spec *v1alpha1.QueueWorkerSpec) {
 		spec.Mode, spec.Tries = v1alpha1.ModeBatch, new(int32(3))
@@ -33,8 +33,8 @@ func batchPool(l *lab.Lab, name string, change func(*v1alpha1.QueueWorkerSpec)) 
 	}).Obj()
 }
 
-// complete waits until a pool has had as many complete runs and none is left, and
-// returns the Job of the last one.
+// complete waits until a pool has this number of complete runs and no active one, and
+// returns the Job of the last run.
 func complete(l *lab.Lab, name string, runs int, within time.Duration) *batchv1.Job {
 	l.Helper()
 	l.Eventually(fmt.Sprintf("%s has completed %d run(s)", name, runs), within, func() (bool, string) {
@@ -66,7 +66,7 @@ func checkPods(l *lab.Lab, job *batchv1.Job, want int) {
 	}
 }
 
-// lastDone is when the last job of a run of the ledger was done.
+// lastDone returns when the last job of a run in the ledger was done.
 func lastDone(l *lab.Lab, run string) time.Time {
 	var last time.Time
 	for _, times := range l.Times(run) {
@@ -77,8 +77,9 @@ func lastDone(l *lab.Lab, run string) time.Time {
 	return last
 }
 
-// killBusy kills the process of a pool that has worked for two seconds on a job, as the
-// slow ones alone do, with SIGKILL. Which job it is the agent tells the operator alone.
+// killBusy kills with SIGKILL a process of the pool that has worked on a job for two
+// seconds; only slow jobs take that long. The agent tells only the operator which job it
+// is.
 func killBusy(l *lab.Lab, pool string) {
 	l.Helper()
 	l.Eventually("a slow job is killed in its middle", time.Minute, func() (bool, string) {
@@ -98,9 +99,9 @@ func killBusy(l *lab.Lab, pool string) {
 	})
 }
 
-// TestARunEndsWhenItsQueueIsReallyDone works off 500 jobs with 4 workers, one of which
-// is killed in the middle of a job that comes back after retry_after, while another job
-// waits 20 s for its second attempt.
+// TestARunEndsWhenItsQueueIsReallyDone processes 500 jobs with 4 workers. One worker is
+// killed in the middle of a job, which comes back after retry_after. Another job waits 20
+// s for its second attempt.
 func TestARunEndsWhenItsQueueIsReallyDone(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t)
@@ -169,7 +170,7 @@ func endsBy(worker *v1alpha1.QueueWorker, reason string) int64 {
 }
 
 // TestARunWithoutADriverEndsByItself has workers that end when they find their queue
-// empty, and are restarted for anything else.
+// empty. They are restarted after any other exit.
 func TestARunWithoutADriverEndsByItself(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t)
@@ -196,7 +197,8 @@ func TestARunWithoutADriverEndsByItself(t *testing.T) {
 	}
 }
 
-// TestAScheduleRunsEveryMinute waits for the minute; in the long form for two.
+// TestAScheduleRunsEveryMinute waits for one run of the schedule, or in the long form for
+// two.
 func TestAScheduleRunsEveryMinute(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t)

@@ -16,8 +16,8 @@ import (
 	"queueworker.dev/queueworker/test/lab"
 )
 
-// TestCapIsShared has three pools want more processes than their application may
-// have, the least important first.
+// TestCapIsShared makes three pools desire more processes than their application may
+// have, beginning with the least important pool.
 func TestCapIsShared(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t)
@@ -30,7 +30,7 @@ func TestCapIsShared(t *testing.T) {
 			Spec(func(spec *v1alpha1.QueueWorkerSpec) { spec.Priority = priority }).
 			Autoscaling(1, 5, func(auto *v1alpha1.Autoscaling) { auto.TargetWait = &metav1.Duration{Duration: 5 * time.Second} }).Obj())
 	}
-	// Each wants all it may have, and goes on wanting it.
+	// Each pool wants its maximum and keeps wanting it.
 	want := func(queue string) {
 		l.Dispatch(lab.Jobs{Kind: "slow", Arg: "1", Count: 400, Queue: queue, Run: queue})
 	}
@@ -60,12 +60,13 @@ func TestCapIsShared(t *testing.T) {
 	t.Logf("5 each %s after the cap was raised to 15", time.Since(raised).Round(100*time.Millisecond))
 }
 
-// capped waits until the pools are of these sizes and those named say that the cap
-// limits them; most is the most processes that were wanted at once meanwhile.
+// capped waits until the pools desire these sizes and the pools in limited report that
+// the cap limits them. It raises most to the highest sum of desired processes that it
+// saw.
 func capped(l *lab.Lab, most *int, what string, want map[string]int32, limited ...string) {
 	l.Helper()
 	l.Eventually(what, time.Minute, func() (bool, string) {
-		workers := &v1alpha1.QueueWorkerList{} // all of one moment
+		workers := &v1alpha1.QueueWorkerList{} // one list shows all pools at one moment
 		if err := l.Client.List(l.Ctx, workers, client.InNamespace(l.Namespace)); err != nil {
 			return false, err.Error()
 		}

@@ -18,7 +18,7 @@ import (
 	"queueworker.dev/queueworker/test/lab"
 )
 
-// TestControlIsQuick controls a pool in every way there is and measures from the
+// TestControlIsQuick controls a pool in every possible way. It measures the time from the
 // write of the object until the agent has the revision.
 func TestControlIsQuick(t *testing.T) {
 	l := lab.New(t)
@@ -53,14 +53,14 @@ func TestControlIsQuick(t *testing.T) {
 		slices.Sort(took[i])
 		median, p95 := took[i][rounds/2], took[i][(rounds*95+99)/100-1]
 		t.Logf("%s: %d times, median %s, p95 %s", act.name, rounds, median.Round(time.Millisecond), p95.Round(time.Millisecond))
-		// Of a few rounds the p95 is the slowest, which says more of the machine.
+		// Of a few rounds the p95 is the slowest, which says more about the machine.
 		if median > time.Second || lab.Long() && p95 > 2*time.Second {
 			t.Errorf("%s took a median of %s and a p95 of %s, want under 1 s and 2 s", act.name, median, p95)
 		}
 	}
 }
 
-// TestControlLetsTheJobFinish pauses, restarts and deletes under a running job.
+// TestControlLetsTheJobFinish pauses, restarts, stops and deletes while a job runs.
 func TestControlLetsTheJobFinish(t *testing.T) {
 	t.Parallel()
 	tests := map[string]func(l *lab.Lab, pod string){
@@ -102,8 +102,8 @@ func TestControlLetsTheJobFinish(t *testing.T) {
 	}
 }
 
-// TestNewPodObeysPauseWithoutOperator: a pod that is created while the operator is
-// down reads the control document from its ConfigMap.
+// TestNewPodObeysPauseWithoutOperator: a pod that is created while the operator is down
+// reads the control document from its ConfigMap.
 func TestNewPodObeysPauseWithoutOperator(t *testing.T) {
 	l := lab.New(t)
 	l.Demo()
@@ -139,9 +139,8 @@ func restartedAt(meta *metav1.ObjectMeta, token string) {
 	metav1.SetMetaDataAnnotation(meta, v1alpha1.AnnotationRestartedAt, token)
 }
 
-// settled waits until the pod has been left alone for two seconds: the kubelet
-// takes up the changes of one pod no faster than about one a second, and that
-// queue is not what is measured here.
+// settled waits until the pod has received no change for two seconds. The kubelet handles
+// about one change of a pod a second, and this test does not measure that queue.
 func settled(l *lab.Lab, name string) {
 	l.Helper()
 	pod := &corev1.Pod{}
@@ -159,8 +158,9 @@ func settled(l *lab.Lab, name string) {
 	})
 }
 
-// obeyed makes a change and returns how long it took until the pod's agent had a
-// newer control document and was in the phase it asks for.
+// obeyed makes a change and returns how long the pod's agent took to obey it. The agent
+// obeys when it has a newer control document and is in the phase that the document asks
+// for.
 func obeyed(l *lab.Lab, name string, wantPhase protocol.Phase, change func()) time.Duration {
 	l.Helper()
 	pod := &corev1.Pod{}

@@ -19,27 +19,27 @@ import (
 	"queueworker.dev/queueworker/test/lab"
 )
 
-// swing is what a pool goes through: how many pods it loses in all, and how many it
-// has before and after.
+// swing describes what a pool goes through: how many pods it loses in total, and its size
+// at the top and at the bottom.
 var swing = struct {
 	removals        int
 	highest, lowest int
 	// step is how many pods are started at once.
 	step int
-	// jobs are how many seconds they take, in turn.
+	// jobs are the durations of the jobs in seconds, used in turn.
 	jobs string
 }{
 	removals: lab.Either(300, 30),
 	highest:  lab.Either(21, 7),
 	lowest:   1,
 	step:     6,
-	// The last is longer than the grace period Kubernetes gives by itself.
+	// The last job takes longer than the grace period that Kubernetes sets by default.
 	jobs: lab.Either("0.2,1,0.5,4,2,0.2,1,0.5,3,0.2,1,0.5,2,0.2,40", "0.2,1,0.5,4,2,0.2,1,0.5,3,0.2,1,6"),
 }
 
-// TestScaleDownsInterruptNoJob swings a pool up and down by its scale subresource
-// while jobs run all the time. In the long form a plain Deployment of the same
-// command goes through the same, to see what that costs there.
+// TestScaleDownsInterruptNoJob scales a pool up and down through its scale subresource
+// while jobs run all the time. In the long form a plain Deployment of the same command
+// goes through the same, for comparison.
 func TestScaleDownsInterruptNoJob(t *testing.T) {
 	t.Parallel()
 	pools := map[string]func(l *lab.Lab) subject{"QueueWorker": queueWorkerPool}
@@ -66,13 +66,13 @@ func TestScaleDownsInterruptNoJob(t *testing.T) {
 	}
 }
 
-// subject is something that runs workers.
+// subject is a workload that runs workers.
 type subject struct {
-	// labels are those of its pods.
+	// labels are the labels of its pods.
 	labels client.MatchingLabels
 	// resize asks for a number of pods of one process each.
 	resize func(pods int)
-	// interrupts tells that a job may be interrupted.
+	// interrupts reports whether this workload may interrupt a job.
 	interrupts bool
 }
 
@@ -84,7 +84,7 @@ func queueWorkerPool(l *lab.Lab) subject {
 	}
 }
 
-// deploymentPool is what one writes without this product.
+// deploymentPool starts the Deployment that users write without this product.
 func deploymentPool(l *lab.Lab) subject {
 	labels := map[string]string{"app": "emails"}
 	pod := l.DemoPod("", labels, []string{"php", "artisan", "queue:work", "redis", "--queue=default", "--timeout=60", "--sleep=1"})
@@ -104,14 +104,14 @@ func deploymentPool(l *lab.Lab) subject {
 	}
 }
 
-// swingPool swings a pool and says in a sentence what came of its jobs.
+// swingPool scales a pool up and down and returns a sentence about its jobs.
 func swingPool(l *lab.Lab, p subject) string {
 	l.Helper()
 	s := &swinging{l, p, map[string]bool{}}
 	began, removed := time.Now(), 0
 	for turn := 0; removed < swing.removals; turn++ {
 		s.climb()
-		// Every third time the pods are wanted back while they are being removed.
+		// Every third time, ask for the pods again while they are being removed.
 		enough := swing.lowest
 		if turn%3 == 2 {
 			enough = swing.highest - 1
@@ -132,12 +132,12 @@ func swingPool(l *lab.Lab, p subject) string {
 type swinging struct {
 	*lab.Lab
 	subject
-	// seen are the pods there ever were, by UID.
+	// seen holds the UID of every pod that has existed.
 	seen map[string]bool
 }
 
-// look counts the pods that are there and those that run, and sees to it that there
-// is work.
+// look counts the pods that exist and the pods that run, and makes sure that there is
+// work.
 func (s *swinging) look() (there, running int) {
 	s.Helper()
 	keepBusy(s.Lab)
@@ -151,8 +151,8 @@ func (s *swinging) look() (there, running int) {
 	return len(pods), running
 }
 
-// climb makes the pool as large as it gets, step by step, and waits until all of it
-// is at work.
+// climb raises the pool to its highest size step by step, and waits until all of it is at
+// work.
 func (s *swinging) climb() {
 	s.Helper()
 	for size := 0; size < swing.highest; {
@@ -173,8 +173,8 @@ func (s *swinging) climb() {
 	})
 }
 
-// fall makes the pool as small as it gets, waits until no more than enough pods are
-// left, and returns how many were removed so far in all.
+// fall lowers the pool to its lowest size and waits until at most enough pods are left.
+// It returns how many pods were removed so far in total.
 func (s *swinging) fall(enough int) (removed int) {
 	s.Helper()
 	s.resize(swing.lowest)
@@ -186,7 +186,7 @@ func (s *swinging) fall(enough int) (removed int) {
 	return removed
 }
 
-// keepBusy puts jobs on the queue so that some wait all the time.
+// keepBusy puts jobs on the queue so that some jobs wait all the time.
 func keepBusy(l *lab.Lab) {
 	l.Helper()
 	waiting, err := l.Redis.LLen(l.Ctx, "laravel_database_queues:default").Result()
@@ -198,7 +198,7 @@ func keepBusy(l *lab.Lab) {
 	}
 }
 
-// begunAndEndedOnce holds each job of a run to one start and one end.
+// begunAndEndedOnce fails the test unless each job of a run began once and ended once.
 func begunAndEndedOnce(l *lab.Lab, run string) {
 	l.Helper()
 	starts, ends := l.PerJob(run, "starts"), l.PerJob(run, "ends")
@@ -209,7 +209,7 @@ func begunAndEndedOnce(l *lab.Lab, run string) {
 	}
 }
 
-// podsOf are the pods of some labels, those being removed left out.
+// podsOf lists the pods with some labels, without the pods that are being deleted.
 func podsOf(l *lab.Lab, labels client.MatchingLabels) []corev1.Pod {
 	l.Helper()
 	list := &corev1.PodList{}

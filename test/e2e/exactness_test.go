@@ -18,11 +18,11 @@ import (
 	"queueworker.dev/queueworker/test/lab"
 )
 
-// deadly are the kinds of jobs that end their process, which therefore never tell
-// how they ended; Laravel fails them when it finds them abandoned.
+// deadly are the kinds of jobs that end their process and therefore never record how they
+// ended. Laravel marks them as failed when it finds them abandoned.
 var deadly = map[string]bool{"fatal": true, "selfkill": true}
 
-// mix is every kind of job that ends by itself, in shares of a thousand.
+// mix holds every kind of job that ends by itself, in shares of a thousand.
 var mix = []struct {
 	jobs  lab.Jobs
 	share int
@@ -38,14 +38,15 @@ var mix = []struct {
 	{lab.Jobs{Kind: "selfkill", Tries: 1}, 5},
 }
 
-// TestCountsAreExact lets a pool work off every kind of job while its pods are
-// deleted at random and its image is rolled twice, and then compares what the
-// status says with what each job counted of itself.
+// TestCountsAreExact runs every kind of job through a pool while its pods are deleted at
+// random and its image is rolled out twice. Then it compares the status with what each
+// job counted about itself.
 func TestCountsAreExact(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
 		json bool
-		// released is what the dialect can tell of attempts that put their job back.
+		// released counts the attempts that put their job back, if the dialect shows
+		// them.
 		processed, released func(known) int64
 	}{
 		"bracketed text": {
@@ -93,8 +94,8 @@ func TestCountsAreExact(t *testing.T) {
 	}
 }
 
-// chaos deletes pods at random, and changes the image after a third and after two
-// thirds of them.
+// chaos deletes pods at random. It changes the image after a third and after two thirds
+// of the deletions.
 func chaos(l *lab.Lab, deletions int) {
 	l.Helper()
 	for i := range deletions {
@@ -124,12 +125,12 @@ func chaos(l *lab.Lab, deletions int) {
 // known is the truth about a run, and what follows from it.
 type known struct {
 	lab.Truth
-	// thrown are attempts that threw and had tries left.
+	// thrown counts the attempts that threw and had tries left.
 	thrown int64
 }
 
-// checkEveryJob holds each job to its promise: it succeeded once or failed for
-// good once, within its tries, and none was lost.
+// checkEveryJob holds each job to its promise: it succeeded once or failed finally once,
+// within its tries, and no job was lost.
 func checkEveryJob(l *lab.Lab, run string) known {
 	l.Helper()
 	kinds := l.PerJob(run, "jobs")
@@ -151,7 +152,7 @@ func checkEveryJob(l *lab.Lab, run string) known {
 			l.Errorf("job %s (%s) was started %d times", uid, kind, starts(uid))
 		}
 		if deadly[kind] {
-			// Its start ended in death, and its failure came without a start.
+			// Its start ended in death, and its failure was recorded without a start.
 			k.thrown += failed(uid) - starts(uid)
 		}
 	}
@@ -161,8 +162,8 @@ func checkEveryJob(l *lab.Lab, run string) known {
 	return k
 }
 
-// TestCountsWithoutOperator ends pods while the operator is down: the totals are
-// short by exactly what those pods did unseen, and say of how many pods.
+// TestCountsWithoutOperator ends pods while the operator is down. The totals lack exactly
+// the jobs that those pods did unseen, and the status says how many pods that concerns.
 func TestCountsWithoutOperator(t *testing.T) {
 	l := lab.New(t)
 	l.Demo()
@@ -189,8 +190,7 @@ func TestCountsWithoutOperator(t *testing.T) {
 	t.Logf("%d operators were down while a pod ended: %d of %d jobs were unseen", rounds, unseen, l.Truth("away").Ends)
 }
 
-// endUnseen deletes a pod and returns how many of its jobs the status does not
-// contain.
+// endUnseen deletes a pod and returns how many of its jobs the status does not contain.
 func endUnseen(l *lab.Lab) int64 {
 	l.Helper()
 	victim := l.Pods("all")[0]

@@ -20,8 +20,8 @@ import (
 	"queueworker.dev/queueworker/test/lab"
 )
 
-// TestEveryExitIsNamed makes workers end for each reason there is, for real, and
-// looks for the reason in the status and in an event.
+// TestEveryExitIsNamed makes real workers end for every reason that exists, and looks for
+// the reason in the status and in an event.
 func TestEveryExitIsNamed(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t)
@@ -49,7 +49,7 @@ func TestEveryExitIsNamed(t *testing.T) {
 		"unknown-connection": {app: "unknown-connection", pool: pool(), reason: protocol.ExitConfigError},
 		"missing-binary":     {app: "missing-binary", pool: pool(), reason: protocol.ExitCommandNotFound},
 	}
-	// All pools stand up at once and then wait for their jobs side by side.
+	// All pools start at once and then wait for their jobs side by side.
 	for name, tc := range tests {
 		worker := tc.pool.Obj()
 		worker.Name, worker.Spec.Queue = name, name
@@ -112,21 +112,21 @@ func eventReasons(l *lab.Lab, worker string) []string {
 	return out
 }
 
-// connectionApp is the demo application with another connection.
+// connectionApp returns the demo application with another connection.
 func connectionApp(l *lab.Lab, name, connection string) *v1alpha1.QueueApp {
 	app := l.DemoApp()
 	app.Name, app.Spec.Connection.Name = name, connection
 	return app
 }
 
-// commandApp is the demo application behind a wrapper command.
+// commandApp returns the demo application behind a wrapper command.
 func commandApp(l *lab.Lab, name string, command ...string) *v1alpha1.QueueApp {
 	app := l.DemoApp()
 	app.Name, app.Spec.Template.Spec.Containers[0].Command = name, command
 	return app
 }
 
-// customApp is a worker that is no Laravel.
+// customApp returns an application whose worker is not Laravel.
 func customApp(l *lab.Lab, name string, command ...string) *v1alpha1.QueueApp {
 	app := commandApp(l, name, command...)
 	app.Spec.Runtime, app.Spec.Connection = v1alpha1.RuntimeCustom, nil

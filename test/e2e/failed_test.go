@@ -24,7 +24,7 @@ import (
 )
 
 // startKeeping starts the demo application with its queues in Redis and its failed jobs
-// in PostgreSQL, whose password is in a Secret.
+// in PostgreSQL. A Secret holds the password of PostgreSQL.
 func startKeeping(l *lab.Lab) {
 	l.Helper()
 	l.StartRedis()
@@ -53,7 +53,7 @@ func run(l *lab.Lab, name string, spec v1alpha1.QueueCommandSpec) *v1alpha1.Queu
 	return cmd
 }
 
-// succeed runs a command that has to succeed.
+// succeed runs a command that must succeed.
 func succeed(l *lab.Lab, name string, spec v1alpha1.QueueCommandSpec) v1alpha1.QueueCommandStatus {
 	l.Helper()
 	cmd := run(l, name, spec)
@@ -71,8 +71,8 @@ func idsOf(jobs []v1alpha1.FailedJob) []v1alpha1.FailedJobID {
 	return ids
 }
 
-// TestFailedJobsAreListedRetriedForgottenAndFlushed lets 50 jobs fail and deals with
-// them, without exec and without a right to logs or Secrets.
+// TestFailedJobsAreListedRetriedForgottenAndFlushed lets 50 jobs fail and handles them,
+// without exec and without the right to read logs or Secrets.
 func TestFailedJobsAreListedRetriedForgottenAndFlushed(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t)
@@ -137,8 +137,8 @@ func TestFailedJobsAreListedRetriedForgottenAndFlushed(t *testing.T) {
 	commandPodsAreRestricted(l, 4)
 }
 
-// commandPodsAreRestricted looks at the pods that ran commands: none has a token, any
-// other container, or the label of a pool.
+// commandPodsAreRestricted checks the pods that ran commands: no pod has a token, a
+// second container, or the label of a pool.
 func commandPodsAreRestricted(l *lab.Lab, want int) {
 	l.Helper()
 	pods := &corev1.PodList{}
@@ -161,7 +161,7 @@ func commandPodsAreRestricted(l *lab.Lab, want int) {
 	}
 }
 
-// TestClearQueueEmptiesOneQueue clears a queue and leaves the other alone.
+// TestClearQueueEmptiesOneQueue clears one queue; the other queue keeps its jobs.
 func TestClearQueueEmptiesOneQueue(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t)
@@ -183,8 +183,8 @@ func TestClearQueueEmptiesOneQueue(t *testing.T) {
 	}
 }
 
-// TestOnceRunsExactlyOneJob runs one job of a stopped pool, one that fails, and then one by
-// hand that is stopped in its middle: it is finished all the same.
+// TestOnceRunsExactlyOneJob runs one job of a stopped pool, then a job that fails, and
+// then a job whose QueueCommand is deleted in its middle: that job still finishes.
 func TestOnceRunsExactlyOneJob(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t)
@@ -228,7 +228,7 @@ func TestOnceRunsExactlyOneJob(t *testing.T) {
 }
 
 // TestWithoutRightsOnQueueCommandsNothingCanBeDone acts as a user with the role view, who
-// may read QueueWorkers, and as one with the role edit.
+// may read QueueWorkers, and as a user with the role edit.
 func TestWithoutRightsOnQueueCommandsNothingCanBeDone(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t)
@@ -263,14 +263,14 @@ func TestWithoutRightsOnQueueCommandsNothingCanBeDone(t *testing.T) {
 	if err := editor.Status().Patch(l.Ctx, command("ours"), client.RawPatch("application/merge-patch+json", []byte(`{"status":{"state":"Succeeded"}}`))); !apierrors.IsForbidden(err) {
 		t.Errorf("the editor writes a status: %v", err)
 	}
-	// The probe is there for anybody to reach, and tells nobody without the key.
+	// Every pod can reach the probe, but the probe answers no caller without the key.
 	l.Eventually("the probe answers", time.Minute, func() (bool, string) {
 		output, _ := l.Exec("producer", "php", "-r", probeQuestion(l))
 		return strings.Contains(output, "401 Unauthorized"), output
 	})
 }
 
-// probeQuestion is PHP that asks the probe for failed jobs, without the key.
+// probeQuestion returns PHP code that asks the probe for failed jobs, without the key.
 func probeQuestion(l *lab.Lab) string {
 	pods := &corev1.PodList{}
 	if err := l.Client.List(l.Ctx, pods, client.InNamespace(l.Namespace), client.MatchingLabels{v1alpha1.LabelComponent: "backlog"}); err != nil || len(pods.Items) == 0 {
@@ -279,7 +279,8 @@ func probeQuestion(l *lab.Lab) string {
 	return fmt.Sprintf(`@file_get_contents("http://%s:9797/failed", false, stream_context_create(["http" => ["method" => "POST", "content" => '{"limit":1}']])); echo $http_response_header[0] ?? "nothing";`, pods.Items[0].Status.PodIP)
 }
 
-// userWith is a client that acts as a ServiceAccount bound to one of Kubernetes' own roles.
+// userWith returns a client that acts as a ServiceAccount bound to one of Kubernetes'
+// roles.
 func userWith(l *lab.Lab, name, role string) client.Client {
 	l.Helper()
 	l.Create(&corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: name}}, &rbacv1.RoleBinding{

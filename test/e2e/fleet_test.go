@@ -16,9 +16,9 @@ import (
 	"queueworker.dev/queueworker/test/lab"
 )
 
-// TestPodsCreatedWhileControlled creates many pods and changes what they shall do
-// while they start: whichever way each of them hears of it, all end at the last
-// document.
+// TestPodsCreatedWhileControlled creates many pods and changes their control document
+// while they start. All pods must end at the last document, whichever way each one
+// receives it.
 func TestPodsCreatedWhileControlled(t *testing.T) {
 	l := lab.New(t)
 	l.Create(customApp(l, "custom", "sh", "-c", "trap exit TERM; while :; do sleep 1 & wait; done"))
@@ -37,7 +37,8 @@ func TestPodsCreatedWhileControlled(t *testing.T) {
 	l.UpdateWorker("emails", func(w *v1alpha1.QueueWorker) { restartedAt(&w.ObjectMeta, "once") })
 
 	l.State("emails", v1alpha1.StatePaused, 3*time.Minute)
-	// The pool is paused as soon as no process takes a job; its last pods may still start.
+	// The pool is paused as soon as no process takes a job; its last pods may still be
+	// starting.
 	revisions := map[int64]int{}
 	l.Eventually("every pod is paused by one document", 3*time.Minute, func() (bool, string) {
 		clear(revisions)

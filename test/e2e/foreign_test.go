@@ -19,7 +19,7 @@ import (
 	"queueworker.dev/queueworker/test/lab"
 )
 
-// TestForeignScalerIsNamedAndUndone has somebody scale the Deployment of a pool.
+// TestForeignScalerIsNamedAndUndone has another client scale the Deployment of a pool.
 func TestForeignScalerIsNamedAndUndone(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t)
@@ -42,8 +42,8 @@ func TestForeignScalerIsNamedAndUndone(t *testing.T) {
 	podsAre(l, "emails", 2, time.Minute)
 }
 
-// TestAutoscalerDrivesTheScaleSubresource has Kubernetes' own autoscaler size a pool.
-// Without metrics it does nothing but keep to its bounds, which is all it takes here.
+// TestAutoscalerDrivesTheScaleSubresource lets Kubernetes' own autoscaler size a pool.
+// Without metrics the autoscaler only keeps to its bounds, and that is enough here.
 func TestAutoscalerDrivesTheScaleSubresource(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t)
@@ -85,7 +85,7 @@ func TestAutoscalerDrivesTheScaleSubresource(t *testing.T) {
 	}
 }
 
-// podsAre waits until a pool has so many pods.
+// podsAre waits until a pool has this number of pods.
 func podsAre(l *lab.Lab, name string, want int, within time.Duration) {
 	l.Helper()
 	l.Eventually(fmt.Sprintf("%s has %d pods", name, want), within, func() (bool, string) {

@@ -18,8 +18,8 @@ import (
 	"queueworker.dev/queueworker/test/lab"
 )
 
-// guide is the Supervisor program of Laravel's documentation, with the connection
-// and the settings of the demo application.
+// guide is the Supervisor program of Laravel's documentation, with the connection and the
+// settings of the demo application.
 const guide = `[program:laravel-worker]
 process_name=%(program_name)s_%(process_num)02d
 command=php /app/artisan queue:work redis --sleep=3 --tries=3 --max-time=3600
@@ -35,8 +35,8 @@ stdout_logfile=/app/worker.log
 stopwaitsecs=3600
 `
 
-// TestImportedSupervisorProgramRuns goes from a server's Supervisor file to workers
-// that do jobs, with what the plugin prints and kubectl applies, and nothing else.
+// TestImportedSupervisorProgramRuns goes from a server's Supervisor file to workers that
+// do jobs. It uses only what the plugin prints and kubectl applies.
 func TestImportedSupervisorProgramRuns(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t)
@@ -63,7 +63,7 @@ func TestImportedSupervisorProgramRuns(t *testing.T) {
 	}
 }
 
-// importAndApply imports a file of a directory, and applies what is printed as it is.
+// importAndApply imports a file of a directory, and applies the output unchanged.
 func importAndApply(l *lab.Lab, directory string, arguments ...string) {
 	l.Helper()
 	p := l.Plugin()
@@ -80,7 +80,7 @@ func importAndApply(l *lab.Lab, directory string, arguments ...string) {
 	}
 }
 
-// runsWith fails unless a worker of the pool runs with the flags.
+// runsWith fails the test unless a worker of the pool runs with the flags.
 func runsWith(l *lab.Lab, pool, flags string) {
 	l.Helper()
 	pod := &l.Pods(pool)[0]
@@ -93,7 +93,7 @@ func runsWith(l *lab.Lab, pool, flags string) {
 	}
 }
 
-// horizon is a configuration of Horizon with each of its ways to balance.
+// horizon is a Horizon configuration that uses each way to balance.
 const horizon = `<?php
 
 return [
@@ -151,8 +151,8 @@ func TestImportedHorizonConfigurationRuns(t *testing.T) {
 	})
 }
 
-// TestImportAsksForTheImage: in a terminal the image is asked for, once for each
-// application, and what is printed has the answers.
+// TestImportAsksForTheImage: in a terminal the plugin asks for the image of each
+// application once, and prints manifests with the answers.
 func TestImportAsksForTheImage(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t)
@@ -174,7 +174,7 @@ func TestImportAsksForTheImage(t *testing.T) {
 			t.Errorf("the screen lacks %q:\n%s", phrase, screen)
 		}
 	}
-	// Who answers nothing gets nothing.
+	// A user who gives no answer gets no manifest.
 	terminal = l.Plugin().Terminal(120, 60, "import", "supervisor", file)
 	terminal.Shows("the question", time.Minute, func(screen string) bool { return strings.Contains(screen, "Which image has") })
 	terminal.Keys("Enter")

@@ -1,8 +1,8 @@
 // Copyright The QueueWorker Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package e2e runs the installed product on a real cluster: real kubelet, real
-// Redis, real Laravel workers.
+// Package e2e runs the installed product on a real cluster, with a real kubelet, real
+// Redis and real Laravel workers.
 package e2e
 
 import (
@@ -22,7 +22,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	log.SetLogger(logr.Discard()) // a client without a cache has nothing to say
+	log.SetLogger(logr.Discard()) // a client without a cache logs nothing useful
 	if err := operatorRuns(); err != nil {
 		fmt.Fprintln(os.Stderr, "e2e: "+err.Error())
 		os.Exit(1)

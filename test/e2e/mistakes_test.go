@@ -22,15 +22,15 @@ import (
 // rootImage is an image that runs as root.
 const rootImage = "docker.io/queueworker/rootful:dev"
 
-// TestMistakesAreToldAndMended makes the mistakes that only the cluster can
-// notice. Each is told in a sentence, and the sentence goes when it is mended.
+// TestMistakesAreToldAndMended makes the mistakes that only the cluster can notice. A
+// sentence reports each mistake, and disappears when the mistake is corrected.
 func TestMistakesAreToldAndMended(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t)
 	l.Demo()
 	image := func(app *v1alpha1.QueueApp, name string) { app.Spec.Template.Spec.Containers[0].Image = name }
 	tests := map[string]struct {
-		// make makes the mistake; nil where the QueueApp does not exist.
+		// make makes the mistake; nil if the mistake is that the QueueApp does not exist.
 		make       func(app *v1alpha1.QueueApp)
 		before     func(name string)
 		mend       func(name string)
@@ -117,7 +117,7 @@ func namedApp(l *lab.Lab, name string) *v1alpha1.QueueApp {
 	return app
 }
 
-// theirDeployment is somebody else's Deployment, without pods.
+// theirDeployment returns a Deployment of another owner, without pods.
 func theirDeployment(name string) *appsv1.Deployment {
 	labels := map[string]string{"theirs": name}
 	return &appsv1.Deployment{

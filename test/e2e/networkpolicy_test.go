@@ -17,9 +17,9 @@ import (
 	"queueworker.dev/queueworker/test/lab"
 )
 
-// TestANetworkPolicyKeepsEverybodyElseOut has a real policy engine enforce what
-// spec.networkPolicy makes. It runs alone, since the engine filters the connections of
-// all pods.
+// TestANetworkPolicyKeepsEverybodyElseOut lets a real policy engine enforce the
+// NetworkPolicy that spec.networkPolicy makes. The test runs alone, because the engine
+// filters the connections of all pods.
 func TestANetworkPolicyKeepsEverybodyElseOut(t *testing.T) {
 	l := lab.New(t)
 	l.Demo()
@@ -57,7 +57,8 @@ func TestANetworkPolicyKeepsEverybodyElseOut(t *testing.T) {
 	setNetworkPolicy(true)
 	expect("with the field", map[string]bool{"a namespace labelled metrics: enabled": true})
 
-	// The operator and the kubelet are let through: new jobs are counted, and the pod stays ready.
+	// The operator and the kubelet must get through: new jobs are counted, and the pod
+	// stays ready.
 	l.Dispatch(lab.Jobs{Kind: "quick", Count: 5, Run: "guarded"})
 	l.Eventually("the operator counts the jobs and knows the backlog", 2*time.Minute, func() (bool, string) {
 		status := l.Worker("mail").Status
@@ -70,7 +71,7 @@ func TestANetworkPolicyKeepsEverybodyElseOut(t *testing.T) {
 	expect("after the field", everybody)
 }
 
-// connects reports whether a pod named caller reaches the port that serves metrics.
+// connects reports whether the pod named caller reaches the port that serves metrics.
 func connects(from *lab.Lab, address string) bool {
 	_, err := from.Exec("caller", "php", "-r", fmt.Sprintf(`exit(@stream_socket_client("tcp://%s:9797", $code, $text, 2) ? 0 : 7);`, address))
 	return err == nil

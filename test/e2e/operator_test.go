@@ -16,7 +16,7 @@ import (
 
 var operatorLabels = client.MatchingLabels{"app.kubernetes.io/name": "queueworker"}
 
-// operator is the installed operator's Deployment.
+// operator returns the installed operator's Deployment.
 func operator(l *lab.Lab) *appsv1.Deployment {
 	l.Helper()
 	list := &appsv1.DeploymentList{}
@@ -26,7 +26,7 @@ func operator(l *lab.Lab) *appsv1.Deployment {
 	return &list.Items[0]
 }
 
-// operatorPods are the operator's pods.
+// operatorPods lists the operator's pods.
 func operatorPods(l *lab.Lab) []corev1.Pod {
 	l.Helper()
 	list := &corev1.PodList{}
@@ -36,7 +36,7 @@ func operatorPods(l *lab.Lab) []corev1.Pod {
 	return list.Items
 }
 
-// scaleOperator stops or starts the operator and waits until it is so.
+// scaleOperator scales the operator to 0 or 1, and waits until it has that size.
 func scaleOperator(l *lab.Lab, replicas int32) {
 	l.Helper()
 	deployment := operator(l)

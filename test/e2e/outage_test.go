@@ -23,7 +23,7 @@ import (
 )
 
 // TestOutageHoldsTheSize takes the queue's backend away from an autoscaled pool under
-// load, for longer than the pool waits before it becomes smaller.
+// load. The outage lasts longer than the window after which the pool would shrink.
 func TestOutageHoldsTheSize(t *testing.T) {
 	t.Parallel()
 	tests := map[string]func(l *lab.Lab) (stop, resume func()){
@@ -61,7 +61,7 @@ func TestOutageHoldsTheSize(t *testing.T) {
 	}
 }
 
-// outage lets a pool work, takes its backend away and gives it back.
+// outage lets a pool work, stops its backend and starts it again.
 func outage(l *lab.Lab, stop, resume func()) {
 	l.Helper()
 	const size = 4
@@ -70,8 +70,8 @@ func outage(l *lab.Lab, stop, resume func()) {
 			shrinkAfter(5 * time.Second)(auto)
 			auto.TargetWait = &metav1.Duration{Duration: 10 * time.Second}
 		}).Obj())
-	// More than the pool may have processes for, so that it has all of them when the
-	// outage begins and when it ends.
+	// This is work for more processes than the pool may have. So the pool has its maximum
+	// when the outage begins and when it ends.
 	l.Dispatch(lab.Jobs{Kind: "slow", Arg: "1", Count: 180, Tries: 100, Run: "load"})
 	l.Eventually("all processes work", 2*time.Minute, func() (bool, string) {
 		worker, truth := l.Worker("emails"), l.Truth("load")
@@ -115,7 +115,7 @@ func outage(l *lab.Lab, stop, resume func()) {
 		length, size, again.Round(100*time.Millisecond), l.Truth("load").Dispatched, time.Since(resumed).Round(time.Second))
 }
 
-// sampled is the pool now; its sizes are noted.
+// sampled returns the pool as it is now, and notes its sizes.
 func sampled(l *lab.Lab, sizes map[string]bool) *v1alpha1.QueueWorker {
 	l.Helper()
 	worker, deployment := l.Worker("emails"), &appsv1.Deployment{}
@@ -124,21 +124,22 @@ func sampled(l *lab.Lab, sizes map[string]bool) *v1alpha1.QueueWorker {
 	return worker
 }
 
-// outageTold tells whether a pool says that it does not know its backlog and therefore
+// outageTold reports whether a pool says that it does not know its backlog and therefore
 // keeps its size.
 func outageTold(worker *v1alpha1.QueueWorker) bool {
 	return meta.IsStatusConditionFalse(worker.Status.Conditions, v1alpha1.ConditionBacklogKnown) &&
 		meta.IsStatusConditionFalse(worker.Status.Conditions, v1alpha1.ConditionScalingActive)
 }
 
-// following tells whether a pool says that it knows its backlog and that its size follows.
+// following reports whether a pool says that it knows its backlog and that its size
+// follows.
 func following(worker *v1alpha1.QueueWorker) bool {
 	return meta.IsStatusConditionTrue(worker.Status.Conditions, v1alpha1.ConditionBacklogKnown) &&
 		meta.IsStatusConditionTrue(worker.Status.Conditions, v1alpha1.ConditionScalingActive)
 }
 
-// everyJobEnds waits until each job of a run has succeeded at least once, and expects
-// none to have failed: a job whose end fell into an outage is done again.
+// everyJobEnds waits until each job of a run has succeeded at least once, and fails the
+// test if a job has failed. A job whose end fell into an outage is done again.
 func everyJobEnds(l *lab.Lab, run string, within time.Duration) {
 	l.Helper()
 	l.Eventually("every job has succeeded", within, func() (bool, string) {
@@ -149,7 +150,7 @@ func everyJobEnds(l *lab.Lab, run string, within time.Duration) {
 	}
 }
 
-// restarts are the pods of the operator and of the probes with their restarts, sorted.
+// restarts lists the pods of the operator and of the probes with their restarts, sorted.
 func restarts(l *lab.Lab) []string {
 	l.Helper()
 	probes := &corev1.PodList{}
@@ -166,7 +167,7 @@ func restarts(l *lab.Lab) []string {
 	return out
 }
 
-// mayNotReadSecrets asks the API server what the operator may do.
+// mayNotReadSecrets asks the API server whether the operator may read Secrets.
 func mayNotReadSecrets(l *lab.Lab) {
 	l.Helper()
 	for _, verb := range []string{"get", "list", "watch"} {
@@ -184,7 +185,7 @@ func mayNotReadSecrets(l *lab.Lab) {
 	}
 }
 
-// condition is a condition of a QueueWorker; the zero value while there is none.
+// condition returns a condition of a QueueWorker, or the zero value if it has none.
 func condition(l *lab.Lab, name, conditionType string) metav1.Condition {
 	l.Helper()
 	if found := meta.FindStatusCondition(l.Worker(name).Status.Conditions, conditionType); found != nil {

@@ -16,14 +16,14 @@ import (
 	"queueworker.dev/queueworker/test/lab"
 )
 
-// TestPluginSteersBatches scales, pauses and stops a pool of mode Batch, beside the pods of a
-// run that is history, and is refused what its Job would undo.
+// TestPluginSteersBatches scales, pauses and stops a pool of mode Batch that keeps the
+// pods of an ended run. The plugin refuses a command that the run's Job would undo.
 func TestPluginSteersBatches(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t)
 	l.StartRedis()
 	app := l.DemoApp()
-	app.Spec.Connection.Driver = v1alpha1.DriverNone // a run ends when its workers find nothing
+	app.Spec.Connection.Driver = v1alpha1.DriverNone // a run ends when its workers find no jobs
 	l.StartDemo(app)
 	l.Create(batchPool(l, "nightly", func(spec *v1alpha1.QueueWorkerSpec) {
 		spec.Queue, spec.Processes, spec.Timeout = "nightly", new(int32(1)), &metav1.Duration{Duration: time.Minute}
@@ -35,7 +35,7 @@ func TestPluginSteersBatches(t *testing.T) {
 	}
 	l.Dispatch(lab.Jobs{Kind: "slow", Arg: "8", Queue: "nightly", Count: 2, Run: "first"})
 	user.OK("run", "nightly")
-	begun(l, "first", 2) // by two workers at once, so the size counts
+	begun(l, "first", 2) // by two workers at once, so the new size counts
 	var pod string
 	for _, worker := range l.Pods("nightly") {
 		if worker.Status.Phase == corev1.PodRunning {
@@ -67,7 +67,7 @@ func TestPluginSteersBatches(t *testing.T) {
 	if truth := l.Truth("second"); truth.Starts != truth.Ends || truth.Ends == 40 {
 		t.Errorf("stopped, the jobs counted %+v", truth)
 	}
-	l.Eventually("the run was stopped", 30*time.Second, func() (bool, string) { // its Job goes after its pods
+	l.Eventually("the run was stopped", 30*time.Second, func() (bool, string) { // its Job is deleted after its pods
 		batch := l.Worker("nightly").Status.Batch
 		return batch.ActiveRun == "" && batch.Runs[0].Outcome == v1alpha1.RunStopped, describeBatch(batch)
 	})
@@ -78,7 +78,7 @@ func TestPluginSteersBatches(t *testing.T) {
 	}
 }
 
-// TestPluginCreatesBatches creates a pool that runs by a schedule.
+// TestPluginCreatesBatches creates a pool that runs on a schedule.
 func TestPluginCreatesBatches(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t)

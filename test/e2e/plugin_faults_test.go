@@ -30,7 +30,7 @@ import (
 	"queueworker.dev/queueworker/test/lab"
 )
 
-// chartRole is the chart's ClusterRole with a label.
+// chartRole returns the name of the chart's ClusterRole with a label.
 func chartRole(l *lab.Lab, label string) string {
 	l.Helper()
 	roles := &rbacv1.ClusterRoleList{}
@@ -40,8 +40,8 @@ func chartRole(l *lab.Lab, label string) string {
 	return roles.Items[0].Name
 }
 
-// TestPluginFindsFaults: doctor ends with 0 where all is well, and with 1, cause and
-// cure where the cluster has what is known to be wrong.
+// TestPluginFindsFaults: doctor ends with 0 if all is well. In a cluster with known
+// faults it ends with 1 and prints the cause and the cure of each.
 func TestPluginFindsFaults(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t)
@@ -71,7 +71,7 @@ func TestPluginFindsFaults(t *testing.T) {
 		"quiet": {"✘ QueueApp hidden: LogsVisible", "→ Set LOG_CHANNEL=stderr"},
 		"slow":  {"✘ QueueWorker slow: TimeoutChain", "retryAfter", "→ Raise retry_after"},
 		"lost":  {"QueueWorker lost: ", "nowhere", "kubectl queueworker logs lost"},
-		// A missing QueueApp may be on its way; after two minutes it is wrong.
+		// A missing QueueApp may still be created; after two minutes it is a fault.
 		"orphan": {"QueueWorker orphan: ", "gone", "→ Create the QueueApp"},
 	}
 	for name, phrases := range faults {
@@ -94,8 +94,8 @@ func TestPluginFindsFaults(t *testing.T) {
 	if said := user.Run("doctor", "-l", "team=nobody"); !strings.Contains(said.Out, "No QueueWorker in the namespace "+l.Namespace+" has the labels team=nobody.") {
 		t.Errorf("doctor with labels that no QueueWorker has said %+v", said)
 	}
-	// Who may only look is told of the pools, of the rights that are missing, and of what
-	// could not be looked at.
+	// A user who may only read learns about the pools, about the missing rights, and
+	// about what doctor could not check.
 	said := l.Viewer().Run("doctor")
 	for _, phrase := range []string{"✘ QueueWorker slow: TimeoutChain", "! you: YourRights", "patch queueworkers.queueworker.dev", "? operator: OperatorRuns"} {
 		if !strings.Contains(said.Out, phrase) || said.Code != plugin.CodeFailed {
@@ -107,11 +107,11 @@ func TestPluginFindsFaults(t *testing.T) {
 	}
 }
 
-// canary begins every secret of this test, wherever it is put.
+// canary begins every secret of this test, wherever it is.
 const canary = "canary-"
 
-// TestPluginReportsNoSecrets puts secrets wherever people put them, and looks for them
-// in the bundle; what a diagnosis needs is in it.
+// TestPluginReportsNoSecrets puts secrets wherever people put them, and looks for them in
+// the bundle. Everything that a diagnosis needs is in the bundle.
 func TestPluginReportsNoSecrets(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t)
@@ -122,7 +122,7 @@ func TestPluginReportsNoSecrets(t *testing.T) {
 		"kubectl.kubernetes.io/last-applied-configuration": `{"spec":{"template":{"spec":{"containers":[{"env":[{"name":"DB_PASSWORD","value":"` + canary + `last-applied"}]}]}}}}`,
 	}
 	setEnv(app, "DB_PASSWORD", canary+"env")
-	setEnv(app, "PAYMENTS_QUEUE", "payments-eu") // what a diagnosis is about is no secret
+	setEnv(app, "PAYMENTS_QUEUE", "payments-eu") // the subject of a diagnosis is no secret
 	setEnv(app, "APP_KEY", "base64:"+strings.Repeat("Q2FuYXJ5", 6))
 	app.Spec.Template.Annotations = map[string]string{"vault.example.com/token": canary + "pod-annotation"}
 	app.Spec.Template.Spec.Containers[0].Command = []string{"sh", "-c", `: ` + canary + `command; echo ` + canary + `printed >&2; exec "$@"`, "--"}
@@ -143,7 +143,7 @@ func TestPluginReportsNoSecrets(t *testing.T) {
 			s.Env = []corev1.EnvVar{{Name: "STRIPE", Value: canary + "worker-env"}}
 		}).Obj())
 	l.Ready("emails", 2*time.Minute)
-	// The pod and the QueueCommand have in their status what is printed here.
+	// The status of the pod and of the QueueCommand contains what is printed here.
 	if printed := l.Plugin().OK("once", "emails"); !strings.Contains(printed, canary+"printed") {
 		t.Errorf("once printed %q", printed)
 	}
@@ -185,14 +185,14 @@ func TestPluginReportsNoSecrets(t *testing.T) {
 		t.Errorf("the operator's log is not in the bundle")
 	}
 
-	// The log itself, not only the bundle, has nothing of what the workers printed.
+	// The log itself, and not only the bundle, contains nothing that the workers printed.
 	for line := range strings.Lines(operatorLogs(l)) {
 		if strings.Contains(line, canary+"customer") || strings.Contains(line, "\x1b") {
 			t.Errorf("the operator logged %s", line)
 		}
 	}
 
-	// A viewer gets what a viewer may see, and is told what is missing.
+	// A viewer gets what a viewer may read, and learns what is missing.
 	said = l.Viewer().Run("report", "--file", "-")
 	if said.Code != 0 {
 		t.Fatalf("a viewer's report said %+v", said)
@@ -207,7 +207,8 @@ func TestPluginReportsNoSecrets(t *testing.T) {
 }
 
 // dies starts a pool whose workers print a line about a customer and die, and waits until
-// its conditions and events have that line. The command does not hold it as it is printed.
+// its conditions and events contain that line. The command does not contain the line as
+// it is printed.
 func dies(l *lab.Lab) {
 	l.Helper()
 	app := customApp(l, "dying", "sh", "-c", `printf '%s%s: no mail to bob%sexample.com, %s%s\n' cana ry-customer @ DE8937 0400440532013000 >&2; exit 255`)
@@ -234,7 +235,8 @@ func dies(l *lab.Lab) {
 	})
 }
 
-// operatorLogs is what the operator has logged since it was installed, as it was written.
+// operatorLogs returns everything the operator has logged since it was installed,
+// unchanged.
 func operatorLogs(l *lab.Lab) string {
 	l.Helper()
 	clients, err := kubernetes.NewForConfig(l.Config)
@@ -265,7 +267,7 @@ func hasFile(files map[string]string, part string) bool {
 	return false
 }
 
-// unpacked are the files of a tar.gz by their names.
+// unpacked returns the files of a tar.gz by their names.
 func unpacked(t *testing.T, raw []byte) map[string]string {
 	t.Helper()
 	compressed, err := gzip.NewReader(bytes.NewReader(raw))

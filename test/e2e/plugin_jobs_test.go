@@ -19,8 +19,8 @@ import (
 )
 
 // TestPluginLooksAfterFailedJobs lets 50 jobs fail, lists them with search and paging,
-// retries 10, forgets 5 and flushes the rest; the ledger and the table are asked whether
-// it is so.
+// retries 10, forgets 5 and flushes the rest. The ledger and the table confirm each
+// result.
 func TestPluginLooksAfterFailedJobs(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t)
@@ -91,7 +91,7 @@ func TestPluginLooksAfterFailedJobs(t *testing.T) {
 	}
 }
 
-// TestPluginClearsQueues deletes the jobs of one queue, after a yes.
+// TestPluginClearsQueues deletes the jobs of one queue after the user confirms it.
 func TestPluginClearsQueues(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t)
@@ -114,9 +114,9 @@ func TestPluginClearsQueues(t *testing.T) {
 	}
 }
 
-// TestPluginRunsOneJob runs one job of a stopped pool and shows what it prints, also to
-// somebody who may not read logs; that no job waits is told, and with 1 a worker that cannot
-// start.
+// TestPluginRunsOneJob runs one job of a stopped pool and shows what it prints, also to a
+// user who may not read logs. The command says so if no job waits, and it ends with 1 if
+// the worker cannot start.
 func TestPluginRunsOneJob(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t)
@@ -144,8 +144,9 @@ func TestPluginRunsOneJob(t *testing.T) {
 	}
 }
 
-// TestPluginRunsOneLongJob: a job that takes longer than its watcher waits is told so in time,
-// and finished all the same; one that is waited for is shown to its end.
+// TestPluginRunsOneLongJob: a user who waits for less time than the job takes gets a
+// timeout, and the job still finishes. A user who waits long enough sees its whole
+// output.
 func TestPluginRunsOneLongJob(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t)
@@ -166,7 +167,7 @@ func TestPluginRunsOneLongJob(t *testing.T) {
 	}
 }
 
-// editor is the chart's role for those who may change things, but read no logs.
+// editor returns the chart's role for users who may change objects but not read logs.
 func editor(l *lab.Lab) string {
 	l.Helper()
 	return chartRole(l, "rbac.authorization.k8s.io/aggregate-to-edit")

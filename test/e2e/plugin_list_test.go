@@ -12,8 +12,8 @@ import (
 	"queueworker.dev/queueworker/test/lab"
 )
 
-// TestPluginLists: `list` shows what the cluster has, in every format, and says
-// politely what right is missing.
+// TestPluginLists: `list` shows what the cluster has, in every format, and says politely
+// which right is missing.
 func TestPluginLists(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t)
@@ -41,8 +41,8 @@ func TestPluginLists(t *testing.T) {
 	}
 }
 
-// TestPluginCompletes: kubectl itself completes commands, flags and names, through
-// the program it looks for under the name kubectl_complete-queueworker.
+// TestPluginCompletes: kubectl itself completes commands, flags and names, through the
+// program that it finds under the name kubectl_complete-queueworker.
 func TestPluginCompletes(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t)

@@ -16,8 +16,8 @@ import (
 	"queueworker.dev/queueworker/test/lab"
 )
 
-// TestPluginLogs: `logs` shows the lines of all workers by time, or those of one, and
-// finds a job's.
+// TestPluginLogs: `logs` shows the lines of all workers by time, or the lines of one
+// worker, and finds the lines of a job.
 func TestPluginLogs(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t)
@@ -40,14 +40,14 @@ func TestPluginLogs(t *testing.T) {
 		}
 	}
 	pod := l.Pods("emails")[0].Name
-	for _, worker := range []string{pod, pod + "/0"} { // the second as the worker table names it
+	for _, worker := range []string{pod, pod + "/0"} { // the second is the name in the worker table
 		for line := range strings.SplitSeq(strings.TrimSpace(admin.OK("logs", "emails", "--worker", worker)), "\n") {
 			if !strings.HasPrefix(line, pod+" | ") {
 				t.Errorf("the log of %s has the line %q", worker, line)
 			}
 		}
 	}
-	// Each has two lines of its agent, also where the other has done all jobs.
+	// Each worker has two lines of its agent, even if the other worker has done all jobs.
 	if got := strings.Count(admin.OK("logs", "emails", "--tail", "2"), "\n"); got != 4 {
 		t.Errorf("logs --tail 2 of two workers printed %d lines", got)
 	}
@@ -73,8 +73,8 @@ func TestPluginLogs(t *testing.T) {
 	}
 }
 
-// TestPluginLogsOfAJobInJSON finds a job by its uuid in the JSON lines of a Laravel of
-// today.
+// TestPluginLogsOfAJobInJSON finds a job by its uuid in the JSON lines of a current
+// Laravel.
 func TestPluginLogsOfAJobInJSON(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t)
@@ -108,8 +108,8 @@ func TestPluginLogsOfAJobInJSON(t *testing.T) {
 	}
 }
 
-// TestPluginFollowsLogs: `logs -f` in a terminal shows lines as they are printed, also
-// of a pod that takes the place of another, until Ctrl-C.
+// TestPluginFollowsLogs: `logs -f` in a terminal shows lines as they are printed until
+// Ctrl-C, also the lines of a pod that replaces another pod.
 func TestPluginFollowsLogs(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t)

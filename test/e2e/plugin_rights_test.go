@@ -23,8 +23,8 @@ import (
 	"queueworker.dev/queueworker/test/lab"
 )
 
-// TestPluginRefusesWithoutRights: a user who may only look is refused every command
-// that writes, in a sentence, and nothing has changed.
+// TestPluginRefusesWithoutRights: the plugin refuses every writing command of a user who
+// may only read, in a sentence, and nothing changes.
 func TestPluginRefusesWithoutRights(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t)
@@ -52,8 +52,8 @@ func TestPluginRefusesWithoutRights(t *testing.T) {
 	}
 }
 
-// TestPluginRetiresAllOrNothing: who may mark pods but not change QueueWorkers lets no
-// worker go.
+// TestPluginRetiresAllOrNothing: a user who may mark pods but not change QueueWorkers
+// removes no worker.
 func TestPluginRetiresAllOrNothing(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t)
@@ -70,8 +70,8 @@ func TestPluginRetiresAllOrNothing(t *testing.T) {
 	}
 }
 
-// TestPluginWarnsOfGit: where Argo CD or Flux has set a field, the plugin says that it
-// will be set back; and so it is.
+// TestPluginWarnsOfGit: if Argo CD or Flux has set a field, the plugin warns that it will
+// set the field back; and so it happens.
 func TestPluginWarnsOfGit(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t)
@@ -124,7 +124,7 @@ func TestPluginWarnsOfGit(t *testing.T) {
 	}
 }
 
-// TestPluginChangesNothingInADryRun has the cluster check every change and make none.
+// TestPluginChangesNothingInADryRun lets the cluster check every change and make none.
 func TestPluginChangesNothingInADryRun(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t)
@@ -144,7 +144,7 @@ func TestPluginChangesNothingInADryRun(t *testing.T) {
 			said := user.Run(append(strings.Fields(strings.ReplaceAll(line, "POD", pod)), "--dry-run="+mode)...)
 			want := mode + " dry run: nothing was changed"
 			if mode == "client" && strings.HasPrefix(line, "create") {
-				want = "kind: QueueWorker\n" // which is what would be created
+				want = "kind: QueueWorker\n" // the manifest of what would be created
 			}
 			if said.Code != 0 || !strings.Contains(said.Out, want) {
 				t.Errorf("%s --dry-run=%s: %+v", line, mode, said)
@@ -159,7 +159,8 @@ func TestPluginChangesNothingInADryRun(t *testing.T) {
 	}
 }
 
-// everything is what users write, of all objects a command could change, as text.
+// everything returns, as text, what users write in all objects that a command could
+// change.
 func everything(l *lab.Lab) string {
 	l.Helper()
 	workers, commands := &v1alpha1.QueueWorkerList{}, &v1alpha1.QueueCommandList{}
@@ -185,7 +186,7 @@ func everything(l *lab.Lab) string {
 	return string(text)
 }
 
-// file is a file with a text.
+// file writes a text to a new file and returns its path.
 func file(l *lab.Lab, text string) string {
 	l.Helper()
 	path := filepath.Join(l.TempDir(), "file")
@@ -195,8 +196,8 @@ func file(l *lab.Lab, text string) string {
 	return path
 }
 
-// podPatcher is a ClusterRole of the test's own to patch pods with, which Kubernetes'
-// role edit has together with QueueWorker's rights.
+// podPatcher creates a ClusterRole with only the right to patch pods. Kubernetes' role
+// edit has that right only together with QueueWorker's rights.
 func podPatcher(l *lab.Lab) string {
 	l.Helper()
 	role := &rbacv1.ClusterRole{

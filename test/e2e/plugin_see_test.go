@@ -17,7 +17,7 @@ import (
 	"queueworker.dev/queueworker/test/lab"
 )
 
-// row is what `workers -o json` tells of a worker.
+// row is a worker in the output of `workers -o json`.
 type row struct {
 	Name, Pod, QueueWorker string
 	PID                    int32
@@ -36,12 +36,12 @@ func rows(l *lab.Lab, printed string) []row {
 	return list.Items
 }
 
-// aJob is part of what stands for a slow job, with its name ("SlowJob for 3s") or, before
-// the status has it, without ("a job for 3s").
+// aJob is part of the text for a slow job, with its name ("SlowJob for 3s") or, before
+// the status has the name, without it ("a job for 3s").
 const aJob = "ob for "
 
-// TestPluginShowsWorkers: `workers` shows what the agents know now to who may ask them,
-// and what the status says, with its age, to who may not.
+// TestPluginShowsWorkers: `workers` shows what the agents know now to users who may ask
+// them. To other users it shows the status, with its age.
 func TestPluginShowsWorkers(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t)
@@ -75,7 +75,7 @@ func TestPluginShowsWorkers(t *testing.T) {
 			t.Errorf("row %+v, but the agent of the pod says pid %d", r, pids[r.Name])
 		}
 		busy := r.QueueWorker == "reports"
-		// The job has its name from the status, which may be up to a minute older.
+		// The job's name comes from the status, which may be up to a minute older.
 		named := r.CurrentJob != nil && (r.CurrentJob.Class == "" || strings.HasSuffix(r.CurrentJob.Class, "SlowJob"))
 		if busy != (named && r.State == v1alpha1.WorkerBusy) {
 			t.Errorf("row %+v, but the job runs in the pool reports", r)
@@ -105,8 +105,8 @@ func TestPluginShowsWorkers(t *testing.T) {
 	}
 }
 
-// TestPluginExplains: `status` and `explain` show what stands in the objects, and what
-// to do where something is amiss.
+// TestPluginExplains: `status` and `explain` show what the objects contain, and what to
+// do if something is wrong.
 func TestPluginExplains(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t)
@@ -158,8 +158,8 @@ func TestPluginExplains(t *testing.T) {
 	}
 }
 
-// TestPluginStatusWatches: `status --watch` in a terminal follows what happens, fits
-// the terminal, and leaves the last picture behind.
+// TestPluginStatusWatches: `status --watch` in a terminal follows changes, fits the
+// terminal, and leaves the last screen behind.
 func TestPluginStatusWatches(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t)
@@ -188,7 +188,8 @@ func TestPluginStatusWatches(t *testing.T) {
 	terminal.EndsWith("130", 10*time.Second)
 }
 
-// TestPluginTablesWatch: `list --watch` and `workers --watch` in a terminal follow what happens.
+// TestPluginTablesWatch: `list --watch` and `workers --watch` in a terminal follow
+// changes.
 func TestPluginTablesWatch(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t)

@@ -81,7 +81,7 @@ func TestPluginTop(t *testing.T) {
 	terminal.EndsWith("0", 10*time.Second)
 }
 
-// cheap measures for a few seconds how much of a processor a terminal's program takes.
+// cheap measures for a few seconds how much of a CPU the program in a terminal uses.
 func cheap(t *testing.T, l *lab.Lab, terminal *lab.Terminal) {
 	t.Helper()
 	const seconds = 5
@@ -95,7 +95,7 @@ func cheap(t *testing.T, l *lab.Lab, terminal *lab.Terminal) {
 	}
 }
 
-// ticks is how many hundredths of a second of a processor a process has taken.
+// ticks returns the CPU time that a process has used, in hundredths of a second.
 func ticks(t *testing.T, pid string) int {
 	t.Helper()
 	data, err := os.ReadFile(fmt.Sprintf("/proc/%s/stat", pid))
@@ -115,8 +115,8 @@ func ticks(t *testing.T, pid string) int {
 	return user + system
 }
 
-// TestPluginTopWithoutProxy: who may see QueueWorkers and pods but not ask agents sees
-// the status and its age, and is told why.
+// TestPluginTopWithoutProxy: a user who may read QueueWorkers and pods but may not ask
+// agents sees the status with its age, and the reason.
 func TestPluginTopWithoutProxy(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t)

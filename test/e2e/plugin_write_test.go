@@ -22,8 +22,8 @@ import (
 	"queueworker.dev/queueworker/test/lab"
 )
 
-// TestPluginSteersPools starts, stops, pauses, resumes, restarts and scales a pool, and
-// looks each time at objects, pods and what the jobs say of themselves.
+// TestPluginSteersPools starts, stops, pauses, resumes, restarts and scales a pool. Each
+// time it checks the objects, the pods and what the jobs recorded.
 func TestPluginSteersPools(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t)
@@ -41,7 +41,7 @@ func TestPluginSteersPools(t *testing.T) {
 	l.Dispatch(lab.Jobs{Kind: "slow", Arg: "4", Count: 4, Run: "paused"})
 	begun(l, "paused", 2)
 	user.OK("pause", "emails", "--wait")
-	// The two that ran are done by then, and the others have not been begun.
+	// By then the two running jobs are done, and the others have not begun.
 	if truth := l.Truth("paused"); truth.Starts != 2 || truth.Ends != 2 {
 		t.Errorf("paused, the jobs counted %+v, want 2 begun and done", truth)
 	}
@@ -78,7 +78,7 @@ func TestPluginSteersPools(t *testing.T) {
 	}
 }
 
-// TestPluginPausesForAWhile: a pause with an end passes by itself.
+// TestPluginPausesForAWhile: a pause with an end expires by itself.
 func TestPluginPausesForAWhile(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t)
@@ -97,7 +97,7 @@ func TestPluginPausesForAWhile(t *testing.T) {
 			t.Errorf("job %s began at %s, before the pause ended at %s", uid, times.Began, end)
 		}
 	}
-	// And it can be ended before.
+	// A user can also end it early.
 	l.Plugin().OK("pause", "emails", "--for", "2h", "--wait")
 	l.Plugin().OK("resume", "emails", "--wait")
 	if worker := l.Worker("emails"); worker.Spec.PausedUntil != nil || worker.Annotations[v1alpha1.AnnotationResumedAt] == "" {
@@ -105,7 +105,7 @@ func TestPluginPausesForAWhile(t *testing.T) {
 	}
 }
 
-// TestPluginSteersSingleWorkers: what is said of one worker leaves the others alone.
+// TestPluginSteersSingleWorkers: a command for one worker leaves the other workers alone.
 func TestPluginSteersSingleWorkers(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t)
@@ -147,8 +147,8 @@ func TestPluginSteersSingleWorkers(t *testing.T) {
 	}
 }
 
-// TestPluginStopsAtOnce kills running jobs when it is asked to and it was confirmed:
-// of one worker, and of a pool.
+// TestPluginStopsAtOnce kills the running jobs of one worker, and of a pool, if the user
+// asks for it and confirms it.
 func TestPluginStopsAtOnce(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t)
@@ -180,7 +180,8 @@ func TestPluginStopsAtOnce(t *testing.T) {
 	})
 }
 
-// TestPluginMovesBounds: where autoscaling sets the size, scale says so and moves its bounds.
+// TestPluginMovesBounds: if autoscaling sets the size, scale says so and moves the
+// bounds.
 func TestPluginMovesBounds(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t)
@@ -206,7 +207,7 @@ func TestPluginMovesBounds(t *testing.T) {
 	})
 }
 
-// TestPluginCreates creates a pool that works, and prints a manifest that means the same.
+// TestPluginCreates creates a pool that works, and prints a manifest of the same pool.
 func TestPluginCreates(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t)
@@ -240,8 +241,8 @@ func TestPluginCreates(t *testing.T) {
 	}
 }
 
-// TestPluginCreatesAgain: a second create changes what the first one made, and nothing that
-// others did.
+// TestPluginCreatesAgain: a second create changes what the first create made, and nothing
+// that other clients wrote.
 func TestPluginCreatesAgain(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t)
@@ -277,7 +278,7 @@ func TestPluginCreatesAgain(t *testing.T) {
 	}
 }
 
-// TestPluginTakesPoolsByTheirLabels steers and shows those with a label, and no other.
+// TestPluginTakesPoolsByTheirLabels steers and shows only the pools with a label.
 func TestPluginTakesPoolsByTheirLabels(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t)
@@ -307,8 +308,8 @@ func TestPluginTakesPoolsByTheirLabels(t *testing.T) {
 	}
 }
 
-// TestPluginWaitsInVain: what does not come in time is told with a code of its own, and stays
-// as it was asked for.
+// TestPluginWaitsInVain: a wait that times out ends with its own exit code, and the
+// change stays.
 func TestPluginWaitsInVain(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t)
@@ -326,7 +327,8 @@ func TestPluginWaitsInVain(t *testing.T) {
 	}
 }
 
-// TestPluginQuestionsEndWithCtrlC: nobody answers, and Ctrl-C leaves all as it was.
+// TestPluginQuestionsEndWithCtrlC: the user gives no answer, and Ctrl-C leaves everything
+// unchanged.
 func TestPluginQuestionsEndWithCtrlC(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t)
@@ -354,7 +356,7 @@ func TestPluginQuestionsEndWithCtrlC(t *testing.T) {
 	}
 }
 
-// byUs fails unless the plugin's field manager has written the object.
+// byUs fails the test unless the plugin's field manager owns fields of the object.
 func byUs(t *testing.T, object client.Object) {
 	t.Helper()
 	for _, entry := range object.GetManagedFields() {
@@ -365,7 +367,7 @@ func byUs(t *testing.T, object client.Object) {
 	t.Errorf("%s has no fields of %s: %+v", object.GetName(), v1alpha1.CLIFieldManager, object.GetManagedFields())
 }
 
-// begun waits until so many jobs of a run have begun.
+// begun waits until exactly n jobs of a run have begun.
 func begun(l *lab.Lab, run string, n int64) {
 	l.Helper()
 	l.Eventually(fmt.Sprintf("%d jobs of %s run", n, run), time.Minute, func() (bool, string) {
@@ -374,7 +376,7 @@ func begun(l *lab.Lab, run string, n int64) {
 	})
 }
 
-// names are the names of the pool's pods, sorted.
+// names returns the names of the pool's pods, sorted.
 func names(l *lab.Lab) []string {
 	l.Helper()
 	var out []string
@@ -385,7 +387,7 @@ func names(l *lab.Lab) []string {
 	return out
 }
 
-// pids are the process ids of the first worker of each pod; 0 where none runs.
+// pids returns the process id of the first worker of each pod; 0 if it does not run.
 func pids(l *lab.Lab) map[string]int32 {
 	l.Helper()
 	out := map[string]int32{}
@@ -393,7 +395,7 @@ func pids(l *lab.Lab) map[string]int32 {
 	return out
 }
 
-// phases are what the agents say they are about.
+// phases returns the phases that the agents report.
 func phases(l *lab.Lab) map[string]protocol.Phase {
 	l.Helper()
 	out := map[string]protocol.Phase{}
@@ -413,7 +415,7 @@ func each(l *lab.Lab, do func(*corev1.Pod, *protocol.Status)) {
 	}
 }
 
-// notesOf are the notes of the namespace's events of a reason.
+// notesOf returns the notes of the namespace's events with a reason.
 func notesOf(l *lab.Lab, reason string) string {
 	l.Helper()
 	events := &eventsv1.EventList{}

@@ -20,15 +20,15 @@ import (
 	"queueworker.dev/queueworker/test/lab"
 )
 
-// maskingShell is a wrapper that hides pcntl, has PHP run with little memory, as an
+// maskingShell is a wrapper that hides pcntl, runs PHP with little memory, as an
 // application's own ini_set does, and keeps SIGTERM from the worker.
 const maskingShell = `
 if [ "$2" = -m ]; then php -m | grep -v pcntl; exit; fi
 if [ "$2" = -d ]; then shift 3; set -- php -d memory_limit=64M "$@"; fi
 "$@"; exit $?`
 
-// TestPreflightTellsWhatIsWrongWithAnApplication has real workers look into an
-// application that is as it should be, and into one that is not.
+// TestPreflightTellsWhatIsWrongWithAnApplication lets real workers inspect an application
+// without faults, and an application with many.
 func TestPreflightTellsWhatIsWrongWithAnApplication(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t)
@@ -81,8 +81,8 @@ func TestPreflightTellsWhatIsWrongWithAnApplication(t *testing.T) {
 	doctorTells(l, wrong)
 }
 
-// doctorTells has doctor judge both applications: the good one is well, and each fault of
-// the bad one is told with its cause and a cure.
+// doctorTells lets doctor judge both applications: the good one has no fault, and each
+// fault of the bad one has a cause and a cure.
 func doctorTells(l *lab.Lab, wrong map[string]string) {
 	l.Helper()
 	said := l.Plugin().Run("doctor")
@@ -101,7 +101,7 @@ func doctorTells(l *lab.Lab, wrong map[string]string) {
 	}
 }
 
-// awaitPreflight waits until an application has been looked into, with an outcome.
+// awaitPreflight waits until the preflight of an application has an outcome.
 func awaitPreflight(l *lab.Lab, name string, want metav1.ConditionStatus) *v1alpha1.QueueApp {
 	l.Helper()
 	app := &v1alpha1.QueueApp{}

@@ -17,8 +17,8 @@ import (
 	"queueworker.dev/queueworker/test/lab"
 )
 
-// TestRecycledPodsLeaveAsManyAtWork: with recycle Pod a pool replaces its pods one by one,
-// each after its successor is ready and its jobs are done.
+// TestRecycledPodsLeaveAsManyAtWork: with recycle Pod a pool replaces its pods one by
+// one, each after its successor is ready and its jobs are done.
 func TestRecycledPodsLeaveAsManyAtWork(t *testing.T) {
 	t.Parallel()
 	const processes = 4
@@ -64,10 +64,10 @@ func TestRecycledPodsLeaveAsManyAtWork(t *testing.T) {
 	}
 }
 
-// takesJobs tells whether a pod is ready and not cordoned.
+// takesJobs reports whether a pod is ready and not cordoned.
 func takesJobs(pod *corev1.Pod) bool {
 	var control protocol.Control
-	_ = json.Unmarshal([]byte(pod.Annotations[v1alpha1.AnnotationControl]), &control) // empty: none
+	_ = json.Unmarshal([]byte(pod.Annotations[v1alpha1.AnnotationControl]), &control) // empty if there is none
 	for _, condition := range pod.Status.Conditions {
 		if condition.Type == corev1.PodReady {
 			return condition.Status == corev1.ConditionTrue && !control.Cordoned
@@ -76,7 +76,7 @@ func takesJobs(pod *corev1.Pod) bool {
 	return false
 }
 
-// anyDue tells whether an agent reports that its pod is to be replaced.
+// anyDue reports whether an agent says that its pod must be replaced.
 func anyDue(l *lab.Lab, pods []corev1.Pod) bool {
 	for i := range pods {
 		status, err := l.Agent(&pods[i])

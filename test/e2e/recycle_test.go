@@ -13,8 +13,8 @@ import (
 	"queueworker.dev/queueworker/test/lab"
 )
 
-// TestRecyclingIsNoCrash: a process that ends after maxJobs is replaced at once,
-// and the container is not restarted for it. How fast that is, make bench shows.
+// TestRecyclingIsNoCrash: a process that ends after maxJobs is replaced at once, and its
+// container is not restarted. `make bench` measures how fast that is.
 func TestRecyclingIsNoCrash(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t)

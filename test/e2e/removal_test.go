@@ -15,9 +15,9 @@ import (
 	"queueworker.dev/queueworker/test/lab"
 )
 
-// TestPodRemovedWhileItStarts deletes pods before they are ready, which sends their
-// agents SIGTERM at every moment of their start. One that missed it would work on
-// until the end of its grace period, which is longer than this test waits.
+// TestPodRemovedWhileItStarts deletes pods before they are ready, so that their agents
+// receive SIGTERM at every moment of their start. An agent that missed the signal would
+// work until the end of its grace period, which is longer than this test waits.
 func TestPodRemovedWhileItStarts(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t)
@@ -52,7 +52,7 @@ func TestPodRemovedWhileItStarts(t *testing.T) {
 	})
 }
 
-// initialized tells whether the pod's own containers are about to start.
+// initialized reports whether the pod's own containers are about to start.
 func initialized(pod *corev1.Pod) bool {
 	for _, condition := range pod.Status.Conditions {
 		if condition.Type == corev1.PodInitialized {

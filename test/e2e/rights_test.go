@@ -25,21 +25,22 @@ const (
 	intruderAgent = "queueworker-intruder"
 )
 
-// auditLog is the audit log of the cluster's apiserver, which stands beside the
-// kubeconfig that the cluster's tool writes.
+// auditLog opens the audit log of the cluster's API server, which is beside the
+// kubeconfig that hack/cluster writes.
 func auditLog() *controlplane.Audit {
 	return controlplane.OpenAudit(filepath.Join(filepath.Dir(os.Getenv("KUBECONFIG")), "audit.log"))
 }
 
-// notUsedHere are grants that this suite cannot make the operator use, with reasons.
+// notUsedHere lists the grants that this suite cannot make the operator use, with
+// reasons.
 var notUsedHere = map[string]string{
 	"list":                              "an apiserver that cannot stream lists is asked for them",
 	"coordination.k8s.io/leases create": "the operator made its Lease when it was installed, before the suite began",
 	"events patch":                      "the leader says that it leads in an event of the old API, and patches it only if it is elected twice within minutes",
 }
 
-// checkRights compares what the installed operator asked for since a mark with what its
-// account is granted.
+// checkRights compares what the installed operator has requested since a mark with the
+// grants of its account.
 func checkRights(from controlplane.Mark) error {
 	to, err := auditLog().End()
 	if err != nil {
@@ -58,7 +59,7 @@ func checkRights(from controlplane.Mark) error {
 	return usage.Check(rules, notUsedHere)
 }
 
-// operatorRules are the rules of every role that is bound to the operator's account.
+// operatorRules returns the rules of every role that is bound to the operator's account.
 func operatorRules() ([]rbacv1.PolicyRule, error) {
 	_, c, err := lab.Connect()
 	if err != nil {

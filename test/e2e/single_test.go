@@ -32,7 +32,7 @@ func emailsPool(l *lab.Lab, processes int32) {
 	l.Ready("emails", 2*time.Minute)
 }
 
-// annotatePod sets an annotation of a pod, or removes it where the value is empty.
+// annotatePod sets an annotation of a pod, or removes it if the value is empty.
 func annotatePod(l *lab.Lab, pod, key, value string) {
 	l.Helper()
 	lab.Update(l, pod, &corev1.Pod{}, func(p *corev1.Pod) {
@@ -55,7 +55,7 @@ func inPhase(l *lab.Lab, pod string, want protocol.Phase) {
 	})
 }
 
-// atWork waits until so many jobs of a run have been begun.
+// atWork waits until at least this number of jobs of a run have begun.
 func atWork(l *lab.Lab, run string, jobs int64) {
 	l.Helper()
 	l.Eventually(fmt.Sprintf("%d jobs are begun", jobs), time.Minute, func() (bool, string) {
@@ -64,7 +64,8 @@ func atWork(l *lab.Lab, run string, jobs int64) {
 	})
 }
 
-// killedJobs waits until events name so many jobs as killed, and returns their notes.
+// killedJobs waits until events name this number of jobs as killed, and returns their
+// notes.
 func killedJobs(l *lab.Lab, jobs int) string {
 	l.Helper()
 	var notes string
@@ -85,7 +86,8 @@ func killedJobs(l *lab.Lab, jobs int) string {
 	return notes
 }
 
-// TestOneWorkerIsPausedAndTheOthersWork: also while the pool's document changes.
+// TestOneWorkerIsPausedAndTheOthersWork: the worker also stays paused while the pool's
+// document changes.
 func TestOneWorkerIsPausedAndTheOthersWork(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t)
@@ -121,15 +123,15 @@ func agentCounters(l *lab.Lab, pod string) protocol.Counters {
 	return status.Counters
 }
 
-// TestKillCutsJobsShortAndNamesThem kills a pool at work in every state it may be in. A
-// job that is killed is begun and not ended.
+// TestKillCutsJobsShortAndNamesThem kills a working pool in every state that it may be
+// in. A killed job has begun and has not ended.
 func TestKillCutsJobsShortAndNamesThem(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct {
-		// before is what happens before the kill, kill the kill itself.
+		// before runs before the kill; kill is the kill itself.
 		before, kill func(l *lab.Lab)
 		killed       int
-		// anew tells that the pool works again at once.
+		// anew reports whether the pool works again at once.
 		anew bool
 	}{
 		"all": {
@@ -198,8 +200,9 @@ func killAt(w *v1alpha1.QueueWorker) {
 	metav1.SetMetaDataAnnotation(&w.ObjectMeta, v1alpha1.AnnotationKillAt, time.Now().Format(time.RFC3339Nano))
 }
 
-// TestRetireTakesThatVeryPod: from a smaller pool it goes and no other, and in one of the
-// same size it is replaced; in both cases after its job.
+// TestRetireTakesThatVeryPod: if the pool becomes smaller, exactly the retired pod is
+// removed; if the pool keeps its size, the pod is replaced. In both cases its job
+// finishes first.
 func TestRetireTakesThatVeryPod(t *testing.T) {
 	t.Parallel()
 	tests := map[string]struct{ processes, left int32 }{
@@ -214,7 +217,7 @@ func TestRetireTakesThatVeryPod(t *testing.T) {
 			l.Dispatch(lab.Jobs{Kind: "slow", Arg: "8", Count: int(tc.processes), Run: "retire"})
 			atWork(l, "retire", int64(tc.processes))
 			before := uidsOf(l.Pods("emails"))
-			// The oldest is the last that a ReplicaSet would take.
+			// A ReplicaSet would remove the oldest pod last.
 			pods := l.Pods("emails")
 			slices.SortFunc(pods, func(a, b corev1.Pod) int { return a.CreationTimestamp.Compare(b.CreationTimestamp.Time) })
 			retired := pods[0]
@@ -250,7 +253,7 @@ func uidsOf(pods []corev1.Pod) []types.UID {
 	return uids
 }
 
-// TestAPauseWithAnEndPasses by itself, to the second.
+// TestAPauseWithAnEndPasses: the pause ends by itself, to the second.
 func TestAPauseWithAnEndPasses(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t)
@@ -284,7 +287,8 @@ func conditionReason(worker *v1alpha1.QueueWorker, conditionType string) string 
 	return ""
 }
 
-// TestRecreateReplacesEveryPodWithoutLoss: as kubectl rollout restart does for a Deployment.
+// TestRecreateReplacesEveryPodWithoutLoss: it works as kubectl rollout restart does for a
+// Deployment.
 func TestRecreateReplacesEveryPodWithoutLoss(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t)

@@ -20,9 +20,9 @@ import (
 	"queueworker.dev/queueworker/test/lab"
 )
 
-// attack is PHP that holds 48 connections to each port of some pods, opens again what was
-// closed, and has the probe asked for invented names, for so many seconds. It prints how
-// often it was answered with what.
+// attack is PHP code that attacks some pods for some seconds. It holds 48 connections to
+// each port, reopens closed ones, and asks the probe for invented queue names. It prints
+// how often it got each answer.
 const attack = `
 [$seconds, $targets] = [(int) $argv[1], array_slice($argv, 2)];
 $held = []; $answers = []; $end = microtime(true) + $seconds;
@@ -49,8 +49,8 @@ while (microtime(true) < $end) {
 echo json_encode($answers);
 `
 
-// TestPodsOfAnotherNamespaceHurtNobody: five pods without any right hold connections to a
-// pool's worker and its backlog probe, and ask what they like.
+// TestPodsOfAnotherNamespaceHurtNobody: five pods without any rights hold connections to
+// a pool's worker and to its backlog probe, and send requests.
 func TestPodsOfAnotherNamespaceHurtNobody(t *testing.T) {
 	t.Parallel()
 	l, foreign := lab.New(t), lab.New(t)
@@ -75,12 +75,13 @@ func TestPodsOfAnotherNamespaceHurtNobody(t *testing.T) {
 	for i := range attackers {
 		name := fmt.Sprint("attacker-", i)
 		attacker := foreign.DemoPod(name, nil, []string{"sleep", "600"})
-		// The node's own processors are not what is attacked.
+		// The attack is not meant for the node's CPUs.
 		attacker.Spec.Containers[0].Resources.Limits = corev1.ResourceList{corev1.ResourceCPU: resource.MustParse("100m")}
 		foreign.Create(attacker)
 		foreign.PodIP(name)
 		go func() {
-			// The stream of an exec may end before its command, so the answers go into a file.
+			// The stream of an exec may end before its command does, so the answers go to
+			// a file.
 			command := []string{"sh", "-c", `php -r "$0" "$@" >/tmp/part 2>&1; mv /tmp/part /tmp/answers`, attack, seconds}
 			_, _ = foreign.Exec(name, append(command, targets...)...)
 			for range 60 {

@@ -14,7 +14,7 @@ import (
 	"queueworker.dev/queueworker/test/lab"
 )
 
-// TestBrokenRolloutGoesToZero scales a pool to zero whose rollout cannot go on.
+// TestBrokenRolloutGoesToZero scales a pool to zero whose rollout is stuck.
 func TestBrokenRolloutGoesToZero(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t)
@@ -38,8 +38,8 @@ func TestBrokenRolloutGoesToZero(t *testing.T) {
 	}
 }
 
-// TestFrozenAgentGoesToZero scales a pool to zero one of whose agents answers nobody.
-// It is waited for as long as a job of its may take.
+// TestFrozenAgentGoesToZero scales a pool to zero while one of its agents is frozen. The
+// operator waits for that pod as long as a job may take.
 func TestFrozenAgentGoesToZero(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t)
@@ -48,7 +48,8 @@ func TestFrozenAgentGoesToZero(t *testing.T) {
 	l.Ready("emails", 2*time.Minute)
 	agent := l.AgentPID(&l.Pods("emails")[0])
 	l.Signal(agent, syscall.SIGSTOP)
-	// Whoever waits for the pod is not to wait for a test that failed before its end.
+	// If this test fails early, the deletion of the pod must not wait for the frozen
+	// agent.
 	t.Cleanup(func() { _ = syscall.Kill(agent, syscall.SIGCONT) })
 	l.Eventually("the operator misses it", time.Minute, func() (bool, string) {
 		reporting := condition(l, "emails", v1alpha1.ConditionAgentsReporting)
@@ -57,7 +58,7 @@ func TestFrozenAgentGoesToZero(t *testing.T) {
 	toZero(l, 2*time.Minute)
 }
 
-// toZero scales the pool emails to zero and waits until nothing is left of it.
+// toZero scales the pool emails to zero and waits until it is stopped.
 func toZero(l *lab.Lab, within time.Duration) {
 	l.Helper()
 	l.Resize(&v1alpha1.QueueWorker{}, "emails", 0, "kubectl")

@@ -21,8 +21,8 @@ import (
 	"queueworker.dev/queueworker/test/lab"
 )
 
-// TestStuckWorkerIsRestarted has one of two workers take no jobs although it is
-// alive: Laravel's worker pauses itself at SIGUSR2, behind everybody's back.
+// TestStuckWorkerIsRestarted makes one of two workers take no jobs although it is alive:
+// Laravel's worker pauses itself at SIGUSR2, unknown to the agent.
 func TestStuckWorkerIsRestarted(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t)
@@ -35,7 +35,7 @@ func TestStuckWorkerIsRestarted(t *testing.T) {
 	inState(l, &good, protocol.WorkerIdle)
 	badPID, goodPID := l.WorkerPID(&bad), l.WorkerPID(&good)
 	l.Signal(badPID, syscall.SIGUSR2)
-	// One worker alone has enough to do with these for longer than it takes to notice.
+	// These jobs keep a single worker busy for longer than the operator needs to notice.
 	l.Dispatch(lab.Jobs{Kind: "slow", Arg: "2", Count: 60, Run: "stuck"})
 	dispatched := time.Now()
 
@@ -78,7 +78,7 @@ func TestStuckWorkerIsRestarted(t *testing.T) {
 	t.Logf("restarted, and all 60 jobs done once after %s", time.Since(dispatched).Round(time.Second))
 }
 
-// inState waits until the one process of a pod is in a state, as its agent tells.
+// inState waits until the agent of a pod reports its only process in a state.
 func inState(l *lab.Lab, pod *corev1.Pod, want protocol.WorkerState) {
 	l.Helper()
 	l.Eventually(fmt.Sprintf("the process of pod %s is %s", pod.Name, want), time.Minute, func() (bool, string) {

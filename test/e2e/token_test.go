@@ -25,7 +25,8 @@ import (
 	"queueworker.dev/queueworker/test/lab"
 )
 
-// withOperatorsToken returns a client that has the installed operator's own token.
+// withOperatorsToken returns a client that uses a token of the installed operator's
+// account.
 func withOperatorsToken(l *lab.Lab) client.Client {
 	l.Helper()
 	kube, err := kubernetes.NewForConfig(l.Config)
@@ -45,7 +46,7 @@ func withOperatorsToken(l *lab.Lab) client.Client {
 	return c
 }
 
-// TestTheOperatorsTokenIsConfined tries what a thief of the operator's token would.
+// TestTheOperatorsTokenIsConfined tries what a thief of the operator's token would try.
 func TestTheOperatorsTokenIsConfined(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t)
@@ -76,7 +77,7 @@ func TestTheOperatorsTokenIsConfined(t *testing.T) {
 		return thief.Patch(l.Ctx, object, client.RawPatch(how, []byte(patch)))
 	}
 	dns := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Namespace: "kube-system", Name: "coredns"}}
-	// The test cluster runs CoreDNS beside it, with a file.
+	// The test cluster runs CoreDNS outside of Kubernetes, with a file.
 	if err := l.Client.Create(l.Ctx, dns.DeepCopy()); client.IgnoreAlreadyExists(err) != nil {
 		t.Fatal(err)
 	}
@@ -103,7 +104,8 @@ func TestTheOperatorsTokenIsConfined(t *testing.T) {
 	}
 }
 
-// TestPoliciesAreWellTyped reads what the apiserver says of the policies' expressions.
+// TestPoliciesAreWellTyped checks the warnings of the API server about the policies'
+// expressions.
 func TestPoliciesAreWellTyped(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t)

@@ -13,8 +13,8 @@ import (
 	"queueworker.dev/queueworker/test/lab"
 )
 
-// TestWorkersDoJobs is the main promise: from a QueueApp and a QueueWorker come
-// workers that do jobs, and the status tells what they got done.
+// TestWorkersDoJobs tests the main promise: a QueueApp and a QueueWorker produce workers
+// that do jobs, and the status reports the jobs they did.
 func TestWorkersDoJobs(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t)

@@ -18,14 +18,15 @@ const cgroupMount = "/sys/fs/cgroup"
 // memoryGroup is a memory cgroup, of version 1 or 2.
 type memoryGroup struct {
 	dir string
-	// kind are mount's arguments for the hierarchy, and at is where a container has it.
+	// kind holds mount's arguments for the hierarchy; at is its mount point in a
+	// container.
 	kind []string
 	at   string
-	// events is the file that counts the processes killed for want of memory.
+	// events is the file that counts the processes killed because they ran out of memory.
 	events string
 }
 
-// newMemoryGroup makes a memory cgroup with a limit in bytes and no swap.
+// newMemoryGroup creates a memory cgroup with a limit in bytes and without swap.
 func newMemoryGroup(name string, limit int64) (*memoryGroup, error) {
 	group := &memoryGroup{
 		dir: filepath.Join(cgroupMount, "memory", name), events: "memory.oom_control",
@@ -38,7 +39,8 @@ func newMemoryGroup(name string, limit int64) (*memoryGroup, error) {
 			kind: []string{"-t", "cgroup2", "cgroup2"}, at: cgroupMount,
 		}
 		limits = map[string]string{"memory.max": strconv.FormatInt(limit, 10), "memory.swap.max": "0"}
-		// It may be on already, and a failure shows when the limit is written.
+		// The controller may be on already. If this fails, writing the limit below fails
+		// too.
 		_ = os.WriteFile(filepath.Join(cgroupMount, "cgroup.subtree_control"), []byte("+memory"), 0o644)
 	}
 	if err := os.Mkdir(group.dir, 0o755); err != nil {
@@ -56,7 +58,7 @@ func newMemoryGroup(name string, limit int64) (*memoryGroup, error) {
 	return group, nil
 }
 
-// procs is the file a process writes its own number to in order to enter.
+// procs returns the file to which a process writes its PID to enter the cgroup.
 func (g *memoryGroup) procs() string { return filepath.Join(g.dir, "cgroup.procs") }
 
 // killed returns how many processes the kernel killed because of the limit.
@@ -73,8 +75,8 @@ func (g *memoryGroup) killed() (int, error) {
 	return 0, fmt.Errorf("%s does not count killed processes", g.events)
 }
 
-// remove removes the cgroup, whose processes have ended. The kernel needs a moment
-// to notice that they have.
+// remove removes the cgroup after its processes have ended. The kernel needs a moment to
+// notice their end.
 func (g *memoryGroup) remove() error {
 	var err error
 	for range 100 {

@@ -17,15 +17,16 @@ import (
 )
 
 const (
-	// mostPerByte is how much memory a byte of an object may cost the operator.
+	// mostPerByte is how many bytes of memory one byte of an object may cost the
+	// operator.
 	mostPerByte = 10
-	// mostPerReconcile is the processor time that a reconcile may take.
+	// mostPerReconcile is the CPU time that a reconcile may take.
 	mostPerReconcile = 50 * time.Millisecond
 	// batch is how many bytes of objects are in the cluster at once.
 	batch = 6 * mebibyte
 )
 
-// stretched is a spec or status that the apiserver accepts, though it is as large as it
+// stretched is a spec or status that the API server accepts although it is as large as it
 // can be in one place.
 type stretched struct {
 	kind, part, path string
@@ -33,8 +34,8 @@ type stretched struct {
 	size             int
 }
 
-// TestEveryStretchedObjectCostsLittle makes an object for each list, map and string of
-// the schemas, stretched to its bound, and measures what the accepted ones cost.
+// TestEveryStretchedObjectCostsLittle creates an object for each list, map and string of
+// the schemas, stretched to its bound, and measures the cost of the accepted ones.
 func TestEveryStretchedObjectCostsLittle(t *testing.T) {
 	for _, tc := range []struct {
 		kind, part string
@@ -75,7 +76,7 @@ var leastSpecs = map[string]string{
 
 func resourceOf(kind string) string { return strings.ToLower(kind) + "s" }
 
-// leastSpec is the smallest spec of a kind.
+// leastSpec returns the smallest spec of a kind.
 func leastSpec(kind string) map[string]any {
 	var spec map[string]any
 	if err := json.Unmarshal([]byte(leastSpecs[kind]), &spec); err != nil {
@@ -84,7 +85,7 @@ func leastSpec(kind string) map[string]any {
 	return spec
 }
 
-// acceptedObjects returns the stretched objects that the apiserver accepts, the largest
+// acceptedObjects returns the stretched objects that the API server accepts, the largest
 // first.
 func acceptedObjects(t *testing.T, kind, part string, size int) []stretched {
 	t.Helper()
@@ -121,13 +122,13 @@ func objectOf(namespace, name, kind string, spec any) []byte {
 		"metadata": map[string]any{"name": name, "namespace": namespace}, "spec": spec,
 	})
 	if err != nil {
-		panic(err) // values of JSON alone
+		panic(err) // only JSON values
 	}
 	return document
 }
 
-// write stores the object: a status in an object that exists, a spec in a new one. As a
-// trial it only asks whether the apiserver would.
+// write stores the object: a status in an existing object, a spec in a new one. A trial
+// only asks whether the API server would accept it.
 func (s stretched) write(ctx context.Context, namespace, name string, trial bool) error {
 	request := kube.Discovery().RESTClient().Post().AbsPath(ourPath(namespace, resourceOf(s.kind)))
 	body := objectOf(namespace, name, s.kind, s.value)
@@ -175,8 +176,8 @@ func (s stretched) store(t *testing.T, namespace string, i int) (pool string) {
 	return fmt.Sprintf("pool-%d", i)
 }
 
-// measure stores objects, and measures the operator's memory and its work on a pool of
-// each.
+// measure stores objects and a pool for each of them. It measures the operator's memory
+// and its work on each pool.
 func measure(t *testing.T, objects []stretched, size int) {
 	t.Helper()
 	before := idleMemory(t)
@@ -191,7 +192,7 @@ func measure(t *testing.T, objects []stretched, size int) {
 	o.settle(time.Minute)
 	growth := o.highest() - before
 	t.Logf("memory: %.1f bytes for each byte (%d MiB for %.1f MB)", float64(growth)/float64(size), growth/mebibyte, float64(size)/1e6)
-	// Less than that is within what two runs of the same differ by.
+	// A smaller growth is within the difference between two equal runs.
 	if growth > mostPerByte*int64(size) && growth > 8*mebibyte {
 		t.Errorf("the operator takes %.1f bytes for each byte of the objects", float64(growth)/float64(size))
 	}
@@ -221,8 +222,8 @@ func idleMemory(t *testing.T) int64 {
 	return o.highest()
 }
 
-// reconcile touches a pool and returns the processor time until the operator is idle
-// again, the median of a few times.
+// reconcile touches a pool a few times. It returns the median CPU time until the operator
+// is idle again.
 func (o *operator) reconcile(t *testing.T, namespace, name string) time.Duration {
 	t.Helper()
 	var times []time.Duration

@@ -19,17 +19,18 @@ import (
 	"queueworker.dev/queueworker/test/builders"
 )
 
-// mostFat is what the operator may take at most, whatever one tenant has stored.
+// mostFat is how much memory the operator may use, whatever one tenant has stored.
 const mostFat = 128 * mebibyte
 
-// appWith returns a QueueApp in JSON whose pod has more fields beside its container.
+// appWith returns a QueueApp in JSON whose pod has more fields in addition to its
+// container.
 func appWith(namespace, name, fields string) string {
 	return fmt.Sprintf(`{"apiVersion":"queueworker.dev/v1alpha1","kind":"QueueApp","metadata":{"namespace":%q,"name":%q},
 "spec":{"template":{"spec":{"containers":[{"name":"worker","image":"registry.example.com/shop:1"}],%s}}}}`, namespace, name, fields)
 }
 
-// tolerations returns a field of n empty tolerations: 3 bytes each, and 24 times that
-// once they are decoded.
+// tolerations returns a field of n empty tolerations. Each takes 3 bytes, and 24 times as
+// much after decoding.
 func tolerations(n int) string {
 	return `"tolerations":[` + repeated("{}", 3*n-1) + `]`
 }
@@ -39,7 +40,7 @@ func namedTolerations(n int) string {
 	return `"tolerations":[` + repeated(`{"key":"k%","operator":"Exists"}`, 35*n) + `]`
 }
 
-// storeFat stores a QueueApp as it was accepted when nothing bound it.
+// storeFat stores a QueueApp as the API server accepted it before there were bounds.
 func storeFat(t *testing.T, namespace, name, fields string) {
 	t.Helper()
 	var document map[string]any
@@ -71,7 +72,7 @@ func TestAFatQueueAppIsRefusedWithASentence(t *testing.T) {
 		"node selector":             {`"nodeSelector":{` + repeated(`"k%":""`, 280_000) + `}`, "spec.template.spec.nodeSelector"},
 		"node selector terms": {`"affinity":{"nodeAffinity":{"requiredDuringSchedulingIgnoredDuringExecution":{"nodeSelectorTerms":[` +
 			repeated(`{}`, 280_000) + `]}}}`, "nodeSelectorTerms"},
-		// A field that is there twice counts as it stands last.
+		// If a field is present twice, the last one counts.
 		"containers":   {`"containers":[` + repeated(`{"name":"c%","image":"i"}`, 280_000) + `]`, "spec.template.spec.containers"},
 		"variables":    {`"containers":[{"name":"worker","image":"i","env":[` + repeated(`{"name":"E%"}`, 280_000) + `]}]`, "env"},
 		"env sources":  {`"containers":[{"name":"worker","image":"i","envFrom":[` + repeated(`{}`, 280_000) + `]}]`, "envFrom"},
@@ -116,8 +117,8 @@ func refused(t *testing.T, path, document, sentence string) {
 	}
 }
 
-// TestStoredFatQueueAppsDoNotHurtTheOperator has objects that were stored when nothing
-// bound them.
+// TestStoredFatQueueAppsDoNotHurtTheOperator uses objects that were stored before there
+// were bounds.
 func TestStoredFatQueueAppsDoNotHurtTheOperator(t *testing.T) {
 	for name, sizes := range map[string][]int{
 		"one of 1.44 MB":         {480_000},
@@ -168,7 +169,7 @@ func annotatePools(ctx context.Context, pools map[string][]string) error {
 	return nil
 }
 
-// touchConfigMaps writes as much to objects that the operator does not look at.
+// touchConfigMaps writes as much to objects that the operator does not watch.
 func touchConfigMaps(ctx context.Context, maps map[string][]string) error {
 	patch := fmt.Sprintf(`{"metadata":{"annotations":{"example.com/at":"%d"}}}`, time.Now().UnixNano())
 	for namespace, names := range maps {
@@ -182,7 +183,7 @@ func touchConfigMaps(ctx context.Context, maps map[string][]string) error {
 }
 
 // TestPoolsOfFatQueueAppsDoNotSlowOthers has 20 apps of 284 KB, each with 8 stopped
-// pools: no pod, nothing that a quota of pods counts.
+// pools. So there are no pods, and a quota of pods counts nothing.
 func TestPoolsOfFatQueueAppsDoNotSlowOthers(t *testing.T) {
 	apps := 20
 	pools := map[string][]string{}

@@ -12,25 +12,25 @@ import (
 	"time"
 )
 
-// mostForeign is what the operator may take at most while the cluster is full of objects
-// that carry its label and are not its own.
+// mostForeign is how much memory the operator may use while the cluster is full of
+// objects that have its label but are not its own.
 const mostForeign = 96 * mebibyte
 
-// borrowed is the label by which the operator finds its own objects, and which anyone
+// borrowed is the label by which the operator finds its own objects, and which any user
 // may set.
 const borrowed = `"app.kubernetes.io/managed-by":"queueworker"`
 
-// foreign is an object with the operator's label, of a size in bytes.
+// foreign is an object with the operator's label and a size in bytes.
 type foreign struct {
 	path string
-	// document has %NS, %NAME, %LABELS and %FAT for what varies.
+	// document has the variables %NS, %NAME, %LABELS and %FAT.
 	document string
-	// entry is that of the list %MANY, in which % is a number.
+	// entry is an entry of the list %MANY; % in it is a number.
 	entry string
 }
 
-// The kinds of which the operator watches its own. Each lets a tenant put as much as
-// etcd takes into labels, and each into something else besides.
+// foreigners are the kinds of which the operator watches its own objects. In each kind a
+// tenant can fill labels, and another field, up to etcd's limit.
 var foreigners = map[string]foreign{
 	"ConfigMaps": {path: "/api/v1/namespaces/%NS/configmaps",
 		document: `{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"%NAME","labels":{%LABELS}},"data":{"fat":"%FAT"}}`},
@@ -46,22 +46,22 @@ var foreigners = map[string]foreign{
 		document: `{"apiVersion":"policy/v1","kind":"PodDisruptionBudget","metadata":{"name":"%NAME","labels":{%LABELS}},"spec":{"minAvailable":1,"selector":{"matchExpressions":[{"key":"a","operator":"In","values":["b"]}]}}}`},
 }
 
-// invented is an owner that does not exist. The API server does not look for it, and the
+// invented is an owner that does not exist. The API server does not check it, and the
 // garbage collector of a whole cluster takes a while.
 const invented = `"ownerReferences":[{"apiVersion":"queueworker.dev/v1alpha1","kind":"QueueWorker","name":"invented","uid":"00000000-0000-4000-8000-000000000000","controller":true}]`
 
-// owned is the object with that owner.
+// owned returns the object with that owner.
 func (f foreign) owned() foreign {
 	f.document = strings.Replace(f.document, `"labels":`, invented+`,"labels":`, 1)
 	return f
 }
 
-// render returns the object's path and JSON. Of size bytes, those of labels are in
-// labels and the rest in what the kind has for it.
+// render returns the object's path and JSON. Of its size in bytes, labels bytes are in
+// labels and the rest is in the kind's other field.
 func (f foreign) render(namespace, name string, labels, size int) (path, document string) {
 	tags := borrowed
 	if labels > 0 {
-		// 63 bytes is the most a name and a value may have.
+		// A name and a value may have at most 63 bytes.
 		value := strings.Repeat("v", 63)
 		tags += "," + repeated(`"`+strings.Repeat("k", 50)+`-%":"`+value+`"`, labels)
 	}
@@ -73,8 +73,8 @@ func (f foreign) render(namespace, name string, labels, size int) (path, documen
 	return strings.ReplaceAll(f.path, "%NS", namespace), document
 }
 
-// TestForeignObjectsWithOurLabelCostNothing fills the cluster with objects that carry
-// the operator's label, as anyone can who may create ConfigMaps.
+// TestForeignObjectsWithOurLabelCostNothing fills the cluster with objects that have the
+// operator's label, as any user who may create ConfigMaps can do.
 func TestForeignObjectsWithOurLabelCostNothing(t *testing.T) {
 	const size = 1 << 20
 	objects := maps.Clone(foreigners)
@@ -123,8 +123,8 @@ func TestForeignObjectsWithOurLabelCostNothing(t *testing.T) {
 	}
 }
 
-// restartsWith starts a second operator, which finds the objects in lists instead of
-// one after the other, and checks that it takes no more.
+// restartsWith starts a second operator, which finds the objects in lists instead of one
+// by one, and checks that it uses no more memory.
 func restartsWith(t *testing.T, limit int64) {
 	t.Helper()
 	t.Run("and after a restart", func(t *testing.T) {
@@ -135,8 +135,8 @@ func restartsWith(t *testing.T, limit int64) {
 	})
 }
 
-// TestAFloodOfForeignChangesDoesNotSlowOthers writes to 200 objects with our label 200
-// times a second.
+// TestAFloodOfForeignChangesDoesNotSlowOthers writes 200 times a second to 50 objects with
+// the operator's label.
 func TestAFloodOfForeignChangesDoesNotSlowOthers(t *testing.T) {
 	for kind, object := range foreigners {
 		if !long() && kind != "Pods" {

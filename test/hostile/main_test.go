@@ -28,8 +28,8 @@ import (
 	"queueworker.dev/queueworker/test/controlplane"
 )
 
-// All tests of this package share one control plane, and clients that speak to it
-// as an administrator.
+// All tests of this package share one control plane, and clients that act as an
+// administrator.
 var (
 	cluster *controlplane.ControlPlane
 	kube    kubernetes.Interface
@@ -41,8 +41,8 @@ var (
 // long reports whether the attacks run for their full time.
 func long() bool { return os.Getenv("QUEUEWORKER_LONG") != "" }
 
-// lasting returns the time of an attack: a short one in `make test`, the full one
-// in `make test-hostile`.
+// lasting returns the duration of an attack: short in `make test`, full in `make
+// test-hostile`.
 func lasting(short, full time.Duration) time.Duration {
 	if long() {
 		return full
@@ -92,8 +92,9 @@ func run(m *testing.M) (code int) {
 	return m.Run()
 }
 
-// stopBeforeTheDeadline ends everything shortly before `go test` would kill this
-// process, and when it is interrupted: etcd and the apiserver would stay behind.
+// stopBeforeTheDeadline ends everything shortly before `go test` would kill this process,
+// and when this process is interrupted. Otherwise etcd and the API server would stay
+// behind.
 func stopBeforeTheDeadline(ctx context.Context, done <-chan struct{}) {
 	deadline := time.Duration(1<<63 - 1)
 	if timeout, ok := flag.Lookup("test.timeout").Value.(flag.Getter).Get().(time.Duration); ok && timeout > 30*time.Second {
@@ -114,13 +115,13 @@ func stopBeforeTheDeadline(ctx context.Context, done <-chan struct{}) {
 	os.Exit(1)
 }
 
-// leftovers end what an interrupted test leaves running.
+// leftovers holds functions that end what an interrupted test leaves running.
 var leftovers struct {
 	sync.Mutex
 	stops []func()
 }
 
-// atInterrupt registers a function that ends something, if the tests are interrupted.
+// atInterrupt registers a function to call if the tests are interrupted.
 func atInterrupt(stop func()) {
 	leftovers.Lock()
 	defer leftovers.Unlock()

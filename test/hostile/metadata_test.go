@@ -11,7 +11,8 @@ import (
 	"time"
 )
 
-// TestLargeMetadataCostsLittle stretches what no schema of ours bounds.
+// TestLargeMetadataCostsLittle stretches metadata, which the product's schemas do not
+// bound.
 func TestLargeMetadataCostsLittle(t *testing.T) {
 	const size = 1_200_000
 	owner := `{"apiVersion":"v1","kind":"ConfigMap","name":"n%","uid":"00000000-0000-4000-8000-%"}`
@@ -40,7 +41,7 @@ func measureMetadata(t *testing.T, kind, metadata string, finalized bool) {
 		if finalized {
 			t.Cleanup(func() {
 				_ = kube.Discovery().RESTClient().Patch("application/merge-patch+json").AbsPath(path, fmt.Sprintf("fat-%d", i)).
-					Body([]byte(`{"metadata":{"finalizers":null}}`)).Do(context.Background()).Error() // shown by the namespace that stays
+					Body([]byte(`{"metadata":{"finalizers":null}}`)).Do(context.Background()).Error() // a failure shows in a namespace that stays
 			})
 		}
 	}

@@ -18,8 +18,8 @@ import (
 	"queueworker.dev/queueworker/test/builders"
 )
 
-// TestChurnDoesNotSlowOthers creates and deletes objects of each of our kinds as fast as
-// one client can, and as many ConfigMaps in calm.
+// TestChurnDoesNotSlowOthers creates and deletes QueueApps, and then QueueWorkers, up to
+// 40 times a second. For comparison it does the same with ConfigMaps.
 func TestChurnDoesNotSlowOthers(t *testing.T) {
 	attacker := newNamespace(t, "attacker")
 	mustCreate(t, builders.QueueApp(attacker, "shop").MaxProcesses(10).Obj())
@@ -50,7 +50,7 @@ func TestChurnDoesNotSlowOthers(t *testing.T) {
 	o.survives(t, mostFat)
 }
 
-// TestManySmallObjectsFitIntoTheOperator has thousands of objects of a few KB.
+// TestManySmallObjectsFitIntoTheOperator stores thousands of objects of a few KB.
 func TestManySmallObjectsFitIntoTheOperator(t *testing.T) {
 	attacker := newNamespace(t, "attacker")
 	count := 500

@@ -25,9 +25,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// node is a fake kubelet whose pods are real: it runs the agents and backlog probes of
-// a namespace as processes, each with a root directory, process numbers and an address
-// of its own, and probes their readiness as a kubelet does.
+// node is a fake kubelet with real pods: it runs the agents and backlog probes of a
+// namespace as processes. Each has its own root directory, process IDs and address. The
+// node probes their readiness as a kubelet does.
 type node struct {
 	namespace string
 
@@ -44,7 +44,7 @@ type runningPod struct {
 	process         *programProcess
 
 	mu sync.Mutex
-	// asked and failed count the readiness probes since the pod was ready first.
+	// asked and failed count the readiness probes since the pod was first ready.
 	asked, failed int
 	// notReady is how often the pod became NotReady after it was ready.
 	notReady int
@@ -56,7 +56,7 @@ type runningPod struct {
 func startNode(t *testing.T, namespace string) *node {
 	t.Helper()
 	n := &node{namespace: namespace, pods: map[types.UID]*runningPod{}}
-	// Built here, because a goroutine must not end the test.
+	// They are built here, because a goroutine must not end the test.
 	for _, name := range []string{"agent", "backlog"} {
 		program(t, name)
 	}
@@ -81,7 +81,7 @@ func startNode(t *testing.T, namespace string) *node {
 	return n
 }
 
-// sync starts what is new and ends what is gone, until ctx ends.
+// sync starts new pods and ends deleted pods until ctx ends.
 func (n *node) sync(ctx context.Context, failures chan<- error) {
 	for ctx.Err() == nil {
 		list := &corev1.PodList{}
@@ -165,8 +165,8 @@ func (p *runningPod) report(ctx context.Context) error {
 	return client.IgnoreNotFound(api.Status().Patch(ctx, pod, client.MergeFrom(before)))
 }
 
-// probe asks for the pod's readiness as its spec says, but four times as often, and
-// with the second that the kubelet gives by default.
+// probe asks for the pod's readiness as its spec says, but four times as often, and with
+// the kubelet's default timeout of one second.
 func (p *runningPod) probe(ctx context.Context) {
 	spec := p.container.ReadinessProbe
 	if spec == nil || spec.HTTPGet == nil {
@@ -227,8 +227,8 @@ func (p *runningPod) count(result error, threshold int) bool {
 	return false
 }
 
-// readiness returns how many readiness probes were sent, how many of them failed, and
-// how often the pod became NotReady.
+// readiness returns how many readiness probes were sent, how many of them failed, and how
+// often the pod became NotReady.
 func (p *runningPod) readiness() (asked, failed, notReady int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -244,7 +244,7 @@ func portOf(container corev1.Container, port intstr.IntOrString) int {
 	return port.IntValue()
 }
 
-// ports are the ports that a pod says it serves on.
+// ports returns the ports that a pod declares.
 func (p *runningPod) ports() []int {
 	out := make([]int, 0, len(p.container.Ports))
 	for _, port := range p.container.Ports {
@@ -253,7 +253,7 @@ func (p *runningPod) ports() []int {
 	return out
 }
 
-// programProcess is a program in a root directory of its own.
+// programProcess is a program in its own root directory.
 type programProcess struct {
 	root, log string
 	command   *exec.Cmd
@@ -273,7 +273,7 @@ func (p *programProcess) tail() string {
 	return string(text[max(0, len(text)-2000):])
 }
 
-// runIn runs a command in a root directory, in which it sees its own processes alone.
+// runIn runs a command in a root directory, in which it sees only its own processes.
 func runIn(root string, environment []string, arguments ...string) (*programProcess, error) {
 	if err := os.MkdirAll(filepath.Join(root, "proc"), 0o755); err != nil {
 		return nil, err

@@ -42,8 +42,8 @@ func workerProgram(t *testing.T) string {
 	return path
 }
 
-// addresses numbers the pods' addresses. It begins somewhere, so that two runs on one
-// machine seldom meet.
+// addresses numbers the pods' addresses. It begins at random, so that two test runs on
+// one machine rarely collide.
 var addresses = func() *atomic.Uint32 {
 	var n atomic.Uint32
 	n.Store(rand.Uint32N(200 << 8))
@@ -82,7 +82,7 @@ func startPod(pod *corev1.Pod) (*runningPod, error) {
 	return p, err
 }
 
-// after returns the arguments from a separator on.
+// after returns the arguments from a separator onward.
 func after(arguments []string, separator string) []string {
 	if i := slices.Index(arguments, separator); i >= 0 {
 		return arguments[i:]
@@ -90,7 +90,7 @@ func after(arguments []string, separator string) []string {
 	return nil
 }
 
-// fill lays out the pod's root directory.
+// fill creates the contents of the pod's root directory.
 func fill(root string, pod *corev1.Pod, binary, at string) error {
 	steps := []error{os.Chmod(root, 0o755)}
 	for _, dir := range []string{filepath.Dir(at), "/dev", "/tmp", protocol.StateDir} {
@@ -100,19 +100,20 @@ func fill(root string, pod *corev1.Pod, binary, at string) error {
 		os.Link(filepath.Join(workshop, binary), filepath.Join(root, at)),
 		os.Link(filepath.Join(workshop, "worker"), filepath.Join(root, "worker")),
 		os.WriteFile(filepath.Join(root, "dev", "termination-log"), nil, 0o666),
-		// The same numbers on every Linux.
+		// These numbers are the same on every Linux.
 		syscall.Mknod(filepath.Join(root, "dev", "null"), syscall.S_IFCHR|0o666, 1<<8|3),
 		writeVolumes(context.Background(), root, pod))
 	return errors.Join(steps...)
 }
 
-// listenFlags bind a program to the pod's address, on each port that it can serve on.
+// listenFlags returns flags that bind a program to the pod's address on each of its
+// ports.
 func listenFlags(binary, ip string) []string {
 	ask := []string{"-h"}
 	if binary == "agent" {
 		ask = []string{"run", "-h"}
 	}
-	usage, _ := exec.Command(filepath.Join(workshop, binary), ask...).CombinedOutput() // it fails and says its flags
+	usage, _ := exec.Command(filepath.Join(workshop, binary), ask...).CombinedOutput() // it fails and prints its flags
 	var out []string
 	for flag, port := range map[string]int{"-listen": protocol.Port, "-listen-health": protocol.Port + 1, "-listen-operator": protocol.Port + 2} {
 		if strings.Contains(string(usage), "  "+flag+" ") {
@@ -152,7 +153,7 @@ func fieldOf(pod *corev1.Pod, path string) string {
 	return ""
 }
 
-// writeVolumes writes the files of a pod's volumes, each whole or not at all.
+// writeVolumes writes the files of a pod's volumes, each completely or not at all.
 func writeVolumes(ctx context.Context, root string, pod *corev1.Pod) error {
 	for _, mount := range pod.Spec.Containers[0].VolumeMounts {
 		index := slices.IndexFunc(pod.Spec.Volumes, func(v corev1.Volume) bool { return v.Name == mount.Name })

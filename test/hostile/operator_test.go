@@ -27,10 +27,10 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// enterContainer enters a cgroup, mounts what a container sees of the kernel, and
-// becomes the operator, so that every byte of the operator is counted. Its arguments are
-// the cgroup's file of processes, the root directory, where cgroups are mounted, and
-// mount's arguments up to --; what follows is run.
+// enterContainer enters a cgroup, mounts a container's view of the kernel, and becomes
+// the operator, so that every byte of the operator is counted. Its arguments are the
+// cgroup's file of processes, the root directory, the mount point of cgroups, and mount's
+// arguments up to --; the rest is the command to run.
 const enterContainer = `
 echo $$ >"$0" || exit 1
 exec unshare --mount --cgroup sh -c '
@@ -44,11 +44,11 @@ exec "$@"' sh "$@"
 // operatorUser is the user and group of the operator's image.
 const operatorUser = "65532:65532"
 
-// started counts the operators, each of which has a cgroup of its own.
+// started counts the operators, each of which has its own cgroup.
 var started atomic.Int64
 
-// operator is the real program in a pod of its own: a root directory with nothing in
-// it but the program and its service account, a memory cgroup, one core.
+// operator is the real program in its own pod: a root directory with only the program and
+// its service account, a memory cgroup, and one core.
 type operator struct {
 	group   *memoryGroup
 	command []string
@@ -125,7 +125,7 @@ func newOperator(t *testing.T) (*operator, error) {
 	return o, nil
 }
 
-// newRoot makes the root directory of the operator's container.
+// newRoot creates the root directory of the operator's container.
 func newRoot(t *testing.T) (string, error) {
 	account, err := kube.CoreV1().ServiceAccounts(systemNamespace).CreateToken(t.Context(), managerName,
 		&authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{ExpirationSeconds: new(int64(3 * 3600))}}, metav1.CreateOptions{})
@@ -153,7 +153,7 @@ func apiserver() (host, port string, err error) {
 	return address.Hostname(), address.Port(), nil
 }
 
-// lastCore returns the last processor that this process may use.
+// lastCore returns the last CPU that this process may use.
 func lastCore() (string, error) {
 	status, err := os.ReadFile("/proc/self/status")
 	if err != nil {
@@ -168,7 +168,7 @@ func lastCore() (string, error) {
 	return "", errors.New("/proc/self/status does not say which processors may be used")
 }
 
-// keepRunning starts the operator whenever it is dead, as a kubelet does, but sooner.
+// keepRunning restarts the operator whenever it has died, as a kubelet does, but sooner.
 func (o *operator) keepRunning() {
 	defer close(o.ended)
 	for {
@@ -186,7 +186,7 @@ func (o *operator) keepRunning() {
 	}
 }
 
-// runOnce runs the operator to its end and returns how it ended.
+// runOnce runs the operator until it ends, and returns how it ended.
 func (o *operator) runOnce() string {
 	log, err := os.OpenFile(o.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
@@ -215,7 +215,7 @@ func (o *operator) runOnce() string {
 	return command.ProcessState.String()
 }
 
-// watch keeps the highest memory of all the operator's processes.
+// watch records the highest memory of all the operator's processes.
 func (o *operator) watch() {
 	for {
 		select {
@@ -227,7 +227,7 @@ func (o *operator) watch() {
 	}
 }
 
-// stop ends the operator gracefully, so that its successor leads at once.
+// stop ends the operator gracefully, so that its successor becomes the leader at once.
 func (o *operator) stop() {
 	o.mu.Lock()
 	o.stopping = true
@@ -248,7 +248,7 @@ func (o *operator) stop() {
 	<-o.ended
 }
 
-// answers waits until the operator is up.
+// answers waits until the operator is ready.
 func (o *operator) answers(t *testing.T) {
 	t.Helper()
 	eventually(t, "the operator answers", func(ctx context.Context) error {
@@ -271,7 +271,7 @@ func (o *operator) answers(t *testing.T) {
 	})
 }
 
-// deaths are the ends of the operator that the test did not ask for.
+// deaths returns the exits of the operator that the test did not ask for.
 func (o *operator) deaths() []string {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -71,7 +71,7 @@ func TestHeldConnectionsDoNotMakeAPodNotReady(t *testing.T) {
 	}
 }
 
-// TestInventedQueuesDoNotHideAnothersQueues has five pods of another namespace ask the
+// TestInventedQueuesDoNotHideAnothersQueues lets five pods of another namespace ask the
 // victim's probe for 1,000 names each, every five seconds.
 func TestInventedQueuesDoNotHideAnothersQueues(t *testing.T) {
 	site := newSite(t)
@@ -84,7 +84,7 @@ func TestInventedQueuesDoNotHideAnothersQueues(t *testing.T) {
 	answered := make(chan map[int]int, 1)
 	go func() { answered <- inventQueues(ctx, probe) }()
 	time.Sleep(6 * time.Second) // a round of names, and the next
-	// A queue that the operator has never asked for has to get in now.
+	// A queue that the operator has never asked for must get in now.
 	site.addQueue(t, "late")
 	worked := site.lasts(lasting(10*time.Second, 2*time.Minute))
 	cancel()
@@ -94,8 +94,8 @@ func TestInventedQueuesDoNotHideAnothersQueues(t *testing.T) {
 	}
 }
 
-// inventQueues asks for invented names until ctx ends, and returns how often each status
-// was answered; 0 stands for no answer.
+// inventQueues asks for invented names until ctx ends, and returns how often it got each
+// status; 0 means no answer.
 func inventQueues(ctx context.Context, probe *runningPod) map[int]int {
 	answers := map[int]int{}
 	for round := 0; ctx.Err() == nil; round++ {
@@ -155,7 +155,7 @@ func newSite(t *testing.T) *site {
 	return s
 }
 
-// works returns what is wrong with the victim's pools; nil if nothing is.
+// works returns what is wrong with the victim's pools, or nil.
 func (s *site) works(ctx context.Context) error {
 	for pool, kind := range map[string]string{"emails": v1alpha1.ConditionBacklogKnown, "agents": v1alpha1.ConditionAgentsReporting} {
 		worker := &v1alpha1.QueueWorker{}
@@ -188,7 +188,7 @@ func (s *site) addQueue(t *testing.T, name string) {
 	}
 }
 
-// lasts waits until the victim works, and then returns the first trouble within a time.
+// lasts waits until the victim works, and then returns the first problem within a time.
 func (s *site) lasts(span time.Duration) error {
 	ctx := context.Background()
 	var last error
@@ -208,7 +208,7 @@ func (s *site) lasts(span time.Duration) error {
 	return nil
 }
 
-// startRedis starts a Redis without contents and returns its port.
+// startRedis starts an empty Redis and returns its port.
 func startRedis(t *testing.T) int {
 	t.Helper()
 	if _, err := exec.LookPath("redis-server"); err != nil {

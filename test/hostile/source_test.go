@@ -23,7 +23,7 @@ const (
 	managerName     = "queueworker-manager"
 )
 
-// source returns the checkout that is attacked.
+// source returns the checkout to attack.
 func source() string {
 	if dir := os.Getenv("HOSTILE_SOURCE"); dir != "" {
 		return dir
@@ -36,8 +36,8 @@ var programs struct {
 	paths map[string]string
 }
 
-// program builds a program of the product as its image holds it, once, and returns
-// its path. HOSTILE_PROGRAMS names a directory of programs that are built already.
+// program builds a program of the product once, as for its image, and returns its path.
+// HOSTILE_PROGRAMS names a directory of programs that are already built.
 func program(t *testing.T, name string) string {
 	t.Helper()
 	programs.Lock()
@@ -62,8 +62,8 @@ func program(t *testing.T, name string) string {
 	return programs.paths[name]
 }
 
-// installProduct installs the kustomize tree as users do. Its Deployment stays
-// without pods: the tests start the program.
+// installProduct installs the kustomize tree as users do. Its Deployment stays without
+// pods, because the tests start the program.
 func installProduct(ctx context.Context) error {
 	if err := applyTree(ctx); err != nil {
 		return err
@@ -80,15 +80,15 @@ func applyTree(ctx context.Context) error {
 	return err
 }
 
-// pod is what the shipped Deployment says of the operator's pod.
+// pod holds what the shipped Deployment says about the operator's pod.
 type pod struct {
 	arguments   []string
 	environment []string
 	memory      int64
 }
 
-// shippedPod reads the operator's arguments, environment and memory limit as they
-// were installed.
+// shippedPod reads the operator's arguments, environment and memory limit as they were
+// installed.
 func shippedPod(ctx context.Context) (pod, error) {
 	deployment := &appsv1.Deployment{}
 	if err := api.Get(ctx, client.ObjectKey{Namespace: systemNamespace, Name: managerName}, deployment); err != nil {
@@ -109,7 +109,7 @@ func shippedPod(ctx context.Context) (pod, error) {
 	return out, nil
 }
 
-// valueOf returns what the kubelet would set a variable to.
+// valueOf returns the value that the kubelet would give a variable.
 func valueOf(variable corev1.EnvVar, container corev1.Container) (string, error) {
 	from := variable.ValueFrom
 	switch {

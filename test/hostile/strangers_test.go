@@ -16,16 +16,16 @@ import (
 )
 
 const (
-	// attackers are pods of another namespace, each with an address of its own.
+	// attackers is the number of pods in another namespace, each with its own address.
 	attackers = 5
-	// perAttacker are the connections that each holds to one port.
+	// perAttacker is how many connections each of them holds to one port.
 	perAttacker = 48
 )
 
-// manner is how an attacker uses a connection: it returns when the connection is over.
+// manner is a way to use a connection: it returns when the connection is over.
 type manner func(ctx context.Context, connection net.Conn)
 
-// The ways to hold a connection.
+// manners are the ways to hold a connection.
 var manners = map[string]manner{
 	"asks once and keeps the connection": func(_ context.Context, c net.Conn) {
 		_, _ = fmt.Fprint(c, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -53,12 +53,12 @@ var manners = map[string]manner{
 			if _, err := c.Read(answer); err != nil {
 				return
 			}
-			time.Sleep(50 * time.Millisecond) // 5 x 48 connections at once are load enough
+			time.Sleep(50 * time.Millisecond) // 5 x 48 connections at once are enough load
 		}
 	},
 }
 
-// drip writes a byte a second until the other side has had enough.
+// drip writes a byte a second until the other side closes the connection.
 func drip(ctx context.Context, c net.Conn) {
 	for ctx.Err() == nil {
 		if _, err := c.Write([]byte{'x'}); err != nil {
@@ -68,8 +68,8 @@ func drip(ctx context.Context, c net.Conn) {
 	}
 }
 
-// besiege holds connections to the ports of a pod from the addresses of the attackers,
-// opens a new one for each that is closed, and returns how many were opened.
+// besiege holds connections to the ports of a pod from the attackers' addresses. It opens
+// a new one for each that is closed, and returns how many it opened.
 func besiege(ctx context.Context, ip string, ports []int, how manner) int64 {
 	var opened atomic.Int64
 	var all sync.WaitGroup
@@ -94,7 +94,7 @@ func besiege(ctx context.Context, ip string, ports []int, how manner) int64 {
 	return opened.Load()
 }
 
-// hold uses a connection until it or ctx is over.
+// hold uses a connection until the connection or ctx ends.
 func hold(ctx context.Context, connection net.Conn, how manner) {
 	over := context.AfterFunc(ctx, func() { _ = connection.Close() })
 	defer over()

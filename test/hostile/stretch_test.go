@@ -38,7 +38,7 @@ func (s schema) strings(name string) []string {
 	return out
 }
 
-// stretch is one place of a kind that can be made large: a list, a map or a string.
+// stretch is a place in a kind that can be made large: a list, a map or a string.
 type stretch struct {
 	path string
 	// make returns a value for the place's parent, of about size bytes of JSON.
@@ -48,9 +48,9 @@ type stretch struct {
 // unbounded is more than fits into an object.
 const unbounded = 1 << 21
 
-// stretches finds every place in a schema that can be made large. Lists above the place
-// are filled as well, because a bound on each list still leaves their product. Strings,
-// which are most places and cost the least, are left to the long form.
+// stretches finds every place in a schema that can be made large. It also fills the lists
+// above the place, because a bound on each list still leaves their product. Strings,
+// which are the most places and cost the least, are only in the long form.
 func stretches(s schema, path string) []stretch {
 	var out []stretch
 	switch {
@@ -84,7 +84,7 @@ func list(s schema, size int, element func(i int) any) []any {
 	var out []any
 	for i, used := 0, 0; i < s.number("maxItems", unbounded) && (used < size || i == 0); i++ {
 		one := element(i)
-		document, _ := json.Marshal(one) // values of JSON alone
+		document, _ := json.Marshal(one) // only JSON values
 		used += len(document) + 1
 		out = append(out, one)
 	}
@@ -100,7 +100,7 @@ func pairs(s schema, size int) map[string]any {
 	return out
 }
 
-// distinct gives an element of a list the keys that make it another than the rest.
+// distinct gives an element of a list the keys that distinguish it from the others.
 func distinct(s schema, element any, i int) any {
 	object, ok := element.(map[string]any)
 	if !ok {
@@ -115,7 +115,7 @@ func distinct(s schema, element any, i int) any {
 	return out
 }
 
-// least returns the smallest value a schema accepts; i makes it another than the rest.
+// least returns the smallest value a schema accepts; i distinguishes it from the others.
 func least(s schema, i int) any {
 	if values, ok := s["enum"].([]any); ok && len(values) > 0 {
 		return values[0]
@@ -155,7 +155,7 @@ func schemaOf(t *testing.T, kind, part string) schema {
 	return schema(version).child("schema").child("openAPIV3Schema").child("properties").child(part)
 }
 
-// over lays one value over another: what is missing in the upper comes from the lower,
+// over lays one value over another: what the upper value lacks comes from the lower one,
 // in lists from the element at the same place.
 func over(upper, lower any) any {
 	switch lower := lower.(type) {

@@ -15,8 +15,8 @@ import (
 
 const mebibyte = 1 << 20
 
-// memory returns a figure of the running operator in bytes, such as VmHWM or RssAnon;
-// 0 while it does not run.
+// memory returns a figure of the running operator in bytes, such as VmHWM or RssAnon; 0
+// if it does not run.
 func (o *operator) memory(figure string) int64 {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -24,7 +24,7 @@ func (o *operator) memory(figure string) int64 {
 		return 0
 	}
 	now := procMemory(o.process.Pid, figure)
-	// Before it has become the operator, the process is a shell.
+	// Before the process becomes the operator, it is a shell.
 	o.peak = max(o.peak, procMemory(o.process.Pid, "VmHWM"))
 	return now
 }
@@ -43,7 +43,7 @@ func procMemory(pid int, figure string) int64 {
 	return 0
 }
 
-// highest returns the highest resident memory any process of the operator had.
+// highest returns the highest resident memory of any process of the operator.
 func (o *operator) highest() int64 {
 	o.memory("VmHWM")
 	o.mu.Lock()
@@ -51,7 +51,7 @@ func (o *operator) highest() int64 {
 	return o.peak
 }
 
-// cpu returns the processor time of all processes of the operator.
+// cpu returns the CPU time of all processes of the operator.
 func (o *operator) cpu() time.Duration {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -61,7 +61,7 @@ func (o *operator) cpu() time.Duration {
 	return o.kept + procCPU(o.process.Pid)
 }
 
-// procCPU adds up what the threads of a process ran, to the nanosecond.
+// procCPU adds up the run time of a process's threads, to the nanosecond.
 func procCPU(pid int) time.Duration {
 	files, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
 	var sum time.Duration
@@ -76,8 +76,8 @@ func procCPU(pid int) time.Duration {
 	return sum
 }
 
-// settle waits until the operator has nothing to do any more: until it takes less
-// than 5 % of its core for a second. It returns false if that is not so in time.
+// settle waits until the operator uses less than 5 % of its core for a second, which
+// means that it is idle. It returns false if that takes longer than limit.
 func (o *operator) settle(limit time.Duration) bool {
 	for end := time.Now().Add(limit); time.Now().Before(end); {
 		before := o.cpu()

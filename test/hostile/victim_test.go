@@ -23,21 +23,22 @@ import (
 )
 
 const (
-	// poolSizes is how often a pool of the victim grows before the next pool is used, so
-	// that the size of the pools stays the same over a measurement.
+	// poolSizes is how often a pool of the victim grows before the next pool is used. So
+	// the sizes of the pools stay the same during a measurement.
 	poolSizes = 8
-	// patience is how long a change of the victim is waited for at most; this long is
-	// counted then.
+	// patience is how long the tests wait for a change of the victim. A longer wait
+	// counts as this long.
 	patience = 60 * time.Second
 )
 
-// victim is a namespace that has nothing to do with the attacker's.
+// victim is a namespace that has nothing to do with the attacker's namespace.
 type victim struct {
 	namespace string
 	changes   int
 }
 
-// newVictim makes the namespace with one app. The operator is at work when it returns.
+// newVictim creates the namespace with one app and one pool. It returns when the operator
+// has made the pool's Deployment.
 func newVictim(t *testing.T) *victim {
 	t.Helper()
 	v := &victim{namespace: newNamespace(t, "victim")}
@@ -49,7 +50,7 @@ func newVictim(t *testing.T) *victim {
 }
 
 // serves checks that the operator makes a Deployment for another namespace's pool within
-// a minute. Unlike newVictim it lets the test go on if not.
+// a minute. Unlike newVictim, it lets the test continue if that fails.
 func (o *operator) serves(t *testing.T) {
 	t.Helper()
 	v := &victim{namespace: newNamespace(t, "victim")}
@@ -69,7 +70,7 @@ func (v *victim) newPool(t *testing.T) {
 	if err := api.Create(t.Context(), builders.QueueWorker(v.namespace, v.pool()).Processes(1).Obj()); err != nil {
 		t.Fatal(err)
 	}
-	// Under an attack this may take as long as a change.
+	// During an attack this may take as long as a change.
 	for end := time.Now().Add(5 * time.Minute); ; time.Sleep(50 * time.Millisecond) {
 		deployment, err := v.deployment(t.Context())
 		if err == nil && deployment.Spec.Replicas != nil && *deployment.Spec.Replicas == 1 {
@@ -121,7 +122,7 @@ func (v *victim) change(t *testing.T) time.Duration {
 	return time.Since(started)
 }
 
-// sample changes the victim's pools at random moments for a time.
+// sample changes the victim's pools at random moments for the time span.
 func (v *victim) sample(t *testing.T, span time.Duration) []time.Duration {
 	t.Helper()
 	var out []time.Duration
@@ -132,12 +133,12 @@ func (v *victim) sample(t *testing.T, span time.Duration) []time.Duration {
 	return out
 }
 
-// contest compares what the victim waits during an attack to what it waits without.
+// contest compares how long the victim waits during an attack and without it.
 type contest struct {
-	// calm loads the apiserver as the attack does, with objects that the operator does not
-	// look at: what they share with the operator is not its fault.
+	// calm loads the API server as the attack does, but with objects that the operator
+	// does not watch: the operator is not responsible for the load that it shares.
 	calm, attack func(context.Context) error
-	// rounds are how often both are measured, in turns, and span is for how long.
+	// rounds is how often both are measured in turns; span is how long each time.
 	rounds int
 	span   time.Duration
 }
@@ -163,8 +164,8 @@ func (c contest) compare(t *testing.T, o *operator, v *victim) {
 	}
 }
 
-// noise is a difference that a user of kubectl, whose every command takes 0.25 s, does
-// not see: a tenth of that.
+// noise is a difference that a user of kubectl does not notice: a tenth of the 0.25 s
+// that every command takes.
 const noise = 25 * time.Millisecond
 
 func (c contest) during(t *testing.T, v *victim, load func(context.Context) error) []time.Duration {

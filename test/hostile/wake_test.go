@@ -16,8 +16,8 @@ import (
 	"queueworker.dev/queueworker/test/builders"
 )
 
-// TestAPatchOfAQueueAppWithManyPoolsDoesNotSlowOthers has 600 pools under one cap and
-// a change of their app every two seconds.
+// TestAPatchOfAQueueAppWithManyPoolsDoesNotSlowOthers has 600 pools under one cap and a
+// change of their app every two seconds.
 func TestAPatchOfAQueueAppWithManyPoolsDoesNotSlowOthers(t *testing.T) {
 	attacker := newNamespace(t, "attacker")
 	pools := 600

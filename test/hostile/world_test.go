@@ -21,8 +21,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// newNamespace makes a namespace, and removes it with all it holds before the next
-// test starts its operator.
+// newNamespace creates a namespace, which is removed with everything in it before the
+// next test starts its operator.
 func newNamespace(t *testing.T, purpose string) string {
 	t.Helper()
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: purpose + "-"}}
@@ -35,7 +35,7 @@ func newNamespace(t *testing.T, purpose string) string {
 
 func removeNamespace(t *testing.T, name string) {
 	t.Helper()
-	ctx := context.Background() // the test's own is over
+	ctx := context.Background() // the test's own context is over
 	namespace := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: name}}
 	if err := api.Delete(ctx, namespace); err != nil {
 		t.Errorf("delete namespace %s: %v", name, err)
@@ -49,8 +49,8 @@ func removeNamespace(t *testing.T, name string) {
 	}
 }
 
-// eventually polls until check returns no error, and fails the test with the last
-// error after a minute.
+// eventually polls until check returns no error. After a minute it fails the test with
+// the last error.
 func eventually(t *testing.T, what string, check func(context.Context) error) {
 	t.Helper()
 	var last error
@@ -67,8 +67,8 @@ func eventually(t *testing.T, what string, check func(context.Context) error) {
 	}
 }
 
-// post creates an object from JSON that no client has looked at. A large one may take
-// the apiserver longer than it gives a request; it is stored all the same.
+// post creates an object from JSON that no client has checked. A large object may take
+// the API server longer than the time limit of a request, but is still stored.
 func post(ctx context.Context, path string, document []byte) error {
 	var err error
 	for try := range 5 {
@@ -84,7 +84,8 @@ func post(ctx context.Context, path string, document []byte) error {
 	return err
 }
 
-// ourPath is where the objects of a kind of ours are, such as queueapps.
+// ourPath returns the path of the objects of a resource of queueworker.dev, such as
+// queueapps.
 func ourPath(namespace, resource string) string {
 	return fmt.Sprintf("/apis/queueworker.dev/v1alpha1/namespaces/%s/%s", namespace, resource)
 }
@@ -107,13 +108,13 @@ func mustCreate(t *testing.T, objects ...client.Object) {
 	}
 }
 
-// merge patches an object with a JSON merge patch.
+// merge applies a JSON merge patch to an object.
 func merge(ctx context.Context, object client.Object, patch string) error {
 	return api.Patch(ctx, object, client.RawPatch(types.MergePatchType, []byte(patch)))
 }
 
-// inParallel calls do for every number below n, eight at a time, and fails the test
-// with the first error.
+// inParallel calls do for every number below n, eight at a time, and fails the test with
+// the first error.
 func inParallel(t *testing.T, n int, do func(int) error) {
 	t.Helper()
 	var group sync.WaitGroup
@@ -134,8 +135,8 @@ func inParallel(t *testing.T, n int, do func(int) error) {
 	}
 }
 
-// repeated returns JSON elements in a row, with % replaced by their number, until they
-// have a size in bytes.
+// repeated returns a row of JSON elements of at least size bytes, with % replaced by the
+// number of the element.
 func repeated(element string, size int) string {
 	var out strings.Builder
 	for i := 0; out.Len() < size; i++ {
@@ -147,7 +148,7 @@ func repeated(element string, size int) string {
 	return out.String()
 }
 
-// freePort finds a port that no program listens on.
+// freePort returns a port on which no program listens.
 func freePort(t *testing.T) int {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")

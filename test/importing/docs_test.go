@@ -16,11 +16,11 @@ import (
 	"queueworker.dev/queueworker/plugin"
 )
 
-// fence is a block of the documentation: its language, the file it is, its text.
+// fence finds a block of the documentation: its language, its file name, its text.
 var fence = regexp.MustCompile("(?ms)^```(\\w+) ?(\\S*)\n(.*?)^```$")
 
-// TestTheDocumentationsExamplesAreTrue runs every command of docs/import.md on the
-// files that stand there, and compares what it prints with what stands there.
+// TestTheDocumentationsExamplesAreTrue runs every command of docs/import.md on the files
+// in that document, and compares the output with the output in the document.
 func TestTheDocumentationsExamplesAreTrue(t *testing.T) {
 	text, err := os.ReadFile("../../docs/import.md")
 	if err != nil {

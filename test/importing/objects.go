@@ -1,8 +1,8 @@
 // Copyright The QueueWorker Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package importing tests what becomes of an imported configuration: the workers
-// that operator and agent run for it, and the documentation's examples.
+// Package importing tests the result of an import: the workers that operator and agent
+// run for it, and the documentation's examples.
 package importing
 
 import (
@@ -19,8 +19,8 @@ import (
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
-// Objects reads the QueueApps and QueueWorkers of a text as strictly as the API
-// server does: no field may be unknown, no key may stand twice.
+// Objects reads the QueueApps and QueueWorkers of a text as strictly as the API server
+// does: no field may be unknown, and no key may occur twice.
 func Objects(printed []byte) (apps []*v1alpha1.QueueApp, workers []*v1alpha1.QueueWorker, err error) {
 	reader := utilyaml.NewYAMLReader(bufio.NewReader(bytes.NewReader(printed)))
 	for {

@@ -23,12 +23,12 @@ import (
 	"queueworker.dev/queueworker/plugin/importing/supervisor"
 )
 
-// facts are those of a Laravel that has every option.
+// facts describe a Laravel that has every option.
 var facts = laravel.Facts{Known: true, Pcntl: true, Options: slices.Sorted(slices.Values([]string{
 	"queue", "timeout", "memory", "sleep", "tries", "backoff", "max-jobs", "max-time", "rest", "force", "json",
 }))}
 
-// imported are the QueueApps and QueueWorkers in the YAML that is printed.
+// imported returns the QueueApps and QueueWorkers in the printed YAML.
 func imported(t *testing.T, draft manifest.Draft) ([]*v1alpha1.QueueApp, []*v1alpha1.QueueWorker) {
 	t.Helper()
 	printed, err := manifest.Write(manifest.Assemble(draft, manifest.Settings{Images: map[string]string{"": "registry.example.com/app:1"}}))
@@ -42,7 +42,7 @@ func imported(t *testing.T, draft manifest.Draft) ([]*v1alpha1.QueueApp, []*v1al
 	return apps, workers
 }
 
-// command is the command that the agent in a pod of the pool runs, without PHP.
+// command returns the command that the agent in a pod of the pool runs, without PHP.
 func command(t *testing.T, apps []*v1alpha1.QueueApp, worker *v1alpha1.QueueWorker) string {
 	t.Helper()
 	at := slices.IndexFunc(apps, func(a *v1alpha1.QueueApp) bool { return a.Name == worker.Spec.AppName })
@@ -71,7 +71,7 @@ const (
 	horizonFiles    = "../../plugin/importing/horizon/testdata/"
 )
 
-// commands are what the workers of each file in testdata run, by their names.
+// commands are the commands of the workers of each file in testdata, by their names.
 var commands = map[string]map[string]string{
 	"guide.conf": {
 		"laravel-worker": "sqs --queue=default --timeout=60 --memory=128 --sleep=3 --tries=3 --max-time=3600 --json",
@@ -216,8 +216,8 @@ var commands = map[string]map[string]string{
 	},
 }
 
-// TestImportedWorkersRunWithTheSameFlags goes from a file to the command that the
-// agent runs. What it is to be was written down from the file by hand.
+// TestImportedWorkersRunWithTheSameFlags goes from a file to the command that the agent
+// runs. The expected command was written by hand from the file.
 func TestImportedWorkersRunWithTheSameFlags(t *testing.T) {
 	for _, file := range files(t) {
 		want := commands[file]
@@ -234,7 +234,7 @@ func TestImportedWorkersRunWithTheSameFlags(t *testing.T) {
 	}
 }
 
-// files are all files in testdata that are imported.
+// files returns all files in testdata that are imported.
 func files(t *testing.T) []string {
 	t.Helper()
 	found := []string{"included/supervisord.conf"}
@@ -273,7 +273,7 @@ func read(t *testing.T, file string) manifest.Draft {
 	return draft
 }
 
-// TestTheGuidesExampleKeepsItsFigures is the program of Laravel's documentation.
+// TestTheGuidesExampleKeepsItsFigures imports the program of Laravel's documentation.
 func TestTheGuidesExampleKeepsItsFigures(t *testing.T) {
 	_, workers := imported(t, read(t, "guide.conf"))
 	if len(workers) != 1 {

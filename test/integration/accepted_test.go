@@ -23,8 +23,8 @@ func seconds(n int) *metav1.Duration {
 
 func quantity(text string) *resource.Quantity { return new(resource.MustParse(text)) }
 
-// acceptedSpecs are at the edge of what is accepted. want is what the operator
-// must read of them, over the defaults.
+// acceptedSpecs are at the edge of what the schema accepts. want is what the operator
+// must read from the spec, relative to the defaults.
 var acceptedSpecs = map[string]struct {
 	spec string
 	want func(*v1alpha1.QueueWorkerSpec)
@@ -141,7 +141,7 @@ var acceptedSpecs = map[string]struct {
 	"gracePeriod 48h": {`gracePeriod: 48h`, func(s *v1alpha1.QueueWorkerSpec) { s.GracePeriod = seconds(48 * 3600) }},
 }
 
-// defaultSpec is what the apiserver makes of a spec with nothing but a queue.
+// defaultSpec returns what the API server makes of a spec with only a queue.
 func defaultSpec() v1alpha1.QueueWorkerSpec {
 	return v1alpha1.QueueWorkerSpec{
 		Queue: "default", Processes: new(int32(1)), ProcessesPerPod: 1, Timeout: seconds(60),
@@ -150,12 +150,12 @@ func defaultSpec() v1alpha1.QueueWorkerSpec {
 	}
 }
 
-// defaultBatch is what the apiserver makes of a batch that says nothing.
+// defaultBatch returns what the API server makes of an empty batch.
 func defaultBatch() *v1alpha1.Batch {
 	return &v1alpha1.Batch{WaitForDelayed: new(true), SuccessfulRunsHistoryLimit: new(int32(3)), FailedRunsHistoryLimit: new(int32(1))}
 }
 
-// defaultAlerts are what the apiserver makes of alerts that say nothing.
+// defaultAlerts returns what the API server makes of empty alerts.
 func defaultAlerts() *v1alpha1.Alerts {
 	return &v1alpha1.Alerts{
 		MemoryPercent: new(int32(80)), MemoryFor: seconds(120), SlowJobPercent: new(int32(80)),
@@ -218,8 +218,8 @@ patterns: {started: '^start (?P<id>\S+) (?P<class>\S+)$', done: '^done (?P<id>\S
 	}
 }
 
-// What the template's metadata says is kept: without a schema for embedded
-// metadata the apiserver would prune it.
+// TestTemplateLabelsAndAnnotationsAreKept: the template keeps its metadata. Without a
+// schema for embedded metadata the API server would prune it.
 func TestTemplateLabelsAndAnnotationsAreKept(t *testing.T) {
 	object := manifest(t, "QueueApp", newNamespace(t), "shop", `
 template:

@@ -19,7 +19,7 @@ import (
 	"queueworker.dev/queueworker/test/fakes"
 )
 
-// requireInMessage checks that a condition says certain things.
+// requireInMessage fails the test unless the message of a condition contains all words.
 func requireInMessage(t *testing.T, worker *v1alpha1.QueueWorker, conditionType string, words ...string) {
 	t.Helper()
 	for _, word := range words {
@@ -61,14 +61,15 @@ func TestFailingJobsPauseAPoolUntilSomebodyResumesIt(t *testing.T) {
 		t.Error("the operator has written the spec")
 	}
 
-	// The pause outlives the operator, and nothing about it is written again.
+	// The pause survives the operator, and the next operator does not write it again.
 	first.stop()
 	from := mark(t)
 	second := startOperator(t, options)
 	waitReconciled(t, second, 1)
 	reconcileAll(t, namespace)
 	requireNoWrites(t, slices.DeleteFunc(writesBetween(t, second, from, mark(t)), func(r controlplane.Request) bool {
-		// Rates begin anew, and ends of the last minute are told again.
+		// Rates start again, and the next operator reports the exits of the last minute
+		// again.
 		return r.ObjectRef.Resource == "events" || r.ObjectRef.Subresource == "status" &&
 			!strings.Contains(string(r.RequestObject), "conditions") && !strings.Contains(string(r.RequestObject), "onFailing")
 	}))
@@ -86,7 +87,7 @@ func TestFailingJobsPauseAPoolUntilSomebodyResumesIt(t *testing.T) {
 	requireObeyed(t, namespace, "emails", agents)
 	requireEvent(t, namespace, "emails", v1alpha1.EventResumed)
 	requireEvent(t, namespace, "emails", v1alpha1.EventRecovered)
-	<-time.After(2 * time.Second) // many reports of the same failures
+	<-time.After(2 * time.Second) // enough time for many reports of the same failures
 	reconcileAll(t, namespace)
 	if worker := waitReady(t, namespace, "emails"); worker.Status.OnFailing == nil || worker.Status.OnFailing.Paused {
 		t.Errorf("the failures of before have paused it again: %+v", worker.Status.OnFailing)
@@ -98,7 +99,7 @@ func TestFailingJobsPauseAPoolUntilSomebodyResumesIt(t *testing.T) {
 	waitFor(t, namespace, "emails", "is resumed with onFailing: Continue", isReady)
 }
 
-// A pool that fails is not paused unless its spec says so.
+// TestAlertsComeWithNumbersAndGo: a pool that fails is paused only if its spec says so.
 func TestAlertsComeWithNumbersAndGo(t *testing.T) {
 	namespace := newNamespace(t)
 	clock := &offsetClock{}

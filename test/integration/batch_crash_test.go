@@ -18,15 +18,15 @@ import (
 	"queueworker.dev/queueworker/test/fakes"
 )
 
-// twoRuns is what two runs leave.
+// twoRuns is the result of two runs.
 type twoRuns struct {
 	Jobs, Pods int
 	Totals     v1alpha1.Totals
 	Runs       []v1alpha1.Run
 }
 
-// runTwice has a pool of mode Batch do a run as it is created and one on request, of
-// which the first does three jobs.
+// runTwice makes a pool of mode Batch do one run at its creation and one run on request.
+// The first run does three jobs.
 func runTwice(t *testing.T, start func(namespace string)) twoRuns {
 	t.Helper()
 	namespace := newNamespace(t)
@@ -57,8 +57,8 @@ func runTwice(t *testing.T, start func(namespace string)) twoRuns {
 	return out
 }
 
-// A crash of the operator at any of its writes starts no run twice, ends none before its
-// time and loses no count.
+// TestACrashAtAnyWriteStartsNoRunTwice: a crash of the operator at any of its writes
+// starts no run twice, ends no run early and loses no count.
 func TestACrashAtAnyWriteStartsNoRunTwice(t *testing.T) {
 	var l *life
 	want := twoRuns{Jobs: 2, Pods: 2, Totals: v1alpha1.Totals{Processed: 3}, Runs: []v1alpha1.Run{

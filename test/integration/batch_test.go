@@ -24,14 +24,14 @@ import (
 	"queueworker.dev/queueworker/test/fakes"
 )
 
-// jobsOf are the Jobs of a QueueWorker.
+// jobsOf lists the Jobs of a QueueWorker.
 func jobsOf(ctx context.Context, namespace, worker string) ([]batchv1.Job, error) {
 	jobs := &batchv1.JobList{}
 	err := api.List(ctx, jobs, client.InNamespace(namespace), client.MatchingLabels{v1alpha1.LabelName: worker})
 	return jobs.Items, err
 }
 
-// hasJobs waits until a QueueWorker has as many Jobs.
+// hasJobs waits until a QueueWorker has n Jobs.
 func hasJobs(t *testing.T, namespace, worker string, n int) []batchv1.Job {
 	t.Helper()
 	var jobs []batchv1.Job
@@ -44,7 +44,7 @@ func hasJobs(t *testing.T, namespace, worker string, n int) []batchv1.Job {
 	return jobs
 }
 
-// runsAgents are the agents of the open run, waited for until there are n.
+// runAgents waits until the active run has n agents, and returns them.
 func runAgents(t *testing.T, namespace, worker string, n int) []*fakes.Agent {
 	t.Helper()
 	var agents []*fakes.Agent
@@ -64,7 +64,7 @@ func runAgents(t *testing.T, namespace, worker string, n int) []*fakes.Agent {
 	return agents
 }
 
-// isComplete is content after a run that ended with its queues empty.
+// isComplete accepts a pool whose run ended with its queues empty.
 var isComplete = all(
 	hasCondition(v1alpha1.ConditionComplete, metav1.ConditionTrue, v1alpha1.ReasonRunComplete),
 	hasCondition(v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonRunComplete),
@@ -171,8 +171,8 @@ func TestARunEndsWhenItsQueuesAreEmptyAndNoWorkerIsBusy(t *testing.T) {
 	})
 }
 
-// requireSettled has the operator look at a QueueWorker again and fails the test if its
-// totals change: what was counted is not counted twice.
+// requireSettled makes the operator reconcile a QueueWorker again, and fails the test if
+// its totals change: nothing may be counted twice.
 func requireSettled(t *testing.T, namespace, name string) {
 	t.Helper()
 	before := getWorker(t, namespace, name).Status.Totals
@@ -264,8 +264,8 @@ func TestStoppedAndPausedRuns(t *testing.T) {
 	hasJobs(t, namespace, "nightly", 0)
 }
 
-// workingRun starts an operator and a run of so many pods with a job that waits, and
-// returns its agents once it works.
+// workingRun starts an operator and a run of some pods with a job that waits. It returns
+// the agents of the run once the run works.
 func workingRun(t *testing.T, namespace string, pods int32) []*fakes.Agent {
 	t.Helper()
 	startOperator(t, operatorOptions{namespaces: []string{namespace}})
@@ -277,8 +277,8 @@ func workingRun(t *testing.T, namespace string, pods int32) []*fakes.Agent {
 	return agents
 }
 
-// A run that is stopped keeps its pods while they work, so that they can be told to kill
-// their jobs: with the stop, or after it.
+// TestAStoppedRunCanBeKilled: a stopped run keeps its pods while they work, so that a
+// user can still kill their jobs, with the stop or after it.
 func TestAStoppedRunCanBeKilled(t *testing.T) {
 	tests := map[string]func(t *testing.T, namespace string, agent *fakes.Agent){
 		"with the stop": func(t *testing.T, namespace string, _ *fakes.Agent) {
@@ -308,7 +308,8 @@ func TestAStoppedRunCanBeKilled(t *testing.T) {
 	}
 }
 
-// A run that is to go on after all has its workers take jobs again.
+// TestARunThatIsNotStoppedAfterAllGoesOn: if the stop of a run is revoked, its workers
+// take jobs again.
 func TestARunThatIsNotStoppedAfterAllGoesOn(t *testing.T) {
 	namespace := newNamespace(t)
 	agents := workingRun(t, namespace, 2)
@@ -387,7 +388,7 @@ func TestAScheduleStartsRuns(t *testing.T) {
 }
 
 // TestWhatKeepsRunsFromBeginningIsTold makes the mistakes that no schema finds, and
-// mends them.
+// corrects them.
 func TestWhatKeepsRunsFromBeginningIsTold(t *testing.T) {
 	schedule := func(text, zone string) func(*v1alpha1.QueueWorkerSpec) {
 		return func(spec *v1alpha1.QueueWorkerSpec) { spec.Batch = &v1alpha1.Batch{Schedule: text, TimeZone: zone} }
@@ -449,8 +450,8 @@ func TestWhatKeepsRunsFromBeginningIsTold(t *testing.T) {
 	}
 }
 
-// takeRunName creates a Job of the name that the next run of a stopped QueueWorker has,
-// and lets the QueueWorker go.
+// takeRunName creates a Job with the name of the next run of a stopped QueueWorker, and
+// then starts the QueueWorker.
 func takeRunName(t *testing.T, namespace string) {
 	t.Helper()
 	worker := waitFor(t, namespace, "emails", "is stopped", inState(v1alpha1.StateStopped))

@@ -34,8 +34,8 @@ func stretched(t *testing.T) *stretch.Apps {
 	return apps
 }
 
-// The schema is tried for every bound by the API server's own code in test/stretch. Here an
-// API server is asked about each name of a field once.
+// TestTheAPIServerKeepsTheBounds asks an API server once for each field name.
+// test/stretch tries every bound, with the API server's own code.
 func TestTheAPIServerKeepsTheBounds(t *testing.T) {
 	namespace := newNamespace(t)
 	asked := map[string]bool{}
@@ -139,13 +139,14 @@ func labels(n int) string {
 	return "{" + strings.Join(out, ",") + "}"
 }
 
-// crdOfApps is the CRD of QueueApps, and what bounds the tolerations of a template.
+// crdOfApps is the name of the CRD of QueueApps; tolerationsSchema is the path in its
+// schema to the tolerations of a template.
 const crdOfApps = "queueapps.queueworker.dev"
 
 var tolerationsSchema = []string{"properties", "spec", "properties", "template", "properties", "spec", "properties", "tolerations"}
 
-// withoutTheBound lets tolerations have any number, as before there was a bound, while
-// within runs.
+// withoutTheBound lifts the bound on the number of tolerations while within runs, to
+// store objects from before there was a bound.
 func withoutTheBound(t *testing.T, within func()) {
 	t.Helper()
 	set := func(most any) {
@@ -179,8 +180,9 @@ func crd() *unstructured.Unstructured {
 	return out
 }
 
-// A QueueApp that was stored before a bound is told of and not used, what runs goes on, and
-// the pool can be controlled and mended.
+// TestAQueueAppFromBeforeABoundIsToldAndKeepsRunning: the operator reports a QueueApp
+// that was stored before a bound, and does not use it. The running pods continue, and
+// users can control and repair the pool.
 func TestAQueueAppFromBeforeABoundIsToldAndKeepsRunning(t *testing.T) {
 	namespace := newNamespace(t)
 	startOperator(t, operatorOptions{namespaces: []string{namespace}})

@@ -24,12 +24,12 @@ import (
 	"queueworker.dev/queueworker/test/controlplane"
 )
 
-// drift is a change by somebody else to an object of a pool, and how it must end.
+// drift is a change by another client to an object of a pool, and how it must end.
 type drift struct {
 	object func() client.Object
 	name   string
 	change func(client.Object)
-	// restored is nil when the change is undone.
+	// restored checks that the operator undid the change; nil if the change must stay.
 	restored func(client.Object) error
 }
 
@@ -153,7 +153,7 @@ var drifts = map[string]drift{
 
 func newDeployment() client.Object { return &appsv1.Deployment{} }
 
-// worker is the worker's container of a Deployment.
+// worker returns the worker's container of a Deployment.
 func worker(deployment client.Object) *corev1.Container {
 	containers := deployment.(*appsv1.Deployment).Spec.Template.Spec.Containers
 	for i := range containers {
@@ -200,8 +200,8 @@ func TestWhatOthersChangeIsRestoredOrLeftAlone(t *testing.T) {
 	}
 }
 
-// requireLeftAlone fails the test if the operator writes the object after another's
-// change, also at its next look at it.
+// requireLeftAlone fails the test if the operator writes the object after another
+// client's change, also at its next reconcile.
 func requireLeftAlone(t *testing.T, o *operator, tc drift, key client.ObjectKey) {
 	t.Helper()
 	live := tc.object()
@@ -220,7 +220,7 @@ func requireLeftAlone(t *testing.T, o *operator, tc drift, key client.ObjectKey)
 	if err := api.Get(t.Context(), key, now); err != nil {
 		t.Fatal(err)
 	}
-	// The Deployment controller numbers the revisions in an annotation.
+	// The Deployment controller writes the revision number to an annotation.
 	own := cmpopts.IgnoreMapEntries(func(key, _ string) bool { return key == "deployment.kubernetes.io/revision" })
 	for _, diff := range []string{
 		cmp.Diff(live.GetGeneration(), now.GetGeneration()), cmp.Diff(live.GetLabels(), now.GetLabels()),
@@ -298,7 +298,7 @@ func TestDeletionLeavesNothingBehind(t *testing.T) {
 	requireNothingLeft(t, namespace, worker.Name)
 }
 
-// requireNothingLeft waits until no object of a QueueWorker is left.
+// requireNothingLeft waits until a QueueWorker and all its objects are gone.
 func requireNothingLeft(t *testing.T, namespace, worker string) {
 	t.Helper()
 	eventually(t, "nothing is left", func(ctx context.Context) error {

@@ -24,7 +24,7 @@ import (
 	"queueworker.dev/queueworker/test/fakes"
 )
 
-// command is a QueueCommand that retries all failed jobs.
+// command returns a QueueCommand; by default it retries all failed jobs.
 func command(namespace, name string, change func(*v1alpha1.QueueCommandSpec)) *v1alpha1.QueueCommand {
 	cmd := &v1alpha1.QueueCommand{
 		ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name},
@@ -37,7 +37,8 @@ func command(namespace, name string, change func(*v1alpha1.QueueCommandSpec)) *v
 	return cmd
 }
 
-// waitForCommand waits until a QueueCommand is in a state and its message holds a text.
+// waitForCommand waits until a QueueCommand is in a state and its message contains a
+// text.
 func waitForCommand(t *testing.T, namespace, name string, state v1alpha1.CommandState, says string) *v1alpha1.QueueCommand {
 	t.Helper()
 	cmd := &v1alpha1.QueueCommand{}
@@ -53,7 +54,7 @@ func waitForCommand(t *testing.T, namespace, name string, state v1alpha1.Command
 	return cmd
 }
 
-// commandObjects are the Jobs and pods of a namespace's QueueCommands, and these.
+// commandObjects lists the QueueCommands of a namespace and their Jobs and pods.
 func commandObjects(ctx context.Context, namespace string) ([]client.Object, error) {
 	var all []client.Object
 	for _, list := range []client.ObjectList{&v1alpha1.QueueCommandList{}, &batchv1.JobList{}, &corev1.PodList{}} {
@@ -106,7 +107,7 @@ func TestAQueueCommandRunsOnceAndGoes(t *testing.T) {
 	})
 	t.Run("it goes when its time is up", func(t *testing.T) {
 		clock.forward(9 * time.Minute)
-		create(t, command(namespace, "other", nil)) // a pass of this controller
+		create(t, command(namespace, "other", nil)) // makes this controller reconcile
 		waitForCommand(t, namespace, "other", v1alpha1.CommandSucceeded, "")
 		kept := waitForCommand(t, namespace, "retry", v1alpha1.CommandSucceeded, "")
 		if kept.Status.Output == "" || kept.Annotations["example.com/poke"] != "1" {
@@ -129,7 +130,8 @@ func TestAQueueCommandRunsOnceAndGoes(t *testing.T) {
 	})
 }
 
-// Wherever the operator is killed, the command runs once and its end is told.
+// TestAQueueCommandRunsOnceWhereverTheOperatorIsKilled: wherever the operator is killed,
+// the command runs once and its end is reported.
 func TestAQueueCommandRunsOnceWhereverTheOperatorIsKilled(t *testing.T) {
 	for write := 1; write <= 5; write++ {
 		for _, after := range []bool{false, true} {
@@ -247,7 +249,7 @@ func TestWhatKeepsAQueueCommandFromRunningIsSaid(t *testing.T) {
 	})
 	t.Run("a Job that is refused in more than a status can hold", func(t *testing.T) {
 		create(t, builders.QueueApp(namespace, "wordy").Template(func(template *corev1.PodTemplateSpec) {
-			for i := range 100 { // of each name the refusal says what is wrong with it, 43 KiB in all
+			for i := range 100 { // the refusal says for each name what is wrong with it, 43 KiB in total
 				name := fmt.Sprintf("=%d%s", i, strings.Repeat("=", 240))
 				template.Spec.Containers[0].Env = append(template.Spec.Containers[0].Env, corev1.EnvVar{Name: name, Value: "x"})
 			}

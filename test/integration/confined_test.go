@@ -23,12 +23,13 @@ import (
 	"queueworker.dev/queueworker/test/controlplane"
 )
 
-// policies are the admission policies that the operator is installed with.
+// policies is the directory of the admission policies that are installed with the
+// operator.
 const policies = "../../config/admission"
 
 // confineOperators applies the shipped policies to the operators of the tests, under
-// other names, so that the whole suite shows that the operator works with them. It
-// returns when they are in force.
+// other names. So the whole suite shows that the operator works with them. It returns
+// when they are in force.
 func confineOperators(ctx context.Context) error {
 	paths, err := filepath.Glob(filepath.Join(policies, "*.yaml"))
 	if err != nil {
@@ -74,10 +75,10 @@ func confine(ctx context.Context, document string) error {
 	return nil
 }
 
-// trialPod is a pod that is there while the policies come into force.
+// trialPod is a pod that exists while the policies come into force.
 const trialPod = "trial"
 
-// confined waits until the apiserver enforces each policy.
+// confined waits until the API server enforces each policy.
 func confined(ctx context.Context) error {
 	intruder, err := newIntruder(ctx)
 	if err != nil {

@@ -33,24 +33,24 @@ import (
 	"queueworker.dev/queueworker/test/builders"
 )
 
-// poolEditorRole is the role for those who may write QueueWorkers and no QueueApps.
+// poolEditorRole is the role for users who may write QueueWorkers but not QueueApps.
 const poolEditorRole = "../../config/rbac/queueworker_pool_editor_role.yaml"
 
-// belongs is a phrase of the refusal of env that names a Secret.
+// belongs is a phrase in the refusal of env that names a Secret.
 const belongs = "a value from a Secret, a ConfigMap or a file belongs into the QueueApp"
 
 // anotherTeams is the name of a Secret and a ConfigMap that no QueueApp uses.
 const anotherTeams = "another-teams"
 
-// sources are the ways to take the value of a variable from elsewhere that a QueueWorker
-// has not, by their field of the API.
+// sources are the ways to take a variable's value from another object or file that a
+// QueueWorker must not use, by their API field.
 var sources = map[string]string{
 	"secretKeyRef":    `{secretKeyRef: {name: another-teams, key: password}}`,
 	"configMapKeyRef": `{configMapKeyRef: {name: another-teams, key: password}}`,
 	"fileKeyRef":      `{fileKeyRef: {volumeName: another-teams, path: env, key: password}}`,
 }
 
-// poolEditor is a client with the shipped role in a namespace and no other right.
+// poolEditor returns a client with only the shipped role in a namespace.
 func poolEditor(t *testing.T, namespace string) client.Client {
 	t.Helper()
 	raw, err := os.ReadFile(poolEditorRole)
@@ -81,8 +81,8 @@ func poolEditor(t *testing.T, namespace string) client.Client {
 	return editor
 }
 
-// TestWhoWritesQueueWorkersGetsNoSecret tries to get at a Secret and a ConfigMap that no
-// QueueApp uses, with the right to write QueueWorkers and no other.
+// TestWhoWritesQueueWorkersGetsNoSecret tries to reach a Secret and a ConfigMap that no
+// QueueApp uses, with only the right to write QueueWorkers.
 func TestWhoWritesQueueWorkersGetsNoSecret(t *testing.T) {
 	namespace := newNamespace(t)
 	startOperator(t, operatorOptions{namespaces: []string{namespace}})
@@ -118,13 +118,13 @@ func TestWhoWritesQueueWorkersGetsNoSecret(t *testing.T) {
 	if err := editor.Get(t.Context(), client.ObjectKey{Namespace: namespace, Name: "emails"}, &v1alpha1.QueueWorker{}); err != nil {
 		t.Fatal(err)
 	}
-	// The pool follows what it may follow, so that the operator has seen all of it.
+	// The pool follows a permitted change, so the operator has seen all the attempts.
 	changeWorker(t, namespace, "emails", func(w *v1alpha1.QueueWorker) { w.Spec.Processes = new(int32(2)) })
 	waitReady(t, namespace, "emails")
 	requireUnused(t, namespace)
 }
 
-// tryEnv tries to bring a source into a QueueWorker in every way there is to write one.
+// tryEnv tries to put a source into a QueueWorker in every way to write one.
 func tryEnv(t *testing.T, editor client.Client, namespace, source string) {
 	t.Helper()
 	env := `env: [{name: REDIS_HOST, value: attacker.example.com}, {name: REDIS_PASSWORD, valueFrom: ` + source + `}]`
@@ -160,8 +160,8 @@ func tryEnv(t *testing.T, editor client.Client, namespace, source string) {
 	}
 }
 
-// requireUnused fails the test if a pod or a Deployment of a namespace names what is
-// another team's.
+// requireUnused fails the test if a pod or a workload of a namespace names the other
+// team's objects.
 func requireUnused(t *testing.T, namespace string) {
 	t.Helper()
 	looked := 0
@@ -189,8 +189,8 @@ func requireUnused(t *testing.T, namespace string) {
 	}
 }
 
-// TestEverySourceOfEnvIsDecidedOn: a source that Kubernetes adds is to be permitted or
-// refused on purpose.
+// TestEverySourceOfEnvIsDecidedOn: if Kubernetes adds a source, this project must permit
+// or refuse it deliberately.
 func TestEverySourceOfEnvIsDecidedOn(t *testing.T) {
 	permitted := []string{"fieldRef", "resourceFieldRef"}
 	for field := range reflect.TypeFor[corev1.EnvVarSource]().Fields() {
@@ -201,8 +201,9 @@ func TestEverySourceOfEnvIsDecidedOn(t *testing.T) {
 	}
 }
 
-// withoutTheRule has objects stored as they could be before env from a Secret was
-// refused, and the rule back in force when it returns.
+// withoutTheRule lifts the rule that refuses env from a Secret while store runs. So store
+// can create objects from before the rule. The rule is in force again when withoutTheRule
+// returns.
 func withoutTheRule(t *testing.T, namespace string, store func()) {
 	t.Helper()
 	probe := func() error {
@@ -228,7 +229,8 @@ func withoutTheRule(t *testing.T, namespace string, store func()) {
 	store()
 }
 
-// changeEnvRules changes the rules of spec.env in the CRD, and returns those there were.
+// changeEnvRules changes the rules of spec.env in the CRD, and returns the previous
+// rules.
 func changeEnvRules(t *testing.T, how func([]any) []any) []any {
 	t.Helper()
 	var before []any
@@ -266,7 +268,7 @@ func changeEnvRules(t *testing.T, how func([]any) []any) []any {
 }
 
 // TestAQueueWorkerFromBeforeKeepsItsSecret: it was accepted with the rights of its time,
-// and nobody can make another.
+// and no user can create another.
 func TestAQueueWorkerFromBeforeKeepsItsSecret(t *testing.T) {
 	namespace := newNamespace(t)
 	create(t, builders.QueueApp(namespace, "shop").Obj(),
@@ -296,7 +298,7 @@ func TestAQueueWorkerFromBeforeKeepsItsSecret(t *testing.T) {
 	}
 	requireEnv()
 
-	// Whatever else is changed is taken, by whichever way, and followed.
+	// Every other change is accepted, by whichever way it comes, and takes effect.
 	changeWorker(t, namespace, "emails", func(w *v1alpha1.QueueWorker) { w.Spec.Memory = quantity("256Mi") })
 	scale := &autoscalingv1.Scale{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: "emails"}, Spec: autoscalingv1.ScaleSpec{Replicas: 2}}
 	if err := api.SubResource("scale").Update(t.Context(), told, client.WithSubResourceBody(scale)); err != nil {
@@ -332,7 +334,7 @@ func TestAQueueWorkerFromBeforeKeepsItsSecret(t *testing.T) {
 	}
 }
 
-// setEnv puts other variables in place of those of a QueueWorker.
+// setEnv replaces the variables of a QueueWorker.
 func setEnv(t *testing.T, worker *v1alpha1.QueueWorker, env []corev1.EnvVar) error {
 	t.Helper()
 	patch, err := json.Marshal(map[string]any{"spec": map[string]any{"env": env}})
@@ -342,8 +344,8 @@ func setEnv(t *testing.T, worker *v1alpha1.QueueWorker, env []corev1.EnvVar) err
 	return api.Patch(t.Context(), worker.DeepCopy(), client.RawPatch(types.MergePatchType, patch))
 }
 
-// TestAPriorityClassNeedsConsent: a new pool is refused, one from before keeps what it
-// has until the QueueApp decides, and then its pods stay as they are.
+// TestAPriorityClassNeedsConsent: a new pool is refused. A pool from before keeps its
+// class until the QueueApp decides, and then its pods stay as they are.
 func TestAPriorityClassNeedsConsent(t *testing.T) {
 	namespace := newNamespace(t)
 	class := &schedulingv1.PriorityClass{ObjectMeta: metav1.ObjectMeta{Name: namespace}, Value: 1000}
@@ -376,7 +378,7 @@ func TestAPriorityClassNeedsConsent(t *testing.T) {
 		podsBefore = uidsOf(podsOf(t, namespace, "emails"))
 	}
 
-	// As stored by a version that knew no poolsMay.
+	// This is how a version without poolsMay stored it.
 	permit := func(may []v1alpha1.PoolField) {
 		t.Helper()
 		change(t, &v1alpha1.QueueApp{}, namespace, "shop", func(app *v1alpha1.QueueApp) { app.Spec.PoolsMay = may })
@@ -387,7 +389,7 @@ func TestAPriorityClassNeedsConsent(t *testing.T) {
 	requireSentence(t, message(told, v1alpha1.ConditionNotPermitted), []string{class.Name, "had it before", "spec.poolsMay"})
 	same("a poolsMay that is absent")
 
-	// A new pool has nothing to keep, also under a name of before.
+	// A new pool has no class to keep, also under the name of an earlier pool.
 	create(t, high("reports"))
 	refused := waitFor(t, namespace, "reports", "is refused", all(
 		hasCondition(v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonNotPermitted),
@@ -398,7 +400,7 @@ func TestAPriorityClassNeedsConsent(t *testing.T) {
 		t.Errorf("the refused pool has a Deployment: %v", err)
 	}
 
-	// The QueueApp says no, which an empty list must survive.
+	// The QueueApp refuses with an empty list, which the API server must not drop.
 	permit([]v1alpha1.PoolField{})
 	stored := &v1alpha1.QueueApp{}
 	if err := api.Get(t.Context(), client.ObjectKey{Namespace: namespace, Name: "shop"}, stored); err != nil || stored.Spec.PoolsMay == nil {
@@ -417,7 +419,7 @@ func TestAPriorityClassNeedsConsent(t *testing.T) {
 	})
 	same("a poolsMay that is empty")
 
-	// Either mends it.
+	// Each of the two changes repairs a pool.
 	changeWorker(t, namespace, "emails", func(w *v1alpha1.QueueWorker) { w.Spec.PriorityClassName = "" })
 	permit([]v1alpha1.PoolField{v1alpha1.PoolPriorityClassName})
 	for _, name := range []string{"emails", "reports"} {

@@ -19,7 +19,7 @@ import (
 	"queueworker.dev/queueworker/test/fakes"
 )
 
-// poolControl is the pool's control document.
+// poolControl returns the pool's control document.
 func poolControl(t *testing.T, namespace, worker string) protocol.Control {
 	t.Helper()
 	configMap := &corev1.ConfigMap{}
@@ -33,7 +33,7 @@ func poolControl(t *testing.T, namespace, worker string) protocol.Control {
 	return control
 }
 
-// requireObeyed waits until all agents obey the pool's newest control document.
+// requireObeyed waits until all agents follow the pool's newest control document.
 func requireObeyed(t *testing.T, namespace, worker string, agents []*fakes.Agent) protocol.Control {
 	t.Helper()
 	control := poolControl(t, namespace, worker)
@@ -87,7 +87,7 @@ func TestPauseReachesEveryAgentAndResumeToo(t *testing.T) {
 	}
 }
 
-// inState checks the state.
+// inState checks the state of a QueueWorker.
 func inState(state v1alpha1.State) func(*v1alpha1.QueueWorker) error {
 	return func(worker *v1alpha1.QueueWorker) error {
 		if worker.Status.State != state {
@@ -97,7 +97,8 @@ func inState(state v1alpha1.State) func(*v1alpha1.QueueWorker) error {
 	}
 }
 
-// Pods that come up while documents change see them by two ways of different speed.
+// TestFiftyPodsControlledAsTheyComeUpEndAtTheLastRevision: pods that start while
+// documents change receive them in two ways of different speed.
 func TestFiftyPodsControlledAsTheyComeUpEndAtTheLastRevision(t *testing.T) {
 	namespace := newNamespace(t)
 	startOperator(t, operatorOptions{namespaces: []string{namespace}})
@@ -157,7 +158,8 @@ func TestRestartedAtRestartsThePoolOrOnePod(t *testing.T) {
 	requireRestarts(t, agents, 2, 2)
 	requireEvent(t, namespace, "emails", v1alpha1.EventRestartRequested)
 
-	// A pod's first token is no baseline of its agent's: the operator wrote none before.
+	// The first token of a pod must take effect: it is no baseline for the agent, because
+	// the operator wrote no token before.
 	pod := &corev1.Pod{}
 	change(t, pod, namespace, agents[0].Pod, func(p *corev1.Pod) {
 		metav1.SetMetaDataAnnotation(&p.ObjectMeta, v1alpha1.AnnotationRestartedAt, "third")
@@ -190,8 +192,8 @@ func requireRestarts(t *testing.T, agents []*fakes.Agent, want ...int64) {
 	})
 }
 
-// requireObeyedPod waits until the pod's own document carries the token and its
-// agent has read it.
+// requireObeyedPod waits until the pod's own document contains the token and its agent
+// has read it.
 func requireObeyedPod(t *testing.T, agent *fakes.Agent, token string) {
 	t.Helper()
 	eventually(t, "the pod's own document", func(ctx context.Context) error {
@@ -210,7 +212,8 @@ func requireObeyedPod(t *testing.T, agent *fakes.Agent, token string) {
 	})
 }
 
-// requireEvent waits for an event of a reason about a QueueWorker.
+// requireEvent waits for an event about a QueueWorker with a reason, and returns its
+// note.
 func requireEvent(t *testing.T, namespace, worker, reason string) string {
 	t.Helper()
 	note := ""

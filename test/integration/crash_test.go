@@ -29,8 +29,8 @@ import (
 
 var errCrashed = errors.New("the operator has crashed")
 
-// crash is a point at which an operator dies: at its nth write, before it is sent
-// or after the apiserver has done it and before the operator hears of it.
+// crash is a point at which an operator dies: at its nth write, before the request is
+// sent, or after the API server has handled it and before the operator gets the answer.
 type crash struct {
 	write int
 	after bool
@@ -43,8 +43,8 @@ func (c crash) String() string {
 	return fmt.Sprintf("before write %d", c.write)
 }
 
-// fuse is a transport that dies at a crash: from then on nothing reaches the
-// apiserver any more.
+// fuse is a transport that fails at a crash: from then on no request reaches the API
+// server.
 type fuse struct {
 	crash crash
 	next  http.RoundTripper
@@ -89,7 +89,7 @@ func (f *fuse) RoundTrip(request *http.Request) (*http.Response, error) {
 	return response, err
 }
 
-// isCounted tells whether a request changes the world; events do not.
+// isCounted reports whether a request changes the cluster; events do not count.
 func isCounted(request *http.Request) bool {
 	return request.Method != http.MethodGet && !strings.HasSuffix(request.URL.Path, "/events")
 }
@@ -109,15 +109,15 @@ func (f *fuse) blow() {
 	}
 }
 
-// count is how many writes there were.
+// count returns the number of writes so far.
 func (f *fuse) count() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.writes
 }
 
-// life keeps an operator running through a scenario: the first one has a fuse,
-// its successor none.
+// life keeps an operator running through a scenario: the first operator has a fuse, its
+// successor has none.
 type life struct {
 	fuse *fuse
 	done chan struct{}
@@ -145,7 +145,7 @@ func liveThrough(t *testing.T, namespace string, c crash) *life {
 		options.transport = nil
 		second, err := launchOperator(ctx, options)
 		if err != nil {
-			if ctx.Err() == nil { // else the scenario was over before it ran
+			if ctx.Err() == nil { // otherwise the scenario was over before it ran
 				l.err = err
 			}
 			return
@@ -163,7 +163,7 @@ func liveThrough(t *testing.T, namespace string, c crash) *life {
 	return l
 }
 
-// endState is what a scenario leaves, without what differs from run to run.
+// endState is the result of a scenario, without what differs between runs.
 type endState struct {
 	Deployment  *appsv1.Deployment
 	ConfigMap   map[string]string
@@ -174,8 +174,9 @@ type endState struct {
 	Phases      []protocol.Phase
 }
 
-// runScenario creates a pool, scales, pauses, changes its image, resumes it, and
-// returns what there is then; at last it deletes it and waits until nothing is left.
+// runScenario creates a pool, scales and pauses it, changes its image, resumes it, and
+// returns the resulting state. Finally it deletes the pool and waits until nothing is
+// left.
 func runScenario(t *testing.T, start func(namespace string)) endState {
 	t.Helper()
 	namespace := newNamespace(t)
@@ -239,7 +240,7 @@ func observeEnd(t *testing.T, namespace string, from controlplane.Mark) endState
 	return state
 }
 
-// mask removes names and times that differ from run to run.
+// mask removes names and times that differ between runs.
 func (s *endState) mask(namespace string) {
 	d := s.Deployment
 	d.ObjectMeta = metav1.ObjectMeta{Name: d.Name, Labels: d.Labels, Annotations: d.Annotations}
@@ -256,8 +257,8 @@ func (s *endState) mask(namespace string) {
 	for i := range status.Conditions {
 		status.Conditions[i].LastTransitionTime = metav1.Time{}
 	}
-	// What rides along with later writes may not have been written yet, and pods
-	// that ended while nobody watched may be unaccounted.
+	// Figures that are only written together with a later change may not have been
+	// written yet. Pods that ended while no operator watched may be unaccounted for.
 	status.Busy, status.Idle, status.Workers, status.Restarts, status.Throughput = 0, 0, nil, nil, nil
 	status.Totals.UnaccountedWorkers = 0
 	for i := range status.Accounted {
@@ -272,8 +273,8 @@ func requireSameEnd(t *testing.T, want, got endState) {
 	}
 }
 
-// A crash of the operator at any of its writes changes nothing of what comes out,
-// and makes no pod too many.
+// TestACrashAtAnyWriteChangesNothing: a crash of the operator at any of its writes does
+// not change the result, and creates no extra pod.
 func TestACrashAtAnyWriteChangesNothing(t *testing.T) {
 	var l *life
 	reference := runScenario(t, func(namespace string) { l = liveThrough(t, namespace, crash{}) })
@@ -290,8 +291,8 @@ func TestACrashAtAnyWriteChangesNothing(t *testing.T) {
 	var passed int
 	var mu sync.Mutex
 	t.Run("sweep", func(t *testing.T) {
-		// The runs mostly wait, each for its own namespace; go test bounds how many run
-		// at once.
+		// The scenarios mostly wait, each in its own namespace; go test limits how many
+		// run at once.
 		for _, point := range points {
 			t.Run(point.String(), func(t *testing.T) {
 				t.Parallel()

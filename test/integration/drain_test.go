@@ -23,7 +23,7 @@ import (
 	"queueworker.dev/queueworker/test/fakes"
 )
 
-// replicasIn is the number of pods in a write of a Deployment.
+// replicasIn returns the number of pods in a write of a Deployment.
 func replicasIn(t *testing.T, object []byte) int32 {
 	t.Helper()
 	var deployment struct {
@@ -37,7 +37,7 @@ func replicasIn(t *testing.T, object []byte) int32 {
 	return *deployment.Spec.Replicas
 }
 
-// hasReplicas waits until a pool's Deployment asks for so many pods and has them.
+// hasReplicas waits until a pool's Deployment asks for n pods and has them.
 func hasReplicas(t *testing.T, namespace string, n int) {
 	t.Helper()
 	defer func() {
@@ -50,8 +50,8 @@ func hasReplicas(t *testing.T, namespace string, n int) {
 	})
 }
 
-// cordoned waits until exactly n of some agents take no more jobs, and returns these
-// and the others.
+// cordoned waits until exactly n of some agents take no more jobs. It returns these
+// agents and the other ones.
 func cordoned(t *testing.T, agents []*fakes.Agent, n int) (out, in []*fakes.Agent) {
 	t.Helper()
 	eventually(t, fmt.Sprintf("%d agents are cordoned", n), func(context.Context) error {
@@ -68,7 +68,7 @@ func cordoned(t *testing.T, agents []*fakes.Agent, n int) (out, in []*fakes.Agen
 	return out, in
 }
 
-// busyPool is a pool of so many pods, each working on a job.
+// busyPool creates a pool of some pods, each working on a job, and returns their agents.
 func busyPool(t *testing.T, namespace string, pods int32) []*fakes.Agent {
 	t.Helper()
 	create(t, builders.QueueApp(namespace, "shop").Obj(), builders.QueueWorker(namespace, "emails").Processes(pods).Obj())
@@ -114,8 +114,8 @@ func TestABusyPodIsRemovedOnlyWhenItsJobIsDone(t *testing.T) {
 	stays[0].Finish(0, fakes.Processed)
 }
 
-// requireCordonedFirst fails the test if a Deployment was made smaller before every
-// victim had been told.
+// requireCordonedFirst fails the test if the Deployment was made smaller before every
+// victim was cordoned.
 func requireCordonedFirst(t *testing.T, writes []controlplane.Request, victims []*fakes.Agent) {
 	t.Helper()
 	told := map[string]bool{}
@@ -161,7 +161,7 @@ func TestDemandThatReturnsCallsDrainingPodsBack(t *testing.T) {
 	requireUnmarked(t, namespace)
 }
 
-// requireUnmarked fails the test if a pod bears a mark of a drain.
+// requireUnmarked fails the test if a pod has an annotation of a drain.
 func requireUnmarked(t *testing.T, namespace string) {
 	t.Helper()
 	for _, pod := range podsOf(t, namespace, "emails") {
@@ -195,7 +195,7 @@ func TestAnotherOperatorFinishesADrain(t *testing.T) {
 	}
 }
 
-// drainEnd is what a drain leaves.
+// drainEnd is the result of a drain.
 type drainEnd struct {
 	Replicas, Pods, Ready int
 	PodsCreated, Cut      int
@@ -203,8 +203,9 @@ type drainEnd struct {
 	Marked                int
 }
 
-// drainScenario shrinks a busy pool, calls one pod back, and shrinks it further. An
-// operator that may crash is there from the first of its writes of a drain.
+// drainScenario shrinks a busy pool, calls one pod back, and shrinks the pool further.
+// Another operator makes the pool, so the one that may crash is only in charge of the
+// drain.
 func drainScenario(t *testing.T, point crash) (*life, drainEnd) {
 	t.Helper()
 	namespace := newNamespace(t)
@@ -252,8 +253,9 @@ func drainScenario(t *testing.T, point crash) (*life, drainEnd) {
 	return l, end
 }
 
-// A crash of the operator at any of its writes of a drain changes nothing of what
-// comes out: no job is cut short, no pod is made, and none stays marked.
+// TestACrashInADrainChangesNothing: a crash of the operator at any of its writes of a
+// drain does not change the result. No job is cut short, no pod is created, and no pod
+// stays marked.
 func TestACrashInADrainChangesNothing(t *testing.T) {
 	l, reference := drainScenario(t, crash{})
 	want := drainEnd{Replicas: 1, Pods: 1, Ready: 1, Phases: []protocol.Phase{protocol.PhaseRunning}}
@@ -282,7 +284,7 @@ func TestACrashInADrainChangesNothing(t *testing.T) {
 	}
 }
 
-// watchDesired adds up what the pools of a namespace want, at every change.
+// watchDesired adds up the desired processes of a namespace's pools at every change.
 func watchDesired(t *testing.T, namespace string) (highest func() int32) {
 	t.Helper()
 	watcher, err := client.NewWithWatch(cluster.Config, client.Options{Scheme: scheme})
@@ -328,7 +330,7 @@ func TestPoolsNeverHaveMoreThanTheirCap(t *testing.T) {
 		builders.QueueWorker(namespace, "emails").Processes(limit).Obj())
 	waitFor(t, namespace, "emails", "has all", all(isReady, hasDesired(limit)))
 
-	// Another one comes first: what it gets, the first one has to give up.
+	// A pool of higher priority: the first pool must give up what this one gets.
 	create(t, builders.QueueWorker(namespace, "orders").Processes(4).PerPod(2).Spec(func(s *v1alpha1.QueueWorkerSpec) { s.Priority = 5 }).Obj())
 	waitFor(t, namespace, "orders", "has what it asks for", hasDesired(4))
 	emails := waitFor(t, namespace, "emails", "is limited", all(hasDesired(5), isReady,
@@ -359,7 +361,8 @@ func TestPoolsNeverHaveMoreThanTheirCap(t *testing.T) {
 	}
 }
 
-// A pool whose autoscaling is taken away has the size its spec says.
+// TestAPoolWithoutAutoscalingHasTheSizeOfItsSpec: a pool whose autoscaling is removed has
+// the size of its spec.
 func TestAPoolWithoutAutoscalingHasTheSizeOfItsSpec(t *testing.T) {
 	namespace := newNamespace(t)
 	startOperator(t, operatorOptions{namespaces: []string{namespace}})
@@ -379,7 +382,8 @@ func TestAPoolWithoutAutoscalingHasTheSizeOfItsSpec(t *testing.T) {
 	hasReplicas(t, namespace, 2)
 }
 
-// Autoscaling finds work and loses it again; every pod that goes is drained first.
+// TestAnAutoscaledPoolDrainsBeforeItShrinks: autoscaling finds work and loses it again;
+// every pod is drained before it is removed.
 func TestAnAutoscaledPoolDrainsBeforeItShrinks(t *testing.T) {
 	namespace := newNamespace(t)
 	startOperator(t, operatorOptions{namespaces: []string{namespace}})
@@ -394,7 +398,8 @@ func TestAnAutoscaledPoolDrainsBeforeItShrinks(t *testing.T) {
 			t.Fatal("the agent has no idle process")
 		}
 	}
-	// Who is busy has to be known before victims are chosen: they stay chosen.
+	// The operator must know the busy agents before it chooses victims, because they stay
+	// chosen.
 	for _, agent := range agents[:2] {
 		told := agent.Asked()
 		eventually(t, "the operator knows who is busy", func(context.Context) error {

@@ -25,8 +25,8 @@ import (
 	"queueworker.dev/queueworker/test/builders"
 )
 
-// crowdSize is how many pools one tenant wakes at once: 600 in the long run, and as many
-// as show the difference in a short one.
+// crowdSize is how many pools one tenant wakes at once: 600 in the long run, and in a
+// short run as many as show the difference.
 func crowdSize() int {
 	if os.Getenv("QUEUEWORKER_LONG") == "1" {
 		return 600
@@ -34,9 +34,10 @@ func crowdSize() int {
 	return 150
 }
 
-// TestPoolsOfOneNamespaceDoNotDelayAnother starts an operator when one tenant has many
-// pools under one cap, all to be made, and another has one. It counts turns: how many
-// writes for the many come before the first for the one, and how many while it is made.
+// TestPoolsOfOneNamespaceDoNotDelayAnother starts an operator while one tenant has many
+// new pools under one cap and another tenant has one new pool. It counts the writes for
+// the many pools before the first write for the single pool, and until that pool has its
+// Deployment.
 func TestPoolsOfOneNamespaceDoNotDelayAnother(t *testing.T) {
 	namespaces := []string{newNamespace(t), newNamespace(t)}
 	slices.Sort(namespaces)
@@ -52,7 +53,7 @@ func TestPoolsOfOneNamespaceDoNotDelayAnother(t *testing.T) {
 	})
 	first, last := writes.before(crowd, shop)
 	t.Logf("%d pools: %d writes for them come before the first for another tenant's pool, %d until its Deployment", crowdSize(), first, last)
-	// Of 8 workers the crowd has 4, each of which writes a few objects in its turn.
+	// The crowd gets 4 of 8 workers, each of which writes a few objects in its turn.
 	if most := 60; first > most/2 || last > most {
 		t.Errorf("%d writes for the pools of one tenant come before the first for that of another, and %d before its Deployment, want at most %d and %d", first, last, most/2, most)
 	}
@@ -61,8 +62,9 @@ func TestPoolsOfOneNamespaceDoNotDelayAnother(t *testing.T) {
 	}
 }
 
-// compareLatencies tells how long the pool of a tenant takes to follow its spec while a
-// QueueApp with many pools is patched every 2 s, as a multiple of what it takes before.
+// compareLatencies measures how long the pool of a tenant takes to follow its spec while
+// a QueueApp with many pools is patched every 2 s. It reports that as a multiple of the
+// time without patches.
 func compareLatencies(t *testing.T, shop, crowd string) {
 	t.Helper()
 	waitReady(t, shop, "emails")
@@ -89,7 +91,7 @@ func compareLatencies(t *testing.T, shop, crowd string) {
 	}
 }
 
-// writeOrder remembers for which namespaces an operator writes, in order.
+// writeOrder records for which namespaces an operator writes, in order.
 type writeOrder struct {
 	mu    sync.Mutex
 	paths []string
@@ -110,8 +112,8 @@ type roundTripper func(*http.Request) (*http.Response, error)
 
 func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
-// before counts the writes for one namespace before the first for another, and before
-// that of its Deployment.
+// before counts the writes for the namespace crowd before the first write for the
+// namespace shop, and before the write of shop's Deployment.
 func (w *writeOrder) before(crowd, shop string) (first, deployment int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -130,7 +132,7 @@ func (w *writeOrder) before(crowd, shop string) (first, deployment int) {
 	return first, deployment
 }
 
-// createCrowd creates many pools, a few at a time.
+// createCrowd creates n pools, a few at a time.
 func createCrowd(t *testing.T, namespace string, n int) {
 	t.Helper()
 	var all sync.WaitGroup
@@ -149,7 +151,7 @@ func createCrowd(t *testing.T, namespace string, n int) {
 	}
 }
 
-// patchEvery changes the cap of a QueueApp again and again until it is stopped.
+// patchEvery changes the cap of a QueueApp repeatedly until it is stopped.
 func patchEvery(t *testing.T, namespace, name string, pause time.Duration) (stop func()) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
@@ -178,7 +180,8 @@ func patchEvery(t *testing.T, namespace, name string, pause time.Duration) (stop
 	}
 }
 
-// latencies are how long the Deployment of the pool emails takes to follow its spec.
+// latencies returns how long the Deployment of the pool emails takes to follow its spec,
+// n times.
 func latencies(t *testing.T, namespace string, n int) []time.Duration {
 	t.Helper()
 	var out []time.Duration
@@ -209,7 +212,7 @@ func median(of []time.Duration) time.Duration {
 
 func ratio(of, to []time.Duration) float64 { return float64(median(of)) / float64(median(to)) }
 
-// cpuTime is what this process, the operator in it, has used.
+// cpuTime returns the CPU time that this process, which includes the operator, has used.
 func cpuTime(t *testing.T) time.Duration {
 	t.Helper()
 	var usage syscall.Rusage

@@ -24,14 +24,14 @@ import (
 	"queueworker.dev/queueworker/test/fakes"
 )
 
-// fault is one way a request fails.
+// fault is a way in which a request fails.
 type fault struct {
-	// status is that of the answer; 0 breaks the connection off.
+	// status is the status of the response; 0 breaks the connection.
 	status int
 	reason metav1.StatusReason
-	// after lets the apiserver do it first.
+	// after lets the API server handle the request first.
 	after bool
-	// writes tells that only writes fail so.
+	// writes limits the fault to writes.
 	writes bool
 }
 
@@ -53,8 +53,8 @@ type faulty struct {
 	mu       sync.Mutex
 	random   generator
 	injected int
-	// armed is false while the operator starts: it ends if it cannot learn which kinds
-	// there are, and is then started again by others.
+	// armed is false while the operator starts: it exits if discovery fails then, and
+	// relies on Kubernetes to start it again.
 	armed bool
 }
 
@@ -106,8 +106,8 @@ func (f *faulty) answer(request *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// Three of ten requests fail, all the time and each in one way; what comes out is
-// the same.
+// TestFailingRequestsChangeNothing: three of ten requests fail all the time, in one way
+// per run, and the result is the same.
 func TestFailingRequestsChangeNothing(t *testing.T) {
 	reference := runScenario(t, func(namespace string) {
 		startOperator(t, operatorOptions{namespaces: []string{namespace}})
@@ -131,8 +131,8 @@ func TestFailingRequestsChangeNothing(t *testing.T) {
 	})
 }
 
-// A change that cannot work is undone: the pool is as before, and the pods that
-// worked have done so all the time.
+// TestABadImageThatIsTakenBackLeavesThePodsAlone: a change that cannot work is reverted.
+// The pool is as before, and the working pods were never disturbed.
 func TestABadImageThatIsTakenBackLeavesThePodsAlone(t *testing.T) {
 	namespace := newNamespace(t)
 	startOperator(t, operatorOptions{namespaces: []string{namespace}})
@@ -162,8 +162,8 @@ func TestABadImageThatIsTakenBackLeavesThePodsAlone(t *testing.T) {
 	})
 }
 
-// A pool that is stopped, started, paused, and resumed in a hurry ends as the last
-// write says.
+// TestTheLastOfManyChangesWins: a pool that is stopped, started, paused and resumed in
+// quick succession ends as the last write says.
 func TestTheLastOfManyChangesWins(t *testing.T) {
 	namespace := newNamespace(t)
 	startOperator(t, operatorOptions{namespaces: []string{namespace}})
@@ -185,7 +185,8 @@ func TestTheLastOfManyChangesWins(t *testing.T) {
 	}
 }
 
-// An object that is deleted while it changes leaves nothing.
+// TestDeletionInTheMidstOfChangesLeavesNothing: an object that is deleted while it
+// changes leaves nothing behind.
 func TestDeletionInTheMidstOfChangesLeavesNothing(t *testing.T) {
 	namespace := newNamespace(t)
 	startOperator(t, operatorOptions{namespaces: []string{namespace}})
@@ -203,7 +204,7 @@ func TestDeletionInTheMidstOfChangesLeavesNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 		if i%3 == 0 {
-			// A new one of the same name is not mixed up with the old one.
+			// A new QueueWorker with the same name is not confused with the old one.
 			create(t, builders.QueueWorker(namespace, name).Obj())
 			waitReady(t, namespace, name)
 			if err := api.Delete(t.Context(), getWorker(t, namespace, name)); err != nil {

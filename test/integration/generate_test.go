@@ -20,11 +20,11 @@ import (
 	"queueworker.dev/queueworker/test/builders"
 )
 
-// generator makes specs at random, the same for the same seed.
+// generator makes random specs, the same for the same seed.
 type generator struct{ *rand.Rand }
 
-// newGenerator uses the seed of the environment variable SEED, which a failed test
-// names, or 1.
+// newGenerator uses the seed of the environment variable SEED, which a failed test logs,
+// or 1.
 func newGenerator(t *testing.T) generator {
 	seed, err := strconv.ParseUint(os.Getenv("SEED"), 10, 64)
 	if err != nil {
@@ -41,10 +41,10 @@ func newGenerator(t *testing.T) generator {
 // chance is true in n of ten cases.
 func (g generator) chance(n int) bool { return g.IntN(10) < n }
 
-// pick is one of several values.
+// pick returns one of several values at random.
 func pick[T any](g generator, values ...T) T { return values[g.IntN(len(values))] }
 
-// worker makes a QueueWorker anywhere within the bounds of the API, but of few pods.
+// worker makes a QueueWorker anywhere within the bounds of the API, but with few pods.
 func (g generator) worker(namespace, name string, apps []string) *v1alpha1.QueueWorker {
 	return builders.QueueWorker(namespace, name).App(pick(g, apps...)).Spec(func(s *v1alpha1.QueueWorkerSpec) {
 		s.Queue = pick(g, "default", "high,default,low", "{shop}:emails", "https://sqs.example.com/1/q")
@@ -63,7 +63,7 @@ func (g generator) worker(namespace, name string, apps []string) *v1alpha1.Queue
 	}).Obj()
 }
 
-// autoscaling makes one of few pods, as long as nothing waits.
+// autoscaling makes a spec of few pods, as long as no jobs wait.
 func (g generator) autoscaling(perPod int32) *v1alpha1.Autoscaling {
 	auto := &v1alpha1.Autoscaling{MinProcesses: new(pick(g, int32(0), 0, 1)), MaxProcesses: pick(g, int32(1), 2, 15) * perPod}
 	if g.chance(5) {
@@ -129,8 +129,8 @@ func (g generator) placement(s *v1alpha1.QueueWorkerSpec) {
 	}
 }
 
-// app makes a QueueApp whose template sets, or leaves to Kubernetes' defaults,
-// whatever people write.
+// app makes a QueueApp whose template sets whatever people write, or leaves it to
+// Kubernetes' defaults.
 func (g generator) app(namespace, name string) *v1alpha1.QueueApp {
 	b := builders.QueueApp(namespace, name)
 	if g.chance(3) {
@@ -184,7 +184,7 @@ func (g generator) template(template *corev1.PodTemplateSpec) {
 	g.surroundings(pod)
 }
 
-// surroundings are what a pod has besides its worker.
+// surroundings adds what a pod may have in addition to its worker.
 func (g generator) surroundings(pod *corev1.PodSpec) {
 	if g.chance(3) {
 		pod.Containers = append(pod.Containers, corev1.Container{

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// TestImportedManifestsAreAccepted has the API server judge everything that imports
-// are tested to print, as kubectl apply would send it.
+// TestImportedManifestsAreAccepted lets the API server judge every golden file of the
+// imports, as kubectl apply would send it.
 func TestImportedManifestsAreAccepted(t *testing.T) {
 	namespace := newNamespace(t)
 	count := 0

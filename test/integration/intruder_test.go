@@ -30,11 +30,11 @@ import (
 	"queueworker.dev/queueworker/test/controlplane"
 )
 
-// intruderUser is a user to whom the operator's policies apply, and whom RBAC forbids
-// nothing, so that a refusal is a policy's.
+// intruderUser is a user to whom the operator's policies apply and whom RBAC permits
+// everything, so that a policy must be the cause of a refusal.
 const intruderUser = "system:serviceaccount:queueworker-system:intruder"
 
-// newIntruder returns a client of that user.
+// newIntruder returns a client that acts as this user.
 func newIntruder(ctx context.Context) (client.Client, error) {
 	config, err := cluster.User(intruderUser, controlplane.OperatorGroup)
 	if err != nil {
@@ -58,28 +58,28 @@ type intrusion struct {
 	attempt func(ctx context.Context, c client.Client) error
 }
 
-// creates creates an object.
+// creates returns an intrusion that creates an object.
 func creates(want string, object client.Object) intrusion {
 	return intrusion{want, func(ctx context.Context, c client.Client) error {
 		return c.Create(ctx, object.DeepCopyObject().(client.Object))
 	}}
 }
 
-// patches merges a patch into an object.
+// patches returns an intrusion that merges a patch into an object.
 func patches(want string, object client.Object, patch string) intrusion {
 	return intrusion{want, func(ctx context.Context, c client.Client) error {
 		return c.Patch(ctx, object.DeepCopyObject().(client.Object), client.RawPatch(types.MergePatchType, []byte(patch)))
 	}}
 }
 
-// deletes deletes an object.
+// deletes returns an intrusion that deletes an object.
 func deletes(want string, object client.Object) intrusion {
 	return intrusion{want, func(ctx context.Context, c client.Client) error {
 		return c.Delete(ctx, object.DeepCopyObject().(client.Object))
 	}}
 }
 
-// The refusals of the policies.
+// These are parts of the policies' refusals.
 const (
 	clusterNamespace = "is a namespace of the cluster itself"
 	notControlled    = "no object of queueworker.dev controls it"
@@ -97,19 +97,19 @@ const (
 	onlyOwnLease     = "QueueWorker may create no Lease but queueworker-operator"
 )
 
-// named makes an object's metadata.
+// named returns the metadata of an object with the operator's label.
 func named(namespace, name string) metav1.ObjectMeta {
 	return metav1.ObjectMeta{Namespace: namespace, Name: name, Labels: map[string]string{v1alpha1.LabelManagedBy: v1alpha1.ManagedBy}}
 }
 
-// claimed is metadata that claims a controller which does not exist.
+// claimed returns metadata that names a controller that does not exist.
 func claimed(namespace, name, apiVersion, kind, owner string) metav1.ObjectMeta {
 	meta := named(namespace, name)
 	meta.OwnerReferences = []metav1.OwnerReference{{APIVersion: apiVersion, Kind: kind, Name: owner, UID: "b5a3f0a1-5d0b-4a5e-9f5b-6d1e2f3a4b5c", Controller: new(true)}}
 	return meta
 }
 
-// deploymentWith is a Deployment of one container.
+// deploymentWith returns a Deployment of one container.
 func deploymentWith(meta metav1.ObjectMeta, change func(*corev1.PodSpec)) *appsv1.Deployment {
 	selector := map[string]string{"app": meta.Name}
 	pod := corev1.PodSpec{Containers: []corev1.Container{{Name: "main", Image: builders.Image}}}
@@ -123,7 +123,7 @@ func deploymentWith(meta metav1.ObjectMeta, change func(*corev1.PodSpec)) *appsv
 	}}
 }
 
-// creations are intrusions that need nothing to be there.
+// creations are intrusions that need no existing object.
 func creations(namespace string) map[string]intrusion {
 	own := v1alpha1.GroupVersion.String()
 	event := func(namespace, apiVersion, kind, controller string) *eventsv1.Event {
@@ -170,7 +170,8 @@ func bare(meta metav1.ObjectMeta) metav1.ObjectMeta {
 	return meta
 }
 
-// accesses are pod templates that reach for their node, by how the refusal names it.
+// accesses are pod templates that ask for access to their node, by the name in the
+// refusal.
 var accesses = map[string]func(*corev1.PodSpec){
 	"hostNetwork": func(p *corev1.PodSpec) { p.HostNetwork = true },
 	"hostPID":     func(p *corev1.PodSpec) { p.HostPID = true },
@@ -258,12 +259,12 @@ func TestTheOperatorsTokenChangesNothingOfOthers(t *testing.T) {
 	for name, trial := range changes(t, namespace, dns, settings, web, lone, event) {
 		t.Run(name, func(t *testing.T) { requireRefusedByPolicy(t, intruder, trial) })
 	}
-	// And the pool does as it is told.
+	// And the pool still follows its spec.
 	changeWorker(t, namespace, "emails", func(w *v1alpha1.QueueWorker) { w.Spec.Processes = new(int32(3)) })
 	waitReady(t, namespace, "emails")
 }
 
-// changes are intrusions into what is there.
+// changes are intrusions into existing objects.
 func changes(t *testing.T, namespace string, dns, settings *corev1.ConfigMap, web *appsv1.Deployment, lone *corev1.Pod, event *eventsv1.Event) map[string]intrusion {
 	t.Helper()
 	pool, pod := deploymentOf(t, namespace, "emails"), &podsOf(t, namespace, "emails")[0]
@@ -305,15 +306,16 @@ func changes(t *testing.T, namespace string, dns, settings *corev1.ConfigMap, we
 	return out
 }
 
-// strategic merges a patch into an object, lists by their elements' names.
+// strategic returns an intrusion that applies a strategic merge patch, which merges lists
+// by the names of their elements.
 func strategic(want string, object client.Object, patch string) intrusion {
 	return intrusion{want, func(ctx context.Context, c client.Client) error {
 		return c.Patch(ctx, object.DeepCopyObject().(client.Object), client.RawPatch(types.StrategicMergePatchType, []byte(patch)))
 	}}
 }
 
-// A pool whose template had access to its node before the policy, or whose namespace
-// permits it, is run all the same.
+// TestNodeAccessIsTheNamespacesDecision: the operator still runs a pool whose template
+// had access to its node before the policy, or whose namespace permits it.
 func TestNodeAccessIsTheNamespacesDecision(t *testing.T) {
 	namespace := newNamespace(t)
 	startOperator(t, operatorOptions{namespaces: []string{namespace}})
@@ -342,8 +344,8 @@ func TestNodeAccessIsTheNamespacesDecision(t *testing.T) {
 	waitReady(t, namespace, "emails")
 }
 
-// policiesInForce waits until the apiserver enforces the policies: it takes up new ones
-// a moment after their creation.
+// policiesInForce waits until the API server enforces the policies, which happens a
+// moment after their creation.
 func policiesInForce(ctx context.Context, c client.Client) error {
 	own := v1alpha1.GroupVersion.String()
 	for name, trial := range map[string]intrusion{

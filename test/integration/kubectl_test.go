@@ -30,8 +30,8 @@ func kubectl(t *testing.T, args ...string) string {
 }
 
 func TestCRDsApplyTwiceWithPlainKubectl(t *testing.T) {
-	// The first time was in TestMain. Client-side apply keeps the whole object in
-	// an annotation, which must not be longer than 262144 bytes.
+	// TestMain applied them first. Client-side apply keeps the whole object in an
+	// annotation, which must not be longer than 262144 bytes.
 	out := kubectl(t, "apply", "-f", crds)
 	for _, crd := range []string{"queueapps", "queuecommands", "queueworkers"} {
 		requireContains(t, out, "customresourcedefinition.apiextensions.k8s.io/"+crd+".queueworker.dev unchanged")
@@ -107,7 +107,8 @@ func TestScaleSetsProcesses(t *testing.T) {
 	requireContains(t, err.Error(), "spec.processes")
 }
 
-// An autoscaler reads the present size and the pods' selector from /scale.
+// TestScaleReportsStatus: an autoscaler reads the present size and the pods' selector
+// from /scale.
 func TestScaleReportsStatus(t *testing.T) {
 	namespace := newNamespace(t)
 	worker := builders.QueueWorker(namespace, "emails").Obj()
@@ -204,8 +205,8 @@ func TestGetPrintsTheTable(t *testing.T) {
 	if diff := cmp.Diff(want, commands); diff != "" {
 		t.Errorf("the table of QueueCommands differs (-want +got):\n%s", diff)
 	}
-	// The category has a name of its own: named like one of the kinds, it would
-	// make kubectl list both where one was asked for.
+	// The category has its own name. If it had the name of one of the kinds, kubectl
+	// would list both kinds where a user asked for one.
 	out := kubectl(t, "-n", namespace, "get", "queueing", "-o", "name")
 	if want := "queueapp.queueworker.dev/shop\nqueuecommand.queueworker.dev/retry\nqueueworker.queueworker.dev/emails\n"; sortedLines(out) != want {
 		t.Errorf("the category queueing has %q, want %q", out, want)
@@ -216,8 +217,8 @@ func sortedLines(text string) string {
 	return strings.Join(slices.Sorted(strings.Lines(text)), "")
 }
 
-// cells splits a table of kubectl at runs of two or more spaces. Of the rows but
-// the first only the given number of cells is kept, so that no age is compared.
+// cells splits a table of kubectl at runs of two or more spaces. It keeps at most keep
+// cells of each row after the first, so that no age is compared.
 func cells(table string, keep int) [][]string {
 	var rows [][]string
 	for i, line := range strings.Split(strings.TrimSpace(table), "\n") {
@@ -255,7 +256,7 @@ func TestStatusRoundTrips(t *testing.T) {
 	if diff := cmp.Diff(want, getWorker(t, namespace, "emails").Status); diff != "" {
 		t.Errorf("status read back differs (-want +got):\n%s", diff)
 	}
-	// The spec cannot be changed by way of the status, nor the status by way of the spec.
+	// The spec cannot be changed through the status, nor the status through the spec.
 	worker.Spec.Queue = "other"
 	if err := api.Status().Update(t.Context(), worker); err != nil {
 		t.Fatal(err)

@@ -35,17 +35,17 @@ import (
 	"queueworker.dev/queueworker/test/fakes"
 )
 
-// crds is where the CRDs are that users apply.
+// crds is the directory of the CRDs that users apply.
 const crds = "../../config/crd/bases"
 
-// operatorRole is the role the operator is installed with.
+// operatorRole is the role that the operator is installed with.
 const operatorRole = "../../config/rbac/role.yaml"
 
-// testRole is that role as the operators of the tests have it.
+// testRole is the name of this role for the operators of the tests.
 const testRole = "queueworker-test-operator"
 
-// What all tests of this package share: one control plane, and clients that
-// speak to it as an administrator.
+// All tests of this package share one control plane, and clients that act as an
+// administrator.
 var (
 	cluster *controlplane.ControlPlane
 	scheme  = newScheme()
@@ -93,7 +93,7 @@ func run(m *testing.M) (code int) {
 		err = errors.Join(grantOperators(ctx), confineOperators(ctx))
 	}
 	if err == nil {
-		// The apiserver ends only when nobody watches any more.
+		// The API server ends only when no client watches anymore.
 		kubeletCtx, stopKubelet := context.WithCancel(ctx)
 		if kubelet, err = fakes.StartKubelet(kubeletCtx, cluster.Config, fakes.Options{}); err == nil {
 			defer kubelet.Wait()
@@ -117,8 +117,8 @@ func run(m *testing.M) (code int) {
 	return 0
 }
 
-// grantOperators gives the operators of the tests the rights of the shipped role,
-// under another name: the tests of the installation remove what they install.
+// grantOperators gives the operators of the tests the rights of the shipped role, under
+// another name, because the tests of the installation remove what they install.
 func grantOperators(ctx context.Context) error {
 	raw, err := os.ReadFile(operatorRole)
 	if err != nil {
@@ -140,9 +140,9 @@ func grantOperators(ctx context.Context) error {
 	return api.Create(ctx, binding)
 }
 
-// stopBeforeTheDeadline ends the control plane shortly before `go test` would
-// kill this process, and when it is interrupted: etcd and the apiserver would
-// stay behind otherwise.
+// stopBeforeTheDeadline ends the control plane shortly before `go test` would kill this
+// process, and when this process is interrupted. Otherwise etcd and the API server would
+// stay behind.
 func stopBeforeTheDeadline(ctx context.Context, done <-chan struct{}) {
 	deadline := time.Duration(1<<63 - 1)
 	if timeout, ok := flag.Lookup("test.timeout").Value.(flag.Getter).Get().(time.Duration); ok && timeout > 30*time.Second {
@@ -162,7 +162,8 @@ func stopBeforeTheDeadline(ctx context.Context, done <-chan struct{}) {
 	os.Exit(1)
 }
 
-// newNamespace makes a namespace for one test, removed with all it holds at the end.
+// newNamespace creates a namespace for one test. At the end of the test it is deleted
+// with everything in it.
 func newNamespace(t *testing.T) string {
 	t.Helper()
 	name := strings.ToLower(strings.NewReplacer("/", "-", "_", "-", "#", "-").Replace(t.Name()))
@@ -182,14 +183,14 @@ func newNamespace(t *testing.T) string {
 	return ns.Name
 }
 
-// eventually polls until check returns no error, and fails the test with the
-// last error after a minute.
+// eventually polls until check returns no error. After a minute it fails the test with
+// the last error.
 func eventually(t *testing.T, what string, check func(context.Context) error) {
 	t.Helper()
 	within(t, time.Minute, what, check)
 }
 
-// within is eventually with a limit of its own.
+// within works like eventually with a given limit.
 func within(t *testing.T, limit time.Duration, what string, check func(context.Context) error) {
 	t.Helper()
 	var last error

@@ -17,8 +17,9 @@ import (
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
-// manifest is a QueueWorker, QueueApp or QueueCommand as a user would write it, which typed
-// objects cannot be: with wrong types, odd forms of numbers, unknown fields.
+// manifest returns a QueueWorker, QueueApp or QueueCommand as a user would write it. It
+// may have wrong types, odd forms of numbers or unknown fields, which typed objects
+// cannot have.
 func manifest(t *testing.T, kind, namespace, name, spec string) *unstructured.Unstructured {
 	t.Helper()
 	fields := map[string]any{}
@@ -47,7 +48,7 @@ func template(container map[string]any) map[string]any {
 	return map[string]any{"spec": map[string]any{"containers": []any{container}}}
 }
 
-// yamlOf is the object as a file for kubectl.
+// yamlOf returns the object as a file for kubectl.
 func yamlOf(t *testing.T, object *unstructured.Unstructured) string {
 	t.Helper()
 	out, err := yaml.Marshal(object.Object)
@@ -57,7 +58,7 @@ func yamlOf(t *testing.T, object *unstructured.Unstructured) string {
 	return string(out)
 }
 
-// causes are the reasons the apiserver gives for a refusal, one "field: message" each.
+// causes returns the API server's reasons for a refusal, each as "field: message".
 func causes(err error) []string {
 	var status apierrors.APIStatus
 	if !errors.As(err, &status) || status.Status().Details == nil {
@@ -70,13 +71,12 @@ func causes(err error) []string {
 	return lines
 }
 
-// quantityPattern is how the pattern begins that quantities in a template have:
+// quantityPattern is the beginning of the pattern for quantities in a template, because
 // Kubernetes' own fields carry no rule in words.
 const quantityPattern = `should match '^[+-]?([0-9]{1,30}`
 
-// requireRefused fails the test unless err is a refusal of the spec with one
-// cause for the field that holds the phrase, and no cause that is an internal
-// complaint about a rule.
+// requireRefused fails the test unless err refuses the spec with a cause for the field
+// that contains the phrase. No cause may be an internal complaint about a rule.
 func requireRefused(t *testing.T, err error, field, phrase string) {
 	t.Helper()
 	if err == nil {

@@ -98,7 +98,7 @@ func grant(t *testing.T, role *rbacv1.ClusterRole, subject rbacv1.Subject) {
 	})
 }
 
-// tokenOf makes an account and returns a token of it.
+// tokenOf creates a service account and returns a token for it.
 func tokenOf(t *testing.T, namespace, account string) string {
 	t.Helper()
 	create(t, &corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: account}})
@@ -109,7 +109,7 @@ func tokenOf(t *testing.T, namespace, account string) string {
 	return request.Status.Token
 }
 
-// scrape asks for the metrics from one of the machine's loopback addresses, and returns
+// scrape requests the metrics from one of the machine's loopback addresses, and returns
 // the status and the server's certificate.
 func scrape(ctx context.Context, address, from, token string, roots *x509.CertPool) (int, *x509.Certificate, error) {
 	dialer := &net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}, Timeout: 10 * time.Second}
@@ -144,7 +144,7 @@ func TestMetricsTokensAreCheckedAndCached(t *testing.T) {
 		Rules:      []rbacv1.PolicyRule{{NonResourceURLs: []string{"/metrics"}, Verbs: []string{"get"}}},
 	}, rbacv1.Subject{Kind: "ServiceAccount", Namespace: namespace, Name: "scraper"})
 	eventually(t, "the scraper reads the metrics", func(ctx context.Context) error {
-		// From another address than the wrong tokens below.
+		// This is another address than the one of the wrong tokens below.
 		status, _, err := scrape(ctx, address, "127.0.0.2", scraper, nil)
 		if err == nil && status != http.StatusOK {
 			err = fmt.Errorf("status %d", status)
@@ -194,7 +194,8 @@ func TestMetricsAreServedWithTheirOwnCertificate(t *testing.T) {
 	dir := t.TempDir()
 	write := func() (*x509.Certificate, *x509.CertPool) {
 		t.Helper()
-		// The clock of a certificate of its own kind is all that tells two of them apart.
+		// Each self-signed certificate has its own key and serial number, so two of them
+		// differ.
 		made, err := scraping.NewSelfSigned(metricsHost, clock.RealClock{}).GetCertificate(nil)
 		if err != nil {
 			t.Fatal(err)

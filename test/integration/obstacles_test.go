@@ -25,16 +25,16 @@ import (
 	"queueworker.dev/queueworker/test/fakes"
 )
 
-// obstacle is something that keeps a pool from being ready, told by a condition
-// and cleared when it is mended.
+// obstacle is a state that keeps a pool from being ready. A condition reports it, and
+// disappears when the obstacle is removed.
 type obstacle struct {
 	app, worker client.Object
-	// arrange makes the obstacle before the pool is created.
+	// arrange creates the obstacle before the pool is created.
 	arrange func(*testing.T, string)
 	reason  string
 	// phrases must be in the message.
 	phrases []string
-	// final tells that the pool is stalled at once; else it is reconciling, and
+	// final means that the pool is stalled at once; otherwise it is reconciling, and
 	// stalled after two minutes.
 	final bool
 	mend  func(*testing.T, string)
@@ -181,8 +181,8 @@ func breakImage(image string, trouble fakes.Trouble) func(*testing.T, string) {
 	}
 }
 
-// foreignObject is an object of somebody else with a name the pool needs. It must
-// stay as it is, and is in the way until it is deleted.
+// foreignObject returns the obstacle of a foreign object with a name that the pool needs.
+// The object must stay as it is, and is in the way until it is deleted.
 func foreignObject(object client.Object, kind string) obstacle {
 	inNamespace := func(namespace string) client.Object {
 		own := object.DeepCopyObject().(client.Object)
@@ -245,8 +245,8 @@ func TestObstaclesAreToldAndCleared(t *testing.T) {
 	}
 }
 
-// requireTold waits until the conditions tell of the obstacle, at once and, if it
-// may mend itself, as stalled after two minutes.
+// requireTold waits until the conditions report the obstacle. If the obstacle may pass by
+// itself, they must report it as stalled after two minutes.
 func requireTold(t *testing.T, namespace string, tc obstacle, clock *offsetClock) {
 	t.Helper()
 	present, absent := v1alpha1.ConditionReconciling, v1alpha1.ConditionStalled
@@ -286,7 +286,7 @@ func requireSentence(t *testing.T, message string, phrases []string) {
 	t.Logf("%s", message)
 }
 
-// poke makes the operator look at a QueueWorker now, as time alone would later.
+// poke makes the operator reconcile a QueueWorker now, as it would later by itself.
 func poke(t *testing.T, namespace, name string) {
 	t.Helper()
 	changeWorker(t, namespace, name, func(w *v1alpha1.QueueWorker) {
@@ -345,8 +345,8 @@ func TestAgentsThatDoNotAnswerAreTold(t *testing.T) {
 	waitReady(t, namespace, "emails")
 }
 
-// TestAPoolWhoseTemplateIsRefusedObeysAllTheSame: what it has can be paused, made
-// smaller and stopped while the API server refuses what it should have.
+// TestAPoolWhoseTemplateIsRefusedObeysAllTheSame: the existing pods can be paused,
+// reduced and stopped while the API server refuses the new template.
 func TestAPoolWhoseTemplateIsRefusedObeysAllTheSame(t *testing.T) {
 	namespace := newNamespace(t)
 	startOperator(t, operatorOptions{namespaces: []string{namespace}})

@@ -31,41 +31,41 @@ import (
 	"queueworker.dev/queueworker/trust"
 )
 
-// agentImage is the agent image of operators that are not told another.
+// agentImage is the agent image of operators whose options name no other.
 const agentImage = "registry.example.com/queueworker/agent:1"
 
 // probeImage is the image of the operators' backlog probes.
 const probeImage = "registry.example.com/queueworker/backlog:1.0.0"
 
-// pullInterval is how often the operators of the tests ask the agents, so that
-// tests need not wait for the real interval.
+// pullInterval is how often the operators of the tests ask the agents, so that tests need
+// not wait for the real interval.
 const pullInterval = 300 * time.Millisecond
 
-// operatorOptions say how an operator of a test differs from the usual one.
+// operatorOptions describe how an operator of a test differs from the usual one.
 type operatorOptions struct {
-	// namespaces it works in; empty means all.
+	// namespaces are the namespaces it works in; empty means all.
 	namespaces []string
 	agentImage string
-	// clock is the real one if nil.
+	// clock is the operator's clock; the real clock if nil.
 	clock *offsetClock
-	// pullClock is that of the collector; the real one if nil. What a fake agent tells of
-	// happens in real time.
+	// pullClock is the collector's clock; the real clock if nil. The events that a fake
+	// agent reports happen in real time.
 	pullClock *offsetClock
-	// interval of the collector; pullInterval if zero.
+	// interval is the collector's interval; pullInterval if zero.
 	interval time.Duration
 	// namespaceCPU is the share of a CPU for each namespace; no bound if zero.
 	namespaceCPU float64
-	// identity is the key pair it proves itself with; keptIdentity if nil.
+	// identity is the key pair with which it proves its identity; keptIdentity if nil.
 	identity *trust.Identity
-	// transport stands between the operator and the apiserver.
+	// transport is between the operator and the API server.
 	transport func(http.RoundTripper) http.RoundTripper
 }
 
-// operator is a running operator, wired as cmd/manager wires it, with the rights of
-// the shipped ClusterRole and nothing else.
+// operator is a running operator, wired as in cmd/manager, with only the rights of the
+// shipped ClusterRole.
 type operator struct {
 	user string
-	// before is how many reconciles this process had done when it was started.
+	// before is how many reconciles this process had done when the operator was started.
 	before float64
 	cancel context.CancelFunc
 	done   chan struct{}
@@ -96,10 +96,11 @@ func startOperator(t *testing.T, options operatorOptions) *operator {
 	return o
 }
 
-// launchOperator starts an operator, which runs until it is stopped, and returns
-// when its cache is filled.
+// launchOperator starts an operator, which runs until it is stopped. It returns when the
+// operator's cache is filled.
 func launchOperator(ctx context.Context, options operatorOptions) (*operator, error) {
-	// A user of its own tells the writes of this operator from those of the others.
+	// Its own user distinguishes the writes of this operator from those of other
+	// operators.
 	o := &operator{user: operatorPrefix + strconv.FormatInt(operators.Add(1), 10), done: make(chan struct{})}
 	config, err := cluster.User(o.user, controlplane.OperatorGroup)
 	if err != nil {
@@ -113,7 +114,8 @@ func launchOperator(ctx context.Context, options operatorOptions) (*operator, er
 	if err != nil {
 		return nil, err
 	}
-	// Not the test's context: it ends before the cleanups that need the operator.
+	// Not the test's context, because that ends before the cleanups that need the
+	// operator.
 	running, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	o.cancel = cancel
 	go func() {
@@ -127,7 +129,7 @@ func launchOperator(ctx context.Context, options operatorOptions) (*operator, er
 	return o, nil
 }
 
-// stop ends the operator gracefully and waits until it is gone.
+// stop ends the operator gracefully and waits for its end.
 func (o *operator) stop() {
 	o.once.Do(o.cancel)
 	<-o.done
@@ -184,8 +186,8 @@ func newManager(config *rest.Config, options operatorOptions) (ctrl.Manager, err
 	return mgr, controllers.Setup(mgr, setup)
 }
 
-// keptIdentity is the identity of all operators of the tests but those that are given
-// another: as of an operator with a key file.
+// keptIdentity is the identity of all operators of the tests whose options give no other.
+// They behave like one operator with a key file.
 var keptIdentity = sync.OnceValue(func() *trust.Identity {
 	identity, err := trust.NewIdentity()
 	if err != nil {
@@ -202,7 +204,7 @@ func newOperatorLog() logr.Logger {
 		funcr.Options{LogTimestamp: true, TimestampFormat: "15:04:05.000"})
 }
 
-// lines are the last lines of a log.
+// lines holds the last lines of a log.
 type lines struct {
 	mu   sync.Mutex
 	last []string
@@ -219,7 +221,7 @@ func (l *lines) add(line string) {
 	}
 }
 
-// tail returns the last lines of the operators' log that mention a word.
+// tail returns the last n lines of the operators' log that contain a word.
 func (l *lines) tail(word string, n int) []string {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -232,14 +234,14 @@ func (l *lines) tail(word string, n int) []string {
 	return found
 }
 
-// offsetClock is the real clock, set forward by a test.
+// offsetClock is the real clock, which a test can set forward.
 type offsetClock struct{ offset atomic.Int64 }
 
 func (c *offsetClock) Now() time.Time { return time.Now().Add(time.Duration(c.offset.Load())) }
 
 func (c *offsetClock) Since(at time.Time) time.Duration { return c.Now().Sub(at) }
 
-// offsetTicker has the time of an offsetClock, and lets real time pass.
+// offsetTicker has the time of an offsetClock, but its timers follow real time.
 type offsetTicker struct {
 	clock.RealClock
 	offset *offsetClock

@@ -33,7 +33,8 @@ func TestKustomizeTreeInstallsIntoARestrictedNamespace(t *testing.T) {
 }
 
 // TestTheCertificateComponentMountsItsSecret builds the kustomize tree with the component
-// that serves the metrics with a certificate; its kinds are cert-manager's and not applied.
+// that serves the metrics with a certificate. It does not apply the manifests, because
+// their kinds need cert-manager.
 func TestTheCertificateComponentMountsItsSecret(t *testing.T) {
 	overlay, err := os.MkdirTemp("../../config", "overlay-") //nolint:usetesting // kustomize reads a tree by relative paths
 	if err != nil {
@@ -74,8 +75,8 @@ func TestChartInstallsIntoARestrictedNamespace(t *testing.T) {
 		helmTemplate(t, "replicas=2"), operatorNamespace)
 }
 
-// install applies manifests the way users do, and waits until the operator's pods
-// were admitted. The CRDs stay, because the other tests need them.
+// install applies manifests as users do, and waits until the operator's pods are
+// admitted. The CRDs stay, because the other tests need them.
 func install(t *testing.T, manifests, namespace string) {
 	t.Helper()
 	ctx := t.Context()
@@ -104,11 +105,11 @@ func install(t *testing.T, manifests, namespace string) {
 	})
 }
 
-// uninstall removes what install made, the namespace last and until it is gone,
-// so that the next test can make it again.
+// uninstall removes what install created, the namespace last. It waits until the
+// namespace is gone, so that the next test can create it again.
 func uninstall(t *testing.T, manifests, namespace string) {
 	t.Helper()
-	ctx := context.Background() // the test's own is over
+	ctx := context.Background() // the test's own context is over
 	var rest []string
 	for document := range strings.SplitSeq(manifests, "\n---\n") {
 		if !strings.Contains(document, "\nkind: CustomResourceDefinition\n") && !strings.Contains(document, "\nkind: Namespace\n") {
@@ -118,7 +119,7 @@ func uninstall(t *testing.T, manifests, namespace string) {
 	if _, err := cluster.Kubectl(ctx, strings.Join(rest, "\n---\n"), "delete", "--ignore-not-found", "-f", "-"); err != nil {
 		t.Errorf("uninstall: %v", err)
 	}
-	// Nobody runs the pods, so nobody ends them either.
+	// No kubelet runs these pods, so no kubelet ends them either.
 	if _, err := cluster.Kubectl(ctx, "", "delete", "pods", "--all", "--force", "--grace-period=0", "-n", namespace); err != nil {
 		t.Errorf("delete the operator's pods: %v", err)
 	}
@@ -200,8 +201,8 @@ func TestOperatorMayDoWhatItNeedsAndNoMore(t *testing.T) {
 	}
 }
 
-// rolesOf keeps the roles and bindings of manifests that live outside of the
-// operator's own namespace, which is not there in this test.
+// rolesOf keeps the roles and bindings of manifests that are outside of the operator's
+// own namespace, which does not exist in this test.
 func rolesOf(manifests string) string {
 	var kept []string
 	for document := range strings.SplitSeq(manifests, "\n---\n") {
@@ -240,8 +241,8 @@ func TestSamplesAndWhatHelmPrintsAreAccepted(t *testing.T) {
 	}
 }
 
-// helmTemplate renders the chart with the real helm, without CRDs, and with values
-// as for --set.
+// helmTemplate renders the chart with the real helm, without CRDs, and with values as for
+// --set.
 func helmTemplate(t *testing.T, values ...string) string {
 	t.Helper()
 	build := exec.CommandContext(t.Context(), "../../hack/tool.sh", "helm")

@@ -21,7 +21,7 @@ func TestAPoolComesUp(t *testing.T) {
 	if worker.Status.AppName != "shop" || worker.Status.Selector != "queueworker.dev/name=emails" {
 		t.Errorf("appName is %q and selector %q", worker.Status.AppName, worker.Status.Selector)
 	}
-	// A pod may be ready before its agent was asked for the first time.
+	// A pod may be ready before the operator asks its agent for the first time.
 	waitFor(t, namespace, "emails", "has a row for each process", func(w *v1alpha1.QueueWorker) error {
 		return same(4, len(w.Status.Workers))
 	})

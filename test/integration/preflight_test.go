@@ -73,7 +73,7 @@ func TestAQueueAppTellsWhatItsWorkersFound(t *testing.T) {
 		t.Error("the operator has written the spec")
 	}
 
-	// Neither a second look nor another operator writes it again.
+	// Neither another reconcile nor another operator writes it again.
 	from := mark(t)
 	reconcileAll(t, namespace)
 	first.stop()

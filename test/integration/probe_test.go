@@ -23,7 +23,7 @@ import (
 	"queueworker.dev/queueworker/test/fakes"
 )
 
-// backlogIsKnown is content when somebody measures what waits.
+// backlogIsKnown accepts a pool whose backlog is measured.
 var backlogIsKnown = hasCondition(v1alpha1.ConditionBacklogKnown, metav1.ConditionTrue, v1alpha1.ReasonMeasured)
 
 // probeOf reads the Deployment of a QueueApp's backlog probe.
@@ -32,7 +32,7 @@ func probeOf(ctx context.Context, namespace, app string) (*appsv1.Deployment, er
 	return deployment, api.Get(ctx, client.ObjectKey{Namespace: namespace, Name: app + "-backlog"}, deployment)
 }
 
-// requireProbe waits until a QueueApp has a backlog probe, or has none.
+// requireProbe waits until a QueueApp has a backlog probe, or until it has none.
 func requireProbe(t *testing.T, namespace, app string, want bool) {
 	t.Helper()
 	eventually(t, fmt.Sprintf("the probe of %s is there: %t", app, want), func(ctx context.Context) error {
@@ -101,7 +101,7 @@ func TestAQueueAppHasAProbeAsLongAsSomebodyNeedsIt(t *testing.T) {
 		}
 	})
 	t.Run("only for the app that is used", func(t *testing.T) {
-		// The pool names no QueueApp: with two of them it is the one named default.
+		// The pool names no QueueApp; if there are two, it uses the one named default.
 		create(t, builders.QueueApp(namespace, v1alpha1.DefaultAppName).Driver(v1alpha1.DriverDatabase).Obj())
 		requireProbe(t, namespace, v1alpha1.DefaultAppName, true)
 		requireProbe(t, namespace, "shop", false)
@@ -146,7 +146,7 @@ func TestSomebodyElsesDeploymentOfTheProbesNameIsKept(t *testing.T) {
 	waitFor(t, namespace, "emails", "knows its backlog", backlogIsKnown)
 }
 
-// foreignDeployment is one that nobody's controller owns.
+// foreignDeployment returns a Deployment that no controller owns.
 func foreignDeployment(namespace, name string) *appsv1.Deployment {
 	labels := map[string]string{"app": "theirs"}
 	return &appsv1.Deployment{
@@ -171,8 +171,8 @@ func TestAProbeThatCannotStartIsExplained(t *testing.T) {
 	create(t, app.Obj(), builders.QueueWorker(namespace, "emails").Obj())
 	waitFor(t, namespace, "emails", "waits for its probe", hasCondition(v1alpha1.ConditionBacklogKnown, metav1.ConditionUnknown, v1alpha1.ReasonProgressing))
 	clock.forward(v1alphaReportInterval)
-	// With the clock set forward the probe may count as failing before the kubelet has
-	// said why its pod does not start.
+	// With the clock set forward, the probe may count as failing before the kubelet has
+	// reported why its pod does not start.
 	waitFor(t, namespace, "emails", "says why it has no backlog", func(w *v1alpha1.QueueWorker) error {
 		poke(t, namespace, "emails")
 		if err := hasCondition(v1alpha1.ConditionBacklogKnown, metav1.ConditionFalse, string(protocol.BacklogUnreachable))(w); err != nil {
@@ -227,7 +227,7 @@ func withoutWindow(auto *v1alpha1.Autoscaling) {
 	auto.ScaleDown = &v1alpha1.ScaleDown{Window: &metav1.Duration{}}
 }
 
-// hasDesired checks how many processes are wanted.
+// hasDesired checks how many processes are desired.
 func hasDesired(n int32) func(*v1alpha1.QueueWorker) error {
 	return func(w *v1alpha1.QueueWorker) error { return same(n, w.Status.Desired) }
 }
@@ -272,7 +272,7 @@ func TestAStuckWorkerIsRestartedOnce(t *testing.T) {
 	create(t, builders.QueueApp(namespace, "shop").Driver(v1alpha1.DriverRedis).Obj(), builders.QueueWorker(namespace, "emails").Processes(2).Obj())
 	waitFor(t, namespace, "emails", "knows its backlog", all(isReady, backlogIsKnown))
 	agents := agentsOf(t, namespace, "emails", 2)
-	// One works: only the other one waits while there is work.
+	// One agent works, so only the other one waits while there is work.
 	if !agents[0].Start(0, `App\Jobs\SendMail`) {
 		t.Fatal("the agent has no idle process")
 	}
@@ -281,8 +281,8 @@ func TestAStuckWorkerIsRestartedOnce(t *testing.T) {
 		poke(t, namespace, "emails")
 		return same(1, w.Status.Busy)
 	})
-	// Only now: with the clock set forward, both would have waited for long before the
-	// operator has heard of the one that works.
+	// Only now: with the clock set forward, both agents would have been idle for long
+	// before the operator learned that one works.
 	kubelet.Backend(namespace, "shop").Set(protocol.QueueDepth{Queue: "default", Ready: 5, OldestSeconds: new(600.0)})
 	waitFor(t, namespace, "emails", "has a stuck worker", func(w *v1alpha1.QueueWorker) error {
 		clock.forward(v1alphaReportInterval / 4)

@@ -28,8 +28,9 @@ var oddValues = []any{
 	"2026-01-01T00:00:00+99:99", "\x00", strings.Repeat("9", 4096), []any{}, map[string]any{},
 }
 
-// What the apiserver accepts the operator must be able to read: it watches all
-// QueueApps in one list, so an object that Go cannot decode stops it for everybody.
+// TestWhateverIsAcceptedCanBeRead: the operator must be able to read everything that the
+// API server accepts. It watches all QueueApps in one list, so an object that Go cannot
+// decode stops it for every user.
 func TestWhateverIsAcceptedCanBeRead(t *testing.T) {
 	namespace := newNamespace(t)
 	for _, tc := range []struct {
@@ -102,15 +103,16 @@ func specSchema(t *testing.T, file string) apiextensionsv1.JSONSchemaProps {
 	return crd.Spec.Versions[0].Schema.OpenAPIV3Schema.Properties["spec"]
 }
 
-// place is a field somewhere in a spec. put makes a spec with a value there and,
-// around it, what the schema requires.
+// place is a field somewhere in a spec. put makes a spec with a value in this field and
+// with the required fields around it.
 type place struct {
 	path  string
 	shape string
 	put   func(any) any
 }
 
-// distinctPlaces are up to twelve places of every shape a leaf of the schema has.
+// distinctPlaces returns up to twelve places of every shape that a leaf of the schema
+// has.
 func distinctPlaces(schema apiextensionsv1.JSONSchemaProps) []place {
 	seen := map[string]int{}
 	return slices.DeleteFunc(places(schema, "spec"), func(p place) bool {
@@ -147,7 +149,7 @@ func places(schema apiextensionsv1.JSONSchemaProps, path string) []place {
 	return found
 }
 
-// sample is the smallest value the schema admits, as far as types tell.
+// sample returns the smallest value that the schema admits, judged by types alone.
 func sample(schema apiextensionsv1.JSONSchemaProps) any {
 	switch {
 	case schema.XIntOrString:

@@ -20,17 +20,17 @@ import (
 	"queueworker.dev/queueworker/test/fakes"
 )
 
-// recycled is what a pool whose pods are replaced leaves.
+// recycled is the result of a pool whose pods were replaced.
 type recycled struct {
-	// history is how many pods it has had, left how many there are.
+	// history is how many pods the pool has had; left is how many it still has.
 	history, left int
 	// killed is how many jobs were cut short.
 	killed int64
 }
 
-// recyclePool has every pod of a pool of two become due while it works, and returns
-// when each has been replaced. It fails the test if fewer than two were ready at any
-// moment, or more were surplus than may be replaced at once.
+// recyclePool makes both pods of a pool due while they work, and returns when each has
+// been replaced. It fails the test if at any moment fewer than two pods were ready, or if
+// more pods were surplus than may be replaced at once.
 func recyclePool(t *testing.T, start func(namespace string), changes ...func(*builders.App, *builders.Worker)) recycled {
 	t.Helper()
 	namespace := newNamespace(t)
@@ -74,8 +74,9 @@ func recyclePool(t *testing.T, start func(namespace string), changes ...func(*bu
 	return out
 }
 
-// watchServing counts the pods of a pool until the returned function is called: the
-// fewest that were ready and not cordoned, and the most there were.
+// watchServing counts the pods of a pool until the returned function is called. That
+// function returns the lowest number of pods that were ready and not cordoned, and the
+// highest number of pods.
 func watchServing(t *testing.T, namespace string) func() (least, most int) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -126,7 +127,8 @@ func TestPodsAreRecycledSuccessorFirst(t *testing.T) {
 	}
 }
 
-// A crash of the operator at any write of a recycling costs neither a ready worker nor a job.
+// TestACrashWhilePodsAreRecycledChangesNothing: a crash of the operator at any of its
+// writes costs neither a ready worker nor a job.
 func TestACrashWhilePodsAreRecycledChangesNothing(t *testing.T) {
 	var l *life
 	recyclePool(t, func(namespace string) { l = liveThrough(t, namespace, crash{}) })
@@ -180,12 +182,12 @@ func TestNothingIsRecycledWhilePausedAndAPausedPodStays(t *testing.T) {
 	}
 }
 
-// isCordoned tells whether a pod's own document cordons it.
+// isCordoned reports whether a pod's own document cordons it.
 func isCordoned(pod *corev1.Pod) bool {
 	return desired.ReadControl(pod.Annotations[v1alpha1.AnnotationControl]).Cordoned
 }
 
-// podReady tells whether a pod's condition Ready is true.
+// podReady reports whether a pod's condition Ready is true.
 func podReady(pod *corev1.Pod) bool {
 	for _, condition := range pod.Status.Conditions {
 		if condition.Type == corev1.PodReady {

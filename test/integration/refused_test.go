@@ -11,10 +11,10 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// refusal is a spec that the apiserver must refuse, with the field that its
-// message names and a phrase of the rule it states.
+// refusal is a spec that the API server must refuse, with the field that its message
+// names and a phrase of the broken rule.
 type refusal struct {
-	name   string // of the object; default: emails
+	name   string // the name of the object; default: emails
 	spec   string
 	field  string
 	phrase string

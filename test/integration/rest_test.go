@@ -23,14 +23,14 @@ import (
 	"queueworker.dev/queueworker/test/fakes"
 )
 
-// worldSize is how many QueueWorkers there are in the tests of a world at rest.
+// worldSize is how many QueueWorkers the tests of a world at rest create.
 const worldSize = 200
 
-// long tells that the figures are wanted in full.
+// long reports whether the full, long form of the tests is wanted.
 func long() bool { return os.Getenv("QUEUEWORKER_LONG") == "1" }
 
-// A world at rest costs nothing: no pass of the operator over unchanged objects
-// writes anything, neither of the operator that made them, nor over time, nor of
+// TestAWorldAtRestIsNotWrittenTo: a world at rest costs nothing. A reconcile of unchanged
+// objects writes nothing: not by the operator that made them, not over time, and not by
 // its successor after a restart or an upgrade.
 func TestAWorldAtRestIsNotWrittenTo(t *testing.T) {
 	namespace := newNamespace(t)
@@ -97,8 +97,8 @@ func TestAWorldAtRestIsNotWrittenTo(t *testing.T) {
 	})
 }
 
-// settle waits until every pool is as wanted and what rides along with later
-// writes has been written.
+// settle waits until every pool is as wanted, and until the figures that are written only
+// with later changes are written.
 func settle(t *testing.T, namespace string, clock *offsetClock, o *operator, backends []*fakes.Backend) {
 	t.Helper()
 	within(t, 3*time.Minute, "every pool is as wanted", func(ctx context.Context) error {
@@ -117,7 +117,7 @@ func settle(t *testing.T, namespace string, clock *offsetClock, o *operator, bac
 	})
 	for range 5 {
 		clock.forward(2 * v1alphaReportInterval)
-		// What was measured before is too old now.
+		// Earlier measurements are too old now.
 		waitAsked(t, backends)
 		reconcileAll(t, namespace)
 		from := mark(t)
@@ -129,7 +129,7 @@ func settle(t *testing.T, namespace string, clock *offsetClock, o *operator, bac
 	t.Fatal("the operator still writes after five passes over an unchanged world")
 }
 
-// waitAsked waits until each of some backends has been asked again.
+// waitAsked waits until each backend has been asked again.
 func waitAsked(t *testing.T, backends []*fakes.Backend) {
 	t.Helper()
 	before := map[*fakes.Backend]int{}
@@ -138,7 +138,7 @@ func waitAsked(t *testing.T, backends []*fakes.Backend) {
 	}
 	eventually(t, "the backlogs are measured", func(context.Context) error {
 		for backend, asked := range before {
-			// The first of two questions may have been on its way.
+			// The first of two requests may have been under way already.
 			if now := backend.Asked(); now < asked+2 {
 				return fmt.Errorf("asked %d times since", now-asked)
 			}
@@ -147,11 +147,11 @@ func waitAsked(t *testing.T, backends []*fakes.Backend) {
 	})
 }
 
-// v1alphaReportInterval is within which time changing figures are written.
+// v1alphaReportInterval is the time within which changing figures are written.
 const v1alphaReportInterval = time.Minute
 
-// reconcileAll makes the operator reconcile every QueueWorker of a namespace once
-// more, by an annotation that means nothing, and waits until it has.
+// reconcileAll makes the operator reconcile every QueueWorker of a namespace once more,
+// through an annotation without meaning, and waits until that is done.
 func reconcileAll(t *testing.T, namespace string) {
 	t.Helper()
 	workers := &v1alpha1.QueueWorkerList{}
@@ -169,15 +169,15 @@ func reconcileAll(t *testing.T, namespace string) {
 	waitReconciledSince(t, before, len(workers.Items))
 }
 
-// waitReconciled waits until the operator, which has just been started, has
-// reconciled n QueueWorkers and nothing is left to do.
+// waitReconciled waits until the operator, which has just been started, has reconciled n
+// QueueWorkers and has nothing left to do.
 func waitReconciled(t *testing.T, o *operator, n int) {
 	t.Helper()
 	waitReconciledSince(t, o.before, n)
 }
 
-// waitReconciledSince waits until n reconciles have been done and no more follow, but
-// for those of pools that look again every few seconds.
+// waitReconciledSince waits until n reconciles have been done and no more follow, except
+// those of pools that are requeued every few seconds.
 func waitReconciledSince(t *testing.T, before float64, n int) {
 	t.Helper()
 	last, since, done := 0.0, time.Now(), time.Time{}
@@ -196,7 +196,7 @@ func waitReconciledSince(t *testing.T, before float64, n int) {
 	})
 }
 
-// reconciles is how often QueueWorkers have been reconciled by this process.
+// reconciles returns how often this process has reconciled QueueWorkers.
 func reconciles(t *testing.T) float64 {
 	t.Helper()
 	families, err := metrics.Registry.Gather()
@@ -214,7 +214,7 @@ func reconciles(t *testing.T) float64 {
 	return sum
 }
 
-// uids are the pods of a namespace, by UID.
+// uids returns the pods of a namespace by UID.
 func uids(t *testing.T, namespace string) map[types.UID]string {
 	t.Helper()
 	pods := &corev1.PodList{}

@@ -13,9 +13,8 @@ import (
 	"queueworker.dev/queueworker/test/controlplane"
 )
 
-// checkRights compares what the operators of all tests asked for with what the
-// shipped role grants: nothing may have been forbidden, and nothing granted may
-// have gone unused.
+// checkRights compares the requests of all tests' operators with the grants of the
+// shipped role: no request may have been forbidden, and no grant may have been unused.
 func checkRights(ctx context.Context) error {
 	to, err := cluster.Audit.Mark(ctx, kube)
 	if err != nil {

@@ -19,7 +19,7 @@ import (
 	"queueworker.dev/queueworker/test/fakes"
 )
 
-// annotatePod sets an annotation of a pod, or removes it where the value is empty.
+// annotatePod sets an annotation of a pod, or removes it if the value is empty.
 func annotatePod(t *testing.T, namespace, pod, key, value string) {
 	t.Helper()
 	change(t, &corev1.Pod{}, namespace, pod, func(p *corev1.Pod) {
@@ -31,7 +31,7 @@ func annotatePod(t *testing.T, namespace, pod, key, value string) {
 	})
 }
 
-// inPhases waits until agents are in these phases, in their order.
+// inPhases waits until agents are in these phases, in the same order.
 func inPhases(t *testing.T, agents []*fakes.Agent, want ...protocol.Phase) {
 	t.Helper()
 	eventually(t, fmt.Sprintf("the agents are %v", want), func(context.Context) error {
@@ -208,11 +208,11 @@ func TestARetiredPodIsTheFirstToGo(t *testing.T) {
 	namespace := newNamespace(t)
 	startOperator(t, operatorOptions{namespaces: []string{namespace}})
 	agents := busyPool(t, namespace, 3)
-	// One that is idle would go first.
+	// Without the mark, the idle pod would go first.
 	agents[2].Finish(0, fakes.Processed)
 	annotatePod(t, namespace, agents[1].Pod, v1alpha1.AnnotationRetire, v1alpha1.AnnotationTrue)
 	scaleTo(t, namespace, 2)
-	// A successor may have been created in between, and then that one goes, or the idle one.
+	// If a successor was created in between, then that pod goes, or the idle one.
 	inPhases(t, agents[:2], protocol.PhaseRunning, protocol.PhaseCordoned)
 	agents[1].Finish(0, fakes.Processed)
 	hasReplicas(t, namespace, 2)

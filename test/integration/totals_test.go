@@ -20,7 +20,7 @@ import (
 	"queueworker.dev/queueworker/test/fakes"
 )
 
-// truth sums what agents have done, those of pods that are gone too.
+// truth adds up what agents have done, including the agents of pods that are gone.
 func truth(agents []*fakes.Agent) v1alpha1.Totals {
 	var totals v1alpha1.Totals
 	for _, agent := range agents {
@@ -42,8 +42,8 @@ func hasTotals(want v1alpha1.Totals) func(*v1alpha1.QueueWorker) error {
 	}
 }
 
-// waitTotals waits for totals. They are written at most once a minute, so the
-// operator's clock is set forward.
+// waitTotals waits for totals. They are written at most once a minute, so it sets the
+// operator's clock forward.
 func waitTotals(t *testing.T, namespace string, clock *offsetClock, want v1alpha1.Totals) {
 	t.Helper()
 	waitFor(t, namespace, "emails", "has its totals", func(worker *v1alpha1.QueueWorker) error {
@@ -56,7 +56,7 @@ func waitTotals(t *testing.T, namespace string, clock *offsetClock, want v1alpha
 	})
 }
 
-// countedPool is a pool of pods with an operator whose clock can be set.
+// countedPool creates a pool with an operator whose clock can be set.
 func countedPool(t *testing.T, processes int32) (string, operatorOptions, *operator) {
 	t.Helper()
 	namespace := newNamespace(t)
@@ -77,7 +77,8 @@ func TestEveryJobOfAPodThatGoesIsCountedOnce(t *testing.T) {
 	}
 	waitTotals(t, namespace, options.clock, truth(agents))
 
-	// Each works on a job when its pod is asked to go, and does more before it goes.
+	// Each agent works on a job when its pod is asked to end, and does more before its
+	// pod ends.
 	for _, agent := range agents {
 		agent.Start(0, `App\Jobs\SendMail`)
 	}
@@ -89,7 +90,7 @@ func TestEveryJobOfAPodThatGoesIsCountedOnce(t *testing.T) {
 	waitTotals(t, namespace, options.clock, truth(agents))
 	waitReady(t, namespace, "emails")
 
-	// A rollout replaces the last one.
+	// A rollout replaces the last pod.
 	change(t, &v1alpha1.QueueApp{}, namespace, "shop", func(app *v1alpha1.QueueApp) {
 		app.Spec.Template.Spec.Containers[0].Image = "registry.example.com/shop:2"
 	})
@@ -100,7 +101,8 @@ func TestEveryJobOfAPodThatGoesIsCountedOnce(t *testing.T) {
 	waitTotals(t, namespace, options.clock, truth(append(agents, newest...)))
 }
 
-// agentsThatDrain waits until n of the agents are asked to take no more jobs.
+// agentsThatDrain waits until n of the agents are asked to take no more jobs, and returns
+// them.
 func agentsThatDrain(t *testing.T, agents []*fakes.Agent, n int) []*fakes.Agent {
 	t.Helper()
 	var draining []*fakes.Agent
@@ -169,8 +171,8 @@ func TestPodsThatGoUnseenAreUnaccounted(t *testing.T) {
 	waitTotals(t, namespace, options.clock, seen)
 	requireContains(t, requireEvent(t, namespace, "emails", v1alpha1.EventUnaccounted), "2 pod(s) ended")
 
-	// The operator is there, but a force deletion leaves no last word: what was last
-	// pulled counts.
+	// The operator runs, but a force deletion leaves no last report, so the last pulled
+	// counts remain.
 	victim := successors[0]
 	for _, agent := range successors {
 		if agent.Pod != agents[2].Pod {
@@ -210,7 +212,8 @@ func gone(namespace, name string) func(context.Context) error {
 	}
 }
 
-// A pod with the pool's label that is not the pool's counts for nothing.
+// TestAStrangersPodCountsForNothing: a pod with the pool's label that does not belong to
+// the pool is not counted.
 func TestAStrangersPodCountsForNothing(t *testing.T) {
 	namespace, options, _ := countedPool(t, 1)
 	agents := agentsOf(t, namespace, "emails", 1)
@@ -232,8 +235,8 @@ func TestAStrangersPodCountsForNothing(t *testing.T) {
 	}
 }
 
-// Pods are deleted at random and the image is changed while all of them work, so
-// that pods end at every moment of their lives.
+// TestTotalsStayExactWhilePodsComeAndGo deletes pods at random and changes the image
+// while all pods work, so that pods end at every moment of their lives.
 func TestTotalsStayExactWhilePodsComeAndGo(t *testing.T) {
 	namespace, options, _ := countedPool(t, 4)
 	g := newGenerator(t)

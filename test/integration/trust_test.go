@@ -20,8 +20,9 @@ import (
 	"queueworker.dev/queueworker/trust"
 )
 
-// requireNamed waits until the status names the job that a pool works on. It has the status
-// written by changes of the spec that concern no pod: rows alone are written once a minute.
+// requireNamed waits until the status names the job that a pool works on. It makes the
+// operator write the status by changing a field that concerns no pod, because rows alone
+// are written only once a minute.
 func requireNamed(t *testing.T, namespace, name, class string) {
 	t.Helper()
 	within(t, 2*time.Minute, "the status names "+class, func(ctx context.Context) error {
@@ -40,7 +41,7 @@ func requireNamed(t *testing.T, namespace, name, class string) {
 	})
 }
 
-// pokePods has the kubelet look at a pool's pods, as it does by itself once a minute.
+// pokePods makes the kubelet sync a pool's pods, as it does by itself once a minute.
 func pokePods(t *testing.T, namespace, worker string) {
 	t.Helper()
 	for _, pod := range podsOf(t, namespace, worker) {
@@ -51,8 +52,8 @@ func pokePods(t *testing.T, namespace, worker string) {
 	}
 }
 
-// TestANewKeyIsLearnedWithoutAWriteToAnyWorkerPod: an operator with another key is told
-// counts at once and jobs when the pool's ConfigMap has reached the pod, and knows the
+// TestANewKeyIsLearnedWithoutAWriteToAnyWorkerPod: an operator with another key learns
+// counts at once, and jobs when the pool's ConfigMap has reached the pod. It knows the
 // backlog within seconds.
 func TestANewKeyIsLearnedWithoutAWriteToAnyWorkerPod(t *testing.T) {
 	namespace := newNamespace(t)

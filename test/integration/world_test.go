@@ -22,7 +22,7 @@ import (
 	"queueworker.dev/queueworker/test/fakes"
 )
 
-// create creates objects and fails the test if one is refused.
+// create creates objects and fails the test if the API server refuses one.
 func create(t *testing.T, objects ...client.Object) {
 	t.Helper()
 	for _, object := range objects {
@@ -32,7 +32,7 @@ func create(t *testing.T, objects ...client.Object) {
 	}
 }
 
-// change reads an object, changes it and writes it, again where others write too.
+// change reads an object, changes it and writes it, and tries again on a conflict.
 func change[T client.Object](t *testing.T, object T, namespace, name string, how func(T)) {
 	t.Helper()
 	eventually(t, "change "+name, func(ctx context.Context) error {
@@ -50,8 +50,8 @@ func changeWorker(t *testing.T, namespace, name string, how func(*v1alpha1.Queue
 	change(t, &v1alpha1.QueueWorker{}, namespace, name, how)
 }
 
-// waitFor waits until a QueueWorker's status is of its present generation and
-// check is content, and returns it.
+// waitFor waits until a QueueWorker's status is of its present generation and check
+// accepts it, and returns the QueueWorker.
 func waitFor(t *testing.T, namespace, name, what string, check func(*v1alpha1.QueueWorker) error) *v1alpha1.QueueWorker {
 	t.Helper()
 	worker := &v1alpha1.QueueWorker{}
@@ -82,7 +82,7 @@ func describe(worker *v1alpha1.QueueWorker) string {
 	return b.String()
 }
 
-// hasCondition checks one condition of a QueueWorker, by status and reason.
+// hasCondition checks the status and the reason of a condition.
 func hasCondition(conditionType string, status metav1.ConditionStatus, reason string) func(*v1alpha1.QueueWorker) error {
 	return func(worker *v1alpha1.QueueWorker) error {
 		condition := meta.FindStatusCondition(worker.Status.Conditions, conditionType)
@@ -109,7 +109,7 @@ func lacksCondition(conditionType string) func(*v1alpha1.QueueWorker) error {
 	}
 }
 
-// all is content when all checks are.
+// all accepts a QueueWorker that all checks accept.
 func all(checks ...func(*v1alpha1.QueueWorker) error) func(*v1alpha1.QueueWorker) error {
 	return func(worker *v1alpha1.QueueWorker) error {
 		var failures []error
@@ -120,13 +120,13 @@ func all(checks ...func(*v1alpha1.QueueWorker) error) func(*v1alpha1.QueueWorker
 	}
 }
 
-// isReady is content with a pool that is as wanted and all of whose agents report.
+// isReady accepts a pool that is as wanted and whose agents all report.
 var isReady = all(
 	hasCondition(v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonAsWanted),
 	hasCondition(v1alpha1.ConditionAgentsReporting, metav1.ConditionTrue, v1alpha1.ReasonReporting),
 	lacksCondition(v1alpha1.ConditionReconciling), lacksCondition(v1alpha1.ConditionStalled),
 	func(worker *v1alpha1.QueueWorker) error {
-		// Busy and idle counts may lag, see the status's own description.
+		// Busy and idle counts may lag, as the description of the status says.
 		if s := &worker.Status; s.Ready != s.Desired {
 			return fmt.Errorf("%d of %d processes are ready", s.Ready, s.Desired)
 		}
@@ -139,7 +139,7 @@ func waitReady(t *testing.T, namespace, name string) *v1alpha1.QueueWorker {
 	return waitFor(t, namespace, name, "becomes ready", isReady)
 }
 
-// message is the message of a condition.
+// message returns the message of a condition.
 func message(worker *v1alpha1.QueueWorker, conditionType string) string {
 	if condition := meta.FindStatusCondition(worker.Status.Conditions, conditionType); condition != nil {
 		return condition.Message
@@ -156,7 +156,7 @@ func deploymentOf(t *testing.T, namespace, worker string) *appsv1.Deployment {
 	return deployment
 }
 
-// podsOf are the pods of a QueueWorker.
+// podsOf lists the pods of a QueueWorker.
 func podsOf(t *testing.T, namespace, worker string) []corev1.Pod {
 	t.Helper()
 	pods := &corev1.PodList{}
@@ -166,7 +166,7 @@ func podsOf(t *testing.T, namespace, worker string) []corev1.Pod {
 	return pods.Items
 }
 
-// agentsOf are the agents of a QueueWorker's pods, waited for until there are n.
+// agentsOf waits until a QueueWorker's pods have n agents, and returns them.
 func agentsOf(t *testing.T, namespace, worker string, n int) []*fakes.Agent {
 	t.Helper()
 	var agents []*fakes.Agent
@@ -179,7 +179,7 @@ func agentsOf(t *testing.T, namespace, worker string, n int) []*fakes.Agent {
 	return agents
 }
 
-// mark is a place in the audit log.
+// mark returns the present place in the audit log.
 func mark(t *testing.T) controlplane.Mark {
 	t.Helper()
 	mark, err := cluster.Audit.Mark(t.Context(), kube)
@@ -189,7 +189,7 @@ func mark(t *testing.T) controlplane.Mark {
 	return mark
 }
 
-// writesBetween are the operator's writes between two marks, Leases aside.
+// writesBetween returns the operator's writes between two marks, except writes of Leases.
 func writesBetween(t *testing.T, o *operator, from, to controlplane.Mark) []controlplane.Request {
 	t.Helper()
 	requests, err := cluster.Audit.Between(from, to, func(r controlplane.Request) bool {
@@ -201,7 +201,7 @@ func writesBetween(t *testing.T, o *operator, from, to controlplane.Mark) []cont
 	return requests
 }
 
-// requireNoWrites fails the test if there are any.
+// requireNoWrites fails the test if there are any writes.
 func requireNoWrites(t *testing.T, writes []controlplane.Request) {
 	t.Helper()
 	if len(writes) == 0 {
@@ -216,7 +216,7 @@ func requireNoWrites(t *testing.T, writes []controlplane.Request) {
 	}
 }
 
-// itemsOf are the objects of a list.
+// itemsOf returns the objects of a list.
 func itemsOf(list client.ObjectList) ([]client.Object, error) {
 	var items []client.Object
 	err := meta.EachListItem(list, func(item runtime.Object) error {

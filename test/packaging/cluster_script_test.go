@@ -14,8 +14,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// stub stands for go, kubectl and helm: it writes down how it was called and
-// answers as the cluster and image tools do.
+// stub replaces go, kubectl and helm: it records each call and answers like the cluster
+// and image tools.
 const stub = `#!/usr/bin/env bash
 echo "$(basename "$0") $*" >> "$STUB_LOG"
 case "$(basename "$0") $*" in
@@ -29,8 +29,8 @@ case "$(basename "$0") $*" in
 esac
 `
 
-// withCluster runs hack/with-cluster.sh with stubs, and returns the calls that
-// change something, in order, and the exit code.
+// withCluster runs hack/with-cluster.sh with stubs. It returns the calls that change
+// something, in order, and the exit code.
 func withCluster(t *testing.T, wasUp bool, command ...string) ([]string, int) {
 	t.Helper()
 	dir := t.TempDir()

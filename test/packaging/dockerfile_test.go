@@ -30,7 +30,7 @@ func read(t *testing.T, name string) string {
 }
 
 // TestBothBuildsUseTheSameFlags compares the command in hack/build.sh, which the
-// Dockerfile runs, with the one in hack/images.
+// Dockerfile runs, with the command in hack/images.
 func TestBothBuildsUseTheSameFlags(t *testing.T) {
 	script := regexp.MustCompile(`(?m)^\s*CGO_ENABLED=0 go build (.*) -o `).FindStringSubmatch(read(t, "hack/build.sh"))
 	if script == nil {
@@ -38,7 +38,7 @@ func TestBothBuildsUseTheSameFlags(t *testing.T) {
 	}
 	var want []string
 	for i, part := range strings.Split(script[1], `"`) {
-		// What is in quotes is one word with what stands before it.
+		// A quoted part is one word together with the part before it.
 		if words := strings.Fields(part); i%2 == 0 {
 			want = append(want, words...)
 		} else {
@@ -54,8 +54,8 @@ func TestBothBuildsUseTheSameFlags(t *testing.T) {
 	}
 }
 
-// imagesBuildFlags are the constant arguments before "-o" of the go build command
-// in hack/images.
+// imagesBuildFlags returns the constant arguments before "-o" of the go build command in
+// hack/images.
 func imagesBuildFlags(t *testing.T) ([]string, bool) {
 	t.Helper()
 	file, err := parser.ParseFile(token.NewFileSet(), filepath.Join(top, "hack", "images", "program.go"), nil, parser.SkipObjectResolution)
@@ -90,8 +90,8 @@ func imagesBuildFlags(t *testing.T) ([]string, bool) {
 	return flags, found
 }
 
-// TestImagesHoldTheSamePrograms compares the Dockerfile's targets with what
-// hack/images calls operator, agent and backlog.
+// TestImagesHoldTheSamePrograms compares the Dockerfile's targets with the images
+// operator, agent and backlog of hack/images.
 func TestImagesHoldTheSamePrograms(t *testing.T) {
 	dockerfile := read(t, "Dockerfile")
 	workshop := read(t, "hack/images/workshop.go")
@@ -117,8 +117,8 @@ func TestImagesHoldTheSamePrograms(t *testing.T) {
 	}
 }
 
-// TestDockerContextHasWhatTheProgramsNeed checks .dockerignore, which lets only
-// named paths through.
+// TestDockerContextHasWhatTheProgramsNeed checks .dockerignore, which admits only named
+// paths.
 func TestDockerContextHasWhatTheProgramsNeed(t *testing.T) {
 	ignore := strings.Split(read(t, ".dockerignore"), "\n")
 	for _, path := range []string{"go.mod", "go.sum", "api", "agent", "backlog", "controllers", "cmd", "hack/build.sh"} {

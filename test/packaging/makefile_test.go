@@ -42,8 +42,8 @@ func TestHelpListsEveryTarget(t *testing.T) {
 	}
 }
 
-// TestScriptsAreThere follows the Makefile, CI and the scripts themselves to the
-// scripts and programs they call.
+// TestScriptsAreThere checks that the scripts and programs exist that the Makefile, CI
+// and the scripts themselves call.
 func TestScriptsAreThere(t *testing.T) {
 	files, err := filepath.Glob(filepath.Join(top, "hack", "*.sh"))
 	if err != nil {

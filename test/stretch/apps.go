@@ -20,17 +20,18 @@ import (
 
 // App is a QueueApp without a namespace.
 type App struct {
-	// Name says what is stretched: a path such as spec.template.spec.tolerations, and
+	// Name says what is stretched: a path such as spec.template.spec.tolerations, or
 	// "keys of" a map.
 	Name   string
 	Object *unstructured.Unstructured
-	// Most is the bound, and Size how much there is; 0 where many values are stretched.
+	// Most is the bound, and Size is the actual size; both are 0 if many values are
+	// stretched.
 	Most, Size int64
 	// Kind is what Size counts.
 	Kind bounds.Kind
 }
 
-// Template is the JSON of spec.template.
+// Template returns the JSON of spec.template.
 func (a *App) Template() []byte {
 	template, _, _ := unstructured.NestedFieldNoCopy(a.Object.Object, "spec", "template")
 	document, err := json.Marshal(template)
@@ -40,7 +41,7 @@ func (a *App) Template() []byte {
 	return document
 }
 
-// Bytes is how large the object's JSON is.
+// Bytes returns the size of the object's JSON.
 func (a *App) Bytes() int {
 	document, err := json.Marshal(a.Object)
 	if err != nil {
@@ -49,8 +50,8 @@ func (a *App) Bytes() int {
 	return len(document)
 }
 
-// EachBound makes two QueueApps for every list, map, key and string of spec.template: one
-// in which it is as large as its bound, and one in which it is larger by 1.
+// EachBound makes two QueueApps for every list, map, key and string of spec.template. In
+// one it is as large as its bound, and in the other larger by 1.
 func (a *Apps) EachBound() iter.Seq[*App] {
 	return func(yield func(*App) bool) {
 		w := walk{yield: yield}
@@ -61,7 +62,8 @@ func (a *Apps) EachBound() iter.Seq[*App] {
 	}
 }
 
-// withContainer gives a template the container without which there is none.
+// withContainer adds a container to a template that has none, because a template needs
+// one.
 func (a *Apps) withContainer(template any) map[string]any {
 	out, _ := template.(map[string]any)
 	spec, _ := out["spec"].(map[string]any)
@@ -86,7 +88,7 @@ func queueApp(template map[string]any) *unstructured.Unstructured {
 	}}
 }
 
-// wrap makes an object of the value of one field.
+// wrap makes an object from the value of one field.
 type wrap func(value any) *unstructured.Unstructured
 
 type walk struct {
@@ -94,7 +96,7 @@ type walk struct {
 	done  bool
 }
 
-// bound yields what is at a bound and what is beyond it.
+// bound yields an object at a bound and an object beyond it.
 func (w *walk) bound(name string, kind bounds.Kind, most int64, in wrap, value func(size int) any) {
 	for _, size := range []int64{most, most + 1} {
 		if w.done || size < 0 {
@@ -158,15 +160,15 @@ func isText(schema apiextensionsv1.JSONSchemaProps) bool {
 	return (schema.Type == "string" || schema.XIntOrString) && schema.Pattern == "" && len(schema.Enum) == 0
 }
 
-// entry is the schema of a list's entries, in which the keys are required that tell them
-// apart.
+// entry returns the schema of a list's entries. It requires the keys that distinguish the
+// entries.
 func entry(list apiextensionsv1.JSONSchemaProps) apiextensionsv1.JSONSchemaProps {
 	items := *list.Items.Schema
 	items.Required = slices.Concat(items.Required, list.XListMapKeys)
 	return items
 }
 
-// entries are small entries of a list that differ from each other.
+// entries returns n small entries of a list that differ from each other.
 func entries(items apiextensionsv1.JSONSchemaProps, n int) []any {
 	out := make([]any, n)
 	for i := range out {
@@ -175,7 +177,7 @@ func entries(items apiextensionsv1.JSONSchemaProps, n int) []any {
 	return out
 }
 
-// smallest is the smallest value of a schema. Those of different numbers differ.
+// smallest returns the smallest value of a schema. Values of different numbers differ.
 func smallest(schema apiextensionsv1.JSONSchemaProps, number int) any {
 	switch {
 	case len(schema.Enum) > 0:

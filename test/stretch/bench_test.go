@@ -15,9 +15,9 @@ import (
 	"queueworker.dev/queueworker/test/builders"
 )
 
-// BenchmarkPool is what a reconcile computes of the largest QueueApps: it decodes
+// BenchmarkPool measures what a reconcile computes for the largest QueueApps: it decodes
 // the template, builds the Deployment and compares it with the live one. cpu-ms/op is the
-// process's own time, whatever else the machine does.
+// process's own CPU time, whatever else the machine does.
 func BenchmarkPool(b *testing.B) {
 	worker := builders.QueueWorker("shop", "emails").Obj()
 	for app := range load(b).Together() {
@@ -57,7 +57,7 @@ func BenchmarkPool(b *testing.B) {
 	}
 }
 
-// cpu is how many seconds of CPU this process has used.
+// cpu returns how many seconds of CPU time this process has used.
 func cpu(b *testing.B) float64 {
 	b.Helper()
 	var usage syscall.Rusage

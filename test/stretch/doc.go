@@ -2,7 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package stretch makes QueueApps that are as large as their CustomResourceDefinition
-// permits, from the generated CRD itself: a field that is added to it is stretched too.
+// permits. It reads the generated CRD, so it also stretches every field that is added to
+// the CRD.
 //
 //	apps, err := stretch.Load("../../config/crd/bases")
 //	for app := range apps.EachBound() {}  // one list, map or string at its bound

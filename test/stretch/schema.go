@@ -29,7 +29,7 @@ type Apps struct {
 	rules     *cel.Validator
 }
 
-// Load reads the CRD of QueueApps from the folder of CRDs.
+// Load reads the CRD of QueueApps from a directory of CRDs.
 func Load(dir string) (*Apps, error) {
 	raw, err := os.ReadFile(filepath.Join(dir, "queueworker.dev_queueapps.yaml"))
 	if err != nil {
@@ -54,7 +54,8 @@ func Load(dir string) (*Apps, error) {
 	return apps, nil
 }
 
-// Refusals are what an API server says against an object, by its own code.
+// Refusals returns an API server's errors about an object, from the API server's own
+// code.
 func (a *Apps) Refusals(app *App) field.ErrorList {
 	object := app.Object.DeepCopy().Object
 	defaulting.Default(object, a.structure)

@@ -18,8 +18,8 @@ func load(t testing.TB) *Apps {
 	return apps
 }
 
-// What the API server refuses, the operator refuses too, and nothing besides: both have
-// their bounds from one table.
+// TestTheOperatorRefusesWhatTheSchemaRefuses: the operator refuses exactly what the API
+// server refuses, because both have their bounds from one table.
 func TestTheOperatorRefusesWhatTheSchemaRefuses(t *testing.T) {
 	apps := load(t)
 	for app := range apps.EachBound() {
@@ -42,7 +42,8 @@ func cut(err error) string {
 	return text[:min(len(text), 300)]
 }
 
-// What is stretched together must be accepted by both, or it proves nothing.
+// TestWhatIsStretchedTogetherIsAccepted: both must accept the objects of Together, or
+// these objects prove nothing.
 func TestWhatIsStretchedTogetherIsAccepted(t *testing.T) {
 	apps := load(t)
 	largest := 0

@@ -16,11 +16,11 @@ import (
 	"queueworker.dev/queueworker/api/bounds"
 )
 
-// shapes are what a QueueApp is filled with.
+// shapes are the ways to fill a QueueApp.
 var shapes = map[string]struct {
-	// text is how long each string is at most.
+	// text is the maximal length of each string.
 	text int
-	// share of the lists that are filled, in percent.
+	// share is how many of the lists, maps and optional fields are filled, in percent.
 	share int
 }{
 	"many small values": {text: 1, share: 100},
@@ -28,8 +28,8 @@ var shapes = map[string]struct {
 	"long texts":        {text: 32 << 10, share: 30},
 }
 
-// Together makes QueueApps that have as much of everything as the bounds on a template as
-// a whole leave room for, in several shapes, with what comes first by chance.
+// Together makes QueueApps that have as much of everything as the bounds on a whole
+// template permit, in several shapes. Chance decides what is filled first.
 func (a *Apps) Together() iter.Seq[*App] {
 	const ofEachShape = 8
 	return func(yield func(*App) bool) {
@@ -39,12 +39,12 @@ func (a *Apps) Together() iter.Seq[*App] {
 					Rand:  rand.New(rand.NewPCG(seed, 1)),
 					text:  shapes[name].text,
 					share: shapes[name].share,
-					// The container without which there is no template is added last.
+					// The container that a template needs is added last.
 					bytes: bounds.Template.Bytes - 100, values: bounds.Template.Values - 10, texts: bounds.Texts,
 				}
 				template := f.fill(a.root.Properties["spec"].Properties["template"], 0)
 				if f.bytes > bounds.Template.Bytes/2 && f.values > bounds.Template.Values/2 {
-					continue // the dice have left out nearly everything
+					continue // chance left out nearly everything
 				}
 				made++
 				if !yield(&App{Name: fmt.Sprintf("%s, %d", name, seed), Object: queueApp(a.withContainer(template))}) {
@@ -55,14 +55,14 @@ func (a *Apps) Together() iter.Seq[*App] {
 	}
 }
 
-// filling is what there is room for.
+// filling is the room that is left.
 type filling struct {
 	*rand.Rand
 	text, share          int
 	bytes, values, texts int
 }
 
-// fits takes what a value needs; false if there is no room for it.
+// fits takes the room for a value; it returns false if there is not enough.
 func (f *filling) fits(bytes int) bool {
 	if f.bytes < bytes || f.values < 1 {
 		return false
@@ -72,7 +72,7 @@ func (f *filling) fits(bytes int) bool {
 	return true
 }
 
-// fill is a value of a schema, as large as there is room for; nil if there is none.
+// fill returns a value of a schema, as large as there is room for, or nil.
 func (f *filling) fill(schema apiextensionsv1.JSONSchemaProps, number int) any {
 	switch {
 	case schema.Type == "array":
@@ -91,8 +91,8 @@ func (f *filling) fill(schema apiextensionsv1.JSONSchemaProps, number int) any {
 	return value
 }
 
-// string is as long as the shape wants it. It begins with a number, by which those of one
-// list differ.
+// string is as long as the shape asks for. It begins with a number that distinguishes it
+// from the other strings of its list.
 func (f *filling) string(schema apiextensionsv1.JSONSchemaProps, number int) any {
 	prefix := fmt.Sprintf("x%d", number)
 	size := max(len(prefix), min(int(*schema.MaxLength), f.text))
@@ -140,7 +140,8 @@ func (f *filling) mapping(schema apiextensionsv1.JSONSchemaProps) any {
 	return out
 }
 
-// object has its required fields first, without which it is none, and the others in any order.
+// object fills the required fields first, because they are needed, and the other fields
+// in random order.
 func (f *filling) object(schema apiextensionsv1.JSONSchemaProps, number int) any {
 	if !f.fits(3) {
 		return nil

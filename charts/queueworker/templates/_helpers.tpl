@@ -2,8 +2,8 @@
 {{- .Values.nameOverride | default .Chart.Name | trunc 40 | trimSuffix "-" }}
 {{- end }}
 
-{{- /* The prefix of every object's name: the release's name, with the chart's where
-       it is not part of it. Short enough for "-leader-election" behind it. */ -}}
+{{- /* The prefix of every object's name: the release's name, followed by the chart's name
+       unless it contains that. Short enough to append "-leader-election". */ -}}
 {{- define "queueworker.fullname" -}}
 {{- if .Values.fullnameOverride }}
 {{- .Values.fullnameOverride | trunc 40 | trimSuffix "-" }}
@@ -38,7 +38,7 @@ app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end }}
 
-{{- /* The labels that tell the operator's pods from others of the release. */ -}}
+{{- /* The labels that distinguish the operator's pods from other pods of the release. */ -}}
 {{- define "queueworker.managerLabels" -}}
 {{ include "queueworker.selectorLabels" . }}
 app.kubernetes.io/component: manager
@@ -59,9 +59,10 @@ app.kubernetes.io/component: manager
   namespace: {{ .Release.Namespace }}
 {{- end }}
 
-{{- /* Whether the policies are made that confine the operator's token: where the cluster
-       serves their API. Without a cluster, as in helm template, helm knows no kinds at all,
-       and every Kubernetes that this chart is for has it. */ -}}
+{{- /* Whether the chart creates the policies that confine the operator's token: if the
+       cluster serves their API. Without a cluster, as in helm template, helm knows no kinds
+       at all; then it creates them, because every Kubernetes that this chart supports
+       serves the API. */ -}}
 {{- define "queueworker.confined" -}}
 {{- $kinds := .Capabilities.APIVersions }}
 {{- if and .Values.admissionPolicies.enabled (or ($kinds.Has "admissionregistration.k8s.io/v1/ValidatingAdmissionPolicy") (not ($kinds.Has "apps/v1/Deployment"))) -}}
@@ -69,8 +70,8 @@ true
 {{- end }}
 {{- end }}
 
-{{- /* A CEL list of the namespaces that the operator may not write to: those of the
-       cluster itself that watchNamespaces does not name. */ -}}
+{{- /* A CEL list of the namespaces that the operator may not write to: the
+       namespaces of the cluster itself, except those in watchNamespaces. */ -}}
 {{- define "queueworker.clusterNamespaces" -}}
 {{- $names := list }}
 {{- range .Values.admissionPolicies.clusterNamespaces }}
@@ -81,7 +82,7 @@ true
 [{{ join ", " $names }}]
 {{- end }}
 
-{{- /* The name of the metrics' Service in DNS, which their certificate carries. */ -}}
+{{- /* The DNS name of the metrics' Service, which the metrics' certificate contains. */ -}}
 {{- define "queueworker.metricsHost" -}}
 {{ include "queueworker.fullname" . }}-metrics.{{ .Release.Namespace }}.svc
 {{- end }}

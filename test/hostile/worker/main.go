@@ -1,8 +1,8 @@
 // Copyright The QueueWorker Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Command worker is a fake worker program: it has nothing to do, and ends when it is
-// told to. The agent's container of package hostile has no other program.
+// Command worker is a fake worker program: it does nothing and ends at SIGTERM. It is the
+// only program in the agent's container of package hostile.
 package main
 
 import (
