@@ -14,11 +14,10 @@ import (
 	"k8s.io/client-go/rest"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
-	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
 	"queueworker.dev/queueworker/api/v1alpha1"
 	"queueworker.dev/queueworker/controllers"
-	"queueworker.dev/queueworker/controllers/scraping"
 	"queueworker.dev/queueworker/trust"
 )
 
@@ -69,17 +68,14 @@ func newManager(config *rest.Config, o options) (ctrl.Manager, error) {
 			return nil, fmt.Errorf("register kinds: %w", err)
 		}
 	}
-	metrics, err := scraping.Options(o.metrics)
-	if err != nil {
-		return nil, err
-	}
 	controllers.LimitLists(config)
 	mgr, err := ctrl.NewManager(config, ctrl.Options{
-		Scheme:                        scheme,
-		Cache:                         controllers.CacheOptions(o.namespaces),
-		Client:                        client.Options{FieldOwner: v1alpha1.FieldManager},
-		Metrics:                       metrics,
-		HealthProbeBindAddress:        o.healthAddress,
+		Scheme: scheme,
+		Cache:  controllers.CacheOptions(o.namespaces),
+		Client: client.Options{FieldOwner: v1alpha1.FieldManager},
+		// The manager's own servers bound neither connections nor memory; see serve.
+		Metrics:                       metricsserver.Options{BindAddress: "0"},
+		HealthProbeBindAddress:        "0",
 		LeaderElection:                o.leaderElect,
 		LeaderElectionID:              leaseName,
 		LeaderElectionReleaseOnCancel: true,
@@ -87,11 +83,5 @@ func newManager(config *rest.Config, o options) (ctrl.Manager, error) {
 	if err != nil {
 		return nil, fmt.Errorf("make the manager: %w", err)
 	}
-	if err := mgr.AddHealthzCheck("healthz", healthz.Ping); err != nil {
-		return nil, fmt.Errorf("add /healthz: %w", err)
-	}
-	if err := mgr.AddReadyzCheck("readyz", healthz.Ping); err != nil {
-		return nil, fmt.Errorf("add /readyz: %w", err)
-	}
-	return mgr, nil
+	return mgr, serve(mgr, o)
 }

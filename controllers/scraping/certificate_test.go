@@ -48,7 +48,7 @@ func TestTheOwnCertificateNamesTheService(t *testing.T) {
 
 func TestAMissingCertificateIsRefused(t *testing.T) {
 	dir := t.TempDir()
-	if _, err := Options(Serving{Secure: true, CertDir: dir}); err == nil || !strings.Contains(err.Error(), "must hold tls.crt and tls.key") {
+	if _, _, err := (Serving{CertDir: dir}).certificate(); err == nil || !strings.Contains(err.Error(), "must hold tls.crt and tls.key") {
 		t.Errorf("an empty folder: %v", err)
 	}
 	for _, name := range []string{"tls.crt", "tls.key"} {
@@ -56,7 +56,7 @@ func TestAMissingCertificateIsRefused(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := Options(Serving{Secure: true, CertDir: dir}); err == nil || !strings.Contains(err.Error(), "--metrics-cert-dir") {
+	if _, _, err := (Serving{CertDir: dir}).certificate(); err == nil || !strings.Contains(err.Error(), "--metrics-cert-dir") {
 		t.Errorf("no certificate in the files: %v", err)
 	}
 }

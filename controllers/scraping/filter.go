@@ -22,7 +22,6 @@ import (
 	authorizationclient "k8s.io/client-go/kubernetes/typed/authorization/v1"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/lru"
-	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 )
 
 const (
@@ -36,16 +35,16 @@ const (
 	maxToken = 16 << 10
 	// reviewsPerSecond and reviewBurst bound how often the API server is asked.
 	reviewsPerSecond, reviewBurst = 5, 20
-	// failureEvery and failureBurst bound how many wrong tokens one address may try;
-	// after that it is answered without asking.
+	// failureEvery and failureBurst bound how many wrong tokens, and tokens of accounts
+	// that may not, one address may try; after that it is answered without asking.
 	failureEvery, failureBurst = 6 * time.Second, 10
 	// maxAddresses is how many addresses are remembered.
 	maxAddresses = 1000
 )
 
-// Filter is a FilterProvider for controller-runtime's metrics server. It lets through
-// requests with a token of somebody who may get the path.
-func Filter(config *rest.Config, httpClient *http.Client) (metricsserver.Filter, error) {
+// filter returns a handler that passes requests on to next if their token belongs to an
+// account that may get the metrics.
+func filter(config *rest.Config, httpClient *http.Client, log logr.Logger, next http.Handler) (http.Handler, error) {
 	tokens, err := authenticationclient.NewForConfigAndClient(config, httpClient)
 	if err != nil {
 		return nil, fmt.Errorf("make a client for token reviews: %w", err)
@@ -65,25 +64,23 @@ func Filter(config *rest.Config, httpClient *http.Client) (metricsserver.Filter,
 		return nil, fmt.Errorf("make the authorizer: %w", err)
 	}
 	review := &reviewer{reviews: tokens.TokenReviews(), budget: rate.NewLimiter(reviewsPerSecond, reviewBurst)}
-	return func(log logr.Logger, next http.Handler) (http.Handler, error) {
-		return &gate{
-			// It asks once about a token that several requests carry at the same time, and
-			// keeps hashes of a bounded number of tokens.
-			who:      cache.New(review, false, knownFor, unknownFor),
-			may:      may,
-			failures: lru.New(maxAddresses),
-			troubles: rate.Sometimes{Interval: time.Minute},
-			log:      log,
-			next:     next,
-		}, nil
+	return &checkpoint{
+		// It asks once about a token that several requests carry at the same time, and
+		// keeps hashes of a bounded number of tokens.
+		who:      cache.New(review, false, knownFor, unknownFor),
+		may:      may,
+		failures: lru.New(maxAddresses),
+		troubles: rate.Sometimes{Interval: time.Minute},
+		log:      log,
+		next:     next,
 	}, nil
 }
 
-// gate lets authorized requests through.
-type gate struct {
+// checkpoint lets authorized requests through.
+type checkpoint struct {
 	who authenticator.Token
 	may authorizer.Authorizer
-	// failures has the limiter of each address that sent a wrong token.
+	// failures holds the limiter of each address that was refused.
 	failures *lru.Cache
 	// troubles bounds how often an API server that cannot be asked is logged.
 	troubles rate.Sometimes
@@ -91,10 +88,10 @@ type gate struct {
 	next     http.Handler
 }
 
-func (g *gate) ServeHTTP(w http.ResponseWriter, request *http.Request) {
-	switch status := g.judge(request); status {
+func (c *checkpoint) ServeHTTP(w http.ResponseWriter, request *http.Request) {
+	switch status := c.judge(request); status {
 	case http.StatusOK:
-		g.next.ServeHTTP(w, request)
+		c.next.ServeHTTP(w, request)
 	case http.StatusUnauthorized:
 		w.Header().Set("WWW-Authenticate", "Bearer")
 		http.Error(w, "The metrics need the bearer token of an account that may get /metrics.", status)
@@ -102,65 +99,67 @@ func (g *gate) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 		http.Error(w, "The account of this token may not get /metrics; bind the metrics-reader ClusterRole to it.", status)
 	case http.StatusTooManyRequests:
 		w.Header().Set("Retry-After", "6")
-		http.Error(w, "Too many wrong tokens were tried; try again in a few seconds.", status)
+		http.Error(w, "Too many tokens from this address were refused; try again in a few seconds.", status)
 	default:
 		http.Error(w, "The API server could not be asked about this token; try again.", status)
 	}
 }
 
 // judge returns the status of a request; OK lets it through.
-func (g *gate) judge(request *http.Request) int {
+func (c *checkpoint) judge(request *http.Request) int {
 	token := bearer(request)
 	if token == "" || len(token) > maxToken {
 		return http.StatusUnauthorized
 	}
-	failures := g.failuresOf(request.RemoteAddr)
+	failures := c.failuresOf(request.RemoteAddr)
 	if failures != nil && failures.Tokens() < 1 {
 		return http.StatusTooManyRequests
 	}
-	response, known, err := g.who.AuthenticateToken(request.Context(), token)
+	response, known, err := c.who.AuthenticateToken(request.Context(), token)
 	switch {
 	case errors.Is(err, errBusy):
 		return http.StatusTooManyRequests
 	case err != nil:
-		g.trouble(err)
+		c.trouble(err)
 		return http.StatusServiceUnavailable
 	case !known:
-		g.failed(request.RemoteAddr)
+		c.failed(request.RemoteAddr)
 		return http.StatusUnauthorized
 	}
-	decision, _, err := g.may.Authorize(request.Context(), authorizer.AttributesRecord{
-		User: response.User, Verb: strings.ToLower(request.Method), Path: request.URL.Path,
+	decision, _, err := c.may.Authorize(request.Context(), authorizer.AttributesRecord{
+		// Never the request's own words: each new one would be a new question.
+		User: response.User, Verb: "get", Path: metricsPath,
 	})
 	switch {
 	case err != nil:
-		g.trouble(err)
+		c.trouble(err)
 		return http.StatusServiceUnavailable
 	case decision != authorizer.DecisionAllow:
+		c.failed(request.RemoteAddr)
 		return http.StatusForbidden
 	}
 	return http.StatusOK
 }
 
 // trouble logs why the API server could not be asked, once a minute.
-func (g *gate) trouble(err error) {
-	g.troubles.Do(func() { g.log.Info("Could not ask the API server who reads the metrics", "reason", err.Error()) })
+func (c *checkpoint) trouble(err error) {
+	c.troubles.Do(func() { c.log.Info("Could not ask the API server who reads the metrics", "reason", err.Error()) })
 }
 
-// failuresOf returns the limiter of an address, or nil if it has sent no wrong token.
-func (g *gate) failuresOf(address string) *rate.Limiter {
-	if limiter, ok := g.failures.Get(host(address)); ok {
+// failuresOf returns the limiter of an address, or nil if it was never refused.
+func (c *checkpoint) failuresOf(address string) *rate.Limiter {
+	if limiter, ok := c.failures.Get(host(address)); ok {
 		return limiter.(*rate.Limiter)
 	}
 	return nil
 }
 
-// failed counts a wrong token of an address.
-func (g *gate) failed(address string) {
-	limiter := g.failuresOf(address)
+// failed counts a refused token of an address.
+func (c *checkpoint) failed(address string) {
+	limiter := c.failuresOf(address)
 	if limiter == nil {
 		limiter = rate.NewLimiter(rate.Every(failureEvery), failureBurst)
-		g.failures.Add(host(address), limiter)
+		c.failures.Add(host(address), limiter)
 	}
 	limiter.Allow()
 }

@@ -46,20 +46,23 @@ func (r *reviews) Create(_ context.Context, review *authenticationv1.TokenReview
 
 // trial is a gate before the fake, and what it logged.
 type trial struct {
-	gate *gate
+	gate *checkpoint
 	api  *reviews
-	log  []string
+	// judged is how often the API server was asked whether an account may.
+	judged int
+	log    []string
 }
 
 func newTrial() *trial {
 	t := &trial{api: &reviews{}}
 	may := func(_ context.Context, a authorizer.Attributes) (authorizer.Decision, string, error) {
+		t.judged++
 		if a.GetUser().GetName() == "good" && a.GetVerb() == "get" && a.GetPath() == "/metrics" {
 			return authorizer.DecisionAllow, "", nil
 		}
 		return authorizer.DecisionNoOpinion, "", nil
 	}
-	t.gate = &gate{
+	t.gate = &checkpoint{
 		who:      cache.New(&reviewer{reviews: t.api, budget: rate.NewLimiter(reviewsPerSecond, reviewBurst)}, false, knownFor, unknownFor),
 		may:      authorizer.AuthorizerFunc(may),
 		failures: lru.New(maxAddresses),
@@ -140,6 +143,24 @@ func TestWrongTokensDoNotReachTheAPIServer(t *testing.T) {
 	}
 	if spread.api.asked > reviewBurst+reviewsPerSecond*5 {
 		t.Errorf("of 600 wrong tokens of 200 addresses %d reached the API server, want about %d", spread.api.asked, reviewBurst)
+	}
+}
+
+// TestAnAccountThatMayNotIsSoonRefusedWithoutAsking: every pod of a cluster has a token
+// that the API server knows.
+func TestAnAccountThatMayNotIsSoonRefusedWithoutAsking(t *testing.T) {
+	trial := newTrial()
+	for i := range 60 {
+		request := httptest.NewRequest("X"+strconv.Itoa(i), "https://operator/metrics/"+strconv.Itoa(i), nil)
+		request.RemoteAddr = "10.0.0.1:40000"
+		request.Header.Set("Authorization", "Bearer good-for-nothing")
+		trial.gate.ServeHTTP(httptest.NewRecorder(), request)
+	}
+	if trial.judged > failureBurst+1 {
+		t.Errorf("of 60 requests of an account that may not, the API server was asked about %d, want at most %d", trial.judged, failureBurst+1)
+	}
+	if got := trial.get("10.0.0.2", "Bearer good"); got != http.StatusOK {
+		t.Errorf("another address was answered %d meanwhile, want 200", got)
 	}
 }
 

@@ -258,13 +258,13 @@ func TestAPauseWithAnEndPasses(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t)
 	emailsPool(l, 2)
-	until := time.Now().Add(15 * time.Second).Truncate(time.Second)
+	until := time.Now().Add(30 * time.Second).Truncate(time.Second)
 	l.UpdateWorker("emails", func(w *v1alpha1.QueueWorker) { w.Spec.PausedUntil = &metav1.Time{Time: until} })
-	l.State("emails", v1alpha1.StatePaused, 12*time.Second)
-	l.Dispatch(lab.Jobs{Kind: "quick", Count: 10, Run: "later"})
+	l.State("emails", v1alpha1.StatePaused, 20*time.Second)
 	if reason := conditionReason(l.Worker("emails"), v1alpha1.ConditionPaused); reason != v1alpha1.ReasonPausedUntil {
 		t.Errorf("the condition Paused has the reason %s", reason)
 	}
+	l.Dispatch(lab.Jobs{Kind: "quick", Count: 10, Run: "later"})
 	l.Settled("later", time.Minute)
 	var first time.Time
 	for _, times := range l.Times("later") {

@@ -54,6 +54,7 @@ type operator struct {
 	command []string
 	env     []string
 	health  string
+	metrics string
 	log     string
 
 	mu       sync.Mutex
@@ -105,7 +106,7 @@ func newOperator(t *testing.T) (*operator, error) {
 		return nil, err
 	}
 	o := &operator{
-		health: "127.0.0.1:" + strconv.Itoa(freePort(t)), log: filepath.Join(t.TempDir(), "operator.log"), ended: make(chan struct{}),
+		health: "127.0.0.1:" + strconv.Itoa(freePort(t)), metrics: "127.0.0.1:" + strconv.Itoa(freePort(t)), log: filepath.Join(t.TempDir(), "operator.log"), ended: make(chan struct{}),
 		env: append(shipped.environment, "KUBERNETES_SERVICE_HOST="+host, "KUBERNETES_SERVICE_PORT="+port),
 	}
 	if o.group, err = newMemoryGroup(fmt.Sprintf("queueworker-hostile-%d-%d", os.Getpid(), started.Add(1)), shipped.memory); err != nil {
@@ -118,7 +119,7 @@ func newOperator(t *testing.T) (*operator, error) {
 		case "--health-probe-bind-address":
 			argument = name + "=" + o.health
 		case "--metrics-bind-address":
-			argument = name + "=127.0.0.1:" + strconv.Itoa(freePort(t))
+			argument = name + "=" + o.metrics
 		}
 		o.command = append(o.command, argument)
 	}
@@ -255,20 +256,25 @@ func (o *operator) answers(t *testing.T) {
 		if exits := o.deaths(); len(exits) > 0 {
 			return fmt.Errorf("it ended: %s\n%s", exits, o.tail())
 		}
-		request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+o.health+"/readyz", nil)
-		if err != nil {
-			return err
-		}
-		response, err := http.DefaultClient.Do(request)
-		if err != nil {
-			return err
-		}
-		defer func() { _, _ = io.Copy(io.Discard, response.Body); _ = response.Body.Close() }()
-		if response.StatusCode != http.StatusOK {
-			return errors.New(response.Status)
-		}
-		return nil
+		return o.ready(ctx)
 	})
+}
+
+// ready asks for the operator's readiness as the kubelet does.
+func (o *operator) ready(ctx context.Context) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+o.health+"/readyz", nil)
+	if err != nil {
+		return err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	defer func() { _, _ = io.Copy(io.Discard, response.Body); _ = response.Body.Close() }()
+	if response.StatusCode != http.StatusOK {
+		return errors.New(response.Status)
+	}
+	return nil
 }
 
 // deaths returns the exits of the operator that the test did not ask for.

@@ -197,6 +197,12 @@ var accesses = map[string]func(*corev1.PodSpec){
 			Capabilities: &corev1.Capabilities{Add: []corev1.Capability{"CHOWN", "SYS_ADMIN"}},
 		}}}
 	},
+	"a host in a probe": func(p *corev1.PodSpec) {
+		p.Containers[0].ReadinessProbe = &corev1.Probe{ProbeHandler: corev1.ProbeHandler{TCPSocket: &corev1.TCPSocketAction{Host: "127.0.0.1", Port: intstr.FromInt32(10250)}}}
+	},
+	"a host in a lifecycle hook": func(p *corev1.PodSpec) {
+		p.Containers[0].Lifecycle = &corev1.Lifecycle{PreStop: &corev1.LifecycleHandler{HTTPGet: &corev1.HTTPGetAction{Host: "169.254.169.254", Port: intstr.FromInt32(80)}}}
+	},
 	"procMount": func(p *corev1.PodSpec) {
 		p.HostUsers = new(false)
 		p.Containers[0].SecurityContext = &corev1.SecurityContext{ProcMount: new(corev1.UnmaskedProcMount)}
@@ -230,6 +236,9 @@ func TestTheOperatorsTokenMakesNothingOfItsOwn(t *testing.T) {
 		trials["a pod with "+what] = creates(nodeAccess+what,
 			deploymentWith(claimed(namespace, "shell-worker", v1alpha1.GroupVersion.String(), "QueueWorker", "shell"), change))
 	}
+	unconfined := deploymentWith(claimed(namespace, "shell-worker", v1alpha1.GroupVersion.String(), "QueueWorker", "shell"), nil)
+	unconfined.Spec.Template.Annotations = map[string]string{"container.apparmor.security.beta.kubernetes.io/" + unconfined.Spec.Template.Spec.Containers[0].Name: "unconfined"}
+	trials["a pod with AppArmor's old annotation"] = creates(nodeAccess+"an Unconfined profile", unconfined)
 	for name, trial := range trials {
 		t.Run(name, func(t *testing.T) { requireRefusedByPolicy(t, intruder, trial) })
 	}

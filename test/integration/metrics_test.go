@@ -17,13 +17,14 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-logr/logr"
+	"golang.org/x/sync/errgroup"
 	authenticationv1 "k8s.io/api/authentication/v1"
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/clock"
-	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 	"sigs.k8s.io/yaml"
 
 	"queueworker.dev/queueworker/controllers/scraping"
@@ -56,24 +57,22 @@ func serveMetrics(t *testing.T, user string, serving scraping.Serving) string {
 	}
 	serving.Address = listener.Addr().String()
 	_ = listener.Close()
-	options, err := scraping.Options(serving)
-	if err != nil {
-		t.Fatal(err)
-	}
 	client, err := rest.HTTPClientFor(config)
 	if err != nil {
 		t.Fatal(err)
 	}
-	server, err := metricsserver.NewServer(options, config, client)
+	servers, err := scraping.Servers(serving, config, client, logr.Discard())
 	if err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- server.Start(ctx) }()
+	var running errgroup.Group
+	for _, server := range servers {
+		running.Go(func() error { return server.Start(ctx) })
+	}
 	t.Cleanup(func() {
 		cancel()
-		if err := <-done; err != nil {
+		if err := running.Wait(); err != nil {
 			t.Errorf("the metrics server ended with: %v", err)
 		}
 	})

@@ -264,6 +264,8 @@ variables:
   name: pod
 - expression: variables.pod.containers + variables.pod.?initContainers.orValue([])
   name: containers
+- expression: object.spec.template.?metadata.?annotations.orValue({})
+  name: annotations
 - expression: '[''AUDIT_WRITE'', ''CHOWN'', ''DAC_OVERRIDE'', ''FOWNER'', ''FSETID'',
     ''KILL'', ''MKNOD'', ''NET_BIND_SERVICE'', ''SETFCAP'', ''SETGID'', ''SETPCAP'',
     ''SETUID'', ''SYS_CHROOT'']'
@@ -291,7 +293,13 @@ variables:
     == ''Unconfined'' || c.?securityContext.?appArmorProfile.?type.orValue('''') ==
     ''Unconfined'') || variables.pod.?securityContext.?seccompProfile.?type.orValue('''')
     == ''Unconfined'' || variables.pod.?securityContext.?appArmorProfile.?type.orValue('''')
-    == ''Unconfined'' ? [''an Unconfined profile''] : []) + (variables.containers.exists(c,
+    == ''Unconfined'' || variables.annotations.exists(a, a.startsWith(''container.apparmor.security.beta.kubernetes.io/'')
+    && variables.annotations[a] == ''unconfined'') ? [''an Unconfined profile''] :
+    []) + (variables.containers.exists(c, [c.?livenessProbe, c.?readinessProbe, c.?startupProbe].exists(p,
+    p.?httpGet.?host.orValue('''') != '''' || p.?tcpSocket.?host.orValue('''') !=
+    '''')) ? [''a host in a probe''] : []) + (variables.containers.exists(c, [c.?lifecycle.?postStart,
+    c.?lifecycle.?preStop].exists(h, h.?httpGet.?host.orValue('''') != '''' || h.?tcpSocket.?host.orValue('''')
+    != '''')) ? [''a host in a lifecycle hook''] : []) + (variables.containers.exists(c,
     c.?securityContext.?privileged.orValue(false)) ? [''privileged''] : []) + (variables.containers.exists(c,
     c.?securityContext.?windowsOptions.?hostProcess.orValue(false)) ? [''hostProcess'']
     : []) + (variables.containers.exists(c, c.?securityContext.?procMount.orValue(''Default'')
