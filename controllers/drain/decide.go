@@ -11,22 +11,22 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// decision is one call of Decide at work.
+// decision holds the state of one call of Decide.
 type decision struct {
 	Input
 	// pods are in the order in which they become victims.
 	pods []*Pod
 	// sets are the same pods by ReplicaSet, in the same order.
 	sets map[types.UID][]*Pod
-	// rolling tells that pods of two templates stand side by side, or will.
+	// rolling reports whether pods of two templates stand side by side, or will.
 	rolling bool
 	victims map[*Pod]bool
-	// strict tells that just the victims may go, also where others have no job.
+	// strict: only victims may go, even if other pods have no job.
 	strict bool
 	plan   Plan
 }
 
-// Decide plans the next step from what there is to what is wanted.
+// Decide plans the next step from the present pool to the wanted one.
 func Decide(in Input) Plan {
 	d := newDecision(in)
 	switch {
@@ -70,11 +70,11 @@ func newDecision(in Input) *decision {
 	return d
 }
 
-// frozen tells that a rollout is in progress that may end by itself.
+// frozen reports whether a rollout is in progress that may end by itself.
 func (d *decision) frozen() bool { return d.rolling && !d.DeadlinePassed }
 
-// removing tells that there are more pods than the Deployment asks for: some are
-// about to be deleted, and which cannot be influenced any more.
+// removing reports whether there are more pods than the Deployment asks for. Some of them
+// are about to be deleted, and the operator can no longer influence which.
 func (d *decision) removing() bool {
 	most := d.Replicas
 	if d.rolling {
@@ -93,8 +93,8 @@ func (d *decision) release() {
 	}
 	missing := int(d.Wanted) - d.serving()
 	for _, pod := range slices.Backward(d.pods) {
-		// A rollout removes drained pods as well as any other, so those stay cordoned
-		// that the pool can do without.
+		// A rollout removes drained pods as well as other pods, so pods that the pool can
+		// do without stay cordoned.
 		if !pod.Cordoned || d.rolling && missing <= 0 {
 			continue
 		}
@@ -125,9 +125,9 @@ func (d *decision) uncordon(pod *Pod) {
 	}
 }
 
-// takeBackCosts takes the lowest cost from pods that are not on their way out: one may
-// have been un-cordoned by hand, or marked before it started. Any other cost is
-// somebody else's.
+// takeBackCosts takes the lowest cost from pods that are not on their way out: a user may
+// have un-cordoned such a pod, or it was marked before it started. Any other cost was not
+// set by the operator.
 func (d *decision) takeBackCosts() {
 	for _, pod := range d.pods {
 		if !pod.Cordoned && pod.DeletionCost == MinimumCost && !d.victims[pod] {
@@ -136,12 +136,12 @@ func (d *decision) takeBackCosts() {
 	}
 }
 
-// shrink brings the pool nearer to fewer pods.
+// shrink takes the pool a step towards fewer pods.
 func (d *decision) shrink() {
 	excess := int(d.Replicas - d.Wanted)
 	unborn := 0
 	if !d.rolling {
-		// A ReplicaSet gives up what it has not created before it removes a pod.
+		// A ReplicaSet gives up pods that it has not created before it removes a pod.
 		unborn = min(max(int(d.Replicas)-len(d.pods), 0), excess)
 	}
 	going := excess - unborn
@@ -159,9 +159,10 @@ func (d *decision) shrink() {
 	d.lower(unborn, going)
 }
 
-// affordable is how many pods of each ReplicaSet are made ready to go while a rollout
-// is stuck. The Deployment controller divides the loss over its ReplicaSets, so each
-// needs as many. No more are cordoned than there are too many, or one of each.
+// affordable returns how many pods of each ReplicaSet are made ready to go while a rollout
+// is stuck. The Deployment controller divides the loss over its ReplicaSets, so each of
+// them needs as many. The number of cordoned pods does not exceed the excess, or one pod
+// of each ReplicaSet.
 func (d *decision) affordable(excess int) int {
 	for n := excess; n > 1; n-- {
 		cordoned := 0
@@ -179,7 +180,7 @@ func (d *decision) affordable(excess int) int {
 	return min(excess, 1)
 }
 
-// choose makes the first pods of each ReplicaSet victims, or all where none is wanted.
+// choose makes the first pods of each ReplicaSet victims, or all pods if none is wanted.
 func (d *decision) choose(going int) {
 	for _, set := range d.sets {
 		n := min(going, len(set))
@@ -192,8 +193,8 @@ func (d *decision) choose(going int) {
 	}
 }
 
-// cordon cordons the victims that may have a job, and says when the silence of those
-// that say nothing will have lasted long enough.
+// cordon cordons the victims that may have a job. It plans a recheck for the time when a
+// silent victim will have been silent long enough.
 func (d *decision) cordon() {
 	for _, pod := range d.pods {
 		if !d.victims[pod] || d.removable(pod) {
@@ -215,16 +216,16 @@ func (d *decision) recheck(after time.Duration) {
 	}
 }
 
-// removable tells whether no job is lost with a pod.
+// removable reports whether no job is lost with a pod.
 func (d *decision) removable(pod *Pod) bool {
 	return pod.neverStarted() && (!d.strict || d.victims[pod]) ||
 		d.victims[pod] && (pod.Forsaken || pod.drained(d.Now, d.Silence))
 }
 
-// leaving tells that a pod is a victim and may go.
+// leaving reports whether a pod is a victim and may go.
 func (d *decision) leaving(pod *Pod) bool { return d.victims[pod] && d.removable(pod) }
 
-// lower lowers replicas as far as it may, and prepares for the rest.
+// lower lowers replicas as far as it may, and prepares the rest.
 func (d *decision) lower(unborn, going int) {
 	d.plan.Replicas = d.lowest(unborn, going)
 	switch {
@@ -240,8 +241,8 @@ func (d *decision) lower(unborn, going int) {
 	}
 }
 
-// lowest is how low replicas may be now: as many pods go as are sure to be the right
-// ones.
+// lowest returns how low replicas may be now: as many pods go as are sure to be the
+// right ones.
 func (d *decision) lowest(unborn, going int) int32 {
 	sure := d.sure()
 	switch {
@@ -252,15 +253,15 @@ func (d *decision) lowest(unborn, going int) int32 {
 	case !d.rolling:
 		return d.Replicas - int32(unborn+min(sure, going))
 	case sure >= going && going < int(d.Replicas):
-		// In parts it could not be seen which part the controllers have done; and at
-		// zero the pods go that the rollout has besides.
+		// Not in parts, because it could not be seen which part the controllers have done.
+		// And not to zero, because then the rollout's additional pods would go as well.
 		return d.Replicas - int32(going)
 	}
 	return d.Replicas
 }
 
-// sure is how many pods may be removed, from any ReplicaSet, so that only removable
-// ones can be hit; no number is too large if all pods are.
+// sure returns how many pods may be removed from any ReplicaSet so that only removable
+// pods can be hit. If all pods are removable, no number is too large.
 func (d *decision) sure() int {
 	sure := math.MaxInt
 	for _, set := range d.sets {
@@ -271,7 +272,7 @@ func (d *decision) sure() int {
 	return sure
 }
 
-// sureOf counts the pods of a ReplicaSet that go before any that is not removable.
+// sureOf counts the pods of a ReplicaSet that go before any pod that is not removable.
 func (d *decision) sureOf(set []*Pod) int {
 	blocked := d.blockedClasses(set)
 	n := 0
@@ -283,7 +284,7 @@ func (d *decision) sureOf(set []*Pod) int {
 	return n
 }
 
-// blockedClasses are the classes of a ReplicaSet's pods that are not removable.
+// blockedClasses returns the classes of a ReplicaSet's pods that are not removable.
 func (d *decision) blockedClasses(set []*Pod) []class {
 	var blocked []class
 	for _, pod := range set {
@@ -298,8 +299,8 @@ func (d *decision) allRemovable() bool {
 	return !slices.ContainsFunc(d.pods, func(pod *Pod) bool { return !d.removable(pod) })
 }
 
-// markDrained gives victims that may go the lowest cost where a ReplicaSet could not
-// tell them from pods that have to stay.
+// markDrained gives victims that may go the lowest cost if their ReplicaSet could not tell
+// them from pods that must stay.
 func (d *decision) markDrained() {
 	for _, set := range d.sets {
 		blocked := d.blockedClasses(set)

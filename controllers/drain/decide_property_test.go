@@ -13,12 +13,12 @@ import (
 	"pgregory.net/rapid"
 )
 
-// cases is how many pools each property is tried on.
+// cases is the number of pools that each property is tried on.
 const cases = 100_000
 
-// stablePasses is after how many passes nothing is left to write though nobody reacts:
-// a plan takes back costs and cordons, marks, lowers, and in a stuck rollout calls back
-// who is needed then.
+// stablePasses is the number of passes after which nothing is left to write even if no
+// agent or controller reacts. A plan takes back costs and cordons, marks, lowers, and in a
+// stuck rollout calls back pods that are needed then.
 const stablePasses = 5
 
 // promise is what a plan must keep, tried on one pool.
@@ -69,7 +69,7 @@ func TestAPlanKeepsItsPromises(t *testing.T) {
 	})
 }
 
-// replicas stay between what there is and what is wanted.
+// replicas: the number of replicas stays between the present and the wanted number.
 func (p promise) replicas() {
 	if p.plan.Replicas < p.in.Wanted {
 		p.Fatalf("%d replicas where %d are wanted", p.plan.Replicas, p.in.Wanted)
@@ -83,8 +83,8 @@ func (p promise) replicas() {
 	}
 }
 
-// nothingIsLost: whichever pods the controllers take for the lower replicas, they hit
-// no job.
+// nothingIsLost: no job is lost, whichever pods the controllers remove for the lower
+// replicas.
 func (p promise) nothingIsLost() {
 	lowered := int(p.in.Replicas - p.plan.Replicas)
 	if lowered <= 0 {
@@ -106,8 +106,8 @@ func (p promise) nothingIsLost() {
 	}
 }
 
-// idleFirst: a pod is not made a victim while it is busy, or nothing is known of it,
-// if an idle one that the ReplicaSet holds for equal stays.
+// idleFirst: a busy or unknown pod does not become a victim if an idle pod that its
+// ReplicaSet ranks equal stays.
 func (p promise) idleFirst() {
 	for _, name := range p.plan.Cordon {
 		victim := p.pods[name]
@@ -124,12 +124,12 @@ func (p promise) idleFirst() {
 	}
 }
 
-// noMoreThanNeeded: no more pods are cordoned than there are too many.
+// noMoreThanNeeded: the number of cordoned pods does not exceed the number of surplus pods.
 func (p promise) noMoreThanNeeded() {
 	most := int(max(p.in.Replicas-p.in.Wanted, 0))
 	switch {
 	case p.in.Wanted == 0 && p.in.Replicas > 0, !p.plan.Writes():
-		return // all go; or nothing can be decided yet
+		return // all pods go, or nothing can be decided yet
 	case p.rolling() && !p.in.DeadlinePassed, p.rolling() && most == 0:
 		most = len(p.in.Pods)
 	case p.rolling():
@@ -146,7 +146,7 @@ func (p promise) noMoreThanNeeded() {
 	}
 }
 
-// wellFormed: names are sorted and none is cordoned and un-cordoned at once.
+// wellFormed: names are sorted, and no pod is both cordoned and un-cordoned.
 func (p promise) wellFormed() {
 	for _, names := range [][]string{p.plan.Cordon, p.plan.Uncordon} {
 		if !slices.IsSorted(names) || len(slices.Compact(slices.Clone(names))) != len(names) {
@@ -160,8 +160,8 @@ func (p promise) wellFormed() {
 	}
 }
 
-// frozenInARollout: nobody is made to go for a smaller size, and nobody is called
-// back whom the size does not need.
+// frozenInARollout: no pod goes for a smaller size, and no pod is called back that the
+// size does not need.
 func (p promise) frozenInARollout() {
 	if !p.rolling() || p.in.DeadlinePassed || p.in.Wanted == 0 {
 		return
@@ -186,7 +186,7 @@ func (p promise) frozenInARollout() {
 	}
 }
 
-// costs: the lowest one is given to victims that may go, and taken from pods that stay.
+// costs: victims that may go get the lowest cost, and pods that stay lose it.
 func (p promise) costs() {
 	for name, cost := range p.plan.Costs {
 		i := slices.IndexFunc(p.after.Pods, func(pod Pod) bool { return pod.Name == name })
@@ -200,7 +200,8 @@ func (p promise) costs() {
 	}
 }
 
-// asManyServe: to replace pods leaves as many that take jobs as are wanted, or as there were.
+// asManyServe: while pods are replaced, as many pods take jobs as are wanted, or as did
+// before.
 func (p promise) asManyServe() {
 	if p.plan.Reason != Replacing {
 		return
@@ -224,8 +225,8 @@ func (p promise) asManyServe() {
 	}
 }
 
-// TestAPlanIsStable: carried out and made again, with nothing heard meanwhile, it
-// soon plans nothing; and it never calls back whom it has just sent away.
+// TestAPlanIsStable: a plan that is carried out and made again without news soon plans
+// nothing. It never calls back a pod that it has just sent away.
 func TestAPlanIsStable(t *testing.T) {
 	check(t, cases, func(t *rapid.T) {
 		in := anyInput(t)
@@ -257,7 +258,7 @@ func TestAPlanIsStable(t *testing.T) {
 	})
 }
 
-// TestVictimsStay: whatever the other pods do meanwhile, who was chosen to go goes.
+// TestVictimsStay: a chosen victim goes, whatever the other pods do meanwhile.
 func TestVictimsStay(t *testing.T) {
 	check(t, cases, func(t *rapid.T) {
 		in := anyInput(t)
@@ -282,13 +283,13 @@ func TestVictimsStay(t *testing.T) {
 	})
 }
 
-// TestAPoolReachesItsSize: victims drain, controllers act, and in a bounded number of
-// passes there are as many pods as wanted, none cordoned and none that was to be replaced.
+// TestAPoolReachesItsSize: victims drain and controllers act. After a bounded number of
+// passes there are as many pods as wanted, none of them cordoned or due to be replaced.
 func TestAPoolReachesItsSize(t *testing.T) {
 	check(t, cases, func(t *rapid.T) {
 		in := anyInput(t)
-		in.RollingOut = in.RollingOut && in.DeadlinePassed // else it ends by itself
-		in.Awaiting = false                                // as that does
+		in.RollingOut = in.RollingOut && in.DeadlinePassed // otherwise it ends by itself
+		in.Awaiting = false                                // likewise
 		if !in.RollingOut {
 			in.MaxSurge = 0
 			for i := range in.Pods {
@@ -318,8 +319,8 @@ func TestAPoolReachesItsSize(t *testing.T) {
 	})
 }
 
-// createMissing does the controllers' other half: what is missing is created, and what
-// was created before is ready and idle by then.
+// createMissing plays the controllers' other part: missing pods are created, and earlier
+// pods are ready and idle by then.
 func createMissing(in Input, pass int) Input {
 	in.Pods = slices.Clone(in.Pods)
 	for i := range in.Pods {
@@ -333,8 +334,8 @@ func createMissing(in Input, pass int) Input {
 	return in
 }
 
-// removeSurplus does what the controllers do: each pod too many goes, from any
-// ReplicaSet, of those it holds for equal the last.
+// removeSurplus plays the controllers: each surplus pod goes, from any ReplicaSet. Of the
+// pods that the ReplicaSet ranks equal, the last one goes.
 func removeSurplus(t *rapid.T, in Input) Input {
 	for len(in.Pods) > int(in.Replicas+in.MaxSurge) {
 		sets := map[types.UID][]Pod{}

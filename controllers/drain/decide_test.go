@@ -10,10 +10,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// change is something that makes a pod special.
+// change makes a pod special.
 type change func(*Pod)
 
-// podOf is an idle ready pod with changes.
+// podOf returns an idle ready pod with changes.
 func podOf(name string, changes ...change) Pod {
 	pod := Pod{
 		Name: name, Created: now.Add(-time.Hour), ReplicaSet: "set", Scheduled: true, Running: true, Ready: true,

@@ -76,7 +76,7 @@ func (d *decision) unfinished() int {
 	return n
 }
 
-// givenUp tells of victims that were given up on.
+// givenUp mentions the victims that are removed without having obeyed.
 func (d *decision) givenUp() string {
 	n := 0
 	for pod := range d.victims {

@@ -19,21 +19,21 @@ type modelAgent struct {
 	process  bool
 	busy     bool
 	since    time.Time // of the job
-	// due tells that the process has reached its limit, until another starts.
+	// due: the process has reached its limit, until another one starts.
 	due bool
 }
 
-// modelReport is what the operator last heard of an agent.
+// modelReport is the last report that the operator got from an agent.
 type modelReport struct {
 	heard bool
 	at    time.Time
 	agent modelAgent
 }
 
-// model is a pool, its ReplicaSet, its agents and the operator. What it leaves out are
-// pods that get a node, become not ready, start and take a job, or become ready where
-// others are not, between a plan and the ReplicaSet that acts on it: against those stands
-// the grace period.
+// model is a pool with its ReplicaSet, its agents and the operator. It leaves out changes
+// between a plan and the ReplicaSet that acts on it: pods that get a node, become not
+// ready, start and take a job, or become ready while other pods are not. The grace period
+// covers these.
 type model struct {
 	*rapid.T
 	now      time.Time
@@ -42,14 +42,14 @@ type model struct {
 	pods     []*modelPod
 	born     int
 	removed  int
-	// together is how many pods may be replaced at once, replaced how many were removed
-	// that were to be.
+	// together is how many pods may be replaced at once. replaced counts the removed pods
+	// that were due to be replaced.
 	together int32
 	replaced int
 }
 
-// TestNoJobIsInAPodThatIsRemoved lets a pool live: jobs, deaths, and sizes that
-// change faster than they can be reached.
+// TestNoJobIsInAPodThatIsRemoved lets a pool live with jobs, deaths, and sizes that change
+// faster than the pool can reach them.
 func TestNoJobIsInAPodThatIsRemoved(t *testing.T) {
 	removed, replaced := 0, 0
 	check(t, 20_000, func(t *rapid.T) {
@@ -70,7 +70,7 @@ func TestNoJobIsInAPodThatIsRemoved(t *testing.T) {
 	}
 }
 
-// happen is one thing that may happen; what cannot happen now does not.
+// happen makes one event happen, if it can happen now.
 func (m *model) happen(what int) {
 	var pod *modelPod
 	if len(m.pods) > 0 {
@@ -104,7 +104,7 @@ func (m *model) happen(what int) {
 	}
 }
 
-// interlude is what may happen between a plan and the ReplicaSet that acts on it.
+// interlude makes events happen between a plan and the ReplicaSet that acts on it.
 func (m *model) interlude() {
 	starting := map[*modelPod]bool{}
 	for _, pod := range m.pods {
@@ -139,7 +139,7 @@ func (m *model) grow(pod *modelPod) {
 	}
 }
 
-// work is what goes on in a running pod, and what is heard of it.
+// work plays a running pod and its reports.
 func (m *model) work(pod *modelPod, what int) {
 	agent := &pod.agent
 	switch {
@@ -166,7 +166,7 @@ func (m *model) obey(pod *modelPod) {
 	agent.start()
 }
 
-// start starts a process where one is wanted and there is none.
+// start starts a process if one is wanted and there is none.
 func (a *modelAgent) start() {
 	if !a.cordoned && !a.process {
 		a.process, a.due = true, false
@@ -229,7 +229,7 @@ func (m *model) observe() Input {
 	return in
 }
 
-// replicaSet does its part: it creates what is missing and removes what is too many.
+// replicaSet plays the ReplicaSet: it creates missing pods and removes surplus ones.
 func (m *model) replicaSet() {
 	for int32(len(m.pods)) < m.replicas {
 		m.born++
@@ -250,8 +250,8 @@ func (m *model) replicaSet() {
 	}
 }
 
-// comesToRest: once nothing changes any more, there are as many pods as wanted, all of
-// which take jobs, and the operator writes nothing.
+// comesToRest checks that once nothing changes any more, there are as many pods as wanted,
+// all of them take jobs, and the operator writes nothing.
 func (m *model) comesToRest() {
 	for range 150 {
 		m.reconcile()

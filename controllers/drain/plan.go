@@ -5,27 +5,27 @@ package drain
 
 import "time"
 
-// Plan is what is to be written now. Applying it and planning again plans nothing,
-// until a pod, an agent, the Deployment or the number of pods wanted has changed.
+// Plan is what must be written now. After it is applied, planning again plans nothing
+// until a pod, an agent, the Deployment or the number of wanted pods changes.
 type Plan struct {
-	// Replicas is what the Deployment's spec.replicas shall be.
+	// Replicas is the new value of the Deployment's spec.replicas.
 	Replicas int32
-	// Cordon and Uncordon are pods by name, sorted. To cordon a pod is to write its
-	// control document and the time; it may be cordoned already, with no time that
-	// can be believed. To un-cordon it takes the time away again.
+	// Cordon and Uncordon are names of pods, sorted. To cordon a pod is to write its
+	// control document and the time. It may already be cordoned, but with an implausible
+	// time. Un-cordoning also removes the time.
 	Cordon, Uncordon []string
-	// Costs are the deletion costs to write by pod name: MinimumCost for drained
-	// victims, 0 to take it back.
+	// Costs are the deletion costs to write, by pod name: MinimumCost for drained victims,
+	// 0 to take it back.
 	Costs map[string]int32
-	// Recheck is after how long to plan again though nothing has been heard of,
-	// because a victim counts as drained then; 0 if not needed.
+	// Recheck is the time after which to plan again even without news, because a victim
+	// then counts as drained; 0 if not needed.
 	Recheck time.Duration
 	// Reason and Message say what happens and why.
 	Reason  Reason
 	Message string
 }
 
-// Writes tells whether anything but Replicas is to be written.
+// Writes reports whether anything except Replicas must be written.
 func (p *Plan) Writes() bool {
 	return len(p.Cordon) > 0 || len(p.Uncordon) > 0 || len(p.Costs) > 0
 }
@@ -41,7 +41,7 @@ const (
 	ScaledUp Reason = "ScaledUp"
 	// Draining: victims are cordoned and have not all finished their jobs.
 	Draining Reason = "Draining"
-	// Ranking: victims are drained and their deletion cost is not seen on all yet.
+	// Ranking: victims are drained, but not all of their deletion costs are observed yet.
 	Ranking Reason = "Ranking"
 	// ScaledDown: replicas are lowered.
 	ScaledDown Reason = "ScaledDown"

@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// class is what of a ReplicaSet's ranking can be foreseen: pods of a lower class are
-// removed first. Which of one class goes first is not relied upon: it depends on
-// nodes, on the logarithm of ages, and on UIDs.
+// class is the predictable part of a ReplicaSet's ranking: pods of a lower class are
+// removed first. The order within a class is not relied upon, because it depends on nodes,
+// on the logarithm of ages, and on UIDs.
 type class struct {
 	group int
 	cost  int32
@@ -21,7 +21,7 @@ func compareClasses(a, b class) int {
 	return cmp.Or(cmp.Compare(a.group, b.group), cmp.Compare(a.cost, b.cost))
 }
 
-// The groups of pods that a ReplicaSet tells apart before it looks at deletion costs.
+// The groups of pods that a ReplicaSet distinguishes before it compares deletion costs.
 const (
 	unscheduled = iota
 	pending
@@ -43,9 +43,9 @@ func (p *Pod) group() int {
 
 func (p *Pod) class() class { return class{group: p.group(), cost: p.DeletionCost} }
 
-// goesBefore tells whether a ReplicaSet removes the pod before any of a class. It may
-// act some moments after it was asked, and a pod that has a node may be ready by then:
-// of one that goes before ready pods, the cost must say so too.
+// goesBefore reports whether a ReplicaSet removes the pod before every pod of a class. The
+// ReplicaSet may act some moments after it was asked, and a pod that has a node may be
+// ready by then. So for such a pod to go before ready pods, its cost must be lower too.
 func (p *Pod) goesBefore(c class) bool {
 	if p.Scheduled && c.group == ready {
 		return p.DeletionCost < c.cost
@@ -53,14 +53,14 @@ func (p *Pod) goesBefore(c class) bool {
 	return compareClasses(p.class(), c) < 0
 }
 
-// neverStarted tells that the pod cannot have a job.
+// neverStarted reports whether the pod cannot have a job because it never started.
 func (p *Pod) neverStarted() bool { return !p.Started && !p.Heard }
 
-// silentFrom is the time from which a victim's silence counts; zero if it is not
-// cordoned, or since a time that cannot be believed.
+// silentFrom returns the time from which a victim's silence counts. It is zero if the
+// victim is not cordoned, or the time of its cordon is implausible.
 //
-// An agent that obeys finishes its job however long it takes, as long as it is heard
-// of. One that does not obey may not know how to, so that it is heard of says nothing.
+// An agent that obeys finishes its job however long it takes, as long as it answers. An
+// agent that does not obey may not know how to, so its answers prove nothing.
 func (p *Pod) silentFrom(now time.Time) time.Time {
 	if !p.Cordoned || p.CordonedAt.After(now) {
 		return time.Time{}
@@ -71,8 +71,8 @@ func (p *Pod) silentFrom(now time.Time) time.Time {
 	return p.CordonedAt
 }
 
-// drained tells that a cordoned pod has no job, or has been silent for so long that
-// it counts as such.
+// drained reports whether a cordoned pod has no job, or has been silent for so long that
+// it counts as drained.
 func (p *Pod) drained(now time.Time, silence time.Duration) bool {
 	if !p.Cordoned {
 		return false
@@ -84,8 +84,8 @@ func (p *Pod) drained(now time.Time, silence time.Duration) bool {
 	return !from.IsZero() && now.Sub(from) >= silence
 }
 
-// rank sorts pods in the order in which they become victims: that of their classes,
-// and within a class the order that the pool has most of.
+// rank sorts pods in the order in which they become victims: by class, and within a class
+// in the order that serves the pool best.
 func rank(pods []*Pod, now time.Time, silence time.Duration) {
 	slices.SortFunc(pods, func(a, b *Pod) int {
 		return cmp.Or(
@@ -103,7 +103,7 @@ func rank(pods []*Pod, now time.Time, silence time.Duration) {
 	})
 }
 
-// lastingClass is the class with the cost that a pod will get that has to go first.
+// lastingClass returns the class with the cost that an outgoing pod will get.
 func (p *Pod) lastingClass() class {
 	c := p.class()
 	if p.outgoing() {
@@ -112,10 +112,10 @@ func (p *Pod) lastingClass() class {
 	return c
 }
 
-// outgoing tells whether a pod is to be replaced, or to go before others.
+// outgoing reports whether a pod must be replaced, or must go before other pods.
 func (p *Pod) outgoing() bool { return p.Retire || p.Due }
 
-// leave is the order in which pods go that are the same to their ReplicaSet.
+// leave orders pods that are equal to their ReplicaSet.
 func (p *Pod) leave() int {
 	switch {
 	case p.Retire:
@@ -126,7 +126,7 @@ func (p *Pod) leave() int {
 	return 2
 }
 
-// unborn is 0 for a pod that goes before any other its ReplicaSet holds for equal.
+// unborn returns 0 for a pod that goes before every pod that its ReplicaSet ranks equal.
 func (p *Pod) unborn() int {
 	if p.neverStarted() {
 		return 0
@@ -134,8 +134,8 @@ func (p *Pod) unborn() int {
 	return 1
 }
 
-// stage is how far a pod is on its way out: the farther, the earlier it is a victim,
-// so that a plan stays as it is, and that those come back first which still work.
+// stage returns how far a pod is on its way out. The farther it is, the earlier it is a
+// victim, so that a plan stays stable and pods that still work come back first.
 func (p *Pod) stage(now time.Time, silence time.Duration) int {
 	switch {
 	case p.neverStarted():
@@ -148,8 +148,8 @@ func (p *Pod) stage(now time.Time, silence time.Duration) int {
 	return 3
 }
 
-// load is 0 for an idle pod, 1 for a busy one, and 2 for one of which it is not
-// known: that one would have to be waited for longest.
+// load returns 0 for an idle pod, 1 for a busy one, and 2 for an unknown pod, because the
+// wait for that pod would be longest.
 func (p *Pod) load() int {
 	switch {
 	case !p.Heard:

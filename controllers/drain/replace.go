@@ -8,11 +8,11 @@ import (
 	"slices"
 )
 
-// replaced is how many pods may be replaced at once.
+// replaced returns how many pods may be replaced at once.
 func (d *decision) replaced() int32 { return max(d.MaxReplaced, 1) }
 
-// outgoing are the pods to be replaced, in the order in which they go: first those that
-// are on their way.
+// outgoing returns the pods to be replaced, in the order in which they go: first the pods
+// that are already on their way out.
 func (d *decision) outgoing() []*Pod {
 	out := slices.DeleteFunc(slices.Clone(d.pods), func(pod *Pod) bool { return !pod.outgoing() })
 	slices.SortStableFunc(out, func(a, b *Pod) int {
@@ -21,27 +21,27 @@ func (d *decision) outgoing() []*Pod {
 	return out
 }
 
-// replacing tells whether pods are to be replaced and may be now: the pool has the size
-// that is wanted, or no more pods beyond it than may be replaced at once, it is not paused,
-// and there is no rollout, which replaces them all. A pool on its way to a smaller size
-// gets there first.
+// replacing reports whether pods must be replaced and may be now. The pool must have the
+// wanted size, or exceed it by no more pods than may be replaced at once. It must not be
+// paused, and there must be no rollout, which replaces all pods. A pool on its way to a
+// smaller size gets there first.
 func (d *decision) replacing() bool {
 	surplus := d.Replicas - d.Wanted
 	return !d.Paused && d.Wanted > 0 && surplus >= 0 && surplus <= d.replaced() && !d.rolling && !d.shrinking() &&
 		(d.awaiting() || slices.ContainsFunc(d.pods, (*Pod).outgoing))
 }
 
-// shrinking tells whether pods are on their way out that are not to be replaced.
+// shrinking reports whether pods are on their way out that will not be replaced.
 func (d *decision) shrinking() bool {
 	return d.Replicas > d.Wanted && slices.ContainsFunc(d.pods, func(pod *Pod) bool { return pod.Cordoned && !pod.outgoing() })
 }
 
-// awaiting tells that there are more pods than wanted, and that it is yet to be heard
-// what for.
+// awaiting reports whether there are more pods than wanted for a reason that is not yet
+// known.
 func (d *decision) awaiting() bool { return d.Awaiting && d.Replicas > d.Wanted }
 
-// replace brings the pool nearer to other pods of the same number. A successor is created
-// first, and once it serves, a pod is drained and removed as when a pool becomes smaller.
+// replace takes a step towards other pods of the same number. A successor is created
+// first. Once it serves, a pod is drained and removed as when a pool becomes smaller.
 func (d *decision) replace() {
 	d.plan.Reason = Replacing
 	if d.removing() || d.awaiting() {
@@ -58,7 +58,7 @@ func (d *decision) replace() {
 	}
 	d.takeBackCosts()
 	d.cordon()
-	// A ReplicaSet gives up what it has not created before it removes a pod.
+	// A ReplicaSet gives up pods that it has not created before it removes a pod.
 	created := len(d.pods) == int(d.Replicas)
 	if gone := min(d.sure(), len(d.victims)); created && gone > 0 {
 		d.plan.Replicas -= int32(gone)
@@ -70,9 +70,9 @@ func (d *decision) replace() {
 	}
 }
 
-// sendAway makes as many of the outgoing pods victims as there are pods beyond those
-// wanted, and no more than leave as many serving as are wanted. One that is on its way
-// comes back where another that served does not any more.
+// sendAway makes outgoing pods victims: as many as there are pods beyond the wanted
+// number, and only while enough pods serve. A pod on its way out comes back if another pod
+// no longer serves.
 func (d *decision) sendAway(outgoing []*Pod, surplus int) {
 	spare := d.serving() - int(d.Wanted)
 	for _, pod := range outgoing {

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// modelPod is a pod as the cluster has it.
+// modelPod is a pod as the cluster knows it.
 type modelPod struct {
 	Pod
 	uid      string
@@ -23,9 +23,10 @@ type modelPod struct {
 	report   modelReport
 }
 
-// removeLikeReplicaSet returns the pods a ReplicaSet of Kubernetes 1.37 removes when
-// it has n too many: pkg/controller/controller_utils.go, ActivePodsWithRanks.Less, with
-// ranks by getPodsRankedByRelatedPodsOnSameNode in pkg/controller/replicaset.
+// removeLikeReplicaSet returns the pods that a ReplicaSet of Kubernetes 1.37 removes if
+// it has n too many. It follows ActivePodsWithRanks.Less in
+// pkg/controller/controller_utils.go, with ranks by
+// getPodsRankedByRelatedPodsOnSameNode in pkg/controller/replicaset.
 func removeLikeReplicaSet(pods []*modelPod, n int, at time.Time) []*modelPod {
 	together := map[int]int{}
 	for _, pod := range pods {
@@ -44,7 +45,7 @@ func removeLikeReplicaSet(pods []*modelPod, n int, at time.Time) []*modelPod {
 	return pods[:min(n, len(pods))]
 }
 
-// removedFirst is Less.
+// removedFirst is ActivePodsWithRanks.Less.
 func removedFirst(a, b *modelPod, together map[int]int, at time.Time) bool {
 	switch {
 	case a.Scheduled != b.Scheduled:
@@ -67,7 +68,7 @@ func removedFirst(a, b *modelPod, together map[int]int, at time.Time) bool {
 	return false
 }
 
-// youngerOrUID compares ages by their logarithm, and UIDs where that is the same.
+// youngerOrUID compares ages by their logarithm, and UIDs if the logarithms are equal.
 func youngerOrUID(a, b *modelPod, aTime, bTime, at time.Time) bool {
 	if aLog, bLog := logarithm(at.Sub(aTime)), logarithm(at.Sub(bTime)); aLog != bLog {
 		return aLog < bLog

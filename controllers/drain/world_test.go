@@ -20,7 +20,7 @@ var now = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
 const silence = 2 * time.Minute
 
-// check runs a property over a number of generated cases, ten times as many in the
+// check runs a property on a number of generated cases, and on ten times as many in the
 // long form.
 func check(t *testing.T, cases int, property func(*rapid.T)) {
 	t.Helper()
@@ -37,7 +37,8 @@ func check(t *testing.T, cases int, property func(*rapid.T)) {
 	rapid.Check(t, property)
 }
 
-// anyInput is any pool at any moment. One number makes a pod, because there are many.
+// anyInput draws any pool at any moment. Each pod comes from one number, because there are
+// many pods.
 func anyInput(t *rapid.T) Input {
 	in := Input{
 		Now: now, Silence: silence,
@@ -63,14 +64,14 @@ func anyInput(t *rapid.T) Input {
 	return in
 }
 
-// anyPod makes a pod that can exist of random bits.
+// anyPod makes a possible pod from random bits.
 func anyPod(i, sets int, bits uint64) Pod {
 	take := func(n uint64) uint64 {
 		taken := bits % n
 		bits /= n
 		return taken
 	}
-	stage := take(8) // of a pod's life: most are ready
+	stage := take(8) // of a pod's life; most are ready
 	pod := Pod{
 		Name: fmt.Sprint("pod-", i), Created: now.Add(-time.Duration(take(100)) * time.Second),
 		ReplicaSet: types.UID(fmt.Sprint("set-", take(uint64(sets)))),
@@ -104,8 +105,8 @@ func anyPod(i, sets int, bits uint64) Pod {
 	return pod
 }
 
-// apply returns the pool after a plan was carried out, with agents that have not yet
-// heard of it and controllers that have done nothing.
+// apply returns the pool after a plan was carried out, before agents have heard of it and
+// before controllers have done anything.
 func apply(in Input, plan Plan) Input {
 	in.Replicas = plan.Replicas
 	in.Pods = slices.Clone(in.Pods)
@@ -127,8 +128,8 @@ func apply(in Input, plan Plan) Input {
 	return in
 }
 
-// harmless tells, by the words of the package comment, whether no job is lost with a
-// pod once a plan was carried out.
+// harmless reports, by the words of the package comment, whether no job is lost with a pod
+// once a plan was carried out.
 func harmless(in Input, pod Pod) bool {
 	if !pod.Started && !pod.Heard {
 		return true
@@ -142,8 +143,8 @@ func harmless(in Input, pod Pod) bool {
 	return !pod.CordonedAt.IsZero() && in.Now.Sub(pod.CordonedAt) >= in.Silence
 }
 
-// lostTo returns the pods a ReplicaSet might remove when it has n too many: those it
-// ranks lowest, and all it may hold for equal to the last of them.
+// lostTo returns the pods that a ReplicaSet might remove if it has n too many: the pods it
+// ranks lowest, and all pods that it may rank equal to the last of them.
 func lostTo(pods []Pod, n int) []Pod {
 	if n <= 0 {
 		return nil

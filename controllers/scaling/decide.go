@@ -10,8 +10,8 @@ import (
 // longestLead bounds how long before its due time a delayed job wakes a pool.
 const longestLead = time.Minute
 
-// Decide returns how many processes the pool should have. The same input gives the
-// same decision, and deciding again between two measurements moves nothing but the
+// Decide returns how many processes the pool should have. The same input gives the same
+// decision. Deciding again between two measurements changes only the state of the
 // scale-down window.
 func Decide(in Input) Decision {
 	in = in.sane()
@@ -35,8 +35,8 @@ func Decide(in Input) Decision {
 	return settle(in, memory, wanted)
 }
 
-// hold keeps the size within the bounds. What is held counts as asked for: when
-// there is news again, the pool does not shrink before a window has passed.
+// hold keeps the size within the bounds. The held size counts as asked for: once the
+// backlog is known again, the pool does not shrink before a window has passed.
 func hold(in Input, memory Memory, reason Reason, why string, recheck time.Duration) Decision {
 	memory.Asked = ask(memory.Asked, in, in.Current)
 	n, limit := in.Spec.within(in.Current)
@@ -51,8 +51,8 @@ func hold(in Input, memory Memory, reason Reason, why string, recheck time.Durat
 	}
 }
 
-// settle turns what demand asks for into a size: up at once, down by window and
-// step, within the bounds.
+// settle turns the demand into a size: up at once, down by window and step, within the
+// bounds.
 func settle(in Input, memory Memory, wanted demand) Decision {
 	d := Decision{Reason: wanted.reason, LimitedBy: wanted.limit}
 	target := wanted.processes
@@ -86,9 +86,8 @@ func settle(in Input, memory Memory, wanted demand) Decision {
 	return d
 }
 
-// recheck returns when to decide again: a tick from now while there is work, at the
-// end of the window while there is only a size to give up, and when the next delayed
-// job needs a pod.
+// recheck returns when to decide again: after a tick while there is work, at the end of the
+// window if the pool only waits to shrink, and when the next delayed job needs a pod.
 func recheck(in Input, wanted demand, d Decision) time.Duration {
 	if !wanted.empty {
 		return Tick
@@ -110,7 +109,7 @@ func recheck(in Input, wanted demand, d Decision) time.Duration {
 	return next
 }
 
-// due returns in how long the next job becomes ready by itself.
+// due returns the time until the next job becomes ready by itself.
 func (in Input) due() (time.Duration, bool) {
 	if in.Backlog.NextDue == nil {
 		return 0, false
@@ -118,8 +117,8 @@ func (in Input) due() (time.Duration, bool) {
 	return in.Backlog.MeasuredAt.Add(*in.Backlog.NextDue).Sub(in.Now), true
 }
 
-// lead is how long before a delayed job is due its pod is started. A pod takes the
-// time to start either way; started before, the job need not wait for it.
+// lead is how long before its due time a delayed job's pod is started. The pod needs its
+// time to start in any case; if it starts earlier, the job need not wait for it.
 func (in Input) lead() time.Duration {
 	return min(in.startLatency(), longestLead)
 }

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// usual is a pool of one-second jobs that has been watched for a while and is idle.
+// usual returns a pool of one-second jobs that has been observed for a while and is idle.
 func usual(change func(*Input)) Input {
 	in := Input{
 		Now:            began,
@@ -129,8 +129,8 @@ func TestDecide(t *testing.T) {
 	}
 }
 
-// TestRemovedJobs: a queue that is emptied by hand does not make the pool believe
-// for long that nothing arrives.
+// TestRemovedJobs: after a user empties a queue by hand, the pool does not believe for long
+// that nothing arrives.
 func TestRemovedJobs(t *testing.T) {
 	rate := 10.0
 	rate = nextRate(rate, -100_000, 5, 3600)
@@ -159,8 +159,8 @@ func TestSteadyMessage(t *testing.T) {
 	}
 }
 
-// TestARestartChangesNothing: an operator that takes over a pool at rest, with nothing
-// but what the status tells, comes to the same decision in the same words.
+// TestARestartChangesNothing: an operator that takes over a pool at rest, with nothing but
+// its status, comes to the same decision in the same words.
 func TestARestartChangesNothing(t *testing.T) {
 	tests := map[string]Spec{
 		"a minimum that is part of a pod": {Min: 1, Max: 10, ProcessesPerPod: 2, ScaleDownWindow: time.Minute},

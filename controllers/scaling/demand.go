@@ -9,18 +9,18 @@ import (
 )
 
 const (
-	// keepUp is the part of the arriving work that processes are kept for by its rate.
-	// For the rest, jobs wait a few seconds and are seen in the backlog: it is counted,
-	// while a rate is an estimate whose highest moments would be paid for.
+	// keepUp is the part of the arriving work for which the rate alone keeps processes. The
+	// jobs of the rest wait a few seconds and appear in the backlog. The backlog is
+	// counted, but a rate is an estimate, and its peaks would be paid for.
 	keepUp = 0.7
-	// headroom is the size, as a multiple of the work that arrives, that a pool keeps
-	// when it shrinks: with less it would only have to grow again. slack is the size
-	// from which on it does shrink.
+	// headroom is the size that a shrinking pool keeps, as a multiple of the arriving work:
+	// a smaller pool would only have to grow again. slack is the multiple above which the
+	// pool shrinks at all.
 	headroom, slack = 1.02, 1.05
-	// aim is the part of the target wait that is aimed at.
+	// aim is the part of the target wait that the pool aims at.
 	aim = 0.8
-	// leastShare is the part of the target wait that a backlog is given at least: old
-	// jobs are late already, and hurrying more only buys processes.
+	// leastShare is the least part of the target wait that a backlog is given. Old jobs are
+	// late already, and more hurry only buys processes.
 	leastShare = 0.25
 	// A part of a process, or of a size, that is not worth another process.
 	negligible, negligibleShare = 0.05, 0.02
@@ -30,14 +30,15 @@ const (
 	longest = 365 * 24 * time.Hour
 )
 
-// demand is what arrives and what waits asks for, before any bound of the pool.
+// demand is the size that arriving and waiting jobs ask for, before any bound of the pool.
 type demand struct {
 	processes int32
 	reason    Reason
 	limit     Limit
 	// empty: nothing is ready, about to be due or reserved.
 	empty bool
-	// rate is in jobs a second; service and left, the time for the backlog, in seconds.
+	// rate is in jobs a second. service, and left, the time for the backlog, are in
+	// seconds.
 	rate, service, left float64
 	ready, soon         float64
 }
@@ -69,7 +70,7 @@ func demandOf(in Input, memory Memory) demand {
 	}
 	d.processes = max(1, whole(need), min(d.kept(in.Current), whole(bound)))
 	if d.empty {
-		// Jobs come and go between two measurements: a reason to stay, not to grow.
+		// Jobs came and went between two measurements: a reason to stay, not to grow.
 		d.processes = min(d.processes, in.Current)
 	}
 	if d.ready+inside == 0 && d.soon > 0 {
@@ -78,7 +79,7 @@ func demandOf(in Input, memory Memory) demand {
 	return d
 }
 
-// need is the law of the package comment, as a fraction of processes.
+// need computes the law of the package comment, as a fraction of processes.
 func (d *demand) need(in Input, waiting []group) float64 {
 	load := d.rate * d.service
 	steady := keepUp * load
@@ -87,10 +88,11 @@ func (d *demand) need(in Input, waiting []group) float64 {
 		oldest = waiting[0]
 	}
 	if in.AgentsReadable {
-		// Processes with long jobs are needed where they are, and not there for others.
+		// A process with a long job is needed for that job and cannot help with other jobs.
 		steady = max(steady, float64(in.Busy)*min(1, d.service/oldest.left(in)))
 	}
-	// What was left out as negligible does not ask for a process once it is missing.
+	// What was left out as negligible must not ask for a process once the process is
+	// missing.
 	there := max(float64(in.Current)+2*negligible, float64(in.Current)*(1+2*negligibleShare))
 	var drain float64
 	for _, g := range waiting {
@@ -101,8 +103,8 @@ func (d *demand) need(in Input, waiting []group) float64 {
 	return steady + drain
 }
 
-// kept is what the pool does not shrink below for want of a backlog: what arrives
-// keeps it busy.
+// kept returns the size below which the pool does not shrink even without a backlog,
+// because arriving jobs keep it busy.
 func (d *demand) kept(current int32) int32 {
 	load := d.rate * d.service
 	if float64(current) <= slack*load {
@@ -111,13 +113,14 @@ func (d *demand) kept(current int32) int32 {
 	return min(current, whole(headroom*load))
 }
 
-// left is the time in which a group is to be begun, in seconds.
+// left is the time within which a group must be begun, in seconds.
 func (g group) left(in Input) float64 {
 	target := in.targetWait().Seconds()
 	return max(aim*target-g.age, leastShare*target)
 }
 
-// drain is how many processes begin a group in time if so many are there for it.
+// drain returns how many processes begin a group in time if there processes are present for
+// it.
 func (g group) drain(in Input, service, there float64) float64 {
 	left := g.left(in)
 	started := max(left-in.startLatency().Seconds(), leastShare*in.targetWait().Seconds())
@@ -126,15 +129,15 @@ func (g group) drain(in Input, service, there float64) float64 {
 	return present + (work-present*left)/started
 }
 
-// whole rounds up, but for a negligible part. Rounding errors of the sum do not turn a
+// whole rounds up, except for a negligible part. Rounding errors of the sum do not turn a
 // whole number into the next one.
 func whole(need float64) int32 {
 	const precision = 1e-6
 	return int32(min(math.Ceil(need*(1-precision)-max(negligible, negligibleShare*need)), most))
 }
 
-// within applies the bounds of the pool and rounds to whole pods: up, or down where
-// the maximum does not leave room for another one.
+// within applies the bounds of the pool and rounds to whole pods: up, or down if the
+// maximum leaves no room for another pod.
 func (s Spec) within(n int32) (int32, Limit) {
 	limit := LimitNone
 	switch {
@@ -179,9 +182,9 @@ func (in Input) sane() Input {
 	return in
 }
 
-// finite returns x between 0 and a bound that sums and products can stand.
+// finite returns x limited to between 0 and a bound that sums and products can stand.
 func finite(x float64) float64 {
-	if !(x > 0) { // so that NaN is none of it
+	if !(x > 0) { // also true for NaN
 		return 0
 	}
 	return min(x, 1e15)

@@ -10,30 +10,32 @@ import (
 )
 
 const (
-	// The time constant of the arrival rate is what rateJobs take to arrive, within
-	// these bounds: the fewer arrive, the longer it takes to tell a rate from chance.
+	// The time constant of the arrival rate is the time in which rateJobs arrive, within
+	// these bounds: the fewer jobs arrive, the longer it takes to distinguish a rate from
+	// chance.
 	rateJobs              = 100
 	rateFastest, rateSlow = 30.0, 120.0 // seconds
-	// serviceTime and serviceJobs are what the service time remembers: an attempt is
-	// forgotten when both are past.
+	// serviceTime and serviceJobs limit what the service time remembers: an attempt is
+	// forgotten once both are exceeded.
 	serviceTime = time.Minute
 	serviceJobs = 100
-	// assumedService is the service time that is assumed of unknown jobs.
+	// assumedService is the service time assumed for unknown jobs.
 	assumedService = 5 * time.Second
-	// How many measured attempts a service time weighs that was remembered, told by
-	// the user, or assumed.
+	// The weight, in measured attempts, of a service time that was remembered, given by the
+	// user, or assumed.
 	rememberedWeight, toldWeight, assumedWeight = 20, 5, 1
-	// rememberedRate is for how long a remembered arrival rate counts as known.
+	// rememberedRate is how long a remembered arrival rate counts as having been known.
 	rememberedRate = time.Minute
-	// surpriseRate and surpriseJobs are by how much a measurement may differ from what
-	// the rate lets expect, besides as much again: jobs a second, and jobs.
+	// surpriseRate, in jobs a second, and surpriseJobs, in jobs, are how much a measurement
+	// may differ from the number that the rate predicts, beyond that number again.
 	surpriseRate, surpriseJobs = 1, 1
-	// slots is how finely the scale-down window and the target wait are divided.
+	// slots is the number of parts into which the scale-down window and the target wait are
+	// divided.
 	slots = 24
 )
 
-// begin gives a memory that remembers nothing what the status kept. The size it
-// finds counts as asked for: no pool shrinks before a window has been seen.
+// begin fills an empty memory from the status. The size it finds counts as asked for: no
+// pool shrinks before a whole window was observed.
 func (m Memory) begin(in Input) Memory {
 	if !m.Since.IsZero() {
 		return m
@@ -48,7 +50,7 @@ func (m Memory) begin(in Input) Memory {
 	}
 	switch {
 	case in.Remembered.ServiceTime > in.Spec.Rest:
-		// What is told includes the rest, what is measured does not.
+		// The remembered time includes the rest, a measured one does not.
 		m.Attempts, m.Seconds = rememberedWeight, (in.Remembered.ServiceTime - in.Spec.Rest).Seconds()
 	case in.Spec.ExpectedJob > 0:
 		m.Attempts, m.Seconds = toldWeight, in.Spec.ExpectedJob.Seconds()
@@ -61,7 +63,7 @@ func (m Memory) begin(in Input) Memory {
 	return m
 }
 
-// observe takes a measurement into the rates, once.
+// observe adds a measurement to the rates, once.
 func (m Memory) observe(in Input) Memory {
 	last, b := m.Measured, in.Backlog
 	if !in.AgentsReadable || !b.MeasuredAt.After(last.At) {
@@ -84,8 +86,8 @@ func (m Memory) observe(in Input) Memory {
 	return m
 }
 
-// nextRate is the EWMA of the arrival rate after so many jobs in so many seconds. It
-// forgets no faster than it has been known: at first it is a plain mean.
+// nextRate returns the EWMA of the arrival rate after arrived jobs in passed seconds. It
+// forgets no faster than the rate has been known: at first it is a plain mean.
 func nextRate(rate, arrived, passed, known float64) float64 {
 	expected := max(0, rate) * passed
 	surprise := expected + surpriseRate*passed + surpriseJobs
@@ -95,7 +97,7 @@ func nextRate(rate, arrived, passed, known float64) float64 {
 	return min(rate+weight*(arrived/passed-rate), 1e15)
 }
 
-// nextService forgets by time where many attempts end, by number where few do.
+// nextService forgets by time if many attempts end, and by number if few do.
 func (m Memory) nextService(ended, took float64, passed time.Duration) (attempts, sum float64) {
 	if ended <= 0 {
 		return m.Attempts, m.Seconds
@@ -104,9 +106,9 @@ func (m Memory) nextService(ended, took float64, passed time.Duration) (attempts
 	return min(keep*m.Attempts+ended, 1e15), min(keep*m.Seconds+finite(took), 1e15)
 }
 
-// service is what a process spends on a job, in seconds: the mean of the attempts
-// that ended. Where the jobs at work are older than that they count too, as if each
-// were half done: so a pool learns of long jobs before the first of them ends.
+// service is the time a process spends on a job, in seconds: the mean of the ended
+// attempts. If the running jobs are older than that mean, they count too, each as if half
+// done. So a pool learns of long jobs before the first of them ends.
 func (m Memory) service(in Input) float64 {
 	mean := m.Seconds / max(m.Attempts, 1e-9)
 	if busy := float64(in.Busy); in.AgentsReadable && busy > 0 {
@@ -116,12 +118,13 @@ func (m Memory) service(in Input) float64 {
 	return min(max(finite(mean), 1e-6)+finite(in.Spec.Rest.Seconds()), 1e9)
 }
 
-// arrived adds to the record of arrivals, which goes back as far as ages matter. All
-// jobs of one slot count as arrived at its beginning.
+// arrived adds to the record of arrivals, which goes back as far as ages matter. All jobs
+// of one slot count as arrived at its beginning.
 func (m Memory) arrived(in Input) []Arrival {
 	at, ever := in.Backlog.MeasuredAt, m.Measured.Inside+float64(m.Measured.Completed.Attempts)
 	out := slices.DeleteFunc(slices.Clone(m.Arrived), func(a Arrival) bool {
-		// More than ever arrived: jobs were removed, or others took them.
+		// More than ever arrived: jobs were removed, or processes outside the pool took
+		// them.
 		return a.Jobs > ever
 	})
 	width := max(Tick, in.targetWait()/slots)
@@ -140,16 +143,16 @@ func (m Memory) arrived(in Input) []Arrival {
 	return out
 }
 
-// A group is the oldest so many of the waiting jobs, of which the youngest has been
-// ready for age seconds.
+// A group is a number of the oldest waiting jobs. Its youngest job has been ready for age
+// seconds.
 type group struct {
 	jobs, age float64
 }
 
-// waiting divides the waiting jobs by age: a job waits if fewer had been taken than
-// had arrived before it. Jobs beyond those of the last measurement that was taken in, as
-// while an agent cannot be read, are younger than all; those that are due soon are the
-// youngest.
+// waiting divides the waiting jobs by age: a job waits if fewer jobs were taken than had
+// arrived before it. Jobs in excess of the last measurement that was taken in, for example
+// while an agent cannot be read, are younger than all of these. Jobs that are due soon are
+// the youngest.
 func (m Memory) waiting(in Input, soon float64) []group {
 	b := in.Backlog
 	ready := float64(b.Ready)

@@ -16,7 +16,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// A run is one pool over so many inputs, each with the memory of the one before.
+// run is the length of a history: one pool over so many inputs, each with the memory of the
+// last.
 const run = 60
 
 func TestMain(m *testing.M) {
@@ -34,7 +35,8 @@ func TestMain(m *testing.M) {
 
 var began = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
-// oneOf draws a usual value four times in five, else any that the type holds.
+// oneOf draws a usual value four times in five, and otherwise any value that the type
+// holds.
 func oneOf[T any](usual, absurd *rapid.Generator[T]) *rapid.Generator[T] {
 	return rapid.OneOf(usual, usual, usual, usual, absurd)
 }
@@ -106,8 +108,8 @@ func TestAnyHistory(t *testing.T) {
 	})
 }
 
-// checkSize: the bounds, what pause, stop and ignorance ask for, and no process
-// without a job for it.
+// checkSize: the bounds hold, pause, stop and an unknown backlog have their effect, and no
+// process is without a job.
 func checkSize(t *rapid.T, in Input, d Decision) {
 	clean := in.sane()
 	held, _ := clean.Spec.within(clean.Current)
@@ -165,7 +167,7 @@ func checkFigures(t *rapid.T, in Input, d Decision) {
 	}
 }
 
-// checkReplay: the same input, and the same moment decided again, give the same.
+// checkReplay: the same input, and deciding again at the same moment, give the same result.
 func checkReplay(t *rapid.T, in Input, d Decision) {
 	if diff := cmp.Diff(d, Decide(in)); diff != "" {
 		t.Fatalf("the same input gives another decision:\n%s", diff)

@@ -12,14 +12,15 @@ import (
 
 // Claim is what one pool asks of a cap over several pools.
 type Claim struct {
-	// Name tells the pool; ties are broken by it.
+	// Name identifies the pool and breaks ties.
 	Name string
-	// Priority: higher is served first.
+	// Priority: higher priorities are served first.
 	Priority int32
-	// Minimum is served before anything above a minimum is, in processes.
+	// Minimum is the number of processes that is served before any pool gets more than its
+	// minimum.
 	Minimum int32
-	// Wanted is what the pool would have without the cap, in processes. Those that are
-	// ending already are not part of it: a cap binds what is wanted.
+	// Wanted is the number of processes that the pool would have without the cap.
+	// Processes that are already ending are not part of it: a cap binds what is wanted.
 	Wanted int32
 	// ProcessesPerPod is the number of processes in one pod; 0 means 1.
 	ProcessesPerPod int32
@@ -27,31 +28,32 @@ type Claim struct {
 
 // Grant is what one pool gets.
 type Grant struct {
-	// Name tells the pool.
+	// Name identifies the pool.
 	Name string
-	// Processes is the size, in whole pods, of Pods pods.
+	// Processes is the size in whole pods, and Pods the number of pods.
 	Processes int32
 	Pods      int32
-	// Limited tells whether it is less than wanted, and Message says so in a sentence.
+	// Limited reports whether the size is less than wanted; Message then says so in a
+	// sentence.
 	Limited bool
 	Message string
 }
 
-// share is a claim while it is being served, in processes that fill whole pods.
+// share is a claim while it is served, in processes that fill whole pods.
 type share struct {
 	claim                      Claim
 	pod, minimum, wanted, have int64
 }
 
-// Whole is what the pool wants, in processes that fill whole pods. A cap suffices for all
-// pools exactly if the sum of this is not more than it.
+// Whole returns what the pool wants, in processes that fill whole pods. A cap suffices for
+// all pools exactly if the sum of Whole over them does not exceed it.
 func (c Claim) Whole() int64 { return newShare(c).wanted }
 
-// Share divides a cap, in processes, among pools, and returns their grants in the
-// order of the claims. First come the minimums, then what is wanted beyond them,
-// both by priority, and among equals by need: each gets its part, in whole pods,
-// by largest remainder. What is left over goes to the next who has room for a pod
-// of it. A negative cap is none.
+// Share divides a cap, in processes, among pools, and returns their grants in the order of
+// the claims. First come the minimums, then the processes wanted beyond them, both by
+// priority. Pools of equal priority share by need: each gets its part, in whole pods, by
+// largest remainder. What is left over goes to the next pool that has room for a pod of it.
+// A negative cap means no cap.
 func Share(limit int32, claims []Claim) []Grant {
 	shares := make([]*share, len(claims))
 	for i, c := range claims {
@@ -80,8 +82,8 @@ func newShare(c Claim) *share {
 	return &share{claim: c, pod: pod, minimum: pods(min(c.Minimum, c.Wanted)), wanted: pods(c.Wanted)}
 }
 
-// byPriority returns the shares in groups of equal priority, the highest first, and
-// within a group by name.
+// byPriority returns the shares in groups of equal priority, the highest priority first,
+// and within a group by name.
 func byPriority(shares []*share) [][]*share {
 	sorted := slices.SortedStableFunc(slices.Values(shares), func(a, b *share) int {
 		return cmp.Or(cmp.Compare(b.claim.Priority, a.claim.Priority), strings.Compare(a.claim.Name, b.claim.Name))
@@ -97,8 +99,7 @@ func byPriority(shares []*share) [][]*share {
 	return levels
 }
 
-// apportion gives the shares of one level what they need of what is left, and
-// returns the rest.
+// apportion gives the shares of one level their part of what is left, and returns the rest.
 func apportion(left int64, level []*share, need func(*share) int64) int64 {
 	var sum int64
 	for _, s := range level {

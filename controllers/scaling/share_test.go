@@ -73,8 +73,8 @@ func TestShareOfAnything(t *testing.T) {
 	})
 }
 
-// checkGrants: the cap holds, pods are whole, nothing is left that somebody could
-// use, and nobody has more than a minimum while another lacks his.
+// checkGrants: the cap holds, pods are whole, nothing is left that a pool could use, and no
+// pool has more than its minimum while another lacks its own.
 func checkGrants(t *rapid.T, limit int32, claims []Claim, got []Grant) {
 	rest := int64(limit)
 	for i, g := range got {

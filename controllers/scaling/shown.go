@@ -13,15 +13,16 @@ import (
 )
 
 const (
-	// stays is by how much of itself a figure may be off before another one is shown.
+	// stays is the relative error up to which a shown figure is kept.
 	stays = 0.15
-	// slowest is the arrival rate below which none is shown, in jobs a second.
+	// slowest is the arrival rate, in jobs a second, below which none is shown.
 	slowest = 0.001
-	// clears is how much of a size must be left for the backlog to be called shrinking.
+	// clears is the part of a size that must be free for the backlog to be called
+	// shrinking.
 	clears = 0.02
 )
 
-// update takes over what differs visibly.
+// update takes over the figures that differ visibly.
 func (s Shown) update(wanted demand, n int32) Shown {
 	rate := wanted.rate
 	if rate < slowest {
@@ -47,8 +48,8 @@ func (s Shown) update(wanted demand, n int32) Shown {
 	}
 }
 
-// sticky returns the old figure if the new one is about the same, else the new one
-// in two digits.
+// sticky returns the old figure if the new one is about the same. Otherwise it returns the
+// new one in two digits.
 func sticky(old, now float64) float64 {
 	if old > 0 && math.Abs(now-old) <= stays*old {
 		return old
@@ -58,7 +59,7 @@ func sticky(old, now float64) float64 {
 	}
 	digits := math.Pow(10, math.Floor(math.Log10(now))-1)
 	if rounded := math.Round(now/digits) * digits; rounded > 0 {
-		// Through text, for 3.1000000000000001 is not worth a write.
+		// Through text, because a figure like 3.1000000000000001 is not worth a write.
 		if parsed, err := strconv.ParseFloat(fmt.Sprintf("%.2g", rounded), 64); err == nil {
 			return parsed
 		}
@@ -73,7 +74,7 @@ func clearTime(s float64) time.Duration {
 	return seconds(s)
 }
 
-// sentence tells a decision with its numbers.
+// sentence describes a decision with its numbers.
 func sentence(in Input, d Decision, shown Shown) string {
 	size := processes(d.Processes)
 	switch d.Reason {
@@ -98,7 +99,7 @@ func waiting(shown Shown) string {
 	return fmt.Sprintf("those that wait (%s) shall be begun within %s", count(shown.Ready), throughput.FormatTime(shown.Left))
 }
 
-// limits ends a sentence with what kept the size from being what was asked for.
+// limits returns the end of a sentence: what kept the size from what was asked for.
 func (d Decision) limits(in Input, shown Shown) string {
 	switch d.LimitedBy {
 	case LimitMinimum:
@@ -123,7 +124,7 @@ func processes(n int32) string {
 	return fmt.Sprintf("%d processes", n)
 }
 
-// parts writes a fraction of processes in two digits.
+// parts formats a fraction of processes in two digits.
 func parts(x float64) string {
 	if x < 0.1 {
 		return "less than 0.1 processes"

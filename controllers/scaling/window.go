@@ -5,9 +5,9 @@ package scaling
 
 import "slices"
 
-// ask records that a size is asked for now, and forgets what is older than the
-// scale-down window or not larger than a later one. Sizes within one slot of the
-// window share an entry that lasts from the end of the slot, so the list is short.
+// ask records that a size is asked for now. It forgets sizes that are older than the
+// scale-down window or not larger than a later size. Sizes within one slot of the window
+// share an entry that is valid until the end of the slot, so the list is short.
 func ask(asked []Asked, in Input, n int32) []Asked {
 	oldest := in.Now.Add(-in.Spec.ScaleDownWindow)
 	out := slices.DeleteFunc(slices.Clone(asked), func(a Asked) bool {
@@ -23,8 +23,8 @@ func ask(asked []Asked, in Input, n int32) []Asked {
 	return append(out, Asked{At: until, Processes: n})
 }
 
-// shrink returns how far a pool may shrink towards a target, and what keeps it from
-// going there.
+// shrink returns how far a pool may shrink towards a target, and the limit that keeps it
+// from shrinking further.
 func (m Memory) shrink(in Input, target int32) (int32, Limit) {
 	limit := LimitNone
 	if len(m.Asked) > 0 && m.Asked[0].Processes > target {
@@ -36,7 +36,7 @@ func (m Memory) shrink(in Input, target int32) (int32, Limit) {
 	if since := in.Now.Sub(m.SteppedAt); since >= 0 && since < Tick {
 		return in.Current, LimitStep
 	}
-	// Less than a pod would be no step.
+	// A step of less than a pod would be no step.
 	step := max(in.Spec.ScaleDownStep, in.Spec.ProcessesPerPod)
 	if in.Current-target > step {
 		return in.Current - step, LimitStep
