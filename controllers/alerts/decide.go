@@ -14,13 +14,13 @@ import (
 	"queueworker.dev/queueworker/controllers/desired"
 )
 
-// judgement is one call of Decide at work.
+// judgement holds the state of one call of Decide.
 type judgement struct {
 	Input
-	// since is from when on failures count, and resumed since when the pool has been at
-	// work again after a pause by failing, zero if it never was.
+	// since is the time from which failures count. resumed is when the pool last
+	// resumed work after a pause by failing; zero if never.
 	since, resumed time.Time
-	// processed and failed are the jobs that ended since.
+	// processed and failed count the jobs that ended since then.
 	processed, failed int64
 	out               Output
 }
@@ -42,7 +42,7 @@ func Decide(in Input) Output {
 	return j.out
 }
 
-// resume ends a pause by failing that a new token, or another spec, asks to end.
+// resume ends a pause by failing if a new token, or another spec, asks for that.
 func (j *judgement) resume() {
 	j.since = j.Now.Add(-Window)
 	if j.Pause == nil {
@@ -50,7 +50,7 @@ func (j *judgement) resume() {
 	}
 	pause := *j.Pause
 	if pause.Paused && (!j.Rules.Pause || desired.Resumes(j.Token, &pause)) {
-		// Rounded up, as whole seconds are what is kept.
+		// Rounded up, because the status keeps whole seconds.
 		resumed := metav1.NewTime(j.Now.Add(time.Second).Truncate(time.Second))
 		pause = v1alpha1.FailurePause{ResumedAt: j.Token, ResumedTime: &resumed}
 	}
@@ -63,7 +63,7 @@ func (j *judgement) resume() {
 	}
 }
 
-// count sums up what has ended since failures count.
+// count counts the jobs that have ended since failures count.
 func (j *judgement) count() {
 	for _, bucket := range j.Jobs {
 		if !bucket.Start.Before(j.since) {
@@ -87,7 +87,7 @@ func (j *judgement) remember(id string, end End) {
 	}
 }
 
-// was is the alert of a type that the status tells of; nil if there is none.
+// was returns the alert of a type in the present status; nil if there is none.
 func (j *judgement) was(alertType string) *Alert {
 	for i := range j.Was {
 		if j.Was[i].Type == alertType {
@@ -97,7 +97,8 @@ func (j *judgement) was(alertType string) *Alert {
 	return nil
 }
 
-// worded keeps the wording of an alert that has not long been told otherwise.
+// worded keeps the present wording of an alert unless the wording is old or its reason
+// changes.
 func (j *judgement) worded(alert Alert) Alert {
 	was := j.was(alert.Type)
 	at, known := j.Memory.Worded[alert.Type]
@@ -105,7 +106,7 @@ func (j *judgement) worded(alert Alert) Alert {
 	case was == nil || was.Reason != alert.Reason:
 		at = j.Now
 	case !known:
-		// Another operator has worded it; its words are good for a while.
+		// Another operator has worded the alert; its words are good for a while.
 		at, alert.Message = j.Now, was.Message
 	case j.Now.Sub(at) < rewordAfter:
 		alert.Message = was.Message
@@ -141,7 +142,7 @@ func (j *judgement) pause() {
 	}
 }
 
-// bounded cuts a text to what FailurePause.Cause takes.
+// bounded cuts a text to the length that FailurePause.Cause allows.
 func bounded(text string) string {
 	const most = 1024 // of the field
 	if runes := []rune(text); len(runes) > most {

@@ -35,7 +35,7 @@ func (w *world) after(d time.Duration) *world {
 	return w
 }
 
-// decide decides and has the outcome written to the status.
+// decide decides and writes the outcome to the status.
 func (w *world) decide() Output {
 	out := Decide(w.in)
 	w.in.Was, w.in.Memory, w.in.Pause = out.Alerts, out.Memory, out.Pause
@@ -57,7 +57,7 @@ func (w *world) crash(id string) *world {
 	return w
 }
 
-// told are the types and reasons of alerts, in one word each.
+// told returns the types and reasons of alerts, one word each.
 func told(out Output) string {
 	var words []string
 	for _, alert := range out.Alerts {
@@ -220,7 +220,7 @@ func TestWorkersFailingBeginsWithThreeCrashesAndEndsWithNone(t *testing.T) {
 	if message := out.Alerts[0].Message; !strings.Contains(message, "3 process(es) crashed") || !strings.Contains(message, "pod/0: It failed.") {
 		t.Errorf("the message is %q", message)
 	}
-	w.in.Ends = nil // agents tell of their last ten alone
+	w.in.Ends = nil // agents report only their last ten ends
 	w.after(299*time.Second).expect(t, "while one is left", crashing)
 	w.after(time.Second).expect(t, "with none", "")
 }
@@ -336,7 +336,7 @@ func TestALongMessageFitsThePause(t *testing.T) {
 func TestAPauseSurvivesItsOwnWriting(t *testing.T) {
 	w := newWorld(poisoned).jobs(0, 30)
 	out := w.decide()
-	// What the API server gives back has whole seconds.
+	// The API server returns whole seconds.
 	if got := out.Pause.PausedTime; !got.Equal(&metav1.Time{Time: got.Truncate(time.Second)}) {
 		t.Errorf("paused at %s", got)
 	}

@@ -43,8 +43,8 @@ func (j *judgement) memoryHigh() *Alert {
 		len(high), len(j.Processes), rules.MemoryPercent, mebibytes(rules.Memory), most.Name, mebibytes(most.Memory), atWork(most))}
 }
 
-// highForLong marks a process that is above its threshold, and tells whether it has
-// been for long enough.
+// highForLong marks a process that is above its threshold. It reports whether the
+// process has been above it for long enough.
 func (j *judgement) highForLong(process Process) bool {
 	mark, known := j.Memory.High[process.Name]
 	if !known || mark.PID != process.PID {
@@ -76,7 +76,7 @@ func (j *judgement) slowJobs() *Alert {
 			return nil
 		}
 		if j.out.Memory.Slow.IsZero() {
-			j.out.Memory.Slow = j.Now // an operator before this one has seen it
+			j.out.Memory.Slow = j.Now // an earlier operator has seen it
 		}
 		if j.Now.Sub(j.out.Memory.Slow) >= slowHold {
 			return nil
@@ -116,8 +116,8 @@ func (j *judgement) failuresHigh() *Alert {
 		j.failed, ended, j.failed*100/max(ended, 1), j.lastFailure())}
 }
 
-// heardTooLittle tells whether this operator has counted jobs for too short a time to
-// say that what another has found is over.
+// heardTooLittle reports whether this operator has counted jobs for too short a time to
+// say that an alert of an earlier operator is over.
 func (j *judgement) heardTooLittle() bool {
 	return j.Now.Sub(j.Watched) < Window && j.Now.Sub(j.resumed) >= Window
 }
@@ -133,8 +133,8 @@ func (j *judgement) workersFailing() *Alert {
 	if was := j.was(v1alpha1.ConditionWorkersFailing); was != nil {
 		reason = was.Reason
 	}
-	// Jobs are counted since this operator began: with a restart before that, others may
-	// have been processed.
+	// Jobs are counted since this operator began. For an earlier restart, other jobs
+	// may have been processed.
 	counted := slices.ContainsFunc(restarts, func(end End) bool { return !end.At.Before(j.Watched) })
 	poisoned := counted && j.processed == 0 && j.failed > 0
 	switch {
@@ -148,7 +148,7 @@ func (j *judgement) workersFailing() *Alert {
 	return nil
 }
 
-// ends are the crashes of the last Window, and the restarts for maxExceptions of it that
+// ends returns the crashes of the last Window, and its restarts for maxExceptions that
 // count.
 func (j *judgement) ends() (crashes, restarts []End) {
 	for _, end := range j.out.Memory.Ends {
@@ -168,7 +168,7 @@ func (j *judgement) restarting(restarts []End) *Alert {
 		len(restarts), j.Rules.MaxExceptions, j.lastFailure())}
 }
 
-// lastFailure names the last failed job, to end a clause.
+// lastFailure names the last failed job, as the end of a clause.
 func (j *judgement) lastFailure() string {
 	var last Failure
 	for _, failure := range j.Failures {
@@ -199,7 +199,7 @@ func atWork(process Process) string {
 	return " at work on " + named(process.Class)
 }
 
-// named is a job's class; workers need not tell it.
+// named returns a job's class, or "a job" because workers need not report the class.
 func named(class string) string { return cmp.Or(class, "a job") }
 
 func mebibytes(bytes int64) string { return fmt.Sprintf("%dMi", bytes>>20) }

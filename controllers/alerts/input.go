@@ -19,35 +19,35 @@ const (
 
 	// slowHold is how long SlowJobs stays after the last slow job.
 	slowHold = time.Minute
-	// rewordAfter is the shortest time between two wordings of one alert.
+	// rewordAfter is the shortest time between two wordings of an alert.
 	rewordAfter = time.Minute
 	// memorySlack is how many points below its threshold MemoryHigh ends.
 	memorySlack = 5
 )
 
-// Input is all that Decide goes by.
+// Input holds everything that Decide uses.
 type Input struct {
 	Now   time.Time
 	Rules Rules
-	// Was are the alerts that the status tells of.
+	// Was holds the alerts in the present status.
 	Was []Alert
 	// Processes are the running processes.
 	Processes []Process
-	// Jobs are those that ended of late, counted since Watched.
+	// Jobs are the jobs that ended recently, counted since Watched.
 	Jobs    []throughput.Bucket
 	Watched time.Time
 	// Failures are the last failed jobs, Ends the last ended processes, in any order.
 	Failures []Failure
 	Ends     []End
-	// Pause is the pause that the status tells of, nil if there was none; Token the
-	// annotation resumedAt as it is now.
+	// Pause is the pause in the present status, nil if there was none. Token is the
+	// present value of the annotation resumedAt.
 	Pause *v1alpha1.FailurePause
 	Token string
-	// Memory is that of the last decision.
+	// Memory is the memory of the last decision.
 	Memory Memory
 }
 
-// Rules are what a pool's spec says.
+// Rules are the rules in a pool's spec.
 type Rules struct {
 	MemoryPercent  int64
 	MemoryFor      time.Duration
@@ -55,16 +55,18 @@ type Rules struct {
 	FailedPercent  int64
 	FailedMinimum  int64
 	Crashes        int
-	// Memory is what a process may use, in bytes; Timeout how long a job may run, 0 for ever.
+	// Memory is what a process may use, in bytes. Timeout is how long a job may run; 0
+	// means for ever.
 	Memory  int64
 	Timeout time.Duration
-	// MaxExceptions is after how many failures in a row a process is replaced; 0 never.
+	// MaxExceptions is the number of failures in a row after which a process is
+	// replaced; 0 means never.
 	MaxExceptions int32
-	// Pause tells that the pool is to be paused when its jobs fail.
+	// Pause reports whether the pool is paused when its jobs fail.
 	Pause bool
 }
 
-// RulesOf are the rules of a spec, with the defaults of the CRD where it says nothing.
+// RulesOf returns the rules of a spec, with the defaults of the CRD for unset fields.
 func RulesOf(spec *v1alpha1.QueueWorkerSpec) Rules {
 	set := v1alpha1.Alerts{}
 	if spec.Alerts != nil {
@@ -95,20 +97,20 @@ func or(set *int32, otherwise int32) int32 {
 	return *set
 }
 
-// MemoryLimit is above how many bytes a process is watched for its memory; 0 for never.
+// MemoryLimit is the memory in bytes above which a process is watched; 0 means never.
 func (r Rules) MemoryLimit() int64 { return r.Memory / 100 * r.MemoryPercent }
 
-// SlowAfter is how old a slow job is; 0 if none is slow.
+// SlowAfter is the age at which a job is slow; 0 means that no job is slow.
 func (r Rules) SlowAfter() time.Duration { return r.Timeout / 100 * time.Duration(r.SlowJobPercent) }
 
 // Process is a worker process.
 type Process struct {
-	// Name is its pod's name with its slot, as in the status's rows.
+	// Name is the pod's name and the slot, as in the status's rows.
 	Name string
 	PID  int32
-	// Memory is what it uses, in bytes.
+	// Memory is the memory that the process uses, in bytes.
 	Memory int64
-	// Working tells that it works on a job, of this class and age.
+	// Working reports whether the process works on a job, of this class and age.
 	Working bool
 	Class   string
 	Age     time.Duration
@@ -120,15 +122,16 @@ type Failure struct {
 	At                        time.Time
 }
 
-// End is a process that ended in a way that is worth an alert.
+// End is the end of a process that is worth an alert.
 type End struct {
-	// ID tells ends apart, across reports.
+	// ID distinguishes ends, across reports.
 	ID string
 	// Process is the process's name.
 	Process string
-	// MaxExceptions tells that it was replaced for that; else it crashed.
+	// MaxExceptions reports whether the process was replaced for maxExceptions;
+	// otherwise it crashed.
 	MaxExceptions bool
-	// Message says it in a sentence.
+	// Message describes the end in a sentence.
 	Message string
 	At      time.Time
 }
@@ -138,31 +141,31 @@ type Alert struct {
 	Type, Reason, Message string
 }
 
-// Memory is what one decision leaves to the next.
+// Memory is what one decision passes to the next.
 type Memory struct {
-	// High are the processes above their memory threshold, by name.
+	// High holds the processes above their memory threshold, by name.
 	High map[string]Mark
 	// Slow is when a slow job was last seen.
 	Slow time.Time
-	// Ends are those of the last Window.
+	// Ends holds the ends of the last Window.
 	Ends map[string]End
 	// Worded is when each alert was last worded, by type.
 	Worded map[string]time.Time
 }
 
-// Mark is since when a process has been above its threshold.
+// Mark says since when a process has been above its threshold.
 type Mark struct {
 	PID   int32
 	Since time.Time
 }
 
-// Output is what was decided.
+// Output is the decision.
 type Output struct {
-	// Alerts are those that are true, sorted by type.
+	// Alerts are the alerts that are true, sorted by type.
 	Alerts []Alert
-	// Pause is what the status is to say of the pause; nil as long as there was none.
+	// Pause is the new status of the pause; nil as long as there was none.
 	Pause *v1alpha1.FailurePause
-	// Recheck is after how long to look again; 0 means when something has changed.
+	// Recheck is the time after which to look again; 0 means when something has changed.
 	Recheck time.Duration
 	Memory  Memory
 }

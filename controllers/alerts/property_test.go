@@ -14,7 +14,7 @@ import (
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
-// drawRules are rules of which any part may be off.
+// drawRules draws rules of which any part may be off.
 func drawRules(t *rapid.T) func(*v1alpha1.QueueWorkerSpec) {
 	percent := func(name string) *int32 { return new(rapid.SampledFrom([]int32{0, 10, 50, 80, 100}).Draw(t, name)) }
 	set := &v1alpha1.Alerts{
@@ -28,7 +28,7 @@ func drawRules(t *rapid.T) func(*v1alpha1.QueueWorkerSpec) {
 	}
 }
 
-// happen lets something happen to the pool.
+// happen lets an event happen to the pool.
 func (w *world) happen(t *rapid.T, step int) {
 	w.after(time.Duration(rapid.SampledFrom([]int{1, 5, 20, 60, 200, 400}).Draw(t, "seconds")) * time.Second)
 	w.in.Processes = nil
@@ -52,9 +52,9 @@ func (w *world) happen(t *rapid.T, step int) {
 	}
 }
 
-// Whatever happens: deciding again at once changes nothing, so nothing is written at
-// rest; what is not watched is never told; a message stays for a minute; and a pause
-// ends only when somebody ends it.
+// Whatever happens, deciding again at once changes nothing, so nothing is written at
+// rest. An alert that is off is never raised. A message stays for a minute. And a pause
+// ends only when it is ended on purpose.
 func TestDecisionsRest(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := newWorld(drawRules(t))

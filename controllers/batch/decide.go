@@ -15,9 +15,9 @@ import (
 )
 
 const (
-	// hurry is how soon to look again for what is expected any moment.
+	// hurry is how soon to look again for something that is expected any moment.
 	hurry = time.Second
-	// maxRuns bounds the runs a status tells of.
+	// maxRuns bounds the number of runs in a status.
 	maxRuns = 10
 )
 
@@ -42,7 +42,7 @@ func Decide(in Input) Output {
 	return d.out
 }
 
-// decision is one call of Decide at work.
+// decision holds the state of one call of Decide.
 type decision struct {
 	Input
 	out Output
@@ -54,7 +54,7 @@ func (d *decision) recheck(after time.Duration) {
 	}
 }
 
-// adopt notes the Jobs that the status does not tell of yet.
+// adopt adds the Jobs that the status does not contain yet.
 func (d *decision) adopt() {
 	s := &d.out.Status
 	runs := slices.Clone(d.Runs)
@@ -74,14 +74,14 @@ func (d *decision) adopt() {
 	if d.Spec.Token == "" {
 		return
 	}
-	// A value that comes back has the name of the run it had.
+	// A value that comes back names the same run as before.
 	if asked := requestedName(d.Name, d.UID, d.Spec.Token); find(s, asked) != nil {
 		s.RequestedRun = asked
 	}
 }
 
-// known tells whether a status has told of a run: it still does, or has forgotten it
-// among newer ones.
+// known reports whether a status has contained a run: it still does, or newer runs have
+// pushed the run out.
 func known(s *v1alpha1.BatchStatus, run Run) bool {
 	return find(s, run.Name) != nil || s.LastStartTime != nil && run.Created.Before(s.LastStartTime.Time)
 }
@@ -95,8 +95,8 @@ func find(s *v1alpha1.BatchStatus, name string) *v1alpha1.Run {
 	return nil
 }
 
-// Closed tells whether a status says that a run has ended: its pods have been
-// accounted for, and are nobody's affair any more.
+// Closed reports whether a status says that a run has ended. Its pods are then
+// accounted for and matter no more.
 func Closed(past *v1alpha1.BatchStatus, run Run) bool {
 	if past == nil || !known(past, run) {
 		return false
@@ -105,7 +105,7 @@ func Closed(past *v1alpha1.BatchStatus, run Run) bool {
 	return told == nil || told.Ended != nil
 }
 
-// close notes the runs that have ended, and ends those that shall not go on.
+// close notes the runs that have ended, and ends runs that shall not go on.
 func (d *decision) close() {
 	s := &d.out.Status
 	s.ActiveRun = ""
@@ -121,7 +121,7 @@ func (d *decision) close() {
 		case d.Runs[at].Leaving, d.Runs[at].Outcome == "":
 			d.keepOpen(&d.Runs[at])
 		case d.Runs[at].Living > 0:
-			// The cache of pods is behind that of Jobs.
+			// The cache of pods is behind the cache of Jobs.
 			d.keepOpen(&d.Runs[at])
 			d.recheck(hurry)
 		default:
@@ -137,7 +137,7 @@ func (d *decision) keepOpen(run *Run) {
 	if !d.Spec.Stopped && !d.Spec.Removed || run.Leaving || run.Outcome != "" {
 		return
 	}
-	// One that the written status does not tell of would be started again.
+	// If the written status does not contain the run yet, it would be started again.
 	if d.Past == nil || find(d.Past, run.Name) == nil {
 		d.recheck(hurry)
 	} else {
@@ -157,8 +157,8 @@ func (d *decision) closeRun(told *v1alpha1.Run, outcome v1alpha1.RunOutcome, at 
 	d.out.Closed = append(d.out.Closed, told.Name)
 }
 
-// prune picks the ended runs that are more than are to be kept. Those that the status
-// as it is written does not tell of as ended stay until it does.
+// prune picks the ended runs that exceed the numbers to keep. A run stays until the
+// written status says that it has ended.
 func (d *decision) prune() {
 	kept := map[v1alpha1.RunOutcome]int32{}
 	limits := map[v1alpha1.RunOutcome]int32{v1alpha1.RunComplete: d.Spec.KeepComplete, v1alpha1.RunFailed: d.Spec.KeepFailed}
@@ -174,8 +174,8 @@ func (d *decision) prune() {
 	}
 }
 
-// keepTime brings the next time of the schedule up to date. Times that pass while no
-// run may begin are not made up for.
+// keepTime updates the next time of the schedule. Times that pass while no run may
+// begin are not made up for.
 func (d *decision) keepTime(table *timetable) {
 	s := &d.out.Status
 	if table == nil || d.Spec.resting() {
@@ -186,7 +186,7 @@ func (d *decision) keepTime(table *timetable) {
 	if s.Schedule != follows || s.NextScheduleTime == nil {
 		after := d.Now
 		if !d.Unseen.IsZero() {
-			after = d.Unseen // what came due before the operator looked
+			after = d.Unseen // include times that came due before the operator looked
 		}
 		s.Schedule = follows
 		d.setNext(table.next(after))
@@ -194,7 +194,8 @@ func (d *decision) keepTime(table *timetable) {
 	if last := s.LastScheduleTime; last != nil && !s.NextScheduleTime.After(last.Time) {
 		d.setNext(table.next(last.Time))
 	}
-	// One that is due waits for what keeps it from beginning, which is news.
+	// A run that is due waits for its obstacle to go away, and that change causes a new
+	// decision.
 	if wait := s.NextScheduleTime.Sub(d.Now); wait > 0 {
 		d.recheck(wait)
 	}
@@ -202,8 +203,8 @@ func (d *decision) keepTime(table *timetable) {
 
 func (d *decision) setNext(at time.Time) { d.out.Status.NextScheduleTime = new(metav1.NewTime(at)) }
 
-// dueAt is the last time of the schedule that has come and was not acted on; zero if
-// there is none.
+// dueAt returns the last time of the schedule that has come and was not acted on; zero
+// if there is none.
 func (d *decision) dueAt(table *timetable) time.Time {
 	next := d.out.Status.NextScheduleTime
 	if table == nil || next == nil || next.After(d.Now) {
@@ -212,7 +213,7 @@ func (d *decision) dueAt(table *timetable) time.Time {
 	return table.last(next.Time, d.Now)
 }
 
-// requested is the run that the annotation asks for and that was not acted on.
+// requested returns the run that the annotation asks for and that was not acted on.
 func (d *decision) requested() string {
 	if d.Spec.Token == "" {
 		return ""
@@ -245,7 +246,7 @@ func (d *decision) begin(table *timetable) {
 	}
 }
 
-// skip passes over what is due while a run is on its way.
+// skip passes over due runs while another run is open.
 func (d *decision) skip(table *timetable) {
 	if d.Spec.resting() {
 		return

@@ -15,7 +15,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// check tries a property on so many cases.
+// check tries a property on a number of cases.
 func check(t *testing.T, cases int, property func(*rapid.T)) {
 	t.Helper()
 	if os.Getenv("QUEUEWORKER_LONG") == "1" {
@@ -30,9 +30,9 @@ func check(t *testing.T, cases int, property func(*rapid.T)) {
 	rapid.Check(t, property)
 }
 
-// TestRunsInAnyWorld has anything happen to a pool in any order. Never are there two runs
-// at once, none is started twice, and none ends while a job is left that was sent
-// before it was last measured.
+// TestRunsInAnyWorld lets events happen to a pool in any order. There are never two
+// runs at once, no run is started twice, and no run ends while a job is left that was
+// sent before the last measurement.
 func TestRunsInAnyWorld(t *testing.T) {
 	check(t, 10_000, func(t *rapid.T) {
 		w := newWorld(t)
@@ -41,7 +41,7 @@ func TestRunsInAnyWorld(t *testing.T) {
 			"go dark": w.goDark, "ends": w.ends, "break down": w.breakDown, "ask": w.ask, "stop": w.stop, "pause": w.pause, "block": w.block,
 			"learn": w.learn, "restart": w.restart, "reconcile": w.reconcile,
 		}
-		// What moves a run on happens more often than what disturbs it.
+		// Steps that move a run on happen more often than steps that disturb it.
 		names := []string{"pass", "measure", "hear", "hear", "learn", "reconcile", "reconcile", "take", "take", "end", "end", "ends", "ends"}
 		for name := range steps {
 			names = append(names, name)
@@ -53,7 +53,7 @@ func TestRunsInAnyWorld(t *testing.T) {
 	})
 }
 
-// check tries what every decision has to keep.
+// check tries what every decision must keep.
 func (w *world) check(in Input, out Output) {
 	if again := Decide(in); !reflect.DeepEqual(out, again) {
 		w.Fatalf("decided again it differs: %+v, then %+v", out, again)
@@ -94,7 +94,7 @@ func (w *world) check(in Input, out Output) {
 	}
 }
 
-// soonest is how soon there can be a reason to decide again without news.
+// soonest returns how soon there can be a reason to decide again without news.
 func soonest(in Input, out Output) time.Duration {
 	if next := out.Status.NextScheduleTime; next != nil && next.After(in.Now) {
 		return min(hurry, next.Sub(in.Now))
@@ -102,8 +102,8 @@ func soonest(in Input, out Output) time.Duration {
 	return hurry
 }
 
-// TestRunsGetAnywhere has a pool whose operator is never disturbed work its jobs off, so
-// that the other test does not pass by doing nothing.
+// TestRunsGetAnywhere lets a pool with an undisturbed operator finish its jobs, so that
+// the other test does not pass by doing nothing.
 func TestRunsGetAnywhere(t *testing.T) {
 	check(t, 500, func(t *rapid.T) {
 		w := newWorld(t)

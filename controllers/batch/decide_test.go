@@ -18,8 +18,8 @@ var noon = time.Date(2026, 3, 2, 12, 0, 0, 0, time.UTC)
 
 func at(t time.Time) *metav1.Time { return new(metav1.NewTime(t)) }
 
-// open is a pool whose first run began a minute ago, with nothing left to do and every
-// worker heard of since.
+// open returns a pool whose first run began a minute ago, with nothing left to do and a
+// report of every worker since.
 func open() Input {
 	name := firstName("nightly", "u1")
 	return Input{
@@ -34,7 +34,7 @@ func open() Input {
 	}
 }
 
-// resting is that pool after the run.
+// resting returns the same pool after the run.
 func resting() Input {
 	in := open()
 	in.Past.ActiveRun = ""
@@ -43,7 +43,7 @@ func resting() Input {
 	return in
 }
 
-// hourly is that pool with a schedule whose next time was at noon.
+// hourly returns the same pool with a schedule whose next time was at noon.
 func hourly() Input {
 	in := resting()
 	in.Spec.Schedule = "0 * * * *"
@@ -97,8 +97,8 @@ func TestARunEndsOnlyWhenItIsOver(t *testing.T) {
 	}
 }
 
-// Anybody who may create Jobs can make one of any name, with the labels and the owner of a
-// run: it must not move the schedule.
+// A user who may create Jobs can make one of any name, with the labels and the owner of
+// a run. Such a Job must not move the schedule.
 func TestARunOfTheFutureDoesNotMoveTheSchedule(t *testing.T) {
 	for _, name := range []string{
 		scheduledName("nightly", noon.AddDate(500, 0, 0)), scheduledName("nightly", noon.Add(2*clocksDiffer)),

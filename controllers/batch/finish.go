@@ -8,13 +8,12 @@ import (
 	"time"
 )
 
-// margin is how much later than what it is to follow a measurement has to be: the
-// times of both are told by answers that were on their way for a moment, and Jobs are
-// created at whole seconds.
+// margin is by how much a measurement must be later than the event it follows. Both times
+// come from answers that took a moment to arrive, and Jobs are created at whole seconds.
 const margin = time.Second
 
-// finish tells the workers of the open run to end once the run is over. What was told
-// once stays: it cannot be taken back.
+// finish tells the workers of the open run to end once the run is over. Once told, they
+// cannot be told otherwise.
 func (d *decision) finish() {
 	run := d.out.Open
 	if run.Leaving || run.Outcome != "" {
@@ -40,8 +39,8 @@ func (d *decision) finish() {
 	}
 }
 
-// left says why the run is not over; empty if it is. The second result tells that
-// only fresh answers are missing.
+// left returns why the run is not over; empty if it is. soon reports whether only fresh
+// answers are missing.
 func (d *decision) left(run *Run) (why string, soon bool) {
 	w := &d.Work
 	waiting := w.Ready + w.Reserved

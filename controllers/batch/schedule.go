@@ -18,8 +18,8 @@ type timetable struct {
 	zone *time.Location
 }
 
-// parse reads a schedule and what is wrong with it, in a sentence; of an empty one the
-// timetable is nil.
+// parse parses a schedule, or says in a sentence what is wrong with it. For an empty
+// schedule, the timetable is nil.
 func parse(schedule, zone string, now time.Time) (table *timetable, wrong string) {
 	if schedule == "" {
 		return nil, ""
@@ -42,7 +42,7 @@ func parse(schedule, zone string, now time.Time) (table *timetable, wrong string
 	return table, ""
 }
 
-// next is the first time after another; zero if there is none within five years.
+// next returns the first time after another; zero if there is none within five years.
 func (t *timetable) next(after time.Time) time.Time {
 	next := t.cron.Next(after.In(t.zone))
 	if next.IsZero() {
@@ -51,8 +51,9 @@ func (t *timetable) next(after time.Time) time.Time {
 	return next.UTC()
 }
 
-// last is the last time that is not after now nor before first, which is one itself. It
-// looks back in steps that double, so that a long absence costs little.
+// last returns the last time that is not after now. first must be a time of the
+// schedule, and last returns no earlier time. It looks back in steps that double, so
+// that a long absence costs little.
 func (t *timetable) last(first, now time.Time) time.Time {
 	for span := time.Minute; ; span *= 2 {
 		from := now.Add(-span)

@@ -54,7 +54,7 @@ func TestWrongSchedules(t *testing.T) {
 	}
 }
 
-// TestTheLastTime compares the search in steps with one time after the other.
+// TestTheLastTime compares the search in steps with a walk from time to time.
 func TestTheLastTime(t *testing.T) {
 	for _, schedule := range []string{"* * * * *", "*/7 3,4 * * *", "0 0 1 1 *", "30 2 * * 1-5", "@weekly"} {
 		table, wrong := parse(schedule, "Europe/Berlin", noon)

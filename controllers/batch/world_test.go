@@ -14,23 +14,23 @@ import (
 )
 
 const (
-	// retryAfter is after how long the world's backend gives out a job again.
+	// retryAfter is the time after which the world's backend hands out a job again.
 	retryAfter = 30 * time.Second
-	// crew is how many workers a run of the world has.
+	// crew is the number of workers of a run.
 	crew = 2
 )
 
 // world is a pool with its backend, its Jobs, and an operator that is killed at any
-// moment and sees some of it late.
+// moment and sees some changes late.
 type world struct {
 	*rapid.T
 	now    time.Time
 	spec   Spec
 	status []*v1alpha1.BatchStatus // every version
-	seen   int                     // the version the operator has read
+	seen   int                     // the version that the operator has read
 	jobs   []*task
 	crew   [crew]*task
-	// begun counts what each worker has done, and told what the operator knows of it.
+	// begun counts what each worker has done, and told what the operator knows of that.
 	begun, told [crew]int
 	heard       [crew]time.Time
 	quiet       time.Time
@@ -39,7 +39,7 @@ type world struct {
 	runs    []Run // as they are
 	cached  []Run // as the operator's cache has them
 	started string
-	order   string // the run that the control document says is to finish
+	order   string // the run that the control document tells to finish
 	obeyed  string // the run whose workers have ended
 	created map[string]bool
 	asked   int
@@ -49,7 +49,7 @@ type world struct {
 
 // task is a job of the backend.
 type task struct {
-	sent, due, reserved time.Time // reserved until; zero if it is not
+	sent, due, reserved time.Time // reserved until; zero if it is not reserved
 	done                bool
 }
 
@@ -63,7 +63,8 @@ func newWorld(t *rapid.T) *world {
 	return w
 }
 
-// open is the Job that has not ended; nil if there is none. There is never a second.
+// open returns the Job that has not ended; nil if there is none. There is never a
+// second one.
 func (w *world) open() *Run {
 	var open *Run
 	for i := range w.runs {
@@ -86,7 +87,7 @@ func (w *world) sendLater() {
 	w.push(time.Duration(rapid.IntRange(1, 60).Draw(w.T, "delay")) * time.Second)
 }
 
-// push sends a job, not at the very moment of a measurement.
+// push sends a job, but not at the very moment of a measurement.
 func (w *world) push(delay time.Duration) {
 	w.now = w.now.Add(time.Millisecond)
 	w.jobs = append(w.jobs, &task{sent: w.now, due: w.now.Add(delay)})
@@ -107,7 +108,7 @@ func (w *world) take() {
 	}
 }
 
-// end lets a worker end its job: well, by throwing, or by dying of it.
+// end lets a worker end its job: successfully, with an exception, or by dying.
 func (w *world) end() {
 	i := rapid.IntRange(0, crew-1).Draw(w.T, "worker")
 	job := w.crew[i]
@@ -151,7 +152,7 @@ func (w *world) measure() {
 
 func (w *world) goDark() { w.measured.Known = false }
 
-// hear has the operator ask a worker.
+// hear makes the operator ask a worker.
 func (w *world) hear() {
 	i := rapid.IntRange(0, crew-1).Draw(w.T, "worker")
 	if w.told[i] != w.begun[i] {
@@ -172,7 +173,8 @@ func (w *world) work() Work {
 	return out
 }
 
-// ends lets the workers obey and the Job controller follow; or the Job fail, or go.
+// ends lets the workers obey and the Job controller follow, or deletes a Job that is
+// being deleted.
 func (w *world) ends() {
 	open := w.open()
 	idle := w.crew == [crew]*task{}
@@ -206,7 +208,7 @@ func (w *world) pause() { w.spec.Paused = !w.spec.Paused }
 // learn lets the operator's cache catch up.
 func (w *world) learn() { w.cached, w.seen = slices.Clone(w.runs), len(w.status)-1 }
 
-// restart is another operator: it remembers nothing, and its cache is fresh.
+// restart replaces the operator: the new one remembers nothing, and its cache is fresh.
 func (w *world) restart() {
 	w.started, w.quiet = "", w.now
 	w.heard = [crew]time.Time{}

@@ -10,13 +10,13 @@ import (
 	"queueworker.dev/queueworker/controllers/alerts"
 )
 
-// AlertTypes are the conditions that tell of the health of the jobs, present only while
+// AlertTypes are the conditions for the health of the jobs. They are present only while
 // they are true.
 var AlertTypes = []string{
 	v1alpha1.ConditionFailuresHigh, v1alpha1.ConditionMemoryHigh, v1alpha1.ConditionSlowJobs, v1alpha1.ConditionWorkersFailing,
 }
 
-// alertOf is the alert of a type; zero if there is none.
+// alertOf returns the alert of a type; zero if there is none.
 func alertOf(in Input, conditionType string) alerts.Alert {
 	for _, alert := range in.Alerts {
 		if alert.Type == conditionType {
@@ -26,7 +26,8 @@ func alertOf(in Input, conditionType string) alerts.Alert {
 	return alerts.Alert{}
 }
 
-// alertChanges are the events of alerts that begin or end, and of a pause for them.
+// alertChanges returns the events of alerts that begin or end, and of a pause because
+// of an alert.
 func alertChanges(before, after *v1alpha1.QueueWorkerStatus) []Event {
 	var out []Event
 	for _, conditionType := range AlertTypes {

@@ -18,7 +18,7 @@ import (
 
 var highFailures = alerts.Alert{Type: v1alpha1.ConditionFailuresHigh, Reason: v1alpha1.ReasonAboveThreshold, Message: "12 of 13 jobs failed."}
 
-// reasonsOf are the reasons of the events of a change, in one string.
+// reasonsOf returns the reasons of the events of a change, in one string.
 func reasonsOf(in Input, after *v1alpha1.QueueWorkerStatus) string {
 	var words []string
 	for _, event := range Changes(in, after) {
@@ -56,7 +56,7 @@ func TestAnAlertIsAConditionAndAnEventWhileItLasts(t *testing.T) {
 	}
 }
 
-// The pause is written first, and what it says is in force only then.
+// The pause is written first, and is in force only then.
 func TestAPauseByFailingIsToldWhenItIsInForce(t *testing.T) {
 	in := pool(1)
 	in.Worker.Spec.OnFailing = v1alpha1.OnFailingPause

@@ -13,34 +13,34 @@ import (
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
-// probeStartTime is how long a backlog probe may take to give its first answer
-// before that is held against it.
+// probeStartTime is how long a backlog probe may take for its first answer before it
+// counts as failing.
 const probeStartTime = 30 * time.Second
 
-// Backlog is what is known of a pool's queues.
+// Backlog is the known state of a pool's queues.
 type Backlog struct {
-	// Measured tells that the QueueApp has a backlog probe.
+	// Measured reports whether the QueueApp has a backlog probe.
 	Measured bool
 	// MeasuredAt is when Queues were measured; zero if they never were.
 	MeasuredAt time.Time
-	// Queues are the last figures, in the order of spec.queue.
+	// Queues holds the last figures, in the order of spec.queue.
 	Queues []protocol.QueueDepth
 	// Reason and Message say why there are no newer figures; empty if there is no
-	// trouble. FailingSince is since when that is so.
+	// trouble. FailingSince is when the trouble began.
 	Reason       protocol.BacklogError
 	Message      string
 	FailingSince time.Time
-	// Backend says in words what is asked.
+	// Backend says in words which backend is asked.
 	Backend string
 }
 
-// backlogStatus is what status.backlog says; nil if nothing was ever measured.
+// backlogStatus returns status.backlog; nil if nothing was ever measured.
 func backlogStatus(b Backlog, before *v1alpha1.BacklogStatus) *v1alpha1.BacklogStatus {
 	if !b.Measured {
 		return nil
 	}
 	if b.MeasuredAt.IsZero() {
-		// What an earlier operator has measured is still the last that is known.
+		// The measurement of an earlier operator is still the last known one.
 		return before
 	}
 	out := &v1alpha1.BacklogStatus{}
@@ -64,7 +64,7 @@ func backlogStatus(b Backlog, before *v1alpha1.BacklogStatus) *v1alpha1.BacklogS
 	return out
 }
 
-// earlier is the earlier of two times, of which nil is none.
+// earlier returns the earlier of two times; nil means no time.
 func earlier(a, b *metav1.Time) *metav1.Time {
 	if a == nil || b != nil && b.Before(a) {
 		return b
@@ -88,8 +88,8 @@ func queueBacklog(depth protocol.QueueDepth, measured time.Time, before *v1alpha
 	return out
 }
 
-// backlogCondition says whether it is known what waits. There is none where nobody
-// measures and nobody needs to know.
+// backlogCondition says whether the backlog is known. There is no condition if nothing
+// measures the backlog and nothing needs it.
 func backlogCondition(in Input) (standing, bool) {
 	b := in.Backlog
 	out := standing{conditionType: v1alpha1.ConditionBacklogKnown, is: metav1.ConditionFalse}
@@ -117,7 +117,7 @@ func backlogCondition(in Input) (standing, bool) {
 	return out, true
 }
 
-// failing tells whether there is trouble that is held against the probe: it has
+// failing reports whether the trouble counts as a failure of the probe: the probe has
 // measured before, has had its time to start, or says what is wrong.
 func (b Backlog) failing(now time.Time) bool {
 	if b.Reason == "" {
@@ -126,8 +126,8 @@ func (b Backlog) failing(now time.Time) bool {
 	return !b.MeasuredAt.IsZero() || b.Reason != protocol.BacklogUnreachable || now.Sub(b.FailingSince) >= probeStartTime
 }
 
-// backlogRecheck is after how long a probe that has not answered yet counts as failing;
-// zero if it does already, or answers.
+// backlogRecheck returns the time after which a probe without an answer counts as
+// failing; zero if it already does, or answers.
 func backlogRecheck(in Input) time.Duration {
 	if b := in.Backlog; b.MeasuredAt.IsZero() && b.Reason == protocol.BacklogUnreachable {
 		return max(0, b.FailingSince.Add(probeStartTime).Sub(in.Now))
@@ -135,7 +135,7 @@ func backlogRecheck(in Input) time.Duration {
 	return 0
 }
 
-// ProbeProblem says why a backlog probe does not run; empty if it does or may yet.
+// ProbeProblem says why a backlog probe does not run; empty if it runs or may yet run.
 func ProbeProblem(pods []Pod) string {
 	for _, pod := range pods {
 		if pod.leaving() || pod.running() {

@@ -16,7 +16,7 @@ import (
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
-// measured is what is known of queues measured at noon.
+// measured returns a backlog of queues measured at noon.
 func measured(queues ...protocol.QueueDepth) Backlog {
 	return Backlog{Measured: true, MeasuredAt: noon, Queues: queues}
 }
@@ -74,7 +74,7 @@ func TestBacklogCondition(t *testing.T) {
 		want       metav1.ConditionStatus
 		reason     string
 		phrase     string
-		// recheck is when the passing of time alone changes it.
+		// recheck is the time after which the condition changes without news.
 		recheck time.Duration
 	}{
 		"nobody measures and nobody asks": {},

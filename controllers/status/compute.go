@@ -15,12 +15,12 @@ import (
 // Output is a pool's status.
 type Output struct {
 	Status v1alpha1.QueueWorkerStatus
-	// Recheck is after how long the status may change by the passing of time alone;
-	// zero if it does not.
+	// Recheck is the time after which the status may change without news; zero if it
+	// does not.
 	Recheck time.Duration
 }
 
-// Compute computes the status of a pool from its last one and what is observed.
+// Compute computes the status of a pool from its last status and the observation.
 func Compute(in Input) Output {
 	c := count(in)
 	v := judge(in, c)

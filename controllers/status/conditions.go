@@ -16,7 +16,7 @@ import (
 	"queueworker.dev/queueworker/controllers/desired"
 )
 
-// setConditions brings the conditions to what was found.
+// setConditions sets the conditions to the findings.
 func setConditions(in Input, c counts, v verdict, status *v1alpha1.QueueWorkerStatus) {
 	set := func(conditionType string, is metav1.ConditionStatus, reason, message string) {
 		meta.SetStatusCondition(&status.Conditions, metav1.Condition{
@@ -76,8 +76,8 @@ func setConditions(in Input, c counts, v verdict, status *v1alpha1.QueueWorkerSt
 	slices.SortFunc(status.Conditions, func(a, b metav1.Condition) int { return strings.Compare(a.Type, b.Type) })
 }
 
-// runMessages say how the last run ended, if none has begun since: complete or failed. The
-// other is empty.
+// runMessages says how the last run ended, complete or failed, if no run has begun
+// since. The other message is empty.
 func runMessages(batch *v1alpha1.BatchStatus) (complete, failed string) {
 	switch {
 	case restingAfter(batch, v1alpha1.RunComplete):
@@ -88,7 +88,8 @@ func runMessages(batch *v1alpha1.BatchStatus) (complete, failed string) {
 	return "", ""
 }
 
-// conflicting says what of the pool somebody else has or writes, and why that is told.
+// conflicting says which part of the pool another owner or writer has, and returns the
+// reason of the condition.
 func conflicting(in Input) (message, reason string) {
 	switch {
 	case in.Conflict != "":
@@ -108,15 +109,15 @@ func stuckMessage(in Input) string {
 		len(in.Stuck), in.Stuck[0])
 }
 
-// restartClock removes a condition that is true for another reason, so that its
-// time of transition says since when this one has been true.
+// restartClock removes a condition that is true for another reason. So its transition
+// time says since when the present reason has been true.
 func restartClock(status *v1alpha1.QueueWorkerStatus, conditionType, reason string) {
 	if condition := meta.FindStatusCondition(status.Conditions, conditionType); condition != nil && condition.Reason != reason {
 		meta.RemoveStatusCondition(&status.Conditions, conditionType)
 	}
 }
 
-// standing is a condition that is always present.
+// standing is a condition that was computed, with its status.
 type standing struct {
 	conditionType string
 	is            metav1.ConditionStatus
@@ -137,10 +138,10 @@ func pausedCondition(in Input, c counts) standing {
 	return out
 }
 
-// pausedBy is why the pool is to take no jobs; empty if it is to take some.
+// pausedBy returns why the pool shall take no jobs; empty if it shall take jobs.
 func (in Input) pausedBy() string { return desired.PausedBy(in.Worker, in.Now) }
 
-// pauseCause ends a sentence with why the pool is paused, and what ends the pause.
+// pauseCause ends a sentence with the reason of a pause, and what ends the pause.
 func pauseCause(in Input) string {
 	if in.pausedBy() == v1alpha1.ReasonPausedByFailing {
 		return fmt.Sprintf("because its jobs fail and spec.onFailing is Pause: %s Mend the cause, then resume: kubectl annotate queueworker %s %s=$(date +%%s) --overwrite",

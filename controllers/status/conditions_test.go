@@ -24,7 +24,8 @@ func TestStateAndReady(t *testing.T) {
 		wantState  v1alpha1.State
 		wantReason string
 		wantPhrase string
-		// wantReady is whether Ready is true; else Reconciling or Stalled must be present.
+		// wantReady is whether Ready is true; otherwise Reconciling or Stalled must be
+		// present.
 		wantReady, wantStalled bool
 	}{
 		"idle": {
@@ -291,8 +292,8 @@ func TestStandingConditions(t *testing.T) {
 	}
 }
 
-// TestNotPermittedIsThereWhileThereIsSomethingToTell: with its reason, and its time where
-// the reason changes.
+// TestNotPermittedIsThereWhileThereIsSomethingToTell: with its reason, and with a new
+// transition time if the reason changes.
 func TestNotPermittedIsThereWhileThereIsSomethingToTell(t *testing.T) {
 	in := pool(1)
 	for i, told := range []*desired.Problem{

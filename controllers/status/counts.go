@@ -9,26 +9,27 @@ import (
 	"queueworker.dev/queueworker/controllers/desired"
 )
 
-// counts are a pool's processes by what they do.
+// counts are a pool's processes, by what they do.
 type counts struct {
 	// perPod is how many processes a pod has.
 	perPod int32
 	// desired is how many processes there should be, in whole pods.
 	desired int32
-	// processes are those of pods that stay, ready those able to take jobs.
+	// processes counts the processes of pods that stay, ready the processes that can
+	// take jobs.
 	processes, ready int32
 	busy, idle       int32
 	failing          int32
-	// finishing are processes that were asked to end and still work.
+	// finishing counts processes that were asked to end and still work.
 	finishing int32
-	// leaving are pods that are being removed and whose worker still runs.
+	// leaving counts pods that are being removed and whose worker still runs.
 	leaving int32
-	// obeying are pods whose agent obeys the newest control document.
+	// obeying counts pods whose agent obeys the newest control document.
 	obeying, running int32
-	// paused are pods whose agent says that it is paused, cordoned those that take no
-	// more jobs because they are to be removed.
+	// paused counts pods whose agent says that it is paused. cordoned counts pods that
+	// take no more jobs because they will be removed.
 	paused, cordoned int32
-	// alone are pods that an annotation of their own pauses; they are not among paused.
+	// alone counts pods that their own annotation pauses; they are not among paused.
 	alone int32
 }
 
@@ -105,10 +106,10 @@ func (c *counts) addWorker(worker protocol.Worker) {
 	}
 }
 
-// pausedAlone tells whether an annotation of its own pauses the pod.
+// pausedAlone reports whether the pod's own annotation pauses it.
 func (p Pod) pausedAlone() bool {
 	return p.Annotations[v1alpha1.AnnotationPaused] == v1alpha1.AnnotationTrue
 }
 
-// cordoned tells whether the pod takes no more jobs because it is to be removed.
+// cordoned reports whether the pod takes no more jobs because it will be removed.
 func (p Pod) cordoned() bool { return p.Report != nil && p.Report.Phase == protocol.PhaseCordoned }

@@ -13,32 +13,33 @@ import (
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
-// ReportInterval is the shortest time between two writes for what changes with
-// every job: rates, rows, totals and busy counts. It counts from the last write
-// that told of jobs, so that the first job after a rest is told at once.
+// ReportInterval is the shortest time between two writes for fields that change with
+// every job: rates, rows, totals and busy counts. It counts from the last write that
+// reported jobs, so that the first job after a rest is reported at once.
 const ReportInterval = time.Minute
 
-// ProgressInterval is the shortest time between two writes for what changes with
-// every pod that comes or goes: numbers, and the wording of conditions. A pool of
-// many pods that starts is told of in steps, not pod by pod.
+// ProgressInterval is the shortest time between two writes for fields that change with
+// every pod that comes or goes: numbers, and the wording of conditions. If a pool of
+// many pods starts, the status follows in steps and not pod by pod.
 const ProgressInterval = 2 * time.Second
 
-// Writes are when a pool's status was last written.
+// Writes holds the times of the last writes of a pool's status.
 type Writes struct {
 	// Any is the last write.
 	Any time.Time
-	// OfJobs is the last write that told of jobs.
+	// OfJobs is the last write that reported jobs.
 	OfJobs time.Time
 }
 
-// Due tells whether a computed status is to be written now, and if not, after how
-// long it will be; zero means not until something changes.
+// Due reports whether a computed status must be written now. If not, it returns how
+// long to wait; zero means until something changes.
 //
-// What a user waits for is written at once: the generation, the state, what conditions
-// say in a word, and how many processes are wanted or failing. The numbers of existing
-// and ready processes follow, at once after a rest and then at most every ProgressInterval. What
-// changes with every job rides along, or is written when ReportInterval has passed
-// since a write told of jobs. Memory, CPU and ages alone are never a reason.
+// Fields that a user waits for are written at once: the generation, the state, the
+// status and reason of conditions, and how many processes are wanted or failing. The
+// numbers of existing and ready processes follow, at once after a rest and then at most
+// once per ProgressInterval. Fields that change with every job are included in other
+// writes, or written once ReportInterval has passed since a write reported jobs.
+// Memory, CPU and ages alone never cause a write.
 func Due(before, after *v1alpha1.QueueWorkerStatus, now time.Time, last Writes) (write bool, wait time.Duration) {
 	switch {
 	case !equality.Semantic.DeepEqual(urgent(before), urgent(after)):
@@ -51,7 +52,7 @@ func Due(before, after *v1alpha1.QueueWorkerStatus, now time.Time, last Writes) 
 	return false, 0
 }
 
-// elapsed tells whether an interval has passed, and else what is left of it.
+// elapsed reports whether an interval has passed, and otherwise returns the rest of it.
 func elapsed(now, since time.Time, interval time.Duration) (passed bool, left time.Duration) {
 	if left = interval - now.Sub(since); left > 0 {
 		return false, left
@@ -59,15 +60,15 @@ func elapsed(now, since time.Time, interval time.Duration) (passed bool, left ti
 	return true, 0
 }
 
-// TellsOfJobs tells whether a write says anything new about jobs, or about the figures
-// a pool's size is decided by.
+// TellsOfJobs reports whether a write has news about jobs, or about the figures that
+// decide a pool's size.
 func TellsOfJobs(before, after *v1alpha1.QueueWorkerStatus) bool {
 	return before.Totals != after.Totals || before.Busy != after.Busy ||
 		!equality.Semantic.DeepEqual(before.Autoscaling, after.Autoscaling) ||
 		!equality.Semantic.DeepEqual(backlogCounts(before.Backlog), backlogCounts(after.Backlog))
 }
 
-// urgent is the part of a status whose change is written at once.
+// urgent returns the part of a status whose change is written at once.
 func urgent(status *v1alpha1.QueueWorkerStatus) v1alpha1.QueueWorkerStatus {
 	out := v1alpha1.QueueWorkerStatus{
 		ObservedGeneration: status.ObservedGeneration,
@@ -80,7 +81,7 @@ func urgent(status *v1alpha1.QueueWorkerStatus) v1alpha1.QueueWorkerStatus {
 		Batch:              withoutCounts(status.Batch),
 	}
 	if out.State == v1alpha1.StateIdle {
-		// A pool of quick jobs goes back and forth between the two.
+		// A pool of quick jobs alternates between the two.
 		out.State = v1alpha1.StateActive
 	}
 	out.Totals.UnaccountedWorkers = status.Totals.UnaccountedWorkers
@@ -90,7 +91,7 @@ func urgent(status *v1alpha1.QueueWorkerStatus) v1alpha1.QueueWorkerStatus {
 	return out
 }
 
-// progressing is the part of a status that changes with every pod that comes or goes.
+// progressing returns the part of a status that changes with every pod that comes or goes.
 func progressing(status *v1alpha1.QueueWorkerStatus) v1alpha1.QueueWorkerStatus {
 	out := v1alpha1.QueueWorkerStatus{
 		Processes: status.Processes,
@@ -106,7 +107,8 @@ func progressing(status *v1alpha1.QueueWorkerStatus) v1alpha1.QueueWorkerStatus 
 	return out
 }
 
-// riding is the part of a status that is written when time allows.
+// riding returns the part of a status that is written with the next write or when its
+// interval is over.
 func riding(status *v1alpha1.QueueWorkerStatus) v1alpha1.QueueWorkerStatus {
 	return v1alpha1.QueueWorkerStatus{
 		State:       status.State,
@@ -121,8 +123,8 @@ func riding(status *v1alpha1.QueueWorkerStatus) v1alpha1.QueueWorkerStatus {
 	}
 }
 
-// backlogCounts are the parts of a backlog that are news: ages are none, but that one
-// is known is.
+// backlogCounts returns the parts of a backlog that are news. An age is no news, but it
+// is news whether the age is known.
 func backlogCounts(backlog *v1alpha1.BacklogStatus) *v1alpha1.BacklogStatus {
 	if backlog == nil {
 		return nil
@@ -135,7 +137,7 @@ func backlogCounts(backlog *v1alpha1.BacklogStatus) *v1alpha1.BacklogStatus {
 	return &out
 }
 
-// isKnown is the same for all times that are known.
+// isKnown returns the same time for all known times.
 func isKnown(at *metav1.Time) *metav1.Time {
 	if at == nil {
 		return nil

@@ -114,7 +114,7 @@ func TestExitsAreToldOnce(t *testing.T) {
 	for _, event := range events {
 		got = append(got, event.Type+" "+event.Reason)
 	}
-	// The crash was before this operator's time, and draining was asked for.
+	// The crash was before this operator's time, and draining was requested.
 	if diff := cmp.Diff([]string{"Normal MaxJobs", "Warning JobTimeout"}, got); diff != "" {
 		t.Errorf("events (-want +got):\n%s", diff)
 	}

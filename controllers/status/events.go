@@ -20,16 +20,16 @@ type Event struct {
 	Type string
 	// Reason is a reason of the API.
 	Reason string
-	// Action is what was done, in one word.
+	// Action is the action, in one word.
 	Action string
 	// Note is a sentence.
 	Note string
-	// Related is the pod it is about, where events about several pods must not be taken
-	// for repetitions of one; nil if it is about the pool.
+	// Related is the pod concerned, so that events about several pods are not taken for
+	// repetitions of one event; nil if the event concerns the pool.
 	Related *corev1.ObjectReference
 }
 
-// Changes are the events of a status that was written over another.
+// Changes returns the events of a status that replaced another.
 func Changes(in Input, after *v1alpha1.QueueWorkerStatus) []Event {
 	before := &in.Worker.Status
 	var out []Event
@@ -46,7 +46,8 @@ func Changes(in Input, after *v1alpha1.QueueWorkerStatus) []Event {
 	return append(out, runChanges(in, after)...)
 }
 
-// sizeChanges tell of another number of wanted processes; that of a run goes without saying.
+// sizeChanges returns the event of another number of wanted processes. The number of a
+// run needs no event.
 func sizeChanges(in Input, after *v1alpha1.QueueWorkerStatus) []Event {
 	if before := &in.Worker.Status; before.ObservedGeneration == 0 || before.Desired == after.Desired || inRuns(in) {
 		return nil
@@ -54,7 +55,7 @@ func sizeChanges(in Input, after *v1alpha1.QueueWorkerStatus) []Event {
 	return []Event{resized(in, after)}
 }
 
-// pauseChanges are the events of a pause that was asked for.
+// pauseChanges returns the events of a requested pause.
 func pauseChanges(in Input, after *v1alpha1.QueueWorkerStatus) []Event {
 	switch was, is := pauseReason(&in.Worker.Status), pauseReason(after); {
 	case was == is:
@@ -73,7 +74,7 @@ func normal(reason, action, note string, args ...any) Event {
 	return Event{Type: corev1.EventTypeNormal, Reason: reason, Action: action, Note: fmt.Sprintf(note, args...)}
 }
 
-// resized is the event of another number of wanted processes.
+// resized returns the event of another number of wanted processes.
 func resized(in Input, after *v1alpha1.QueueWorkerStatus) Event {
 	before := in.Worker.Status.Desired
 	switch {
@@ -109,13 +110,13 @@ func standingMessage(status *v1alpha1.QueueWorkerStatus, conditionType string) s
 	return ""
 }
 
-// freshExit is how recent an ended process of a pod not seen before must be for
-// an event: older ones were told of by the operator that ran then.
+// freshExit is how recently a process of a newly seen pod must have ended to cause an
+// event. The operator that ran before has reported older ends.
 const freshExit = time.Minute
 
-// Exits are the events of processes that ended since the sequence numbers in
-// told, by pod, and the numbers up to which they tell. Ends by Drained and Paused
-// were asked for and are not told.
+// Exits returns the events of processes that ended since the sequence numbers in told,
+// by pod, and the numbers that are now reported. Ends by Drained and Paused were asked
+// for and cause no event.
 func Exits(pods []Pod, told map[types.UID]int64) ([]Event, map[types.UID]int64) {
 	var out []Event
 	upTo := make(map[types.UID]int64, len(pods))
@@ -153,7 +154,7 @@ func exitEvent(pod Pod, exit *protocol.Exit) (Event, bool) {
 	return event, true
 }
 
-// RestartRequested is the event of a restart that was asked for.
+// RestartRequested returns the event of a requested restart.
 func RestartRequested(processes, spreadSeconds int32) Event {
 	note := fmt.Sprintf("Restarting %d process(es), each after its current job", processes)
 	if spreadSeconds > 0 {
@@ -162,7 +163,7 @@ func RestartRequested(processes, spreadSeconds int32) Event {
 	return Event{Type: corev1.EventTypeNormal, Reason: v1alpha1.EventRestartRequested, Action: "Restart", Note: note}
 }
 
-// Stuck is the event of a restart of a pod whose worker waits while there is work.
+// Stuck returns the event of a restart of a pod whose worker waits while there is work.
 func Stuck(pod string) Event {
 	return Event{Type: corev1.EventTypeWarning, Reason: v1alpha1.EventStuck, Action: "Restart", Note: fmt.Sprintf(
 		"Restarting the processes of pod %s: one of them takes no job while jobs wait", pod)}

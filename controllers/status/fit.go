@@ -13,17 +13,17 @@ import (
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
-// MaxMessage bounds a message that stands in a status, in bytes. The API server takes
-// 32 KiB in a condition and refuses the whole status for one that is longer, so a pool
-// would stand still for a text that came from elsewhere: a refusal of the API server, an
-// image's name, what a pod printed. A sentence of ours is far shorter.
+// MaxMessage bounds a message in a status, in bytes. The API server takes 32 KiB in a
+// condition and refuses the whole status for a longer one. So a long text from
+// elsewhere would stop a pool: a refusal of the API server, an image's name, the output
+// of a pod. The operator's own sentences are far shorter.
 const MaxMessage = 4096
 
-// maxText bounds any other text, such as the end of a command's output.
+// maxText bounds every other text, such as the end of a command's output.
 const maxText = 8 << 10
 
-// lines are the fields that are one line of text, with their bounds in bytes. A field
-// that has a bound in the CRD has that one here.
+// lines holds the fields that are one line of text, with their bounds in bytes. A field
+// that has a bound in the CRD has the same bound here.
 var lines = map[reflect.Type]map[string]int{
 	reflect.TypeFor[metav1.Condition]():            {"Message": MaxMessage, "Reason": 1024, "Type": 316},
 	reflect.TypeFor[v1alpha1.QueueCommandStatus](): {"Message": MaxMessage, "JobName": 253, "JobUID": 128, "Continue": 512},
@@ -46,9 +46,10 @@ var lines = map[reflect.Type]map[string]int{
 	reflect.TypeFor[v1alpha1.CheckedImage]():    {"Image": 1024, "ImageID": 1024, "Version": 64},
 }
 
-// Fit cuts every text of a status to what the API server takes, and takes out of
-// sentences what does not print. It is the last thing done before a status is compared
-// with the one that stands and written, so no text can keep a status from being written.
+// Fit cuts every text of a status to the length that the API server takes, and removes
+// characters that do not print from sentences. It runs last, just before a status is
+// compared with the present one and written. So no text can keep a status from being
+// written.
 func Fit[S v1alpha1.QueueWorkerStatus | v1alpha1.QueueAppStatus | v1alpha1.QueueCommandStatus](status *S) {
 	fit(reflect.ValueOf(status).Elem())
 }
@@ -74,7 +75,7 @@ func fitFields(value reflect.Value) {
 	for i := range value.NumField() {
 		field := value.Field(i)
 		if !field.CanSet() {
-			continue // of a time or a quantity
+			continue // a part of a time or a quantity
 		}
 		if field.Kind() != reflect.String {
 			fit(field)
@@ -83,7 +84,7 @@ func fitFields(value reflect.Value) {
 		if most, isLine := bounds[value.Type().Field(i).Name]; isLine {
 			field.SetString(printable.Line(field.String(), most))
 		} else if field.Len() > maxText {
-			text := strings.ToValidUTF8(printable.Cut(field.String(), 2*maxText), "\ufffd") // JSON makes three bytes of a wrong one
+			text := strings.ToValidUTF8(printable.Cut(field.String(), 2*maxText), "\ufffd") // JSON replaces an invalid byte by three
 			field.SetString(printable.Cut(text, maxText))
 		}
 	}

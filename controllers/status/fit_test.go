@@ -67,8 +67,8 @@ func checkLengths(t *testing.T, path string, value any, schema map[string]any) (
 	return bounded
 }
 
-// TestFitKeepsToTheSchema: whatever stands in a status, the API server takes it. A field
-// that gets a bound in the CRD and none here fails.
+// TestFitKeepsToTheSchema: the API server takes a status with any texts. A field that
+// gets a bound in the CRD but not here fails.
 func TestFitKeepsToTheSchema(t *testing.T) {
 	for _, text := range []string{strings.Repeat("x", 1<<20), strings.Repeat("漢", 1<<20/3), strings.Repeat("\xff", 1<<20)} {
 		check(t, "queueworkers", 15, text, Fit[v1alpha1.QueueWorkerStatus])
@@ -114,8 +114,8 @@ func check[S any](t *testing.T, crd string, atLeast int, text string, fit func(*
 	}
 }
 
-// TestFitCleansSentences: a sentence is one line of printing characters, and what is fit
-// stays as it is, so that it is not written again and again.
+// TestFitCleansSentences: a sentence is one line of printing characters. A text that
+// fits stays as it is, so that it is not written again and again.
 func TestFitCleansSentences(t *testing.T) {
 	status := v1alpha1.QueueCommandStatus{
 		Message:    "refused:\n\x1b[2J\u202ename",

@@ -20,11 +20,11 @@ import (
 	"queueworker.dev/queueworker/controllers/scaling"
 )
 
-// StallAfter is how long something that may mend itself, such as an image that
-// cannot be pulled, is waited for before the pool counts as stalled.
+// StallAfter is how long the operator waits for something that may mend itself, such as
+// an image that cannot be pulled, before the pool counts as stalled.
 const StallAfter = 2 * time.Minute
 
-// Input is all that decides a pool's status.
+// Input holds everything that decides a pool's status.
 type Input struct {
 	Now    time.Time
 	Worker *v1alpha1.QueueWorker
@@ -34,70 +34,75 @@ type Input struct {
 	Deployment *appsv1.Deployment
 	// Pods are the pool's pods with what their agents report.
 	Pods []Pod
-	// Ended are the pods that have ended since the last write of the status.
+	// Ended holds the pods that have ended since the last write of the status.
 	Ended []EndedPod
-	// Expected are pods this operator has seen whose end it has not been told of yet:
-	// the cache drops a pod a moment before the event with its last word arrives.
+	// Expected holds pods that this operator has seen but whose end it has not yet
+	// received: the cache drops a pod a moment before the event with its last counts
+	// arrives.
 	Expected map[types.UID]bool
 
-	// Processes is how many processes the pool is meant to have.
+	// Processes is how many processes the pool should have.
 	Processes int32
-	// Removal is how the pool gets from the pods it has to those it is meant to have.
+	// Removal is the plan that leads from the present pods to the wanted pods.
 	Removal drain.Plan
 	// Scaling is the last scaling decision; nil without autoscaling.
 	Scaling *scaling.Decision
-	// Cap is what the pool gets of its QueueApp's maxProcesses; nil where there is none.
+	// Cap is the pool's share of its QueueApp's maxProcesses; nil if there is no maximum.
 	Cap *scaling.Grant
-	// Backlog is what is known of the pool's queues.
+	// Backlog is the known state of the pool's queues.
 	Backlog Backlog
-	// Times are those that have to be in order for a job to run once.
+	// Times are the times that must be in order for a job to run once.
 	Times Times
-	// Foreign is who else writes the Deployment's replicas; empty if nobody does.
+	// Foreign is the other writer of the Deployment's replicas; empty if there is none.
 	Foreign string
-	// Stuck are the pods with a worker that waits while there is work.
+	// Stuck lists the pods with a worker that waits while there is work.
 	Stuck []string
-	// Alerts are what is wrong with the health of the jobs, OnFailing the pause that
-	// spec.onFailing has made of it.
+	// Alerts are the alerts about the health of the jobs. OnFailing is the pause that
+	// spec.onFailing has made of them.
 	Alerts    []alerts.Alert
 	OnFailing *v1alpha1.FailurePause
 
-	// Runs is what was decided about the pool's runs; nil where it has none to do with.
+	// Runs is the decision about the pool's runs; nil if the pool has nothing to do
+	// with runs.
 	Runs *batch.Output
-	// PerPod is how many processes each pod of the open run has; 0 where there is none.
+	// PerPod is how many processes each pod of the open run has; 0 if there is no open run.
 	PerPod int32
 
 	// Problem is why the pool could not be built; nil if it could.
 	Problem *desired.Problem
-	// Findings are promises the pool cannot keep.
+	// Findings are the promises that the pool cannot keep.
 	Findings []desired.Problem
-	// NotPermitted is what the pool sets that is not its own to decide; nil if nothing is.
+	// NotPermitted is a setting of the pool that the pool may not decide; nil if there
+	// is none.
 	NotPermitted *desired.Problem
-	// Conflict says which object is somebody else's; empty if none is.
+	// Conflict names the object that belongs to another owner; empty if there is none.
 	Conflict string
-	// Rejected is the API server's refusal of an object made for the pool; empty if
-	// there was none.
+	// Rejected is the API server's refusal of an object of the pool; empty if there was
+	// none.
 	Rejected string
 
 	// Revision is the revision of the pool's control document.
 	Revision int64
-	// Throughput is what the pool gets done.
+	// Throughput is the pool's throughput.
 	Throughput v1alpha1.Throughput
 }
 
-// Pod is a pod of the pool and what its agent reports.
+// Pod is a pod of the pool and its agent's reports.
 type Pod struct {
 	*corev1.Pod
 	// Report is the last report; nil if there was none.
 	Report *protocol.Status
-	// ReportedAt is when it was asked for; ages in it count from then.
+	// ReportedAt is when the report was asked for; its ages count from then.
 	ReportedAt time.Time
-	// Final is the agent's last word, of a pod that has ended and stays; nil if none is known.
+	// Final is the agent's final report, for a pod that has ended and stays; nil if
+	// unknown.
 	Final *protocol.Final
-	// Closing tells that the pod is of a run that ends with this status.
+	// Closing reports whether the pod belongs to a run that ends with this status.
 	Closing bool
-	// Error says why the last call failed; empty if it did not.
+	// Error says why the last call failed; empty if it did not fail.
 	Error string
-	// Unreachable tells that so many calls in a row failed that the pod counts as silent.
+	// Unreachable reports whether so many calls in a row failed that the pod counts as
+	// silent.
 	Unreachable bool
 }
 
@@ -105,28 +110,29 @@ type Pod struct {
 type EndedPod struct {
 	UID  types.UID
 	Name string
-	// Counters are its last counts; nil if none were ever seen.
+	// Counters are the pod's last counts; nil if none were ever seen.
 	Counters *protocol.Counters
-	// Complete tells that Counters are its last word, not just what was last pulled.
+	// Complete reports whether Counters come from the final report, and not just from
+	// the last pull.
 	Complete bool
-	// Started tells that its worker ever ran.
+	// Started reports whether the pod's worker ever ran.
 	Started bool
-	// Tracked tells that this operator knew it before it ended.
+	// Tracked reports whether this operator knew the pod before it ended.
 	Tracked bool
-	// Killed are jobs that its agent has cut short on request.
+	// Killed holds the jobs that the pod's agent cut short on request.
 	Killed []protocol.KilledJob
 }
 
-// Ended tells whether a pod will never run again.
+// Ended reports whether a pod will never run again.
 func Ended(pod *corev1.Pod) bool {
 	return pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
 }
 
-// container is the status of the pod's worker container; nil before there is one.
+// container returns the status of the pod's worker container; nil before there is one.
 func (p Pod) container() *corev1.ContainerStatus { return WorkerStatus(p.Pod) }
 
-// WorkerStatus is the status of the container of a pod that runs the agent, which is
-// the one with its port; nil if it has none yet.
+// WorkerStatus returns the status of the pod's container that runs the agent, which is
+// the container with the agent's port; nil if it has no status yet.
 func WorkerStatus(pod *corev1.Pod) *corev1.ContainerStatus {
 	for i := range pod.Spec.Containers {
 		container := &pod.Spec.Containers[i]
@@ -142,21 +148,21 @@ func WorkerStatus(pod *corev1.Pod) *corev1.ContainerStatus {
 	return nil
 }
 
-// running tells whether the worker container runs.
+// running reports whether the worker container runs.
 func (p Pod) running() bool {
 	container := p.container()
 	return container != nil && container.State.Running != nil
 }
 
-// terminal tells whether the pod will never run again.
+// terminal reports whether the pod will never run again.
 func (p Pod) terminal() bool {
 	return Ended(p.Pod)
 }
 
-// leaving tells whether the pod is being removed or has ended.
+// leaving reports whether the pod is being removed or has ended.
 func (p Pod) leaving() bool { return p.DeletionTimestamp != nil || p.terminal() }
 
-// ready tells whether the pod's Ready condition is true.
+// ready reports whether the pod's Ready condition is true.
 func (p Pod) ready() bool {
 	for _, condition := range p.Status.Conditions {
 		if condition.Type == corev1.PodReady {
@@ -166,7 +172,7 @@ func (p Pod) ready() bool {
 	return false
 }
 
-// workers are the slots its agent reports.
+// workers returns the slots that the pod's agent reports.
 func (p Pod) workers() []protocol.Worker {
 	if p.Report == nil {
 		return nil

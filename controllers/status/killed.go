@@ -13,12 +13,12 @@ import (
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
-// maxNamed bounds the names of jobs in one event, in bytes: the API server takes a note
-// of at most 1 kB.
+// maxNamed bounds the names of jobs in one event, in bytes, because the API server
+// takes a note of at most 1 kB.
 const maxNamed = 800
 
-// JobsKilled are the events that name the jobs cut short because killAt asked for it, one
-// a pod, since the sequence numbers of exits in told.
+// JobsKilled returns the events that name the jobs cut short because of killAt since
+// the sequence numbers in told, one event per pod.
 func JobsKilled(in Input, told map[types.UID]int64) []Event {
 	var out []Event
 	for _, pod := range in.Pods {
@@ -44,7 +44,7 @@ func JobsKilled(in Input, told map[types.UID]int64) []Event {
 	return out
 }
 
-// endedJobs are the jobs that ended with a pod and were not told of.
+// endedJobs returns the jobs that ended with a pod and were not reported.
 func endedJobs(pod EndedPod, told int64) []string {
 	var names []string
 	for _, job := range pod.Killed {
@@ -55,8 +55,8 @@ func endedJobs(pod EndedPod, told int64) []string {
 	return names
 }
 
-// jobsKilled is the event of one pod, if it has lost jobs. The version of the pod keeps
-// the events of two kills apart.
+// jobsKilled returns the event of one pod, if it has lost jobs. The version of the pod
+// keeps the events of two kills apart.
 func jobsKilled(in Input, pod string, uid types.UID, version string, names []string) []Event {
 	if len(names) == 0 {
 		return nil
@@ -70,7 +70,7 @@ func jobsKilled(in Input, pod string, uid types.UID, version string, names []str
 	}}
 }
 
-// enumerate names jobs as far as there is room, and says how many more there are.
+// enumerate names as many jobs as there is room for, and says how many more there are.
 func enumerate(names []string) string {
 	var out strings.Builder
 	for i, name := range names {
@@ -85,7 +85,7 @@ func enumerate(names []string) string {
 	return out.String()
 }
 
-// jobName is a job's class and id, as far as its worker prints them.
+// jobName returns a job's class and id, as far as its worker prints them.
 func jobName(class, id string) string {
 	switch {
 	case class == "" && id == "":

@@ -23,7 +23,7 @@ func TestJobsKilledAreNamedOnce(t *testing.T) {
 		reported []protocol.KilledJob
 		ended    *EndedPod
 		told     map[types.UID]int64
-		want     []string // the jobs named, an event each
+		want     []string // the jobs named, one text per event
 	}{
 		"none": {told: map[types.UID]int64{"uid-a": 0}},
 		"those that are new": {

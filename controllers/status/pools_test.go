@@ -16,11 +16,11 @@ import (
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
-// noon is the present of these tests.
+// noon is the present time of these tests.
 var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
-// pool is an Input of a pool that is as wanted: so many pods, each ready, with one
-// idle process.
+// pool returns the Input of a pool that is as wanted: every pod is ready, with one idle
+// process.
 func pool(pods int) Input {
 	worker := &v1alpha1.QueueWorker{ObjectMeta: metav1.ObjectMeta{Name: "emails", Namespace: "shop", Generation: 3}}
 	worker.Spec.Queue = "emails"
@@ -35,7 +35,7 @@ func pool(pods int) Input {
 	return in
 }
 
-// pod is a running pod whose one process is idle.
+// pod returns a running pod whose one process is idle.
 func pod(name string) Pod {
 	return Pod{
 		ReportedAt: noon,
@@ -56,7 +56,7 @@ func pod(name string) Pod {
 	}
 }
 
-// waiting makes the pod's worker container one that cannot start.
+// waiting turns the pod's worker container into one that cannot start.
 func (p Pod) waiting(reason, message string) Pod {
 	p.Status.Phase = corev1.PodPending
 	p.Status.Conditions = nil
@@ -68,14 +68,14 @@ func (p Pod) waiting(reason, message string) Pod {
 	return p
 }
 
-// worker makes the pod's process be in a state.
+// worker puts the pod's process into a state.
 func (p Pod) worker(state protocol.WorkerState, job *protocol.Job) Pod {
 	p.Report.Workers[0].State = state
 	p.Report.Workers[0].Job = job
 	return p
 }
 
-// crashed makes the pod's process one that ended so and waits for its next start.
+// crashed makes the pod's process end for a reason and wait for its next start.
 func (p Pod) crashed(reason protocol.ExitReason, message string) Pod {
 	p = p.worker(protocol.WorkerBackingOff, nil)
 	p.Report.Workers[0].LastExit = &protocol.Exit{Sequence: 1, Reason: reason, Code: 1, Message: message}
@@ -84,7 +84,7 @@ func (p Pod) crashed(reason protocol.ExitReason, message string) Pod {
 	return p
 }
 
-// appsStatus is the status of a Deployment that is done with so many pods.
+// appsStatus returns the status of a Deployment that has finished with its pods.
 func appsStatus(pods int32) appsv1.DeploymentStatus {
 	return appsv1.DeploymentStatus{ObservedGeneration: 2, Replicas: pods, UpdatedReplicas: pods, AvailableReplicas: pods}
 }

@@ -13,7 +13,7 @@ import (
 	"queueworker.dev/queueworker/controllers/drain"
 )
 
-// progress says how far a pool is that nothing stands in the way of.
+// progress says how far a pool without obstacles is.
 func progress(in Input, c counts) verdict {
 	if message := movement(in, c); message != "" {
 		return verdict{reason: v1alpha1.ReasonProgressing, message: message}
@@ -24,16 +24,16 @@ func progress(in Input, c counts) verdict {
 	return settled(in, c)
 }
 
-// settled is the verdict on a pool that has got where it was to go.
+// settled returns the verdict on a pool that has reached its goal.
 func settled(in Input, c counts) verdict {
 	v := verdict{ready: true, reason: settledReason(in), message: settledMessage(in, c)}
 	if v.reason == v1alpha1.ReasonPausedByFailing {
-		v.ready, v.stalled = false, true // nobody has asked for this pause
+		v.ready, v.stalled = false, true // this pause was not requested
 	}
 	return v
 }
 
-// movement says what is still to happen to the pool's pods; empty if nothing is.
+// movement says what must still happen to the pool's pods; empty if nothing.
 func movement(in Input, c counts) string {
 	pods := desired.Pods(in.Processes, &in.Worker.Spec)
 	deployment := in.Deployment
@@ -58,8 +58,8 @@ func movement(in Input, c counts) string {
 	return ""
 }
 
-// exchanging tells whether a pool that is as wanted has a pod or so more or less for a
-// while, because its pods are replaced one by one.
+// exchanging reports whether a pool that is as wanted has slightly more or fewer pods
+// for a while, because its pods are replaced one by one.
 func exchanging(in Input, pods int32) bool {
 	spec, before, now := &in.Worker.Spec, &in.Worker.Status, &in.Deployment.Status
 	return (spec.Recycle == v1alpha1.RecyclePod || in.Removal.Reason == drain.Replacing) && pods > 0 &&
@@ -67,7 +67,7 @@ func exchanging(in Input, pods int32) bool {
 		now.UpdatedReplicas >= pods && now.AvailableReplicas >= pods && now.Replicas <= pods+max(spec.MaxUnavailable, 1)
 }
 
-// shrinking tells whether the pool is on its way to fewer pods.
+// shrinking reports whether the pool is on its way to fewer pods.
 func shrinking(in Input) bool {
 	switch in.Removal.Reason {
 	case drain.Draining, drain.Ranking, drain.ScaledDown, drain.AwaitingRemoval, drain.AwaitingRollout:
@@ -77,7 +77,7 @@ func shrinking(in Input) bool {
 	return false
 }
 
-// changingPause tells whether some pod has yet to pause or to resume.
+// changingPause reports whether any pod must still pause or resume.
 func changingPause(in Input, c counts) (verdict, bool) {
 	switch {
 	case in.pausedBy() != "" && c.desired > 0 && !pausingDone(c):
@@ -128,7 +128,7 @@ func settledMessage(in Input, c counts) string {
 	return message
 }
 
-// finding is the finding of a reason; nil if there is none.
+// finding returns the finding with a reason; nil if there is none.
 func finding(in Input, reason string) *desired.Problem {
 	for i := range in.Findings {
 		if in.Findings[i].Reason == reason {

@@ -17,17 +17,17 @@ import (
 )
 
 const (
-	// maxRows bounds status.workers, and maxRowsBytes its JSON: an agent may claim jobs and
-	// exits of the longest names, in characters that take six bytes each.
+	// maxRows bounds status.workers, and maxRowsBytes bounds its JSON: an agent may claim
+	// jobs and exits of the longest names, in characters that take six bytes each.
 	maxRows      = 100
 	maxRowsBytes = 256 << 10
-	// sameInstant is how far two readings of one instant may lie apart: ages are
-	// reported with the delay of a call.
+	// sameInstant is how far two readings of one instant may lie apart, because ages
+	// are reported with the delay of a call.
 	sameInstant = 3 * time.Second
 	mebibyte    = 1 << 20
 )
 
-// rows are the worker table.
+// rows returns the worker table.
 func rows(in Input) []v1alpha1.Worker {
 	before := map[string]v1alpha1.Worker{}
 	for _, row := range in.Worker.Status.Workers {
@@ -47,7 +47,7 @@ func rows(in Input) []v1alpha1.Worker {
 	return fitting(out[:min(len(out), maxRows)])
 }
 
-// fitting are the first rows that there is room for in the status.
+// fitting returns the first rows that the status has room for.
 func fitting(rows []v1alpha1.Worker) []v1alpha1.Worker {
 	bytes := 0
 	for i := range rows {
@@ -58,7 +58,7 @@ func fitting(rows []v1alpha1.Worker) []v1alpha1.Worker {
 	return rows
 }
 
-// rowSize is how many bytes a row takes in the status at most.
+// rowSize returns the largest number of bytes that a row takes in the status.
 func rowSize(row *v1alpha1.Worker) int {
 	const fields = 512 // names of fields, numbers and times
 	n := fields + encoded(row.Name) + encoded(string(row.State)) + encoded(row.Queue)
@@ -71,15 +71,16 @@ func rowSize(row *v1alpha1.Worker) int {
 	return n
 }
 
-// encoded is how many bytes a text takes in JSON, without its quotes.
+// encoded returns the largest number of bytes that a text takes in JSON, without its
+// quotes.
 func encoded(text string) int {
 	n := len(text)
 	for i := range len(text) {
 		switch c := text[i]; {
 		case c < ' ' || c == '<' || c == '>' || c == '&' || c == '"' || c == '\\':
-			n += 5 // \u003c in place of it, at most
+			n += 5 // \u003c instead of it, at most
 		case c >= 0x80:
-			n++ // \u2028 in place of three bytes, at most
+			n++ // \u2028 instead of three bytes, at most
 		}
 	}
 	return n
@@ -120,7 +121,8 @@ func row(queue string, reported time.Time, name string, worker protocol.Worker, 
 	return out
 }
 
-// instant is when something so old began; the same as before if it is about the same.
+// instant returns when something of an age began. If it is about the same as before, it
+// returns before.
 func instant(reported time.Time, ageSeconds float64, before *metav1.Time) *metav1.Time {
 	began := reported.Add(-time.Duration(ageSeconds * float64(time.Second)))
 	if before != nil && began.Sub(before.Time).Abs() <= sameInstant {

@@ -13,13 +13,13 @@ import (
 	"queueworker.dev/queueworker/controllers/desired"
 )
 
-// inRuns tells whether the pool is what its runs are: it is of mode Batch, or a run of
-// that mode is yet to end before it has its Deployment.
+// inRuns reports whether the pool consists of runs: it is of mode Batch, or a run of
+// that mode must still end before the pool gets its Deployment.
 func inRuns(in Input) bool {
 	return in.Runs != nil && (desired.IsBatch(&in.Worker.Spec) || in.Runs.Open != nil && !desired.HasDeployment(in.Worker, in.Deployment))
 }
 
-// batchStatus is what status.batch says; nil for a pool that has nothing to do with runs.
+// batchStatus returns status.batch; nil for a pool that has nothing to do with runs.
 func batchStatus(in Input) *v1alpha1.BatchStatus {
 	if in.Runs == nil || !desired.IsBatch(&in.Worker.Spec) && in.Runs.Left == 0 {
 		return nil
@@ -27,7 +27,7 @@ func batchStatus(in Input) *v1alpha1.BatchStatus {
 	return in.Runs.Status.DeepCopy()
 }
 
-// countRun adds what was done since the last write to the run that did it.
+// countRun adds the jobs counted since the last write to the run that did them.
 func countRun(before, after *v1alpha1.QueueWorkerStatus) {
 	if after.Batch == nil || len(after.Batch.Runs) == 0 {
 		return
@@ -44,7 +44,7 @@ func countRun(before, after *v1alpha1.QueueWorkerStatus) {
 	run.Failed += after.Totals.Failed - before.Totals.Failed
 }
 
-// lastRun is the newest run; nil if there was none.
+// lastRun returns the newest run; nil if there was none.
 func lastRun(status *v1alpha1.BatchStatus) *v1alpha1.Run {
 	if status == nil || len(status.Runs) == 0 {
 		return nil
@@ -52,13 +52,14 @@ func lastRun(status *v1alpha1.BatchStatus) *v1alpha1.Run {
 	return &status.Runs[0]
 }
 
-// restingAfter tells whether the pool has no run now and its last one ended so.
+// restingAfter reports whether the pool has no run now and its last run ended with this
+// outcome.
 func restingAfter(status *v1alpha1.BatchStatus, outcome v1alpha1.RunOutcome) bool {
 	last := lastRun(status)
 	return last != nil && status.ActiveRun == "" && last.Outcome == outcome
 }
 
-// progressOfRuns says how far a pool is that works in runs.
+// progressOfRuns says how far a pool that works in runs is.
 func progressOfRuns(in Input, c counts) verdict {
 	moving := func(format string, args ...any) verdict {
 		return verdict{reason: v1alpha1.ReasonProgressing, message: fmt.Sprintf(format, args...)}
@@ -78,7 +79,7 @@ func progressOfRuns(in Input, c counts) verdict {
 	return progressOfRun(in, c)
 }
 
-// leavingRun tells whether the open run is ended before it is over.
+// leavingRun reports whether the open run is ended before it is over.
 func leavingRun(in Input) bool {
 	return in.Runs.Open != nil && (in.Runs.Open.Leaving || len(in.Runs.End) > 0)
 }
@@ -100,15 +101,15 @@ func progressOfRun(in Input, c counts) verdict {
 	return verdict{ready: true, reason: v1alpha1.ReasonRunning, message: fmt.Sprintf("The run %s works with %d process(es). %s", open.Name, c.processes, in.Runs.Message)}
 }
 
-// pausedVerdict is that on a paused pool, whose message the cause ends.
+// pausedVerdict returns the verdict on a paused pool. The cause ends its message.
 func pausedVerdict(in Input, message string) verdict {
 	v := verdict{reason: in.pausedBy(), message: message + pauseCause(in)}
-	v.stalled = v.reason == v1alpha1.ReasonPausedByFailing // nobody has asked for this pause
+	v.stalled = v.reason == v1alpha1.ReasonPausedByFailing // this pause was not requested
 	v.ready = !v.stalled
 	return v
 }
 
-// betweenRuns is the verdict on a pool that has no run now.
+// betweenRuns returns the verdict on a pool that has no run now.
 func betweenRuns(in Input) verdict {
 	status, last := &in.Runs.Status, lastRun(&in.Runs.Status)
 	v := verdict{ready: true, reason: v1alpha1.ReasonAwaitingRun, message: "No run has begun yet."}
@@ -134,7 +135,7 @@ func betweenRuns(in Input) verdict {
 	return v
 }
 
-// ended says of a run that it has ended and what it has done.
+// ended says that a run has ended and what it has done.
 func ended(run *v1alpha1.Run) string {
 	how := "ended with its queues empty"
 	switch run.Outcome {
@@ -153,8 +154,8 @@ func failedMessage(run *v1alpha1.Run) string {
 		run.Name, v1alpha1.AnnotationRunAt)
 }
 
-// stateOfRuns sums up a pool that works in runs: Active while there is one, whatever its
-// workers do at a moment, and Idle between two.
+// stateOfRuns sums up a pool that works in runs: Active during a run, whatever its
+// workers do at the moment, and Idle between two runs.
 func stateOfRuns(in Input, c counts, v verdict) v1alpha1.State {
 	switch {
 	case leavingRun(in):
@@ -191,7 +192,7 @@ func stateBetweenRuns(in Input, c counts, v verdict) v1alpha1.State {
 	return v1alpha1.StateIdle
 }
 
-// runChanges are the events of the runs of a status that was written over another.
+// runChanges returns the events of the runs if a status replaced another.
 func runChanges(in Input, after *v1alpha1.QueueWorkerStatus) []Event {
 	if in.Runs == nil || after.Batch == nil {
 		return nil
@@ -234,12 +235,12 @@ func runNamed(status *v1alpha1.BatchStatus, name string) *v1alpha1.Run {
 	return nil
 }
 
-// Finishing is the event of a run whose workers are told to end.
+// Finishing returns the event of a run whose workers are told to end.
 func Finishing(run string) Event {
 	return normal(v1alpha1.EventRunFinishing, "Run", "The queues of the run %s are empty; its workers end", run)
 }
 
-// withoutCounts are the runs without what changes with every job.
+// withoutCounts returns the runs without the fields that change with every job.
 func withoutCounts(status *v1alpha1.BatchStatus) *v1alpha1.BatchStatus {
 	out := status.DeepCopy()
 	if out == nil {

@@ -17,7 +17,7 @@ import (
 	"queueworker.dev/queueworker/controllers/batch"
 )
 
-// running is a pool of mode Batch whose run has two pods, each with one idle process.
+// running returns a pool of mode Batch whose run has two pods, each with one idle process.
 func running() Input {
 	in := pool(2)
 	in.Deployment = nil
@@ -32,7 +32,7 @@ func running() Input {
 	return in
 }
 
-// rested is that pool after the run.
+// rested returns the same pool after the run.
 func rested(outcome v1alpha1.RunOutcome) Input {
 	in := running()
 	in.Pods, in.Processes, in.PerPod = nil, 0, 0
@@ -107,7 +107,7 @@ func TestStatusOfRuns(t *testing.T) {
 	}
 }
 
-// TestAPodOfARunIsCountedOnce follows a pod from its last report over its end to the
+// TestAPodOfARunIsCountedOnce follows a pod from its last report past its end to the
 // end of its run.
 func TestAPodOfARunIsCountedOnce(t *testing.T) {
 	in := running()

@@ -17,7 +17,7 @@ import (
 // maxDecisions bounds status.autoscaling.decisions.
 const maxDecisions = 20
 
-// autoscalingStatus is what status.autoscaling says; nil without autoscaling.
+// autoscalingStatus returns status.autoscaling; nil without autoscaling.
 func autoscalingStatus(in Input) *v1alpha1.AutoscalingStatus {
 	d := in.Scaling
 	if d == nil {
@@ -59,8 +59,8 @@ func autoscalingStatus(in Input) *v1alpha1.AutoscalingStatus {
 	return out
 }
 
-// scalingCondition says whether the size follows the backlog; there is none without
-// autoscaling.
+// scalingCondition says whether the size follows the backlog. There is no condition
+// without autoscaling.
 func scalingCondition(in Input) (standing, bool) {
 	if in.Scaling == nil {
 		return standing{}, false
@@ -81,8 +81,8 @@ func scalingCondition(in Input) (standing, bool) {
 	return out, true
 }
 
-// limitCondition says what keeps the pool from having the size it asks for; there
-// is none where nothing could.
+// limitCondition says what keeps the pool from the size it asks for. There is no
+// condition if nothing could limit it.
 func limitCondition(in Input) (standing, bool) {
 	if in.Scaling == nil && in.Cap == nil {
 		return standing{}, false

@@ -19,7 +19,7 @@ import (
 	"queueworker.dev/queueworker/controllers/scaling"
 )
 
-// scaled is a pool whose size, of so many pods, was decided on for a reason.
+// scaled returns a pool whose size, in pods, was decided for a reason.
 func scaled(pods int, reason scaling.Reason) Input {
 	in := pool(pods)
 	in.Worker.Spec.Autoscaling = &v1alpha1.Autoscaling{MaxProcesses: 20}
@@ -28,7 +28,7 @@ func scaled(pods int, reason scaling.Reason) Input {
 	return in
 }
 
-// limited says that a cap leaves the pool less than it asks for.
+// limited adds a cap that leaves the pool less than it asks for.
 func limited(in Input) Input {
 	in.Cap = &scaling.Grant{Name: "emails", Processes: in.Processes, Limited: true, Message: "The cap is 3."}
 	return in
@@ -70,7 +70,7 @@ func TestAutoscalingStatus(t *testing.T) {
 	}
 }
 
-// Only changes of the size are kept, the newest first, and no more than may be.
+// Only changes of the size are kept, the newest first, and at most maxDecisions of them.
 func TestDecisions(t *testing.T) {
 	worker := pool(0).Worker
 	for size := range 30 {

@@ -18,11 +18,11 @@ import (
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
-// A pod's owner can put another program in the agent's place, which claims what it likes.
-// However long that is, the status must remain one that etcd takes, or the pool's figures
-// stand still for ever.
+// A pod's owner can put another program in the agent's place, which claims what it
+// likes. However long its claims are, etcd must take the status, because otherwise the
+// pool's figures would stop for ever.
 func TestTheLargestStatusCanBeWritten(t *testing.T) {
-	const most = 1 << 20 // etcd takes 1.5 MiB with all else of the object
+	const most = 1 << 20 // etcd takes 1.5 MiB with the rest of the object
 	now := time.Unix(1_800_000_000, 0)
 	in := Input{Now: now, Worker: &v1alpha1.QueueWorker{}}
 	in.Worker.Name, in.Worker.Spec.Queue = "emails", "default"

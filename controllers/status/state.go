@@ -31,7 +31,7 @@ func stateOf(in Input, c counts, verdict verdict) v1alpha1.State {
 	return v1alpha1.StateStarting
 }
 
-// stateWithoutProcesses is that of a pool that shall have none.
+// stateWithoutProcesses returns the state of a pool that shall have no processes.
 func stateWithoutProcesses(in Input, c counts) v1alpha1.State {
 	switch {
 	case c.leaving > 0 || c.busy > 0 || c.processes > 0:
@@ -42,7 +42,7 @@ func stateWithoutProcesses(in Input, c counts) v1alpha1.State {
 	return v1alpha1.StateStopped
 }
 
-// pausingDone tells whether every pod obeys the pause and no process works any more.
+// pausingDone reports whether every pod obeys the pause and no process works any more.
 func pausingDone(c counts) bool {
 	return c.finishing == 0 && c.busy == 0 && c.idle == 0 && c.obeying == c.running
 }

@@ -12,19 +12,19 @@ import (
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
-// Times are those that have to be in order for a job to run once.
+// Times are the times that must be in order for a job to run once.
 type Times struct {
 	// Timeout is how long a job may run; 0 means without limit.
 	Timeout time.Duration
-	// RetryAfter is after how long a job is given out again; 0 if not known.
+	// RetryAfter is the time after which a job is handed out again; 0 if unknown.
 	RetryAfter time.Duration
-	// Grace is how long a pod that is removed may take; 0 if there is none.
+	// Grace is how long a pod may take to end; 0 if there is none.
 	Grace time.Duration
 }
 
-// timeoutCondition finds the first pair of times in the chain from a job's timeout
-// to its connection's retry_after and its pod's grace period that is the wrong way
-// round. There is none for a worker whose times are not known.
+// timeoutCondition finds the first pair of times in the wrong order, in the chain from
+// a job's timeout to its connection's retry_after and its pod's grace period. There is
+// no condition for a worker whose times are unknown.
 func timeoutCondition(in Input) (standing, bool) {
 	if in.Times.Grace == 0 {
 		return standing{}, false
@@ -58,8 +58,8 @@ func timeoutCondition(in Input) (standing, bool) {
 	return out, true
 }
 
-// jobTimeout is the longest timeout of their own among the waiting jobs; 0 if none
-// was seen to have one.
+// jobTimeout returns the longest timeout that a waiting job sets itself, and its queue;
+// 0 if no job was seen to set one.
 func (b Backlog) jobTimeout() (time.Duration, string) {
 	var longest time.Duration
 	var queue string

@@ -16,15 +16,15 @@ import (
 )
 
 const (
-	// maxAccounted bounds status.accounted; it is twice what a pool's largest size
-	// and a full surge can have.
+	// maxAccounted bounds status.accounted. It is twice the number of pods that the
+	// largest pool can have in a full surge.
 	maxAccounted = 2000
-	// maxAccountedBytes bounds its JSON. A pod takes 300 bytes; a pod whose agent claims
-	// every reason that there is takes 900, and 2,000 of them more than etcd's 1.5 MiB.
+	// maxAccountedBytes bounds its JSON. A pod takes 300 bytes. A pod whose agent claims
+	// every possible reason takes 900, and 2,000 of these would exceed etcd's 1.5 MiB.
 	maxAccountedBytes = 512 << 10
 )
 
-// account adds what the pods have done since the last write to the totals.
+// account adds the work of the pods since the last write to the totals.
 func account(in Input, status *v1alpha1.QueueWorkerStatus) {
 	books := books{
 		totals:   &status.Totals,
@@ -48,18 +48,18 @@ func account(in Input, status *v1alpha1.QueueWorkerStatus) {
 	status.Restarts = restartsOf(books.restarts)
 }
 
-// books are the totals, and what they contain of each pod.
+// books are the totals, and the counts that they contain of each pod.
 type books struct {
 	totals   *v1alpha1.Totals
 	restarts map[string]int64
 	ledger   map[types.UID]entry
-	// present are the pods dealt with.
+	// present holds the pods dealt with.
 	present map[types.UID]bool
-	// bytes is how much of the status the ledger takes.
+	// bytes is how many bytes of the status the ledger takes.
 	bytes int
 }
 
-// room reports whether the ledger has room for what an entry is after counts were seen.
+// room reports whether the ledger has room for an entry after counts were seen.
 func (b *books) room(uid types.UID, entry entry, seen protocol.Counters) bool {
 	before, known := b.ledger[uid]
 	bytes := b.bytes + entry.size(uid, seen)
@@ -84,7 +84,7 @@ func (b *books) drop(uid types.UID) {
 	}
 }
 
-// close takes in the last counts of a pod that has ended.
+// close adds the last counts of a pod that has ended.
 func (b *books) close(ended EndedPod) {
 	entry, known := b.ledger[ended.UID]
 	if ended.Counters != nil {
@@ -97,7 +97,7 @@ func (b *books) close(ended EndedPod) {
 	b.present[ended.UID] = true
 }
 
-// update takes in what a pod has done.
+// update adds the counts of a pod.
 func (b *books) update(pod Pod) {
 	b.present[pod.UID] = true
 	entry := b.ledger[pod.UID]
@@ -110,7 +110,7 @@ func (b *books) update(pod Pod) {
 		seen, entry.seen = pod.Report.Counters, true
 	}
 	if !pod.Closing && !b.room(pod.UID, entry, seen) {
-		return // its counts are taken in when there is room, or at its end
+		return // its counts are added when there is room, or at its end
 	}
 	b.add(&entry, seen)
 	countContainerRestarts(pod, b.restarts, &entry)
@@ -124,8 +124,8 @@ func (b *books) update(pod Pod) {
 	b.drop(pod.UID)
 }
 
-// giveUp drops the pods that are in the ledger and nowhere else: they ended while
-// nobody watched, unless word of their end is on its way.
+// giveUp drops the pods that are only in the ledger. They ended while no operator
+// watched, unless the event of their end is still to come.
 func (b *books) giveUp(expected map[types.UID]bool) {
 	for uid, entry := range b.ledger {
 		if b.present[uid] || expected[uid] {
@@ -138,8 +138,8 @@ func (b *books) giveUp(expected map[types.UID]bool) {
 	}
 }
 
-// add moves an entry to the counts seen now, and the totals with it. Counts never
-// go down: less than before is taken as no news.
+// add raises an entry to the counts seen now, and the totals with it. Counts never go
+// down: lower counts than before are ignored.
 func (b *books) add(entry *entry, seen protocol.Counters) {
 	b.totals.Processed += raise(&entry.counters.Processed, seen.Processed)
 	b.totals.Failed += raise(&entry.counters.Failed, seen.Failed)
@@ -156,16 +156,16 @@ func (b *books) add(entry *entry, seen protocol.Counters) {
 	entry.counters.Exits = exits
 }
 
-// entry is what totals contain of one pod.
+// entry holds the counts of one pod that totals contain.
 type entry struct {
 	name              string
 	counters          protocol.Counters
 	containerRestarts int32
-	// seen tells that the pod's agent has ever reported.
+	// seen reports whether the pod's agent has ever reported.
 	seen bool
 }
 
-// size is how many bytes an entry takes in the status after counts were seen.
+// size returns how many bytes an entry takes in the status after counts were seen.
 func (e entry) size(uid types.UID, seen protocol.Counters) int {
 	const fields = len(`{"uid":"","name":"","reported":true,"processed":,"failed":,"released":,"restarts":[],"containerRestarts":2147483647},`)
 	n := fields + len(uid) + len(e.name) +
@@ -186,7 +186,7 @@ func (e entry) size(uid types.UID, seen protocol.Counters) int {
 
 func digits(n int64) int { return len(strconv.FormatInt(n, 10)) }
 
-// raise lifts a count to what is seen now and returns by how much.
+// raise raises a count to the value seen now and returns the difference.
 func raise(known *int64, seen int64) int64 {
 	difference := max(seen-*known, 0)
 	*known += difference
@@ -194,8 +194,8 @@ func raise(known *int64, seen int64) int64 {
 }
 
 // countContainerRestarts counts the ends of the whole container. On cgroup v2 the
-// kernel kills all processes of a container that reaches its memory limit, the
-// agent included, which therefore cannot tell of it.
+// kernel kills all processes of a container that reaches its memory limit. That
+// includes the agent, which therefore cannot report the end.
 func countContainerRestarts(pod Pod, restarts map[string]int64, entry *entry) {
 	container := pod.container()
 	if container == nil || container.RestartCount <= entry.containerRestarts {

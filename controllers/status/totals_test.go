@@ -16,19 +16,19 @@ import (
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
-// fleet is a pool whose pods do jobs, come and go, and whose operator sees some of
-// it, is killed, and comes back.
+// fleet is a pool whose pods do jobs, come and go. Its operator sees some of that, is
+// killed, and comes back.
 type fleet struct {
 	status v1alpha1.QueueWorkerStatus
 	// done is what each living pod has done, reported what the operator pulled of it.
 	done, reported map[types.UID]*protocol.Counters
 	ended          []EndedPod
-	// late are ends of which the event is yet to come, seen the pods to expect it for.
+	// late holds ends whose event is still to come, seen the pods that it is expected for.
 	late []EndedPod
 	seen map[types.UID]bool
 	next int
-	// truth is what all pods have done; unseen is the jobs of pods that ended while
-	// the operator was away, and lost the number of those pods it had heard of.
+	// truth is what all pods have done. unseen counts the jobs of pods that ended while
+	// the operator was away, and lost the pods among them that it had a report of.
 	truth, unseen, lost int64
 }
 
@@ -51,7 +51,7 @@ func (f *fleet) input() Input {
 	return in
 }
 
-// write is a reconcile that gets its status written.
+// write is a reconcile whose status is written.
 func (f *fleet) write() {
 	f.status = Compute(f.input()).Status
 	for _, ended := range f.ended {
@@ -60,7 +60,7 @@ func (f *fleet) write() {
 	f.ended = nil
 }
 
-// hear brings the events that are on their way.
+// hear delivers the events that are on their way.
 func (f *fleet) hear() {
 	f.ended, f.late = append(f.ended, f.late...), nil
 }
@@ -77,7 +77,7 @@ func (f *fleet) pull() {
 	}
 }
 
-// end ends a pod; seen tells whether the operator is there to hear its last word.
+// end ends a pod; seen is whether the operator is there to receive its final report.
 func (f *fleet) end(uid types.UID, seen bool) {
 	counters := *f.done[uid]
 	delete(f.done, uid)
@@ -129,8 +129,8 @@ func TestTotalsAreExact(t *testing.T) {
 			case "compute without write":
 				Compute(f.input())
 			case "operator killed":
-				// What it had heard and not written is gone with it, and pods may end before
-				// the next one runs.
+				// The operator loses reports that it has not written, and pods may end
+				// before the next operator runs.
 				f.hear()
 				f.seen = map[types.UID]bool{}
 				for _, ended := range f.ended {
@@ -159,8 +159,8 @@ func TestTotalsAreExact(t *testing.T) {
 	})
 }
 
-// More pods than can be accounted for are counted when there is room for them, or at
-// their end, and never twice.
+// Pods beyond the number that can be accounted for are counted when there is room for
+// them, or at their end, and never twice.
 func TestMorePodsThanCanBeAccountedFor(t *testing.T) {
 	in := pool(0)
 	for i := range maxAccounted + 100 {
@@ -214,8 +214,8 @@ func TestEndedPods(t *testing.T) {
 	}
 }
 
-// TestContainerKilledWhole is cgroup v2: the kernel kills the whole container at
-// its memory limit, agent and all, and only the kubelet can tell.
+// TestContainerKilledWhole is cgroup v2: the kernel kills the whole container at its
+// memory limit, with the agent, and only the kubelet can report it.
 func TestContainerKilledWhole(t *testing.T) {
 	in := pool(1)
 	container := &in.Pods[0].Status.ContainerStatuses[0]

@@ -17,31 +17,32 @@ import (
 	"queueworker.dev/queueworker/controllers/desired"
 )
 
-// verdict is what Ready, Reconciling and Stalled say together.
+// verdict is the common content of Ready, Reconciling and Stalled.
 type verdict struct {
 	reason  string
 	message string
-	// ready tells that the pool is as wanted.
+	// ready reports whether the pool is as wanted.
 	ready bool
-	// stalled tells that it will not get there without help.
+	// stalled reports whether the pool will not get there without help.
 	stalled bool
-	// recheck is when the verdict may change by the passing of time alone; zero if never.
+	// recheck is the time after which the verdict may change without news; zero if it
+	// cannot.
 	recheck time.Duration
 }
 
-// obstacle is something that keeps a pool from being as wanted.
+// obstacle is a reason why a pool is not as wanted.
 type obstacle struct {
 	reason  string
 	message string
-	// final tells that waiting will not help.
+	// final reports whether waiting will not help.
 	final bool
 }
 
-// judge finds the first thing that is wrong, in the order in which a user would
-// have to mend them; if nothing is, it says how far the pool is.
+// judge finds the first obstacle, in the order in which a user would have to remove
+// them. If there is none, it says how far the pool is.
 func judge(in Input, c counts) verdict {
 	for _, find := range []func(Input, counts) *obstacle{
-		conflict,        // somebody else's object stands in the way
+		conflict,        // an object of another owner stands in the way
 		buildProblem,    // no usable QueueApp
 		rejection,       // the API server refused an object
 		podProblem,      // a pod cannot start
@@ -57,8 +58,8 @@ func judge(in Input, c counts) verdict {
 	return progress(in, c)
 }
 
-// blocked turns an obstacle into a verdict: stalled at once where waiting will not
-// help, else after StallAfter.
+// blocked turns an obstacle into a verdict: stalled at once if waiting will not help,
+// and otherwise after StallAfter.
 func blocked(in Input, found obstacle) verdict {
 	v := verdict{reason: found.reason, message: found.message, stalled: found.final}
 	if v.stalled {
@@ -73,7 +74,7 @@ func blocked(in Input, found obstacle) verdict {
 	return v
 }
 
-// obstructedSince is since when the conditions have said that the pool is not
+// obstructedSince returns since when the conditions have said that the pool is not
 // ready for this reason.
 func obstructedSince(in Input, reason string) time.Time {
 	for _, conditionType := range []string{v1alpha1.ConditionStalled, v1alpha1.ConditionReconciling} {
@@ -111,9 +112,9 @@ func rejection(in Input, _ counts) *obstacle {
 	return &obstacle{reason: v1alpha1.ReasonRejected, message: sentence(in.Rejected), final: true}
 }
 
-// podProblem is the first pod, by name, that cannot start. While enough others
-// are ready, as during the rollout of a broken image, it is still told: the pool
-// is not as wanted.
+// podProblem returns the first pod, by name, that cannot start. It is reported even if
+// enough other pods are ready, as during the rollout of a broken image, because the
+// pool is not as wanted.
 func podProblem(in Input, _ counts) *obstacle {
 	for _, pod := range in.Pods {
 		if pod.leaving() || pod.running() {
@@ -126,7 +127,7 @@ func podProblem(in Input, _ counts) *obstacle {
 	return nil
 }
 
-// StartProblem is why a pod cannot start; nil if nothing says that it cannot.
+// StartProblem returns why a pod cannot start; nil if nothing says that it cannot.
 func StartProblem(pod *corev1.Pod) *desired.Problem {
 	if found := startProblem(Pod{Pod: pod}); found != nil {
 		return &desired.Problem{Reason: found.reason, Message: found.message}
@@ -169,7 +170,7 @@ func waitingProblem(pod Pod, container corev1.ContainerStatus, waiting *corev1.C
 	return nil
 }
 
-// lastWords is what a container said when it ended last.
+// lastWords returns what a container said when it last ended.
 func lastWords(container corev1.ContainerStatus) string {
 	last := container.LastTerminationState.Terminated
 	if last == nil {
@@ -181,7 +182,7 @@ func lastWords(container corev1.ContainerStatus) string {
 	return fmt.Sprintf("%s, exit code %d; see its log.", last.Reason, last.ExitCode)
 }
 
-// crashingWorkers is when every process of the pool has crashed and waits.
+// crashingWorkers returns an obstacle if every process of the pool has crashed and waits.
 func crashingWorkers(in Input, c counts) *obstacle {
 	if c.failing == 0 || c.failing < c.processes {
 		return nil
@@ -200,7 +201,7 @@ func crashingWorkers(in Input, c counts) *obstacle {
 		"Every worker process crashes (last %s, exit code %d): %s", exit.Reason, exit.Code, sentence(exit.Message))}
 }
 
-// newestExit is the last end of a process that waits for its successor.
+// newestExit returns the last end among the processes that wait for their successor.
 func newestExit(in Input) *protocol.Exit {
 	var newest *protocol.Exit
 	for _, pod := range in.Pods {
@@ -216,7 +217,7 @@ func newestExit(in Input) *protocol.Exit {
 	return newest
 }
 
-// sentence bounds what came from elsewhere and ends it with a full stop.
+// sentence bounds a text from elsewhere and ends it with a full stop.
 func sentence(text string) string {
 	const most = 600
 	text = strings.TrimSpace(text)

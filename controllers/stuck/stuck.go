@@ -1,15 +1,14 @@
 // Copyright The QueueWorker Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package stuck finds worker processes that wait while there is work: alive by
-// every outward sign, and yet they take no job. A Laravel worker is left so by a
-// connection that died without a word, for example.
+// Package stuck finds worker processes that look alive but take no job while there is
+// work. A connection that died silently leaves a Laravel worker like this, for example.
 //
-// A process is stuck if for Patience, at every look, jobs were ready on its queues,
-// it was idle, and nothing it did was new. Where the backend tells how long the
-// oldest job has been ready, that job must have been ready for half of Patience:
-// else others take the jobs and this process has no luck. A stuck process is
-// restarted, its pod at most once an Interval.
+// A process is stuck if for Patience, at every look, jobs were ready on its queues, it
+// was idle, and its progress did not change. If the backend reports how long the oldest
+// job has been ready, that must be at least half of Patience. Otherwise other processes
+// take the jobs and this process merely has no luck. A stuck process is restarted, its
+// pod at most once per Interval.
 package stuck
 
 import (
@@ -25,36 +24,36 @@ const (
 	leastPatience = time.Minute
 )
 
-// Patience is how long a process with this pause between two looks at its queues may
-// be idle while there is work.
+// Patience returns how long a process with this pause between two looks at its queues
+// may be idle while there is work.
 func Patience(pause time.Duration) time.Duration {
 	return max(leastPatience, 30*time.Second+4*pause)
 }
 
-// Input is all that decides which processes are stuck.
+// Input holds everything that decides which processes are stuck.
 type Input struct {
 	Now time.Time
-	// Ready is how many jobs are ready; 0 also where that is not known, or where the
+	// Ready is how many jobs are ready. It is 0 also if that is unknown, or if the
 	// processes are not meant to take them.
 	Ready int64
-	// Oldest is how long the oldest of them has been ready; nil if that is not known.
+	// Oldest is how long the oldest ready job has been ready; nil if unknown.
 	Oldest *time.Duration
 	// Patience is how long a process may be idle while there is work.
 	Patience time.Duration
-	// Processes are those of the pool.
+	// Processes are the processes of the pool.
 	Processes []Process
-	// Memory is that of the last look.
+	// Memory is the memory of the last look.
 	Memory Memory
 }
 
 // Process is one worker process.
 type Process struct {
-	// Pod is its pod's name, Slot its place in the pod.
+	// Pod is the name of the process's pod, Slot its place in the pod.
 	Pod  string
 	Slot int32
-	// Idle tells that it waits for a job.
+	// Idle reports whether the process waits for a job.
 	Idle bool
-	// Done changes when it ended a job or was replaced.
+	// Done changes when the process ended a job or was replaced.
 	Done Progress
 }
 
@@ -64,33 +63,33 @@ type Progress struct {
 	Ended, PodEnded int64
 }
 
-// Memory is what one look leaves to the next.
+// Memory is what one look passes to the next.
 type Memory struct {
-	// Waiting are the processes that have been idle while there was work.
+	// Waiting holds the processes that have been idle while there was work.
 	Waiting map[Key]Mark
-	// Restarted is when pods were last restarted for this.
+	// Restarted is when pods were last restarted because of a stuck process.
 	Restarted map[string]time.Time
 }
 
-// Key names a process.
+// Key identifies a process.
 type Key struct {
 	Pod  string
 	Slot int32
 }
 
-// Mark is since when a process has been idle with the same progress.
+// Mark says since when a process has been idle with the same progress.
 type Mark struct {
 	Since time.Time
 	Done  Progress
 }
 
-// Output is what was found.
+// Output is the result of a look.
 type Output struct {
-	// Stuck are the pods with a stuck process, sorted.
+	// Stuck lists the pods with a stuck process, sorted.
 	Stuck []string
-	// Restart are those of them to be restarted now, sorted.
+	// Restart lists the stuck pods to restart now, sorted.
 	Restart []string
-	// Recheck is after how long to look again; 0 means when something has changed.
+	// Recheck is the time after which to look again; 0 means when something has changed.
 	Recheck time.Duration
 	Memory  Memory
 }
@@ -122,8 +121,8 @@ func Find(in Input) Output {
 	return out
 }
 
-// waitsTooLong marks an idle process, and tells whether it has been idle for Patience
-// without others having taken the jobs.
+// waitsTooLong marks an idle process. It reports whether the process has been idle for
+// Patience while no other process took the jobs.
 func (o *Output) waitsTooLong(in Input, process Process) bool {
 	key := Key{process.Pod, process.Slot}
 	mark, waiting := in.Memory.Waiting[key]
@@ -138,7 +137,7 @@ func (o *Output) waitsTooLong(in Input, process Process) bool {
 	return in.Oldest == nil || *in.Oldest >= in.Patience/2
 }
 
-// sooner is the shorter of two waits, of which 0 is none.
+// sooner returns the shorter of two waits; 0 means no wait.
 func sooner(a, b time.Duration) time.Duration {
 	if a == 0 {
 		return b

@@ -13,7 +13,7 @@ import (
 
 var start = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
-// look is what is seen a while after the look before.
+// look is what is seen some time after the last look.
 type look struct {
 	after     time.Duration
 	ready     int64
@@ -79,8 +79,8 @@ func TestFind(t *testing.T) {
 	}
 }
 
-// TestFindSparesWhoWorks: whatever is seen, a process that is not idle, or whose
-// progress was new less than its patience ago, is never called stuck.
+// TestFindSparesWhoWorks: a process that is not idle, or whose progress changed less
+// than its patience ago, is never called stuck.
 func TestFindSparesWhoWorks(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		patience := Patience(time.Duration(rapid.IntRange(0, 100).Draw(t, "sleep")) * time.Second)
