@@ -29,7 +29,7 @@ type asker struct {
 	timeout   time.Duration
 }
 
-// close lets go of the probes' connections.
+// close closes the connections to the probes.
 func (a *asker) close() {
 	if t, ok := a.transport.(interface{ CloseIdleConnections() }); ok {
 		t.CloseIdleConnections()
@@ -39,9 +39,9 @@ func (a *asker) close() {
 // errNowhere reports that there is no probe to ask.
 var errNowhere = errors.New("there is no probe to ask")
 
-// askAll asks a probe for any number of queues. The error is why the probe gave no answer:
-// ErrKey if it refused the operator. The answer then says the same in a sentence, like any
-// other trouble.
+// askAll asks a probe for any number of queues. The error says why the probe gave no
+// answer: ErrKey if it refused the operator. The answer then says the same in a
+// sentence, like any other trouble.
 func (a *asker) askAll(ctx context.Context, where Probe, request protocol.BacklogRequest) (*protocol.Backlog, error) {
 	if where.Address == "" {
 		return &protocol.Backlog{
@@ -68,7 +68,7 @@ func (a *asker) askAll(ctx context.Context, where Probe, request protocol.Backlo
 	return whole, nil
 }
 
-// ask asks for as many queues as one request may.
+// ask asks for as many queues as one request may have.
 func (a *asker) ask(ctx context.Context, where Probe, request protocol.BacklogRequest) (*protocol.Backlog, error) {
 	ctx, cancel := context.WithTimeout(ctx, a.timeout)
 	defer cancel()
@@ -85,7 +85,7 @@ func (a *asker) ask(ctx context.Context, where Probe, request protocol.BacklogRe
 	return readBacklog(content, where, request.Queues)
 }
 
-// probeQuestion is one question to a probe.
+// probeQuestion is a question to a probe.
 type probeQuestion struct {
 	path string
 	// key is the bearer token; empty for none.
@@ -95,8 +95,8 @@ type probeQuestion struct {
 	most int64
 }
 
-// post asks a question and returns the answer with its HTTP status; of one other than 200
-// the content is not read.
+// post asks a question and returns the answer with its HTTP status. It reads the
+// content only if the status is 200.
 func (a *asker) post(ctx context.Context, where Probe, q probeQuestion) (content []byte, code int, err error) {
 	body, err := json.Marshal(q.body)
 	if err != nil {
@@ -138,7 +138,7 @@ func unexpected(code int) error {
 	return refusal(fmt.Sprintf("answered with HTTP status %d instead of 200", code))
 }
 
-// unknownKey is what a probe's refusal of the operator means.
+// unknownKey explains a probe's refusal of the operator.
 const unknownKey = "The backlog probe does not know this operator's key yet: its kubelet shows it the annotation " +
 	v1alpha1.AnnotationOperator + " of its pod within seconds; if that lasts, see whether something else writes the annotation, or another pod answers at its address."
 
@@ -162,7 +162,7 @@ func explain(err error, address string, waited time.Duration) string {
 	return fmt.Sprintf("The backlog probe at %s could not be asked: %s.", address, cleanText(err.Error(), maxMessage/2))
 }
 
-// timedOut tells whether an answer was waited for in vain.
+// timedOut reports whether the wait for an answer ran out.
 func timedOut(err error) bool {
 	var network net.Error
 	return errors.Is(err, context.DeadlineExceeded) || errors.As(err, &network) && network.Timeout()

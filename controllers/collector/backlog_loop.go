@@ -37,7 +37,7 @@ func (b *Backlogs) Start(ctx context.Context) error {
 	return nil
 }
 
-// end waits for the last questions; no loop is started from now on.
+// end waits for the last questions. No loop is started from now on.
 func (b *Backlogs) end() {
 	b.mu.Lock()
 	b.ctx = nil
@@ -106,21 +106,21 @@ func (m *manner) class() slotClass {
 	return slotQuick
 }
 
-// answered takes whether the probe that was asked answered, and how long it took. One
-// that refused at once remains unknown.
+// answered records whether the probe answered, and how long it took. A probe that
+// refused at once remains unknown.
 func (m *manner) answered(answered bool, took time.Duration) {
 	quickly := took <= m.patience
 	m.known = m.known || answered || !quickly
 	m.pace.Answered(quickly)
 }
 
-// mostDoublings bounds the pause between questions to a probe that does not answer:
-// each of them may hold a slot for the whole timeout.
+// mostDoublings bounds the pause between questions to a silent probe. Each question may
+// hold a slot for the whole timeout.
 const mostDoublings = 3
 
-// ask asks a probe once and takes its answer. It reports whether there was a probe to ask,
-// and whether the loop may go on as if it had answered. What the probe says of its backend
-// is an answer, whatever it says.
+// ask asks a probe once and takes its answer. It reports whether there was a probe to
+// ask, and whether the loop may go on as if the probe had answered. What the probe says
+// about its backend is an answer, whatever it says.
 func (b *Backlogs) ask(ctx context.Context, app types.NamespacedName, p *probe) (asked, answered bool) {
 	b.mu.Lock()
 	where, request := p.where, b.requestOf(app)
@@ -140,24 +140,25 @@ func (b *Backlogs) ask(ctx context.Context, app types.NamespacedName, p *probe) 
 	now := b.options.Clock.Now()
 	p.take(answer, now)
 	b.tell(app, p, now)
-	// A probe that refuses the operator is asked no more seldom than one that answers, so
-	// that it is known again an interval after it has learned the key.
+	// A probe that refuses the operator is asked as often as a probe that answers, so
+	// that it is usable an interval after it has learned the key.
 	return !errors.Is(err, errNowhere), err == nil || errors.Is(err, errNowhere) || errors.Is(err, ErrKey)
 }
 
 const (
-	// learning is how soon the operator asks a probe again that does not know its key yet,
-	// and maxRefusals how often before the operator reports trouble. A kubelet shows a pod
-	// its annotations within 250 ms as a rule.
+	// learning is the time after which the operator asks a probe again that does not
+	// know its key yet, and maxRefusals how often it does so before it reports trouble.
+	// A kubelet usually shows a pod its annotations within 250 ms.
 	learning    = 500 * time.Millisecond
 	maxRefusals = 20
 )
 
 // refused reports whether a probe refused the operator because it does not know the key
-// yet, and asks it again soon. What was known of the backlog stays meanwhile, for a while.
+// yet, and asks it again soon. The known backlog stays meanwhile, for a while.
 //
-// Only an answer shows that the probe knows the key, and it earns the probe one early
-// question: one that answers now and then is asked hardly more often than any other.
+// Only an answer shows that the probe knows the key, and earns the probe one early
+// question. So a probe that answers now and then is asked hardly more often than other
+// probes.
 func (b *Backlogs) refused(p *probe, err error) bool {
 	switch {
 	case err == nil:
@@ -171,7 +172,7 @@ func (b *Backlogs) refused(p *probe, err error) bool {
 	return true
 }
 
-// requestOf asks for the queues of all pools of an app.
+// requestOf returns a request for the queues of all pools of an app.
 func (b *Backlogs) requestOf(app types.NamespacedName) protocol.BacklogRequest {
 	var out protocol.BacklogRequest
 	for _, pool := range b.users[app] {

@@ -15,7 +15,7 @@ import (
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
-// toldBacklog is what a pool was last woken for.
+// toldBacklog is the news for which a pool was last woken.
 type toldBacklog struct {
 	known   bool
 	reason  protocol.BacklogError
@@ -23,7 +23,8 @@ type toldBacklog struct {
 	figures []int64
 }
 
-// standing is what a pool hears of at once: whether its backlog is known, and why not.
+// standing returns the news that a pool gets at once: whether its backlog is known, and
+// why not.
 func (t toldBacklog) standing() toldBacklog {
 	t.figures = nil
 	return t
@@ -33,10 +34,11 @@ func (t toldBacklog) equal(other toldBacklog) bool {
 	return t.known == other.known && t.reason == other.reason && t.message == other.message && slices.Equal(t.figures, other.figures)
 }
 
-// tell wakes the pools of an app for which the newest answer is news: at once for
-// what changes a condition and for the first job on empty queues; for changed
-// figures at once if the pool is Eager, else once a QuietInterval. Ages are no news, but
-// that one is known is: a queue at rest tells its age only after a while.
+// tell wakes the pools of an app for which the newest answer is news. It wakes a pool
+// at once for news that changes a condition and for the first job on empty queues. For
+// changed figures it wakes the pool at once if it is Eager, and otherwise once per
+// QuietInterval. Ages are no news, but it is news whether an age is known: a queue at
+// rest reports its age only after a while.
 func (b *Backlogs) tell(app types.NamespacedName, p *probe, now time.Time) {
 	for key, pool := range b.users[app] {
 		news := newsOf(p.reportOf(pool.use.Queues))
@@ -64,12 +66,12 @@ func newsOf(report BacklogReport) toldBacklog {
 	return out
 }
 
-// empty tells whether nothing waits or is delayed or worked on.
+// empty reports whether no job waits, is delayed or is worked on.
 func empty(figures []int64) bool {
 	return !slices.ContainsFunc(figures, func(n int64) bool { return n != 0 })
 }
 
-// next is the wake to hand out; the channel is nil while there is none.
+// next returns the wake to hand out; the channel is nil if there is none.
 func (b *Backlogs) next() (chan<- event.GenericEvent, event.GenericEvent) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

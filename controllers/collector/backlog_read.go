@@ -14,12 +14,12 @@ import (
 	"queueworker.dev/queueworker/api/received"
 )
 
-// maxValues is how many elements, as received.Elements counts them, an answer may have for
-// each queue or job that was asked for, and once more for the answer itself.
+// maxValues is how many elements, as received.Elements counts them, an answer may have
+// for each requested queue or job, and once more for the answer itself.
 const maxValues = 16
 
-// readBacklog reads an answer as strictly as a status document: the pod belongs to
-// a tenant, and what it says decides how many pods there are.
+// readBacklog reads an answer as strictly as a status document: the pod belongs to a
+// tenant, and its answer decides how many pods there are.
 func readBacklog(content []byte, where Probe, asked []string) (*protocol.Backlog, error) {
 	if received.Elements(content) > (len(asked)+1)*maxValues {
 		return nil, refusal("answered with more than was asked for")
@@ -90,7 +90,7 @@ func cleanDepth(d *protocol.QueueDepth) error {
 		}
 	}
 	for _, seconds := range []*float64{d.OldestSeconds, d.NextDueSeconds} {
-		if seconds != nil && !(*seconds >= 0 && *seconds <= maxSeconds) { // NaN is neither
+		if seconds != nil && !(*seconds >= 0 && *seconds <= maxSeconds) { // also false for NaN
 			return refusal(fmt.Sprintf("told of an impossible time, %g s", *seconds))
 		}
 	}

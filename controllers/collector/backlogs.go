@@ -21,27 +21,27 @@ import (
 
 // BacklogOptions configure Backlogs. The zero value of each field means its default.
 type BacklogOptions struct {
-	// Interval is the time between two questions to one probe, each time varied by up
-	// to 20 %. Default: 5 s.
+	// Interval is the time between two questions to one probe, varied by up to 20 %
+	// each time. Default: 5 s.
 	Interval time.Duration
 	// Timeout bounds one question; a probe gives its backend 3 s. Default: 5 s.
 	Timeout time.Duration
-	// Concurrency is how many quick probes are asked at once; half as many slow ones, and
-	// half as many that have never answered, are asked beside them. Default: 64.
+	// Concurrency is how many quick probes are asked at once. Half as many slow probes, and
+	// half as many probes that have never answered, are asked beside them. Default: 64.
 	Concurrency int
 	// QuietInterval is the shortest time between two wakes of a pool that is not Eager
-	// and whose figures alone have changed. Default: 60 s.
+	// if only its figures have changed. Default: 60 s.
 	QuietInterval time.Duration
-	// Clock tells when an answer came. Default: the real one.
+	// Clock tells when an answer came. Default: the real clock.
 	Clock clock.PassiveClock
-	// Identity is what the operator proves to probes. Default: none, which those that
-	// serve TLS do not answer.
+	// Identity is the identity that the operator proves to probes. Default: none, and
+	// then probes that serve TLS do not answer.
 	Identity *trust.Identity
 }
 
-// Backlogs asks backlog probes how many jobs wait: each once an interval, for the
-// queues of all pools that use it. Its methods may be called from any goroutine,
-// also before Start; none of them waits for a probe or a reader.
+// Backlogs asks backlog probes how many jobs wait: each probe once per interval, for
+// the queues of all pools that use it. Its methods may be called from any goroutine,
+// also before Start. No method waits for a probe or a reader.
 type Backlogs struct {
 	options BacklogOptions
 	asker   *asker
@@ -58,52 +58,52 @@ type Backlogs struct {
 	ctx    context.Context // nil before Start
 	probes map[types.NamespacedName]*probe
 	pools  map[types.NamespacedName]*backlogPool
-	// users are the same pools by the app they use, so that an answer costs no more than
-	// its own app's pools.
+	// users are the same pools by their app, so that an answer costs no more than the
+	// pools of its own app.
 	users   map[types.NamespacedName]map[types.NamespacedName]*backlogPool
 	pending turns.FIFO[types.NamespacedName]
 	queued  map[types.NamespacedName]bool
 }
 
-// Probe is where a QueueApp's backlog probe is to be asked.
+// Probe is the place where a QueueApp's backlog probe can be asked.
 type Probe struct {
-	// UID is the UID of the probe's pod; an answer that names another one is not taken.
+	// UID is the UID of the probe's pod; an answer that names another UID is refused.
 	UID types.UID
-	// Address is its IP address and port; empty while there is nobody to ask.
+	// Address is its IP address and port; empty while there is no probe to ask.
 	Address string
-	// Secure tells that the probe serves the operator by TLS, as the pod's spec says; one
-	// from before that is asked in the clear.
+	// Secure reports whether the probe serves the operator over TLS, as the pod's spec
+	// says. An older probe is asked in the clear.
 	Secure bool
-	// Reason and Message say why there is nobody to ask; empty where the probe is on
-	// its way.
+	// Reason and Message say why there is no probe to ask; empty while the probe is
+	// starting.
 	Reason  protocol.BacklogError
 	Message string
 }
 
-// BacklogUse is what a pool wants to know.
+// BacklogUse describes the backlog that a pool asks for.
 type BacklogUse struct {
-	// App is the QueueApp whose probe knows it.
+	// App is the QueueApp whose probe measures it.
 	App types.NamespacedName
 	// Queues are the pool's queues in their order.
 	Queues []string
 	// Soon is the span of time of protocol.QueueDepth.DueSoon.
 	Soon time.Duration
-	// Eager has the pool woken for every change of its figures.
+	// Eager: the pool is woken for every change of its figures.
 	Eager bool
 }
 
-// BacklogReport is what is known of a pool's queues.
+// BacklogReport is the known state of a pool's queues.
 type BacklogReport struct {
 	// MeasuredAt is when Queues were measured; zero if they never were.
 	MeasuredAt time.Time
 	// Queues are the last figures, in the order asked for.
 	Queues []protocol.QueueDepth
-	// Backend says in words what is asked.
+	// Backend says in words which backend is asked.
 	Backend string
-	// Reason and Message say why the newest question got no figures; empty if it did.
+	// Reason and Message say why the newest question got no figures; empty if it got some.
 	Reason  protocol.BacklogError
 	Message string
-	// FailingSince is when the first of the present row of failures was.
+	// FailingSince is the time of the first failure in the present row of failures.
 	FailingSince time.Time
 }
 
@@ -111,29 +111,30 @@ type BacklogReport struct {
 type probe struct {
 	where  Probe
 	cancel context.CancelFunc
-	// kick has it asked at once.
+	// kick makes the loop ask the probe at once.
 	kick chan struct{}
-	// slow tells that it took long, or gave no answer, when it was last asked for failed jobs.
+	// slow reports whether the probe took long, or gave no answer, when it was last
+	// asked for failed jobs.
 	slow bool
-	// refusals counts how often it was asked again soon because it did not know the
-	// operator's key, less one for each answer since.
+	// refusals counts how often the probe was asked again soon because it did not know
+	// the operator's key, less one for each answer since.
 	refusals int
 
 	report BacklogReport
-	// depths are the last figures of each queue, and troubles those that could not be
-	// measured last.
+	// depths holds the last figures of each queue, and troubles the queues that the
+	// last measurement failed for.
 	depths, troubles map[string]protocol.QueueDepth
 }
 
-// backlogPool is one pool and what it was last woken for.
+// backlogPool is a pool and the news for which it was last woken.
 type backlogPool struct {
 	use  BacklogUse
 	told toldBacklog
-	// wokenAt is when it was last woken.
+	// wokenAt is when the pool was last woken.
 	wokenAt time.Time
 }
 
-// NewBacklogs returns Backlogs that ask nobody until Start runs.
+// NewBacklogs returns Backlogs that ask no probe until Start runs.
 func NewBacklogs(o BacklogOptions) *Backlogs {
 	o.Interval = cmp.Or(o.Interval, 5*time.Second)
 	o.Timeout = cmp.Or(o.Timeout, 5*time.Second)
@@ -155,14 +156,14 @@ func NewBacklogs(o BacklogOptions) *Backlogs {
 	}
 }
 
-// NeedLeaderElection tells the manager to ask on the leader alone.
+// NeedLeaderElection tells the manager to run Backlogs only on the leader.
 func (b *Backlogs) NeedLeaderElection() bool { return true }
 
-// Wakes are the pools to reconcile: each event's object is a QueueWorker that
-// carries only a namespace and a name. The channel is never closed.
+// Wakes returns the pools to reconcile: each event's object is a QueueWorker with only
+// a namespace and a name. The channel is never closed.
 func (b *Backlogs) Wakes() <-chan event.GenericEvent { return b.wakes }
 
-// Track says where the probe of a QueueApp is, and has it asked at once if that is news.
+// Track sets where the probe of a QueueApp is, and asks the probe at once if that is new.
 func (b *Backlogs) Track(app types.NamespacedName, where Probe) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -181,7 +182,7 @@ func (b *Backlogs) Track(app types.NamespacedName, where Probe) {
 	}
 }
 
-// Ask has the probe of a QueueApp asked at once.
+// Ask asks the probe of a QueueApp at once.
 func (b *Backlogs) Ask(app types.NamespacedName) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -190,7 +191,7 @@ func (b *Backlogs) Ask(app types.NamespacedName) {
 	}
 }
 
-// Drop forgets the probe of a QueueApp that needs none any more.
+// Drop forgets the probe of a QueueApp that no longer needs one.
 func (b *Backlogs) Drop(app types.NamespacedName) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -205,8 +206,8 @@ func (b *Backlogs) Drop(app types.NamespacedName) {
 	}
 }
 
-// Use says what a pool wants to know from now on, and returns what is known of it.
-// The second result is false where the QueueApp has no probe.
+// Use sets what a pool asks for from now on, and returns what is known about it. The
+// second result is false if the QueueApp has no probe.
 func (b *Backlogs) Use(pool types.NamespacedName, use BacklogUse) (BacklogReport, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -232,7 +233,7 @@ func (b *Backlogs) Use(pool types.NamespacedName, use BacklogUse) (BacklogReport
 	return p.reportOf(use.Queues), true
 }
 
-// Forget drops a pool that was deleted or has no backlog to know.
+// Forget drops a pool that was deleted or needs no backlog.
 func (b *Backlogs) Forget(pool types.NamespacedName) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -242,7 +243,7 @@ func (b *Backlogs) Forget(pool types.NamespacedName) {
 	}
 }
 
-// join and leave keep users.
+// join and leave maintain users.
 func (b *Backlogs) join(name types.NamespacedName, pool *backlogPool) {
 	if b.users[pool.use.App] == nil {
 		b.users[pool.use.App] = map[types.NamespacedName]*backlogPool{}
@@ -257,8 +258,8 @@ func (b *Backlogs) leave(name types.NamespacedName, pool *backlogPool) {
 	}
 }
 
-// reportOf is what is known of some queues. A measurement that lacks one of them is
-// none: part of a backlog would be taken for all of it.
+// reportOf returns the known state of some queues. It reports no measurement if a queue
+// is missing, because part of a backlog would be taken for all of it.
 func (p *probe) reportOf(queues []string) BacklogReport {
 	out := p.report
 	out.Queues = make([]protocol.QueueDepth, 0, len(queues))
@@ -276,8 +277,8 @@ func (p *probe) reportOf(queues []string) BacklogReport {
 	return out
 }
 
-// take keeps an answer. Figures stay as they were while a backend cannot be read:
-// what was last known is still the best there is to show.
+// take keeps an answer. Figures stay as they were while a backend cannot be read,
+// because the last known figures are still the best to show.
 func (p *probe) take(answer *protocol.Backlog, now time.Time) {
 	p.report.Reason, p.report.Message = answer.Reason, answer.Message
 	if answer.Backend != "" {

@@ -74,7 +74,7 @@ var (
 	images = types.NamespacedName{Namespace: "ns", Name: "images"}
 )
 
-// follow starts Backlogs that ask often, and returns how to read a wake.
+// follow starts Backlogs that ask often, and returns a function that reads a wake.
 func follow(t *testing.T) (*Backlogs, func() types.NamespacedName) {
 	t.Helper()
 	b := NewBacklogs(BacklogOptions{Interval: 5 * time.Millisecond, QuietInterval: time.Hour})
@@ -130,7 +130,8 @@ func TestBacklogsWakeForNewsOnly(t *testing.T) {
 	wake()
 	wake()
 
-	// The first job on an empty queue is told at once, further ones only to the eager.
+	// The first job on an empty queue wakes every pool at once, further jobs only eager
+	// pools.
 	server.set(func() { server.ready["low"] = 1 })
 	if got := wake(); got != images {
 		t.Errorf("the first job woke %s, want %s", got, images)
@@ -154,7 +155,7 @@ func TestBacklogsWakeForNewsOnly(t *testing.T) {
 	}
 }
 
-// TestBacklogsTellOfOtherQueues: what was told of other queues is no answer.
+// TestBacklogsTellOfOtherQueues: figures of other queues are no answer.
 func TestBacklogsTellOfOtherQueues(t *testing.T) {
 	server := newFakeProbe(t)
 	b, wake := follow(t)
@@ -245,8 +246,8 @@ func TestBacklogsWithoutProbe(t *testing.T) {
 	}
 }
 
-// What is known of a queue stays what it was while that queue cannot be read, and is
-// never taken for nothing.
+// The known figures of a queue stay while that queue cannot be read, and are never
+// replaced by zero.
 func TestAQueueThatCannotBeReadKeepsItsFigures(t *testing.T) {
 	now := time.Unix(1_800_000_000, 0)
 	good := func(queue string, ready int64) protocol.QueueDepth {

@@ -24,7 +24,7 @@ import (
 	"queueworker.dev/queueworker/test/builders"
 )
 
-// typical is the status of a pod of four processes.
+// typical returns the status of a pod with four processes.
 func typical(uid string) *protocol.Status {
 	s := builders.LargestStatus(uid)
 	s.ControlError, s.Workers, s.RecentExits = "", s.Workers[:4], s.RecentExits[:3]
@@ -109,8 +109,8 @@ func serveRequests(b *testing.B, answer []byte) string {
 	return listener.Addr().String()
 }
 
-// BenchmarkSchedule measures the core alone: a pull's way through timers, lanes and
-// budgets, with its report compared and sampled, among 10,000 pods.
+// BenchmarkSchedule measures only the core: a pull's way through timers, lanes and
+// places, with its report compared and sampled, among 10,000 pods.
 func BenchmarkSchedule(b *testing.B) {
 	s := simulate(b)
 	for i := range 100 {
@@ -155,8 +155,8 @@ func (t *cannedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// BenchmarkFleet runs the whole collector, the network aside, with 10,000 pods in 500
-// pools that are pulled as fast as it can.
+// BenchmarkFleet runs the whole collector except the network, with 10,000 pods in 500
+// pools that are pulled as fast as possible.
 func BenchmarkFleet(b *testing.B) {
 	const pools, podsPerPool = 500, 20
 	transport := &cannedTransport{documents: map[string][]byte{}}

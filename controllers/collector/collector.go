@@ -27,37 +27,37 @@ import (
 
 // Options configure a Collector. The zero value of each field means its default.
 type Options struct {
-	// Interval is the time between two pulls of one pod, each time varied by up to
-	// 20 %. Default: 5 s.
+	// Interval is the time between two pulls of one pod, varied by up to 20 % each
+	// time. Default: 5 s.
 	Interval time.Duration
-	// Concurrency is how many quick pulls run at once; up to 16 times as many slow ones
-	// wait beside them. Default: 16.
+	// Concurrency is how many quick pulls run at once; up to 16 times as many slow
+	// pulls wait beside them. Default: 16.
 	Concurrency int
 	// Timeout bounds one pull, from the dial to the last byte. Default: 2 s.
 	Timeout time.Duration
-	// ReportInterval is the shortest time between two wakes of a pool for started
-	// and ended jobs alone. Default: 60 s.
+	// ReportInterval is the shortest time between two wakes of a pool only for started
+	// and ended jobs. Default: 60 s.
 	ReportInterval time.Duration
-	// Clock is the clock of everything but Timeout. Default: the real one.
+	// Clock is the clock of everything except Timeout. Default: the real clock.
 	Clock clock.WithTicker
-	// Identity is what the operator proves to agents. Default: none, which those that
-	// serve TLS tell no jobs.
+	// Identity is the identity that the operator proves to agents. Default: none, and
+	// then agents that serve TLS report no jobs.
 	Identity *trust.Identity
-	// Transport carries the requests. Default: one made for the purpose, which uses
-	// no proxy. Redirects are not followed and cookies not kept with any.
+	// Transport carries the requests. Default: a dedicated transport that uses no
+	// proxy. With any transport, redirects are not followed and cookies are not kept.
 	Transport http.RoundTripper
 	// Log is where the collector logs. Default: nowhere.
 	Log logr.Logger
 }
 
-// Collector pulls the status documents of worker pods. Its methods may be called
-// from any goroutine, also before Start; none of them waits for a pod or a reader.
+// Collector pulls the status documents of worker pods. Its methods may be called from
+// any goroutine, also before Start. No method waits for a pod or a reader.
 type Collector struct {
 	clock  clock.WithTicker
 	log    logr.Logger
 	puller *puller
 	wakes  chan event.GenericEvent
-	// kick tells Start's loop that something else than time has passed.
+	// kick tells Start's loop that something other than time has changed.
 	kick chan struct{}
 
 	mu   sync.Mutex
@@ -86,40 +86,41 @@ func New(o Options) *Collector {
 	return c
 }
 
-// NeedLeaderElection tells the manager to run the collector on the leader alone.
+// NeedLeaderElection tells the manager to run the collector only on the leader.
 func (c *Collector) NeedLeaderElection() bool { return true }
 
-// Wakes are the pools to reconcile: each event's object is a QueueWorker that
-// carries only a namespace and a name. The channel is never closed.
+// Wakes returns the pools to reconcile: each event's object is a QueueWorker with only
+// a namespace and a name. The channel is never closed.
 func (c *Collector) Wakes() <-chan event.GenericEvent { return c.wakes }
 
-// Track makes pods the pods of a pool that are pulled from now on. New ones are
-// pulled at once; a pod whose end was recorded is left out.
+// Track sets the pods of a pool that are pulled from now on. New pods are pulled at
+// once. A pod whose end was recorded is left out.
 func (c *Collector) Track(pool types.NamespacedName, pods []Pod) {
 	c.do(func(now time.Time) { c.core.track(now, pool, pods) })
 }
 
-// Watch says what wakes a pool, in place of what was said before.
+// Watch sets the limits that wake a pool, in place of the earlier limits.
 func (c *Collector) Watch(pool types.NamespacedName, limits Limits) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.core.pool(c.clock.Now(), pool).limits = limits
 }
 
-// Forget drops all that is known of a pool, which was deleted.
+// Forget drops everything known about a pool, which was deleted.
 func (c *Collector) Forget(pool types.NamespacedName) {
 	c.do(func(time.Time) { c.core.forget(pool) })
 }
 
-// Nudge pulls all pods of a pool now and a few times more within 2 s, because a
-// control document was just written for them.
+// Nudge pulls all pods of a pool now and a few more times within 2 s, because a control
+// document was just written for them.
 func (c *Collector) Nudge(pool types.NamespacedName) {
 	c.do(func(now time.Time) { c.core.nudge(now, pool) })
 }
 
 // RecordEnd notes that a pod was deleted or reached a terminal phase; the pod is no
-// longer pulled. Telling the same end again changes nothing, telling more of it
-// (that it had started, a later last word) adds to it. LastPulled is filled in.
+// longer pulled. Recording the same end again changes nothing. Recording more about it
+// (that the pod had started, or a later final report) adds to it. RecordEnd fills in
+// Tracked and LastPulled itself.
 func (c *Collector) RecordEnd(pool types.NamespacedName, end Ended) {
 	c.do(func(now time.Time) { c.core.recordEnd(now, pool, end) })
 }
@@ -130,14 +131,14 @@ func (c *Collector) Settle(pool types.NamespacedName, uids []types.UID) {
 	c.do(func(time.Time) { c.core.settle(pool, uids) })
 }
 
-// Snapshot returns what is known of a pool.
+// Snapshot returns the known state of a pool.
 func (c *Collector) Snapshot(pool types.NamespacedName) Snapshot {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.core.snapshot(c.clock.Now(), pool)
 }
 
-// do changes the core and has Start's loop look at it.
+// do changes the core and makes Start's loop look at it.
 func (c *Collector) do(change func(now time.Time)) {
 	c.mu.Lock()
 	change(c.clock.Now())
@@ -197,8 +198,8 @@ func (c *Collector) run(ctx context.Context, launch func(*target, question)) {
 	}
 }
 
-// advance launches the pulls that are due, takes the next wake into held if it is
-// free, and returns how long nothing else is due.
+// advance launches the pulls that are due, takes the next wake into held if held is
+// free, and returns the time until something else is due.
 func (c *Collector) advance(held *event.GenericEvent, launch func(*target, question)) time.Duration {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -206,8 +207,8 @@ func (c *Collector) advance(held *event.GenericEvent, launch func(*target, quest
 	for _, t := range c.core.tick(now) {
 		launch(t, question{uid: t.pod.UID, address: t.pod.Address, secure: t.pod.Secure, once: !t.kept})
 	}
-	// A wake is taken out of the queue before it is handed out: what happens to the
-	// pool from now on queues it anew instead of counting as told already.
+	// A wake is removed from the queue before it is handed out. So later news about the
+	// pool queues it again instead of counting as already reported.
 	if held.Object == nil {
 		if pool, ok := c.core.wakes.pop(); ok {
 			held.Object = &v1alpha1.QueueWorker{ObjectMeta: metav1.ObjectMeta{Namespace: pool.Namespace, Name: pool.Name}}
@@ -220,11 +221,11 @@ func (c *Collector) advance(held *event.GenericEvent, launch func(*target, quest
 	return max(0, next.Sub(now))
 }
 
-// quoted matches what a sentence quotes from an answer.
+// quoted matches the quotations of an answer in a sentence.
 var quoted = regexp.MustCompile(`"(\\.|[^"\\])*"?`)
 
-// forLog is a sentence about a pull without what it quotes from the answer: a user's
-// pod wrote that, and the operator's log is read by other people than the pool's status.
+// forLog returns a sentence about a pull without its quotations of the answer. The answer
+// comes from a user's pod, and the operator's log has other readers than the pool's status.
 func forLog(failure string) string {
 	for _, phrase := range []string{" could not be asked", " cannot be read"} {
 		if head, _, found := strings.Cut(failure, phrase+":"); found {
@@ -234,8 +235,8 @@ func forLog(failure string) string {
 	return quoted.ReplaceAllString(failure, `"..."`)
 }
 
-// finish takes the outcome of a pull and logs when it changes whether the pod can
-// be reached.
+// finish takes the outcome of a pull. It logs if the outcome changes whether the pod
+// can be reached.
 func (c *Collector) finish(t *target, q question, status *protocol.Status, failure string) {
 	var before, after bool
 	c.do(func(now time.Time) {

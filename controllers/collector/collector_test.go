@@ -32,7 +32,7 @@ var (
 type server struct {
 	pod   Pod
 	pulls atomic.Int64
-	// document is what it answers; nil makes it hang.
+	// document is the server's answer; nil makes it hang.
 	document atomic.Pointer[protocol.Status]
 }
 
@@ -64,8 +64,8 @@ func newServers(t testing.TB, n int) (servers []*server, pods []Pod) {
 	return servers, pods
 }
 
-// start runs a collector until the test ends or stop is called, and takes its wakes
-// out unless the test does.
+// start runs a collector until the test ends or stop is called. It reads the wakes
+// unless the test does.
 func start(t testing.TB, o Options, readWakes bool) (c *Collector, stop func()) {
 	t.Helper()
 	c = New(o)
@@ -126,8 +126,8 @@ func TestReportsComeInAndWake(t *testing.T) {
 	}
 }
 
-// TestHangingServersDoNotKeepOthersWaiting would never end if a hanging server held
-// up a healthy one, since nothing times out.
+// TestHangingServersDoNotKeepOthersWaiting would never end if a hanging server delayed
+// a healthy one, because nothing times out.
 func TestHangingServersDoNotKeepOthersWaiting(t *testing.T) {
 	healthy, pods := newServers(t, 20)
 	var later []*server
@@ -151,7 +151,7 @@ func TestHangingServersDoNotKeepOthersWaiting(t *testing.T) {
 	c.Track(types.NamespacedName{Namespace: "other", Name: "dead"}, never)
 	goal := healthy[0].pulls.Load() + 30
 	eventually(t, "30 more pulls of each healthy server", func() bool { return pulledAtLeast(healthy, goal) })
-	// Nothing that hung was given up, so that it did not make room either.
+	// No hanging pull was given up, so none made room that way.
 	for _, s := range later {
 		if got := c.Snapshot(shop).Pods[s.pod.UID]; got.Error != "" {
 			t.Errorf("the pull of a hanging server ended: %s", got.Error)
@@ -240,7 +240,7 @@ func TestASlowReaderOfWakesGetsEachPoolOnce(t *testing.T) {
 		got[(<-c.Wakes()).Object.GetName()]++
 	}
 	for name, n := range got {
-		// The event that was being handed out at first does not hold later ones back.
+		// The event that was being handed out at first does not delay later ones.
 		if n > 2 {
 			t.Errorf("pool %s woke %d times", name, n)
 		}
@@ -307,8 +307,8 @@ func TestEverythingAtOnce(t *testing.T) {
 	stop()
 }
 
-// TestTheLogHasNothingOfAnAnswer: the condition of a pool quotes what its agent answered,
-// the operator's log does not.
+// TestTheLogHasNothingOfAnAnswer: the condition of a pool quotes its agent's answer,
+// but the operator's log does not.
 func TestTheLogHasNothingOfAnAnswer(t *testing.T) {
 	tests := map[string]struct{ failure, want string }{
 		"no answer":        {"The agent at 10.0.0.1:9797 gave no answer within 2s.", "The agent at 10.0.0.1:9797 gave no answer within 2s."},

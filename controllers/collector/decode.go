@@ -15,7 +15,7 @@ import (
 	"queueworker.dev/queueworker/api/received"
 )
 
-// ParseFinal reads an agent's last word from a container's termination message. It
+// ParseFinal reads an agent's final report from a container's termination message. It
 // is as strict as the reading of a status document.
 func ParseFinal(message string) (*protocol.Final, error) {
 	message = strings.TrimSpace(message)
@@ -38,8 +38,8 @@ func ParseFinal(message string) (*protocol.Final, error) {
 }
 
 // decodeStrictly reads the single JSON document data into out, whose Version field
-// version points to. Unknown fields are errors; of a version that is not understood,
-// only the version is read, because everything else may have changed.
+// version points to. Unknown fields are errors. If the version is not understood, only
+// the version is read, because everything else may have changed.
 func decodeStrictly(data []byte, out any, version *int) error {
 	if received.Elements(data) > received.MaxElements {
 		return fmt.Errorf("has more than %d elements", received.MaxElements)
@@ -69,7 +69,7 @@ func understood(version int) bool {
 	return version >= protocol.OldestVersion && version <= protocol.Version
 }
 
-// versionError says which side is to be replaced.
+// versionError says which side must be replaced.
 func versionError(version int) error {
 	switch {
 	case version > protocol.Version:

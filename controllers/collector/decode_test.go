@@ -71,7 +71,7 @@ func errorText(err error) string {
 }
 
 func TestVersionErrors(t *testing.T) {
-	// The oldest version is 1 so far, so that no document can be too old yet.
+	// The oldest version is 1 so far, so no document can be too old yet.
 	for version, want := range map[int]string{
 		0:                      "names no version: this is not a QueueWorker agent",
 		protocol.Version + 1:   fmt.Sprintf("has version %d, this operator understands up to %d: upgrade the operator", protocol.Version+1, protocol.Version),

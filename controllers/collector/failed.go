@@ -21,35 +21,34 @@ import (
 	"queueworker.dev/queueworker/api/received"
 )
 
-// Bounds of what a probe may tell of one failed job, in bytes.
+// Bounds of what a probe may report about one failed job, in bytes.
 const (
 	maxFailedID   = 64
 	maxException  = 900 // 300 characters
 	maxConnection = 255
 	maxContinue   = 512
 	failedTimeout = 8 * time.Second
-	// maxListings is how many probes are asked at once, and maxSlow how many more that
-	// took longer than slowListing when they were last asked: together fewer than
-	// QueueCommands are worked on at once.
+	// maxListings is how many probes are asked at once. maxSlow is how many more are
+	// asked at once among the probes that took longer than slowListing last time.
+	// Together they are fewer than the QueueCommands that are processed at once.
 	maxListings = 4
 	maxSlow     = 2
 	slowListing = 2 * time.Second
 )
 
-// ErrKey tells that a probe does not know the key yet.
+// ErrKey reports that a probe does not know the key yet.
 var ErrKey = errors.New("the probe does not know the key yet")
 
-// ErrBusy tells that a probe of the namespace is asked for failed jobs already, or too
-// many probes are.
+// ErrBusy reports that a probe of the namespace is already being asked for failed jobs,
+// or that too many probes are.
 var ErrBusy = errors.New("failed jobs are being listed already")
 
-// listings are the namespaces a probe of which is asked for failed jobs now: one of each,
-// so that no tenant holds the others up, and a few at once. Probes that were slow last
-// time, or gave no answer, have places of their own, so that they hold up none but each
-// other.
+// listings are the namespaces whose probe is being asked for failed jobs: one probe of
+// each, so that no tenant delays other tenants, and a few at once. Probes that were slow
+// last time, or gave no answer, have their own places, so that they delay only each other.
 type listings struct {
 	mu sync.Mutex
-	// open tells of each namespace whether its probe is a slow one.
+	// open holds for each namespace whether its probe is a slow one.
 	open map[string]bool
 }
 
@@ -82,7 +81,7 @@ func (l *listings) end(namespace string) {
 	delete(l.open, namespace)
 }
 
-// Where is where the probe of a QueueApp is to be asked; false if it has none.
+// Where returns where the probe of a QueueApp can be asked; false if it has none.
 func (b *Backlogs) Where(app types.NamespacedName) (Probe, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -96,7 +95,7 @@ func (b *Backlogs) Where(app types.NamespacedName) (Probe, bool) {
 // FailedQuestion asks the probe of a QueueApp for failed jobs.
 type FailedQuestion struct {
 	App types.NamespacedName
-	// Where is where the probe is, and Key the key that one in the clear answers to.
+	// Where is where the probe is. Key is the key for a probe in the clear.
 	Where   Probe
 	Key     string
 	Request protocol.FailedRequest
@@ -132,7 +131,8 @@ func (b *Backlogs) setSlow(app types.NamespacedName, slow bool) {
 	}
 }
 
-// failedTimeout is how long a list is waited for: to read it takes longer than to count.
+// failedTimeout returns how long to wait for a list: reading a list takes longer than
+// counting.
 func (a *asker) failedTimeout() time.Duration { return max(a.timeout, failedTimeout) }
 
 func (a *asker) askFailed(ctx context.Context, q FailedQuestion) (*protocol.FailedList, error) {
@@ -152,8 +152,8 @@ func (a *asker) askFailed(ctx context.Context, q FailedQuestion) (*protocol.Fail
 	return readFailed(content, q.Where, q.Request)
 }
 
-// readFailed reads and checks a list. A pod may be anybody's: what it says ends in a
-// status and in a terminal.
+// readFailed reads and checks a list. Any user may own the pod, and its answer ends up
+// in a status and in a terminal.
 func readFailed(content []byte, where Probe, request protocol.FailedRequest) (*protocol.FailedList, error) {
 	if received.Elements(content) > (request.Limit+1)*maxValues {
 		return nil, refusal("answered with more than was asked for")

@@ -77,8 +77,8 @@ func TestAProbeThatDoesNotKnowTheKey(t *testing.T) {
 	}
 }
 
-// TestAListOfTooManyElementsIsRefusedBeforeItIsBuilt: half a megabyte of empty jobs would
-// become a hundred.
+// TestAListOfTooManyElementsIsRefusedBeforeItIsBuilt: half a megabyte of empty jobs
+// would become a hundred megabytes.
 func TestAListOfTooManyElementsIsRefusedBeforeItIsBuilt(t *testing.T) {
 	many := []byte(`{"version":1,"podUID":"uid","jobs":[` + strings.Repeat("{},", 174_000) + `{}]}`)
 	if len(many) > protocol.MaxFailedBytes {
@@ -94,7 +94,8 @@ func TestAListOfTooManyElementsIsRefusedBeforeItIsBuilt(t *testing.T) {
 	}
 }
 
-// TestTheLargestHonestListIsAccepted: every field of every job, with commas in its texts.
+// TestTheLargestHonestListIsAccepted: every field of every job is set, with commas in
+// its texts.
 func TestTheLargestHonestListIsAccepted(t *testing.T) {
 	largest := protocol.FailedList{Version: protocol.Version, PodUID: "uid", Total: new(int64(protocol.MaxFailedCount)), Continue: "next"}
 	for range protocol.MaxFailedJobs {
@@ -129,7 +130,7 @@ func FuzzReadFailed(f *testing.F) {
 	})
 }
 
-// heldProbes is a server in the place of probes that do not answer until released.
+// heldProbes is a server that plays probes that do not answer until released.
 type heldProbes struct {
 	backlogs *Backlogs
 	address  string
@@ -145,7 +146,7 @@ func holdProbes(t *testing.T) *heldProbes {
 		select {
 		case h.held <- struct{}{}:
 			<-h.released
-		case <-h.released: // nobody meant it to be asked
+		case <-h.released: // the test did not expect this question
 		}
 		w.WriteHeader(http.StatusUnauthorized)
 	}))
@@ -155,15 +156,15 @@ func holdProbes(t *testing.T) *heldProbes {
 	return h
 }
 
-// of is a question to the held probe of an app.
+// of returns a question to the held probe of an app.
 func (h *heldProbes) of(namespace, app string) FailedQuestion {
 	q := FailedQuestion{App: types.NamespacedName{Namespace: namespace, Name: app}, Where: Probe{Address: h.address}}
 	h.backlogs.Track(q.App, q.Where)
 	return q
 }
 
-// hold asks a question and returns when the probe has it. The channel is closed when
-// the asking has ended.
+// hold asks a question and returns when the probe has received it. The channel is
+// closed when the question has ended.
 func (h *heldProbes) hold(ctx context.Context, t *testing.T, q FailedQuestion) <-chan struct{} {
 	t.Helper()
 	ended := make(chan struct{})
@@ -185,7 +186,7 @@ func (h *heldProbes) release() {
 	h.asking.Wait()
 }
 
-// nobody is a probe that is not there, which is told at once.
+// nobody returns a question to a probe that does not exist, which fails at once.
 func nobody(namespace string) FailedQuestion {
 	return FailedQuestion{App: types.NamespacedName{Namespace: namespace, Name: "web"}, Where: Probe{Address: "127.0.0.1:1"}}
 }
@@ -219,7 +220,7 @@ func TestProbesThatDoNotAnswerHoldUpNoneButEachOther(t *testing.T) {
 		silent = append(silent, h.of(fmt.Sprint("silent-", i), "web"))
 		ctx, cancel := context.WithCancelCause(t.Context())
 		ended := h.hold(ctx, t, silent[i])
-		cancel(context.DeadlineExceeded) // as when it has not answered in time
+		cancel(context.DeadlineExceeded) // as if it had not answered in time
 		<-ended
 	}
 	for i := range maxSlow {

@@ -13,7 +13,7 @@ import (
 	"queueworker.dev/queueworker/api/protocol"
 )
 
-// crowd gives a tenant 300 pools of 10 pods each, in so many namespaces.
+// crowd gives a tenant 300 pools of 10 pods each, in a number of namespaces.
 func crowd(s *simulation, namespaces int, latency time.Duration) []*fakeAgent {
 	var all []*fakeAgent
 	for i := range 300 {
@@ -25,7 +25,7 @@ func crowd(s *simulation, namespaces int, latency time.Duration) []*fakeAgent {
 	return all
 }
 
-// meanGap is the mean time between two pulls of some agents, and the longest.
+// meanGap returns the mean and the longest time between two pulls of some agents.
 func meanGap(agents []*fakeAgent) (mean, longest time.Duration) {
 	n := 0
 	for _, a := range agents {
@@ -36,14 +36,14 @@ func meanGap(agents []*fakeAgent) (mean, longest time.Duration) {
 	return mean / time.Duration(max(n, 1)), longest
 }
 
-// TestSlowPodsOfOthersDoNotStretchTheInterval: 3000 slow pods beside 20 quick ones, in one
-// namespace, in 300, and as liars that are quick now and then.
+// TestSlowPodsOfOthersDoNotStretchTheInterval: 3000 slow pods beside 20 quick ones, in
+// one namespace, in 300, and as liars that are quick now and then.
 func TestSlowPodsOfOthersDoNotStretchTheInterval(t *testing.T) {
 	slow := 1900 * time.Millisecond
 	tests := map[string]struct {
 		namespaces int
 		latency    time.Duration
-		// sometimes has each agent be quick, but for every so many answers.
+		// sometimes makes each agent quick, except for one in so many answers.
 		sometimes int
 	}{
 		"of one namespace":                    {1, slow, 0},
@@ -96,7 +96,7 @@ func TestSlowPodsOfOthersDoNotStretchTheInterval(t *testing.T) {
 }
 
 // TestPodsThatAreQuickAgainArePulledAsBefore: a slow moment costs a pod its place among
-// the quick only for some pulls.
+// the quick for only some pulls.
 func TestPodsThatAreQuickAgainArePulledAsBefore(t *testing.T) {
 	s := simulate(t)
 	pods, agents := s.add(shop, 1, time.Millisecond)

@@ -18,8 +18,9 @@ import (
 	"queueworker.dev/queueworker/api/received"
 )
 
-// FuzzStatus feeds arbitrary documents to what a pod's answer goes through. What is
-// accepted must be harmless and must be accepted unchanged when it is read again.
+// FuzzStatus feeds arbitrary documents to the functions that a pod's answer passes
+// through. An accepted document must be harmless and must be accepted unchanged when it
+// is read again.
 func FuzzStatus(f *testing.F) {
 	f.Add(encode(f, typical("uid")))
 	f.Add(encode(f, idle("uid")))
@@ -48,16 +49,16 @@ func FuzzStatus(f *testing.F) {
 		if diff := cmp.Diff(status, again, cmpopts.EquateEmpty()); diff != "" {
 			t.Fatalf("changed when read again (-first +second):\n%s", diff)
 		}
-		// No pair of accepted reports may upset what compares them.
+		// No pair of accepted reports may upset the functions that compare them.
 		notable(idle("uid"), status)
 		moved(idle("uid"), status)
 		decreased(idle("uid").Counters, status.Counters)
 	})
 }
 
-// FuzzReadBacklog feeds arbitrary answers to what a probe's answer goes through. What
-// is accepted is harmless, is about just the queues asked for, and is accepted
-// unchanged when it is read again.
+// FuzzReadBacklog feeds arbitrary answers to the functions that a probe's answer passes
+// through. An accepted answer is harmless, has only the requested queues, and is
+// accepted unchanged when it is read again.
 func FuzzReadBacklog(f *testing.F) {
 	f.Add([]byte(`{"version":1,"podUID":"uid","ageSeconds":0.5,"queues":[{"queue":"high","ready":1,"delayed":2,"reserved":3,"dueSoon":1,"oldestSeconds":1.5,"nextDueSeconds":9,"failed":4,"maxTimeoutSeconds":60},{"queue":"low","reason":"Unreadable","message":"x","ready":0,"delayed":0,"reserved":0}]}`))
 	f.Add([]byte(`{"version":1,"podUID":"uid","reason":"Denied","message":"no\u001b[31m","ageSeconds":-1}`))
@@ -107,7 +108,7 @@ func FuzzFinal(f *testing.F) {
 			t.Fatal(err)
 		}
 		if len(document) > protocol.MaxFinalBytes {
-			// Signs that JSON writes as escapes grew.
+			// Characters that JSON escapes have grown.
 			return
 		}
 		again, err := ParseFinal(string(document))
@@ -120,8 +121,8 @@ func FuzzFinal(f *testing.F) {
 	})
 }
 
-// checkHarmless walks through a document: no number is negative, no text is long or
-// holds what does not print. The pod's UID was compared before, Agent is text.
+// checkHarmless walks through a document: no number is negative, and no text is long or
+// has characters that do not print. The pod's UID was compared before.
 func checkHarmless(t *testing.T, v reflect.Value) {
 	t.Helper()
 	switch v.Kind() {

@@ -11,9 +11,10 @@ import (
 	"queueworker.dev/queueworker/api/protocol"
 )
 
-// headerFor returns the header of a request to a pod. By TLS it names the pod that the
-// operator means, because what answers at the address may pass the request on to another
-// pod, which would take it for its own. A pod whose UID is not known is not asked so.
+// headerFor returns the header of a request to a pod. Over TLS it names the pod that
+// the operator means. Otherwise the server at the address could pass the request on to
+// another pod, which would take the request for its own. A pod with an unknown UID is
+// not asked over TLS.
 func headerFor(uid types.UID, secure bool) (http.Header, error) {
 	header := http.Header{"Accept": {"application/json"}, "User-Agent": {"queueworker-operator"}}
 	if !secure {

@@ -16,8 +16,8 @@ import (
 	"queueworker.dev/queueworker/api/protocol"
 )
 
-// TestEveryRequestByTLSNamesThePodThatIsMeant, and none is made where that is not known; a
-// pod from before is asked as before.
+// TestEveryRequestByTLSNamesThePodThatIsMeant: no request is made if the pod's UID is
+// unknown, and an older pod is asked as before.
 func TestEveryRequestByTLSNamesThePodThatIsMeant(t *testing.T) {
 	var asked atomic.Int32
 	var meant atomic.Value

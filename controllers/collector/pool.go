@@ -15,24 +15,24 @@ import (
 )
 
 const (
-	// maxSettled bounds the memory of settled ends. A pod that ended stays visible in
-	// its terminal phase; each of its events would otherwise record its end again.
+	// maxSettled bounds the memory of settled ends. An ended pod stays visible in its
+	// terminal phase, and each of its events would otherwise record its end again.
 	maxSettled = 1024
-	// departedFor is how long a pod that is neither tracked nor known to have ended
-	// is remembered: the reconciler can miss it in its list before the informer's
-	// handlers tell of its end.
+	// departedFor is how long a pod is remembered that is neither tracked nor known to
+	// have ended. The reconciler can miss the pod in its list before the informer's
+	// handlers report its end.
 	departedFor = 5 * time.Minute
 )
 
-// pool is what is known of one QueueWorker.
+// pool is the known state of one QueueWorker.
 type pool struct {
 	key   types.NamespacedName
 	since time.Time
-	// pods are pulled; departed ones are not, but have not been recorded as ended.
+	// pods are pulled. departed pods are not pulled, but their end has not been recorded.
 	pods     map[types.UID]*target
 	departed map[types.UID]departure
-	// ended are not yet settled, in order; endings are the same by UID; settled holds
-	// the UIDs of the last that were.
+	// ended holds the ends that are not yet settled, in order; endings holds the same
+	// ends by UID. settled holds the UIDs of the last settled ends.
 	ended        []*ending
 	endings      map[types.UID]*ending
 	settled      map[types.UID]struct{}
@@ -43,11 +43,11 @@ type pool struct {
 	alarm    alarm
 	timer    timer
 	nudgedAt time.Time
-	// waiting are the targets due in each lane.
+	// waiting holds the targets that are due in each lane.
 	waiting [lanes]turns.FIFO[*target]
 }
 
-// ending is the end of a pod and what of it samples already contain.
+// ending is a pod's end and the part of it that the samples already include.
 type ending struct {
 	Ended
 	from    time.Time
@@ -59,23 +59,24 @@ type departure struct {
 	at     time.Time
 }
 
-// target is a pod being pulled.
+// target is a pod that is pulled.
 type target struct {
 	pod   Pod
 	pool  *pool
 	timer timer
 	stage stage
-	// gone tells that the pod is no longer pulled; a queue or a flight may still
+	// gone reports whether the pod is no longer pulled; a queue or a flight may still
 	// hold it.
 	gone bool
-	// proven tells that the last pull, of this address, was good.
+	// proven reports whether the last pull, from this address, was good.
 	proven bool
-	// pace tells whether the pod is slow to answer.
+	// pace says whether the pod is slow to answer.
 	pace turns.Pace
-	// places are what the flight holds a place of; tired tells that its patience is over.
+	// places are the places of which the flight holds one. tired reports whether its
+	// patience is over.
 	places *turns.Places
 	tired  bool
-	// kept tells that its connection may be kept open.
+	// kept reports whether the pod's connection may be kept open.
 	kept bool
 	// startedAt is when the last pull began.
 	startedAt time.Time
@@ -105,7 +106,7 @@ func (c *core) pool(now time.Time, key types.NamespacedName) *pool {
 	return p
 }
 
-// track makes pods the pods of the pool that are pulled.
+// track sets the pods of the pool that are pulled.
 func (c *core) track(now time.Time, key types.NamespacedName, pods []Pod) {
 	p := c.pool(now, key)
 	for uid, d := range p.departed {
@@ -129,7 +130,7 @@ func (c *core) track(now time.Time, key types.NamespacedName, pods []Pod) {
 	}
 }
 
-// trackPod adds a pod, or moves one to its new address, keeping what is known of it.
+// trackPod adds a pod, or moves a pod to its new address and keeps what is known about it.
 func (c *core) trackPod(now time.Time, p *pool, pod Pod) {
 	old := p.pods[pod.UID]
 	if old != nil && pod.Address == old.pod.Address && pod.Secure == old.pod.Secure {
@@ -176,7 +177,7 @@ func (c *core) forget(key types.NamespacedName) {
 	delete(c.pools, key)
 }
 
-// recordEnd notes an end and wakes the pool, unless nothing new is told.
+// recordEnd notes an end and wakes the pool, unless the end has nothing new.
 func (c *core) recordEnd(now time.Time, key types.NamespacedName, end Ended) {
 	p := c.pool(now, key)
 	if _, ok := p.settled[end.UID]; ok {
@@ -221,8 +222,8 @@ func (p *pool) newEnding(now time.Time, end Ended) *ending {
 	return e
 }
 
-// takeFinal adds an agent's last word to an end, unless it is older than what is
-// known already: then it is the word of an earlier container of the pod.
+// takeFinal adds an agent's final report to an end, unless it is older than what is
+// already known. Such a report comes from an earlier container of the pod.
 func (c *core) takeFinal(now time.Time, p *pool, e *ending, final *protocol.Final) {
 	if final == nil || (e.LastPulled != nil && decreased(*e.LastPulled, final.Counters) != "") {
 		return
@@ -239,8 +240,8 @@ func (c *core) takeFinal(now time.Time, p *pool, e *ending, final *protocol.Fina
 	e.counted, e.from = &final.Counters, now
 }
 
-// sampled takes the jobs that ended between from and now into the samples and sets
-// the wakes that must follow.
+// sampled adds the jobs that ended between from and now to the samples and sets the
+// wakes that must follow.
 func (c *core) sampled(now time.Time, p *pool, from time.Time, ended protocol.Counters) {
 	if ended.Attempts() == 0 {
 		return
@@ -325,8 +326,8 @@ func (p *pool) hasEnded(uid types.UID) bool {
 }
 
 // born returns when the pod began to count, as far as is known, and whether that is
-// recent enough for all its counts to belong into the samples. The agent's uptime
-// alone does not tell: counts survive a restart of the container.
+// recent enough for all its counts to belong in the samples. The agent's uptime alone
+// does not show it, because counts survive a restart of the container.
 func (t *target) born(now time.Time, uptime time.Duration) (time.Time, bool) {
 	age := uptime
 	if !t.pod.Created.IsZero() {

@@ -25,7 +25,8 @@ func finalOf(processed int64) *protocol.Final {
 	return &protocol.Final{Version: 1, Counters: counted(processed), Complete: true}
 }
 
-// working gives a pool one pod that has done the number of jobs returned last.
+// working gives a pool one pod that has done the number of jobs that the last result
+// points to.
 func working(t *testing.T) (s *simulation, pod Pod, jobs *int64) {
 	s = simulate(t)
 	pods, agents := s.add(shop, 1, time.Millisecond)

@@ -42,9 +42,9 @@ type puller struct {
 type question struct {
 	uid     types.UID
 	address string
-	// secure has TLS spoken.
+	// secure: the pull uses TLS.
 	secure bool
-	// once tells that the connection is not kept open.
+	// once: the connection is not kept open.
 	once bool
 }
 
@@ -70,9 +70,9 @@ func newTransport(timeout time.Duration, identity *trust.Identity) *http.Transpo
 	return transport
 }
 
-// pull returns the checked status of a pod, or in a sentence why there is none.
-// Sentences hold nothing that changes from one try to the next, such as the
-// operator's own port, because they end in the status.
+// pull returns the checked status of a pod, or a sentence that says why there is none.
+// Sentences contain nothing that changes from one try to the next, such as the
+// operator's own port, because they end up in the status.
 func (p *puller) pull(ctx context.Context, q question) (*protocol.Status, string) {
 	ctx, cancel := context.WithTimeout(ctx, p.timeout)
 	defer cancel()
@@ -108,8 +108,7 @@ type refusal string
 
 func (r refusal) Error() string { return string(r) }
 
-// telling returns a context whose request puts the connection that it takes into the
-// second result.
+// telling returns a context whose request puts its connection into the second result.
 func telling(ctx context.Context) (context.Context, *net.Conn) {
 	used := new(net.Conn)
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(got httptrace.GotConnInfo) { *used = got.Conn }}), used
@@ -148,7 +147,8 @@ func (p *puller) ask(ctx context.Context, q question, buffer *bytes.Buffer) erro
 	return err
 }
 
-// scheme is how a pod is asked, which its spec decides and never what the network answers.
+// scheme returns how a pod is asked. The pod's spec decides it, never an answer from
+// the network.
 func scheme(secure bool) string {
 	if secure {
 		return "https"
@@ -156,7 +156,7 @@ func scheme(secure bool) string {
 	return "http"
 }
 
-// portOf is the port of an address, for sentences.
+// portOf returns the port of an address, for sentences.
 func portOf(address string) string {
 	_, port, _ := net.SplitHostPort(address)
 	return port

@@ -35,8 +35,8 @@ func serve(t testing.TB, handler http.HandlerFunc) string {
 	return strings.TrimPrefix(server.URL, "http://")
 }
 
-// serveBytes starts a server that reads a request's first line and hands the
-// connection over.
+// serveBytes starts a server that reads a request's first line and hands over the
+// connection.
 func serveBytes(t testing.TB, answer func(net.Conn)) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -220,8 +220,8 @@ func TestAnswersThatDoNotEnd(t *testing.T) {
 	}
 }
 
-// TestInterimAnswersWithoutEnd stands apart because the transport may see the limit
-// or the deadline first.
+// TestInterimAnswersWithoutEnd is a separate test because the transport may see the
+// limit or the deadline first.
 func TestInterimAnswersWithoutEnd(t *testing.T) {
 	address := serveBytes(t, func(conn net.Conn) {
 		var err error

@@ -14,12 +14,12 @@ import (
 	"queueworker.dev/queueworker/controllers/throughput"
 )
 
-// samples are the attempts of a pool that ended of late, in buckets that follow one
-// another from an epoch on. Time is measured from the epoch, so that a step of the
-// wall clock does not move the buckets.
+// samples are the attempts of a pool that ended recently, in consecutive buckets from
+// an epoch on. Time is measured from the epoch, so that a step of the wall clock does
+// not move the buckets.
 type samples struct {
 	epoch time.Time
-	// ring holds the bucket number n at n modulo its length; empty until a job ends.
+	// ring holds bucket number n at index n modulo its length; empty until a job ends.
 	ring []sample
 	size int
 }
@@ -50,7 +50,7 @@ func (s *samples) start(number int64) time.Time {
 	return s.epoch.Add(time.Duration(number) * throughput.BucketWidth)
 }
 
-// spread distributes what ended between from and to evenly over that time.
+// spread distributes the attempts that ended between from and to evenly over that time.
 func (s *samples) spread(from, to time.Time, ended protocol.Counters) {
 	if s.ring == nil {
 		s.ring = make([]sample, s.size)
@@ -64,7 +64,7 @@ func (s *samples) spread(from, to time.Time, ended protocol.Counters) {
 		}
 		return min(1, max(0, float64(boundary.Sub(from))/length))
 	}
-	// What lies before the ring is passed over with the first bucket's lower boundary.
+	// The part before the ring is passed over with the first bucket's lower boundary.
 	before := 0.0
 	if first > s.number(from) {
 		before = share(s.start(first))
@@ -79,8 +79,8 @@ func (s *samples) spread(from, to time.Time, ended protocol.Counters) {
 	}
 }
 
-// add puts the part of ended between two shares of it into a bucket. Rounding the
-// two and taking their difference keeps the sum over all buckets exact.
+// add puts the part of ended between two shares of it into a bucket. It rounds both
+// shares and takes their difference, which keeps the sum over all buckets exact.
 func (s *samples) add(number int64, before, after float64, ended protocol.Counters) {
 	part := func(whole int64) int64 {
 		return int64(math.Round(float64(whole)*after)) - int64(math.Round(float64(whole)*before))
@@ -109,7 +109,7 @@ func (s *samples) buckets(until time.Time) []throughput.Bucket {
 	return out
 }
 
-// endedBetween returns the counts by which next is ahead of prev, exits aside.
+// endedBetween returns the counts by which next exceeds prev, without exits.
 func endedBetween(prev, next protocol.Counters) protocol.Counters {
 	return protocol.Counters{
 		Processed:       next.Processed - prev.Processed,
@@ -119,7 +119,7 @@ func endedBetween(prev, next protocol.Counters) protocol.Counters {
 	}
 }
 
-// decreased says which count of next is below that of prev; empty if none is.
+// decreased names the count of next that is below the same count of prev; empty if none is.
 func decreased(prev, next protocol.Counters) string {
 	for _, count := range []struct {
 		name     string

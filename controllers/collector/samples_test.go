@@ -22,7 +22,7 @@ func TestJobsAreSpreadOverTheTimeTheyEndedIn(t *testing.T) {
 	}
 	tests := map[string]struct {
 		spreads []spread
-		want    map[time.Duration]int64 // processed by start of the bucket
+		want    map[time.Duration]int64 // processed jobs by start of the bucket
 	}{
 		"within a bucket":          {[]spread{{6 * time.Second, 9 * time.Second, 7}}, map[time.Duration]int64{5 * time.Second: 7}},
 		"over two buckets":         {[]spread{{4 * time.Second, 9 * time.Second, 10}}, map[time.Duration]int64{0: 2, 5 * time.Second: 8}},
@@ -97,7 +97,7 @@ func TestSamplesEndWhereEveryPodHasBeenHeardOf(t *testing.T) {
 	s := simulate(t)
 	pods, agents := s.add(shop, 5, time.Millisecond)
 	for i, a := range agents {
-		// Each works off one job every 100 ms.
+		// Each agent does one job every 100 ms.
 		a.answer = func(now time.Time) (*protocol.Status, string) {
 			return busy(pods[i].UID, int64(now.Sub(epoch)/(100*time.Millisecond))), ""
 		}

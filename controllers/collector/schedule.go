@@ -19,27 +19,27 @@ const (
 	patience = 250 * time.Millisecond
 	// minGap is the shortest time between two pulls of one pod.
 	minGap = 100 * time.Millisecond
-	// jitter is by how much an interval varies to either side.
+	// jitter is how much an interval varies in either direction.
 	jitter = 0.2
-	// slowShare and tiredShare are how many pulls of each lane of slow ones, and how many
-	// that have run out of patience, may wait for each quick one.
+	// slowShare and tiredShare are numbers per quick pull: of pulls in each lane of
+	// slow pods, and of pulls that have run out of patience.
 	slowShare  = 4
 	tiredShare = 12
 	// failuresToUnreachable is how many failures in a row make a pod unreachable.
 	failuresToUnreachable = 3
 	// maxBackOff is the longest back-off, in intervals.
 	maxBackOff = 6
-	// maxKept bounds the connections kept open between pulls; each costs some 15 KB. One
-	// namespace alone has half of them.
+	// maxKept bounds the connections that stay open between pulls; each costs some 15
+	// KB. One namespace alone gets half of them.
 	maxKept = 1000
 )
 
-// nudges are when, after a nudge, a pool is pulled again: the kubelet needs 90 to
-// 250 ms to bring a control document to the agent, and sometimes longer.
+// nudges are the times after a nudge when a pool is pulled again. The kubelet needs 90
+// to 250 ms to bring a control document to the agent, and sometimes longer.
 var nudges = []time.Duration{200 * time.Millisecond, 500 * time.Millisecond, time.Second, 2 * time.Second}
 
-// lane is a class of targets that wait for their pull. Each has places of its own, so
-// that none of them holds up another.
+// lane is a class of targets that wait for their pull. Each lane has its own places, so
+// that no lane delays another.
 type lane int
 
 const (
@@ -50,7 +50,7 @@ const (
 	lanes
 )
 
-// stage is where a target is between two pulls.
+// stage is the stage of a target between two pulls.
 type stage int
 
 const (
@@ -89,8 +89,8 @@ func newCore(interval, report time.Duration, concurrency int, random func() floa
 	}
 }
 
-// lag is how far the samples of a Snapshot may end before the present, plus the
-// bucket the newest job is in: rates are zero that long after their window.
+// lag is how far before the present the samples of a Snapshot may end, plus the bucket
+// of the newest job: rates are zero that long after their window.
 func (c *core) lag() time.Duration { return 2*c.interval + 2*throughput.BucketWidth }
 
 // lane returns the lane the target waits in.
@@ -116,8 +116,8 @@ func (t *target) expire(c *core, _ time.Time) {
 	t.pool.waiting[l].Push(t)
 }
 
-// take removes the next target of a lane for which there is a place; nil if there is
-// none. The namespaces take turns, and so do the pools of each.
+// take removes the next target of a lane that may have a place; nil if there is none.
+// The namespaces take turns, and so do the pools of each namespace.
 func (c *core) take(l lane) *target {
 	for {
 		p, ok := c.turns[l].Pop(c.places[l].May)
@@ -149,8 +149,8 @@ func (c *core) tick(now time.Time) []*target {
 	return pulls
 }
 
-// tire moves the flights whose patience is over from the quick lane's places to those
-// of the tired, as far as their namespaces may have such a place.
+// tire moves the flights whose patience is over from the places of the quick lane to
+// the places of tired flights, if their namespaces may have such a place.
 func (c *core) tire(now time.Time) {
 	c.fast = slices.DeleteFunc(c.fast, func(t *target) bool {
 		t.tired = !t.startedAt.Add(patience).After(now)
@@ -162,7 +162,7 @@ func (c *core) tire(now time.Time) {
 	})
 }
 
-// move gives the flight's place back and takes another for it; nil is none.
+// move gives the flight's place back and takes another for it; nil means no place.
 func (c *core) move(t *target, places *turns.Places) {
 	if t.places != nil {
 		t.places.Give(t.pool.key.Namespace)
@@ -193,8 +193,8 @@ func (c *core) release(t *target) {
 	}
 }
 
-// next returns when tick has something to do again, unless a pull ends before; zero
-// if there is no such time.
+// next returns when tick has something to do again, unless a pull ends earlier; zero if
+// there is no such time.
 func (c *core) next() time.Time {
 	var at time.Time
 	if len(c.timers) > 0 {
@@ -212,7 +212,8 @@ func (c *core) next() time.Time {
 	return at
 }
 
-// finished takes the outcome of a pull: a status, or the sentence why there is none.
+// finished takes the outcome of a pull: a status, or the sentence that says why there
+// is none.
 func (c *core) finished(now time.Time, t *target, status *protocol.Status, failure string) {
 	c.land(now, t)
 	if t.gone {
@@ -301,7 +302,7 @@ func (c *core) pause(t *target, first bool) time.Duration {
 	pause := float64(c.interval)
 	switch {
 	case t.proven && first:
-		// Pods that came together shall not be pulled together from now on.
+		// Pods that were created together should not be pulled together from now on.
 		return time.Duration(pause * (jitter + (1-jitter)*c.random()))
 	case t.failures > 0 && t.status == nil:
 		pause *= min(maxBackOff, 0.1*float64(int(1)<<min(t.failures-1, 10)))
@@ -311,7 +312,7 @@ func (c *core) pause(t *target, first bool) time.Duration {
 	return time.Duration(pause * (1 - jitter + 2*jitter*c.random()))
 }
 
-// earliest returns when the target may be pulled at the earliest.
+// earliest returns the earliest time at which the target may be pulled.
 func (t *target) earliest(now time.Time) time.Time {
 	if at := t.startedAt.Add(minGap); at.After(now) {
 		return at
@@ -319,7 +320,7 @@ func (t *target) earliest(now time.Time) time.Time {
 	return now
 }
 
-// nudge makes all targets of the pool due that are not already.
+// nudge makes all targets of the pool due that are not yet due.
 func (c *core) nudge(now time.Time, key types.NamespacedName) {
 	p, ok := c.pools[key]
 	if !ok {

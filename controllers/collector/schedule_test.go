@@ -66,8 +66,8 @@ func TestHangingPodsDoNotDelayHealthyOnes(t *testing.T) {
 	if most := 16 + 256; s.mostFlights > most {
 		t.Errorf("%d pulls ran at once, want at most %d", s.mostFlights, most)
 	}
-	// Until a pod has answered nobody knows that it is healthy: it takes turns with
-	// the hanging ones of the other pool for the 128 places of fresh pods.
+	// Until a pod has answered, the collector does not know that it is healthy. The pod
+	// takes turns with the hanging pods of the other pool for the places of fresh pods.
 	if first > 2000*2*time.Second/128+time.Second {
 		t.Errorf("the last healthy pod was first pulled after %s", first)
 	}
@@ -99,7 +99,8 @@ func TestPodsThatBeginToHangTogetherDelayOthersOnlyOnce(t *testing.T) {
 	}
 	s.run(40 * time.Second)
 	for _, a := range agents {
-		// hanging pods × timeout / (2.5 × Concurrency), as the package comment says.
+		// The bound is tighter than hanging pods × timeout / (6 × Concurrency), which
+		// the package comment promises.
 		if worst := slices.Max(a.gaps()); worst > 6*time.Second+500*2*time.Second/128 {
 			t.Fatalf("a healthy pod waited %s while 500 others began to hang", worst)
 		}
@@ -129,7 +130,7 @@ func TestNewPodsThatHangLeaveRoomForTheSlowOnesAmongTheProven(t *testing.T) {
 	s.core.nudge(s.now, dying)
 	s.run(20 * time.Second)
 	for _, a := range agents {
-		// 100 slow pulls leave the 16 fast places every 250 ms.
+		// 100 slow pulls leave the 16 quick places every 250 ms.
 		if worst := slices.Max(a.gaps()); worst > 6*time.Second+100*patience/16 {
 			t.Fatalf("a healthy pod waited %s beside 100 that began to hang and 1000 new ones that hang", worst)
 		}
@@ -320,7 +321,7 @@ func TestConnectionsKeptOpenAreBounded(t *testing.T) {
 	}
 }
 
-// since writes times as time since a start.
+// since formats times as the time since a start.
 func since(at []time.Time, start time.Time) []string {
 	var out []string
 	for _, a := range at {
@@ -329,7 +330,7 @@ func since(at []time.Time, start time.Time) []string {
 	return out
 }
 
-// busy is the status of a pod that has done some jobs and works on the next.
+// busy returns the status of a pod that has done some jobs and works on the next.
 func busy(uid types.UID, processed int64) *protocol.Status {
 	s := idle(uid)
 	s.Counters = protocol.Counters{Processed: processed, JobMilliseconds: 500 * processed}

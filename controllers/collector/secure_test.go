@@ -37,13 +37,13 @@ func newIdentity(t testing.TB) *trust.Identity {
 	return identity
 }
 
-// secured is a server by TLS that answers the operator whose pin is in a file, and others
-// with 401.
+// secured starts a TLS server that answers the operator whose pin is in a file, and
+// answers other clients with 401.
 func secured(t testing.TB, handler http.HandlerFunc) (address, pins string) {
 	t.Helper()
 	pins = filepath.Join(t.TempDir(), "pins")
 	return tlsServer(t, func(w http.ResponseWriter, r *http.Request) {
-		// It is whichever pod is meant.
+		// It plays whichever pod the request means.
 		if !trust.ByOperatorFor(pins, protocol.PodUIDHeader, r.Header.Get(protocol.PodUIDHeader))(r) {
 			w.WriteHeader(http.StatusUnauthorized)
 			return
@@ -52,7 +52,7 @@ func secured(t testing.TB, handler http.HandlerFunc) (address, pins string) {
 	}), pins
 }
 
-// tlsServer serves as agents and probes serve the operator, and returns its address.
+// tlsServer serves TLS as agents and probes do for the operator, and returns its address.
 func tlsServer(t testing.TB, handler http.HandlerFunc) string {
 	t.Helper()
 	server := httptest.NewUnstartedServer(handler)
@@ -100,9 +100,9 @@ func TestAPullProvesWhoAsks(t *testing.T) {
 	}
 }
 
-// TestAServerWithManyCertificatesIsNotKept: what a pod shows in its handshake costs the
-// operator no memory afterwards. A thousand tiny certificates, parsed, were 3.7 MB for as
-// long as the connection was open.
+// TestAServerWithManyCertificatesIsNotKept: a pod's handshake costs the operator no
+// memory afterwards. A thousand tiny certificates, parsed, took 3.7 MB for as long as
+// the connection was open.
 func TestAServerWithManyCertificatesIsNotKept(t *testing.T) {
 	public, key, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {
@@ -132,14 +132,14 @@ func TestAServerWithManyCertificatesIsNotKept(t *testing.T) {
 	if status != nil || !strings.Contains(failure, "TLS handshake is longer than 8 KiB") {
 		t.Errorf("%v, %q", status, failure)
 	}
-	// The server's end is counted too.
+	// The allocations of the server's side are counted too.
 	if allocated := after.TotalAlloc - before.TotalAlloc; allocated > 2<<20 {
 		t.Errorf("%d bytes were allocated", allocated)
 	}
 }
 
-// TestAProbeIsWaitedForThatDoesNotKnowTheKeyYet: it is asked again soon, and what was known
-// of the backlog stays.
+// TestAProbeIsWaitedForThatDoesNotKnowTheKeyYet: the probe is asked again soon, and the
+// known backlog stays.
 func TestAProbeIsWaitedForThatDoesNotKnowTheKeyYet(t *testing.T) {
 	var answered atomic.Int32
 	address, pins := secured(t, func(w http.ResponseWriter, r *http.Request) {
@@ -188,8 +188,8 @@ func TestAProbeThatNeverLearnsTheKeyIsTrouble(t *testing.T) {
 	}
 }
 
-// TestAProbeThatRefusesForEverIsAskedAsOftenAsOthers counts which answers have a probe asked
-// again before its turn. A probe can give any answer that it likes.
+// TestAProbeThatRefusesForEverIsAskedAsOftenAsOthers counts which answers make the
+// operator ask a probe again before its turn. A probe can give any answer it likes.
 func TestAProbeThatRefusesForEverIsAskedAsOftenAsOthers(t *testing.T) {
 	const questions = 420
 	refusals := slices.Clip(slices.Repeat([]int{http.StatusUnauthorized}, maxRefusals))
@@ -228,7 +228,7 @@ func TestAProbeThatRefusesForEverIsAskedAsOftenAsOthers(t *testing.T) {
 }
 
 // TestAProbeThatRefusedLongIsKnownAfterAnInterval: the pause between questions does not
-// grow meanwhile, and a new pod of the app has questions of its own.
+// grow meanwhile, and a new pod of the app has its own early questions.
 func TestAProbeThatRefusedLongIsKnownAfterAnInterval(t *testing.T) {
 	address := tlsServer(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) })
 	b := NewBacklogs(BacklogOptions{Identity: newIdentity(t)})
@@ -252,7 +252,7 @@ func TestAProbeThatRefusedLongIsKnownAfterAnInterval(t *testing.T) {
 	}
 }
 
-// BenchmarkSecurePull measures a pull by TLS on a connection that is kept and with a
+// BenchmarkSecurePull measures a pull over TLS, on a kept connection and with a
 // handshake. Client and server share the time.
 func BenchmarkSecurePull(b *testing.B) {
 	identity := newIdentity(b)

@@ -18,13 +18,13 @@ import (
 // shop is the pool of tests that need only one.
 var shop = types.NamespacedName{Namespace: "shop", Name: "emails"}
 
-// epoch is when simulations begin.
+// epoch is the time when simulations begin.
 var epoch = time.Date(2026, 1, 2, 3, 4, 5, 600, time.UTC)
 
 // fakeAgent answers the pulls of a simulation.
 type fakeAgent struct {
 	latency time.Duration
-	// answer returns a status, or the sentence why there is none.
+	// answer returns a status, or the sentence that says why there is none.
 	answer func(now time.Time) (*protocol.Status, string)
 	pulls  []time.Time
 }
@@ -39,8 +39,8 @@ type wake struct {
 	pool  types.NamespacedName
 }
 
-// simulation runs a core against fake agents in simulated time: pulls take their
-// agent's latency, and time jumps from one event to the next.
+// simulation runs a core against fake agents in simulated time: a pull takes its
+// agent's latency, and time jumps from event to event.
 type simulation struct {
 	t       testing.TB
 	core    *core
@@ -48,7 +48,7 @@ type simulation struct {
 	agents  map[types.UID]*fakeAgent
 	flights []flight
 	wakes   []wake
-	// mostFlights is the largest number of pulls at one time.
+	// mostFlights is the largest number of simultaneous pulls.
 	mostFlights int
 }
 
@@ -85,7 +85,7 @@ func (s *simulation) addHanging(pool types.NamespacedName, n int) []Pod {
 
 func silent(time.Time) (*protocol.Status, string) { return nil, "No answer." }
 
-// idle is the status of a pod with one process that waits.
+// idle returns the status of a pod with one process that waits.
 func idle(uid types.UID) *protocol.Status {
 	return &protocol.Status{
 		Version: protocol.Version, PodUID: string(uid), ControlRevision: 1, Phase: protocol.PhaseRunning,
@@ -116,7 +116,7 @@ func (s *simulation) run(d time.Duration) {
 	}
 }
 
-// step launches what is due now and takes the wakes out.
+// step launches the pulls that are due now and takes the wakes out.
 func (s *simulation) step() {
 	for _, t := range s.core.tick(s.now) {
 		agent := s.agents[t.pod.UID]

@@ -10,7 +10,7 @@ import (
 	"queueworker.dev/queueworker/controllers/turns"
 )
 
-// slotClass is a class of probes that share slots. A probe never waits for one of
+// slotClass is a class of probes that share slots. A probe never waits for a probe of
 // another class.
 type slotClass int
 
@@ -21,22 +21,23 @@ const (
 	slotClasses
 )
 
-// slots are how many probes are asked at once. Of each class the namespaces take turns,
-// and none may hold more slots than it leaves free.
+// slots bound how many probes are asked at once. In each class the namespaces take
+// turns, and no namespace may hold more slots than it leaves free.
 type slots struct {
 	mu      sync.Mutex
 	places  [slotClasses]*turns.Places
 	waiting [slotClasses]turns.Queue[*slotWait]
 }
 
-// slotWait is one probe that waits for its slot.
+// slotWait is a probe that waits for its slot.
 type slotWait struct {
 	granted chan struct{}
-	// left tells that it waits no longer.
+	// left reports whether the probe no longer waits.
 	left bool
 }
 
-// newSlots returns slots of which the quick have so many, and each other class half as many.
+// newSlots returns slots: quick of them for the quick class, and half as many for each
+// other class.
 func newSlots(quick int) *slots {
 	others := max(1, quick/2)
 	return &slots{places: [slotClasses]*turns.Places{
@@ -44,7 +45,8 @@ func newSlots(quick int) *slots {
 	}}
 }
 
-// take waits for a slot. It returns false if ctx ends before; there is none to give back then.
+// take waits for a slot. It returns false if ctx ends first; then there is no slot to
+// give back.
 func (s *slots) take(ctx context.Context, class slotClass, namespace string) bool {
 	wait := &slotWait{granted: make(chan struct{})}
 	s.mu.Lock()
@@ -60,7 +62,7 @@ func (s *slots) take(ctx context.Context, class slotClass, namespace string) boo
 	wait.left = true
 	s.mu.Unlock()
 	select {
-	case <-wait.granted: // in the same moment
+	case <-wait.granted: // at the same moment
 		s.give(class, namespace)
 	default:
 	}
@@ -75,7 +77,7 @@ func (s *slots) give(class slotClass, namespace string) {
 	s.grant(class)
 }
 
-// grant hands free slots to those whose turn it is.
+// grant hands free slots to the probes whose turn it is.
 func (s *slots) grant(class slotClass) {
 	places, waiting := s.places[class], &s.waiting[class]
 	for {

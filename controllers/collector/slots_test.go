@@ -15,9 +15,9 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// TestSlowProbesOfOthersDoNotStretchTheInterval: 300 probes that hold every question for
-// 18 intervals, of one namespace and of 300, leave another one its own. Intervals are
-// compared within one run, before and after the slow ones have come.
+// TestSlowProbesOfOthersDoNotStretchTheInterval: 300 probes that hold every question
+// for 18 intervals, in one namespace and in 300, do not delay another probe. Intervals
+// are compared within one run, before and after the slow probes were added.
 func TestSlowProbesOfOthersDoNotStretchTheInterval(t *testing.T) {
 	for name, namespaces := range map[string]int{"of one namespace": 1, "of 300 namespaces": 300} {
 		t.Run(name, func(t *testing.T) {
@@ -45,7 +45,7 @@ func TestSlowProbesOfOthersDoNotStretchTheInterval(t *testing.T) {
 				quick.set(func() { n = len(quick.asked) })
 				return n
 			}
-			// rounds is how long so many questions to the quick probe take.
+			// rounds returns how long n questions to the quick probe take.
 			rounds := func(n int) time.Duration {
 				began, goal := time.Now(), asked()+n
 				eventually(t, fmt.Sprintf("%d questions", n), func() bool { return asked() >= goal })
@@ -61,8 +61,8 @@ func TestSlowProbesOfOthersDoNotStretchTheInterval(t *testing.T) {
 			rounds(2)
 			beside := rounds(40)
 			t.Logf("40 intervals of %s: %s alone, %s beside 300 slow probes, %.2f of it", interval, alone, beside, float64(beside)/float64(alone))
-			// Without turns the second question does not come at all. The ratio is for a
-			// machine that does nothing else.
+			// Without turns the second question does not come at all. The ratio holds
+			// for a machine that does nothing else.
 			if os.Getenv("QUEUEWORKER_LONG") != "" && beside > 2*alone {
 				t.Errorf("40 intervals take %s beside 300 slow probes, %s alone", beside, alone)
 			}
@@ -70,8 +70,9 @@ func TestSlowProbesOfOthersDoNotStretchTheInterval(t *testing.T) {
 	}
 }
 
-// TestSlotsAreGivenInTurns counts turns, without time: of a class that is full, a
-// namespace with one probe gets the next slot, and one with many at most half of them.
+// TestSlotsAreGivenInTurns counts turns, without time. In a full class, a namespace
+// with one probe gets the next slot, and a namespace with many probes gets at most half
+// of the slots.
 func TestSlotsAreGivenInTurns(t *testing.T) {
 	s := newSlots(8)
 	got := make(chan string, 1000)
@@ -104,7 +105,7 @@ func TestSlotsAreGivenInTurns(t *testing.T) {
 		t.Errorf("%s gets more than its part", more)
 	default:
 	}
-	// Who stops waiting takes no slot with it.
+	// A probe that stops waiting takes no slot with it.
 	cancel()
 	eventually(t, "nobody waits", func() bool {
 		s.mu.Lock()
@@ -120,7 +121,7 @@ func TestSlotsAreGivenInTurns(t *testing.T) {
 	}
 }
 
-// TestClassOfAProbe tells quick, slow and unknown probes apart.
+// TestClassOfAProbe distinguishes quick, slow and unknown probes.
 func TestClassOfAProbe(t *testing.T) {
 	m := manner{patience: time.Second}
 	step := func(answered bool, took time.Duration, want slotClass) {

@@ -8,7 +8,7 @@ import (
 	"queueworker.dev/queueworker/api/received"
 )
 
-// Bounds of what a backlog probe may report; an agent's are those of package received.
+// Bounds of what a backlog probe may report; package received has the bounds for an agent.
 const (
 	maxMessage = received.MaxMessage
 	maxClass   = received.MaxClass
@@ -22,7 +22,7 @@ const (
 // cleanText makes text safe to show, in at most limit bytes.
 func cleanText(s string, limit int) string { return printable.Line(s, limit) }
 
-// within moves a measurement into 0 to most.
+// within limits a measurement to the range from 0 to most.
 func within[N int32 | int64 | float64](value, most N) N {
 	return max(0, min(value, most))
 }

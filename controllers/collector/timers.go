@@ -8,14 +8,14 @@ import (
 	"time"
 )
 
-// timer is a moment at which something happens to its owner.
+// timer is a time at which something happens to its owner.
 type timer struct {
 	at    time.Time
 	place int // in the heap, from 1; 0 while not set
 	owner expirer
 }
 
-// expirer is what a timer belongs to.
+// expirer is the owner of a timer.
 type expirer interface {
 	expire(c *core, now time.Time)
 }
@@ -38,7 +38,7 @@ func (h *timers) unset(t *timer) {
 	}
 }
 
-// due removes and returns the earliest timer if it is at or before now, else nil.
+// due removes and returns the earliest timer if it is at or before now, and otherwise nil.
 func (h *timers) due(now time.Time) *timer {
 	if len(*h) == 0 || (*h)[0].at.After(now) {
 		return nil
@@ -46,7 +46,7 @@ func (h *timers) due(now time.Time) *timer {
 	return heap.Pop(h).(*timer)
 }
 
-// Len, Less, Swap, Push and Pop are for container/heap alone.
+// Len, Less, Swap, Push and Pop are only for container/heap.
 
 func (h timers) Len() int           { return len(h) }
 func (h timers) Less(i, j int) bool { return h[i].at.Before(h[j].at) }

@@ -14,8 +14,8 @@ import (
 	"queueworker.dev/queueworker/controllers/turns"
 )
 
-// notable tells whether a report says something that changes a condition, an event
-// or the state of the pool, compared with the one before it (nil if it is the first).
+// notable reports whether a report changes a condition, an event or the state of the
+// pool, compared with the report before it (nil for the first report).
 func notable(prev, next *protocol.Status) bool {
 	return prev == nil ||
 		prev.ControlRevision != next.ControlRevision ||
@@ -30,7 +30,7 @@ func notable(prev, next *protocol.Status) bool {
 		killedAnew(prev, next)
 }
 
-// recycleDue counts the slots whose pod is to be replaced.
+// recycleDue counts the slots whose pod must be replaced.
 func recycleDue(s *protocol.Status) int {
 	n := 0
 	for i := range s.Workers {
@@ -41,12 +41,12 @@ func recycleDue(s *protocol.Status) int {
 	return n
 }
 
-// killedAnew tells whether a process was killed on request since prev.
+// killedAnew reports whether a process was killed on request since prev.
 func killedAnew(prev, next *protocol.Status) bool {
 	return next.Counters.Exits[protocol.ExitKilledOnRequest] > prev.Counters.Exits[protocol.ExitKilledOnRequest]
 }
 
-// moved tells whether a process or a job began or ended between two reports. Ages,
+// moved reports whether a process or a job began or ended between two reports. Ages,
 // memory and CPU do not count.
 func moved(prev, next *protocol.Status) bool {
 	if !sameCounters(&prev.Counters, &next.Counters) || len(prev.Workers) != len(next.Workers) {
@@ -61,8 +61,9 @@ func moved(prev, next *protocol.Status) bool {
 	return false
 }
 
-// failedAnew tells whether a process ended since prev for a reason that is not
-// intended, or for failure after failure. Counts tell it where more ended than RecentExits holds.
+// failedAnew reports whether a process ended since prev for an unintended reason, or
+// because of failure after failure. Counts show it if more processes ended than
+// RecentExits holds.
 func failedAnew(prev, next *protocol.Status) bool {
 	seen := int64(0)
 	if len(prev.RecentExits) > 0 {
@@ -85,7 +86,7 @@ func alarming(reason protocol.ExitReason) bool {
 	return !reason.Intended() || reason == protocol.ExitMaxExceptions
 }
 
-// exceeded tells whether a process has gone beyond a limit between two reports.
+// exceeded reports whether a process has exceeded a limit between two reports.
 func (l Limits) exceeded(prev, next *protocol.Status) bool {
 	for i := range next.Workers {
 		w, before := &next.Workers[i], &protocol.Worker{}
@@ -135,15 +136,15 @@ func sameCounters(a, b *protocol.Counters) bool {
 		a.JobMilliseconds == b.JobMilliseconds && maps.Equal(a.Exits, b.Exits)
 }
 
-// alarm says when a pool wakes for its jobs. Zero times are not set.
+// alarm holds the times at which a pool wakes for its jobs. Zero times are not set.
 type alarm struct {
-	due    time.Time    // for what moved since the last time
+	due    time.Time    // for changes since the last time
 	last   time.Time    // the last time due came
 	trails [2]time.Time // when the rates over one and five minutes are zero
 	failed alarmClock   // for jobs that failed
 }
 
-// alarmClock is a time that is set, and the last one that came.
+// alarmClock is a time that is set, and the last time that came.
 type alarmClock struct{ due, last time.Time }
 
 // failInterval is the shortest time between two wakes for failed jobs alone.
@@ -182,7 +183,7 @@ func (a *alarm) next() time.Time {
 	return earliest
 }
 
-// ring clears the times that have come and tells whether there was one.
+// ring clears the times that have come and reports whether there were any.
 func (a *alarm) ring(now time.Time) bool {
 	rang := false
 	if !a.due.IsZero() && !a.due.After(now) {
@@ -200,7 +201,7 @@ func (a *alarm) ring(now time.Time) bool {
 	return rang
 }
 
-// wakeQueue holds the pools to wake, each once, in the order they asked.
+// wakeQueue holds the pools to wake, each once, in the order of their requests.
 type wakeQueue struct {
 	order turns.FIFO[types.NamespacedName]
 	held  map[types.NamespacedName]struct{}

@@ -152,7 +152,7 @@ func TestFailedJobsWakeEveryFewSecondsWhereTheyAreWatched(t *testing.T) {
 		s.run(time.Minute)
 		least, most := 0, 3
 		if watched {
-			least, most = 11, 16 // each 5 s, and those for ended jobs
+			least, most = 11, 16 // every 5 s, and the wakes for ended jobs
 		}
 		if n := len(s.wakes); n < least || n > most {
 			t.Errorf("watched: %t; %d wakes in a minute of failures, want %d to %d", watched, n, least, most)
@@ -229,7 +229,7 @@ func TestRatesAreZeroAtTheWakesAfterTheLastJob(t *testing.T) {
 	s.run(7 * time.Second)
 	sampled := s.now
 	if got := compute(s); got.Ended == 0 {
-		// The samples end some seconds ago; the job is in them a little later.
+		// The samples end some seconds ago; the job appears in them a little later.
 		s.run(15 * time.Second)
 	}
 	if got := compute(s); got.Ended != 100 || got.JobsPerMinute == 0 {
