@@ -35,7 +35,7 @@ type QueueAppList struct {
 }
 
 // AddToScheme adds the kinds of v1alpha1 to the scheme of a manager: QueueApp with the
-// type of this package, the others with the types of the API.
+// type of this package, the other kinds with the types of the API.
 func AddToScheme(scheme *runtime.Scheme) error {
 	scheme.AddKnownTypes(v1alpha1.SchemeGroupVersion,
 		&QueueApp{}, &QueueAppList{},
@@ -46,7 +46,7 @@ func AddToScheme(scheme *runtime.Scheme) error {
 	return nil
 }
 
-// Lean returns a copy of everything but the template.
+// Lean returns a copy of everything except the template.
 func (a *QueueApp) Lean() *v1alpha1.QueueApp {
 	out := &v1alpha1.QueueApp{}
 	a.ObjectMeta.DeepCopyInto(&out.ObjectMeta)

@@ -82,7 +82,7 @@ func TestATemplateIsDecodedOrRefused(t *testing.T) {
 	}
 }
 
-// What is copied can be changed without the cache's own object.
+// A copy can be changed without changing the cache's own object.
 func TestACopyStandsAlone(t *testing.T) {
 	app := read(t, `{"spec":{"containers":[{"name":"worker"}]}}`)
 	before := app.DeepCopy()

@@ -28,9 +28,9 @@ func NewTemplate(document []byte) Template {
 	return Template{document: string(document)}
 }
 
-// refuse says why the operator does not decode a template; empty if it does. The
-// CustomResourceDefinition has had bounds only since a later version, and an API server
-// checks an object when it is written, so that larger templates may be stored.
+// refuse says why the operator does not decode a template; empty if it does. Older
+// versions of the CustomResourceDefinition had no bounds, and an API server checks an
+// object only when it is written. So larger templates may be stored.
 func refuse(document []byte) string {
 	excess, err := bounds.Check("spec.template", document, bounds.Template)
 	switch {
@@ -42,12 +42,12 @@ func refuse(document []byte) string {
 	return ""
 }
 
-// Refusal says which value of the template is beyond which bound, so that the operator does
-// not decode it; empty if none is.
+// Refusal says which value of the template exceeds which bound, so that the operator
+// does not decode it; empty if none does.
 func (t Template) Refusal() string { return t.refusal }
 
-// decode returns the decoded template, or says why there is none. A template of a
-// QueueApp without one is empty.
+// decode returns the decoded template, or says why there is none. A QueueApp without a
+// template has an empty one.
 func (t Template) decode() (*corev1.PodTemplateSpec, string) {
 	if t.refusal != "" {
 		return nil, t.refusal

@@ -16,57 +16,57 @@ import (
 )
 
 const (
-	// patience is how long a QueueApp or QueueWorker that is not there is waited for: it
-	// may come with the command, in one file.
+	// patience is how long a command waits for a QueueApp or QueueWorker that does not
+	// exist: a user may create it together with the command, in one file.
 	patience = 2 * time.Minute
-	// lookAgain is how soon it is looked for again.
+	// lookAgain is the time until it is looked for again.
 	lookAgain = 2 * time.Second
-	// podTime is how long a Job may take to make its pod before that is told.
+	// podTime is how long a Job may take to create its pod before the status reports it.
 	podTime = 10 * time.Second
-	// wordTime is how long after a Job's end the last word of its pod is waited for.
+	// wordTime is how long after a Job's end the operator waits for its pod's output.
 	wordTime = 10 * time.Second
 	// defaultTTL repeats the default of the CRD.
 	defaultTTL = 10 * time.Minute
 )
 
-// Step is what has to be written besides the status.
+// Step is a write that is needed in addition to the status.
 type Step string
 
 // The steps.
 const (
-	// StepNone: nothing.
+	// StepNone: no write.
 	StepNone Step = ""
-	// StepCreate: the Job is to be created, suspended, before the status is written.
+	// StepCreate: create the Job, suspended, before the status is written.
 	StepCreate Step = "Create"
-	// StepBegin: the Job is to be let go, once the status that names it is written.
+	// StepBegin: resume the Job, once the status that names it is written.
 	StepBegin Step = "Begin"
-	// StepRemove: the QueueCommand has been kept long enough.
+	// StepRemove: delete the QueueCommand, which was kept long enough.
 	StepRemove Step = "Remove"
 )
 
-// Input is all that decides how far a command is that runs as a Job.
+// Input holds everything that decides how far a command that runs as a Job is.
 type Input struct {
 	Now     time.Time
 	Command *v1alpha1.QueueCommand
-	// Problem is why there can be no Job; nil if there can.
+	// Problem is why there can be no Job; nil if there can be one.
 	Problem *desired.Problem
 	// Rejected is the API server's refusal of the Job; empty if there was none.
 	Rejected string
-	// Job is the Job of the command's name, whoever it belongs to; nil if there is none.
+	// Job is the Job of the command's name, whoever owns it; nil if there is none.
 	Job *batchv1.Job
 	// Pods are the pods of the Job that the status names.
 	Pods []*corev1.Pod
 }
 
-// Output is what is decided.
+// Output is the decision.
 type Output struct {
 	Status v1alpha1.QueueCommandStatus
 	Step   Step
-	// Recheck is after how long to look again; 0: when something changes.
+	// Recheck is the time after which to look again; 0 means when something changes.
 	Recheck time.Duration
 }
 
-// Decide decides how far a command is that runs as a Job.
+// Decide decides how far a command that runs as a Job is.
 func Decide(in Input) Output {
 	if Ended(in.Command) {
 		return Expire(in.Now, in.Command)
@@ -77,13 +77,13 @@ func Decide(in Input) Output {
 	return follow(in)
 }
 
-// Ended tells whether a command has ended.
+// Ended reports whether a command has ended.
 func Ended(command *v1alpha1.QueueCommand) bool {
 	return command.Status.State == v1alpha1.CommandSucceeded || command.Status.State == v1alpha1.CommandFailed
 }
 
-// Expire removes a command that has ended when its time is up. That begins when the end
-// was told, which the condition's time is: nobody can have read it before.
+// Expire removes an ended command when its time is up. The time begins when the end was
+// reported, which is the condition's time: no user can have read the end before.
 func Expire(now time.Time, command *v1alpha1.QueueCommand) Output {
 	out := Output{Status: command.Status}
 	ttl := defaultTTL
@@ -100,7 +100,7 @@ func Expire(now time.Time, command *v1alpha1.QueueCommand) Output {
 	return out
 }
 
-// prepare brings a command to the point where its status names its Job.
+// prepare takes a command to the point where its status names its Job.
 func prepare(in Input) Output {
 	switch {
 	case in.Job == nil && in.Problem != nil:
@@ -119,7 +119,8 @@ func prepare(in Input) Output {
 	return out
 }
 
-// obstructed waits a while for what may still come, and fails for anything else.
+// obstructed waits for an object that may still be created, and fails for any other
+// problem.
 func obstructed(now time.Time, command *v1alpha1.QueueCommand, problem desired.Problem) Output {
 	waits := problem.Reason == v1alpha1.ReasonAppNotFound || problem.Reason == v1alpha1.ReasonWorkerNotFound
 	left := command.CreationTimestamp.Add(patience).Sub(now)
@@ -131,7 +132,7 @@ func obstructed(now time.Time, command *v1alpha1.QueueCommand, problem desired.P
 	return out
 }
 
-// follow goes by the Job that the status names, and its pod.
+// follow decides from the Job that the status names, and its pod.
 func follow(in Input) Output {
 	pod := newest(in.Pods)
 	job := in.Job

@@ -19,7 +19,7 @@ import (
 
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
-// retry is a command that was created at noon.
+// retry returns a command that was created at noon.
 func retry(change func(*v1alpha1.QueueCommand)) *v1alpha1.QueueCommand {
 	cmd := &v1alpha1.QueueCommand{
 		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "retry", UID: "command", CreationTimestamp: metav1.NewTime(noon)},
@@ -31,7 +31,7 @@ func retry(change func(*v1alpha1.QueueCommand)) *v1alpha1.QueueCommand {
 	return cmd
 }
 
-// begun is a command whose status names its Job.
+// begun returns a command whose status names its Job.
 func begun() *v1alpha1.QueueCommand {
 	return retry(func(cmd *v1alpha1.QueueCommand) {
 		cmd.Status = v1alpha1.QueueCommandStatus{State: v1alpha1.CommandPending, JobName: "retry-1", JobUID: "job", Message: "Pod p is starting."}
@@ -187,8 +187,8 @@ func TestTheEndIsThatOfTheContainer(t *testing.T) {
 	}
 }
 
-// With the operator away for longer than the TTL, the end is told late and kept as long
-// as any other.
+// If the operator was away for longer than the TTL, the end is reported late and kept
+// as long as any other.
 func TestAnEndThatIsToldLateIsKeptAsLong(t *testing.T) {
 	back := noon.Add(24 * time.Hour)
 	cmd := begun()

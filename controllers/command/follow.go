@@ -16,7 +16,7 @@ import (
 
 const deadlineExceeded = batchv1.JobReasonDeadlineExceeded
 
-// newest is the newest pod; nil if there is none. A Job of one try makes one.
+// newest returns the newest pod; nil if there is none. A Job with one try creates one pod.
 func newest(pods []*corev1.Pod) *corev1.Pod {
 	var found *corev1.Pod
 	for _, pod := range pods {
@@ -27,7 +27,8 @@ func newest(pods []*corev1.Pod) *corev1.Pod {
 	return found
 }
 
-// commandStatus is the status of the command's container, the only one that is no init container.
+// commandStatus returns the status of the command's container, the only one that is not
+// an init container.
 func commandStatus(pod *corev1.Pod) *corev1.ContainerStatus {
 	if pod == nil || len(pod.Status.ContainerStatuses) == 0 {
 		return nil
@@ -35,11 +36,11 @@ func commandStatus(pod *corev1.Pod) *corev1.ContainerStatus {
 	return &pod.Status.ContainerStatuses[0]
 }
 
-// terminated is how the command's container has ended; nil if it has not.
+// terminated returns how the command's container has ended; nil if it has not.
 func terminated(pod *corev1.Pod) *corev1.ContainerStateTerminated {
 	container := commandStatus(pod)
 	if container == nil || container.State.Terminated == nil || container.State.Terminated.StartedAt.IsZero() {
-		// The kubelet also calls those terminated that it never started.
+		// The kubelet also reports containers as terminated that it never started.
 		return nil
 	}
 	return container.State.Terminated
@@ -47,8 +48,8 @@ func terminated(pod *corev1.Pod) *corev1.ContainerStateTerminated {
 
 func suspended(job *batchv1.Job) bool { return job.Spec.Suspend != nil && *job.Spec.Suspend }
 
-// failure is the condition that says that the Job has failed or is about to, for the
-// reason, or for any if that is empty; nil if it has not.
+// failure returns the condition that says that the Job has failed or is about to fail,
+// for this reason, or for any reason if it is empty; nil if there is none.
 func failure(job *batchv1.Job, reason string) *batchv1.JobCondition {
 	if job == nil {
 		return nil
@@ -99,7 +100,7 @@ func conclude(in Input, pod *corev1.Pod, ended *corev1.ContainerStateTerminated)
 	return out
 }
 
-// failedJob ends a command whose Job has failed without a last word of its container.
+// failedJob ends a command whose Job has failed without a message from its container.
 func failedJob(in Input, pod *corev1.Pod, failed *batchv1.JobCondition) Output {
 	if failed.Reason == deadlineExceeded {
 		out := fail(in.Now, in.Command, v1alpha1.ReasonDeadlineExceeded, overdue(in, pod))
@@ -128,7 +129,7 @@ func failedJob(in Input, pod *corev1.Pod, failed *batchv1.JobCondition) Output {
 	return fail(in.Now, in.Command, v1alpha1.ReasonPodFailed, sentence(message))
 }
 
-// overdue says why a command was stopped for its time.
+// overdue says why a command was stopped because of its deadline.
 func overdue(in Input, pod *corev1.Pod) string {
 	limit := time.Duration(0)
 	if seconds := in.Job.Spec.ActiveDeadlineSeconds; seconds != nil {
@@ -146,7 +147,7 @@ func overdue(in Input, pod *corev1.Pod) string {
 	return fmt.Sprintf("The command could not be started within %s: %s", limit, wordsOr(why, "its pod did not start."))
 }
 
-// silent waits a moment for the last word of a Job that has succeeded.
+// silent waits briefly for the output of a Job that has succeeded.
 func silent(in Input, job *batchv1.Job) Output {
 	at := in.Now
 	if job.Status.CompletionTime != nil {
@@ -161,7 +162,7 @@ func silent(in Input, job *batchv1.Job) Output {
 	return out
 }
 
-// progress is how far a command is that has not ended.
+// progress decides how far a command that has not ended is.
 func progress(in Input, job *batchv1.Job, pod *corev1.Pod) Output {
 	if pod == nil {
 		since := in.Now

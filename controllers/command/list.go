@@ -15,33 +15,34 @@ import (
 )
 
 const (
-	// probePatience is how long a backlog probe that gives no list is waited for: it may
-	// be starting, and its kubelet takes a moment to give it the key's hash.
+	// probePatience is how long a command waits for a backlog probe that gives no list. The
+	// probe may be starting, and its kubelet takes a moment to give it the key's hash.
 	probePatience = 90 * time.Second
-	// askSilent is how soon one that was asked in vain is, which takes the operator's time.
+	// askSilent is the time until a silent probe is asked again, because each try takes
+	// the operator's time.
 	askSilent = 5 * time.Second
-	// defaultLimit is how many failed jobs a list holds unless the command says.
+	// defaultLimit is how many failed jobs a list holds unless the command sets a limit.
 	defaultLimit = 50
 )
 
-// ListInput is all that decides how far a ListFailed is.
+// ListInput holds everything that decides how far a ListFailed is.
 type ListInput struct {
 	Now time.Time
-	// Since is since when this operator has waited for the probe, later by all the time in
-	// which others were asked: one that was not asked has not been waited for.
+	// Since is since when this operator has waited for the probe, moved forward by the time
+	// in which other probes were asked. A probe that was not asked has not been waited for.
 	Since   time.Time
 	Command *v1alpha1.QueueCommand
-	// Problem is why nobody can be asked, however long one waits; nil if somebody can.
+	// Problem is why no probe can ever answer; nil if one can.
 	Problem *desired.Problem
-	// Trouble is why there is no answer yet; empty if there is one. Silent tells that the
-	// probe was asked in vain, and Busy that others are asked before it.
+	// Trouble is why there is no answer yet; empty if there is one. Silent reports whether
+	// the probe was asked in vain, and Busy whether other probes are asked first.
 	Trouble      string
 	Silent, Busy bool
-	// Answer is what the probe answered; nil if it has not.
+	// Answer is the probe's answer; nil if there is none yet.
 	Answer *protocol.FailedList
 }
 
-// Question is what the backlog probe is asked for a command.
+// Question returns the question that a command puts to the backlog probe.
 func Question(command *v1alpha1.QueueCommand) protocol.FailedRequest {
 	spec := &command.Spec
 	out := protocol.FailedRequest{Queue: spec.Queue, Search: spec.Search, Limit: defaultLimit, Continue: spec.Continue}
@@ -51,8 +52,8 @@ func Question(command *v1alpha1.QueueCommand) protocol.FailedRequest {
 	return out
 }
 
-// CannotList is why nobody can list the failed jobs of an application; nil if its
-// backlog probe can.
+// CannotList returns why the failed jobs of an application cannot be listed; nil if its
+// backlog probe can list them.
 func CannotList(app *v1alpha1.QueueApp) *desired.Problem {
 	switch {
 	case app.Spec.Runtime == v1alpha1.RuntimeCustom:
@@ -93,8 +94,9 @@ func DecideList(in ListInput) Output {
 	return out
 }
 
-// askAgain is how soon a probe is asked again for a command of some age: somebody waits
-// for the answer at first, and many commands that wait must not keep the operator busy.
+// askAgain returns how soon a probe is asked again for a command of some age: often at
+// first, because a user waits for the answer, and later less often, because many
+// waiting commands must not keep the operator busy.
 func askAgain(age time.Duration) time.Duration {
 	switch {
 	case age < 5*time.Second:

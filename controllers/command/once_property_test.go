@@ -15,15 +15,15 @@ import (
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
-// cluster is what is stored of one command and its Job, with versions, and how often
-// the Job controller has made a pod.
+// cluster is the stored state of one command and its Job, with versions, and how often
+// the Job controller has created a pod.
 type cluster struct {
 	command *v1alpha1.QueueCommand
 	job     *batchv1.Job
 	version int
 	made    int
 	runs    int
-	// older are earlier states, which a cache may still hold.
+	// older holds earlier states, which a cache may still return.
 	older []cluster
 }
 
@@ -38,8 +38,8 @@ func (c *cluster) changed() {
 	c.older = append(c.older, snapshot)
 }
 
-// reconcile makes one pass as the operator does, from what a cache of some age holds, and
-// is killed after so many writes.
+// reconcile makes one pass of the operator on a cached state, and is killed after a
+// number of writes.
 func (c *cluster) reconcile(cached cluster, writes int, now time.Time) {
 	in := Input{Now: now, Command: cached.command, Job: cached.job}
 	if in.Job == nil {
@@ -75,12 +75,12 @@ func (c *cluster) reconcile(cached cluster, writes int, now time.Time) {
 	}
 	c.job.Spec.Suspend, c.job.Annotations = new(false), map[string]string{v1alpha1.AnnotationBegun: "true"}
 	c.job.ResourceVersion += "+"
-	c.runs++ // the Job controller makes a pod
+	c.runs++ // the Job controller creates a pod
 	c.changed()
 }
 
 // A command runs at most once, wherever the operator is killed, however old its cache
-// is, and whatever others do to the Job; left alone, it runs.
+// is, and whatever other clients do to the Job. Undisturbed, it runs.
 func TestACommandRunsAtMostOnce(t *testing.T) {
 	const worlds, passes = 20_000, 25
 	ran := 0
@@ -88,11 +88,11 @@ func TestACommandRunsAtMostOnce(t *testing.T) {
 		random := rand.New(rand.NewPCG(seed, 1))
 		c := &cluster{command: retry(nil)}
 		c.changed()
-		quiet := seed%4 == 0 // nobody interferes
+		quiet := seed%4 == 0 // no other client interferes
 		for pass := range passes {
 			if !quiet && random.IntN(8) == 0 && c.job != nil {
 				if random.IntN(2) == 0 {
-					c.job = nil // somebody deletes it
+					c.job = nil // another client deletes it
 				} else {
 					c.job.Spec.Suspend = new(true)
 					c.job.ResourceVersion += "s"

@@ -12,14 +12,14 @@ import (
 )
 
 const (
-	// maxOutput is how much of a command's output is kept, its end, in bytes.
+	// maxOutput is how much of a command's output is kept, from its end, in bytes.
 	maxOutput = 8 << 10
-	// maxSentence bounds a message that was made of it.
+	// maxSentence bounds a message that was made from the output.
 	maxSentence = 600
 )
 
 // Clean makes a command's output safe to show: lines of printable text, of which the
-// last ones are kept. It was written by a tenant's program and ends in a terminal.
+// last are kept. A tenant's program wrote the output, and it ends up in a terminal.
 func Clean(output string) string {
 	output = strings.Map(func(r rune) rune {
 		switch {
@@ -37,30 +37,33 @@ func Clean(output string) string {
 	return output
 }
 
-// errorHead is the line with which artisan begins to tell of an exception. What the
-// exception says follows, indented, and perhaps a trace; the last one told is the cause.
+// errorHead matches the line with which artisan begins to report an exception. The
+// exception's message follows, indented, and perhaps a trace. The last reported
+// exception is the cause.
 var errorHead = regexp.MustCompile(`(?m)^In \S.* line \d+:$`)
 
-// recordHead begins a record of a log that Monolog prints, as with LOG_CHANNEL=stderr.
+// recordHead matches the beginning of a log record that Monolog prints, as with
+// LOG_CHANNEL=stderr.
 var recordHead = regexp.MustCompile(`(?m)^\[[^\]\n]+\] \S+\.[A-Z]+: `)
 
-// recordException stands between what such a record says and the trace of its exception.
+// recordException stands between the message of such a record and the trace of its
+// exception.
 const recordException = ` {"exception":`
 
 var (
-	// jobFailed is the line with which a worker tells that a job failed.
+	// jobFailed matches the line with which a worker reports that a job failed.
 	jobFailed = regexp.MustCompile(`(?m)^\[.+\] Failed: .*$|^.* FAIL$`)
-	// traceLine is a line of an exception's trace.
+	// traceLine matches a line of an exception's trace.
 	traceLine = regexp.MustCompile(`^\s*(#\d+ |\[(stacktrace|previous exception)\])`)
-	// closing is a line that only closes what earlier lines have opened.
+	// closing matches a line that only closes what earlier lines have opened.
 	closing = regexp.MustCompile(`^[\s\[\](){}"',;]*$`)
 )
 
-// traceAlone is said of an output of which a trace is all that was kept.
+// traceAlone describes an output of which only a trace was kept.
 const traceAlone = "it ended in an exception, of which only the trace was kept."
 
-// gist is what an output says in one line: what its last exception says, else which job
-// failed, else its last line.
+// gist returns the message of an output in one line: that of its last exception,
+// otherwise the job that failed, otherwise the last line.
 func gist(output string) string {
 	for _, find := range []func(string) string{thrown, logged, failedLine} {
 		if said := find(output); said != "" {
@@ -70,7 +73,7 @@ func gist(output string) string {
 	return lastLine(output)
 }
 
-// thrown is what the last exception says that artisan tells of.
+// thrown returns the message of the last exception that artisan reports.
 func thrown(output string) string {
 	heads := errorHead.FindAllStringIndex(output, -1)
 	if len(heads) == 0 {
@@ -90,8 +93,9 @@ func thrown(output string) string {
 	return strings.Join(said, " ")
 }
 
-// logged is what the exception says whose record ends the output. A job may log others
-// and get its work done, so one that anything else follows is not what it came to.
+// logged returns the message of the exception whose record ends the output. A job may
+// log other exceptions and still succeed, so an exception does not count if another
+// message follows.
 func logged(output string) string {
 	end := strings.LastIndex(output, recordException)
 	if end < 0 {
@@ -101,7 +105,7 @@ func logged(output string) string {
 	if len(heads) == 0 {
 		return ""
 	}
-	// The exception says its message again, in as many lines.
+	// The exception repeats its message, in as many lines.
 	_, after, traced := strings.Cut(output[end:], "\n[stacktrace]")
 	if !traced {
 		_, after, _ = strings.Cut(output[end:], "\n")
@@ -114,7 +118,7 @@ func logged(output string) string {
 	return strings.Join(strings.Fields(output[heads[len(heads)-1][1]:end]), " ")
 }
 
-// failedLine is the last line that tells of a job that failed.
+// failedLine returns the last line that reports a failed job.
 func failedLine(output string) string {
 	lines := jobFailed.FindAllString(output, -1)
 	if len(lines) == 0 {
@@ -123,10 +127,10 @@ func failedLine(output string) string {
 	return strings.Join(strings.Fields(lines[len(lines)-1]), " ")
 }
 
-// telling tells whether a line says anything to somebody who sees it alone.
+// telling reports whether a line means anything on its own.
 func telling(line string) bool { return !closing.MatchString(line) && !traceLine.MatchString(line) }
 
-// lastLine is the last line that says something.
+// lastLine returns the last line that means anything.
 func lastLine(output string) string {
 	lines := strings.Split(output, "\n")
 	for _, line := range slices.Backward(lines) {

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// TestGistOfLogs: with LOG_CHANNEL=stderr a worker's output holds the records of the
-// exceptions its job has thrown or logged, each over many lines.
+// TestGistOfLogs: with LOG_CHANNEL=stderr, a worker's output holds the records of the
+// exceptions that its job has thrown or logged, each over many lines.
 func TestGistOfLogs(t *testing.T) {
 	const (
 		failed  = "[2026-03-01 12:00:00][7] Failed:     App\\Jobs\\SendMail\n"

@@ -13,15 +13,15 @@ import (
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
-// Problem is why a pool cannot be built, or a promise it cannot keep: a reason of
+// Problem is why a pool cannot be built, or a promise that it cannot keep: a reason of
 // the API and a sentence.
 type Problem struct {
 	Reason  string
 	Message string
 }
 
-// SelectApp finds the QueueApp of a pool among those of its namespace: the one it
-// names; else the one named default; else the only one.
+// SelectApp finds the QueueApp of a pool in its namespace: the one that the pool names,
+// otherwise the one named default, otherwise the only one.
 func SelectApp[T any, P named[T]](worker *v1alpha1.QueueWorker, apps []T) (P, *Problem) {
 	return AppNamed[T, P](worker.Namespace, worker.Spec.AppName, apps)
 }
@@ -32,7 +32,8 @@ type named[T any] interface {
 	GetName() string
 }
 
-// AppNamed finds the QueueApp of what names one in spec.appName, or none, as SelectApp does.
+// AppNamed finds the QueueApp for an object that may name one in spec.appName, as
+// SelectApp does.
 func AppNamed[T any, P named[T]](namespace, appName string, apps []T) (P, *Problem) {
 	wanted := appName
 	if wanted == "" && len(apps) == 1 {
@@ -60,8 +61,9 @@ func AppNamed[T any, P named[T]](namespace, appName string, apps []T) (P, *Probl
 		namespace, len(apps), v1alpha1.DefaultAppName, existing[T, P](apps))}
 }
 
-// UsersOf returns what reports whether a pool uses the QueueApp of a name, by the rules of
-// SelectApp. It looks at all QueueApps of the namespace once, and not for each pool again.
+// UsersOf returns a function that reports whether a pool uses the QueueApp of this
+// name, by the rules of SelectApp. UsersOf looks at all QueueApps of the namespace
+// once, and not again for each pool.
 func UsersOf[T any, P named[T]](name string, apps []T) func(*v1alpha1.QueueWorker) bool {
 	exists, byDefault := false, false
 	for i := range apps {
@@ -78,7 +80,7 @@ func UsersOf[T any, P named[T]](name string, apps []T) func(*v1alpha1.QueueWorke
 	}
 }
 
-// existing names the QueueApps there are, a few of them.
+// existing names a few of the existing QueueApps.
 func existing[T any, P named[T]](apps []T) string {
 	if len(apps) == 0 {
 		return ""
@@ -94,7 +96,7 @@ func existing[T any, P named[T]](apps []T) string {
 	return " There is: " + strings.Join(names, ", ") + "."
 }
 
-// workerContainer is the index of the container that runs the worker, or why the
+// workerContainer returns the index of the container that runs the worker, or why the
 // QueueApp cannot be used.
 func workerContainer(app *v1alpha1.QueueApp) (int, *Problem) {
 	containers := app.Spec.Template.Spec.Containers

@@ -11,9 +11,9 @@ import (
 	"queueworker.dev/queueworker/api/protocol"
 )
 
-// asBefore returns a template as operators built it before agents knew the operator by its
-// key. A pool that has such a template, otherwise unchanged, keeps it with the agent that
-// belongs to it: an upgrade of the operator replaces no pod.
+// asBefore returns a template as older operators built it, before agents knew the
+// operator by its key. A pool with such a template, if it is otherwise unchanged, keeps
+// the template and its agent, so that an upgrade of the operator replaces no pod.
 func asBefore(template *corev1.PodTemplateSpec) *corev1.PodTemplateSpec {
 	out := template.DeepCopy()
 	for i := range out.Spec.Containers {
@@ -29,7 +29,7 @@ func asBefore(template *corev1.PodTemplateSpec) *corev1.PodTemplateSpec {
 	return out
 }
 
-// onePort takes the ports for the operator and the kubelet from the worker's container.
+// onePort removes the ports for the operator and the kubelet from the worker's container.
 func onePort(container *corev1.Container) {
 	if !slices.ContainsFunc(container.Ports, func(port corev1.ContainerPort) bool { return port.Name == protocol.OperatorPortName }) {
 		return

@@ -17,7 +17,7 @@ import (
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
-// deploymentIn is the Deployment among the objects of a golden file.
+// deploymentIn returns the Deployment among the objects of a golden file.
 func deploymentIn(t *testing.T, path string) string {
 	t.Helper()
 	content, err := os.ReadFile(path)
@@ -33,9 +33,9 @@ func deploymentIn(t *testing.T, path string) string {
 	return ""
 }
 
-// TestPodsFromBeforeTheOperatorsKeyStayAsTheyAre: testdata/before is what operators built
-// before. A pool that has it keeps it to the letter, until its template changes or its app
-// asks for the new agent.
+// TestPodsFromBeforeTheOperatorsKeyStayAsTheyAre: testdata/before holds what older
+// operators built. A pool that has it keeps it unchanged, until its template changes or
+// its app asks for the new agent.
 func TestPodsFromBeforeTheOperatorsKeyStayAsTheyAre(t *testing.T) {
 	paths, err := filepath.Glob("testdata/before/*.golden.yaml")
 	if err != nil || len(paths) == 0 {

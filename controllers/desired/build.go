@@ -16,15 +16,15 @@ import (
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
-// Input is all that decides the objects of a pool.
+// Input holds everything that decides the objects of a pool.
 type Input struct {
 	Worker *v1alpha1.QueueWorker
 	App    *v1alpha1.QueueApp
-	// Most is how many processes the pool is expected to have at most.
+	// Most is the largest number of processes that the pool is expected to have.
 	Most int32
 	// Replicas is how many pods the Deployment, or the run, shall have.
 	Replicas int32
-	// Run is the run to be started; empty if none is.
+	// Run is the run to start; empty if none.
 	Run string
 	// Control is the pool's control document.
 	Control protocol.Control
@@ -32,26 +32,27 @@ type Input struct {
 	OperatorPin string
 	// AgentImage is the agent image of this operator.
 	AgentImage string
-	// Live is the pool's Deployment as it is; nil if there is none.
+	// Live is the pool's present Deployment; nil if there is none.
 	Live *appsv1.Deployment
-	// Runs are the pool's runs as they are.
+	// Runs are the pool's present runs.
 	Runs []*batchv1.Job
 }
 
-// Objects are what a pool should have.
+// Objects are the objects that a pool should have.
 type Objects struct {
 	ConfigMap  *corev1ac.ConfigMapApplyConfiguration
 	Deployment *appsv1ac.DeploymentApplyConfiguration
-	// Run is the Job to be created; nil if none is. A Deployment and runs exclude each other.
+	// Run is the Job to create; nil if none. A Deployment and runs exclude each other.
 	Run *batchv1.Job
-	// PodDisruptionBudget is nil where the pool should have none.
+	// PodDisruptionBudget is nil if the pool should have none.
 	PodDisruptionBudget *policyv1ac.PodDisruptionBudgetApplyConfiguration
 
 	// Grace is the termination grace period of the pods.
 	Grace time.Duration
-	// Findings are promises the pool cannot keep as it is configured.
+	// Findings are the promises that the pool cannot keep with its configuration.
 	Findings []Problem
-	// NotPermitted is what the pool sets that is not its own to decide; nil if nothing is.
+	// NotPermitted is a setting of the pool that the pool may not decide; nil if there
+	// is none.
 	NotPermitted *Problem
 }
 

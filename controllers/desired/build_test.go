@@ -22,8 +22,8 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-// TestBuildGolden holds the built objects still: a difference here replaces the
-// worker pods of every cluster that upgrades its operator.
+// TestBuildGolden pins the built objects: a difference here replaces the worker pods of
+// every cluster that upgrades its operator.
 func TestBuildGolden(t *testing.T) {
 	inputs, err := filepath.Glob("testdata/*.in.yaml")
 	if err != nil || len(inputs) == 0 {
@@ -51,8 +51,8 @@ func TestBuildGolden(t *testing.T) {
 	}
 }
 
-// readInput reads a QueueApp and a QueueWorker as users write them, with the
-// defaults that the CRD fills in left out.
+// readInput reads a QueueApp and a QueueWorker as users write them, without the
+// defaults that the CRD fills in.
 func readInput(t *testing.T, path string) Input {
 	t.Helper()
 	content, err := os.ReadFile(path)
@@ -109,7 +109,7 @@ func compareGolden(t *testing.T, path, got string) {
 	}
 }
 
-// live is the Deployment the API server would hold after applying what was built.
+// live returns the Deployment that the API server would hold after applying the built one.
 func live(t *testing.T, objects Objects) *appsv1.Deployment {
 	t.Helper()
 	fields, err := runtime.DefaultUnstructuredConverter.ToUnstructured(objects.Deployment)

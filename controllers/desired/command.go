@@ -25,42 +25,42 @@ import (
 const (
 	// commandComponent is the value of LabelComponent of a QueueCommand's Job.
 	commandComponent = "command"
-	// commandMemory is what a command may use, that of Once aside: it may hold a page
-	// of thousands of failed jobs.
+	// commandMemory is the memory of every command except Once: it may hold a page of
+	// thousands of failed jobs.
 	commandMemory = 256 * mebibyte
-	// commandTime is how long a command may take with its start, and onceTime how long
-	// Once may on top of its job's timeout.
+	// commandTime is how long a command may take including its start. onceTime is how
+	// long Once may take in addition to its job's timeout.
 	commandTime = 30 * time.Minute
 	onceTime    = 10 * time.Minute
 	// commandGrace is how long a command may take to end when it is stopped.
 	commandGrace = 30 * time.Second
 )
 
-// CommandInput is all that decides the Job of a QueueCommand.
+// CommandInput holds everything that decides the Job of a QueueCommand.
 type CommandInput struct {
 	Command *v1alpha1.QueueCommand
 	App     *v1alpha1.QueueApp
-	// Worker is the QueueWorker whose options a job runs with; nil: the defaults.
+	// Worker is the QueueWorker whose options a job runs with; nil means the defaults.
 	Worker *v1alpha1.QueueWorker
 	// AgentImage is the agent image of this operator.
 	AgentImage string
 }
 
-// CommandJobName is the name of the Job of a QueueCommand. It is made of the UID too, so
-// that the Job of an earlier command of the same name, still on its way out, is not
-// in the way.
+// CommandJobName returns the name of a QueueCommand's Job. The name includes a hash of
+// the UID, so that the Job of an earlier command of the same name, which is still being
+// deleted, does not stand in the way.
 func CommandJobName(name string, uid types.UID) string {
 	sum := sha256.Sum256([]byte(uid))
 	return name + "-" + hex.EncodeToString(sum[:4])
 }
 
-// CommandJob is the Job that runs a QueueCommand: one pod of the application's template
-// with the worker's container alone. It is made suspended and let go when the status
-// names it, so that a command never runs twice.
+// CommandJob returns the Job that runs a QueueCommand: one pod of the application's
+// template with only the worker's container. The Job is created suspended, and resumed
+// once the status names it, so that a command never runs twice.
 //
-// Init containers stay, those that run beside the worker too: they prepare what the
-// application needs, such as a proxy to its database, and Kubernetes ends them with the
-// pod. Other containers would keep the pod alive for ever and are left out.
+// Init containers stay, including those that run beside the worker. They prepare what
+// the application needs, such as a proxy to its database, and Kubernetes ends them with
+// the pod. Other containers would keep the pod alive for ever and are left out.
 func CommandJob(in CommandInput) (*batchv1.Job, *Problem) {
 	if in.App.Spec.Runtime == v1alpha1.RuntimeCustom {
 		return nil, &Problem{v1alpha1.ReasonAppInvalid, fmt.Sprintf(
@@ -99,7 +99,7 @@ func CommandJob(in CommandInput) (*batchv1.Job, *Problem) {
 	}, nil
 }
 
-// commandWorker is the QueueWorker whose options the command's pod has.
+// commandWorker returns the QueueWorker whose options the command's pod has.
 func commandWorker(in CommandInput) *v1alpha1.QueueWorker {
 	worker := &v1alpha1.QueueWorker{}
 	worker.Namespace, worker.Name = in.Command.Namespace, in.Command.Name
@@ -107,7 +107,7 @@ func commandWorker(in CommandInput) *v1alpha1.QueueWorker {
 	switch {
 	case once && in.Worker != nil:
 		worker = in.Worker.DeepCopy()
-		worker.Spec.Recycle = "" // this pod ends after its job, and has no successor
+		worker.Spec.Recycle = "" // this pod ends after its job, and is not replaced
 	case !once:
 		worker.Spec.Memory = new(bytesQuantity(commandMemory))
 		worker.Spec.GracePeriod = &metav1.Duration{Duration: commandGrace}
@@ -126,7 +126,7 @@ func ownCommandLabels(in CommandInput) map[string]string {
 	}
 }
 
-// commandLabels keep the pod out of every pool.
+// commandLabels keeps the pod out of every pool.
 func commandLabels(in CommandInput, template map[string]string) map[string]string {
 	labels := maps.Clone(template)
 	delete(labels, v1alpha1.LabelName)
@@ -134,7 +134,7 @@ func commandLabels(in CommandInput, template map[string]string) map[string]strin
 	return labels
 }
 
-// commandPod turns a worker's pod into one that runs a command and ends.
+// commandPod turns a worker's pod into a pod that runs a command and ends.
 func commandPod(pod *corev1.PodSpec, in CommandInput, worker *v1alpha1.QueueWorker, container int) {
 	own := func(name string) bool { return name == stateVolume || name == controlVolume }
 	pod.Volumes = slices.DeleteFunc(pod.Volumes, func(v corev1.Volume) bool { return own(v.Name) })
@@ -144,18 +144,18 @@ func commandPod(pod *corev1.PodSpec, in CommandInput, worker *v1alpha1.QueueWork
 	pod.Affinity, pod.TopologySpreadConstraints = nodeAffinity(pod.Affinity), nil
 
 	c := &pod.Containers[0]
-	// What `run` was told stays, the path of the termination message and the wrapper.
+	// The arguments of `run` stay: the path of the termination message and the wrapper.
 	c.Args[0] = "exec"
 	c.Ports, c.LivenessProbe, c.ReadinessProbe, c.StartupProbe, c.Lifecycle = nil, nil, nil, nil, nil
 	c.VolumeMounts = slices.DeleteFunc(c.VolumeMounts, func(m corev1.VolumeMount) bool { return own(m.Name) })
 	c.Env = slices.DeleteFunc(c.Env, func(e corev1.EnvVar) bool { return e.Name == protocol.ConfigEnv || e.Name == protocol.CommandEnv })
 	c.Env = append(c.Env, corev1.EnvVar{Name: protocol.CommandEnv, Value: encodeCommand(in, worker)})
-	// The kubelet would put the end of the log in place of an empty message.
+	// The kubelet would replace an empty message by the end of the log.
 	c.TerminationMessagePolicy = corev1.TerminationMessageReadFile
 	awaitAgent(c, pod)
 }
 
-// encodeCommand encodes the command as encodeConfig does the agent's configuration.
+// encodeCommand encodes the command as encodeConfig encodes the agent's configuration.
 func encodeCommand(in CommandInput, worker *v1alpha1.QueueWorker) string {
 	spec := &in.Command.Spec
 	memory := memoryOf(&worker.Spec, in.App.Spec.Runtime)
@@ -179,7 +179,7 @@ func encodeCommand(in CommandInput, worker *v1alpha1.QueueWorker) string {
 	return strings.ReplaceAll(string(document), "$", "$$")
 }
 
-// commandDeadline is how long the Job may take with its start.
+// commandDeadline is how long the Job may take including its start.
 func commandDeadline(command *v1alpha1.QueueCommand, worker *v1alpha1.QueueWorker) time.Duration {
 	if command.Spec.Action != v1alpha1.ActionOnce {
 		return commandTime
@@ -190,7 +190,7 @@ func commandDeadline(command *v1alpha1.QueueCommand, worker *v1alpha1.QueueWorke
 	return 24 * time.Hour
 }
 
-// CommandWorker finds the QueueWorker that a command names.
+// CommandWorker returns a Problem if the QueueWorker that a command names does not exist.
 func CommandWorker(command *v1alpha1.QueueCommand, worker *v1alpha1.QueueWorker) *Problem {
 	if command.Spec.WorkerName == "" || worker != nil {
 		return nil

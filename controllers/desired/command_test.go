@@ -20,7 +20,7 @@ import (
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
-// readCommand reads a QueueApp, a QueueCommand and perhaps a QueueWorker.
+// readCommand reads a QueueApp, a QueueCommand and, if there is one, a QueueWorker.
 func readCommand(t *testing.T, path string) CommandInput {
 	t.Helper()
 	content, err := os.ReadFile(path)
@@ -70,7 +70,7 @@ func TestCommandGolden(t *testing.T) {
 	}
 }
 
-// commandOf is what the agent in a Job's pod is told.
+// commandOf returns the command for the agent in a Job's pod.
 func commandOf(t *testing.T, job *batchv1.Job) protocol.Command {
 	t.Helper()
 	for _, variable := range job.Spec.Template.Spec.Containers[0].Env {

@@ -14,13 +14,14 @@ import (
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
-// defaultPoolsMay is what a QueueApp permits its pools while its spec.poolsMay is absent.
-// A PriorityClass is left out because it takes room from other pods of the cluster.
+// defaultPoolsMay is what a QueueApp permits its pools while its spec.poolsMay is absent. A
+// PriorityClass is left out because it takes room from other pods of the cluster.
 var defaultPoolsMay = []v1alpha1.PoolField{v1alpha1.PoolEnv, v1alpha1.PoolNodeSelector, v1alpha1.PoolTolerations}
 
-// consent compares what a QueueWorker sets of its pods with what its QueueApp permits.
-// refused is why the pool may not be built. told is what the condition NotPermitted says,
-// and is set as well where the pool keeps from before what a new one may not have.
+// consent compares a QueueWorker's settings for its pods with the fields that its
+// QueueApp permits. refused is why the pool may not be built. told is the content of
+// the condition NotPermitted. It is also set if the pool keeps an older setting that a
+// new pool may not have.
 func consent(in Input) (refused, told *Problem) {
 	var kept []string
 	if names := foreignEnv(in.Worker); len(names) > 0 {
@@ -45,8 +46,9 @@ func consent(in Input) (refused, told *Problem) {
 	return nil, told
 }
 
-// foreignEnv names the variables that a QueueWorker takes from an object which only a
-// QueueApp may name. The API refuses them, but keeps those that were stored before.
+// foreignEnv names the variables that a QueueWorker takes from an object that only a
+// QueueApp may name. The API refuses such variables, but keeps those that were stored
+// earlier.
 func foreignEnv(worker *v1alpha1.QueueWorker) []string {
 	var names []string
 	for i := range worker.Spec.Env {
@@ -57,7 +59,7 @@ func foreignEnv(worker *v1alpha1.QueueWorker) []string {
 	return names
 }
 
-// notPermitted are the fields that a QueueWorker sets and its QueueApp does not permit.
+// notPermitted returns the fields that a QueueWorker sets and its QueueApp does not permit.
 func notPermitted(in Input) []v1alpha1.PoolField {
 	if in.App == nil {
 		return nil
@@ -85,9 +87,9 @@ func notPermitted(in Input) []v1alpha1.PoolField {
 	return out
 }
 
-// hadPriorityClass reports whether pods of this pool and QueueApp had the pool's
-// PriorityClass already. Only the operator writes what this is read from: the pool's own
-// Deployment and runs, and its status.
+// hadPriorityClass reports whether pods of this pool and QueueApp already had the
+// pool's PriorityClass. It reads only objects that only the operator writes: the pool's
+// own Deployment and runs, and its status.
 func hadPriorityClass(in Input) bool {
 	same := func(template *corev1.PodTemplateSpec) bool {
 		return template.Spec.PriorityClassName == in.Worker.Spec.PriorityClassName && template.Labels[v1alpha1.LabelApp] == in.App.Name
@@ -106,7 +108,7 @@ func hadPriorityClass(in Input) bool {
 		told.ObservedGeneration == in.Worker.Generation && status.AppName == in.App.Name
 }
 
-// refusalOf says which fields a QueueApp does not permit, and how to go on.
+// refusalOf says which fields a QueueApp does not permit, and what to do.
 func refusalOf(in Input, missing []v1alpha1.PoolField) string {
 	fields, names := make([]string, 0, len(missing)), make([]string, 0, len(missing))
 	for _, field := range missing {

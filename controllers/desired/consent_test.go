@@ -16,8 +16,8 @@ import (
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
-// consentInput is a pool that sets nothing of its pods, of a QueueApp that says nothing
-// and whose pods have the PriorityClass usual.
+// consentInput returns a pool without settings for its pods, of a QueueApp that permits
+// nothing explicitly and whose pods have the PriorityClass usual.
 func consentInput() Input {
 	app := &v1alpha1.QueueApp{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "shop"}}
 	app.Spec.Template.Spec = corev1.PodSpec{
@@ -39,7 +39,7 @@ func fromSecret(name string) corev1.EnvVar {
 	return corev1.EnvVar{Name: name, ValueFrom: &corev1.EnvVarSource{SecretKeyRef: &corev1.SecretKeySelector{Key: "key"}}}
 }
 
-// podsBefore are the metadata and template of a Deployment or Job with the class high.
+// podsBefore returns the metadata and template of a Deployment or Job with the class high.
 func podsBefore(app string, owner *v1alpha1.QueueWorker) (metav1.ObjectMeta, corev1.PodTemplateSpec) {
 	return metav1.ObjectMeta{
 			Name:            "emails-worker",
@@ -76,7 +76,8 @@ func TestAPoolSetsWhatItsQueueAppPermits(t *testing.T) {
 	none := []v1alpha1.PoolField{}
 	tests := map[string]struct {
 		change func(*Input)
-		// refused and told are phrases; empty means that there is no refusal, or nothing told.
+		// refused and told are phrases; empty means that there is no refusal, or that
+		// told is nil.
 		refused, told string
 		reason        string
 	}{
@@ -227,7 +228,8 @@ func TestAPoolSetsWhatItsQueueAppPermits(t *testing.T) {
 	}
 }
 
-// requirePhrase compares a sentence with a phrase of it; empty: there is to be none.
+// requirePhrase looks for a phrase in a sentence; an empty phrase means that there must
+// be no sentence.
 func requirePhrase(t *testing.T, what string, got *Problem, want string) {
 	t.Helper()
 	switch {
@@ -240,7 +242,8 @@ func requirePhrase(t *testing.T, what string, got *Problem, want string) {
 	}
 }
 
-// TestARefusedRunIsNotStarted: a pool of mode Batch has no Deployment to be left as it is.
+// TestARefusedRunIsNotStarted: a pool of mode Batch has no Deployment that could stay
+// as it is.
 func TestARefusedRunIsNotStarted(t *testing.T) {
 	in := consentInput()
 	in.Worker.Spec.Mode, in.Run = v1alpha1.ModeBatch, "emails-run-1"
@@ -274,8 +277,8 @@ func TestALongListIsCutShort(t *testing.T) {
 	requirePhrase(t, "what is told", objects.NotPermitted, "... and 96 more from a Secret")
 }
 
-// TestEveryOtherSourceOfEnvIsForeign: a source that Kubernetes adds is one to be told of
-// until it is decided otherwise.
+// TestEveryOtherSourceOfEnvIsForeign: a source that Kubernetes adds must be reported
+// until the project decides otherwise.
 func TestEveryOtherSourceOfEnvIsForeign(t *testing.T) {
 	own := map[string]bool{"FieldRef": true, "ResourceFieldRef": true}
 	sources := reflect.TypeFor[corev1.EnvVarSource]()

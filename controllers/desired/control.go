@@ -18,7 +18,7 @@ import (
 // maxRestartSpread bounds the seconds over which the pods of a pool spread a restart.
 const maxRestartSpread = 30
 
-// ControlledPod is a pod as far as its control document is concerned.
+// ControlledPod is the part of a pod that concerns its control document.
 type ControlledPod struct {
 	// Name is the pod's name.
 	Name string
@@ -26,54 +26,55 @@ type ControlledPod struct {
 	RestartToken string
 	// KillToken is the pod's own killAt annotation.
 	KillToken string
-	// Paused is whether the pod is paused alone.
+	// Paused reports whether the pod itself is paused.
 	Paused bool
-	// Cordoned is whether the pod shall take no more jobs.
+	// Cordoned reports whether the pod shall take no more jobs.
 	Cordoned bool
-	// Document is the pod's control annotation as it is now; empty if there is none.
+	// Document is the pod's present control annotation; empty if there is none.
 	Document string
-	// Reported is the revision its agent obeys; 0 if it has not said.
+	// Reported is the revision that the pod's agent obeys; 0 if it has not reported any.
 	Reported int64
-	// Overdue tells that its agent answers and has long not taken up the document it
-	// was written. A kubelet that is told of two changes of a pod within milliseconds
-	// may pass on the first alone, until it looks again by itself a minute later.
+	// Overdue reports whether the pod's agent answers and has long not taken up the
+	// document that was written to it. A kubelet that learns of two changes of a pod
+	// within milliseconds may pass on only the first, until it looks again by itself a
+	// minute later.
 	Overdue bool
 }
 
-// ControlInput is all that decides the control documents of a pool.
+// ControlInput holds everything that decides the control documents of a pool.
 type ControlInput struct {
 	Now    time.Time
 	Worker *v1alpha1.QueueWorker
-	// Processes is how many processes the pool is meant to have.
+	// Processes is how many processes the pool should have.
 	Processes int32
-	// Finish is the run that is to end; empty if none is.
+	// Finish is the run that shall end; empty if none.
 	Finish string
 	// Live is the ConfigMap with the pool's document; nil if there is none.
 	Live *corev1.ConfigMap
-	// Pods are the pool's pods that are not being removed: the kubelet passes nothing on
-	// to one that is.
+	// Pods are the pool's pods that are not being removed: the kubelet passes nothing
+	// on to a pod that is being removed.
 	Pods []ControlledPod
 }
 
-// Controls are the control documents a pool should have.
+// Controls are the control documents that a pool should have.
 type Controls struct {
 	// Pool is the pool's document.
 	Pool protocol.Control
-	// Changed tells that the pool's document differs from the live one.
+	// Changed reports whether the pool's document differs from the live one.
 	Changed bool
-	// Restart tells that the change asks for a restart of all processes.
+	// Restart reports whether the change asks for a restart of all processes.
 	Restart bool
-	// Pods are the documents to be written to pods now, by pod name.
+	// Pods are the documents to write to pods now, by pod name.
 	Pods map[string]string
 }
 
-// Control decides the control documents. A document's revision grows whenever
-// its content does, past every revision any agent may have seen, so that a lost
+// Control decides the control documents. A document's revision grows whenever its
+// content changes, past every revision that any agent may have seen. So a lost
 // ConfigMap cannot make agents ignore its successor.
 //
-// The ConfigMap reaches a pod within a minute; writing the document to the pod
-// itself makes the kubelet deliver it at once. So every pod is written to when
-// the pool's document changes, and later those that report an older revision.
+// The ConfigMap reaches a pod within a minute, but the kubelet delivers a document that
+// is written to the pod itself at once. So every pod is written to when the pool's
+// document changes. Pods that report an older revision are written to again later.
 func Control(in ControlInput) Controls {
 	live := PoolControl(in.Live)
 	pods := make([]protocol.Control, len(in.Pods))
@@ -86,7 +87,7 @@ func Control(in ControlInput) Controls {
 	pool := poolControl(in)
 	pool.Revision = live.Revision
 	if pool.RestartToken == live.RestartToken {
-		// The spread belongs to the restart that was asked for, not to the pool's size since.
+		// The spread belongs to the requested restart, not to the pool's later size.
 		pool.RestartSpreadSeconds = live.RestartSpreadSeconds
 	}
 	changed := pool != live || live.Revision == 0
@@ -108,11 +109,11 @@ func Control(in ControlInput) Controls {
 	return out
 }
 
-// maxLeap is how far ahead of what was written a revision may be to be believed: what a
-// pod says of itself must not use up the numbers of its pool.
+// maxLeap is how far a believable revision may be ahead of the written revision: a
+// pod's own claims must not use up the numbers of its pool.
 const maxLeap = 1 << 20
 
-// believable is a revision, or 0 if it cannot follow from what was written.
+// believable returns a revision, or 0 if it cannot follow from the written revision.
 func believable(revision, written int64) int64 {
 	if revision > written+maxLeap {
 		return 0
@@ -120,7 +121,7 @@ func believable(revision, written int64) int64 {
 	return revision
 }
 
-// podControl is the document of one pod, and whether to write it.
+// podControl returns the document of one pod, and whether to write it.
 func podControl(pool, own protocol.Control, pod ControlledPod, changed bool) (string, bool) {
 	want := pool.WithOwn(protocol.Control{
 		Cordoned: pod.Cordoned, PodPaused: pod.Paused, PodRestartToken: pod.RestartToken, PodKillToken: pod.KillToken,
@@ -140,17 +141,18 @@ func podControl(pool, own protocol.Control, pod ControlledPod, changed bool) (st
 		want.Revision = max(written, believable(pod.Reported, written)) + 1
 	}
 	behind := pod.Reported != 0 && pod.Reported < pool.Revision
-	// Without one of its own the pod read the pool's document when it started.
+	// A pod without its own document read the pool's document when it started.
 	return encodeControl(want), behind || ofItsOwn || pod.Document != ""
 }
 
-// differsByItself tells whether two documents of a pod differ in what is its own.
+// differsByItself reports whether two documents of a pod differ in the fields of the
+// pod itself.
 func differsByItself(a, b protocol.Control) bool {
 	return a.PodRestartToken != b.PodRestartToken || a.PodKillToken != b.PodKillToken ||
 		a.Cordoned != b.Cordoned || a.PodPaused != b.PodPaused
 }
 
-// poolControl is the content of the pool's document, without its revision.
+// poolControl returns the content of the pool's document, without its revision.
 func poolControl(in ControlInput) protocol.Control {
 	control := protocol.Control{
 		Paused:       PausedBy(in.Worker, in.Now) != "",
@@ -164,16 +166,17 @@ func poolControl(in ControlInput) protocol.Control {
 	return control
 }
 
-// maxToken bounds what is passed on of an annotation with a token, in bytes of a document:
-// several have to fit into one.
+// maxToken bounds the part of an annotation's token that is passed on, in bytes of a
+// document, because several tokens must fit into one document.
 const maxToken = 1024
 
-// Token is the token in an annotation of an object; of one that is too long, its hash.
+// Token returns the token in an annotation of an object, or its hash if it is too long.
 func Token(object metav1.Object, annotation string) string {
 	return ShortToken(object.GetAnnotations()[annotation])
 }
 
-// ShortToken returns a token, or the hash of one that is too long. It is its own short token.
+// ShortToken returns a token, or its hash if it is too long. The short token of a short
+// token is the token itself.
 func ShortToken(token string) string {
 	if encoded, err := json.Marshal(token); err != nil || len(encoded) > maxToken {
 		return hashOf(token)
@@ -192,7 +195,7 @@ func controlConfigMap(in Input) *corev1ac.ConfigMapApplyConfiguration {
 		WithData(data)
 }
 
-// PoolPin is the pin of the operator that the pool's ConfigMap tells its agents.
+// PoolPin returns the operator's pin in the pool's ConfigMap, which its agents read.
 func PoolPin(live *corev1.ConfigMap) string {
 	if live == nil {
 		return ""
@@ -200,7 +203,7 @@ func PoolPin(live *corev1.ConfigMap) string {
 	return live.Data[protocol.OperatorFile]
 }
 
-// PoolControl is the pool's document as it is.
+// PoolControl returns the pool's present document.
 func PoolControl(live *corev1.ConfigMap) protocol.Control { return ReadControl(liveDocument(live)) }
 
 func liveDocument(live *corev1.ConfigMap) string {
@@ -210,8 +213,8 @@ func liveDocument(live *corev1.ConfigMap) string {
 	return live.Data[protocol.ControlFile]
 }
 
-// ReadControl reads a document; one that cannot be read counts as none, so that it
-// is written anew.
+// ReadControl reads a document. An unreadable document counts as none, so that it is
+// written anew.
 func ReadControl(document string) protocol.Control {
 	var control protocol.Control
 	if len(document) > protocol.MaxControlBytes || json.Unmarshal([]byte(document), &control) != nil ||

@@ -16,8 +16,8 @@ import (
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
-// world is a pool with agents that obey as real ones do: the document with the
-// highest revision, of equals the pod's own.
+// world is a pool with agents that obey as real ones do: they obey the document with
+// the highest revision, and the pod's own document if revisions are equal.
 type world struct {
 	worker    *v1alpha1.QueueWorker
 	configMap *corev1.ConfigMap
@@ -25,8 +25,7 @@ type world struct {
 	agents    []protocol.Control
 }
 
-// reconcile writes what Control asks for. The pods in deaf do not see their
-// annotation yet, and no agent sees the ConfigMap before deliver.
+// reconcile writes the documents that Control returns. No agent sees them before deliver.
 func (w *world) reconcile() Controls {
 	controls := Control(ControlInput{Worker: w.worker, Processes: Processes(&w.worker.Spec), Live: w.configMap, Pods: w.pods})
 	w.configMap = &corev1.ConfigMap{Data: map[string]string{protocol.ControlFile: encodeControl(controls.Pool)}}
@@ -38,7 +37,7 @@ func (w *world) reconcile() Controls {
 	return controls
 }
 
-// highest is the highest revision any agent has seen.
+// highest returns the highest revision that any agent has seen.
 func (w *world) highest() int64 {
 	var out int64
 	for _, agent := range w.agents {
@@ -153,8 +152,8 @@ func TestACordonIsThePodsOwn(t *testing.T) {
 	}
 }
 
-// What a pod says of itself, and what is written on it, may be anything: it must not use
-// up the numbers of its pool.
+// A pod's report, and the document on it, may contain anything: they must not use up
+// the numbers of its pool.
 func TestALyingPodDoesNotUseUpThePoolsRevisions(t *testing.T) {
 	for name, lie := range map[string]func(*ControlledPod){
 		"that reports too much":            func(p *ControlledPod) { p.Reported = protocol.MaxRevision },
@@ -194,7 +193,7 @@ func TestADocumentOfAnImpossibleRevisionIsWrittenAnew(t *testing.T) {
 	}
 }
 
-// The token of an annotation is the user's, and a document has to be read by agents.
+// An annotation's token comes from the user, and agents must be able to read the document.
 func TestALongTokenStillFitsIntoADocument(t *testing.T) {
 	for _, token := range []string{strings.Repeat("\u2028", 60_000), strings.Repeat("<", maxToken), strings.Repeat("\x01", maxToken), strings.Repeat("t", maxToken-2)} {
 		fits(t, token)
@@ -246,8 +245,8 @@ func TestControlWritesToPodsThatStayBehind(t *testing.T) {
 	}
 }
 
-// TestControlWritesAgainWhatWasNotHeard: only to a pod that is overdue, with a higher
-// revision, since the same document again would be no change.
+// TestControlWritesAgainWhatWasNotHeard: only a pod that is overdue is written to
+// again, with a higher revision, because the same document would be no change.
 func TestControlWritesAgainWhatWasNotHeard(t *testing.T) {
 	worker := &v1alpha1.QueueWorker{}
 	first := Control(ControlInput{Worker: worker, Pods: []ControlledPod{{Name: "a", Cordoned: true}}})

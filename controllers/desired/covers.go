@@ -9,8 +9,8 @@ import (
 	"reflect"
 )
 
-// mergeKeys are the lists of a workload whose elements server-side apply knows by keys, and
-// these keys. Every other list of objects belongs to its manager as a whole.
+// mergeKeys holds the lists of a workload whose elements server-side apply merges by
+// keys, and these keys. Every other list of objects belongs to its manager as a whole.
 var mergeKeys = map[string][]string{
 	"claims":                    {"name"},
 	"containers":                {"name"},
@@ -30,25 +30,26 @@ var mergeKeys = map[string][]string{
 	"volumes":                   {"name"},
 }
 
-// keyDefaults are what the API server puts in place of a key that is absent.
+// keyDefaults holds the values that the API server uses for absent keys.
 var keyDefaults = map[string]any{"protocol": "TCP"}
 
 // Covers reports whether a live object has everything that an apply configuration asks
-// for, so that applying it would change nothing. What other managers have set besides is
-// left alone. An element of a list with merge keys may stand anywhere in the live list. The
-// elements of another list of objects stand in the wanted order, and other managers may
-// have added to them.
+// for, so that applying it would change nothing. Additional fields that other managers
+// have set are ignored. An element of a list with merge keys may stand anywhere in the
+// live list. The elements of any other list of objects must stand in the wanted order,
+// and other managers may have added elements.
 //
-// A field that is no longer asked for is not noticed here, but by the hash in
-// AnnotationAppliedHash, which is part of what is asked for.
+// Covers does not notice a field that is no longer wanted. The hash in
+// AnnotationAppliedHash, which is part of the wanted object, shows that.
 //
-// The cost grows with the sum of both objects' sizes and not with their product: a user
-// writes the one and can reorder the other.
+// The cost grows with the sum of both objects' sizes and not with their product,
+// because a user writes one object and can reorder the other.
 func Covers(live, wanted any) (bool, error) { return compare(live, wanted, func(_, _ any) {}) }
 
-// Settled is Covers for an object from the cache, which drops the containers of a
-// Deployment's template that is too large. No template is without containers. Of such a
-// one only the hash tells whether it is the wanted one, and the rest is compared.
+// Settled is Covers for an object from the cache. The cache drops the containers of a
+// Deployment's template that is too large, and no other template is without containers.
+// For such a template only the hash shows whether it is the wanted one, and the rest of
+// the object is compared.
 func Settled(live, wanted any) (bool, error) {
 	return compare(live, wanted, func(live, wanted any) {
 		template := field(field(live, "spec"), "template")
@@ -60,13 +61,13 @@ func Settled(live, wanted any) (bool, error) {
 	})
 }
 
-// field is a field of a decoded object; nil if there is none.
+// field returns a field of a decoded object; nil if there is none.
 func field(object any, name string) any {
 	fields, _ := object.(map[string]any)
 	return fields[name]
 }
 
-// compare compares two objects after their decoded forms were prepared for it.
+// compare compares two objects after prepare has changed their decoded forms.
 func compare(live, wanted any, prepare func(live, wanted any)) (bool, error) {
 	liveTree, err := tree(live)
 	if err != nil {
@@ -98,7 +99,7 @@ func tree(object any) (any, error) {
 	return out, nil
 }
 
-// comparison compares one live object with what is wanted of it.
+// comparison compares one live object with the wanted object.
 type comparison struct {
 	// steps counts the values that were compared.
 	steps int
@@ -138,7 +139,7 @@ func (c *comparison) coversList(field string, live, wanted []any) bool {
 	if keys, keyed := mergeKeys[field]; keyed {
 		return c.coversByKey(keys, live, wanted)
 	}
-	// Each live element is compared once: what comes first is found first.
+	// Each live element is compared once, because the elements are found in order.
 	for len(wanted) > 0 && len(live) >= len(wanted) {
 		if c.covers("", live[0], wanted[0]) {
 			wanted = wanted[1:]
@@ -148,7 +149,7 @@ func (c *comparison) coversList(field string, live, wanted []any) bool {
 	return len(wanted) == 0
 }
 
-// coversByKey compares each wanted element with the live one of its key alone.
+// coversByKey compares each wanted element only with the live element of the same key.
 func (c *comparison) coversByKey(keys []string, live, wanted []any) bool {
 	index := make(map[identity]any, len(live))
 	for _, element := range live {
@@ -169,7 +170,7 @@ func isObject(value any) bool {
 	return ok
 }
 
-// identity is the values of an element's merge keys. No list has more than two.
+// identity holds the values of an element's merge keys. No list has more than two keys.
 type identity [2]any
 
 func identityOf(keys []string, element any) identity {

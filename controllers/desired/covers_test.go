@@ -55,8 +55,8 @@ func TestCovers(t *testing.T) {
 	}
 }
 
-// mergeKeys must say of every list what the API server goes by; the CRD of QueueApps says
-// it of every list of a pod template.
+// mergeKeys must list the keys that the API server uses for every list. The CRD of
+// QueueApps has them for every list of a pod template.
 func TestMergeKeysAreThoseOfThePodTemplate(t *testing.T) {
 	raw, err := os.ReadFile("../../config/crd/bases/queueworker.dev_queueapps.yaml")
 	if err != nil {
@@ -91,8 +91,8 @@ func keysBelow(t *testing.T, keys map[string][]string, field string, schema apie
 	}
 }
 
-// A pod's owner can write a list as long as it likes and reorder the live one, so what a
-// comparison costs may not grow with the product of both.
+// A pod's owner can write a list of any length and reorder the live one, so the cost of
+// a comparison must not grow with the product of both.
 func TestCoversTakesLinearSteps(t *testing.T) {
 	tolerations := func(n int, key string) corev1.PodSpec {
 		var spec corev1.PodSpec
@@ -164,7 +164,7 @@ func TestCoversTakesLinearSteps(t *testing.T) {
 	}
 }
 
-// values is how many values an object has, itself included.
+// values counts the values of an object, including the object itself.
 func values(tree any) int {
 	n := 1
 	switch tree := tree.(type) {

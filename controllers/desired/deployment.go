@@ -17,8 +17,8 @@ import (
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
-// revisionHistory is how many old ReplicaSets are kept: enough to see what
-// changed; going back is done in the QueueApp, not in the Deployment.
+// revisionHistory is how many old ReplicaSets are kept: enough to see what changed. A
+// rollback is done in the QueueApp, not in the Deployment.
 const revisionHistory = 3
 
 func deployment(in Input, template *corev1.PodTemplateSpec) *appsv1ac.DeploymentApplyConfiguration {
@@ -48,7 +48,7 @@ func deployment(in Input, template *corev1.PodTemplateSpec) *appsv1ac.Deployment
 			WithTemplate(applyTemplate(template)))
 }
 
-// GraceOf is the termination grace period of the pods of a template.
+// GraceOf returns the termination grace period of the pods of a template.
 func GraceOf(template *corev1.PodTemplateSpec) time.Duration {
 	if seconds := template.Spec.TerminationGracePeriodSeconds; seconds != nil {
 		return time.Duration(*seconds) * time.Second
@@ -56,8 +56,8 @@ func GraceOf(template *corev1.PodTemplateSpec) time.Duration {
 	return corev1.DefaultTerminationGracePeriodSeconds * time.Second
 }
 
-// keepsAgent tells whether the pool keeps the agent image it has: its template is
-// otherwise the one its pods already run.
+// keepsAgent reports whether the pool keeps its present agent image: its template is
+// otherwise the template that its pods already run.
 func keepsAgent(in Input, hash string) bool {
 	return in.App.Spec.AgentUpgrade != v1alpha1.AgentUpgradeNow &&
 		in.Live != nil &&
@@ -65,7 +65,7 @@ func keepsAgent(in Input, hash string) bool {
 		AgentImageOf(&in.Live.Spec.Template) != ""
 }
 
-// AgentImageOf is the agent image of a pool's pods; empty if there is none.
+// AgentImageOf returns the agent image of a pool's pods; empty if there is none.
 func AgentImageOf(template *corev1.PodTemplateSpec) string {
 	for i := range template.Spec.InitContainers {
 		if container := &template.Spec.InitContainers[i]; container.Name == InstallContainer {
@@ -75,8 +75,8 @@ func AgentImageOf(template *corev1.PodTemplateSpec) string {
 	return ""
 }
 
-// applyTemplate turns a template into an apply configuration. They have the same
-// JSON, in which unset fields are absent, so that none is claimed.
+// applyTemplate turns a template into an apply configuration. Both have the same JSON,
+// in which unset fields are absent, so that the operator claims none of them.
 func applyTemplate(template *corev1.PodTemplateSpec) *corev1ac.PodTemplateSpecApplyConfiguration {
 	document, err := json.Marshal(template)
 	if err != nil {

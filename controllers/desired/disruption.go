@@ -12,8 +12,8 @@ import (
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
-// podDisruptionBudget lets node drains take a quarter of the pool at a time, and
-// broken pods always. A pool of one pod has none: a budget could only forbid its
+// podDisruptionBudget lets node drains take a quarter of the pool at a time, and broken
+// pods at any time. A pool of one pod has no budget: it could only forbid the pod's
 // eviction, and with it the drain.
 func podDisruptionBudget(worker *v1alpha1.QueueWorker) *policyv1ac.PodDisruptionBudgetApplyConfiguration {
 	return policyv1ac.PodDisruptionBudget(WorkloadName(worker.Name), worker.Namespace).

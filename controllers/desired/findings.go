@@ -13,8 +13,8 @@ import (
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
-// findings are the promises that a pool cannot keep because of what its template
-// or its spec sets explicitly.
+// findings returns the promises that a pool cannot keep because of explicit settings in
+// its template or its spec.
 func findings(in Input, container int, memory Memory, gracePeriod time.Duration) []Problem {
 	var out []Problem
 	spec := &in.Worker.Spec

@@ -11,7 +11,7 @@ import (
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
-// hashOf is a short hash of an object's JSON.
+// hashOf returns a short hash of an object's JSON.
 func hashOf(object any) string {
 	document, err := json.Marshal(object)
 	if err != nil {
@@ -21,8 +21,9 @@ func hashOf(object any) string {
 	return hex.EncodeToString(sum[:8])
 }
 
-// stamp writes each object's hash into it, so that a field that is no longer
-// wanted is noticed: the live object alone cannot tell it from somebody else's.
+// stamp writes each object's hash into it, to notice a field that is no longer wanted.
+// The live object alone does not show whether such a field is the operator's or another
+// manager's.
 func stamp(objects *Objects) {
 	objects.Deployment.WithAnnotations(map[string]string{v1alpha1.AnnotationAppliedHash: hashOf(objects.Deployment)})
 	if budget := objects.PodDisruptionBudget; budget != nil {

@@ -16,25 +16,25 @@ import (
 const (
 	mebibyte = int64(1) << 20
 
-	// defaultMemory, defaultTimeout and defaultSleep repeat the defaults of the CRD
-	// for objects that were stored without them.
+	// defaultMemory, defaultTimeout and defaultSleep repeat the defaults of the CRD for
+	// objects that were stored without them.
 	defaultMemory  = 128 * mebibyte
 	defaultTimeout = 60 * time.Second
 	defaultSleep   = 3 * time.Second
 
-	// graceMargin is what a pod gets on top of its longest job: 3 s of it are the
-	// agent's own, the rest is for a worker that wakes from its sleep or is starting.
+	// graceMargin is the time a pod gets in addition to its longest job: 3 s of it are for
+	// the agent, and the rest is for a worker that wakes from its sleep or is starting.
 	graceMargin = 15 * time.Second
-	// graceWithoutTimeout is the grace period where a job may run without limit.
+	// graceWithoutTimeout is the grace period if a job may run without limit.
 	graceWithoutTimeout = time.Hour
 )
 
-// Memory are the memory limits derived from what one process may use, in bytes.
+// Memory holds the memory limits derived from what one process may use, in bytes.
 //
-// For M = spec.memory: a worker checks M only between jobs and counts only PHP's
-// heap, so PHP's own memory_limit (Heap) leaves 25 % and 32 MiB of room above
-// it; the process as a whole (Retire) has its code and libraries on top, 64 MiB;
-// and the container (Limit) holds that for each process, and the agent.
+// Let M = spec.memory. A worker checks M only between jobs and counts only PHP's heap,
+// so PHP's own memory_limit (Heap) leaves 25 % and 32 MiB of room above M. The process
+// as a whole (Retire) also has its code and libraries, 64 MiB. The container (Limit)
+// holds that for each process, and the agent.
 type Memory struct {
 	// Process is M.
 	Process int64
@@ -48,7 +48,7 @@ type Memory struct {
 	Request int64
 }
 
-// memoryOf derives the limits of a pod with so many processes.
+// memoryOf derives the limits of a pod.
 func memoryOf(spec *v1alpha1.QueueWorkerSpec, runtime v1alpha1.Runtime) Memory {
 	process := ProcessMemory(spec)
 	processes := int64(ProcessesPerPod(spec))
@@ -63,13 +63,13 @@ func memoryOf(spec *v1alpha1.QueueWorkerSpec, runtime v1alpha1.Runtime) Memory {
 		Request: processes * process,
 	}
 	if runtime == v1alpha1.RuntimeCustom {
-		// A custom worker has no limit of its own to reach first.
+		// A custom worker has no own limit that it would reach first.
 		m.Heap, m.Retire = 0, process
 	}
 	return m
 }
 
-// ProcessMemory is how much memory one process may use, in bytes.
+// ProcessMemory returns how much memory one process may use, in bytes.
 func ProcessMemory(spec *v1alpha1.QueueWorkerSpec) int64 {
 	if spec.Memory == nil {
 		return defaultMemory
@@ -77,12 +77,12 @@ func ProcessMemory(spec *v1alpha1.QueueWorkerSpec) int64 {
 	return spec.Memory.Value()
 }
 
-// ProcessesPerPod is how many processes each pod of the pool runs.
+// ProcessesPerPod returns how many processes each pod of the pool runs.
 func ProcessesPerPod(spec *v1alpha1.QueueWorkerSpec) int32 {
 	return max(spec.ProcessesPerPod, 1)
 }
 
-// Processes is how many processes the spec asks for, autoscaling and caps aside:
+// Processes returns how many processes the spec asks for, without autoscaling and caps:
 // none while it is stopped.
 func Processes(spec *v1alpha1.QueueWorkerSpec) int32 {
 	switch {
@@ -94,25 +94,25 @@ func Processes(spec *v1alpha1.QueueWorkerSpec) int32 {
 	return max(*spec.Processes, 0)
 }
 
-// Pods is how many pods it takes for so many processes.
+// Pods returns how many pods a number of processes needs.
 func Pods(processes int32, spec *v1alpha1.QueueWorkerSpec) int32 {
 	perPod := ProcessesPerPod(spec)
 	return (max(processes, 0) + perPod - 1) / perPod
 }
 
-// Timeout is how long a job may run; 0 means without limit.
+// Timeout returns how long a job may run; 0 means without limit.
 func Timeout(spec *v1alpha1.QueueWorkerSpec) time.Duration {
 	return durationOr(spec.Timeout, defaultTimeout)
 }
 
-// Pause is how long a worker may go without asking its queues: it rests after a job,
-// or sleeps when they are empty.
+// Pause returns the longest time in which a worker does not look at its queues: it
+// rests after a job, or sleeps when they are empty.
 func Pause(spec *v1alpha1.QueueWorkerSpec) time.Duration {
 	return max(durationOr(spec.Sleep, defaultSleep), durationOr(spec.Rest, 0))
 }
 
-// grace is the termination grace period of the pods: what the QueueWorker or the
-// template says, else long enough for the longest job.
+// grace returns the termination grace period of the pods: the setting of the QueueWorker,
+// otherwise long enough for the longest job and for the setting of the template.
 func grace(spec *v1alpha1.QueueWorkerSpec, template *corev1.PodSpec) time.Duration {
 	if spec.GracePeriod != nil {
 		return spec.GracePeriod.Duration

@@ -10,14 +10,14 @@ import (
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
-// WorkloadName is the name of the Deployment and the PodDisruptionBudget of a pool.
+// WorkloadName returns the name of the Deployment and the PodDisruptionBudget of a pool.
 func WorkloadName(worker string) string { return worker + "-worker" }
 
-// ControlName is the name of the ConfigMap with a pool's control document.
+// ControlName returns the name of the ConfigMap with a pool's control document.
 func ControlName(worker string) string { return worker + "-control" }
 
-// Selector is the label selector of a pool's pods. It never changes, because a
-// Deployment's selector cannot.
+// Selector returns the label selector of a pool's pods. It never changes, because a
+// Deployment's selector cannot change.
 func Selector(worker string) map[string]string {
 	return map[string]string{v1alpha1.LabelName: worker}
 }
@@ -29,9 +29,9 @@ func childLabels(worker *v1alpha1.QueueWorker) map[string]string {
 	}
 }
 
-// owner makes the QueueWorker the controller of a child, so that the child goes
-// with it. blockOwnerDeletion stays unset: it needs a right of its own
-// (finalizers/update) and a child may well outlive its owner by a moment.
+// owner makes the QueueWorker the controller of a child, so that the child is deleted
+// with it. blockOwnerDeletion stays unset, because it needs an additional right
+// (finalizers/update), and a child may well outlive its owner by a moment.
 func owner(worker *v1alpha1.QueueWorker) *metav1ac.OwnerReferenceApplyConfiguration {
 	return metav1ac.OwnerReference().
 		WithAPIVersion(v1alpha1.SchemeGroupVersion.String()).
@@ -41,8 +41,8 @@ func owner(worker *v1alpha1.QueueWorker) *metav1ac.OwnerReferenceApplyConfigurat
 		WithController(true)
 }
 
-// OwnedBy tells whether an object may be written for the QueueWorker: only if it
-// is the object's controller.
+// OwnedBy reports whether an object may be written for the QueueWorker: only if the
+// QueueWorker is the object's controller.
 func OwnedBy(object metav1.Object, worker *v1alpha1.QueueWorker) bool {
 	return metav1.IsControlledBy(object, worker)
 }

@@ -53,8 +53,8 @@ func NetworkPolicy(app *v1alpha1.QueueApp, operatorNamespace string) *networking
 			))
 }
 
-// SameNetworkPolicy reports whether a live NetworkPolicy restricts what is wanted: its
-// whole spec is compared, because each rule that somebody adds opens the pods.
+// SameNetworkPolicy reports whether a live NetworkPolicy restricts as wanted. It
+// compares the whole spec, because each rule that another client adds opens the pods.
 func SameNetworkPolicy(live *networkingv1.NetworkPolicy, wanted *networkingv1ac.NetworkPolicyApplyConfiguration) (bool, error) {
 	spec := &networkingv1.NetworkPolicySpec{}
 	fields, err := runtime.DefaultUnstructuredConverter.ToUnstructured(wanted.Spec)

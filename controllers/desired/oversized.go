@@ -11,15 +11,15 @@ import (
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
-// TooLarge is the Problem of an object that has a value beyond its bound. excess says which
-// value, and what the bound is.
+// TooLarge returns the Problem of an object with a value beyond its bound. excess says
+// which value, and what the bound is.
 func TooLarge(kind, name, excess string) *Problem {
 	return &Problem{v1alpha1.ReasonTooLarge, fmt.Sprintf(
 		"The %s %q is larger than the operator reads: %s. Make it smaller; until then pods stay as they are.", kind, name, excess)}
 }
 
-// Oversized says what of a QueueWorker is beyond its bound; nil if nothing is. The API
-// server refuses such a QueueWorker, but one may have been stored before there were bounds.
+// Oversized says which part of a QueueWorker exceeds its bound; nil if none does. The API
+// server refuses such a QueueWorker, but it may have been stored before there were bounds.
 func Oversized(worker *v1alpha1.QueueWorker) *Problem {
 	if texts := textsOf(worker); texts > bounds.Pool.Bytes {
 		return TooLarge("QueueWorker", worker.Name, fmt.Sprintf("spec has more than %d bytes of JSON", bounds.Pool.Bytes))
@@ -38,8 +38,8 @@ func Oversized(worker *v1alpha1.QueueWorker) *Problem {
 	return TooLarge("QueueWorker", worker.Name, excess.String())
 }
 
-// textsOf is how many bytes the texts of a QueueWorker have that had no bound, so that an
-// object of megabytes is not encoded to be found too large.
+// textsOf returns the size in bytes of those texts of a QueueWorker that had no bound.
+// So an object of megabytes is found too large without being encoded.
 func textsOf(worker *v1alpha1.QueueWorker) int {
 	n := 0
 	for i := range worker.Spec.Env {

@@ -9,8 +9,8 @@ import (
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
-// PausedBy is why a pool is to take no jobs now, as a reason of its condition Paused;
-// empty if it is to take some.
+// PausedBy returns why a pool shall take no jobs now, as a reason of its condition
+// Paused; empty if it shall take jobs.
 func PausedBy(worker *v1alpha1.QueueWorker, now time.Time) string {
 	switch {
 	case worker.Spec.Paused:
@@ -23,7 +23,7 @@ func PausedBy(worker *v1alpha1.QueueWorker, now time.Time) string {
 	return ""
 }
 
-// PauseLeft is how long spec.pausedUntil still lies ahead; 0 if it does not.
+// PauseLeft returns the time until spec.pausedUntil; 0 if it has passed or is not set.
 func PauseLeft(worker *v1alpha1.QueueWorker, now time.Time) time.Duration {
 	if until := worker.Spec.PausedUntil; until != nil {
 		return max(0, until.Sub(now))
@@ -31,21 +31,22 @@ func PauseLeft(worker *v1alpha1.QueueWorker, now time.Time) time.Duration {
 	return 0
 }
 
-// pausedByFailing tells whether a pause made by spec.onFailing is in force. Only what
-// has been written to the status counts: so it outlives the operator.
+// pausedByFailing reports whether a pause made by spec.onFailing is in force. Only a
+// pause in the status counts, so it outlives the operator.
 func pausedByFailing(worker *v1alpha1.QueueWorker) bool {
 	pause := worker.Status.OnFailing
 	return pause != nil && pause.Paused && worker.Spec.OnFailing == v1alpha1.OnFailingPause &&
 		!Resumes(ResumeToken(worker), pause)
 }
 
-// Resumes tells whether a value of the annotation resumedAt ends a pause: another one
-// does, its removal says nothing.
+// Resumes reports whether a value of the annotation resumedAt ends a pause: a new value
+// does, but the removal of the annotation does not.
 func Resumes(token string, pause *v1alpha1.FailurePause) bool {
 	return token != "" && token != pause.ResumedAt
 }
 
-// ResumeToken is the value of a QueueWorker's annotation resumedAt, as much of it as is kept.
+// ResumeToken returns the value of a QueueWorker's annotation resumedAt, cut to the
+// length that is kept.
 func ResumeToken(worker *v1alpha1.QueueWorker) string {
 	const most = 1024 // of FailurePause.ResumedAt
 	token := []rune(worker.Annotations[v1alpha1.AnnotationResumedAt])

@@ -23,12 +23,12 @@ const (
 	stateVolume   = "queueworker-state"
 	controlVolume = "queueworker-control"
 
-	// annotationDefaultContainer names the container kubectl logs and exec mean.
+	// annotationDefaultContainer names the container that kubectl logs and exec use.
 	annotationDefaultContainer = "kubectl.kubernetes.io/default-container"
 )
 
-// podTemplate is the application's template with the agent around its worker, as
-// yet without the agent's image.
+// podTemplate returns the application's template with the agent around its worker, but
+// without the agent's image.
 func podTemplate(in Input, container int) (*corev1.PodTemplateSpec, []Problem) {
 	template := in.App.Spec.Template.DeepCopy()
 	template.ObjectMeta = metav1.ObjectMeta{
@@ -66,12 +66,12 @@ func templateLabels(in Input, own map[string]string) map[string]string {
 	}
 	maps.Copy(labels, childLabels(in.Worker))
 	labels[v1alpha1.LabelApp] = in.App.Name
-	delete(labels, v1alpha1.LabelComponent) // that of a backlog probe
+	delete(labels, v1alpha1.LabelComponent) // the label of a backlog probe
 	return labels
 }
 
-// templateAnnotations are the template's own but those of ours, by which single pods are
-// controlled.
+// templateAnnotations returns the template's annotations without the operator's own,
+// which control single pods.
 func templateAnnotations(in Input, template *corev1.PodTemplateSpec, container int) map[string]string {
 	annotations := map[string]string{annotationDefaultContainer: template.Spec.Containers[container].Name}
 	maps.Copy(annotations, template.Annotations)
@@ -82,8 +82,9 @@ func templateAnnotations(in Input, template *corev1.PodTemplateSpec, container i
 	return annotations
 }
 
-// recreated is the token by which all pods were last replaced on request. It stays when
-// the QueueWorker's annotation goes, or the pods would be replaced for that.
+// recreated returns the token by which all pods were last replaced on request. The
+// token stays when the QueueWorker's annotation is removed, because otherwise the
+// removal would replace the pods.
 func recreated(in Input) string {
 	if token := Token(in.Worker, v1alpha1.AnnotationRecreatedAt); token != "" || in.Live == nil {
 		return token
@@ -91,8 +92,8 @@ func recreated(in Input) string {
 	return in.Live.Spec.Template.Annotations[v1alpha1.AnnotationRecreatedAt]
 }
 
-// placePod applies what a pool may say about where its pods run, and spreads
-// them over nodes as far as that is possible.
+// placePod applies the pool's settings for the placement of its pods, and spreads the
+// pods over nodes as far as possible.
 func placePod(pod *corev1.PodSpec, worker *v1alpha1.QueueWorker) {
 	spec := &worker.Spec
 	if spec.PriorityClassName != "" {
@@ -117,8 +118,8 @@ func placePod(pod *corev1.PodSpec, worker *v1alpha1.QueueWorker) {
 	}
 }
 
-// installer is the init container that copies the agent into the pod. Its image
-// is set last, see deployment.
+// installer returns the init container that copies the agent into the pod. Its image is
+// set last, see deployment.
 func installer() corev1.Container {
 	return corev1.Container{
 		Name:         InstallContainer,
@@ -135,8 +136,8 @@ func installer() corev1.Container {
 	}
 }
 
-// volumes are what the agent needs: its binary, the counts that survive a restart
-// of its container, and the control documents.
+// volumes returns the volumes that the agent needs: its binary, the counts that survive
+// a restart of its container, and the control documents.
 func volumes(worker *v1alpha1.QueueWorker) []corev1.Volume {
 	emptyDir := func(mebibytes int64) corev1.VolumeSource {
 		return corev1.VolumeSource{EmptyDir: &corev1.EmptyDirVolumeSource{SizeLimit: new(bytesQuantity(mebibytes * mebibyte))}}
@@ -160,8 +161,8 @@ func volumes(worker *v1alpha1.QueueWorker) []corev1.Volume {
 	}
 }
 
-// operatorPins shows the agent by which keys it knows the operator. A ConfigMap without
-// them, as an older operator writes it, keeps no pod from starting.
+// operatorPins shows the agent the keys by which it knows the operator. A ConfigMap
+// without them, as an older operator writes it, does not keep a pod from starting.
 func operatorPins(worker *v1alpha1.QueueWorker) corev1.VolumeProjection {
 	return corev1.VolumeProjection{ConfigMap: &corev1.ConfigMapProjection{
 		LocalObjectReference: corev1.LocalObjectReference{Name: ControlName(worker.Name)},
@@ -171,8 +172,8 @@ func operatorPins(worker *v1alpha1.QueueWorker) corev1.VolumeProjection {
 }
 
 // restrict makes the pod satisfy the restricted Pod Security Standard wherever the
-// template does not say otherwise. No user is named, so that the image's own
-// counts, and the root file system stays writable: applications write to storage/.
+// template does not say otherwise. It names no user, so that the image's own user
+// counts. The root file system stays writable, because applications write to storage/.
 func restrict(pod *corev1.PodSpec) {
 	if pod.SecurityContext == nil {
 		pod.SecurityContext = &corev1.PodSecurityContext{}

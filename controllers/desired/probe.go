@@ -25,7 +25,7 @@ import (
 const (
 	// probeComponent is the value of LabelComponent of a backlog probe.
 	probeComponent = "backlog"
-	// probeContainer is the name of its container.
+	// probeContainer is the name of the probe's container.
 	probeContainer = "backlog"
 	// probeKeyVolume holds the pins of the operator's keys.
 	probeKeyVolume = "queueworker-key"
@@ -33,26 +33,26 @@ const (
 	defaultRetryAfter = 90 * time.Second
 )
 
-// ProbeName is the name of the Deployment of a QueueApp's backlog probe.
+// ProbeName returns the name of the Deployment of a QueueApp's backlog probe.
 func ProbeName(app string) string { return app + "-backlog" }
 
-// ProbeSelector is the label selector of a backlog probe's pods.
+// ProbeSelector returns the label selector of a backlog probe's pods.
 func ProbeSelector(app string) map[string]string {
 	return map[string]string{v1alpha1.LabelApp: app, v1alpha1.LabelComponent: probeComponent}
 }
 
-// IsProbe tells whether an object belongs to a backlog probe.
+// IsProbe reports whether an object belongs to a backlog probe.
 func IsProbe(object metav1.Object) bool {
 	return object.GetLabels()[v1alpha1.LabelComponent] == probeComponent
 }
 
-// NeedsProbe tells whether somebody has to ask the application's backend.
+// NeedsProbe reports whether the application's backend must be asked for its backlog.
 func NeedsProbe(app *v1alpha1.QueueApp) bool {
 	return app.Spec.Connection != nil && app.Spec.Connection.Driver != "" && app.Spec.Connection.Driver != v1alpha1.DriverNone
 }
 
-// ConnectionName is the connection that the application's workers are told to use; empty
-// for the application's own default.
+// ConnectionName returns the connection that the application's workers use; empty for
+// the application's default.
 func ConnectionName(app *v1alpha1.QueueApp) string {
 	if app.Spec.Connection == nil {
 		return ""
@@ -60,22 +60,22 @@ func ConnectionName(app *v1alpha1.QueueApp) string {
 	return app.Spec.Connection.Name
 }
 
-// KnowsRetryAfter tells whether the application's backend gives out again what was
-// taken, as Laravel's own do.
+// KnowsRetryAfter reports whether the application's backend hands out again a job that
+// was taken and not finished, as Laravel's own backends do.
 func KnowsRetryAfter(app *v1alpha1.QueueApp) bool {
 	return NeedsProbe(app) && app.Spec.Connection.Driver != v1alpha1.DriverHTTP
 }
 
-// RetryAfter is after how long the application's connection gives a job out again
-// that was taken and not finished.
+// RetryAfter returns the time after which the application's connection hands out again
+// a job that was taken and not finished.
 func RetryAfter(app *v1alpha1.QueueApp) time.Duration {
 	return durationOr(app.Spec.Connection.RetryAfter, defaultRetryAfter)
 }
 
-// Probe is the Deployment of a QueueApp's backlog probe: the probe's own program
-// with the worker's environment, identity and configuration, so that it reaches the
-// backend as the application does. Images, init containers and other containers
-// of the template are not its affair, and neither are volumes with data.
+// Probe returns the Deployment of a QueueApp's backlog probe. It runs the probe's own
+// program with the worker's environment, identity and configuration, so that it reaches
+// the backend as the application does. It leaves out images, init containers and other
+// containers of the template, and volumes with data.
 func Probe(app *v1alpha1.QueueApp, image string) (*appsv1ac.DeploymentApplyConfiguration, *Problem) {
 	index, problem := workerContainer(app)
 	if problem != nil {
@@ -88,10 +88,10 @@ func Probe(app *v1alpha1.QueueApp, image string) (*appsv1ac.DeploymentApplyConfi
 	own := ProbeSelector(app.Name)
 	own[v1alpha1.LabelManagedBy] = v1alpha1.ManagedBy
 	maps.Copy(labels, own)
-	delete(labels, v1alpha1.LabelName) // it is no pod of a pool
+	delete(labels, v1alpha1.LabelName) // it is not a pod of a pool
 	annotations := maps.Clone(app.Spec.Template.Annotations)
 	for _, own := range []string{v1alpha1.AnnotationOperator, v1alpha1.AnnotationFailedKey} {
-		delete(annotations, own) // the operator's alone
+		delete(annotations, own) // only the operator writes these
 	}
 	template := &corev1.PodTemplateSpec{
 		ObjectMeta: metav1.ObjectMeta{Labels: labels, Annotations: annotations},
@@ -103,14 +103,16 @@ func Probe(app *v1alpha1.QueueApp, image string) (*appsv1ac.DeploymentApplyConfi
 		WithSpec(appsv1ac.DeploymentSpec().
 			WithReplicas(1).
 			WithRevisionHistoryLimit(1).
-			// An old probe beside a new one that does not start would ask the old backend.
+			// If a new probe did not start, an old probe beside it would go on asking
+			// the old backend.
 			WithStrategy(appsv1ac.DeploymentStrategy().WithType(appsv1.RecreateDeploymentStrategyType)).
 			WithSelector(metav1ac.LabelSelector().WithMatchLabels(ProbeSelector(app.Name))).
 			WithTemplate(applyTemplate(template)))
 	return out.WithAnnotations(map[string]string{v1alpha1.AnnotationAppliedHash: hashOf(out)}), nil
 }
 
-// probePod takes over what decides whether and as whom the backend is reached.
+// probePod takes over the settings that decide whether and as which user the backend is
+// reached.
 func probePod(app *v1alpha1.QueueApp, worker *corev1.Container, image string) corev1.PodSpec {
 	from := app.Spec.Template.Spec.DeepCopy()
 	volumes := slices.DeleteFunc(from.Volumes, func(v corev1.Volume) bool { return !isConfiguration(&v) })
@@ -131,7 +133,7 @@ func probePod(app *v1alpha1.QueueApp, worker *corev1.Container, image string) co
 		DNSConfig:                    from.DNSConfig,
 		PriorityClassName:            from.PriorityClassName,
 		SecurityContext:              probeSecurity(from.SecurityContext),
-		// It holds nothing, so it has nothing to finish.
+		// The probe holds nothing, so it has nothing to finish.
 		TerminationGracePeriodSeconds: new(int64(5)),
 	}
 	if pod.AutomountServiceAccountToken == nil {
@@ -144,7 +146,7 @@ func probePod(app *v1alpha1.QueueApp, worker *corev1.Container, image string) co
 	return pod
 }
 
-// keyVolume shows the probe by which keys it knows the operator.
+// keyVolume shows the probe the keys by which it knows the operator.
 func keyVolume() corev1.Volume {
 	return corev1.Volume{Name: probeKeyVolume, VolumeSource: corev1.VolumeSource{
 		DownwardAPI: &corev1.DownwardAPIVolumeSource{Items: []corev1.DownwardAPIVolumeFile{{
@@ -154,8 +156,7 @@ func keyVolume() corev1.Volume {
 	}}
 }
 
-// nodeAffinity leaves out how the workers stand to each other, which is not the
-// probe's affair.
+// nodeAffinity leaves out the affinity among workers, which does not concern the probe.
 func nodeAffinity(from *corev1.Affinity) *corev1.Affinity {
 	if from == nil || from.NodeAffinity == nil {
 		return nil
@@ -163,13 +164,13 @@ func nodeAffinity(from *corev1.Affinity) *corev1.Affinity {
 	return &corev1.Affinity{NodeAffinity: from.NodeAffinity}
 }
 
-// isConfiguration tells whether a volume holds settings or credentials, not data.
+// isConfiguration reports whether a volume holds settings or credentials, not data.
 func isConfiguration(volume *corev1.Volume) bool {
 	return volume.ConfigMap != nil || volume.Secret != nil || volume.Projected != nil || volume.CSI != nil || volume.DownwardAPI != nil
 }
 
-// probeSecurity keeps the groups that may read the volumes. The application's user
-// is kept unless it is root, which the probe never needs to be.
+// probeSecurity keeps the groups that may read the volumes. It keeps the application's
+// user unless that is root, which the probe never needs.
 func probeSecurity(from *corev1.PodSecurityContext) *corev1.PodSecurityContext {
 	out := &corev1.PodSecurityContext{RunAsNonRoot: new(true)}
 	if from == nil {
@@ -196,7 +197,7 @@ func probe(app *v1alpha1.QueueApp, worker *corev1.Container, volumes []corev1.Vo
 	env := slices.DeleteFunc(worker.Env, func(e corev1.EnvVar) bool { return e.Name == protocol.ProbeEnv || e.Name == protocol.PodUIDEnv })
 	for i := range env {
 		if from := env[i].ValueFrom; from != nil && from.ResourceFieldRef != nil {
-			from.ResourceFieldRef.ContainerName = "" // its own, whose name is another
+			from.ResourceFieldRef.ContainerName = "" // the probe's own container, which has another name
 		}
 	}
 	env = append(env,
@@ -221,7 +222,7 @@ func probe(app *v1alpha1.QueueApp, worker *corev1.Container, volumes []corev1.Vo
 	}
 }
 
-// encodeProbe encodes the probe's configuration as encodeConfig does the agent's.
+// encodeProbe encodes the probe's configuration as encodeConfig encodes the agent's.
 func encodeProbe(app *v1alpha1.QueueApp) string {
 	document, err := json.Marshal(probeConfig(app))
 	if err != nil {

@@ -20,7 +20,7 @@ import (
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
-// theProbe is the image of the probes of these tests.
+// theProbe is the image of the probes in these tests.
 const theProbe = "registry.example.com/queueworker/backlog:1.0.0"
 
 func readApp(t *testing.T, path string) *v1alpha1.QueueApp {
@@ -36,7 +36,7 @@ func readApp(t *testing.T, path string) *v1alpha1.QueueApp {
 	return app
 }
 
-// probeOf is the probe's Deployment as the API server would hold it.
+// probeOf returns the probe's Deployment as the API server would hold it.
 func probeOf(t *testing.T, app *v1alpha1.QueueApp) *appsv1.Deployment {
 	t.Helper()
 	built, problem := Probe(app, theProbe)
@@ -54,8 +54,8 @@ func probeOf(t *testing.T, app *v1alpha1.QueueApp) *appsv1.Deployment {
 	return deployment
 }
 
-// TestProbeGolden holds the built probes still, and what is built does not depend on
-// anything else: built again it is the same, and covers itself.
+// TestProbeGolden pins the built probes. The result depends on nothing else: a second
+// build is equal, and covers itself.
 func TestProbeGolden(t *testing.T) {
 	inputs, err := filepath.Glob("testdata/probe/*.in.yaml")
 	if err != nil || len(inputs) == 0 {
@@ -118,7 +118,8 @@ func TestProbeConfigOfEachDriver(t *testing.T) {
 	}
 }
 
-// configOf is the configuration a probe reads, after the kubelet has taken $$ for $.
+// configOf returns the configuration that a probe reads, after the kubelet has replaced
+// $$ by $.
 func configOf(t *testing.T, deployment *appsv1.Deployment) protocol.ProbeConfig {
 	t.Helper()
 	var config protocol.ProbeConfig

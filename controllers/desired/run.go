@@ -15,21 +15,21 @@ import (
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
-// failuresPerPod is how often the pods of a run may fail for reasons of their own, each,
-// before the run is given up: what a Job of one pod has by default. Workers that crash
-// are restarted in their pods and are none.
+// failuresPerPod is how many failures per pod, for the pods' own reasons, a run may
+// have before it is given up: the default of a Job of one pod. Workers that crash are
+// restarted in their pods and are not such failures.
 const failuresPerPod = 6
 
-// IsBatch tells whether a pool works in runs.
+// IsBatch reports whether a pool works in runs.
 func IsBatch(spec *v1alpha1.QueueWorkerSpec) bool { return spec.Mode == v1alpha1.ModeBatch }
 
-// HasDeployment tells whether a pool has its Deployment, to stay.
+// HasDeployment reports whether a pool has its Deployment, and the Deployment stays.
 func HasDeployment(worker *v1alpha1.QueueWorker, live *appsv1.Deployment) bool {
 	return live != nil && live.DeletionTimestamp == nil && OwnedBy(live, worker)
 }
 
-// runJob is the Job of a run. Every pod has to succeed: one that fails, is evicted or
-// deleted is replaced, and its successor ends at once if the run is over by then.
+// runJob returns the Job of a run. Every pod must succeed: a pod that fails, is evicted
+// or is deleted is replaced, and its successor ends at once if the run is over by then.
 func runJob(in Input, template *corev1.PodTemplateSpec, worker string) *batchv1.Job {
 	template.Spec.RestartPolicy = corev1.RestartPolicyNever
 	template.Spec.InitContainers[0].Image = in.AgentImage
@@ -48,7 +48,7 @@ func runJob(in Input, template *corev1.PodTemplateSpec, worker string) *batchv1.
 			Parallelism:  &in.Replicas,
 			Completions:  &in.Replicas,
 			BackoffLimit: new(failuresPerPod * in.Replicas),
-			// Of two pods in one place both would be at work.
+			// Otherwise a terminating pod and its replacement would both be at work.
 			PodReplacementPolicy: new(batchv1.Failed),
 			PodFailurePolicy: &batchv1.PodFailurePolicy{Rules: []batchv1.PodFailurePolicyRule{
 				{
@@ -69,7 +69,7 @@ func runJob(in Input, template *corev1.PodTemplateSpec, worker string) *batchv1.
 	}
 }
 
-// endless is what keeps the pods of a run from ending.
+// endless returns what would keep the pods of a run from ending.
 func endless(app *v1alpha1.QueueApp, container int) *Problem {
 	containers := app.Spec.Template.Spec.Containers
 	if len(containers) == 1 {
@@ -87,7 +87,7 @@ func endless(app *v1alpha1.QueueApp, container int) *Problem {
 // maxPerPod repeats a bound of the CRD.
 const maxPerPod = 64
 
-// RunProcesses is how many processes each pod of a run has.
+// RunProcesses returns how many processes each pod of a run has.
 func RunProcesses(run *batchv1.Job) int32 {
 	config := RunConfig(run)
 	if config == nil {
@@ -96,8 +96,8 @@ func RunProcesses(run *batchv1.Job) int32 {
 	return min(max(config.Processes, 1), maxPerPod)
 }
 
-// RunConfig is what the agents of a run were told, which never changes; nil if it cannot
-// be read, of a Job that was not made here.
+// RunConfig returns the configuration of a run's agents, which never changes; nil if it
+// cannot be read because the operator did not create the Job.
 func RunConfig(run *batchv1.Job) *protocol.Config {
 	for _, container := range run.Spec.Template.Spec.Containers {
 		for _, variable := range container.Env {

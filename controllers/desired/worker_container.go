@@ -18,11 +18,12 @@ import (
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
-// queueEnv tells a Custom worker its queues, for use as $(QUEUEWORKER_QUEUE) in its command.
+// queueEnv holds the queues of a Custom worker, for use as $(QUEUEWORKER_QUEUE) in its
+// command.
 const queueEnv = "QUEUEWORKER_QUEUE"
 
-// wrapWorker makes the agent the first process of the worker's container. The
-// container's own command and arguments become the agent's to run.
+// wrapWorker makes the agent the first process of the worker's container. The agent
+// runs the container's own command and arguments.
 func wrapWorker(container *corev1.Container, in Input, memory Memory, gracePeriod time.Duration) {
 	command := slices.Concat(container.Command, container.Args)
 	container.Command = []string{protocol.BinaryPath}
@@ -48,8 +49,9 @@ func wrapWorker(container *corev1.Container, in Input, memory Memory, gracePerio
 	awaitAgent(container, &in.App.Spec.Template.Spec)
 }
 
-// awaitAgent has the agent waited for before it is sent SIGTERM, which it would miss
-// in the first milliseconds of a container whose PID 1 it is; see `agent await`.
+// awaitAgent adds a preStop hook that waits until the agent handles SIGTERM. The agent
+// would miss the signal in the first milliseconds of a container whose PID 1 it is; see
+// `agent await`.
 func awaitAgent(container *corev1.Container, template *corev1.PodSpec) {
 	if template.ShareProcessNamespace != nil && *template.ShareProcessNamespace {
 		return
@@ -64,8 +66,8 @@ func awaitAgent(container *corev1.Container, template *corev1.PodSpec) {
 	}
 }
 
-// ports are those of agent and backlog probe. That a pod names OperatorPortName is how the
-// operator knows to speak TLS with it: what the network answers decides nothing.
+// ports returns the ports of agent and backlog probe. The operator speaks TLS with a
+// pod if the pod names OperatorPortName: no answer from the network decides this.
 func ports() []corev1.ContainerPort {
 	return []corev1.ContainerPort{
 		{Name: protocol.PortName, ContainerPort: protocol.Port, Protocol: corev1.ProtocolTCP},
@@ -74,8 +76,8 @@ func ports() []corev1.ContainerPort {
 	}
 }
 
-// readinessProbe asks the agent. There is no liveness probe on purpose: on a
-// throttled node it would kill jobs.
+// readinessProbe returns a probe that asks the agent. There is no liveness probe on
+// purpose: on a throttled node it would kill jobs.
 func readinessProbe() *corev1.Probe {
 	return &corev1.Probe{
 		ProbeHandler: corev1.ProbeHandler{HTTPGet: &corev1.HTTPGetAction{
@@ -87,7 +89,7 @@ func readinessProbe() *corev1.Probe {
 	}
 }
 
-// setResources fills in what the template leaves open.
+// setResources fills in resources that the template leaves open.
 func setResources(resources *corev1.ResourceRequirements, spec *v1alpha1.QueueWorkerSpec, memory Memory) {
 	if resources.Requests == nil {
 		resources.Requests = corev1.ResourceList{}
@@ -111,8 +113,9 @@ func milliCPU(n int64) *resource.Quantity {
 	return resource.NewMilliQuantity(n, resource.DecimalSI)
 }
 
-// workerEnv is the template's environment, the pool's own over it, and the agent's
-// over both. The queue stands first, so that the others may refer to it.
+// workerEnv returns the template's environment, overridden by the pool's, and both
+// overridden by the agent's. The queue stands first, so that other variables may refer
+// to it.
 func workerEnv(template []corev1.EnvVar, in Input, config protocol.Config) []corev1.EnvVar {
 	field := func(name, path string) corev1.EnvVar {
 		return corev1.EnvVar{Name: name, ValueFrom: &corev1.EnvVarSource{FieldRef: &corev1.ObjectFieldSelector{FieldPath: path}}}
@@ -129,7 +132,7 @@ func workerEnv(template []corev1.EnvVar, in Input, config protocol.Config) []cor
 	))
 }
 
-// lastOfName keeps of the variables of one name the last, in their order.
+// lastOfName keeps the last of the variables of each name, in their order.
 func lastOfName(all []corev1.EnvVar) []corev1.EnvVar {
 	env := make([]corev1.EnvVar, 0, len(all))
 	named := make(map[string]bool, len(all))
@@ -153,7 +156,7 @@ func encodeConfig(config protocol.Config) string {
 	return strings.ReplaceAll(string(document), "$", "$$")
 }
 
-// decodeConfig reads what encodeConfig has written; nil if it is nothing of the kind.
+// decodeConfig reads the output of encodeConfig; nil if the value is something else.
 func decodeConfig(value string) *protocol.Config {
 	config := &protocol.Config{}
 	if json.Unmarshal([]byte(strings.ReplaceAll(value, "$$", "$")), config) != nil {

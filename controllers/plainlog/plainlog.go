@@ -1,10 +1,10 @@
 // Copyright The QueueWorker Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package plainlog keeps what users write out of the operator's log. Whoever may write
-// an object or run a pod can have text of any length come back in an error: the API
-// server quotes values that it refuses, and client-go logs objects. The operator's log
-// is read by other people than the object, so every record passes through here.
+// Package plainlog keeps text that users write out of the operator's log. A user who may
+// write an object or run a pod can make text of any length appear in an error, because the
+// API server quotes values that it refuses, and client-go logs objects. The operator's log
+// has other readers than the object, so every record passes through this package.
 package plainlog
 
 import (
@@ -26,21 +26,21 @@ import (
 	"queueworker.dev/queueworker/api/printable"
 )
 
-// Bounds of what one record holds, in bytes.
+// Bounds of the content of one record, in bytes.
 const (
 	// MaxText bounds a message and an error.
 	MaxText = 1024
-	// MaxValue bounds any other value. The name of an object has at most 253.
+	// MaxValue bounds any other value. The name of an object has at most 253 bytes.
 	MaxValue = 512
-	// maxCauses is of how many fields an error tells that an object was refused for.
+	// maxCauses is the number of fields that an error about a refused object names.
 	maxCauses = 8
-	// maxField bounds the path of such a field, which may hold a key of a map.
+	// maxField bounds the path of such a field, which may contain a key of a map.
 	maxField = 128
 )
 
 // New returns a logger that writes to the given one: text as one line of bounded length
-// without control characters, an object as its name, a value that is not text, number,
-// time or name as its type, and a refusal of the API server without the values it quotes.
+// without control characters, an object as its name, a value that is not text, number, time
+// or name as its type, and a refusal of the API server without the values it quotes.
 func New(logger logr.Logger) logr.Logger {
 	// One more frame stands between the caller and the sink below.
 	return logger.WithSink(&sink{below: deeper(logger.GetSink(), 1)})
@@ -48,7 +48,7 @@ func New(logger logr.Logger) logr.Logger {
 
 type sink struct{ below logr.LogSink }
 
-// deeper tells a sink that so many frames more stand between it and the caller.
+// deeper tells a sink that there are more frames between it and the caller.
 func deeper(below logr.LogSink, frames int) logr.LogSink {
 	if counting, ok := below.(logr.CallDepthLogSink); ok {
 		return counting.WithCallDepth(frames)
@@ -70,7 +70,7 @@ func (s *sink) Info(level int, message string, pairs ...any) {
 // Error implements logr.LogSink.
 func (s *sink) Error(err error, message string, pairs ...any) {
 	if err != nil {
-		err = errors.New(errorText(err)) // the text alone: some errors print a stack or an object beside it
+		err = errors.New(errorText(err)) // only the text: some errors print a stack or an object with it
 	}
 	s.below.Error(err, printable.Line(message, MaxText), values(pairs)...)
 }
@@ -86,7 +86,7 @@ func (s *sink) WithName(name string) logr.LogSink { return &sink{below: s.below.
 // WithCallDepth implements logr.CallDepthLogSink.
 func (s *sink) WithCallDepth(depth int) logr.LogSink { return &sink{below: deeper(s.below, depth)} }
 
-// values are keys and values, the values as they are logged.
+// values returns keys and values, the values as they are logged.
 func values(pairs []any) []any {
 	out := make([]any, len(pairs))
 	for i, value := range pairs {
@@ -99,7 +99,7 @@ func values(pairs []any) []any {
 	return out
 }
 
-// reference is all that is logged of an object.
+// reference is the part of an object that is logged.
 type reference struct {
 	APIVersion string `json:"apiVersion,omitempty"`
 	Kind       string `json:"kind,omitempty"`
@@ -107,7 +107,7 @@ type reference struct {
 	Name       string `json:"name,omitempty"`
 }
 
-// plain is a value as it is logged.
+// plain returns a value as it is logged.
 func plain(value any) any {
 	switch typed := value.(type) {
 	case nil, bool, time.Time, time.Duration, metav1.Time:
@@ -136,7 +136,7 @@ func plain(value any) any {
 	}
 }
 
-// words is what a Stringer says; its type if it is a pointer to nothing.
+// words returns the text of a Stringer, or its type if it is a nil pointer.
 func words(of fmt.Stringer) string {
 	if pointer := reflect.ValueOf(of); pointer.Kind() == reflect.Pointer && pointer.IsNil() {
 		return fmt.Sprintf("(%T)", of)
@@ -156,7 +156,7 @@ func nameOf(object runtime.Object) any {
 	return out
 }
 
-// errorText is what is logged of an error.
+// errorText returns the text that is logged for an error.
 func errorText(err error) string {
 	text := err.Error()
 	for _, refusal := range refusals(err, nil) {
@@ -165,7 +165,7 @@ func errorText(err error) string {
 	return printable.Line(text, MaxText)
 }
 
-// refusals are the answers of the API server that an error is made of.
+// refusals returns the answers of the API server in the tree of an error.
 func refusals(err error, found []*apierrors.StatusError) []*apierrors.StatusError {
 	if refusal, is := err.(*apierrors.StatusError); is { //nolint:errorlint // each one in the tree is looked for, not the first
 		return append(found, refusal)
@@ -184,8 +184,8 @@ func refusals(err error, found []*apierrors.StatusError) []*apierrors.StatusErro
 }
 
 // unquoted says why the API server refused a request, without the values of the object:
-// the message of an invalid object quotes them. Other messages name users, objects and
-// quotas, or are the words of an admission webhook or policy of the cluster.
+// the message about an invalid object quotes them. Other messages name users, objects
+// and quotas, or come from an admission webhook or policy of the cluster.
 func unquoted(status metav1.Status) string {
 	if status.Reason != metav1.StatusReasonInvalid && status.Reason != metav1.StatusReasonBadRequest {
 		return status.Message

@@ -26,10 +26,10 @@ import (
 
 const canary = "canary-bob@example.com"
 
-// long is text of a user: a megabyte, with what a terminal would obey.
+// long is text of a user: a megabyte, with characters that a terminal would obey.
 var long = "\x1b[2J\u009b2J\u202e" + strings.Repeat(canary+"\n", 1<<20/len(canary))
 
-// pod is an object with the canary in every place a user can write to.
+// pod returns an object with the canary in every place that a user can write to.
 func pod() *corev1.Pod {
 	return &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "emails", Annotations: map[string]string{"note": canary}},
@@ -40,7 +40,7 @@ func pod() *corev1.Pod {
 	}
 }
 
-// invalid is how the API server refuses an object: it quotes what it refuses.
+// invalid returns the API server's refusal of an object, which quotes the refused values.
 func invalid() error {
 	return apierrors.NewInvalid(schema.GroupKind{Group: "apps", Kind: "Deployment"}, "emails-worker", field.ErrorList{
 		field.Invalid(field.NewPath("spec", "template", "spec", "containers").Index(0).Child("env").Index(3).Child("name"), canary, "must not"),
@@ -48,7 +48,7 @@ func invalid() error {
 	})
 }
 
-// record is the one line that write logs, in JSON and as it is for a console.
+// record returns the one line that write logs, as JSON and for a console.
 func record(t *testing.T, write func(log klog.Logger)) (line string, fields map[string]any) {
 	t.Helper()
 	for _, development := range []bool{true, false} {
@@ -89,7 +89,7 @@ func TestNothingOfAUserIsLogged(t *testing.T) {
 	}
 }
 
-// TestRecordsAreBounded: text that may stand in the log is one line of bounded length.
+// TestRecordsAreBounded: text that may appear in the log is one line of bounded length.
 func TestRecordsAreBounded(t *testing.T) {
 	text := strings.ReplaceAll(long, canary, "words")
 	_, fields := record(t, func(log klog.Logger) {
@@ -103,7 +103,7 @@ func TestRecordsAreBounded(t *testing.T) {
 }
 
 // TestWhatIsKnownStaysReadable: names, numbers and the operator's own words are logged
-// as they were.
+// unchanged.
 func TestWhatIsKnownStaysReadable(t *testing.T) {
 	_, fields := record(t, func(log klog.Logger) {
 		log.WithName("collector").WithValues("QueueWorker", klog.KRef("shop", "emails"), "key", types.NamespacedName{Namespace: "shop", Name: "emails"}).
@@ -127,7 +127,7 @@ func TestWhatIsKnownStaysReadable(t *testing.T) {
 	}
 }
 
-// TestTheCallerIsNamed: one who reads a record in development finds the line that wrote it.
+// TestTheCallerIsNamed: a developer who reads a record finds the line that wrote it.
 func TestTheCallerIsNamed(t *testing.T) {
 	var lines []string
 	log := New(funcr.New(func(_, line string) { lines = append(lines, line) }, funcr.Options{LogCaller: funcr.All}))

@@ -1,13 +1,13 @@
 // Copyright The QueueWorker Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package preflight sums up what the workers of an application have found out about its
-// image and settings, as the status of its QueueApp.
+// Package preflight sums up in the status of a QueueApp what the workers of the
+// application have found out about its image and settings.
 //
-// Each kind of finding is a condition: true if it is well in every pool that has one,
-// else false with what the first pool, by name, has to say. PreflightPassed sums them up.
-// What nobody tells of any more stays as it was told last: a pool scaled to zero has
-// not mended anything.
+// Each kind of finding is a condition. It is true if every pool with such a finding
+// passes; otherwise it is false and has the message of the first failing pool, by name.
+// PreflightPassed sums the conditions up. A finding that no pool reports any more stays
+// as it was: a pool scaled to zero has not mended anything.
 package preflight
 
 import (
@@ -28,29 +28,30 @@ import (
 // maxImages bounds QueueAppStatus.Images.
 const maxImages = 10
 
-// Input is all that decides a QueueApp's status.
+// Input holds everything that decides a QueueApp's status.
 type Input struct {
 	Now time.Time
 	App *v1alpha1.QueueApp
-	// Pools are those of the app, in any order; Heard is false while one of them has not
-	// been heard. Less than is known elsewhere must not be told.
+	// Pools are the pools of the app, in any order. Heard is false while any of them
+	// has not reported, because the status must not lose findings.
 	Pools []Pool
 	Heard bool
-	// Refusal says what of the template is larger than the operator reads; empty if nothing.
+	// Refusal says which part of the template is larger than the operator reads; empty
+	// if none is.
 	Refusal string
 }
 
-// Pool is what one pool's workers have found.
+// Pool holds the findings of one pool's workers.
 type Pool struct {
-	// Name is the QueueWorker's.
+	// Name is the name of the QueueWorker.
 	Name string
-	// Findings are those of its newest pod that has any.
+	// Findings are the findings of the newest pod that has any.
 	Findings []protocol.Finding
-	// Images are those its pods run.
+	// Images are the images that the pool's pods run.
 	Images []v1alpha1.CheckedImage
 }
 
-// Same tells whether two reports say the same.
+// Same reports whether two reports say the same.
 func (p Pool) Same(other Pool) bool {
 	return p.Name == other.Name && slices.Equal(p.Findings, other.Findings) && slices.Equal(p.Images, other.Images)
 }
@@ -64,7 +65,7 @@ func Status(in Input) v1alpha1.QueueAppStatus {
 	return status
 }
 
-// tellRefusal says that the template is larger than the operator reads.
+// tellRefusal reports a template that is larger than the operator reads.
 func tellRefusal(in Input, status *v1alpha1.QueueAppStatus) {
 	if in.Refusal == "" {
 		meta.RemoveStatusCondition(&status.Conditions, v1alpha1.ConditionStalled)
@@ -77,7 +78,7 @@ func tellRefusal(in Input, status *v1alpha1.QueueAppStatus) {
 	})
 }
 
-// tellFindings says what the workers have found.
+// tellFindings reports the findings of the workers.
 func tellFindings(in Input, status *v1alpha1.QueueAppStatus) {
 	if !in.Heard {
 		return
@@ -96,7 +97,8 @@ func tellFindings(in Input, status *v1alpha1.QueueAppStatus) {
 		case is != "":
 			set(kind, is, reasonOf(is), message)
 		case slices.ContainsFunc(pools, func(p Pool) bool { return len(p.Findings) > 0 }):
-			// Others are told of: this one has become meaningless, as a driver's does.
+			// Other kinds are reported, so this kind no longer applies, for example
+			// after a change of the driver.
 			meta.RemoveStatusCondition(&status.Conditions, kind)
 		}
 	}
@@ -107,7 +109,7 @@ func tellFindings(in Input, status *v1alpha1.QueueAppStatus) {
 	}
 }
 
-// judge sums up one kind of finding; empty where no pool tells of it.
+// judge sums up one kind of finding; is is empty if no pool reports the kind.
 func judge(kind string, pools []Pool) (is metav1.ConditionStatus, message string) {
 	var bad []string
 	for _, pool := range pools {
@@ -132,14 +134,14 @@ func judge(kind string, pools []Pool) (is metav1.ConditionStatus, message string
 	return is, message
 }
 
-// andMoreEnd is how a message ends that was found in several pools.
+// andMoreEnd is the end of a message about a finding in several pools.
 const andMoreEnd = " more."
 
 func foundIn(pool string) string { return " Found in QueueWorker " + pool }
 
-// foundBySilent tells whether a condition is false by what a pool had found that says
-// nothing now, as one at zero after a start of the operator. Of several only the first is
-// named, so it may have been any.
+// foundBySilent reports whether a condition is false because of a pool that reports
+// nothing now, for example a pool at zero after a start of the operator. Of several
+// pools the message names only the first, so it may have been any pool.
 func foundBySilent(condition *metav1.Condition, pools []Pool) bool {
 	return condition != nil && condition.Status == metav1.ConditionFalse && slices.ContainsFunc(pools, func(pool Pool) bool {
 		return len(pool.Findings) == 0 &&
@@ -154,7 +156,7 @@ func reasonOf(is metav1.ConditionStatus) string {
 	return v1alpha1.ReasonNotPassed
 }
 
-// sum is what PreflightPassed says of the other conditions.
+// sum computes PreflightPassed from the other conditions.
 func sum(conditions []metav1.Condition) (is metav1.ConditionStatus, reason, message string) {
 	known := 0
 	var bad []string
@@ -178,7 +180,7 @@ func sum(conditions []metav1.Condition) (is metav1.ConditionStatus, reason, mess
 	return metav1.ConditionTrue, v1alpha1.ReasonPassed, fmt.Sprintf("All %d checks passed.", known)
 }
 
-// imagesOf are the images of all pools, each once.
+// imagesOf returns the images of all pools, each once.
 func imagesOf(pools []Pool) []v1alpha1.CheckedImage {
 	var images []v1alpha1.CheckedImage
 	for _, pool := range pools {

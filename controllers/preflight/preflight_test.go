@@ -32,7 +32,7 @@ func compute(app *v1alpha1.QueueApp, pools ...Pool) v1alpha1.QueueAppStatus {
 	return Status(Input{Now: now, App: app, Pools: pools, Heard: true})
 }
 
-// said are the conditions by type.
+// said returns the conditions by type.
 func said(status v1alpha1.QueueAppStatus) map[string]string {
 	out := map[string]string{}
 	for _, condition := range status.Conditions {
@@ -152,8 +152,8 @@ func TestImagesAreEachToldOnceAndBounded(t *testing.T) {
 	}
 }
 
-// A template that the operator does not read must be told at once, also while no pool has
-// been heard, and no longer than it is so.
+// A template that the operator does not read must be reported at once, even while no
+// pool has reported, and only for as long as it is too large.
 func TestStatusTellsOfATemplateThatIsTooLarge(t *testing.T) {
 	app := &v1alpha1.QueueApp{}
 	app.Name = "shop"

@@ -20,14 +20,14 @@ import (
 )
 
 const (
-	// validFor is how long a certificate of the operator's own is valid, and renewBefore
-	// how long before its end it is replaced.
+	// validFor is how long a certificate that the operator signs is valid, and
+	// renewBefore how long before its end it is replaced.
 	validFor    = 365 * 24 * time.Hour
 	renewBefore = 30 * 24 * time.Hour
 )
 
-// SelfSigned makes certificates for a host that nobody else vouches for, and replaces
-// them before they expire.
+// SelfSigned makes certificates for a host that has no certificate from another
+// authority, and replaces them before they expire.
 type SelfSigned struct {
 	host  string
 	clock clock.PassiveClock
@@ -42,7 +42,7 @@ func NewSelfSigned(host string, now clock.PassiveClock) *SelfSigned {
 	return &SelfSigned{host: host, clock: now}
 }
 
-// GetCertificate returns the present certificate, as tls.Config wants it.
+// GetCertificate returns the present certificate, as tls.Config requires.
 func (s *SelfSigned) GetCertificate(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -88,7 +88,7 @@ func selfSign(host string, now time.Time) (*tls.Certificate, error) {
 	return &tls.Certificate{Certificate: [][]byte{raw}, PrivateKey: key, Leaf: leaf}, nil
 }
 
-// names are the names under which the host of a Service is reached in a cluster.
+// names returns the names by which the host of a Service is reached in a cluster.
 func names(host string) []string {
 	out := []string{host}
 	if short, isService := strings.CutSuffix(host, ".svc"); isService {

@@ -44,7 +44,7 @@ func (r *reviews) Create(_ context.Context, review *authenticationv1.TokenReview
 	return review, r.err
 }
 
-// trial is a gate before the fake, and what it logged.
+// trial is a gate in front of the fake, and its log.
 type trial struct {
 	gate *checkpoint
 	api  *reviews

@@ -16,7 +16,7 @@ import (
 	authenticationclient "k8s.io/client-go/kubernetes/typed/authentication/v1"
 )
 
-// errBusy says that too many unknown tokens are being asked about.
+// errBusy reports that too many questions about unknown tokens are asked.
 var errBusy = errors.New("too many unknown tokens")
 
 // reviewer asks the API server who holds a token.
@@ -25,8 +25,8 @@ type reviewer struct {
 	budget  *rate.Limiter
 }
 
-// AuthenticateToken reports who holds a token. A token that the API server does not know
-// is an answer, which may be cached; an error means that there is no answer.
+// AuthenticateToken reports who holds a token. It is an answer, which may be cached,
+// that the API server does not know a token. An error means that there is no answer.
 func (r *reviewer) AuthenticateToken(ctx context.Context, token string) (*authenticator.Response, bool, error) {
 	if !r.budget.Allow() {
 		return nil, false, errBusy

@@ -8,14 +8,14 @@ import (
 	"math"
 )
 
-// FormatRate writes jobs per minute with one decimal, such as 118.4.
+// FormatRate formats jobs per minute with one decimal, such as 118.4.
 func FormatRate(jobsPerMinute float64) string {
 	return fmt.Sprintf("%.1f", max(0, jobsPerMinute))
 }
 
-// FormatTime writes a duration in three digits or fewer: 0.012s, 0.92s, 41.3s,
-// 2m05s, 1h05m. It rounds before it chooses the form, so that a value next to a
-// limit does not show as 60.0s.
+// FormatTime formats a duration in three digits or fewer: 0.012s, 0.92s, 41.3s, 2m05s,
+// 1h05m. It rounds before it chooses the form, so that a value next to a limit does not
+// show as 60.0s.
 func FormatTime(seconds float64) string {
 	s := max(0, seconds)
 	switch {
@@ -34,9 +34,9 @@ func FormatTime(seconds float64) string {
 	return fmt.Sprintf("%dh%02dm", minutes/60, minutes%60)
 }
 
-// FormatShare writes a share from 0 to 1 as per cent with one decimal, such as
-// 0.2%. Only none is 0.0% and only all is 100.0%; what would round to them is
-// <0.1% and 99.9%.
+// FormatShare formats a share from 0 to 1 as a percentage with one decimal, such as
+// 0.2%. Only zero is 0.0% and only one is 100.0%; other shares that would round to
+// these are <0.1% and 99.9%.
 func FormatShare(share float64) string {
 	percent := 100 * min(max(0, share), 1)
 	switch {

@@ -11,7 +11,7 @@ import (
 
 var now = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
-// every returns buckets with the same content, the last of which ends at now.
+// every returns buckets with the same content. The last one ends at now.
 func every(age time.Duration, b Bucket) []Bucket {
 	var out []Bucket
 	for start := now.Add(-age); start.Before(now); start = start.Add(BucketWidth) {
@@ -98,8 +98,8 @@ func TestCompute(t *testing.T) {
 // near compares figures that were added up in floating point.
 func near(a, b float64) bool { return math.Abs(a-b) < 1e-9 }
 
-// TestASteadyPoolShowsASteadyRate moves Now through a bucket: the rate of a pool that
-// works evenly must not depend on where in a bucket Now is.
+// TestASteadyPoolShowsASteadyRate moves Now through a bucket. The rate of a pool that
+// works evenly must not depend on the place of Now in a bucket.
 func TestASteadyPoolShowsASteadyRate(t *testing.T) {
 	const perBucket = 7
 	for offset := time.Duration(0); offset < BucketWidth; offset += 100 * time.Millisecond {

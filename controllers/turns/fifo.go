@@ -3,14 +3,14 @@
 
 package turns
 
-// FIFO is a queue that keeps a little of its memory while it empties and fills again.
-// The zero value is empty.
+// FIFO is a queue that keeps some of its memory while it empties and fills again. The
+// zero value is empty.
 type FIFO[T any] struct {
 	items []T
 	head  int
 }
 
-// keptItems is for how many items a FIFO keeps its memory once it is empty.
+// keptItems is the number of items for which an empty FIFO keeps its memory.
 const keptItems = 64
 
 // Len returns the number of items.
@@ -22,7 +22,7 @@ func (q *FIFO[T]) Empty() bool { return q.head == len(q.items) }
 // First returns the oldest item; the queue must not be empty.
 func (q *FIFO[T]) First() T { return q.items[q.head] }
 
-// Push adds an item behind the others.
+// Push adds an item behind the other items.
 func (q *FIFO[T]) Push(item T) {
 	if q.head > keptItems && 2*q.head > len(q.items) {
 		kept := copy(q.items, q.items[q.head:])

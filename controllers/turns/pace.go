@@ -4,19 +4,18 @@
 package turns
 
 const (
-	// leastQuick is how many times in a row the slow have to be quick after the first
-	// slow answer, and maxRelapses bounds how often that number doubles.
+	// leastQuick is how many times in a row a slow one must be quick after its first
+	// slow answer. maxRelapses bounds how often that number doubles.
 	leastQuick  = 8
 	maxRelapses = 4
-	// forgiven is how many times in a row the quick have to be quick for their
-	// relapses to be forgotten.
+	// forgiven is how many quick answers in a row make a quick one's relapses forgotten.
 	forgiven = 128
 )
 
-// Pace tells whether something that is asked again and again is slow to answer. The zero
-// value is quick. One slow answer makes it slow. It is quick again after 8 quick answers
-// in a row, and after twice as many each further time, 64 at the most, so that what is
-// slow now and then takes a place among the quick ever more rarely.
+// Pace tracks whether something that is asked again and again is slow to answer. The
+// zero value is quick. One slow answer makes it slow. It is quick again after 8 quick
+// answers in a row, and after twice as many each further time, up to 64. So something
+// that is slow now and then takes a place among the quick ever more rarely.
 type Pace struct {
 	slow             bool
 	streak, relapses int
@@ -25,7 +24,7 @@ type Pace struct {
 // Slow reports whether it is slow.
 func (p *Pace) Slow() bool { return p.slow }
 
-// Answered takes how quick the last answer was.
+// Answered records whether the last answer was quick.
 func (p *Pace) Answered(quickly bool) {
 	if !quickly {
 		if !p.slow {

@@ -6,12 +6,12 @@ package turns
 import "container/list"
 
 // Queue holds items of many namespaces and hands them out so that the namespaces take
-// turns. The zero value is empty. Push and Pop take constant time, but for the namespaces
-// that Pop has to pass because they may not have a turn now.
+// turns. The zero value is empty. Push and Pop take constant time, except for the
+// namespaces that Pop must pass over because they may not have a turn now.
 //
 // A namespace without items that gets one is a newcomer, and newcomers go first. Once
-// served, it is one of the regulars, and stays one until every regular had its turn, even
-// if it has no items meanwhile. So a namespace cannot go first again and again.
+// served, it is one of the regulars. It stays a regular until every regular has had its
+// turn, even if it has no items meanwhile. So a namespace cannot go first again and again.
 type Queue[T any] struct {
 	lines     map[string]*list.Element // of *line[T], in newcomers or regulars
 	newcomers list.List
@@ -19,7 +19,7 @@ type Queue[T any] struct {
 	size      int
 }
 
-// line is what waits of one namespace.
+// line holds the waiting items of one namespace.
 type line[T any] struct {
 	namespace string
 	items     FIFO[T]
@@ -29,10 +29,11 @@ type line[T any] struct {
 // Len returns the number of items.
 func (q *Queue[T]) Len() int { return q.size }
 
-// Namespaces returns how many namespaces the queue knows, those without items included.
+// Namespaces returns how many namespaces the queue knows, including namespaces without
+// items.
 func (q *Queue[T]) Namespaces() int { return len(q.lines) }
 
-// Push adds an item behind the others of its namespace.
+// Push adds an item behind the other items of its namespace.
 func (q *Queue[T]) Push(namespace string, item T) {
 	at := q.lines[namespace]
 	if at == nil {
@@ -50,7 +51,7 @@ func (q *Queue[T]) Push(namespace string, item T) {
 func (q *Queue[T]) Any(may func(namespace string) bool) bool { return q.next(may) != nil }
 
 // Pop removes the next item of a namespace that may have a turn. It returns false if
-// there is none; nil lets every namespace have one.
+// there is none. A nil may lets every namespace have a turn.
 func (q *Queue[T]) Pop(may func(namespace string) bool) (item T, ok bool) {
 	at := q.next(may)
 	if at == nil {
@@ -61,7 +62,7 @@ func (q *Queue[T]) Pop(may func(namespace string) bool) (item T, ok bool) {
 	q.size--
 	switch {
 	case q.size == 0:
-		// Nothing waits, so none can be passed by.
+		// Nothing waits, so no namespace can be passed over.
 		clear(q.lines)
 		q.newcomers.Init()
 		q.regulars.Init()
@@ -75,7 +76,7 @@ func (q *Queue[T]) Pop(may func(namespace string) bool) (item T, ok bool) {
 	return item, true
 }
 
-// next returns the line whose turn it is, and drops those that had theirs and are empty.
+// next returns the line whose turn it is. It drops empty lines that have had their turn.
 func (q *Queue[T]) next(may func(namespace string) bool) *list.Element {
 	if q.size == 0 {
 		return nil

@@ -11,7 +11,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// drain takes everything out of a queue.
+// drain removes all items of a queue.
 func drain(q *Queue[int]) (out []int) {
 	for item, ok := q.Pop(nil); ok; item, ok = q.Pop(nil) {
 		out = append(out, item)
@@ -52,7 +52,7 @@ func TestANewcomerGoesFirstOnce(t *testing.T) {
 	if got, _ := q.Pop(nil); got != 7 {
 		t.Error("a namespace that had nothing waiting is behind 300 that always have")
 	}
-	// What it adds as soon as it was served waits for its turn.
+	// An item that it adds just after its turn waits for the next turn.
 	q.Push("rare", 8)
 	if at := slices.Index(drain(q), 8); at != 300 {
 		t.Errorf("a namespace that was just served came after %d of 300 others", at)
@@ -77,9 +77,9 @@ func TestANamespaceThatMayNotHaveATurnKeepsItsPlace(t *testing.T) {
 	}
 }
 
-// TestNoNamespaceWaitsLongerThanARound: whatever is pushed and taken, a namespace with
-// items is served before another one has been served twice more; nothing is lost, nothing
-// comes twice, and an empty queue keeps nothing.
+// TestNoNamespaceWaitsLongerThanARound: whatever is pushed and popped, a namespace with
+// items is served before any other is served twice more. Nothing is lost, nothing comes
+// twice, and an empty queue keeps nothing.
 func TestNoNamespaceWaitsLongerThanARound(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		q := &Queue[int]{}
@@ -132,8 +132,8 @@ func TestNoNamespaceWaitsLongerThanARound(t *testing.T) {
 	})
 }
 
-// TestPlacesLeaveSomeToTheNext: k namespaces that take all they may leave at least
-// floor(total / 2^k) places, and one that holds none may have any that is free.
+// TestPlacesLeaveSomeToTheNext: k namespaces that take all the places they may leave at
+// least floor(total / 2^k) places. A namespace that holds none may have any free place.
 func TestPlacesLeaveSomeToTheNext(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		total, greedy := rapid.IntRange(1, 64).Draw(t, "places"), rapid.IntRange(1, 5).Draw(t, "namespaces")

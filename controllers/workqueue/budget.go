@@ -9,18 +9,17 @@ import (
 )
 
 const (
-	// burst is how much CPU time a namespace may use at once before it has to rest.
+	// burst is how much CPU time a namespace may use at once before it must rest.
 	burst = 3 * time.Second
 	// maxRest bounds how long a namespace rests.
 	maxRest = time.Minute
-	// maxIdle is how many namespaces are remembered before those with nothing on their
-	// account are forgotten.
+	// maxIdle is how many namespaces are remembered before idle ones are forgotten.
 	maxIdle = 1024
 )
 
-// Budget is how much of a CPU the work for one namespace may take in the long run. What a
-// namespace uses beyond its burst it waits for: keys that are added meanwhile are worked
-// on later. The controllers of one operator share a Budget.
+// Budget bounds how much of a CPU the work for one namespace may take in the long run.
+// After a namespace uses more than its burst, it must rest: its keys that are added
+// meanwhile are worked on later. The controllers of one operator share a Budget.
 type Budget struct {
 	// share is the part of one CPU; 0 means no bound.
 	share float64
@@ -30,22 +29,23 @@ type Budget struct {
 	used map[string]account
 }
 
-// account is what a namespace has used and not yet been forgiven, at a time.
+// account is the CPU time that a namespace has used and that time has not yet forgiven,
+// at a time.
 type account struct {
 	used time.Duration
 	at   time.Time
 }
 
-// NewBudget returns a budget of a part of one CPU for each namespace; 0 is no bound.
+// NewBudget returns a budget of a part of one CPU for each namespace; 0 means no bound.
 func NewBudget(share float64, now func() time.Time) *Budget {
 	return &Budget{share: share, now: now, used: map[string]account{}}
 }
 
-// unbounded reports whether nobody has to rest.
+// unbounded reports whether no namespace ever has to rest.
 func (b *Budget) unbounded() bool { return b == nil || b.share <= 0 }
 
-// spend notes that work for a namespace took so much CPU time. It reports whether the
-// namespace has to rest only since now.
+// spend notes that work for a namespace took this much CPU time. It reports whether the
+// namespace must rest from now on and did not before.
 func (b *Budget) spend(namespace string, cpu time.Duration) bool {
 	if b.unbounded() || cpu <= 0 {
 		return false
@@ -62,7 +62,7 @@ func (b *Budget) spend(namespace string, cpu time.Duration) bool {
 	return before <= burst && used > burst
 }
 
-// Rest returns for how long a namespace has to rest; 0 if it need not.
+// Rest returns how long a namespace must rest; 0 if it need not.
 func (b *Budget) Rest(namespace string) time.Duration {
 	if b.unbounded() {
 		return 0
@@ -76,7 +76,8 @@ func (b *Budget) Rest(namespace string) time.Duration {
 	return min(maxRest, time.Duration(float64(over)/b.share))
 }
 
-// of is what a namespace has used, less what time has forgiven.
+// of returns the CPU time that a namespace has used, minus the time that was forgiven
+// since.
 func (b *Budget) of(namespace string, now time.Time) time.Duration {
 	known, ok := b.used[namespace]
 	if !ok {
@@ -85,7 +86,7 @@ func (b *Budget) of(namespace string, now time.Time) time.Duration {
 	return max(0, known.used-time.Duration(float64(now.Sub(known.at))*b.share))
 }
 
-// sweep forgets the namespaces that have nothing on their account.
+// sweep forgets the namespaces whose account is empty.
 func (b *Budget) sweep(now time.Time) {
 	for namespace := range b.used {
 		if b.of(namespace, now) == 0 {

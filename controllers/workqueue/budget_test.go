@@ -14,16 +14,16 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 )
 
-// epoch is when these tests begin.
+// epoch is the time when these tests begin.
 var epoch = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
 // TestATenantThatWakesItsPoolsForEver: a QueueApp with 600 pools that is patched every
-// 2 s takes its share of a CPU and no more, and nobody else waits.
+// 2 s takes its share of a CPU and no more, and no other tenant waits.
 func TestATenantThatWakesItsPoolsForEver(t *testing.T) {
 	const share, pools, cost = 0.1, 600, 1500 * time.Microsecond
 	now := epoch
 	b := NewBudget(share, func() time.Time { return now })
-	ready := make([]time.Time, pools) // when each pool's key is worked on; zero if it is not added
+	ready := make([]time.Time, pools) // when each pool's key is worked on; zero if the key is not added
 	used, longest := time.Duration(0), time.Duration(0)
 	for ; now.Before(epoch.Add(time.Hour)); now = now.Add(100 * time.Millisecond) {
 		if now.Sub(epoch)%(2*time.Second) == 0 {
@@ -55,8 +55,8 @@ func TestATenantThatWakesItsPoolsForEver(t *testing.T) {
 }
 
 // TestNoNamespaceExceedsItsShare: whatever reconciles cost and however they come, a
-// namespace that rests when it is told to takes no more than its share, its burst and one
-// reconcile, over any time, as long as no reconcile takes longer than a rest makes up for.
+// namespace that rests as told takes no more than its share, its burst and one reconcile,
+// over any time. This holds if no reconcile takes longer than a rest makes up for.
 func TestNoNamespaceExceedsItsShare(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		share := rapid.Float64Range(0.01, 2).Draw(t, "share")
@@ -91,7 +91,7 @@ func TestABudgetForgetsNamespacesAtRest(t *testing.T) {
 	}
 }
 
-// TestAReconcileIsChargedWhatItComputes: but not what it waits for.
+// TestAReconcileIsChargedWhatItComputes: the time it waits is not charged.
 func TestAReconcileIsChargedWhatItComputes(t *testing.T) {
 	b := NewBudget(0.1, func() time.Time { return epoch })
 	r := b.Charge(reconcile.Func(func(_ context.Context, k reconcile.Request) (reconcile.Result, error) {
@@ -119,8 +119,8 @@ func TestAReconcileIsChargedWhatItComputes(t *testing.T) {
 	}
 }
 
-// TestAQueueLetsANamespaceRest: keys of a namespace that is over its share wait, however
-// they are added; those of others do not.
+// TestAQueueLetsANamespaceRest: keys of a namespace that exceeds its share wait,
+// however they are added. Keys of other namespaces do not.
 func TestAQueueLetsANamespaceRest(t *testing.T) {
 	b := NewBudget(0.001, time.Now)
 	q := newQueue(t, b)

@@ -13,9 +13,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 )
 
-// Charge returns a reconciler that does the same and charges the CPU time it takes to the
-// namespace of the key. It counts the time of its own thread: what a reconcile computes
-// and encodes, but not the time it waits, nor that of other reconciles.
+// Charge wraps a reconciler and charges the CPU time it takes to the namespace of the
+// key. It counts the time of its own thread: the time in which a reconcile computes and
+// encodes, but not the time it waits, and not the time of other reconciles.
 func (b *Budget) Charge(r reconcile.Reconciler) reconcile.Reconciler {
 	if b.unbounded() {
 		return r
@@ -34,11 +34,11 @@ func (b *Budget) Charge(r reconcile.Reconciler) reconcile.Reconciler {
 	})
 }
 
-// threadTime is the CPU time that the present thread has used.
+// threadTime returns the CPU time that the current thread has used.
 func threadTime() time.Duration {
 	var at unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &at); err != nil {
-		return 0 // a kernel that does not tell: nothing is charged
+		return 0 // the kernel does not report it, so nothing is charged
 	}
 	return time.Duration(at.Nano())
 }

@@ -11,33 +11,34 @@ import (
 	"queueworker.dev/queueworker/controllers/turns"
 )
 
-// lowTurn is which turn of a namespace goes to a key of low priority, if one waits beside
-// others: every so many.
+// lowTurn is which turn of a namespace goes to a key of low priority, if there are
+// other keys: every fourth.
 const lowTurn = 4
 
-// order decides which key is worked on next. It is what client-go's work queue calls a
-// Queue: each key is in it once, and in no worker's hands meanwhile.
+// order decides which key is worked on next. It implements what client-go's work queue
+// calls a Queue: each key is in it once, and no worker holds the key meanwhile.
 type order struct {
 	mu     sync.Mutex
 	places *turns.Places
-	// waiting has a namespace as often as it has keys in its lanes.
+	// waiting holds a namespace as often as it has keys in its lanes.
 	waiting turns.Queue[*lanes]
 	spaces  map[string]*lanes
-	// low are the keys that are about to be pushed with low priority.
+	// low holds the keys that will be pushed with low priority.
 	low map[reconcile.Request]struct{}
 }
 
-// lanes are the keys of one namespace that wait.
+// lanes hold the waiting keys of one namespace.
 type lanes struct {
 	urgent, low turns.FIFO[*entry]
 	keys        map[reconcile.Request]*entry
 	turn        int
 }
 
-// entry is a key that waits.
+// entry is a waiting key.
 type entry struct {
 	key reconcile.Request
-	// low tells its lane. An entry that was moved to the other one is void where it was.
+	// low says which lane it is in. An entry that was moved to the other lane is void
+	// in its old one.
 	low, void bool
 }
 
@@ -45,7 +46,7 @@ func newOrder(workers int) *order {
 	return &order{places: turns.NewPlaces(workers), spaces: map[string]*lanes{}, low: map[reconcile.Request]struct{}{}}
 }
 
-// lower has a key pushed with low priority, unless it waits already.
+// lower makes the next push of a key one of low priority, unless the key already waits.
 func (o *order) lower(key reconcile.Request) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -67,8 +68,8 @@ func (o *order) Push(key reconcile.Request) {
 	o.waiting.Push(key.Namespace, space)
 }
 
-// Touch hears of a key that is added though it waits: one of low priority that is added
-// without it is urgent from now on.
+// Touch is called for a key that is added while it waits. A key of low priority that is
+// added without it is urgent from now on.
 func (o *order) Touch(key reconcile.Request) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -94,8 +95,8 @@ func (o *order) Len() int {
 	return o.waiting.Len()
 }
 
-// Pop removes the next key, which takes a place of its namespace until done. It is called
-// only if Len is not zero.
+// Pop removes the next key, which takes a place of its namespace until done. It is
+// called only if Len is not zero.
 func (o *order) Pop() reconcile.Request {
 	o.mu.Lock()
 	defer o.mu.Unlock()

@@ -1,13 +1,13 @@
 // Copyright The QueueWorker Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package workqueue is the work queue of the operator's controllers. It is client-go's,
-// with two differences. Namespaces take turns, and none holds all workers (order). And a
-// namespace whose work takes more of the CPU than its share rests (Budget).
+// Package workqueue is the work queue of the operator's controllers. It is client-go's work
+// queue with two differences. Namespaces take turns, and no namespace holds all workers
+// (order). And a namespace whose work takes more than its share of the CPU rests (Budget).
 //
-// Of controller-runtime's priority queue it keeps what the operator uses: the keys of the
-// first list after a start come behind those that an event has woken since, but only
-// among the keys of their own namespace.
+// It keeps the part of controller-runtime's priority queue that the operator uses: the
+// keys of the first list after a start come behind keys that an event has added since,
+// but only among the keys of their own namespace.
 package workqueue
 
 import (
@@ -25,11 +25,11 @@ type Options struct {
 	Name string
 	// Workers is how many keys are worked on at once.
 	Workers int
-	// Limiter says how long a key that failed waits.
+	// Limiter says how long a failed key waits.
 	Limiter workqueue.TypedRateLimiter[reconcile.Request]
-	// Budget is what namespaces may use of the CPU.
+	// Budget bounds the CPU that namespaces may use.
 	Budget *Budget
-	// Clock is the real one if nil.
+	// Clock is the clock; nil means the real clock.
 	Clock clock.WithTicker
 }
 
@@ -62,9 +62,9 @@ func New(o Options) *Queue {
 	return &Queue{TypedRateLimitingInterface: limiting, order: order, limiter: o.Limiter, budget: o.Budget}
 }
 
-// placed gives places back. Whoever calls Done asks for the next key at once, as the
-// workers of a controller do: one place that is given back lets at most one more key be
-// worked on, so nobody else has to be woken for it.
+// placed gives places back. The caller of Done asks for the next key at once, as the
+// workers of a controller do. One returned place lets at most one more key be worked
+// on, so no other worker must be woken for it.
 type placed struct {
 	workqueue.TypedInterface[reconcile.Request]
 
@@ -93,8 +93,8 @@ func (q *Queue) AddAfter(key reconcile.Request, after time.Duration) {
 // AddRateLimited adds a key that failed.
 func (q *Queue) AddRateLimited(key reconcile.Request) { q.AddAfter(key, q.limiter.When(key)) }
 
-// AddWithOpts adds keys, of which those below priority zero come behind the others of
-// their namespace.
+// AddWithOpts adds keys. Keys below priority zero come behind the other keys of their
+// namespace.
 func (q *Queue) AddWithOpts(o priorityqueue.AddOpts, keys ...reconcile.Request) {
 	for _, key := range keys {
 		switch {
@@ -111,8 +111,8 @@ func (q *Queue) AddWithOpts(o priorityqueue.AddOpts, keys ...reconcile.Request) 
 	}
 }
 
-// GetWithPriority waits for a key. Its priority is zero, so that a key that is added
-// again by its controller is one like any other.
+// GetWithPriority waits for a key. Its priority is zero, so that a key that its
+// controller adds again is like any other key.
 func (q *Queue) GetWithPriority() (reconcile.Request, int, bool) {
 	key, shutdown := q.Get()
 	return key, 0, shutdown

@@ -33,7 +33,7 @@ func newQueue(t *testing.T, budget *Budget) *Queue {
 	return q
 }
 
-// work works keys off with all workers, as controller-runtime does.
+// work works on keys with all workers, as controller-runtime does.
 func work(t *testing.T, q priorityqueue.PriorityQueue[reconcile.Request], each func(reconcile.Request)) {
 	var all sync.WaitGroup
 	for range workers {
@@ -63,8 +63,8 @@ func within(t *testing.T, what string, done <-chan struct{}) {
 	}
 }
 
-// TestKeysOfOneNamespaceDoNotDelayAnother: of 5000 keys that were there before, at most
-// one is worked on between two keys of another namespace.
+// TestKeysOfOneNamespaceDoNotDelayAnother: of 5000 earlier keys, at most one is worked
+// on between two keys of another namespace.
 func TestKeysOfOneNamespaceDoNotDelayAnother(t *testing.T) {
 	q := newQueue(t, nil)
 	for i := range 5000 {
@@ -89,7 +89,7 @@ func TestKeysOfOneNamespaceDoNotDelayAnother(t *testing.T) {
 }
 
 // TestSlowReconcilesOfOneNamespaceDoNotHoldAllWorkers: reconciles that do not end leave
-// half of the workers to others.
+// half of the workers to other namespaces.
 func TestSlowReconcilesOfOneNamespaceDoNotHoldAllWorkers(t *testing.T) {
 	q := newQueue(t, nil)
 	release := make(chan struct{})
@@ -122,8 +122,8 @@ func TestSlowReconcilesOfOneNamespaceDoNotHoldAllWorkers(t *testing.T) {
 	close(release)
 }
 
-// TestEveryKeyIsWorkedOn: whatever is added when, and however long it takes, each key is
-// worked on after it was last added, and by one worker at a time.
+// TestEveryKeyIsWorkedOn: whatever is added when, and however long it takes, each key
+// is worked on after it was last added, and by one worker at a time.
 func TestEveryKeyIsWorkedOn(t *testing.T) {
 	q := newQueue(t, nil)
 	var mu sync.Mutex
@@ -203,8 +203,8 @@ func TestEveryKeyIsWorkedOn(t *testing.T) {
 	}
 }
 
-// TestLowPriorityCountsAmongTheKeysOfItsNamespaceAlone: the keys of the first list after
-// a start come behind what an event has woken, of the same namespace, and not for ever.
+// TestLowPriorityCountsAmongTheKeysOfItsNamespaceAlone: the keys of the first list after a
+// start come behind keys of the same namespace that an event has added, but not for ever.
 func TestLowPriorityCountsAmongTheKeysOfItsNamespaceAlone(t *testing.T) {
 	q := newQueue(t, nil)
 	low := -100
@@ -232,7 +232,7 @@ func TestLowPriorityCountsAmongTheKeysOfItsNamespaceAlone(t *testing.T) {
 	}
 }
 
-// TestQueueKeepsItsMetrics: dashboards go by them.
+// TestQueueKeepsItsMetrics: dashboards use these metrics.
 func TestQueueKeepsItsMetrics(t *testing.T) {
 	q := newQueue(t, nil)
 	for i := range 3 {
