@@ -18,8 +18,8 @@ import (
 	"queueworker.dev/queueworker/controllers/status"
 )
 
-// watchLimits are what an agent reports that has to be looked at, though it changes no
-// condition by itself.
+// watchLimits returns the limits above which an agent's report wakes the pool, even if
+// the report changes no condition by itself.
 func watchLimits(spec *v1alpha1.QueueWorkerSpec) collector.Limits {
 	rules := alerts.RulesOf(spec)
 	return collector.Limits{Memory: rules.MemoryLimit(), Job: rules.SlowAfter(), Failures: rules.FailedPercent > 0}
@@ -83,8 +83,8 @@ func failures(pod *corev1.Pod, report collector.PodReport) []alerts.Failure {
 	return out
 }
 
-// processEnds are the ended processes of a pod that crashed, or were restarted for
-// failure after failure.
+// processEnds returns the ended processes of a pod that crashed, or were restarted
+// because of failure after failure.
 func processEnds(pod *corev1.Pod, report collector.PodReport) []alerts.End {
 	var out []alerts.End
 	for _, exit := range report.Status.RecentExits {
@@ -100,8 +100,8 @@ func processEnds(pod *corev1.Pod, report collector.PodReport) []alerts.End {
 	return out
 }
 
-// crashed tells whether a process that ended for a reason counts as crashed. A job over
-// its timeout is a slow job, and what ends with its pod was meant to.
+// crashed reports whether a process that ended for this reason counts as crashed. A job
+// over its timeout is a slow job, and a process that ends with its pod was meant to end.
 func crashed(reason protocol.ExitReason) bool {
 	switch reason {
 	case protocol.ExitCrashed, protocol.ExitOOMKilled, protocol.ExitKilled, protocol.ExitConfigError, protocol.ExitCommandNotFound:
@@ -111,8 +111,8 @@ func crashed(reason protocol.ExitReason) bool {
 	}
 }
 
-// containerEnd is the last end of a pod's whole container, agent and all, of which no
-// agent can tell.
+// containerEnd returns the last end of a pod's whole container, including the agent,
+// which therefore cannot report it.
 func containerEnd(pod *corev1.Pod) (alerts.End, bool) {
 	container := status.WorkerStatus(pod)
 	if container == nil || container.LastTerminationState.Terminated == nil || container.LastTerminationState.Terminated.ExitCode == 0 {

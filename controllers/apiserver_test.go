@@ -35,14 +35,15 @@ import (
 	"queueworker.dev/queueworker/controllers/cached"
 )
 
-// fakeAPIServer answers the lists and watches of a cache with copies of one object, or of a few.
+// fakeAPIServer answers the lists and watches of a cache with copies of one object, or
+// of a few.
 type fakeAPIServer struct {
-	// objects are JSON documents without a name, count how often each is there.
+	// objects are JSON documents without a name, count how often each exists.
 	objects [][]byte
 	count   int
-	// old answers as a server that does not stream lists, as 1.31 and 1.33.
+	// old makes it answer like a server that does not stream lists, such as 1.31 and 1.33.
 	old bool
-	// largest is the largest list it was asked for, in bytes.
+	// largest is the largest list it has sent, in bytes.
 	largest atomic.Int64
 }
 
@@ -74,7 +75,7 @@ func (s *fakeAPIServer) total() int { return s.count * len(s.objects) }
 // nameMark stands for the name of an object.
 const nameMark = "the-name"
 
-// object is the one of this number.
+// object returns the object of this number.
 func (s *fakeAPIServer) object(i int) []byte {
 	return bytes.Replace(s.objects[i%len(s.objects)], []byte(`"name":"`+nameMark), []byte(`"name":"object-`+strconv.Itoa(i)), 1)
 }
@@ -87,7 +88,7 @@ func (s *fakeAPIServer) kind() (apiVersion, kind string) {
 	return of.APIVersion, of.Kind
 }
 
-// list pages as an API server does: not for the version 0.
+// list pages as an API server does: not for version 0.
 func (s *fakeAPIServer) list(w http.ResponseWriter, at, limit, from string) {
 	first, _ := strconv.Atoi(from)
 	end, more := s.total(), ""
@@ -108,7 +109,7 @@ func (s *fakeAPIServer) list(w http.ResponseWriter, at, limit, from string) {
 	s.largest.Store(max(s.largest.Load(), int64(written)))
 }
 
-// cachedKinds are the kinds of the cache by the names of their resources.
+// cachedKinds are the kinds of the cache, by the names of their resources.
 var cachedKinds = map[string]client.Object{
 	"pods": &corev1.Pod{}, "configmaps": &corev1.ConfigMap{}, "deployments": &appsv1.Deployment{}, "jobs": &batchv1.Job{},
 	"poddisruptionbudgets": &policyv1.PodDisruptionBudget{}, "networkpolicies": &networkingv1.NetworkPolicy{},
@@ -122,8 +123,8 @@ func setMetadata() client.Object {
 	return set
 }
 
-// fill fills a cache as the operator's from the server, and returns it with the heap it
-// takes and took at most meanwhile, in bytes.
+// fill fills a cache like the operator's from the server. It returns the cache, the
+// heap that it takes, and the most that the heap took meanwhile, in bytes.
 func fill(t testing.TB, server *fakeAPIServer, resource string) (filled cache.Cache, heap, peak int64) {
 	t.Helper()
 	scheme := kruntime.NewScheme()
@@ -164,7 +165,7 @@ func fill(t testing.TB, server *fakeAPIServer, resource string) (filled cache.Ca
 	return filled, live() - before, peak
 }
 
-// live is the heap that is in use, in bytes.
+// live returns the heap in use, in bytes.
 func live() int64 {
 	runtime.GC()
 	runtime.GC()
@@ -173,8 +174,8 @@ func live() int64 {
 	return int64(stats.HeapAlloc)
 }
 
-// watchHeap looks at the heap every millisecond, until what it returns is called for the
-// most it has seen.
+// watchHeap looks at the heap every millisecond. The function it returns stops that and
+// returns the largest value.
 func watchHeap(t testing.TB) func() int64 {
 	t.Helper()
 	sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
@@ -197,7 +198,7 @@ func watchHeap(t testing.TB) func() int64 {
 	return func() int64 { close(stop); return <-most }
 }
 
-// document is an object as JSON, named by the mark of the fake API server.
+// document returns an object as JSON, named by the mark of the fake API server.
 func document(t testing.TB, apiVersion, kind string, metadata, object map[string]any) []byte {
 	t.Helper()
 	whole := map[string]any{"apiVersion": apiVersion, "kind": kind}

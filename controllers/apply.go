@@ -24,15 +24,15 @@ import (
 	"queueworker.dev/queueworker/controllers/desired"
 )
 
-// application is what came of applying a decision.
+// application is the result of applying a decision.
 type application struct {
-	// conflict says which object is somebody else's; empty if none is.
+	// conflict says which object belongs to another owner; empty if none does.
 	conflict string
 	// rejected is the API server's refusal of an object; empty if there was none.
 	rejected string
 }
 
-// child is an object of the pool: as it is, and as it should be.
+// child is an object of the pool: the live object and the wanted one.
 type child struct {
 	kind   schema.GroupVersionKind
 	name   string
@@ -40,8 +40,8 @@ type child struct {
 	wanted runtime.ApplyConfiguration
 }
 
-// children are the objects of the pool in the order in which they are written:
-// the ConfigMap first, because pods wait for it.
+// children returns the objects of the pool in the order in which they are written: the
+// ConfigMap first, because pods wait for it.
 func children(o *observation, d decision) []child {
 	var out []child
 	add := func(kind schema.GroupVersionKind, name string, exists bool, live client.Object, wanted runtime.ApplyConfiguration) {
@@ -63,10 +63,10 @@ func children(o *observation, d decision) []child {
 	return out
 }
 
-// apply writes what differs from what there should be. An object of somebody else
-// stops it before anything is made for the pool: half a pool helps nobody. A pool that
-// has its Deployment is stopped, scaled and controlled all the same, also while the API
-// server refuses what else it should have.
+// apply writes the objects that differ from the wanted ones. An object of another owner
+// stops it before anything is created for the pool, because half a pool is of no use. A
+// pool that has its Deployment is stopped, scaled and controlled all the same, even
+// while the API server refuses its other objects.
 func (r *QueueWorkerReconciler) apply(ctx context.Context, o *observation, d decision) (application, error) {
 	if err := r.endRuns(ctx, o, d); err != nil {
 		return application{}, err
@@ -95,8 +95,7 @@ func (r *QueueWorkerReconciler) apply(ctx context.Context, o *observation, d dec
 	return a, errors.Join(err, r.prune(ctx, o, d), r.control(ctx, o, d))
 }
 
-// applyLittle does what can be done for a pool while what else it should have cannot be
-// written.
+// applyLittle does what is possible for a pool while some of its objects cannot be written.
 func (r *QueueWorkerReconciler) applyLittle(ctx context.Context, o *observation, d decision) error {
 	if len(o.openRuns()) > 0 {
 		return r.control(ctx, o, d)
@@ -107,7 +106,7 @@ func (r *QueueWorkerReconciler) applyLittle(ctx context.Context, o *observation,
 	return errors.Join(r.scaleOnly(ctx, o, d), r.control(ctx, o, d))
 }
 
-// applyAll writes objects in their order, up to the first that is refused.
+// applyAll writes objects in order, up to the first refused one.
 func (r *QueueWorkerReconciler) applyAll(ctx context.Context, o *observation, d decision, pending []child) (application, error) {
 	for _, c := range pending {
 		err := r.Client.Apply(ctx, c.wanted, client.ForceOwnership)
@@ -120,14 +119,14 @@ func (r *QueueWorkerReconciler) applyAll(ctx context.Context, o *observation, d 
 		ctrl.LoggerFrom(ctx).Info("Applied object", "kind", c.kind.Kind, "object", c.name)
 	}
 	if applied := d.objects.Deployment; applied != nil && applied.ResourceVersion != nil {
-		// The answer of the API server has been read into it.
+		// The answer of the API server was read into it.
 		r.memory.of(client.ObjectKeyFromObject(o.worker)).deploymentVersion = *applied.ResourceVersion
 	}
 	return application{}, nil
 }
 
-// pending are the children that have to be written, or the sentence that says
-// which of them is somebody else's.
+// pending returns the children that must be written, or a sentence that names a child
+// with another owner.
 func (r *QueueWorkerReconciler) pending(ctx context.Context, o *observation, d decision) ([]child, string, error) {
 	var out []child
 	for _, c := range children(o, d) {
@@ -151,14 +150,14 @@ func (r *QueueWorkerReconciler) pending(ctx context.Context, o *observation, d d
 	return out, "", nil
 }
 
-// settled tells whether a child of ours needs no write.
+// settled reports whether an owned child needs no write.
 func (c child) settled(cached bool) (bool, error) {
 	switch {
 	case c.live == nil:
 		return false, nil
 	case !cached:
-		// Either the cache has yet to learn of what was written a moment ago, or the
-		// object has lost the label by which the cache would know it.
+		// Either the cache has not yet received a recent write, or the object has lost
+		// the label by which the cache selects it.
 		return c.live.GetLabels()[v1alpha1.LabelManagedBy] == v1alpha1.ManagedBy, nil
 	}
 	return desired.Settled(c.live, c.wanted)
@@ -184,7 +183,7 @@ func foreign(c child, worker *v1alpha1.QueueWorker) string {
 		c.kind.Kind, c.name, whose(c.live), worker.Name)
 }
 
-// whose says to whom an object belongs.
+// whose says which controller an object belongs to.
 func whose(object metav1.Object) string {
 	if controller := metav1.GetControllerOf(object); controller != nil {
 		return fmt.Sprintf("belongs to the %s %s", controller.Kind, controller.Name)
@@ -192,15 +191,15 @@ func whose(object metav1.Object) string {
 	return "belongs to nobody"
 }
 
-// refused tells whether the API server will not take an object as it is. What
-// server-side apply cannot merge, such as a mount path that the template and the
-// agent both use, is answered with an error of no reason.
+// refused reports whether the API server does not take an object as it is. For objects
+// that server-side apply cannot merge, such as a mount path that both the template and
+// the agent use, its error has no reason.
 func refused(err error) bool {
 	return apierrors.IsInvalid(err) || apierrors.IsForbidden(err) || apierrors.IsBadRequest(err) ||
 		err != nil && strings.Contains(err.Error(), "failed to create typed patch object")
 }
 
-// refusal is the API server's reason without its preamble, as a sentence.
+// refusal returns the API server's reason without its preamble, as a sentence.
 func refusal(err error) string {
 	message := err.Error()
 	if status, ok := errors.AsType[*apierrors.StatusError](err); ok {
@@ -209,8 +208,8 @@ func refusal(err error) string {
 	return strings.TrimRight(strings.TrimSpace(message), ".") + "."
 }
 
-// scaleOnly keeps the number of pods right while the QueueApp cannot be used, or what
-// is made of it is refused, and the template is therefore left as it is: a pool can be
+// scaleOnly keeps the number of pods right while the template stays as it is, because
+// the QueueApp cannot be used or the API server refuses an object. So a pool can be
 // stopped all the same.
 func (r *QueueWorkerReconciler) scaleOnly(ctx context.Context, o *observation, d decision) error {
 	pods := d.removal.Replicas
@@ -227,7 +226,7 @@ func (r *QueueWorkerReconciler) scaleOnly(ctx context.Context, o *observation, d
 	return nil
 }
 
-// prune deletes the PodDisruptionBudget of a pool that needs none any more.
+// prune deletes the PodDisruptionBudget of a pool that no longer needs one.
 func (r *QueueWorkerReconciler) prune(ctx context.Context, o *observation, d decision) error {
 	if d.objects.Deployment == nil || d.objects.PodDisruptionBudget != nil || o.budget == nil || !desired.OwnedBy(o.budget, o.worker) {
 		return nil

@@ -15,8 +15,8 @@ import (
 )
 
 // listApps returns the QueueApps of a namespace as the cache has them. They must not be
-// changed: a copy of all of them for each look at a pool or a command would be a cheap
-// way to keep the operator busy.
+// changed. They are not copied, because a copy of all of them for each look at a pool or a
+// command would be a cheap way to keep the operator busy.
 func listApps(ctx context.Context, reader client.Reader, namespace string) ([]cached.QueueApp, error) {
 	apps := &cached.QueueAppList{}
 	if err := reader.List(ctx, apps, client.InNamespace(namespace), client.UnsafeDisableDeepCopy); err != nil {

@@ -21,7 +21,8 @@ import (
 	"queueworker.dev/queueworker/controllers/desired"
 )
 
-// control writes to the pods what each of them has to hear now, in one write a pod.
+// control writes its new control document, marks and costs to each pod, in one write
+// per pod.
 func (r *QueueWorkerReconciler) control(ctx context.Context, o *observation, d decision) error {
 	name := client.ObjectKeyFromObject(o.worker)
 	memory := r.memory.of(name)
@@ -45,14 +46,14 @@ func (r *QueueWorkerReconciler) control(ctx context.Context, o *observation, d d
 	return errors.Join(failures...)
 }
 
-// unheard tells whether a pod's agent answers and has not taken up the pod's document.
+// unheard reports whether a pod's agent answers but has not taken up the pod's document.
 func unheard(pod *corev1.Pod, report collector.PodReport) bool {
 	return report.Status != nil && !report.Unreachable &&
 		report.Status.ControlRevision < desired.ReadControl(pod.Annotations[v1alpha1.AnnotationControl]).Revision
 }
 
-// hearing is after how long to see whether every agent has taken up its document; 0
-// if all have, or do not answer.
+// hearing returns the time after which to see whether every agent has taken up its
+// document; 0 if all have, or do not answer.
 func hearing(o *observation, d decision) time.Duration {
 	var wait time.Duration
 	for _, pod := range o.pods {
@@ -64,14 +65,14 @@ func hearing(o *observation, d decision) time.Duration {
 	return wait
 }
 
-// orders are the pods that are told something, by name.
+// orders holds the pods that get an order, by name.
 type orders struct{ cordon, uncordon, restart map[string]bool }
 
 func ordersOf(d decision) orders {
 	return orders{cordon: setOf(d.removal.Cordon), uncordon: setOf(d.removal.Uncordon), restart: setOf(d.stuck.Restart)}
 }
 
-// podAnnotations are the annotations of a pod that change; nil removes one.
+// podAnnotations returns the annotations of a pod that change; nil removes an annotation.
 func podAnnotations(o *observation, d decision, told orders, pod string) map[string]*string {
 	out := map[string]*string{}
 	if document, changed := d.controls.Pods[pod]; changed {
@@ -90,14 +91,14 @@ func podAnnotations(o *observation, d decision, told orders, pod string) map[str
 		}
 	}
 	if told.restart[pod] {
-		// Its control document follows when this is seen.
+		// The control document follows when this annotation is observed.
 		out[v1alpha1.AnnotationRestartedAt] = new(o.now.UTC().Format(time.RFC3339))
 	}
 	return out
 }
 
-// annotate changes annotations of a pod and returns its new resource version; empty
-// if the pod is gone.
+// annotate changes annotations of a pod and returns the pod's new resource version;
+// empty if the pod is gone.
 func (r *QueueWorkerReconciler) annotate(ctx context.Context, pod *corev1.Pod, annotations map[string]*string) (string, error) {
 	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"uid": pod.UID, "annotations": annotations}})
 	if err != nil {

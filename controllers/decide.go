@@ -17,7 +17,7 @@ import (
 	"queueworker.dev/queueworker/controllers/stuck"
 )
 
-// decision is what there should be.
+// decision is the wanted state.
 type decision struct {
 	problem  *desired.Problem
 	sizing   sizing
@@ -26,13 +26,13 @@ type decision struct {
 	alerts   alerts.Output
 	controls desired.Controls
 	objects  desired.Objects
-	// runs is nil where a pool has nothing to do with runs.
+	// runs is nil for a pool that has nothing to do with runs.
 	runs *batch.Output
-	// runsDrained tells that no job is lost with the runs that are to be ended.
+	// runsDrained reports whether no job is lost with the runs that will be ended.
 	runsDrained bool
 }
 
-// decide is a pure function of what was observed and of the size decided on.
+// decide is a pure function of the observation and of the decided size.
 func decide(o *observation, s sizing, agentImage string) decision {
 	d := decision{problem: o.problem, sizing: s}
 	d.runs = decideRuns(o, s, d.problem)
@@ -73,8 +73,9 @@ func decide(o *observation, s sizing, agentImage string) decision {
 	return d
 }
 
-// usableApp returns the QueueApp that the pool's objects are built from; nil while it cannot
-// be used, and while the Deployment of a pool waits for the end of a run.
+// usableApp returns the QueueApp that the pool's objects are built from. It returns nil
+// while the QueueApp cannot be used, and while the Deployment of a pool waits for the
+// end of a run.
 func usableApp(o *observation, inRuns bool) *v1alpha1.QueueApp {
 	if o.problem != nil || inRuns && !desired.IsBatch(&o.worker.Spec) {
 		return nil
@@ -82,8 +83,8 @@ func usableApp(o *observation, inRuns bool) *v1alpha1.QueueApp {
 	return o.app
 }
 
-// planRemoval plans what becomes of the pods the pool has: those of runs that are to be
-// ended, and those of its Deployment.
+// planRemoval plans what happens to the present pods: the pods of runs that will be
+// ended, and the pods of the Deployment.
 func (d *decision) planRemoval(o *observation, inRuns bool) {
 	pods := desired.Pods(d.sizing.processes, &o.worker.Spec)
 	ending := endingRun(o, d.runs)
@@ -97,7 +98,7 @@ func (d *decision) planRemoval(o *observation, inRuns bool) {
 	d.removal.Recheck = sooner(d.removal.Recheck, ending.Recheck)
 }
 
-// ownConfigMap is the pool's ConfigMap, unless it is somebody else's.
+// ownConfigMap returns the pool's ConfigMap, unless it belongs to another owner.
 func ownConfigMap(o *observation) *corev1.ConfigMap {
 	if o.configMap == nil || !desired.OwnedBy(o.configMap, o.worker) {
 		return nil
@@ -105,7 +106,7 @@ func ownConfigMap(o *observation) *corev1.ConfigMap {
 	return o.configMap
 }
 
-// controlledPods are the pods that control documents are for: those that stay.
+// controlledPods returns the pods that control documents are for: the pods that stay.
 func controlledPods(o *observation, removal drain.Plan) []desired.ControlledPod {
 	var out []desired.ControlledPod
 	cordon, uncordon := setOf(removal.Cordon), setOf(removal.Uncordon)
@@ -132,7 +133,7 @@ func controlledPods(o *observation, removal drain.Plan) []desired.ControlledPod 
 	return out
 }
 
-// setOf makes a set of names, of which a pool may have thousands.
+// setOf makes a set of names, because a pool may have thousands of pods.
 func setOf(names []string) map[string]bool {
 	set := make(map[string]bool, len(names))
 	for _, name := range names {
@@ -165,8 +166,8 @@ func stuckInput(o *observation) stuck.Input {
 	return in
 }
 
-// tellsStarts tells whether the application's workers say when they begin a job: else
-// one at work looks as if it waited.
+// tellsStarts reports whether the application's workers say when they begin a job.
+// Otherwise a working process would look as if it waited.
 func tellsStarts(app *v1alpha1.QueueApp) bool {
 	return app.Spec.Runtime != v1alpha1.RuntimeCustom || app.Spec.Patterns != nil && app.Spec.Patterns.Started != ""
 }

@@ -16,34 +16,36 @@ import (
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
-// fewApps is up to how many QueueApps of a namespace a pool that has to name one is told
-// of each change: its condition names the first five.
+// fewApps is the largest number of QueueApps in a namespace for which each change of
+// them wakes the pools that must name one: their condition names the first five.
 const fewApps = 6
 
-// defaultApps knows which QueueApp those pools of each namespace use that name none. It
-// hears of every QueueApp from the cache, so that an event costs the same whether a
-// namespace has one or thousands: they come one after the other, for all namespaces.
+// defaultApps knows which QueueApp the pools of each namespace use if they name none.
+// It learns of every QueueApp from the cache, so that an event costs the same whether a
+// namespace has one QueueApp or thousands. This matters because events are handled one
+// after the other, for all namespaces.
 type defaultApps struct {
 	mu sync.Mutex
-	// names are those of the QueueApps there are, by namespace.
+	// names are the names of the existing QueueApps, by namespace.
 	names map[string]map[string]struct{}
 }
 
-// appChange is what the creation or deletion of a QueueApp changes for pools that name none.
+// appChange is the effect of a QueueApp's creation or deletion on pools that name none.
 type appChange struct {
-	// before and after are the QueueApps that they use; empty if none.
+	// before and after are the QueueApps that these pools use; empty if none.
 	before, after string
-	// apps is the larger number of QueueApps of the namespace, before or after.
+	// apps is the number of QueueApps in the namespace, before or after, whichever is
+	// larger.
 	apps int
 }
 
-// concernsUnnamed reports whether pools that name no QueueApp have to look again: they use
-// another one, or are told other names.
+// concernsUnnamed reports whether pools that name no QueueApp must be reconciled: they
+// use another QueueApp, or their condition lists other names.
 func (c appChange) concernsUnnamed() bool {
 	return c.before != c.after || c.after == "" && c.apps <= fewApps
 }
 
-// note takes note of a QueueApp that there is or is no more.
+// note records that a QueueApp exists or no longer exists.
 func (d *defaultApps) note(app client.Object, exists bool) appChange {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -70,7 +72,8 @@ func (d *defaultApps) note(app client.Object, exists bool) appChange {
 	return change
 }
 
-// of is the QueueApp that pools of a namespace use which name none; empty if there is none.
+// of returns the QueueApp that pools of a namespace use if they name none; empty if
+// there is none.
 func (d *defaultApps) of(namespace string) string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -91,7 +94,7 @@ func (d *defaultApps) used(namespace string) string {
 	return ""
 }
 
-// wakeApps adds the QueueApps of these names, of which an empty one is none.
+// wakeApps adds the QueueApps of these names; an empty name means none.
 func wakeApps(queue requests, namespace string, names ...string) {
 	for _, name := range names {
 		if name != "" {
@@ -100,8 +103,8 @@ func wakeApps(queue requests, namespace string, names ...string) {
 	}
 }
 
-// besideHandler wakes the QueueApps that pools which name none use no more, or from now
-// on. What a QueueApp says has no part in that.
+// besideHandler wakes the QueueApps that pools without a named QueueApp stop or begin
+// to use. The content of a QueueApp has no part in that.
 func (r *QueueAppReconciler) besideHandler() handler.EventHandler {
 	note := func(app client.Object, exists bool, queue requests) {
 		if change := r.defaults.note(app, exists); change.before != change.after {
@@ -114,7 +117,7 @@ func (r *QueueAppReconciler) besideHandler() handler.EventHandler {
 	}
 }
 
-// workerHandler wakes the QueueApp that a pool uses, and the one that it used.
+// workerHandler wakes the QueueApp that a pool uses, and the one that it used before.
 func (r *QueueAppReconciler) workerHandler() handler.EventHandler {
 	wake := func(object client.Object, queue requests) {
 		worker, ok := object.(*v1alpha1.QueueWorker)
@@ -128,7 +131,7 @@ func (r *QueueAppReconciler) workerHandler() handler.EventHandler {
 	}
 	return handler.Funcs{
 		CreateFunc: func(_ context.Context, e event.CreateEvent, queue requests) {
-			if !e.IsInInitialList { // every QueueApp is looked at then
+			if !e.IsInInitialList { // every QueueApp is reconciled then
 				wake(e.Object, queue)
 			}
 		},
@@ -140,8 +143,8 @@ func (r *QueueAppReconciler) workerHandler() handler.EventHandler {
 	}
 }
 
-// appHandler wakes the pools that a QueueApp concerns: those that name it, and those that
-// name none if they use it, or now use another one.
+// appHandler wakes the pools that a QueueApp concerns: pools that name it, and pools
+// that name none if they use it, or now use another one.
 func (r *QueueWorkerReconciler) appHandler() handler.EventHandler {
 	wake := func(ctx context.Context, app client.Object, unnamed bool, queue requests) {
 		for _, request := range r.workersOfApp(ctx, app, unnamed) {
@@ -152,7 +155,7 @@ func (r *QueueWorkerReconciler) appHandler() handler.EventHandler {
 	return handler.Funcs{
 		CreateFunc: func(ctx context.Context, e event.CreateEvent, queue requests) {
 			change := r.defaults.note(e.Object, true)
-			if !e.IsInInitialList { // every pool is looked at then
+			if !e.IsInInitialList { // every pool is reconciled then
 				wake(ctx, e.Object, change.concernsUnnamed(), queue)
 			}
 		},

@@ -24,7 +24,7 @@ import (
 	"queueworker.dev/queueworker/controllers/desired"
 )
 
-// countingQueue remembers what was added to it.
+// countingQueue remembers the names that were added to it.
 type countingQueue struct {
 	workqueue.TypedRateLimitingInterface[reconcile.Request]
 	added []string
@@ -32,7 +32,7 @@ type countingQueue struct {
 
 func (q *countingQueue) Add(request reconcile.Request) { q.added = append(q.added, request.Name) }
 
-// woken returns what was added since it was last asked, in order and each once.
+// woken returns the names added since the last call, in order and each once.
 func (q *countingQueue) woken() []string {
 	out := slices.Compact(slices.Sorted(slices.Values(q.added)))
 	q.added = nil
@@ -43,7 +43,8 @@ func appNamed(name string) *cached.QueueApp {
 	return &cached.QueueApp{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: name}}
 }
 
-// poolsAmong is a reconciler of these pools, and how often it has listed them.
+// poolsAmong returns a reconciler of these pools, and the number of times it has listed
+// them.
 func poolsAmong(t *testing.T, pools ...client.Object) (r *QueueWorkerReconciler, lists *int) {
 	t.Helper()
 	scheme := runtime.NewScheme()
@@ -59,8 +60,8 @@ func poolsAmong(t *testing.T, pools ...client.Object) (r *QueueWorkerReconciler,
 	}).Build()}, lists
 }
 
-// The events of all namespaces come one after the other, so that thousands of objects in
-// one of them must not cost thousands of looks at thousands.
+// The events of all namespaces are handled one after the other. So thousands of objects
+// in one of them must not cost thousands of looks at thousands of objects.
 func TestTheFirstListOfManyObjectsIsNoWorkForEach(t *testing.T) {
 	const many = 4000
 	pools, lists := poolsAmong(t)
@@ -176,7 +177,7 @@ func TestAPoolWakesTheAppsThatItUsedAndUses(t *testing.T) {
 	}
 }
 
-// The rule stands in desired.SelectApp; here it is kept up from event to event.
+// The rule is in desired.SelectApp; this test follows it from event to event.
 func TestDefaultAppsFollowTheRule(t *testing.T) {
 	names := []string{"default", "web", "mail"}
 	random := rand.New(rand.NewPCG(1, 2))

@@ -3,11 +3,11 @@
 
 // Package controllers is the operator's loop. One reconcile of a QueueWorker is:
 //
-//	observe   every read of the cluster, and what the agents report
-//	decide    what there should be, a pure function of what was observed
+//	observe   every read of the cluster, and the reports of the agents
+//	decide    the wanted state, a pure function of the observation
 //	apply     every write of a child: server-side apply, prune, control documents
-//	report    the one write of the status, then events for what changed
+//	report    the one write of the status, then the events of its change
 //
-// A second pass over an unchanged world writes nothing, and a pass may be cut off
-// between any two writes: the next one starts from what is there.
+// A second pass over an unchanged world writes nothing. A pass may be cut off between
+// any two writes, because the next pass starts from what it finds.
 package controllers

@@ -22,10 +22,10 @@ import (
 	"queueworker.dev/queueworker/controllers/status"
 )
 
-// silenceMargin is what a victim may be silent longer than a job may run.
+// silenceMargin is how much longer than a job may run a victim may be silent.
 const silenceMargin = 30 * time.Second
 
-// removal plans how the pool gets from the pods it has to those it is meant to have.
+// removal plans how the pool gets from its present pods to the wanted pods.
 func removal(o *observation, pods int32) drain.Plan {
 	live := o.deployment
 	if live == nil {
@@ -34,7 +34,7 @@ func removal(o *observation, pods int32) drain.Plan {
 	in := drain.Input{
 		Now:            o.now,
 		Wanted:         pods,
-		Replicas:       1, // what a Deployment has that says nothing
+		Replicas:       1, // the default of a Deployment
 		RollingOut:     rollingOut(live),
 		DeadlinePassed: deadlinePassed(live),
 		MaxSurge:       maxSurge(live),
@@ -62,9 +62,9 @@ func removal(o *observation, pods int32) drain.Plan {
 	return plan
 }
 
-// leavingPods counts the pods that are being deleted, and how long the first of them may
-// still take. One that has outlived its grace period, as on a node that is lost, is not
-// waited for.
+// leavingPods counts the pods that are being deleted, and returns how long the first of
+// them may still take. A pod that has outlived its grace period, for example on a lost
+// node, is not waited for.
 func leavingPods(o *observation) (n int32, left time.Duration) {
 	for _, pod := range o.pods {
 		if pod.DeletionTimestamp == nil || ended(pod) || ofRun(pod) {
@@ -78,9 +78,9 @@ func leavingPods(o *observation) (n int32, left time.Duration) {
 	return n, left
 }
 
-// endingRun plans how the pods of a run that is to be ended before it is over get rid of
-// their jobs, as those of a stopped pool do: its Job may go when the plan has no replicas
-// left. The pods of one that is not to be ended after all take jobs again.
+// endingRun plans how the pods of a run that must end before it is over get rid of their
+// jobs, like the pods of a stopped pool: the run's Job may be deleted once the plan has no
+// replicas left. If the run need not end after all, its pods take jobs again.
 func endingRun(o *observation, runs *batch.Output) drain.Plan {
 	ends := runs != nil && len(runs.End) > 0
 	stop := stopping{observation: o, stops: ends}
@@ -91,7 +91,7 @@ func endingRun(o *observation, runs *batch.Output) drain.Plan {
 	for _, pod := range o.pods {
 		if active(pod) && ofRun(pod) {
 			out := stop.pod(pod)
-			out.Retire = false // nothing of a run is replaced
+			out.Retire = false // no pod of a run is replaced
 			in.Pods = append(in.Pods, out)
 		}
 	}
@@ -105,7 +105,7 @@ func endingRun(o *observation, runs *batch.Output) drain.Plan {
 	return plan
 }
 
-// silence is how long a victim may be silent; 0 where jobs have no timeout.
+// silence returns how long a victim may be silent; 0 if jobs have no timeout.
 func silence(o *observation) time.Duration {
 	if timeout := desired.Timeout(&o.worker.Spec); timeout > 0 {
 		return max(timeout, jobTimeout(o)) + silenceMargin
@@ -113,28 +113,29 @@ func silence(o *observation) time.Duration {
 	return 0
 }
 
-// stopping is a pool that is to have no pods at all. Each takes no more jobs and finishes
-// those it has within its grace period, as one that is removed does; but until then it is
-// not removed, because the kubelet passes nothing on to a pod that is: it could not be
-// told to kill its processes.
+// stopping is a pool that shall have no pods at all. Each pod takes no more jobs, and
+// finishes its present jobs within its grace period, as a removed pod does. But it is
+// not removed until then, because the kubelet passes nothing on to a pod that is being
+// removed, which could not be told to kill its processes.
 type stopping struct {
 	*observation
-	// stops tells that it is to have none, and grace is the grace period of its pods.
+	// stops reports whether the pool shall have no pods. grace is the grace period of
+	// its pods.
 	stops bool
 	grace time.Duration
-	// recheck is when the first grace period ends.
+	// recheck is the time until the first grace period ends.
 	recheck time.Duration
 }
 
-// pod is what is known of an active pod.
+// pod returns the known state of an active pod.
 func (s *stopping) pod(pod *corev1.Pod) drain.Pod {
 	out := drainPod(pod, s.reports.Pods[pod.UID])
 	out.Forsaken = s.forsakes(pod, out)
 	return out
 }
 
-// forsakes tells whether a pod of a stopped pool goes without being waited for: nobody
-// knows what it does, or it has had its time.
+// forsakes reports whether a stopped pool removes this pod without waiting: its agent
+// cannot be reached, or its grace period is over.
 func (s *stopping) forsakes(pod *corev1.Pod, seen drain.Pod) bool {
 	if !s.stops {
 		return false
@@ -155,8 +156,8 @@ func (s *stopping) forsakes(pod *corev1.Pod, seen drain.Pod) bool {
 	return left <= 0
 }
 
-// unheardFrom is from when on a pod could have been heard of: its agent has started, and
-// this operator has begun.
+// unheardFrom returns the time from which a pod could have reported: its agent has
+// started, and this operator has begun.
 func (s *stopping) unheardFrom(pod *corev1.Pod) time.Time {
 	if container := status.WorkerStatus(pod); container != nil && container.State.Running != nil {
 		if started := container.State.Running.StartedAt.Time; started.After(s.past.since) {
@@ -166,21 +167,21 @@ func (s *stopping) unheardFrom(pod *corev1.Pod) time.Time {
 	return s.past.since
 }
 
-// recycles tells whether pods are replaced now that have reached a limit. A pool that is
-// paused has no process that could have.
+// recycles reports whether pods that have reached a limit are replaced now. A paused
+// pool has no process that could have reached one.
 func recycles(o *observation) bool {
 	return o.worker.Spec.Recycle == v1alpha1.RecyclePod && desired.PausedBy(o.worker, o.now) == ""
 }
 
-// isDue tells whether a process in a pod has reached its limit. A pod that somebody has
-// paused stays, to be looked at.
+// isDue reports whether a process in a pod has reached its limit. A pod that a user has
+// paused stays, so that the user can look at it.
 func isDue(pod *corev1.Pod, report collector.PodReport) bool {
 	return report.Status != nil && !isPausedAlone(pod) &&
 		slices.ContainsFunc(report.Status.Workers, func(w protocol.Worker) bool { return w.RecycleDue })
 }
 
-// jobTimeout is the longest timeout of their own among the jobs that wait; 0 if none
-// was seen to have one.
+// jobTimeout returns the longest timeout that a waiting job sets itself; 0 if no job
+// was seen to set one.
 func jobTimeout(o *observation) time.Duration {
 	var longest time.Duration
 	for _, queue := range o.backlog.Queues {
@@ -191,7 +192,7 @@ func jobTimeout(o *observation) time.Duration {
 	return longest
 }
 
-// active tells whether a pod counts for its ReplicaSet.
+// active reports whether a pod counts for its ReplicaSet.
 func active(pod *corev1.Pod) bool {
 	return pod.DeletionTimestamp == nil && pod.Status.Phase != corev1.PodSucceeded && pod.Status.Phase != corev1.PodFailed
 }
@@ -237,20 +238,20 @@ func drainPod(pod *corev1.Pod, report collector.PodReport) drain.Pod {
 	return out
 }
 
-// isCordoned tells whether a pod's control document says that it takes no more jobs.
+// isCordoned reports whether a pod's control document says that the pod takes no more jobs.
 func isCordoned(pod *corev1.Pod) bool {
 	return desired.ReadControl(pod.Annotations[v1alpha1.AnnotationControl]).Cordoned
 }
 
-// isPausedAlone tells whether a pod is paused by an annotation of its own.
+// isPausedAlone reports whether a pod is paused by its own annotation.
 func isPausedAlone(pod *corev1.Pod) bool {
 	return pod.Annotations[v1alpha1.AnnotationPaused] == v1alpha1.AnnotationTrue
 }
 
-// isRunning tells whether a pod's phase is Running.
+// isRunning reports whether a pod's phase is Running.
 func isRunning(pod *corev1.Pod) bool { return pod.Status.Phase == corev1.PodRunning }
 
-// readySince is since when a pod's condition Ready is true; nil if it is not.
+// readySince returns since when a pod's condition Ready is true; nil if it is not.
 func readySince(pod *corev1.Pod) *metav1.Time {
 	for i := range pod.Status.Conditions {
 		if condition := &pod.Status.Conditions[i]; condition.Type == corev1.PodReady && condition.Status == corev1.ConditionTrue {
@@ -260,7 +261,7 @@ func readySince(pod *corev1.Pod) *metav1.Time {
 	return nil
 }
 
-// deletionCost is a pod's deletion cost; what cannot be read is 0, as for the
+// deletionCost returns a pod's deletion cost. An unreadable cost is 0, as for the
 // ReplicaSet controller.
 func deletionCost(pod *corev1.Pod) int32 {
 	cost, err := strconv.ParseInt(pod.Annotations[corev1.PodDeletionCost], 10, 32)
@@ -270,13 +271,13 @@ func deletionCost(pod *corev1.Pod) int32 {
 	return int32(cost)
 }
 
-// rollingOut tells whether a Deployment is replacing its pods.
+// rollingOut reports whether a Deployment is replacing its pods.
 func rollingOut(live *appsv1.Deployment) bool {
 	return live.Status.ObservedGeneration < live.Generation || live.Status.UpdatedReplicas < live.Status.Replicas
 }
 
-// deadlinePassed tells whether a rollout will not end by itself: it is late, or
-// somebody has paused it.
+// deadlinePassed reports whether a rollout will not end by itself: it is late, or a
+// user has paused it.
 func deadlinePassed(live *appsv1.Deployment) bool {
 	if live.Spec.Paused {
 		return true
@@ -289,7 +290,7 @@ func deadlinePassed(live *appsv1.Deployment) bool {
 	return false
 }
 
-// maxSurge is how many pods more than its replicas a rollout may have.
+// maxSurge returns how many pods more than its replicas a rollout may have.
 func maxSurge(live *appsv1.Deployment) int32 {
 	rolling := live.Spec.Strategy.RollingUpdate
 	if rolling == nil || live.Spec.Replicas == nil {

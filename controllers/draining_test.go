@@ -184,8 +184,8 @@ func TestRemoval(t *testing.T) {
 	}
 }
 
-// A stopped pool keeps a pod while it finishes its jobs, so that it can still be told to
-// kill them, but no longer than it would have from the kubelet.
+// A stopped pool keeps a pod while the pod finishes its jobs, so that it can still be
+// told to kill them, but no longer than the kubelet would have given it.
 func TestRemovalOfAStoppedPool(t *testing.T) {
 	type change func(o *observation)
 	cordonedFor := func(d time.Duration) change {
@@ -311,7 +311,8 @@ func TestMemoryBehind(t *testing.T) {
 func TestAnAgentIsOverdueAfterAWhile(t *testing.T) {
 	tests := map[string]struct {
 		write podWrite
-		// after and heard are how long after the write it is, and the agent answered.
+		// after is the time since the write, and heard the time from the write to the
+		// agent's answer.
 		after, heard time.Duration
 		want         bool
 	}{

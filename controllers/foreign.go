@@ -14,21 +14,22 @@ import (
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
-// foreignFor is how long somebody else's write of the Deployment's replicas is told
-// of: an autoscaler that is aimed at the wrong object writes again within that time.
+// foreignFor is how long another client's write of the Deployment's replicas is reported.
+// An autoscaler that is aimed at the wrong object writes again within that time.
 const foreignFor = 5 * time.Minute
 
-// foreignScaler is who else wrote the number of pods of a pool's Deployment last.
+// foreignScaler is the other client that last wrote the number of pods of a pool's
+// Deployment.
 type foreignScaler struct {
-	// manager is the field manager of the write, wrote when it says it was.
+	// manager is the field manager of the write, wrote the time that the write states.
 	manager string
 	wrote   time.Time
-	// seen is when the operator first saw it.
+	// seen is when the operator first saw the write.
 	seen time.Time
 }
 
-// see notes who owns the Deployment's replicas. The operator takes the field back
-// with its next write; who wrote the number that it writes anyway stays an owner
+// see notes who owns the Deployment's replicas. The operator takes the field back with
+// its next write. A client that wrote the same number as the operator stays an owner
 // beside it, for that one write.
 func (f *foreignScaler) see(o *observation) {
 	manager, wrote := replicasManager(o.deployment)
@@ -37,7 +38,7 @@ func (f *foreignScaler) see(o *observation) {
 	}
 }
 
-// left is how long the write is still told of; 0 if there is none.
+// left returns how long the write is still reported; 0 if there is none.
 func (f foreignScaler) left(now time.Time) time.Duration {
 	if f.manager == "" {
 		return 0
@@ -45,7 +46,7 @@ func (f foreignScaler) left(now time.Time) time.Duration {
 	return max(0, f.seen.Add(foreignFor).Sub(now))
 }
 
-// told is who is told of; empty if nobody is.
+// told returns the client that is reported; empty if there is none.
 func (f foreignScaler) told(now time.Time) string {
 	if f.left(now) == 0 {
 		return ""
@@ -53,7 +54,7 @@ func (f foreignScaler) told(now time.Time) string {
 	return f.manager
 }
 
-// replicasManager is the field manager, other than the operator, that owns the
+// replicasManager returns the field manager, other than the operator, that owns the
 // replicas of a Deployment, and when it wrote; empty if none does.
 func replicasManager(live *appsv1.Deployment) (manager string, at time.Time) {
 	if live == nil {
@@ -70,14 +71,14 @@ func replicasManager(live *appsv1.Deployment) (manager string, at time.Time) {
 	return "", time.Time{}
 }
 
-// ownsReplicas tells whether a writer owns f:replicas in f:spec; a label may be named
-// so too.
+// ownsReplicas reports whether a writer owns f:replicas in f:spec. A label may have the
+// same name.
 func ownsReplicas(entry *metav1.ManagedFieldsEntry) bool {
 	if entry.Subresource != "" && entry.Subresource != "scale" || entry.FieldsV1 == nil {
 		return false
 	}
 	if !strings.Contains(entry.FieldsV1.GetRawString(), `"f:replicas"`) {
-		return false // as nearly all, and those need no decoding
+		return false // like nearly all entries, which need no decoding
 	}
 	var owned struct {
 		Spec struct {

@@ -98,7 +98,7 @@ func TestAForeignScalerIsToldOfForAWhile(t *testing.T) {
 		{at(2*time.Minute+foreignFor-1, operatorsFields), "kube-controller-manager", 1},
 		{at(2*time.Minute+foreignFor, operatorsFields), "", 0},
 		{at(10*time.Minute, kubectlScale), "kubectl", foreignFor},
-		{at(20*time.Minute, operatorsFields, kubectlScale), "", 0}, // still an owner, of that one write
+		{at(20*time.Minute, operatorsFields, kubectlScale), "", 0}, // still an owner, because of that one write
 	}
 	for i, step := range steps {
 		f.see(step.o)

@@ -21,8 +21,8 @@ import (
 	"queueworker.dev/queueworker/controllers/status"
 )
 
-// TestTheNoteOfAnEventFits: the API server refuses a note of more than 1024 bytes, and a
-// pod, a refusal or an image's name may have any length.
+// TestTheNoteOfAnEventFits: the API server refuses a note of more than 1024 bytes, and
+// the text of a pod or a refusal, or an image's name, may have any length.
 func TestTheNoteOfAnEventFits(t *testing.T) {
 	for _, text := range []string{strings.Repeat("x", 1<<20), strings.Repeat("漢\n", 1<<18), strings.Repeat("\x1b[2J\xff", 1<<18)} {
 		recorder := events.NewFakeRecorder(1)
@@ -35,8 +35,9 @@ func TestTheNoteOfAnEventFits(t *testing.T) {
 	}
 }
 
-// TestTheLastWordOfAPodIsNotLogged: how a container ended is logged, its message is a
-// user's text. The logger is the bare one, without the sink that would clean it.
+// TestTheLastWordOfAPodIsNotLogged: the end of a container is logged, but its message
+// is a user's text and is not. The test uses a bare logger, without the sink that would
+// clean the message.
 func TestTheLastWordOfAPodIsNotLogged(t *testing.T) {
 	var out bytes.Buffer
 	ctx := ctrl.LoggerInto(t.Context(), zap.New(zap.WriteTo(&out)))

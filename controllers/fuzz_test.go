@@ -27,10 +27,10 @@ import (
 )
 
 // Handlers and map functions run in an informer's goroutine, where a panic ends the
-// operator for everybody, again after each restart. So no object that the
-// apiserver could hold may make one panic.
+// operator for all users, again after each restart. So no object that the API server
+// could hold may make one of them panic.
 
-// seedPods are pods as they are in life and as somebody might make them.
+// seedPods are pods as they occur, and as an attacker might make them.
 var seedPods = []string{
 	`{}`,
 	`{"metadata":{"name":"emails-worker-1","namespace":"shop","uid":"1","labels":{"queueworker.dev/name":"emails"},"annotations":{"queueworker.dev/control":"{\"revision\":3}","queueworker.dev/restartedAt":"x"}},
@@ -55,7 +55,7 @@ func FuzzPodHandler(f *testing.F) {
 	f.Fuzz(func(t *testing.T, before, after []byte) {
 		var podBefore, podAfter corev1.Pod
 		if json.Unmarshal(before, &podBefore) != nil || json.Unmarshal(after, &podAfter) != nil {
-			return // No pod that an apiserver could send.
+			return // not a pod that an API server could send
 		}
 		r := &QueueWorkerReconciler{Collector: collector.New(collector.Options{})}
 		h := r.podHandler()
@@ -89,7 +89,7 @@ func FuzzWorkersOfApp(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, app, first, second, name, namespace string, unnamed bool) {
 		if name == "" || namespace == "" || !utf8.ValidString(app+first+second+name+namespace) {
-			return // No object that an apiserver could send.
+			return // not an object that an API server could send
 		}
 		r := &QueueWorkerReconciler{Client: fake.NewClientBuilder().WithScheme(scheme).WithObjects(
 			workerNamed(namespace, name, first), workerNamed(namespace, name+"2", second), workerNamed(namespace+"2", name, app)).Build()}
@@ -118,8 +118,8 @@ func workerNamed(namespace, name, app string) *v1alpha1.QueueWorker {
 	}
 }
 
-// FuzzPass runs all of a reconcile that is pure over what others may have written
-// to its objects: documents, annotations, messages, counts.
+// FuzzPass runs all pure parts of a reconcile over data that other clients may have
+// written to its objects: documents, annotations, messages, counts.
 func FuzzPass(f *testing.F) {
 	report := `{"version":1,"podUID":"1","controlRevision":7,"phase":"Running","counters":{"processed":9},"workers":[{"slot":0,"state":"Busy","job":{"class":"A"}},{"slot":1,"state":"BackingOff","lastExit":{"reason":"Crashed"}}],"recentExits":[{"sequence":1,"reason":"OOMKilled"}]}`
 	f.Add(`{"revision":7,"paused":true}`, `{"revision":8}`, "a", "Running", "ImagePullBackOff", "not found", int32(2), int32(3), int32(2), int32(1), int64(4), []byte(report),
@@ -132,7 +132,7 @@ func FuzzPass(f *testing.F) {
 		var s protocol.Status
 		var b protocol.Backlog
 		if json.Unmarshal(report, &s) != nil || json.Unmarshal(backlog, &b) != nil {
-			return // The collector refuses it.
+			return // the collector refuses it
 		}
 		worker := workerNamed("shop", "emails", "")
 		worker.UID, worker.Generation = "w", 2
@@ -194,8 +194,8 @@ func FuzzAppOfProbe(f *testing.F) {
 	})
 }
 
-// FuzzSlimDeployment: what somebody has written of a Deployment's fields neither ends
-// the operator nor is forgotten, and slimming twice changes no more.
+// FuzzSlimDeployment: managed fields that another client has written neither stop the
+// operator nor are forgotten, and a second slimming changes nothing.
 func FuzzSlimDeployment(f *testing.F) {
 	for _, fields := range []string{`{"f:spec":{"f:replicas":{}}}`, `{"f:spec":["f:replicas"]}`, `{"f:spec":{"f:replicas":null}}`, `"f:replicas"`, `{`, ``} {
 		f.Add("kubectl", "scale", []byte(fields))

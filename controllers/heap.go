@@ -8,21 +8,21 @@ import (
 	"time"
 )
 
-// takesMore reports whether what a value points to takes more of the heap than so many
-// bytes. An object's size on the wire does not tell: an empty entry of a list has two
-// bytes there, and hundreds in the heap. It looks no further than the bound.
+// takesMore reports whether the data that a value points to takes more of the heap than
+// a number of bytes. An object's size on the wire does not show this: an empty entry of
+// a list has two bytes there, and hundreds in the heap. takesMore stops at the bound.
 func takesMore(value any, most int) bool {
 	h := heap{left: most}
 	h.take(reflect.ValueOf(value))
 	return h.left < 0
 }
 
-// heap is what is left of a bound, in bytes.
+// heap is the rest of a bound, in bytes.
 type heap struct{ left int }
 
 var timeType = reflect.TypeFor[time.Time]()
 
-// take takes what a value points to, and not the value itself.
+// take counts the data that a value points to, and not the value itself.
 func (h *heap) take(value reflect.Value) {
 	if h.left < 0 {
 		return

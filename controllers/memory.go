@@ -17,8 +17,8 @@ import (
 	"queueworker.dev/queueworker/controllers/stuck"
 )
 
-// memory is what the operator remembers of a pool between reconciles. Nothing in
-// it is needed to be right: it only keeps writes rare and events single.
+// memory is what the operator remembers about a pool between reconciles. Nothing in it
+// is needed for correct decisions: it only keeps writes rare and events single.
 type memory struct {
 	mu    sync.Mutex
 	pools map[types.NamespacedName]*poolMemory
@@ -27,46 +27,47 @@ type memory struct {
 type poolMemory struct {
 	// since is when this operator first looked at the pool.
 	since time.Time
-	// writes are when the status was last written.
+	// writes are the times of the last writes of the status.
 	writes status.Writes
 	// version is the QueueWorker's resource version after the last write.
 	version string
-	// told is, by pod, the sequence number of the last ended process told in an event.
+	// told is, by pod, the sequence number of the last ended process that an event has
+	// reported.
 	told map[types.UID]int64
-	// seen are the pods whose deletion the informer has yet to tell of.
+	// seen holds the pods whose deletion the informer has not yet reported.
 	seen map[types.UID]bool
 
-	// past is what the next decision goes by.
+	// past is the memory for the next decision.
 	past past
-	// tally is what the pods have got done.
+	// tally counts the work that the pods have completed.
 	tally tally
 	// written are the last writes to pods, by UID.
 	written map[types.UID]podWrite
-	// deploymentVersion is the resource version that the last write to the Deployment
-	// has resulted in.
+	// deploymentVersion is the resource version that resulted from the last write to
+	// the Deployment.
 	deploymentVersion string
 	// startedRun is the run started in the last pass, which the cache may not know yet.
 	startedRun string
-	// quiet is since when the workers have told of nothing new.
+	// quiet tracks since when the workers have reported nothing new.
 	quiet quiet
-	// foreign is who wrote the Deployment's replicas last, besides the operator.
+	// foreign is the other client that last wrote the Deployment's replicas.
 	foreign foreignScaler
 }
 
-// past is what a decision goes by besides what is observed.
+// past is the memory that a decision uses in addition to the observation.
 type past struct {
 	// since is when this operator first looked at the pool.
 	since time.Time
-	// size is the size decided on last, in processes; what the pool has where nothing
-	// was decided yet.
+	// size is the last decided size, in processes, or the present size of the pool if
+	// nothing was decided yet.
 	size int32
 	// scaling is the memory of the last scaling decision.
 	scaling scaling.Memory
-	// completed is what the pool has got done.
+	// completed counts the work that the pool has completed.
 	completed scaling.Completed
-	// startLatency is what pods of the pool take to start; 0 if unknown.
+	// startLatency is the time that pods of the pool take to start; 0 if unknown.
 	startLatency time.Duration
-	// quiet is since when the workers have told of nothing new.
+	// quiet is the time since when the workers have reported nothing new.
 	quiet time.Time
 	// stuck is the memory of the last look for stuck workers.
 	stuck stuck.Memory
@@ -74,7 +75,7 @@ type past struct {
 	alerts alerts.Memory
 }
 
-// recall completes an observation by what is remembered of the pool.
+// recall adds the memory of the pool to an observation.
 func (m *poolMemory) recall(o *observation) {
 	if m.since.IsZero() {
 		m.since = o.now
@@ -90,7 +91,7 @@ func (m *poolMemory) recall(o *observation) {
 	o.foreign = m.foreign
 }
 
-// sizeBefore is a pool's size as an earlier operator left it.
+// sizeBefore returns a pool's size as an earlier operator left it.
 func sizeBefore(o *observation) int32 {
 	if o.worker.Status.ObservedGeneration > 0 {
 		return o.worker.Status.Desired
@@ -109,22 +110,23 @@ func (m *poolMemory) keep(d decision) {
 
 // podWrite is the last write to a pod.
 type podWrite struct {
-	// version is the resource version it resulted in.
+	// version is the resource version that resulted from the write.
 	version string
-	// at is when it was, and again how many writes of the same document came before it.
+	// at is the time of the write, and again the number of earlier writes of the same
+	// document.
 	at    time.Time
 	again int
 }
 
 const (
 	// overdueAfter is how long an agent has to take up a document: several times what
-	// it takes the kubelet to pass it on.
+	// the kubelet needs to pass it on.
 	overdueAfter = 3 * time.Second
 	// overdueDoublings bounds the time between two writes of one document to a pod.
 	overdueDoublings = 4
 )
 
-// overdue tells whether an agent that answered at heard should have taken up the
+// overdue reports whether an agent that answered at heard should have taken up the
 // document by then.
 func (w podWrite) overdue(now, heard time.Time) bool {
 	if w.at.IsZero() {
@@ -134,8 +136,8 @@ func (w podWrite) overdue(now, heard time.Time) bool {
 	return now.Sub(w.at) >= wait && heard.Sub(w.at) >= overdueAfter/2
 }
 
-// behind tells whether the cache has yet to learn of a write to a pod or to the
-// Deployment. To decide from what was before would be to decide again.
+// behind reports whether the cache has not yet received a write to a pod or to the
+// Deployment. A decision from the earlier state would repeat the last one.
 func (m *poolMemory) behind(o *observation) bool {
 	late := o.deployment != nil && older(o.deployment.ResourceVersion, m.deploymentVersion)
 	written := make(map[types.UID]podWrite, len(m.written))
@@ -149,8 +151,8 @@ func (m *poolMemory) behind(o *observation) bool {
 	return late
 }
 
-// wrote remembers a write to a pod; again tells that its agent has heard of no other
-// document since the last one.
+// wrote remembers a write to a pod. again reports whether the pod's agent has taken up
+// no document since the last write.
 func (m *poolMemory) wrote(pod types.UID, version string, at time.Time, again bool) {
 	if m.written == nil {
 		m.written = map[types.UID]podWrite{}
@@ -162,7 +164,7 @@ func (m *poolMemory) wrote(pod types.UID, version string, at time.Time, again bo
 	m.written[pod] = write
 }
 
-// add notes what is observed now and adds what is remembered to a status's input.
+// add notes the observed pods and adds the memory to a status's input.
 func (m *poolMemory) add(o *observation, in status.Input) status.Input {
 	for _, pod := range o.pods {
 		m.seen[pod.UID] = true
@@ -171,13 +173,13 @@ func (m *poolMemory) add(o *observation, in status.Input) status.Input {
 	return in
 }
 
-// ahead tells whether the cache has yet to learn of the last write of the status.
+// ahead reports whether the cache has not yet received the last write of the status.
 func (m *poolMemory) ahead(worker *v1alpha1.QueueWorker) bool {
 	return older(worker.ResourceVersion, m.version)
 }
 
-// older tells whether an object is of an earlier version than one that was written;
-// not if none was.
+// older reports whether an object has an earlier version than a written one; false if
+// none was written.
 func older(have, written string) bool {
 	if written == "" {
 		return false
@@ -186,8 +188,8 @@ func older(have, written string) bool {
 	return err == nil && order < 0
 }
 
-// of returns what is remembered of a pool. A pool is reconciled by one goroutine
-// at a time, so its memory needs no lock of its own.
+// of returns the memory of a pool. A pool is reconciled by one goroutine at a time, so
+// its memory needs no lock of its own.
 func (m *memory) of(name types.NamespacedName) *poolMemory {
 	m.mu.Lock()
 	defer m.mu.Unlock()

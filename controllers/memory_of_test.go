@@ -12,14 +12,15 @@ import (
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
-// stranger is the metadata of an object that has the operator's label and nothing else of it.
+// stranger returns the metadata of an object that has only the operator's label in
+// common with the operator's objects.
 func stranger(more map[string]any) map[string]any {
 	out := map[string]any{"labels": map[string]any{v1alpha1.LabelManagedBy: v1alpha1.ManagedBy}}
 	maps.Copy(out, more)
 	return out
 }
 
-// entries are so many keys with a value each.
+// entries returns a number of keys with a value each.
 func entries(count int, value string) map[string]any {
 	out := map[string]any{v1alpha1.LabelManagedBy: v1alpha1.ManagedBy}
 	for i := range count {
@@ -38,7 +39,7 @@ func copies(count int, value any) []any {
 
 type m = map[string]any
 
-// fatObjects are objects of about a megabyte of every kind, by what is large in them.
+// fatObjects returns objects of about a megabyte of every kind, by the part that is large.
 func fatObjects(t testing.TB) map[string]struct {
 	resource string
 	document []byte
@@ -102,8 +103,8 @@ func fatApp(t testing.TB, pod m) []byte {
 	return document(t, v1alpha1.SchemeGroupVersion.String(), "QueueApp", nil, m{"spec": m{"template": m{"spec": pod}}})
 }
 
-// Whoever may create an object with the operator's label, or of its kinds, decides what is
-// in it, and not what the operator remembers of it.
+// A user who may create an object with the operator's label, or of its kinds, decides
+// the object's content, but not what the operator remembers of it.
 func TestTheCacheForgetsWhatIsLarge(t *testing.T) {
 	const most, objects = 24 << 10, 10
 	for name, fat := range fatObjects(t) {
@@ -117,8 +118,8 @@ func TestTheCacheForgetsWhatIsLarge(t *testing.T) {
 	}
 }
 
-// A server of the newest Kubernetes streams its objects; one that does not is asked for
-// pages that fit.
+// A server of the newest Kubernetes streams its objects. A server that does not is
+// asked for pages that fit.
 func TestFillingTheCacheTakesLittleAtOnce(t *testing.T) {
 	fat := fatObjects(t)
 	for _, old := range []bool{false, true} {
@@ -135,8 +136,8 @@ func TestFillingTheCacheTakesLittleAtOnce(t *testing.T) {
 	}
 }
 
-// typical are objects as a pool of a Laravel application has them, and what docs/memory.md
-// says that the cache takes of each, in bytes of heap.
+// typical returns objects as a pool of a Laravel application has them, and the heap
+// that the cache takes for each according to docs/memory.md, in bytes.
 func typical(t testing.TB) map[string]struct {
 	document []byte
 	most     int64

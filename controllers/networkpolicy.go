@@ -20,8 +20,8 @@ import (
 
 // +kubebuilder:rbac:groups=networking.k8s.io,resources=networkpolicies,verbs=get;list;watch;create;patch;delete
 
-// reconcileNetworkPolicy makes the NetworkPolicy of a QueueApp what spec.networkPolicy
-// asks for. It returns the condition that reports it, nil if there should be none.
+// reconcileNetworkPolicy makes the NetworkPolicy of a QueueApp match spec.networkPolicy. It
+// returns the condition that reports it, nil if there should be none.
 func (r *QueueAppReconciler) reconcileNetworkPolicy(ctx context.Context, app *v1alpha1.QueueApp) (*metav1.Condition, time.Duration, error) {
 	live, cached, err := r.liveNetworkPolicy(ctx, app)
 	if err != nil {
@@ -72,8 +72,9 @@ func setNetworkCondition(status *v1alpha1.QueueAppStatus, condition *metav1.Cond
 	meta.SetStatusCondition(&status.Conditions, set)
 }
 
-// liveNetworkPolicy returns the NetworkPolicy of that name, whoever owns it, and reports
-// whether the cache has it. Only a QueueApp that wants one is looked up past the cache.
+// liveNetworkPolicy returns the NetworkPolicy of that name, whoever owns it, and
+// reports whether the cache has it. It reads past the cache only for a QueueApp that
+// wants a NetworkPolicy.
 func (r *QueueAppReconciler) liveNetworkPolicy(ctx context.Context, app *v1alpha1.QueueApp) (*networkingv1.NetworkPolicy, bool, error) {
 	name := desired.NetworkPolicyName(app.Name)
 	live, err := get[networkingv1.NetworkPolicy](ctx, r.Client, app.Namespace, name)

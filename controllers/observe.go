@@ -29,7 +29,7 @@ import (
 	"queueworker.dev/queueworker/controllers/scaling"
 )
 
-// observation is all that one reconcile goes by.
+// observation is everything that one reconcile decides from.
 type observation struct {
 	now    time.Time
 	worker *v1alpha1.QueueWorker
@@ -37,33 +37,34 @@ type observation struct {
 	app     *v1alpha1.QueueApp
 	problem *desired.Problem
 
-	// The children by name, whoever they belong to; nil if there is none in the cache.
+	// The children by name, whoever owns them; nil if there is none in the cache.
 	deployment *appsv1.Deployment
 	configMap  *corev1.ConfigMap
 	budget     *policyv1.PodDisruptionBudget
 	// runs are the pool's own Jobs, by name.
 	runs []*batchv1.Job
 
-	// pods are those of the pool's own ReplicaSets and of its open runs, by name.
+	// pods are the pods of the pool's own ReplicaSets and of its open runs, by name.
 	pods    []*corev1.Pod
 	reports collector.Snapshot
-	// backlog is what is known of the pool's queues.
+	// backlog is the known state of the pool's queues.
 	backlog collector.BacklogReport
 
-	// unnamed tells that pools which name no QueueApp use this one too.
+	// unnamed reports whether pools that name no QueueApp use this one too.
 	unnamed bool
-	// pin is the one by which the pool's agents are to know the operator now, and pinAgain
-	// after how long it changes; 0 if it does not.
+	// pin is the pin by which the pool's agents must know the operator now, and
+	// pinAgain the time until it changes; 0 if it does not.
 	pin      string
 	pinAgain time.Duration
 	// written are the last writes to the pool's pods.
 	written map[types.UID]podWrite
-	// past and foreign are what the operator remembers of the pool.
+	// past and foreign are the operator's memory of the pool.
 	past    past
 	foreign foreignScaler
 }
 
-// observe reads all that concerns a QueueWorker; nil if it is gone or going.
+// observe reads everything the reconciler needs to know about a QueueWorker. It returns
+// nil if the QueueWorker is deleted or being deleted.
 func (r *QueueWorkerReconciler) observe(ctx context.Context, name types.NamespacedName) (*observation, error) {
 	worker := &v1alpha1.QueueWorker{}
 	if err := r.Client.Get(ctx, name, worker); err != nil {
@@ -105,8 +106,8 @@ func (r *QueueWorkerReconciler) observe(ctx context.Context, name types.Namespac
 	return o, nil
 }
 
-// soon is the span of time within which delayed jobs are asked for as due soon: what a
-// pod takes to start, in steps, so that the pools of an application ask for the same.
+// soon returns the span of time in which delayed jobs count as due soon: the time that a
+// pod takes to start, in steps, so that the pools of an application ask for the same span.
 func soon(startLatency time.Duration) time.Duration {
 	span := scaling.DefaultStartLatency
 	for span < startLatency && span < 2*time.Minute {
@@ -115,7 +116,7 @@ func soon(startLatency time.Duration) time.Duration {
 	return span
 }
 
-// observeBacklog reads what waits on the pool's queues, if somebody measures it.
+// observeBacklog reads the backlog of the pool's queues, if a probe measures it.
 func (r *QueueWorkerReconciler) observeBacklog(o *observation) {
 	name := client.ObjectKeyFromObject(o.worker)
 	if o.app == nil || !desired.NeedsProbe(o.app) {
@@ -130,8 +131,8 @@ func (r *QueueWorkerReconciler) observeBacklog(o *observation) {
 	})
 }
 
-// queues are those that the pool's workers work off, each once. The workers of a run keep
-// to what it began with.
+// queues returns the queues that the pool's workers process, each once. The workers of
+// a run keep the queues that it began with.
 func queues(o *observation) []string {
 	list := o.worker.Spec.Queue
 	if config := o.runConfig(); config != nil {
@@ -173,9 +174,9 @@ func get[T any, P interface {
 	return object, nil
 }
 
-// observePods reads the pods of the pool: those with its label whose ReplicaSet
-// is controlled by its Deployment, or which are of an open run. A label alone is no
-// proof, anybody may set it.
+// observePods reads the pods of the pool: pods with its label whose ReplicaSet is
+// controlled by its Deployment, or that belong to an open run. A label alone is no
+// proof, because any user may set it.
 func (r *QueueWorkerReconciler) observePods(ctx context.Context, o *observation) error {
 	owners := o.openRuns()
 	ours := []client.ListOption{client.InNamespace(o.worker.Namespace), client.MatchingLabels(desired.Selector(o.worker.Name))}
@@ -202,7 +203,7 @@ func (r *QueueWorkerReconciler) observePods(ctx context.Context, o *observation)
 	return nil
 }
 
-// replicaSetsOf are the UIDs of a Deployment's own ReplicaSets among some.
+// replicaSetsOf returns the UIDs of a Deployment's own ReplicaSets among the listed ones.
 func replicaSetsOf(ctx context.Context, reader client.Reader, deployment *appsv1.Deployment, among ...client.ListOption) (map[types.UID]bool, error) {
 	sets := &metav1.PartialObjectMetadataList{}
 	sets.SetGroupVersionKind(appsv1.SchemeGroupVersion.WithKind("ReplicaSetList"))
@@ -218,8 +219,9 @@ func replicaSetsOf(ctx context.Context, reader client.Reader, deployment *appsv1
 	return owners, nil
 }
 
-// addressOf is where agent or probe of a pod serve the operator, and whether by TLS. The
-// pod's spec says so: one from before that names no such port.
+// addressOf returns the address where a pod's agent or probe serves the operator, and
+// reports whether it uses TLS. The pod's spec says so: an older pod does not name that
+// port.
 func addressOf(pod *corev1.Pod) (address string, secure bool) {
 	port := protocol.Port
 	for i := range pod.Spec.Containers {
@@ -230,7 +232,7 @@ func addressOf(pod *corev1.Pod) (address string, secure bool) {
 	return net.JoinHostPort(pod.Status.PodIP, strconv.Itoa(port)), secure
 }
 
-// trackedPods are the pods whose agents are asked.
+// trackedPods returns the pods whose agents are asked.
 func trackedPods(pods []*corev1.Pod) []collector.Pod {
 	out := make([]collector.Pod, 0, len(pods))
 	for _, pod := range pods {

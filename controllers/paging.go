@@ -19,22 +19,22 @@ import (
 	toolscache "k8s.io/client-go/tools/cache"
 )
 
-// A newer API server streams the objects of a list, and the cache slims each one before
-// the next. An older one (1.31 and 1.33, or with the feature WatchList off) answers a list
-// with all objects at once, which may be hundreds of megabytes. The operator asks such a
-// server for pages, and slims each page before the next.
+// A newer API server streams the objects of a list, and the cache slims each object
+// before the next. An older one (1.31 and 1.33, or with the feature WatchList off)
+// answers a list with all objects at once, which may be hundreds of megabytes. The
+// operator asks such a server for pages, and slims each page before the next.
 
 const (
 	// firstPage and largestPage are how many objects a page has at first and at most.
 	firstPage, largestPage = 10, 500
-	// maxPage bounds the bytes of a page of several objects.
+	// maxPage bounds the bytes of a page with several objects.
 	maxPage = 4 << 20
 )
 
 var errLargePage = errors.New("a page of a list is too large")
 
-// LimitLists has the clients of a configuration give up a page of a list that is too
-// large. The cache asks for a smaller one.
+// LimitLists makes the clients of a configuration give up a page of a list that is too
+// large. The cache then asks for a smaller page.
 func LimitLists(config *rest.Config) {
 	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return limitedLists{next} })
 }
@@ -49,8 +49,8 @@ func (l limitedLists) RoundTrip(request *http.Request) (*http.Response, error) {
 	return response, err
 }
 
-// isPage reports whether a request asks for a page of several objects. A page of one has
-// to be read, whatever its size.
+// isPage reports whether a request asks for a page of several objects. A page with one
+// object must be read, whatever its size.
 func isPage(query url.Values) bool {
 	return query.Has("limit") && query.Get("limit") != "1" && query.Get("watch") == ""
 }
@@ -69,7 +69,7 @@ func (b *limitedBody) Read(into []byte) (int, error) {
 	return n, err
 }
 
-// newInformer is an informer that lists in pages.
+// newInformer returns an informer that lists in pages.
 func newInformer(from toolscache.ListerWatcher, object runtime.Object, resync time.Duration, indexers toolscache.Indexers) toolscache.SharedIndexInformer {
 	pages := &pagedList{ListerWatcherWithContext: toolscache.ToListerWatcherWithContext(from)}
 	return &pagedInformer{
@@ -80,7 +80,7 @@ func newInformer(from toolscache.ListerWatcher, object runtime.Object, resync ti
 	}
 }
 
-// pagedInformer tells its pages how objects are slimmed.
+// pagedInformer passes its transform on to its pages.
 type pagedInformer struct {
 	toolscache.SharedIndexInformer
 	pages *pagedList
@@ -99,8 +99,8 @@ type pagedList struct {
 	transform toolscache.TransformFunc
 }
 
-// ListWithContext reads a list in pages. It reads the newest version: for an older one that
-// is in its memory, an API server knows no pages.
+// ListWithContext reads a list in pages. It reads the newest version, because an API
+// server does not page an older version that it has in memory.
 func (p *pagedList) ListWithContext(ctx context.Context, options metav1.ListOptions) (runtime.Object, error) {
 	options.ResourceVersion, options.ResourceVersionMatch, options.Limit = "", "", firstPage
 	var slim []runtime.Object

@@ -19,12 +19,12 @@ import (
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
-// pinSpread is the time over which an operator with a new key tells it to the pools that
-// know another: the pools need it for the names of jobs alone, and a burst of writes would
-// hold up what matters more when an operator starts.
+// pinSpread is the time over which an operator with a new key writes its pin to pools
+// that have another pin. The pools need it only for the names of jobs, and a burst of
+// writes would delay more important work when an operator starts.
 const pinSpread = 30 * time.Second
 
-// pins decides when a pool's agents are told the pin of this operator.
+// pins decides when a pool's agents get the pin of this operator.
 type pins struct {
 	own string
 
@@ -32,8 +32,8 @@ type pins struct {
 	since time.Time
 }
 
-// of returns the pin that a pool's ConfigMap is to hold now, and after how long it is to
-// hold another; 0 if it is not. A pool that knows no pin is told at once.
+// of returns the pin that a pool's ConfigMap must hold now, and the time after which it
+// must hold another pin; 0 if it must not. A pool without a pin gets it at once.
 func (p *pins) of(pool types.NamespacedName, live string, now time.Time) (string, time.Duration) {
 	p.once.Do(func() { p.since = now })
 	if live == "" || live == p.own {
@@ -48,7 +48,7 @@ func (p *pins) of(pool types.NamespacedName, live string, now time.Time) (string
 	return p.own, 0
 }
 
-// annotateOnce writes an annotation to a pod of a probe, if another stands there.
+// annotateOnce writes an annotation to a pod of a probe, unless it already has this value.
 func annotateOnce(ctx context.Context, writer client.Client, pod *corev1.Pod, key, value string) error {
 	if pod.Annotations[key] == value {
 		return nil
@@ -66,7 +66,8 @@ func annotateOnce(ctx context.Context, writer client.Client, pod *corev1.Pod, ke
 	return nil
 }
 
-// announce tells the pod of a probe by which key it knows the operator, before it is asked.
+// announce tells the pod of a probe the key by which it knows the operator, before the
+// probe is asked.
 func (r *QueueAppReconciler) announce(ctx context.Context, pods []corev1.Pod) error {
 	for i := range pods {
 		pod := &pods[i]

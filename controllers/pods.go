@@ -25,13 +25,13 @@ import (
 
 type requests = workqueue.TypedRateLimitingInterface[reconcile.Request]
 
-// limiter says how long what failed waits.
+// limiter says how long a failed key waits.
 type limiter = workqueue.TypedRateLimiter[reconcile.Request]
 
 func never(event.UpdateEvent) bool { return false }
 
-// podHandler wakes a pool for what matters in its pods, and keeps the last word of
-// each pod that is deleted: the event is the only place that has it.
+// podHandler wakes a pool for relevant changes of its pods. It keeps the final report
+// of each deleted pod, because the event is the only place that has it.
 func (r *QueueWorkerReconciler) podHandler() handler.EventHandler {
 	enqueue := func(ctx context.Context, object client.Object, queue requests) {
 		for _, request := range workerByLabel(ctx, object) {
@@ -58,28 +58,28 @@ func (r *QueueWorkerReconciler) podHandler() handler.EventHandler {
 	}
 }
 
-// heededAnnotations are those of a pod whose change a reconcile goes by.
+// heededAnnotations are the annotations of a pod whose change causes a reconcile.
 var heededAnnotations = []string{
 	v1alpha1.AnnotationRestartedAt, v1alpha1.AnnotationKillAt, v1alpha1.AnnotationPaused, v1alpha1.AnnotationRetire,
 	corev1.PodDeletionCost,
 }
 
-// keptAnnotations are all that is kept of a pod's annotations.
+// keptAnnotations are all annotations of a pod that the cache keeps.
 var keptAnnotations = slices.Concat(heededAnnotations, []string{
 	v1alpha1.AnnotationControl, v1alpha1.AnnotationCordonedAt, v1alpha1.AnnotationFailedKey,
 	v1alpha1.AnnotationOperator,
 })
 
-// podChanged tells whether anything changed that a reconcile goes by. The control
-// annotation is the operator's own, so its change is none; a deletion cost has to be
-// seen on the pod before the pool becomes smaller.
+// podChanged reports whether a change matters to a reconcile. A change of the control
+// annotation does not, because the operator writes it. A deletion cost does, because it
+// must be observed on the pod before the pool becomes smaller.
 func podChanged(before, after *corev1.Pod) bool {
 	return before.DeletionTimestamp.IsZero() != after.DeletionTimestamp.IsZero() ||
 		slices.ContainsFunc(heededAnnotations, func(key string) bool { return before.Annotations[key] != after.Annotations[key] }) ||
 		!equality.Semantic.DeepEqual(before.Status, after.Status)
 }
 
-// recordEnd keeps the last word of a pod.
+// recordEnd keeps the final report of a pod.
 func (r *QueueWorkerReconciler) recordEnd(ctx context.Context, pod *corev1.Pod) {
 	ended := collector.Ended{UID: pod.UID, Name: pod.Name}
 	if owner := metav1.GetControllerOf(pod); owner != nil {
@@ -101,10 +101,10 @@ func (r *QueueWorkerReconciler) recordEnd(ctx context.Context, pod *corev1.Pod) 
 	}
 }
 
-// hasStarted tells whether a container ever ran a worker. The kubelet also calls
-// those terminated that it never started, and gives them no time of start. And an
-// agent that is asked to end before it listens to signals ends without a word, by
-// code 2 of the Go runtime, and has started nothing.
+// hasStarted reports whether a container ever ran a worker. The kubelet also reports
+// containers as terminated that it never started, and gives them no start time. And an
+// agent that must end before it listens to signals ends without a message, with code 2
+// of the Go runtime, and has started nothing.
 func hasStarted(container *corev1.ContainerStatus) bool {
 	terminated := container.State.Terminated
 	if container.RestartCount > 0 || terminated == nil {
@@ -113,8 +113,8 @@ func hasStarted(container *corev1.ContainerStatus) bool {
 	return !terminated.StartedAt.IsZero() && (terminated.ExitCode != 2 || terminated.Message != "")
 }
 
-// finalOf is the last word in the termination message of an ended container; nil
-// if there is none or it cannot be read.
+// finalOf returns the final report in the termination message of an ended container;
+// nil if there is none or it cannot be read.
 func finalOf(container *corev1.ContainerStatus) *protocol.Final {
 	terminated := container.State.Terminated
 	if terminated == nil {

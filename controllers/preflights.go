@@ -27,8 +27,8 @@ import (
 	"queueworker.dev/queueworker/controllers/status"
 )
 
-// Preflights takes what pools have found out about their QueueApp from the controller of
-// QueueWorkers to that of QueueApps.
+// Preflights passes the findings of pools about their QueueApp from the controller of
+// QueueWorkers to the controller of QueueApps.
 type Preflights struct {
 	mu    sync.Mutex
 	pools map[types.NamespacedName]toldPreflight
@@ -40,8 +40,8 @@ type toldPreflight struct {
 	pool preflight.Pool
 }
 
-// tell notes what a pool has found, and wakes its app if that is news. A pool that has
-// nothing to say, as one whose pods have just begun, leaves what it said before.
+// tell records the findings of a pool, and wakes its app if they are news. A pool without
+// findings, for example with pods that have just begun, keeps its earlier findings.
 func (p *Preflights) tell(name, app types.NamespacedName, pool preflight.Pool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -75,7 +75,7 @@ func (p *Preflights) wake(app types.NamespacedName) {
 	}
 }
 
-// keepQueue is a source of nothing but the queue, by which a pool wakes its app.
+// keepQueue is a source that only keeps the queue, with which a pool wakes its app.
 func (p *Preflights) keepQueue(_ context.Context, queue requests) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -83,8 +83,8 @@ func (p *Preflights) keepQueue(_ context.Context, queue requests) error {
 	return nil
 }
 
-// of is what pools have found; false as long as one of them has not been heard, since
-// less than is known elsewhere must not be written.
+// of returns the findings of pools. It returns false as long as any of them has not
+// reported, because the status must not lose findings.
 func (p *Preflights) of(app types.NamespacedName, workers []string) ([]preflight.Pool, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -99,7 +99,7 @@ func (p *Preflights) of(app types.NamespacedName, workers []string) ([]preflight
 	return out, true
 }
 
-// tellPreflight tells the pool's app what its workers have found.
+// tellPreflight passes the findings of the pool's workers to its app.
 func (r *QueueWorkerReconciler) tellPreflight(o *observation) {
 	name := client.ObjectKeyFromObject(o.worker)
 	if o.app == nil {
@@ -109,8 +109,8 @@ func (r *QueueWorkerReconciler) tellPreflight(o *observation) {
 	r.Preflights.tell(name, client.ObjectKeyFromObject(o.app), preflightOf(o))
 }
 
-// preflightOf is what a pool's workers have found: the newest pod speaks for all, since
-// what it says is true of what others will be replaced by.
+// preflightOf returns the findings of a pool's workers. The newest pod speaks for all,
+// because older pods will be replaced by pods like it.
 func preflightOf(o *observation) preflight.Pool {
 	pool := preflight.Pool{Name: o.worker.Name}
 	var newest *corev1.Pod
@@ -138,11 +138,11 @@ func later(a, b *corev1.Pod) bool {
 	return cmp.Or(a.CreationTimestamp.Compare(b.CreationTimestamp.Time), strings.Compare(a.Name, b.Name)) > 0
 }
 
-// report writes the status of a QueueApp if it has changed: what its workers have found,
-// once all of them have been heard, and how its NetworkPolicy is. It returns after how
-// long to look again; zero if not until something happens.
+// report writes the status of a QueueApp if it has changed: the findings of its
+// workers, once all of them have reported, and the state of its NetworkPolicy. It
+// returns the time after which to look again; zero means when something happens.
 func (r *QueueAppReconciler) report(ctx context.Context, app *cached.QueueApp, workers []string, network *metav1.Condition) (time.Duration, error) {
-	// The template is on neither side of the patch.
+	// The patch does not contain the template.
 	refusal := app.Spec.Template.Refusal()
 	app = app.DeepCopy()
 	app.Spec.Template = cached.Template{}

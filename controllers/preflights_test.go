@@ -17,8 +17,8 @@ import (
 	"queueworker.dev/queueworker/controllers/collector"
 )
 
-// TestImagesOfAPreflightHaveOneOrder: in whichever order the pods are listed, each image
-// is named once, and at the same place, so that the status is not written again.
+// TestImagesOfAPreflightHaveOneOrder: whatever the order of the pods, each image is
+// named once, and at the same place, so that the status is not written again.
 func TestImagesOfAPreflightHaveOneOrder(t *testing.T) {
 	o := &observation{worker: &v1alpha1.QueueWorker{}, reports: collector.Snapshot{Pods: map[types.UID]collector.PodReport{}}}
 	o.worker.Name = "default"

@@ -37,32 +37,32 @@ import (
 )
 
 // QueueAppReconciler gives each QueueApp that is used and has a driver its backlog
-// probe, takes it away from the others, and writes the status of all.
+// probe, removes the probe of other QueueApps, and writes the status of all.
 type QueueAppReconciler struct {
-	// Client and Live are as for the QueueWorkerReconciler.
+	// Client and Live are the same as in QueueWorkerReconciler.
 	Client client.Client
 	Live   client.Reader
-	// Backlogs is told where probes are.
+	// Backlogs receives the places of probes.
 	Backlogs *collector.Backlogs
-	// Preflights knows what the workers of an app have found out about it.
+	// Preflights holds the findings of an app's workers.
 	Preflights *Preflights
 	// Clock is the time.
 	Clock clock.PassiveClock
-	// Budget is what reconciles of one namespace may take of the CPU.
+	// Budget bounds the CPU that reconciles of one namespace may take.
 	Budget *workqueue.Budget
 	// ProbeImage is the image of backlog probes.
 	ProbeImage string
-	// Namespace is the operator's own; empty if it is not known.
+	// Namespace is the namespace of the operator; empty if it is not known.
 	Namespace string
 
-	// pin is the one by which probes know the operator.
+	// pin is the pin by which probes know the operator.
 	pin string
-	// defaults knows which QueueApp pools use that name none.
+	// defaults knows which QueueApp is used by pools that name none.
 	defaults defaultApps
 }
 
-// SetupWithManager registers what wakes a QueueApp: itself, the QueueApps and
-// QueueWorkers beside it, its probe and the probe's pods.
+// SetupWithManager registers what wakes a QueueApp: itself, other QueueApps and
+// QueueWorkers of its namespace, its probe and the probe's pods.
 func (r *QueueAppReconciler) SetupWithManager(mgr ctrl.Manager, options controller.Options) error {
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("queueapp").
@@ -78,7 +78,7 @@ func (r *QueueAppReconciler) SetupWithManager(mgr ctrl.Manager, options controll
 		Complete(r.Budget.Charge(r))
 }
 
-// appOfProbe is the QueueApp whose backlog probe a pod is.
+// appOfProbe returns the QueueApp whose backlog probe a pod is.
 func appOfProbe(_ context.Context, pod client.Object) []reconcile.Request {
 	name := pod.GetLabels()[v1alpha1.LabelApp]
 	if name == "" || !desired.IsProbe(pod) {
@@ -89,8 +89,8 @@ func appOfProbe(_ context.Context, pod client.Object) []reconcile.Request {
 
 // +kubebuilder:rbac:groups=queueworker.dev,resources=queueapps/status,verbs=patch
 
-// Reconcile makes the backlog probe of one QueueApp what it should be, and tells in its
-// status what its workers have found out about it.
+// Reconcile creates, updates or removes the backlog probe of one QueueApp, and reports
+// the findings of its workers in its status.
 func (r *QueueAppReconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
 	stored, err := get[cached.QueueApp](ctx, r.Client, request.Namespace, request.Name)
 	if err != nil {
@@ -106,7 +106,7 @@ func (r *QueueAppReconciler) Reconcile(ctx context.Context, request ctrl.Request
 	}
 	app := stored.Lean()
 	if len(workers) > 0 && desired.NeedsProbe(app) {
-		app, _ = stored.Whole() // the QueueWorkers of the app say what is wrong with it
+		app, _ = stored.Whole() // the QueueWorkers of the app report what is wrong with it
 	}
 	probeAgain, probeErr := r.reconcileProbe(ctx, app, len(workers) > 0)
 	network, networkAgain, networkErr := r.reconcileNetworkPolicy(ctx, app)
@@ -120,8 +120,8 @@ func (r *QueueAppReconciler) Reconcile(ctx context.Context, request ctrl.Request
 	return ctrl.Result{RequeueAfter: sooner(networkAgain, probeAgain, statusAgain)}, nil
 }
 
-// reconcileProbe makes the backlog probe what it should be. It returns after how long to
-// look again; zero if not until something happens.
+// reconcileProbe brings the backlog probe to its wanted state. It returns the time
+// after which to look again; zero means when something happens.
 func (r *QueueAppReconciler) reconcileProbe(ctx context.Context, app *v1alpha1.QueueApp, used bool) (time.Duration, error) {
 	name := client.ObjectKeyFromObject(app)
 	live, err := get[appsv1.Deployment](ctx, r.Client, app.Namespace, desired.ProbeName(app.Name))
@@ -141,14 +141,14 @@ func (r *QueueAppReconciler) reconcileProbe(ctx context.Context, app *v1alpha1.Q
 		return 0, err
 	}
 	if trouble := a.conflict + a.rejected; trouble != "" {
-		// A probe that still runs is that of an earlier spec.
+		// A probe that still runs belongs to an earlier spec.
 		where = collector.Probe{Reason: protocol.BacklogMisconfigured, Message: trouble}
 	}
 	r.Backlogs.Track(name, where)
 	return retryAfter(a), nil
 }
 
-// workersOf are the names of the QueueWorkers that use an app.
+// workersOf returns the names of the QueueWorkers that use an app.
 func (r *QueueAppReconciler) workersOf(ctx context.Context, app types.NamespacedName) ([]string, error) {
 	apps, err := listApps(ctx, r.Client, app.Namespace)
 	if err != nil {
@@ -169,8 +169,8 @@ func (r *QueueAppReconciler) workersOf(ctx context.Context, app types.Namespaced
 	return names, nil
 }
 
-// apply writes the probe's Deployment if it differs. One of somebody else's is left
-// alone.
+// apply writes the probe's Deployment if it differs. It leaves alone a Deployment of
+// another owner.
 func (r *QueueAppReconciler) apply(ctx context.Context, app *v1alpha1.QueueApp, live *appsv1.Deployment) (application, error) {
 	name := desired.ProbeName(app.Name)
 	wanted, problem := desired.Probe(app, r.ProbeImage)
@@ -189,7 +189,8 @@ func (r *QueueAppReconciler) apply(ctx context.Context, app *v1alpha1.QueueApp, 
 				"The Deployment %s exists already and %s, so it is left alone and the QueueApp %s cannot have its backlog probe; delete it or rename the QueueApp.",
 				name, whose(live), app.Name)}, nil
 		}
-		// One that the cache lacks is too new for it, or has lost the label it goes by.
+		// A Deployment that the cache lacks is too new for it, or has lost the label by
+		// which the cache selects it.
 		if settled, err := desired.Settled(live, wanted); err != nil || settled {
 			return application{}, err
 		}
@@ -216,9 +217,9 @@ func (r *QueueAppReconciler) remove(ctx context.Context, app *v1alpha1.QueueApp,
 	return nil
 }
 
-// find is where the probe is to be asked: the newest of its pods that runs; where none
-// does, why not. Only pods of a ReplicaSet of our own Deployment count; anybody can set
-// a label.
+// find returns where the probe can be asked: at the newest of its running pods, or, if
+// none runs, why. Only pods of a ReplicaSet of the app's own Deployment count, because
+// any user can set a label.
 func (r *QueueAppReconciler) find(ctx context.Context, app *v1alpha1.QueueApp, live *appsv1.Deployment) (collector.Probe, error) {
 	if live == nil || !metav1.IsControlledBy(live, app) {
 		return collector.Probe{}, nil
@@ -242,7 +243,7 @@ func (r *QueueAppReconciler) find(ctx context.Context, app *v1alpha1.QueueApp, l
 	return probeAmong(own), nil
 }
 
-// probeAmong is where the newest running pod is to be asked, or why none runs.
+// probeAmong returns where the newest running pod can be asked, or why none runs.
 func probeAmong(pods []corev1.Pod) collector.Probe {
 	slices.SortFunc(pods, func(a, b corev1.Pod) int {
 		return cmp.Or(a.CreationTimestamp.Compare(b.CreationTimestamp.Time), strings.Compare(a.Name, b.Name))

@@ -31,27 +31,27 @@ import (
 	"queueworker.dev/queueworker/controllers/workqueue"
 )
 
-// QueueCommandReconciler runs each QueueCommand once, tells what came of it, and removes
-// it when its time is up.
+// QueueCommandReconciler runs each QueueCommand once, reports the result, and removes
+// the QueueCommand when its time is up.
 type QueueCommandReconciler struct {
-	// Client, Live and Clock are as for the QueueWorkerReconciler.
+	// Client, Live and Clock are the same as in QueueWorkerReconciler.
 	Client client.Client
 	Live   client.Reader
 	Clock  clock.PassiveClock
-	// Budget is what reconciles of one namespace may take of the CPU.
+	// Budget bounds the CPU that reconciles of one namespace may take.
 	Budget *workqueue.Budget
 	// Backlogs knows where probes are, and asks them for failed jobs.
 	Backlogs *collector.Backlogs
-	// AgentImage is the image the agent of new pods is copied from.
+	// AgentImage is the image from which new pods copy the agent.
 	AgentImage string
-	// keys are what probes list failed jobs to.
+	// keys are the keys for which probes list failed jobs.
 	keys probeKeys
-	// waits are for how long probes have been asked for failed jobs in vain.
+	// waits tracks how long probes have been asked for failed jobs in vain.
 	waits waits
 }
 
-// SetupWithManager registers what wakes a QueueCommand: itself, its Job and the Job's
-// pod. What a command waits for otherwise it looks for again by itself.
+// SetupWithManager registers what wakes a QueueCommand: itself, its Job and the Job's pod.
+// If a command waits for something else, its reconcile looks for that again by itself.
 func (r *QueueCommandReconciler) SetupWithManager(mgr ctrl.Manager, options controller.Options) error {
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("queuecommand").
@@ -62,7 +62,7 @@ func (r *QueueCommandReconciler) SetupWithManager(mgr ctrl.Manager, options cont
 		Complete(r.Budget.Charge(r))
 }
 
-// commandByLabel is the QueueCommand whose label a pod carries.
+// commandByLabel returns the QueueCommand whose label a pod carries.
 func commandByLabel(_ context.Context, pod client.Object) []reconcile.Request {
 	name := pod.GetLabels()[v1alpha1.LabelCommand]
 	if name == "" {
@@ -75,7 +75,7 @@ func commandByLabel(_ context.Context, pod client.Object) []reconcile.Request {
 // +kubebuilder:rbac:groups=queueworker.dev,resources=queuecommands/status,verbs=patch
 // +kubebuilder:rbac:groups=batch,resources=jobs,verbs=get;list;watch;create;patch
 
-// Reconcile brings one QueueCommand a step further.
+// Reconcile takes one QueueCommand a step further.
 func (r *QueueCommandReconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
 	cmd, err := get[v1alpha1.QueueCommand](ctx, r.Client, request.Namespace, request.Name)
 	if err != nil {
@@ -95,7 +95,7 @@ func (r *QueueCommandReconciler) Reconcile(ctx context.Context, request ctrl.Req
 	return r.run(ctx, cmd)
 }
 
-// expire removes a command that has been kept long enough, and its Job with it.
+// expire removes a command that was kept long enough, and its Job with it.
 func (r *QueueCommandReconciler) expire(ctx context.Context, cmd *v1alpha1.QueueCommand) (ctrl.Result, error) {
 	out := command.Expire(r.Clock.Now(), cmd)
 	if out.Step != command.StepRemove {
@@ -108,8 +108,8 @@ func (r *QueueCommandReconciler) expire(ctx context.Context, cmd *v1alpha1.Queue
 	return ctrl.Result{}, nil
 }
 
-// run carries a command out as a Job. The writes come in the order that package
-// command explains: Job, status, and only then the Job is let go.
+// run runs a command as a Job. The writes come in the order that package command
+// explains: create the Job, write the status, and only then resume the Job.
 func (r *QueueCommandReconciler) run(ctx context.Context, cmd *v1alpha1.QueueCommand) (ctrl.Result, error) {
 	in, wanted, err := r.observe(ctx, cmd)
 	if err != nil {
@@ -121,7 +121,8 @@ func (r *QueueCommandReconciler) run(ctx context.Context, cmd *v1alpha1.QueueCom
 			return ctrl.Result{}, err
 		}
 		if out = command.Decide(in); out.Step == command.StepCreate {
-			// One of the name was in the way and is gone; nothing of that wakes the command.
+			// A Job of that name existed and is gone now. No event will requeue this
+			// command.
 			return ctrl.Result{RequeueAfter: time.Second}, nil
 		}
 	}
@@ -135,8 +136,7 @@ func (r *QueueCommandReconciler) run(ctx context.Context, cmd *v1alpha1.QueueCom
 	return ctrl.Result{RequeueAfter: out.Recheck}, nil
 }
 
-// observe reads all that concerns a command that runs as a Job, and builds the Job as
-// it should be.
+// observe reads everything about a command that runs as a Job, and builds the wanted Job.
 func (r *QueueCommandReconciler) observe(ctx context.Context, cmd *v1alpha1.QueueCommand) (command.Input, *batchv1.Job, error) {
 	in := command.Input{Now: r.Clock.Now(), Command: cmd}
 	var err error
@@ -145,7 +145,8 @@ func (r *QueueCommandReconciler) observe(ctx context.Context, cmd *v1alpha1.Queu
 		return in, nil, err
 	}
 	if in.Job == nil {
-		// One that the cache lacks is too new for it, or has lost the label it goes by.
+		// A Job that the cache lacks is too new for it, or has lost the label by which
+		// the cache selects it.
 		if in.Job, err = get[batchv1.Job](ctx, r.Live, cmd.Namespace, name); err != nil {
 			return in, nil, err
 		}
@@ -159,7 +160,7 @@ func (r *QueueCommandReconciler) observe(ctx context.Context, cmd *v1alpha1.Queu
 	return in, wanted, err
 }
 
-// build makes the Job of a command, or says why there can be none.
+// build builds the Job of a command, or says why there can be none.
 func (r *QueueCommandReconciler) build(ctx context.Context, cmd *v1alpha1.QueueCommand) (*batchv1.Job, *desired.Problem, error) {
 	var worker *v1alpha1.QueueWorker
 	appName := cmd.Spec.AppName
@@ -192,7 +193,7 @@ func (r *QueueCommandReconciler) build(ctx context.Context, cmd *v1alpha1.QueueC
 	return job, problem, nil
 }
 
-// app returns the QueueApp as the cache has it, which must not be changed.
+// app returns the QueueApp as the cache has it. It must not be changed.
 func (r *QueueCommandReconciler) app(ctx context.Context, namespace, name string) (*cached.QueueApp, *desired.Problem, error) {
 	apps, err := listApps(ctx, r.Client, namespace)
 	if err != nil {
@@ -202,8 +203,8 @@ func (r *QueueCommandReconciler) app(ctx context.Context, namespace, name string
 	return app, problem, nil
 }
 
-// podsOf are the pods of the Job that the status names. A label alone is no proof,
-// anybody may set it.
+// podsOf returns the pods of the Job that the status names. A label alone is no proof,
+// because any user may set it.
 func (r *QueueCommandReconciler) podsOf(ctx context.Context, cmd *v1alpha1.QueueCommand) ([]*corev1.Pod, error) {
 	all := &corev1.PodList{}
 	if err := r.Client.List(ctx, all, client.InNamespace(cmd.Namespace), client.MatchingLabels{v1alpha1.LabelCommand: cmd.Name}); err != nil {
@@ -218,8 +219,8 @@ func (r *QueueCommandReconciler) podsOf(ctx context.Context, cmd *v1alpha1.Queue
 	return out, nil
 }
 
-// create creates the Job, suspended. One that is there already decides what follows as
-// if it had been seen before.
+// create creates the Job, suspended. If a Job already exists, the decision continues as
+// if it had been observed before.
 func (r *QueueCommandReconciler) create(ctx context.Context, wanted *batchv1.Job, in *command.Input) error {
 	err := r.Client.Create(ctx, wanted)
 	switch {
@@ -237,8 +238,8 @@ func (r *QueueCommandReconciler) create(ctx context.Context, wanted *batchv1.Job
 	return nil
 }
 
-// begin lets the Job go and marks it in one write. It must be the Job that was looked
-// at: another state of it may be one in which it has run.
+// begin resumes the Job and marks it in one write. It must be the Job in the observed
+// version, because in another version it may already have run.
 func (r *QueueCommandReconciler) begin(ctx context.Context, job *batchv1.Job) error {
 	patch, err := json.Marshal(map[string]any{
 		"metadata": map[string]any{
@@ -260,8 +261,8 @@ func (r *QueueCommandReconciler) begin(ctx context.Context, job *batchv1.Job) er
 	return nil
 }
 
-// report writes the status if it has changed; false if the command has changed since it
-// was read, whose event wakes it again.
+// report writes the status if it has changed. It returns false if the command has
+// changed since it was read, because that event wakes the command again.
 func (r *QueueCommandReconciler) report(ctx context.Context, cmd *v1alpha1.QueueCommand, told v1alpha1.QueueCommandStatus) (bool, error) {
 	told = *told.DeepCopy() // it may share lists with the command that was read
 	status.Fit(&told)

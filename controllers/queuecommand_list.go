@@ -24,15 +24,16 @@ import (
 	"queueworker.dev/queueworker/controllers/desired"
 )
 
-// probeKeys are the keys to which probes from before the operator's key pair list failed
-// jobs: one for each pod, made of a secret that this process draws and never tells. Who learns the key of one probe, as
-// those who may exec into it can, learns no other's.
+// probeKeys are the keys for which older probes, from before the operator's key pair,
+// list failed jobs. Each pod has its own key, made from a secret that this process
+// draws and never tells. A user who learns the key of one probe, for example by exec
+// into its pod, learns no other key.
 type probeKeys struct {
 	once   sync.Once
 	secret [sha256.Size]byte
 }
 
-// of is the key for a probe's pod, and its SHA-256, in hexadecimal digits.
+// of returns the key for a probe's pod, and its SHA-256, in hexadecimal digits.
 func (k *probeKeys) of(pod types.UID) (key, hash string) {
 	k.once.Do(func() { _, _ = rand.Read(k.secret[:]) }) // never fails
 	mac := hmac.New(sha256.New, k.secret[:])
@@ -42,11 +43,11 @@ func (k *probeKeys) of(pod types.UID) (key, hash string) {
 	return key, hex.EncodeToString(sum[:])
 }
 
-// notYet is one text for both of what a list waits for in turns: the status would be
-// written each time one follows the other.
+// notYet is one text for both things that a list waits for in turn. With two texts, the
+// status would be written each time the list changes from one to the other.
 const notYet = "The backlog probe is yet to answer: other lists come first, or it has not learned yet that it may, which its kubelet tells it within a minute."
 
-// list carries a ListFailed out: the application's backlog probe reads the failed jobs.
+// list runs a ListFailed: the application's backlog probe reads the failed jobs.
 func (r *QueueCommandReconciler) list(ctx context.Context, cmd *v1alpha1.QueueCommand) (ctrl.Result, error) {
 	name := client.ObjectKeyFromObject(cmd)
 	in := command.ListInput{Command: cmd, Since: r.waits.begin(name, cmd.UID, r.Clock.Now())}
@@ -75,7 +76,7 @@ func (r *QueueCommandReconciler) list(ctx context.Context, cmd *v1alpha1.QueueCo
 	return ctrl.Result{RequeueAfter: out.Recheck}, nil
 }
 
-// ask asks the probe of an app, if it is there and knows the key.
+// ask asks the probe of an app, if the probe exists and knows the key.
 func (r *QueueCommandReconciler) ask(ctx context.Context, app *v1alpha1.QueueApp, in *command.ListInput) error {
 	where, tracked := r.Backlogs.Where(client.ObjectKeyFromObject(app))
 	switch {
@@ -113,8 +114,8 @@ func (r *QueueCommandReconciler) ask(ctx context.Context, app *v1alpha1.QueueApp
 	return nil
 }
 
-// announce writes the key's hash to the probe's pod, if another stands there: that of
-// an operator before this one.
+// announce writes the key's hash to the probe's pod, unless the pod already has it. An
+// earlier operator may have written another.
 func (r *QueueCommandReconciler) announce(ctx context.Context, app *v1alpha1.QueueApp, where collector.Probe, hash string) error {
 	pods := &corev1.PodList{}
 	if err := r.Client.List(ctx, pods, client.InNamespace(app.Namespace), client.MatchingLabels(desired.ProbeSelector(app.Name))); err != nil {

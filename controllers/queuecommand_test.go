@@ -32,8 +32,8 @@ import (
 	"queueworker.dev/queueworker/controllers/collector"
 )
 
-// fakeCommands is a cluster of these objects, a reconciler of its QueueCommands and the
-// reconciler's clock, which stands at noon.
+// fakeCommands returns a reconciler of QueueCommands in a cluster of these objects, and
+// the reconciler's clock, which stands at noon.
 func fakeCommands(t *testing.T, funcs interceptor.Funcs, objects ...client.Object) (*QueueCommandReconciler, *clocktesting.FakePassiveClock) {
 	t.Helper()
 	scheme := runtime.NewScheme()
@@ -94,7 +94,7 @@ func TestACommandWhoseJobWasInTheWayAndIsGoneIsLookedAtAgain(t *testing.T) {
 	}
 }
 
-// Time in which others are asked is no time in which a probe has not answered.
+// The time in which other probes are asked does not count as silence of a probe.
 func TestAListHasPatienceWithAProbeAndNotWithOthers(t *testing.T) {
 	held, released := make(chan struct{}), make(chan struct{})
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -147,8 +147,8 @@ func TestAListHasPatienceWithAProbeAndNotWithOthers(t *testing.T) {
 	}
 }
 
-// TestACommandEndsWhateverTheRefusalsLength: the API server takes no status whose message
-// is longer than 32 KiB, and says no to a Job in a megabyte.
+// TestACommandEndsWhateverTheRefusalsLength: the API server takes no status whose
+// message is longer than 32 KiB, but may refuse a Job with a megabyte of text.
 func TestACommandEndsWhateverTheRefusalsLength(t *testing.T) {
 	long := strings.Repeat("env[0].name: Invalid value: \x1b[2J漢 ", 1<<20/34)
 	tests := map[string]error{

@@ -10,8 +10,8 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// waits are since when this process has waited for a probe, for each ListFailed. Lost
-// with the process, they begin anew: nobody was asked meanwhile.
+// waits holds, for each ListFailed, since when this process has waited for a probe. A
+// new process begins anew, because no probe was asked meanwhile.
 type waits struct {
 	mu sync.Mutex
 	of map[types.NamespacedName]*wait
@@ -19,13 +19,14 @@ type waits struct {
 
 type wait struct {
 	uid types.UID
-	// since is when the waiting began, later by all the time in which others were asked.
+	// since is when the wait began, moved forward by the time in which other probes
+	// were asked.
 	since time.Time
-	// held is since when others are asked; zero if the probe is.
+	// held is since when other probes are asked; zero if this probe is.
 	held time.Time
 }
 
-// begin tells since when a command has waited.
+// begin returns since when a command has waited.
 func (w *waits) begin(name types.NamespacedName, uid types.UID, now time.Time) time.Time {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -43,7 +44,7 @@ func (w *waits) begin(name types.NamespacedName, uid types.UID, now time.Time) t
 	return known.since
 }
 
-// hold notes that others are asked until the command's next turn.
+// hold notes that other probes are asked until the command's next turn.
 func (w *waits) hold(name types.NamespacedName, now time.Time) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

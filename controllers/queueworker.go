@@ -17,34 +17,34 @@ import (
 	"queueworker.dev/queueworker/controllers/workqueue"
 )
 
-// QueueWorkerReconciler makes the cluster what QueueWorkers ask for.
+// QueueWorkerReconciler brings the cluster to the state that QueueWorkers ask for.
 type QueueWorkerReconciler struct {
 	// Client reads from the cache and writes as v1alpha1.FieldManager.
 	Client client.Client
-	// Live reads past the cache. It is asked before an object is created, because
-	// the cache holds only objects of ours and somebody else's may stand in the way.
+	// Live reads past the cache. It is used before an object is created, because the cache
+	// holds only the operator's objects, and an object of another owner may have the name.
 	Live client.Reader
-	// Collector knows what the agents report.
+	// Collector holds the reports of agents.
 	Collector *collector.Collector
-	// Backlogs knows what the backlog probes report.
+	// Backlogs holds the reports of backlog probes.
 	Backlogs *collector.Backlogs
-	// Preflights is told what workers find out about their QueueApp.
+	// Preflights receives the findings of workers about their QueueApp.
 	Preflights *Preflights
-	// Recorder takes events.
+	// Recorder records events.
 	Recorder events.EventRecorder
-	// Clock is the time.
+	// Clock is the clock.
 	Clock clock.PassiveClock
-	// Budget is what reconciles of one namespace may take of the CPU.
+	// Budget bounds the CPU that reconciles of one namespace may take.
 	Budget *workqueue.Budget
-	// AgentImage is the image the agent of new pods is copied from.
+	// AgentImage is the image from which new pods copy the agent.
 	AgentImage string
 
 	memory memory
 	caps   caps
-	// defaults knows which QueueApp pools use that name none.
+	// defaults knows which QueueApp is used by pools that name none.
 	defaults defaultApps
 	pins     pins
-	// queue takes pools that are to be looked at.
+	// queue takes pools to reconcile.
 	queue requests
 }
 
@@ -59,7 +59,7 @@ type QueueWorkerReconciler struct {
 // +kubebuilder:rbac:groups="",resources=pods,verbs=list;watch;patch
 // +kubebuilder:rbac:groups=events.k8s.io,resources=events,verbs=create;patch
 
-// Reconcile makes the cluster what one QueueWorker asks for.
+// Reconcile brings the cluster to the state that one QueueWorker asks for.
 func (r *QueueWorkerReconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.Result, error) {
 	observed, err := r.observe(ctx, request.NamespacedName)
 	if err != nil {
@@ -75,7 +75,7 @@ func (r *QueueWorkerReconciler) Reconcile(ctx context.Context, request ctrl.Requ
 	}
 	memory := r.memory.of(request.NamespacedName)
 	if memory.behind(observed) {
-		// What the cache is yet to bring wakes this pool again.
+		// The missing changes wake this pool again when the cache receives them.
 		return ctrl.Result{RequeueAfter: time.Second}, nil
 	}
 	sizing, scarceNow := r.caps.size(observed)
@@ -86,7 +86,7 @@ func (r *QueueWorkerReconciler) Reconcile(ctx context.Context, request ctrl.Requ
 	memory.keep(wanted)
 	applied, applyErr := r.apply(ctx, observed, wanted)
 	if applyErr != nil {
-		// A stuck worker may not have been told to restart.
+		// A stuck worker may not have received its order to restart.
 		memory.past.stuck = observed.past.stuck
 	}
 	again, reportErr := r.report(ctx, observed, wanted, applied)

@@ -26,21 +26,20 @@ import (
 )
 
 const (
-	// retryRejected is after how long an object that was refused is tried again:
-	// what refused it, such as a quota, may change without our seeing it.
+	// retryRejected is the time after which a refused object is tried again: the reason
+	// of the refusal, such as a quota, may change without an event.
 	retryRejected = time.Minute
-	// retryConflict is after how long a name that was taken is looked at again.
+	// retryConflict is the time after which a taken name is looked at again.
 	retryConflict = 15 * time.Second
 	// hearingTime is how long an operator that has just started waits for the first
-	// reports of pods whose reports its predecessor had.
+	// reports of pods that its predecessor had reports of.
 	hearingTime = 15 * time.Second
-	// hearAgain is how soon it looks again while it waits.
+	// hearAgain is the time between two looks during that wait.
 	hearAgain = time.Second
 )
 
-// report writes the status if something worth it has changed, and then the events
-// of the change. It returns after how long to look again; zero if not until
-// something happens.
+// report writes the status if a relevant part of it has changed, and then the events of the
+// change. It returns the time after which to look again; zero means when something happens.
 func (r *QueueWorkerReconciler) report(ctx context.Context, o *observation, d decision, a application) (time.Duration, error) {
 	name := client.ObjectKeyFromObject(o.worker)
 	memory := r.memory.of(name)
@@ -55,14 +54,14 @@ func (r *QueueWorkerReconciler) report(ctx context.Context, o *observation, d de
 
 	write, wait := status.Due(&o.worker.Status, &out.Status, o.now, memory.writes)
 	if len(in.Ended) > 0 && !equality.Semantic.DeepEqual(o.worker.Status.Totals, out.Status.Totals) {
-		// What a pod did last is known here and nowhere else.
+		// The last counts of a pod are known only here.
 		write = true
 	}
 	if write {
 		if written, err := r.write(ctx, in, out, memory); !written {
-			// What was done was done, and no later pass knows of it.
+			// The exits have happened, and no later pass knows about them.
 			r.tellExits(o, d, in, memory)
-			// The cache is behind: what it is yet to bring wakes this pool again.
+			// The cache is behind: the missing change wakes this pool again.
 			return time.Second, err
 		}
 	}
@@ -78,8 +77,8 @@ func (r *QueueWorkerReconciler) report(ctx context.Context, o *observation, d de
 		desired.PauseLeft(o.worker, o.now), o.foreign.left(o.now), hearing(o, d)), nil
 }
 
-// write writes the status and the events of its change. It is not written where
-// the QueueWorker has changed since it was read.
+// write writes the status and the events of its change. It does not write if the
+// QueueWorker has changed since it was read.
 func (r *QueueWorkerReconciler) write(ctx context.Context, in status.Input, out status.Output, memory *poolMemory) (bool, error) {
 	changed := in.Worker.DeepCopy()
 	changed.Status = out.Status
@@ -100,23 +99,23 @@ func (r *QueueWorkerReconciler) write(ctx context.Context, in status.Input, out 
 	return true, nil
 }
 
-// tooEarly tells whether a status would be computed from less than is known
-// elsewhere, and when to look again.
+// tooEarly reports whether a status would be computed from incomplete data, and when to
+// look again.
 func tooEarly(in status.Input, memory *poolMemory) (time.Duration, bool) {
 	switch {
 	case memory.ahead(in.Worker):
-		// A write over an old status would be refused; the new one wakes this pool.
+		// A write over an old status would be refused; the new status wakes this pool.
 		return 0, true
 	case in.Now.Sub(memory.since) < hearingTime && awaitsReports(in):
-		// What the status says of these pods is truer than what could be said without
-		// having heard of them; to write that would only have it written back at once.
+		// The present status of these pods is better than a status without their
+		// reports, and the next reports would restore it at once.
 		return hearAgain, true
 	}
 	return 0, false
 }
 
-// awaitsReports tells whether a running pod, or the backlog probe, is yet to answer
-// this operator which has answered the one before.
+// awaitsReports reports whether a running pod, or the backlog probe, has answered an
+// earlier operator but not yet this one.
 func awaitsReports(in status.Input) bool {
 	if b := in.Backlog; b.Measured && b.MeasuredAt.IsZero() && meta.IsStatusConditionTrue(in.Worker.Status.Conditions, v1alpha1.ConditionBacklogKnown) {
 		return true
@@ -133,12 +132,12 @@ func awaitsReports(in status.Input) bool {
 	return false
 }
 
-// tellExits emits the events of ended processes and of a restart that was asked for.
+// tellExits emits the events of ended processes and of a requested restart.
 func (r *QueueWorkerReconciler) tellExits(o *observation, d decision, in status.Input, memory *poolMemory) {
 	r.emit(o.worker, status.JobsKilled(in, memory.told))
 	exits, told := status.Exits(in.Pods, memory.told)
 	for _, ended := range in.Ended {
-		told[ended.UID] = math.MaxInt64 // its jobs were told of too
+		told[ended.UID] = math.MaxInt64 // its killed jobs were reported too
 	}
 	memory.told = told
 	r.emit(o.worker, exits)
@@ -163,8 +162,8 @@ func (r *QueueWorkerReconciler) emit(worker *v1alpha1.QueueWorker, events []stat
 	}
 }
 
-// maxNote is how long the note of an event may be, in bytes: the API server refuses one
-// that is longer.
+// maxNote is the largest length of an event's note, in bytes, because the API server
+// refuses a longer note.
 const maxNote = 1024
 
 func statusInput(o *observation, d decision, a application) status.Input {
@@ -219,8 +218,8 @@ func statusBacklog(o *observation) status.Backlog {
 	}
 }
 
-// times are those of the pool's timeout chain. What a connection's retry_after is
-// is known only where the QueueApp says what kind of connection it is.
+// times returns the times of the pool's timeout chain. A connection's retry_after is
+// known only if the QueueApp says what kind of connection it is.
 func times(o *observation, d decision) status.Times {
 	out := status.Times{Timeout: desired.Timeout(&o.worker.Spec), Grace: d.objects.Grace}
 	if o.app != nil && desired.KnowsRetryAfter(o.app) {
@@ -229,9 +228,9 @@ func times(o *observation, d decision) status.Times {
 	return out
 }
 
-// endedPods are the ended pods that are known to have been the pool's: their
-// agent was asked, or the status accounts for them. Anybody can make a pod with
-// the pool's label and let it end with a message.
+// endedPods returns the ended pods that are known to have belonged to the pool: their
+// agent was asked, or the status accounts for them. Any user can create a pod with the
+// pool's label and let it end with a message.
 func endedPods(o *observation) []status.EndedPod {
 	accounted := map[types.UID]bool{}
 	for i := range o.worker.Status.Accounted {
@@ -240,7 +239,7 @@ func endedPods(o *observation) []status.EndedPod {
 	var out []status.EndedPod
 	for _, ended := range o.reports.Ended {
 		if ended.OfRun && !accounted[ended.UID] {
-			// Of a run that has ended, which is accounted for.
+			// It belongs to a run that has ended and is accounted for.
 			continue
 		}
 		if !ended.Tracked && ended.LastPulled == nil && !accounted[ended.UID] {
@@ -287,7 +286,7 @@ func retryAfter(a application) time.Duration {
 	return 0
 }
 
-// sooner is the shortest of the waits that are not zero; zero if all are.
+// sooner returns the shortest of the waits that are not zero; zero if all are zero.
 func sooner(waits ...time.Duration) time.Duration {
 	var shortest time.Duration
 	for _, wait := range waits {

@@ -26,15 +26,16 @@ const (
 	defaultKeepComplete = 3
 	defaultKeepFailed   = 1
 
-	// exactDialect is that of workers that tell of the end of every attempt. Others may
-	// keep silent about one that threw, and seem to have its job until they begin another.
+	// exactDialect is the dialect of workers that report the end of every attempt.
+	// Other workers may not report an attempt that threw, and seem to have its job
+	// until they begin another.
 	exactDialect = "json"
 )
 
-// worksInRuns tells whether a pool has to do with runs: it is of mode Batch, or was.
+// worksInRuns reports whether a pool has to do with runs: it is of mode Batch, or was.
 func worksInRuns(o *observation) bool { return desired.IsBatch(&o.worker.Spec) || len(o.runs) > 0 }
 
-// openRun is the Job of the run that has not ended; nil if there is none.
+// openRun returns the Job of the run that has not ended; nil if there is none.
 func (o *observation) openRun() *batchv1.Job {
 	for _, run := range o.runs {
 		if !batch.Closed(o.worker.Status.Batch, runOf(run)) {
@@ -44,20 +45,21 @@ func (o *observation) openRun() *batchv1.Job {
 	return nil
 }
 
-// inRuns tells whether the pool is what its runs are: it is of mode Batch, or a run of
-// that mode is yet to end before it has its Deployment. A Job that comes to a pool with
-// one is nothing but to be removed: anybody who may create Jobs can make it.
+// inRuns reports whether the pool consists of runs: it is of mode Batch, or a run of that
+// mode must still end before the pool gets its Deployment. A Job that appears at a pool
+// with a Deployment is only removed, because any user who may create Jobs can make it.
 func (o *observation) inRuns() bool {
 	return desired.IsBatch(&o.worker.Spec) || o.openRun() != nil && !desired.HasDeployment(o.worker, o.deployment)
 }
 
-// ofRun tells whether a pod is one of a run.
+// ofRun reports whether a pod belongs to a run.
 func ofRun(pod *corev1.Pod) bool {
 	owner := metav1.GetControllerOf(pod)
 	return owner != nil && owner.Kind == "Job"
 }
 
-// runConfig is what the agents of the open run were told; nil if the pool has none.
+// runConfig returns the configuration of the open run's agents; nil if the pool has no
+// open run.
 func (o *observation) runConfig() *protocol.Config {
 	if run := o.openRun(); run != nil && o.inRuns() {
 		return desired.RunConfig(run)
@@ -65,7 +67,7 @@ func (o *observation) runConfig() *protocol.Config {
 	return nil
 }
 
-// openRuns are the UIDs of the Jobs of runs that have not ended.
+// openRuns returns the UIDs of the Jobs of runs that have not ended.
 func (o *observation) openRuns() map[types.UID]bool {
 	open := map[types.UID]bool{}
 	for _, run := range o.runs {
@@ -93,10 +95,11 @@ func runOf(job *batchv1.Job) batch.Run {
 	return run
 }
 
-// maxRunProcesses is the most that a run can have: what the CRD allows, in whole pods.
+// maxRunProcesses is the largest number of processes that a run can have: the maximum
+// of the CRD, in whole pods.
 const maxRunProcesses = 1000 + 64
 
-// runProcesses is how many processes a run has.
+// runProcesses returns how many processes a run has.
 func runProcesses(job *batchv1.Job) int32 {
 	pods := int64(1)
 	if job.Spec.Parallelism != nil {
@@ -105,8 +108,8 @@ func runProcesses(job *batchv1.Job) int32 {
 	return int32(min(pods*int64(desired.RunProcesses(job)), maxRunProcesses))
 }
 
-// runSize is the size of a pool that works in runs: that of the open run, which is
-// fixed, or what one that is due is to have.
+// runSize sets the size of a pool that works in runs: the size of the open run, which
+// is fixed, or the wanted size of a run that is due.
 func (s *sizing) runSize(o *observation) {
 	s.processes = 0
 	s.claim.Minimum = 0
@@ -120,7 +123,8 @@ func (s *sizing) runSize(o *observation) {
 	s.most = s.processes
 }
 
-// decideRuns decides about the runs of a pool that has to do with them; nil for any other.
+// decideRuns decides about the runs of a pool that has to do with runs; nil for any
+// other pool.
 func decideRuns(o *observation, s sizing, problem *desired.Problem) *batch.Output {
 	if !worksInRuns(o) && o.worker.Status.Batch == nil {
 		return nil
@@ -129,7 +133,7 @@ func decideRuns(o *observation, s sizing, problem *desired.Problem) *batch.Outpu
 	return &out
 }
 
-// blocked says why no run can be started now.
+// blocked says why no run can be started now; empty if a run can be started.
 func blocked(o *observation, s sizing, problem *desired.Problem) string {
 	switch {
 	case problem != nil:
@@ -185,7 +189,7 @@ func batchInput(o *observation, blocked string) batch.Input {
 	return in
 }
 
-// living is how many pods of a run have not ended.
+// living returns how many pods of a run have not ended.
 func living(o *observation, job *batchv1.Job) int {
 	n := 0
 	for _, pod := range o.pods {
@@ -196,12 +200,12 @@ func living(o *observation, job *batchv1.Job) int {
 	return n
 }
 
-// ended tells whether a pod will never run again.
+// ended reports whether a pod will never run again.
 func ended(pod *corev1.Pod) bool {
 	return pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
 }
 
-// work is what is left of the open run and who works on it.
+// work returns the work that is left in the open run, and the workers that do it.
 func work(o *observation) batch.Work {
 	out := batch.Work{Quiet: o.past.quiet}
 	config := o.runConfig()
@@ -238,9 +242,10 @@ func work(o *observation) batch.Work {
 	return out
 }
 
-// atWork is how many processes of a pod work on a job. Where a worker may keep silent
-// about the end of an attempt, the job it seems to have is none if the backend would
-// hold it reserved, and does not, or if it would have been killed for its timeout.
+// atWork returns how many processes of a pod work on a job. If a worker may not report
+// the end of an attempt, its apparent job does not count in two cases: the backend
+// would hold the job reserved, and does not; or the worker would have been killed
+// because of the timeout.
 func atWork(o *observation, config *protocol.Config, report collector.PodReport) int {
 	if report.Status == nil {
 		return 0
@@ -256,7 +261,7 @@ func atWork(o *observation, config *protocol.Config, report collector.PodReport)
 	return n
 }
 
-// mayRun tells whether a job of this age may still be worked on although no job is
+// mayRun reports whether a job of this age may still be worked on although no job is
 // reserved.
 func mayRun(o *observation, config *protocol.Config, age time.Duration) bool {
 	limit := time.Duration(config.TimeoutSeconds) * time.Second
@@ -269,19 +274,19 @@ func mayRun(o *observation, config *protocol.Config, age time.Duration) bool {
 	return limit == 0 || age < limit
 }
 
-// quiet notes since when the workers of a pool have told of nothing new.
+// quiet tracks since when the workers of a pool have reported nothing new.
 type quiet struct {
 	since time.Time
 	told  map[types.UID]activity
 }
 
-// activity is what changes when a worker does anything.
+// activity is the part of a report that changes when a worker does anything.
 type activity struct {
 	attempts, exits int64
 	jobs            string
 }
 
-// update takes in what is reported now.
+// update compares the present reports with the last ones.
 func (q *quiet) update(pods []*corev1.Pod, reports collector.Snapshot) time.Time {
 	told := make(map[types.UID]activity, len(pods))
 	for _, pod := range pods {
@@ -312,7 +317,7 @@ func activityOf(report *protocol.Status) activity {
 	return out
 }
 
-// claimOfRuns is what a pool of mode Batch asks of a cap as far as its object tells.
+// claimOfRuns returns what a pool of mode Batch asks of a cap, as far as its object shows.
 func claimOfRuns(worker *v1alpha1.QueueWorker, claim scaling.Claim) scaling.Claim {
 	claim.Wanted, claim.Minimum = 0, 0
 	if told := worker.Status.Batch; told != nil && told.ActiveRun != "" {
@@ -321,8 +326,8 @@ func claimOfRuns(worker *v1alpha1.QueueWorker, claim scaling.Claim) scaling.Clai
 	return claim
 }
 
-// finishedRun is the run that the control document says is to finish: that of now, else
-// the last one, since nothing is gained by taking it back.
+// finishedRun returns the run that the control document tells to finish: the present
+// one, or otherwise the last one, because it would be useless to take the order back.
 func finishedRun(o *observation, runs *batch.Output) string {
 	switch {
 	case runs == nil || !desired.IsBatch(&o.worker.Spec):
@@ -333,7 +338,7 @@ func finishedRun(o *observation, runs *batch.Output) string {
 	return desired.PoolControl(ownConfigMap(o)).Finish
 }
 
-// addRuns adds to a status's input what concerns runs.
+// addRuns adds the data about runs to a status's input.
 func addRuns(in *status.Input, o *observation, d decision) {
 	in.Runs = d.runs
 	if run := o.openRun(); run != nil && o.inRuns() {
@@ -362,7 +367,8 @@ func recheckRuns(d decision) time.Duration {
 	return d.runs.Recheck
 }
 
-// heardOfRun notes that a run needs no looking for any more: the cache has it, or it is gone.
+// heardOfRun notes that a run need not be looked for any more: the cache has it, or it
+// is gone.
 func (m *poolMemory) heardOfRun(name string) {
 	if m.startedRun == name {
 		m.startedRun = ""

@@ -24,8 +24,8 @@ import (
 	"queueworker.dev/queueworker/controllers/scaling"
 )
 
-// inBatch is an observation of a pool of mode Batch with a QueueApp of a driver, and
-// with an open run of two pods of three processes if one is wanted.
+// inBatch returns an observation of a pool of mode Batch with a QueueApp of a driver.
+// If running is true, it has an open run of two pods of three processes.
 func inBatch(driver v1alpha1.Driver, running bool) *observation {
 	o := &observation{
 		now:    time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC),
@@ -43,7 +43,7 @@ func inBatch(driver v1alpha1.Driver, running bool) *observation {
 	return o
 }
 
-// configure says what the agents of the run were told.
+// configure sets the configuration of the run's agents.
 func configure(o *observation, config string) {
 	o.runs[0].Spec.Template.Spec.Containers = []corev1.Container{{Env: []corev1.EnvVar{{Name: protocol.ConfigEnv, Value: config}}}}
 }
@@ -116,7 +116,8 @@ func TestWhichWorkersAreAtWork(t *testing.T) {
 	}
 }
 
-// A run goes by what its workers were told when it began, whatever is declared now.
+// A run is judged by the configuration that its workers began with, whatever is
+// declared now.
 func TestARunIsJudgedByWhatItBeganWith(t *testing.T) {
 	config := `{"queue":"a,b","connection":"redis","timeoutSeconds":7200,"version":1,"name":"$$x"}`
 	alone := `{"queue":"a,b","connection":"redis","stopWhenEmpty":true,"version":1}`
@@ -158,8 +159,8 @@ func TestARunIsJudgedByWhatItBeganWith(t *testing.T) {
 	}
 }
 
-// A Job that comes to a pool with a Deployment says nothing of its size, whoever made it,
-// and is removed; what is planned for the pool's own pods stays as it is.
+// A Job that appears at a pool with a Deployment does not affect its size, whoever made
+// the Job, and is removed. The plan for the pool's own pods stays as it is.
 func TestAJobThatComesToAContinuousPoolSteersNothing(t *testing.T) {
 	o := inBatch(v1alpha1.DriverRedis, true)
 	o.worker.Spec.Mode = v1alpha1.ModeContinuous
@@ -191,7 +192,7 @@ func TestAJobThatComesToAContinuousPoolSteersNothing(t *testing.T) {
 	}
 }
 
-// What the cache keeps of a Job is what a run is judged by, and no more.
+// The cache keeps the parts of a Job that a run is judged by, and no more.
 func TestTheCacheKeepsWhatARunBeganWith(t *testing.T) {
 	grace := int64(75)
 	job := &batchv1.Job{ObjectMeta: metav1.ObjectMeta{OwnerReferences: []metav1.OwnerReference{ownerOf("QueueWorker", "emails")}}}

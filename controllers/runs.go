@@ -19,8 +19,8 @@ import (
 	"queueworker.dev/queueworker/controllers/desired"
 )
 
-// observeRuns reads the pool's own Jobs. One that should be there and is not in the
-// cache is read past it: to take it for deleted would start a second one.
+// observeRuns reads the pool's own Jobs. It reads an expected Job that is not in the
+// cache past the cache, because taking it for deleted would start a second one.
 func (r *QueueWorkerReconciler) observeRuns(ctx context.Context, o *observation) error {
 	jobs := &batchv1.JobList{}
 	if err := r.Client.List(ctx, jobs, client.InNamespace(o.worker.Namespace), client.MatchingLabels(desired.Selector(o.worker.Name))); err != nil {
@@ -84,7 +84,7 @@ func (r *QueueWorkerReconciler) startRun(ctx context.Context, o *observation, d 
 	return application{}, nil
 }
 
-// takenRun finds out whose the Job is that has the name of a run.
+// takenRun finds out who owns the Job that has the name of a run.
 func (r *QueueWorkerReconciler) takenRun(ctx context.Context, o *observation, name string) (application, error) {
 	c := child{kind: batchv1.SchemeGroupVersion.WithKind("Job"), name: name}
 	if err := r.readPastCache(ctx, o, &c); err != nil || c.live == nil {
@@ -97,9 +97,9 @@ func (r *QueueWorkerReconciler) takenRun(ctx context.Context, o *observation, na
 	return application{}, nil
 }
 
-// endRuns deletes what the pool shall not have: runs that are to end, those of long
-// ago, and what a pool of the other mode has. A run that is to end goes when its pods have
-// finished their jobs: until then they can be told to kill them.
+// endRuns deletes objects that the pool shall not have: runs that must end, old runs,
+// and the objects of the other mode. A run that must end is deleted when its pods have
+// finished their jobs, because until then they can be told to kill them.
 func (r *QueueWorkerReconciler) endRuns(ctx context.Context, o *observation, d decision) error {
 	if d.runs == nil {
 		return nil
@@ -125,7 +125,7 @@ func (r *QueueWorkerReconciler) endRuns(ctx context.Context, o *observation, d d
 	return errors.Join(failures...)
 }
 
-// endContinuous deletes what a pool of mode Continuous has.
+// endContinuous deletes the objects of a pool of mode Continuous.
 func (r *QueueWorkerReconciler) endContinuous(ctx context.Context, o *observation) error {
 	var failures []error
 	if live := o.deployment; live != nil && live.DeletionTimestamp == nil && desired.OwnedBy(live, o.worker) {

@@ -27,26 +27,26 @@ import (
 	"queueworker.dev/queueworker/trust"
 )
 
-// Options are what the operator is started with.
+// Options are the operator's start options.
 type Options struct {
-	// AgentImage is the image the agent of worker pods is copied from.
+	// AgentImage is the image from which worker pods copy the agent.
 	AgentImage string
 	// ProbeImage is the image of backlog probes.
 	ProbeImage string
-	// Namespace is the one the operator runs in; empty if it is not known.
+	// Namespace is the namespace of the operator; empty if it is not known.
 	Namespace string
 	// Concurrency is how many QueueWorkers are reconciled at once.
 	Concurrency int
-	// NamespaceCPU is how much of one CPU reconciles of one namespace may take in the long
-	// run; 0 means no bound.
+	// NamespaceCPU is how much of one CPU the reconciles of one namespace may take in
+	// the long run; 0 means no bound.
 	NamespaceCPU float64
-	// Identity is what the operator proves to agents and probes; one is drawn if nil. A
-	// Collector and Backlogs that are given have to have the same.
+	// Identity is the identity that the operator proves to agents and probes; nil means
+	// a new one. A given Collector and given Backlogs must have the same identity.
 	Identity *trust.Identity
-	// Collector and Backlogs are made if nil.
+	// Collector and Backlogs are created if nil.
 	Collector *collector.Collector
 	Backlogs  *collector.Backlogs
-	// Clock is the real one if nil.
+	// Clock is the clock; nil means the real clock.
 	Clock clock.PassiveClock
 	// SkipNameValidation lets a process run several managers, as tests do.
 	SkipNameValidation bool
@@ -117,9 +117,9 @@ func Setup(mgr ctrl.Manager, o Options) error {
 // AddToScheme adds the operator's kinds to the scheme of its manager.
 var AddToScheme = cached.AddToScheme
 
-// CacheOptions are those of the cache of a manager, whose scheme is that of AddToScheme. It
-// keeps of every object what decisions read.
-// Without namespaces all are watched.
+// CacheOptions returns the options for the cache of a manager whose scheme is made by
+// AddToScheme. The cache keeps only the parts of objects that decisions read. Without
+// namespaces, all namespaces are watched.
 func CacheOptions(namespaces []string) cache.Options {
 	ours := labels.SelectorFromSet(labels.Set{v1alpha1.LabelManagedBy: v1alpha1.ManagedBy})
 	sets := &metav1.PartialObjectMetadata{}

@@ -18,46 +18,48 @@ import (
 	"queueworker.dev/queueworker/controllers/scaling"
 )
 
-// caps is what pools have of the caps they share. Sizes under a cap are decided one
-// at a time, and a pool grows only into what no other one has: one that has to give
-// something up has done so when its status says so. So the sizes of all never add up
-// to more than the cap, whichever of them is looked at first.
+// caps holds what pools have of the caps they share. Sizes under a cap are decided one
+// at a time. A pool grows only into what no other pool has, and a pool that must give
+// processes up has done so only when its status says so. So all sizes together never
+// exceed the cap, whichever pool is looked at first.
 //
-// It hears of every pool from the cache (see), so that a look at one need not read all
-// others. What pools ask for and have is added up as it changes, and a cap is divided
-// again only after a claim or the cap itself has changed: if a QueueApp wakes n pools, it
-// is divided once.
+// It learns of every pool from the cache (see), so that a look at one pool need not
+// read all others. The sums of wants and sizes are updated with each change. A cap is
+// divided again only after a claim or the cap itself has changed. So if a QueueApp
+// wakes n pools, its cap is divided once.
 type caps struct {
 	mu sync.Mutex
 	// claimants are the pools that name the same QueueApp in spec.appName, or none.
 	claimants map[types.NamespacedName]*claimants
-	// under is which of the claimants a pool is among.
+	// under maps a pool to the claimants it is among.
 	under map[types.NamespacedName]types.NamespacedName
-	// changes counts what has changed.
+	// changes counts the changes so far.
 	changes uint64
 }
 
-// claimants are pools, and what they ask for and have together.
+// claimants are pools, and the sums of what they ask for and have.
 type claimants struct {
 	pools map[string]*share
 	// wanted and taken are sums over all pools, in processes of whole pods.
 	wanted, taken int64
-	// version is that of their claims.
+	// version is the version of their claims.
 	version uint64
-	// division is how their cap was divided last, if they are the first of those under it.
+	// division is the last division of their cap, if they are the first claimants under it.
 	division division
 }
 
-// share is what a pool last asked of its cap and what it has of it.
+// share is what a pool last asked of its cap, and what it has of it.
 type share struct {
 	claim scaling.Claim
-	// decided tells that the claim is from a look at the pool, not from its object alone.
+	// decided reports whether the claim comes from a look at the pool, not only from
+	// its object.
 	decided bool
-	// held is the size decided on, in processes of whole pods, and told that of its status.
+	// held is the decided size, in processes of whole pods, and told the size in the
+	// pool's status.
 	held, told int32
 }
 
-// taken is what others have to leave to the pool.
+// taken returns how many processes other pools must leave to the pool.
 func (s *share) taken() int64 { return int64(max(s.held, s.told)) }
 
 // division is a divided cap.
@@ -66,12 +68,12 @@ type division struct {
 	unnamed  bool
 	versions [2]uint64
 	scarce   bool
-	// grants are by the names of the pools; none where the cap suffices for all.
+	// grants are by the names of the pools; there are none if the cap suffices for all.
 	grants map[string]scaling.Grant
 }
 
-// size decides the size of a pool. If that makes its cap too small for all, it returns the
-// other pools under the cap, which have to look again.
+// size decides the size of a pool. If that makes its cap too small for all, it returns
+// the other pools under the cap, which must be reconciled again.
 func (c *caps) size(o *observation) (s sizing, scarceNow []types.NamespacedName) {
 	s = size(o)
 	c.mu.Lock()
@@ -101,8 +103,8 @@ func (c *caps) size(o *observation) (s sizing, scarceNow []types.NamespacedName)
 	return s, scarceNow
 }
 
-// sharing are the pools under the cap of a pool's QueueApp: those that name it, and those
-// that name none if that is the one they use. The pool itself is among them.
+// sharing returns the pools under the cap of a pool's QueueApp: pools that name it, and
+// pools that name none if they use it. The pool itself is among them.
 func (c *caps) sharing(o *observation) []*claimants {
 	names := []string{cmp.Or(o.worker.Spec.AppName, o.app.Name)}
 	if names[0] != "" && (o.unnamed || o.worker.Spec.AppName == "") {
@@ -117,7 +119,7 @@ func (c *caps) sharing(o *observation) []*claimants {
 	return out
 }
 
-// divide divides a cap, unless nothing has changed since it was divided last.
+// divide divides a cap, unless nothing has changed since its last division.
 func (c *caps) divide(o *observation, sharing []*claimants) (division, []types.NamespacedName) {
 	before := sharing[0].division
 	next := division{limit: *o.app.Spec.MaxProcesses, unnamed: o.unnamed}
@@ -155,7 +157,7 @@ func grantsOf(limit int32, sharing []*claimants) map[string]scaling.Grant {
 	return out
 }
 
-// namesOf are the names of pools but one.
+// namesOf returns the names of all pools except one.
 func namesOf(but *v1alpha1.QueueWorker, sharing []*claimants) []types.NamespacedName {
 	var out []types.NamespacedName
 	for _, all := range sharing {
@@ -168,7 +170,7 @@ func namesOf(but *v1alpha1.QueueWorker, sharing []*claimants) []types.Namespaced
 	return out
 }
 
-// note changes what is known of a pool, and keeps the sums.
+// note changes the record of a pool, and keeps the sums.
 func (c *caps) note(worker *v1alpha1.QueueWorker, change func(*share)) {
 	name := client.ObjectKeyFromObject(worker)
 	under := types.NamespacedName{Namespace: worker.Namespace, Name: worker.Spec.AppName}
@@ -190,7 +192,7 @@ func (c *caps) note(worker *v1alpha1.QueueWorker, change func(*share)) {
 	all.add(own, 1)
 }
 
-// join puts a pool among the claimants that it belongs to.
+// join adds a pool to the claimants it belongs to.
 func (c *caps) join(name, under types.NamespacedName, own *share) *claimants {
 	if c.claimants == nil {
 		c.claimants, c.under = map[types.NamespacedName]*claimants{}, map[types.NamespacedName]types.NamespacedName{}
@@ -208,7 +210,7 @@ func (c *caps) join(name, under types.NamespacedName, own *share) *claimants {
 	return all
 }
 
-// leave takes a pool from the claimants that it was among.
+// leave removes a pool from the claimants it was among.
 func (c *caps) leave(name types.NamespacedName) {
 	under, ok := c.under[name]
 	if !ok {
@@ -229,14 +231,13 @@ func (c *caps) changed(all *claimants) {
 	all.version = c.changes
 }
 
-// add adds a pool to the sums, or takes it from them.
+// add adds a pool to the sums, or subtracts it from them.
 func (a *claimants) add(pool *share, sign int64) {
 	a.wanted += sign * pool.claim.Whole()
 	a.taken += sign * pool.taken()
 }
 
-// see takes note of a pool as the cache has it. What was decided on counts for more than
-// what the object tells.
+// see records a pool as the cache has it. A decision counts for more than the object.
 func (c *caps) see(worker *v1alpha1.QueueWorker) {
 	if worker.DeletionTimestamp != nil {
 		c.forget(client.ObjectKeyFromObject(worker))
@@ -257,7 +258,7 @@ func (c *caps) forget(name types.NamespacedName) {
 	c.leave(name)
 }
 
-// handler tells of every pool that the cache hears of. It wakes nobody.
+// handler passes every pool that the cache receives to caps. It wakes no pool.
 func (c *caps) handler() handler.EventHandler {
 	see := func(object client.Object) {
 		if worker, ok := object.(*v1alpha1.QueueWorker); ok {
@@ -273,12 +274,12 @@ func (c *caps) handler() handler.EventHandler {
 	}
 }
 
-// wholePods is a number of processes, rounded up to whole pods.
+// wholePods returns a number of processes, rounded up to whole pods.
 func wholePods(processes int32, spec *v1alpha1.QueueWorkerSpec) int32 {
 	return desired.Pods(processes, spec) * desired.ProcessesPerPod(spec)
 }
 
-// keepQueue is a source of nothing but the queue, by which one pool wakes others.
+// keepQueue is a source that only keeps the queue, with which one pool wakes others.
 func (r *QueueWorkerReconciler) keepQueue(_ context.Context, queue requests) error {
 	r.queue = queue
 	return nil

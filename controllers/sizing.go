@@ -19,32 +19,32 @@ import (
 const (
 	defaultTargetWait = time.Minute
 	defaultWindow     = 2 * time.Minute
-	// capTick is how soon pools that share a cap too small for all look again.
+	// capTick is how soon pools that share a cap too small for all are looked at again.
 	capTick = scaling.Tick
 )
 
-// sizing is how many processes a pool is meant to have, and why.
+// sizing is how many processes a pool should have, and why.
 type sizing struct {
-	// processes is the size, whole pods where a cap or autoscaling decides.
+	// processes is the size, in whole pods if a cap or autoscaling decides it.
 	processes int32
-	// most is the largest size the pool is meant to have.
+	// most is the largest size that the pool may have.
 	most int32
 	// decision is nil without autoscaling.
 	decision *scaling.Decision
-	// claim is what the pool asks of the QueueApp's cap, grant what it gets; nil
-	// where there is no cap.
+	// claim is what the pool asks of the QueueApp's cap, grant what it gets; nil if
+	// there is no cap.
 	claim scaling.Claim
 	grant *scaling.Grant
-	// fixed tells that the pool has its size whatever a cap leaves: that of a run that has begun.
+	// fixed reports whether the pool keeps its size whatever a cap leaves, like a run
+	// that has begun.
 	fixed bool
-	// scarce tells that the cap is too small for all.
+	// scarce reports whether the cap is too small for all.
 	scarce bool
-	// recheck is after how long to decide again without news; 0 means not at all.
+	// recheck is the time after which to decide again without news; 0 means not at all.
 	recheck time.Duration
 }
 
-// size decides a pool's size without regard to a cap: what its spec says or the backlog
-// asks for.
+// size decides a pool's size without regard to a cap, from its spec or the backlog.
 func size(o *observation) sizing {
 	spec := &o.worker.Spec
 	s := sizing{processes: desired.Processes(spec)}
@@ -69,8 +69,8 @@ func size(o *observation) sizing {
 	return s
 }
 
-// within cuts the size down to what the pool is granted of a cap that is too small for
-// all or not, and to what the other pools leave free of it.
+// within reduces the size to the pool's grant and to what the other pools leave free of
+// the cap. scarce reports whether the cap is too small for all.
 func (s *sizing) within(grant scaling.Grant, scarce bool, free int32, o *observation) {
 	s.grant, s.scarce = &grant, scarce
 	if grant.Limited && !s.fixed {
@@ -82,8 +82,8 @@ func (s *sizing) within(grant scaling.Grant, scarce bool, free int32, o *observa
 	}
 }
 
-// await keeps the pool from growing into what others have yet to give up: free is what
-// they leave of the cap.
+// await keeps the pool from growing into processes that other pools must still give up.
+// free is what they leave of the cap.
 func (s *sizing) await(free int32, o *observation) {
 	free = max(0, free) / s.claim.ProcessesPerPod * s.claim.ProcessesPerPod
 	if wanted := wholePods(s.processes, &o.worker.Spec); s.fixed || s.processes <= o.past.size || wanted <= free {
@@ -95,8 +95,8 @@ func (s *sizing) await(free int32, o *observation) {
 	s.grant.Message = fmt.Sprintf("The application's maximum of processes leaves %d of the %d wanted until other pools have given theirs up.", s.processes, s.claim.Wanted)
 }
 
-// claimOf is what a pool asks of a cap as far as its object tells: the pool has not
-// been looked at by this operator yet.
+// claimOf returns what a pool asks of a cap, as far as its object shows, because this
+// operator has not looked at the pool yet.
 func claimOf(worker *v1alpha1.QueueWorker) scaling.Claim {
 	spec := &worker.Spec
 	claim := scaling.Claim{
@@ -196,9 +196,9 @@ func scalingBacklog(o *observation) *scaling.Backlog {
 	return out
 }
 
-// agentsReadable tells whether every running pod answers, so that what they count
-// is all there is. A pod that is ready has an agent that can answer, and will have
-// been heard of in a moment where this operator has just been started.
+// agentsReadable reports whether every running pod answers, so that the agents' counts
+// are complete. A ready pod has an agent that can answer; if this operator has just
+// started, its report arrives in a moment.
 func agentsReadable(o *observation) bool {
 	for _, pod := range o.pods {
 		if !active(pod) || !isRunning(pod) {
@@ -211,11 +211,11 @@ func agentsReadable(o *observation) bool {
 	return true
 }
 
-// busy is how many processes have a job, those of pods that are being drained aside,
-// and for how long these jobs have run together.
-// Where the backend knows how many jobs are being worked on, there are no more than
-// that: a Laravel before 9.41 does not say when an attempt that threw has ended, so its
-// worker seems to have that job until it begins another.
+// busy returns how many processes have a job, without the processes of pods that are
+// being drained, and for how long these jobs have run together. If the backend counts
+// the jobs being worked on, busy returns no more than that. A Laravel before 9.41 does
+// not report the end of an attempt that threw, so its worker seems to have that job
+// until it begins another.
 func busy(o *observation, backlog *scaling.Backlog) (n int32, together time.Duration) {
 	var ages []time.Duration
 	for _, pod := range o.pods {
@@ -239,18 +239,18 @@ func busy(o *observation, backlog *scaling.Backlog) (n int32, together time.Dura
 	return int32(len(ages)), together
 }
 
-// knowsReserved tells whether the application's backend counts jobs being worked on;
-// an endpoint of the user's own need not.
+// knowsReserved reports whether the application's backend counts the jobs being worked
+// on; a user's own endpoint need not.
 func knowsReserved(app *v1alpha1.QueueApp) bool {
 	return app != nil && app.Spec.Connection != nil && app.Spec.Connection.Driver != v1alpha1.DriverHTTP
 }
 
-// remembered reads back what the status tells of the last decision.
+// remembered reads back the figures of the last decision from the status.
 func remembered(last *v1alpha1.AutoscalingStatus) scaling.Remembered {
 	if last == nil {
 		return scaling.Remembered{}
 	}
-	// What cannot be read was written by nobody of ours and counts as unknown.
+	// A figure that cannot be read was not written by the operator and counts as unknown.
 	service, _ := time.ParseDuration(last.ServiceTime)
 	rate, _ := strconv.ParseFloat(last.ArrivalRate, 64)
 	return scaling.Remembered{ServiceTime: service, ArrivalRate: rate}

@@ -22,31 +22,31 @@ import (
 	"queueworker.dev/queueworker/controllers/scaling"
 )
 
-// noon is the present of these tests.
+// noon is the present time of these tests.
 var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
 
-// poolOf is an observation of a pool of so many processes that nothing is wrong with.
+// poolOf returns an observation of a healthy pool with a number of processes.
 func poolOf(name string, processes int32) *observation {
 	worker := workerNamed("shop", name, "")
 	worker.Spec.Processes = &processes
 	return &observation{now: noon, worker: worker, app: &v1alpha1.QueueApp{}, reports: collector.Snapshot{Pods: map[types.UID]collector.PodReport{}}}
 }
 
-// autoscaled makes it follow a backlog of so many ready jobs.
+// autoscaled makes the pool follow a backlog of ready jobs.
 func (o *observation) autoscaled(lowest, highest int32, ready int64) *observation {
 	o.worker.Spec.Autoscaling = &v1alpha1.Autoscaling{MinProcesses: &lowest, MaxProcesses: highest}
 	o.backlog = collector.BacklogReport{MeasuredAt: o.now, Queues: []protocol.QueueDepth{{Queue: "default", Ready: ready}}}
 	return o
 }
 
-// capped gives its QueueApp a cap.
+// capped gives the pool's QueueApp a cap.
 func (o *observation) capped(limit int32) *observation {
 	o.app.Spec.MaxProcesses = &limit
 	o.unnamed = true
 	return o
 }
 
-// capsOf have seen some pools.
+// capsOf returns caps that have seen some pools.
 func capsOf(pools ...*v1alpha1.QueueWorker) *caps {
 	c := &caps{}
 	for _, pool := range pools {
@@ -55,7 +55,7 @@ func capsOf(pools ...*v1alpha1.QueueWorker) *caps {
 	return c
 }
 
-// rival is another pool that has so many of the processes it wants.
+// rival returns another pool, which has some of the processes it wants.
 func rival(name string, wanted, has int32) *v1alpha1.QueueWorker {
 	other := workerNamed("shop", name, "")
 	other.Spec.Processes, other.Status.Desired = &wanted, has
@@ -69,7 +69,7 @@ func TestSize(t *testing.T) {
 		others []*v1alpha1.QueueWorker
 		want   int32
 		most   int32
-		// grant is the size granted of a cap, -1 where there is none.
+		// grant is the size granted of a cap, -1 if there is no cap.
 		grant   int32
 		recheck bool
 	}{
@@ -136,8 +136,8 @@ func scaledRival(name string, lowest, highest int32, last *int32) *v1alpha1.Queu
 }
 
 // TestCapIsNeverExceeded: whatever pools ask for, come and go, and in whatever order
-// they are looked at, their sizes never add up to more than their cap; and when all
-// have been looked at often enough, none is left out that could have more.
+// they are looked at, their sizes never exceed their cap together. When all have been
+// looked at often enough, no pool is left out that could have more.
 func TestCapIsNeverExceeded(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		limit := rapid.Int32Range(1, 40).Draw(t, "limit")
@@ -149,7 +149,7 @@ func TestCapIsNeverExceeded(t *testing.T) {
 			o.app.Spec.MaxProcesses = &limit
 			got, _ := shared.size(o)
 			sizes[name] = got.processes
-			// The status is seen by the others a while later.
+			// The other pools see the status some time later.
 			if rapid.Bool().Draw(t, "written") {
 				pools[name].Status.Desired = wholePods(got.processes, &pools[name].Spec)
 				shared.see(pools[name])
@@ -232,7 +232,7 @@ func TestCapsWakeOthersOnce(t *testing.T) {
 	}
 }
 
-// checkSums compares the sums that are kept with those of what they are of.
+// checkSums compares the kept sums with newly computed ones.
 func checkSums(t *rapid.T, c *caps) {
 	for name, all := range c.claimants {
 		var wanted, taken int64
@@ -245,8 +245,8 @@ func checkSums(t *rapid.T, c *caps) {
 	}
 }
 
-// TestACapIsDividedOnceForAllItsPools: a QueueApp that wakes 600 pools costs one division
-// for all of them, and none if nothing has changed.
+// TestACapIsDividedOnceForAllItsPools: a QueueApp that wakes 600 pools costs one
+// division for all of them, and none if nothing has changed.
 func TestACapIsDividedOnceForAllItsPools(t *testing.T) {
 	shared := &caps{}
 	var pools []*observation
@@ -275,7 +275,7 @@ func TestACapIsDividedOnceForAllItsPools(t *testing.T) {
 }
 
 // TestPoolsThatNameNoAppShareItsCap: a pool counts under the app it uses, by name or
-// because it names none, and changes over with its spec.
+// because it names none, and moves with its spec.
 func TestPoolsThatNameNoAppShareItsCap(t *testing.T) {
 	named := rival("b", 4, 4)
 	named.Spec.AppName = "shop"
@@ -389,7 +389,7 @@ func TestBusyAndReadable(t *testing.T) {
 	if n, together := busy(o, nil); n != 3 || together != 38*time.Second {
 		t.Errorf("busy() = %d, %s, want 3 for 38 s", n, together)
 	}
-	// A backend that counts reserved jobs knows better; the youngest count.
+	// A backend that counts reserved jobs knows better, and the youngest jobs count.
 	o.app.Spec.Connection = &v1alpha1.Connection{Driver: v1alpha1.DriverRedis}
 	if n, together := busy(o, &scaling.Backlog{Reserved: 1}); n != 1 || together != 6*time.Second {
 		t.Errorf("busy() = %d, %s, want 1 for 6 s", n, together)
@@ -419,7 +419,8 @@ func TestBusyAndReadable(t *testing.T) {
 	}
 }
 
-// podOf is a pod that has run and been ready since ten seconds after it was created.
+// podOf returns a pod that became ready ten seconds after its creation and has been
+// ready since.
 func podOf(name string, created time.Time) *corev1.Pod {
 	return &corev1.Pod{
 		ObjectMeta: metav1.ObjectMeta{Name: name, UID: types.UID("uid-" + name), CreationTimestamp: metav1.NewTime(created)},

@@ -16,17 +16,17 @@ import (
 	"queueworker.dev/queueworker/controllers/desired"
 )
 
-// The cache keeps of an object what decisions read, because whoever may create an object
-// with the operator's label decides how large the rest is.
+// The cache keeps only the parts of an object that decisions read, because a user who
+// may create an object with the operator's label decides how large the rest is.
 //
-// A status is written as its difference to what the cache holds. What is dropped here is
-// on neither side of it, so it stays in the cluster as it is.
+// A status is written as its difference to the cached status. Dropped parts are on
+// neither side of the difference, so they stay in the cluster as they are.
 
 const (
 	// maxName is the longest name of a Kubernetes object, in bytes.
 	maxName = 253
-	// maxAnnotation bounds an annotation of a child or pod, in bytes: the largest one that
-	// the operator writes is a control document.
+	// maxAnnotation bounds an annotation of a child or pod, in bytes. The largest
+	// annotation that the operator writes is a control document.
 	maxAnnotation = protocol.MaxControlBytes
 	// maxStatusConditions is more conditions than a status of the operator has.
 	maxStatusConditions = 20
@@ -43,8 +43,8 @@ var ownAnnotations = []string{
 	v1alpha1.AnnotationRunAt,
 }
 
-// slimOwn drops the metadata of a QueueWorker and a QueueApp that nothing reads: the API
-// server takes 256 KiB of annotations, and of labels as many as fit.
+// slimOwn drops the metadata of a QueueWorker and a QueueApp that nothing reads. The
+// API server takes 256 KiB of annotations, and as many labels as fit.
 func slimOwn(object any) (any, error) {
 	if own, ok := object.(metav1.Object); ok {
 		slimMeta(own, nil, ownAnnotations)
@@ -53,9 +53,9 @@ func slimOwn(object any) (any, error) {
 	return object, nil
 }
 
-// slimCommand keeps of a QueueCommand what it is known and carried out by. Of a command
-// that has ended it keeps when it expires: anybody who may create some can make many that
-// are large, and a list of failed jobs is.
+// slimCommand keeps the parts of a QueueCommand that identify it and that its run
+// needs. For an ended command it keeps the parts that say when it expires. A user who
+// may create commands can create many large ones, and a list of failed jobs is large.
 func slimCommand(object any) (any, error) {
 	cmd, ok := object.(*v1alpha1.QueueCommand)
 	if !ok {
@@ -63,7 +63,7 @@ func slimCommand(object any) (any, error) {
 	}
 	slimMeta(cmd, nil, nil)
 	cmd.OwnerReferences = nil
-	// Only a command that has ended has failed jobs; a user with the right to may write others.
+	// Only an ended command has failed jobs, but a user with the right may write more.
 	cmd.Status.FailedJobs = bounded(cmd.Status.FailedJobs, protocol.MaxFailedJobs)
 	cmd.Status.Conditions = bounded(cmd.Status.Conditions, maxStatusConditions)
 	if !command.Ended(cmd) {
@@ -78,8 +78,8 @@ func slimCommand(object any) (any, error) {
 	return cmd, nil
 }
 
-// slimMeta keeps of an object's metadata its identity, these labels and annotations, and
-// its controller. The maps are new ones: a map keeps the room it once took.
+// slimMeta keeps an object's identity, these labels and annotations, and its
+// controller. The maps are new, because a map keeps the room it once took.
 func slimMeta(object metav1.Object, labels, annotations []string) {
 	object.SetLabels(keep(object.GetLabels(), labels...))
 	object.SetAnnotations(keep(object.GetAnnotations(), annotations...))
@@ -91,7 +91,8 @@ func slimMeta(object metav1.Object, labels, annotations []string) {
 }
 
 // slimChild is slimMeta for an object that may be a child of one of these owners. It
-// reports whether it is one: of any other object, the name and the owner matter.
+// reports whether the object is one. For any other object, only the name and the owner
+// matter.
 func slimChild(object metav1.Object, annotations []string, owners ...schema.GroupKind) bool {
 	if !controlledBy(object, owners...) {
 		slimMeta(object, ownLabels, nil)
@@ -121,7 +122,7 @@ func controlledBy(object metav1.Object, kinds ...schema.GroupKind) bool {
 }
 
 // controllerAlone returns the owner reference of an object's controller. The API server
-// checks that its fields are not empty, and not how long they are.
+// checks only that its fields are not empty, and not how long they are.
 func controllerAlone(object metav1.Object) []metav1.OwnerReference {
 	controller := metav1.GetControllerOfNoCopy(object)
 	if controller == nil {
@@ -133,7 +134,7 @@ func controllerAlone(object metav1.Object) []metav1.OwnerReference {
 	}}
 }
 
-// bound returns the text, or of a longer one a copy of the beginning.
+// bound returns the text, or a copy of its beginning if it is longer.
 func bound(text string, most int) string {
 	if len(text) <= most {
 		return text
@@ -141,7 +142,7 @@ func bound(text string, most int) string {
 	return strings.ToValidUTF8(strings.Clone(text[:most]), "")
 }
 
-// bounded returns the list, or of a longer one a copy of the beginning.
+// bounded returns the list, or a copy of its beginning if it is longer.
 func bounded[T any](list []T, most int) []T {
 	if len(list) <= most {
 		return list

@@ -28,25 +28,26 @@ var (
 )
 
 const (
-	// maxConfig is more than any configuration of an agent has, in bytes.
+	// maxConfig is more bytes than any configuration of an agent has.
 	maxConfig = 16 << 10
-	// roomForOurs is what the operator adds to a template at most, in bytes.
+	// roomForOurs is the most that the operator adds to a template, in bytes.
 	roomForOurs = 64 << 10
-	// maxPolicy is more than the spec of any NetworkPolicy that the operator writes, in bytes.
+	// maxPolicy is more bytes than the spec of any NetworkPolicy that the operator
+	// writes has.
 	maxPolicy = 4 << 10
-	// maxSmall is more than the spec of a PodDisruptionBudget, a selector or a strategy that
-	// the operator writes takes of the heap, in bytes.
+	// maxSmall is more bytes of the heap than a PodDisruptionBudget's spec, a selector
+	// or a strategy that the operator writes takes.
 	maxSmall = 1 << 10
 )
 
-// maxLiveTemplate bounds what the template of a Deployment takes of the heap, in bytes:
+// maxLiveTemplate bounds the heap that the template of a Deployment takes, in bytes:
 // twice what the operator reads of a QueueApp and a QueueWorker, and what it adds.
 var maxLiveTemplate = 2 * (bounds.Template.Bytes + bounds.Pool.Bytes + roomForOurs)
 
 // childAnnotations are the annotations of a child that the operator compares.
 var childAnnotations = []string{v1alpha1.AnnotationAppliedHash, v1alpha1.AnnotationTemplateHash}
 
-// slimConfigMap keeps of a pool's ConfigMap what its agents are told.
+// slimConfigMap keeps the documents for the agents in a pool's ConfigMap.
 func slimConfigMap(object any) (any, error) {
 	configMap, ok := object.(*corev1.ConfigMap)
 	if !ok {
@@ -61,10 +62,11 @@ func slimConfigMap(object any) (any, error) {
 	return configMap, nil
 }
 
-// slimDeployment keeps of a Deployment of a pool or a probe what it is compared by, how far
-// it is, and of its managed fields those of another owner of its replicas. Anybody can
-// name a QueueWorker as the owner, so it drops what is larger than the operator's own: of a
-// template what decisions go by stays, and its hash is compared (desired.Settled).
+// slimDeployment keeps the parts of a pool's or probe's Deployment that it is compared
+// by, its progress, and the managed fields of another owner of its replicas. Any user
+// can name a QueueWorker as the owner, so parts that are larger than the operator's own
+// are dropped. Of a template, the parts that decisions use stay, and its hash is
+// compared (desired.Settled).
 func slimDeployment(object any) (any, error) {
 	live, ok := object.(*appsv1.Deployment)
 	if !ok {
@@ -97,9 +99,9 @@ func slimDeployment(object any) (any, error) {
 	return live, nil
 }
 
-// leanTemplate keeps of a template without its containers what else decisions go by: which
-// QueueApp it is of, its PriorityClass and grace, when all pods were replaced, and the
-// agent.
+// leanTemplate keeps, of a template without its containers, the other parts that
+// decisions use: its QueueApp, its PriorityClass and grace period, when all pods were
+// replaced, and the agent.
 func leanTemplate(template *corev1.PodTemplateSpec) corev1.PodTemplateSpec {
 	out := corev1.PodTemplateSpec{Spec: corev1.PodSpec{
 		PriorityClassName: bound(template.Spec.PriorityClassName, maxName), TerminationGracePeriodSeconds: template.Spec.TerminationGracePeriodSeconds,
@@ -116,7 +118,8 @@ func leanTemplate(template *corev1.PodTemplateSpec) corev1.PodTemplateSpec {
 	return out
 }
 
-// replicasOwners are the managed fields of the first other owner of a Deployment's replicas.
+// replicasOwners returns the managed fields of the first other owner of a Deployment's
+// replicas.
 func replicasOwners(all []metav1.ManagedFieldsEntry) []metav1.ManagedFieldsEntry {
 	for _, entry := range all {
 		if entry.Manager != v1alpha1.FieldManager && ownsReplicas(&entry) {
@@ -152,7 +155,7 @@ func slimPolicy(object any) (any, error) {
 	return policy, nil
 }
 
-// slimSet keeps whose a ReplicaSet is.
+// slimSet keeps the owner of a ReplicaSet.
 func slimSet(object any) (any, error) {
 	if set, ok := object.(*metav1.PartialObjectMetadata); ok {
 		slimMeta(set, ownLabels, nil)
@@ -160,7 +163,7 @@ func slimSet(object any) (any, error) {
 	return object, nil
 }
 
-// slimJob keeps of a Job how far it is, how large, and what its agents were told.
+// slimJob keeps the progress of a Job, its size, and the configuration of its agents.
 func slimJob(object any) (any, error) {
 	job, ok := object.(*batchv1.Job)
 	if !ok {

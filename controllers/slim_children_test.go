@@ -17,7 +17,7 @@ import (
 	"queueworker.dev/queueworker/controllers/desired"
 )
 
-// buildInput is a pool of a QueueApp whose pods have a PriorityClass of the pool's.
+// buildInput returns a small pool with its QueueApp.
 func buildInput() desired.Input {
 	app := &v1alpha1.QueueApp{}
 	app.Namespace, app.Name = "shop", "web"
@@ -27,7 +27,7 @@ func buildInput() desired.Input {
 	return desired.Input{App: app, Worker: worker, AgentImage: "agent:1", Most: 1, Replicas: 1}
 }
 
-// built is the Deployment of a pool as the API server has it.
+// built returns the Deployment of a pool as the API server has it.
 func built(t *testing.T, in desired.Input) (*appsv1.Deployment, desired.Objects) {
 	t.Helper()
 	objects, problem := desired.Build(in)
@@ -54,7 +54,7 @@ func settled(t *testing.T, live *appsv1.Deployment, objects desired.Objects) boo
 	return ok
 }
 
-// A QueueApp and a pool that are each almost as large as they may be make a template that
+// A QueueApp and a pool that are each almost as large as allowed make a template that
 // is larger than either.
 func TestTheLargestPoolSettles(t *testing.T) {
 	in := buildInput()
@@ -69,8 +69,9 @@ func TestTheLargestPoolSettles(t *testing.T) {
 	}
 }
 
-// Somebody may add to a Deployment until the cache drops its template. The operator does
-// not write it again in each pass, and still notices what it goes by.
+// A user may add to a Deployment until the cache drops its template. The operator does
+// not write the Deployment again in each pass, and still notices changes of the parts
+// that it uses.
 func TestADeploymentWithoutItsTemplateSettles(t *testing.T) {
 	in := buildInput()
 	in.Worker.Annotations = map[string]string{v1alpha1.AnnotationRecreatedAt: "token"}

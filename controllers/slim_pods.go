@@ -15,9 +15,9 @@ import (
 )
 
 const (
-	// maxContainers is more containers than a pod of the operator tells of, of each sort.
+	// maxContainers is more containers of each sort than a pod of the operator reports.
 	maxContainers = 20
-	// maxMessage bounds what a kubelet says, in bytes; a status shows less.
+	// maxMessage bounds a kubelet's message, in bytes; a status shows less.
 	maxMessage = 1 << 10
 	// maxLastWord bounds a termination message, as a kubelet does, in bytes.
 	maxLastWord = 4 << 10
@@ -30,8 +30,8 @@ var (
 	kindJob = schema.GroupKind{Group: batchv1.GroupName, Kind: "Job"}
 )
 
-// SlimPod drops from a pod what no reconcile goes by, before it is kept in the
-// cache: of ten thousand pods the rest is most of the operator's memory.
+// SlimPod drops the parts of a pod that no reconcile uses, before the cache keeps the
+// pod. With ten thousand pods these parts would take most of the operator's memory.
 func SlimPod(object any) (any, error) {
 	pod, ok := object.(*corev1.Pod)
 	if !ok {
@@ -52,7 +52,7 @@ func SlimPod(object any) (any, error) {
 	return pod, nil
 }
 
-// reportingContainer is the container that runs an agent or a probe; nil if none does.
+// reportingContainer returns the container that runs an agent or a probe; nil if none does.
 func reportingContainer(containers []corev1.Container) *corev1.Container {
 	for i := range containers {
 		if slices.ContainsFunc(containers[i].Ports, func(port corev1.ContainerPort) bool { return port.Name == protocol.PortName }) {
@@ -62,8 +62,8 @@ func reportingContainer(containers []corev1.Container) *corev1.Container {
 	return nil
 }
 
-// agentPorts returns the names of those ports on which an agent or a probe answers: by them
-// the operator knows how to ask.
+// agentPorts returns the names of the ports on which an agent or a probe answers. From
+// them the operator knows how to ask.
 func agentPorts(ports []corev1.ContainerPort) []corev1.ContainerPort {
 	kept := []corev1.ContainerPort{{Name: protocol.PortName}}
 	if slices.ContainsFunc(ports, func(port corev1.ContainerPort) bool { return port.Name == protocol.OperatorPortName }) {
@@ -72,8 +72,9 @@ func agentPorts(ports []corev1.ContainerPort) []corev1.ContainerPort {
 	return kept
 }
 
-// slimPodStatus keeps where a pod is, whether it is placed and ready, why its containers
-// wait, and how the worker's container, the command's and the init containers ended.
+// slimPodStatus keeps where a pod is, whether it is placed and ready, why its
+// containers wait, and how the worker's container, the command's container and the init
+// containers ended.
 func slimPodStatus(status *corev1.PodStatus, worker string) {
 	*status = corev1.PodStatus{
 		Phase: status.Phase, PodIP: status.PodIP, Reason: bound(status.Reason, maxName), Message: bound(status.Message, maxMessage),
@@ -96,9 +97,9 @@ func slimPodConditions(all []corev1.PodCondition) []corev1.PodCondition {
 	return bounded(kept, 2)
 }
 
-// slimContainers keeps the worker's container whole, and so the only container of a pod
-// without one, a command's. Of the others it keeps how they are: a message in full may be
-// 4 KiB each.
+// slimContainers keeps termination messages in full for the worker's container, and for
+// the first container of a pod without one, such as a command's pod. Messages of other
+// containers are cut, because each may have 4 KiB.
 func slimContainers(all []corev1.ContainerStatus, worker string) []corev1.ContainerStatus {
 	var kept []corev1.ContainerStatus
 	for i := range all {

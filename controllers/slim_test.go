@@ -24,7 +24,7 @@ import (
 	"queueworker.dev/queueworker/controllers/command"
 )
 
-// laden gives an object metadata of every kind, much of it.
+// laden gives an object much metadata of every kind.
 func laden(object client.Object) {
 	object.SetManagedFields([]metav1.ManagedFieldsEntry{{Manager: "kubectl"}})
 	object.SetAnnotations(map[string]string{"example.com/large": strings.Repeat("x", 250<<10), v1alpha1.AnnotationRestartedAt: "now"})
@@ -32,7 +32,7 @@ func laden(object client.Object) {
 	object.SetFinalizers([]string{"example.com/stay"})
 }
 
-// ladenCommand is one with all that a status may hold.
+// ladenCommand returns a command with everything that a status may hold.
 func ladenCommand(state v1alpha1.CommandState) *v1alpha1.QueueCommand {
 	cmd := newCommand("list", v1alpha1.QueueCommandSpec{
 		Action: v1alpha1.ActionRetryFailed, IDs: []v1alpha1.FailedJobID{"1", "2"}, TTL: &metav1.Duration{Duration: time.Hour},
@@ -52,7 +52,7 @@ func ladenCommand(state v1alpha1.CommandState) *v1alpha1.QueueCommand {
 	return cmd
 }
 
-// slimmed is an object as the cache has it.
+// slimmed returns an object as the cache has it.
 func slimmed[T client.Object](t *testing.T, object T) T {
 	t.Helper()
 	for kind, by := range CacheOptions(nil).ByObject {
@@ -106,7 +106,7 @@ func TestTheCacheKeepsLittleOfAQueueCommand(t *testing.T) {
 
 func must(object any, _ error) any { return object }
 
-// What the cache lacks is not taken for what is to be deleted.
+// Parts that the cache lacks are not deleted.
 func TestAStatusWrittenFromTheCacheDeletesNothing(t *testing.T) {
 	whole := ladenCommand(v1alpha1.CommandRunning)
 	whole.ManagedFields = nil // the fake keeps its own
@@ -152,7 +152,8 @@ func TestTheCacheKeepsNoMetadataOfOthers(t *testing.T) {
 	}
 }
 
-// ownerOf is the owner reference of a controller of the operator's kinds, or of others.
+// ownerOf returns the owner reference of a controller, of the operator's kinds or of
+// group apps.
 func ownerOf(kind, name string) metav1.OwnerReference {
 	version := v1alpha1.SchemeGroupVersion.String()
 	switch kind {
@@ -163,8 +164,8 @@ func ownerOf(kind, name string) metav1.OwnerReference {
 	return metav1.OwnerReference{APIVersion: version, Kind: kind, Name: name, UID: "uid-" + types.UID(name), Controller: new(true)}
 }
 
-// TestAPodKeepsHowItIsAsked: the operator knows by the names of its ports whether a pod's
-// agent is asked by TLS or, as an older one, in the clear.
+// TestAPodKeepsHowItIsAsked: the names of a pod's ports tell the operator whether to
+// ask the agent over TLS or, if it is older, in the clear.
 func TestAPodKeepsHowItIsAsked(t *testing.T) {
 	for name, ports := range map[string][]string{
 		"an agent":       {protocol.PortName, protocol.OperatorPortName},

@@ -23,13 +23,13 @@ import (
 )
 
 // stretch makes JSON documents of a kind in which one list, map or text is as long as its
-// schema lets it be, or as bytes allow. The elements are the smallest there are.
+// schema permits, or as long as bytes permits. The elements are the smallest possible ones.
 type stretch struct {
 	bytes int
 	found map[string][]byte
 }
 
-// walk visits the values of a schema. wrap makes a document of the JSON of a value.
+// walk visits the values of a schema. wrap makes a document from the JSON of a value.
 func (s *stretch) walk(path string, schema map[string]any, wrap func(string) string) {
 	switch schema["type"] {
 	case "object":
@@ -57,7 +57,7 @@ func (s *stretch) walk(path string, schema map[string]any, wrap func(string) str
 	}
 }
 
-// add adds a document with as many elements as there may be.
+// add adds a document with as many elements as permitted.
 func (s *stretch) add(path string, wrap func(string) string, open, end string, limit any, element func(int) string) {
 	most := s.bytes
 	if limit, ok := limit.(int64); ok {
@@ -73,7 +73,7 @@ func (s *stretch) add(path string, wrap func(string) string, open, end string, l
 	s.found[path] = []byte(wrap(open + list.String() + end))
 }
 
-// smallest is the shortest JSON value that the Go type of a schema can be read from.
+// smallest returns the shortest JSON value that the Go type of a schema can be read from.
 func smallest(schema map[string]any) string {
 	switch {
 	case schema["x-kubernetes-int-or-string"] == true, schema["type"] == "integer", schema["type"] == "number":
@@ -121,7 +121,7 @@ func schemaOf(t testing.TB, resource string) map[string]any {
 }
 
 // TestAnObjectCostsAtMostTenTimesItsBytes stretches every list, map and text of the
-// operator's kinds, as far as the schema lets it, and measures what the cache keeps of it.
+// operator's kinds as far as the schema permits, and measures what the cache keeps of it.
 func TestAnObjectCostsAtMostTenTimesItsBytes(t *testing.T) {
 	scheme := kruntime.NewScheme()
 	if err := AddToScheme(scheme); err != nil {

@@ -15,16 +15,16 @@ import (
 	"queueworker.dev/queueworker/controllers/scaling"
 )
 
-// tally adds up what a pool's pods have got done since this operator first looked,
-// so that rates can be taken from it. Unlike the totals of the status it knows how
-// long the attempts took, and need not be right over a restart of the operator.
+// tally adds up the work that a pool's pods have completed since this operator first
+// looked, as a base for rates. Unlike the totals of the status, it knows how long the
+// attempts took, and need not be right across a restart of the operator.
 type tally struct {
 	completed scaling.Completed
-	// counted is what completed contains of each pod.
+	// counted holds the counts of each pod that completed contains.
 	counted map[types.UID]protocol.Counters
 }
 
-// update takes in what is reported now.
+// update adds the present reports.
 func (t *tally) update(since time.Time, pods []*corev1.Pod, reports collector.Snapshot) {
 	present := map[types.UID]protocol.Counters{}
 	add := func(uid types.UID, counters protocol.Counters, baseline bool) {
@@ -41,7 +41,7 @@ func (t *tally) update(since time.Time, pods []*corev1.Pod, reports collector.Sn
 	}
 	for _, pod := range pods {
 		if report := reports.Pods[pod.UID].Status; report != nil {
-			// What a pod did before this operator looked is no news.
+			// Work that a pod did before this operator looked is not news.
 			add(pod.UID, report.Counters, pod.CreationTimestamp.Time.Before(since))
 		} else if last, known := t.counted[pod.UID]; known {
 			present[pod.UID] = last
@@ -58,8 +58,8 @@ func (t *tally) update(since time.Time, pods []*corev1.Pod, reports collector.Sn
 	t.counted = present
 }
 
-// startLatency is what the pool's pods took from their creation until they were
-// ready, the median of those that have been ready ever since; last if there is none.
+// startLatency returns the time from creation until ready, as the median over the pods
+// that have stayed ready; last if there are none.
 func startLatency(pods []*corev1.Pod, last time.Duration) time.Duration {
 	// A pod that took longer was waiting for something else, such as a node or an image.
 	const longest = 5 * time.Minute

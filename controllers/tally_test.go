@@ -17,11 +17,11 @@ import (
 	"queueworker.dev/queueworker/controllers/scaling"
 )
 
-// tallyLook is what is seen of the pod a: what its agent has counted, nil if it has not
-// said; and its last word, nil if it has not ended.
+// tallyLook is what is seen of pod a: the counts of its agent, nil if it has not
+// reported, and its final report, nil if it has not ended.
 type tallyLook struct {
 	report, final *int64
-	// gone tells that the pod is not among those there are.
+	// gone reports whether the pod is not among the existing pods.
 	gone bool
 	// want is how many attempts the tally has then.
 	want int64
@@ -77,8 +77,8 @@ func TestTally(t *testing.T) {
 	}
 }
 
-// TestTallyNeverDecreases: whatever pods report, come and end, what has been done is
-// not undone, and what is remembered is of the pods there are.
+// TestTallyNeverDecreases: whatever pods report, come and end, completed work is not
+// undone, and only existing pods are remembered.
 func TestTallyNeverDecreases(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var total tally

@@ -25,12 +25,13 @@ import (
 )
 
 // SetupWithManager registers what wakes a QueueWorker: itself, its QueueApp, its
-// children and pods, and what its agents report.
+// children and pods, and the reports of its agents.
 func (r *QueueWorkerReconciler) SetupWithManager(mgr ctrl.Manager, options controller.Options) error {
 	return ctrl.NewControllerManagedBy(mgr).
 		Named("queueworker").
-		// Its status too: a pass over a cache that has yet to learn of the last write
-		// may find nothing to do, and nothing else would wake the pool again.
+		// Changes of its status wake it too: a pass with a cache that has not yet
+		// received the last write may find nothing to do, and no other event would wake
+		// the pool again.
 		For(&v1alpha1.QueueWorker{}).
 		Watches(&v1alpha1.QueueWorker{}, r.caps.handler()).
 		Owns(&appsv1.Deployment{}).
@@ -50,10 +51,12 @@ func (r *QueueWorkerReconciler) SetupWithManager(mgr ctrl.Manager, options contr
 		Complete(r.Budget.Charge(r))
 }
 
-// workersOfApp are the QueueWorkers that name an app, and on demand those that name none.
+// workersOfApp returns the QueueWorkers that name an app and, if unnamed is true, those
+// that name none.
 func (r *QueueWorkerReconciler) workersOfApp(ctx context.Context, app client.Object, unnamed bool) []reconcile.Request {
 	workers := &v1alpha1.QueueWorkerList{}
-	// All events wait while this looks through the pools of one namespace, so nothing is copied.
+	// All events wait while this looks through the pools of one namespace, so nothing
+	// is copied.
 	if err := r.Client.List(ctx, workers, client.InNamespace(app.GetNamespace()), client.UnsafeDisableDeepCopy); err != nil {
 		ctrl.LoggerFrom(ctx).Error(err, "Could not list the QueueWorkers of a QueueApp", "QueueApp", client.ObjectKeyFromObject(app))
 		return nil
@@ -67,7 +70,7 @@ func (r *QueueWorkerReconciler) workersOfApp(ctx context.Context, app client.Obj
 	return out
 }
 
-// workerByLabel is the QueueWorker whose label an object carries.
+// workerByLabel returns the QueueWorker whose label an object carries.
 func workerByLabel(_ context.Context, object client.Object) []reconcile.Request {
 	name := object.GetLabels()[v1alpha1.LabelName]
 	if name == "" {
