@@ -208,9 +208,8 @@ func refusal(err error) string {
 	return strings.TrimRight(strings.TrimSpace(message), ".") + "."
 }
 
-// scaleOnly keeps the number of pods right while the template stays as it is, because
-// the QueueApp cannot be used or the API server refuses an object. So a pool can be
-// stopped all the same.
+// scaleOnly scales a pool whose template must stay as it is, because the QueueApp cannot be
+// used or the API server refuses an object. So such a pool can still be stopped.
 func (r *QueueWorkerReconciler) scaleOnly(ctx context.Context, o *observation, d decision) error {
 	pods := d.removal.Replicas
 	live := o.deployment

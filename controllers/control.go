@@ -21,8 +21,7 @@ import (
 	"queueworker.dev/queueworker/controllers/desired"
 )
 
-// control writes its new control document, marks and costs to each pod, in one write
-// per pod.
+// control writes the changed annotations of each pod, in one write per pod.
 func (r *QueueWorkerReconciler) control(ctx context.Context, o *observation, d decision) error {
 	name := client.ObjectKeyFromObject(o.worker)
 	memory := r.memory.of(name)

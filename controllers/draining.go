@@ -78,9 +78,9 @@ func leavingPods(o *observation) (n int32, left time.Duration) {
 	return n, left
 }
 
-// endingRun plans how the pods of a run that must end before it is over get rid of their
-// jobs, like the pods of a stopped pool: the run's Job may be deleted once the plan has no
-// replicas left. If the run need not end after all, its pods take jobs again.
+// endingRun plans how a run that must end before it is over gets rid of its jobs. It treats
+// its pods like the pods of a stopped pool. The run's Job may be deleted once the plan has
+// no replicas left. If the run need not end after all, its pods take jobs again.
 func endingRun(o *observation, runs *batch.Output) drain.Plan {
 	ends := runs != nil && len(runs.End) > 0
 	stop := stopping{observation: o, stops: ends}
@@ -115,8 +115,8 @@ func silence(o *observation) time.Duration {
 
 // stopping is a pool that shall have no pods at all. Each pod takes no more jobs, and
 // finishes its present jobs within its grace period, as a removed pod does. But it is
-// not removed until then, because the kubelet passes nothing on to a pod that is being
-// removed, which could not be told to kill its processes.
+// not removed until then, because the kubelet passes nothing on to a removed pod: such
+// a pod could not be told to kill its processes.
 type stopping struct {
 	*observation
 	// stops reports whether the pool shall have no pods. grace is the grace period of

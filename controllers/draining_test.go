@@ -184,8 +184,8 @@ func TestRemoval(t *testing.T) {
 	}
 }
 
-// A stopped pool keeps a pod while the pod finishes its jobs, so that it can still be
-// told to kill them, but no longer than the kubelet would have given it.
+// A stopped pool keeps a pod while the pod finishes its jobs, because a kept pod can
+// still be told to kill them. It keeps the pod no longer than the kubelet would have.
 func TestRemovalOfAStoppedPool(t *testing.T) {
 	type change func(o *observation)
 	cordonedFor := func(d time.Duration) change {

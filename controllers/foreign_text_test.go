@@ -22,7 +22,7 @@ import (
 )
 
 // TestTheNoteOfAnEventFits: the API server refuses a note of more than 1024 bytes, and
-// the text of a pod or a refusal, or an image's name, may have any length.
+// a pod, a refusal or an image's name may have text of any length.
 func TestTheNoteOfAnEventFits(t *testing.T) {
 	for _, text := range []string{strings.Repeat("x", 1<<20), strings.Repeat("漢\n", 1<<18), strings.Repeat("\x1b[2J\xff", 1<<18)} {
 		recorder := events.NewFakeRecorder(1)

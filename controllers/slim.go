@@ -16,8 +16,8 @@ import (
 	"queueworker.dev/queueworker/controllers/desired"
 )
 
-// The cache keeps only the parts of an object that decisions read, because a user who
-// may create an object with the operator's label decides how large the rest is.
+// The cache keeps only the parts of an object that decisions read. A user who may
+// create an object with the operator's label decides how large the rest is.
 //
 // A status is written as its difference to the cached status. Dropped parts are on
 // neither side of the difference, so they stay in the cluster as they are.

@@ -62,11 +62,11 @@ func slimConfigMap(object any) (any, error) {
 	return configMap, nil
 }
 
-// slimDeployment keeps the parts of a pool's or probe's Deployment that it is compared
-// by, its progress, and the managed fields of another owner of its replicas. Any user
-// can name a QueueWorker as the owner, so parts that are larger than the operator's own
-// are dropped. Of a template, the parts that decisions use stay, and its hash is
-// compared (desired.Settled).
+// slimDeployment keeps three parts of a pool's or probe's Deployment: the compared
+// fields, its progress, and the managed fields of another owner of its replicas. Any
+// user can name a QueueWorker as the owner, so parts that are larger than the
+// operator's own are dropped. Of a template, the parts that decisions use stay, and its
+// hash is compared (desired.Settled).
 func slimDeployment(object any) (any, error) {
 	live, ok := object.(*appsv1.Deployment)
 	if !ok {

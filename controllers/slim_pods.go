@@ -72,9 +72,9 @@ func agentPorts(ports []corev1.ContainerPort) []corev1.ContainerPort {
 	return kept
 }
 
-// slimPodStatus keeps where a pod is, whether it is placed and ready, why its
-// containers wait, and how the worker's container, the command's container and the init
-// containers ended.
+// slimPodStatus keeps where a pod is, whether it is placed and ready, and why its
+// containers wait. It also keeps how the worker's container, the command's container
+// and the init containers ended.
 func slimPodStatus(status *corev1.PodStatus, worker string) {
 	*status = corev1.PodStatus{
 		Phase: status.Phase, PodIP: status.PodIP, Reason: bound(status.Reason, maxName), Message: bound(status.Message, maxMessage),

@@ -326,7 +326,7 @@ func (p *pool) hasEnded(uid types.UID) bool {
 }
 
 // born returns when the pod began to count, as far as is known, and whether that is
-// recent enough for all its counts to belong in the samples. The agent's uptime alone
+// recent enough: then all its counts belong in the samples. The agent's uptime alone
 // does not show it, because counts survive a restart of the container.
 func (t *target) born(now time.Time, uptime time.Duration) (time.Time, bool) {
 	age := uptime

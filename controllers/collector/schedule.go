@@ -149,8 +149,8 @@ func (c *core) tick(now time.Time) []*target {
 	return pulls
 }
 
-// tire moves the flights whose patience is over from the places of the quick lane to
-// the places of tired flights, if their namespaces may have such a place.
+// tire moves flights whose patience is over from the quick lane's places to the tired
+// places, if their namespaces may have one.
 func (c *core) tire(now time.Time) {
 	c.fast = slices.DeleteFunc(c.fast, func(t *target) bool {
 		t.tired = !t.startedAt.Add(patience).After(now)

@@ -48,8 +48,8 @@ func terminated(pod *corev1.Pod) *corev1.ContainerStateTerminated {
 
 func suspended(job *batchv1.Job) bool { return job.Spec.Suspend != nil && *job.Spec.Suspend }
 
-// failure returns the condition that says that the Job has failed or is about to fail,
-// for this reason, or for any reason if it is empty; nil if there is none.
+// failure returns the condition with which the Job has failed or is about to fail; nil
+// if there is none. An empty reason matches any reason.
 func failure(job *batchv1.Job, reason string) *batchv1.JobCondition {
 	if job == nil {
 		return nil

@@ -47,8 +47,8 @@ type CommandInput struct {
 }
 
 // CommandJobName returns the name of a QueueCommand's Job. The name includes a hash of
-// the UID, so that the Job of an earlier command of the same name, which is still being
-// deleted, does not stand in the way.
+// the UID. Otherwise the Job of an earlier command of the same name could stand in the
+// way while it is still being deleted.
 func CommandJobName(name string, uid types.UID) string {
 	sum := sha256.Sum256([]byte(uid))
 	return name + "-" + hex.EncodeToString(sum[:4])

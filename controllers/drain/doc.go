@@ -11,16 +11,16 @@
 //	the mark is seen    on the pod, in a later observation
 //	lower replicas      by as many pods as are sure to be the right ones
 //
-// Their ReplicaSet decides which pods go, in this order: pods without a node, pending
-// pods, pods that are not ready, and among ready pods those of the lowest deletion cost.
-// So the victims are chosen in the same order, and replicas are lowered by n only if every
-// pod that could be among the first n is removable: drained, or never started. A pod that
-// never started needs no cordon. If it has a node, it is marked all the same, because it
-// may be ready when its ReplicaSet acts. Among pods that the ReplicaSet ranks equal, the
-// victims are first pods that are already cordoned, then idle pods, then the pods with the
-// youngest job. A pod that keeps its place in that order keeps a plan stable. If the pool
-// needs pods back, they are un-cordoned before any pod is created, first those that still
-// work.
+// The pods' ReplicaSet decides which of them go, in this order: pods without a node,
+// pending pods, pods that are not ready, and among ready pods those of the lowest
+// deletion cost. So the victims are chosen in the same order. Replicas are lowered by n
+// only if every pod that could be among the first n is removable: drained, or never
+// started. A pod that never started needs no cordon. If it has a node, it is marked all
+// the same, because it may be ready when its ReplicaSet acts. Among pods that the
+// ReplicaSet ranks equal, the victims are first pods that are already cordoned, then
+// idle pods, then the pods with the youngest job. A pod that keeps its place in that
+// order keeps a plan stable. If the pool needs pods back, they are un-cordoned before
+// any pod is created, first those that still work.
 //
 // A pod is replaced because a user retires it, or because a process in
 // it has reached its limit. The steps are the same, in a pool that is larger by the

@@ -1,9 +1,9 @@
 // Copyright The QueueWorker Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package plainlog keeps text that users write out of the operator's log. A user who may
-// write an object or run a pod can make text of any length appear in an error, because the
-// API server quotes values that it refuses, and client-go logs objects. The operator's log
+// Package plainlog keeps text that users write out of the operator's log. A user who
+// may write an object or run a pod can put text of any length into an error: the API
+// server quotes values that it refuses, and client-go logs objects. The operator's log
 // has other readers than the object, so every record passes through this package.
 package plainlog
 
@@ -38,9 +38,10 @@ const (
 	maxField = 128
 )
 
-// New returns a logger that writes to the given one: text as one line of bounded length
-// without control characters, an object as its name, a value that is not text, number, time
-// or name as its type, and a refusal of the API server without the values it quotes.
+// New returns a logger that writes to the given one. It writes text as one line of
+// bounded length without control characters, and an object as its name. A value that is
+// not text, number, time or name is written as its type, and a refusal of the API
+// server without the values it quotes.
 func New(logger logr.Logger) logr.Logger {
 	// One more frame stands between the caller and the sink below.
 	return logger.WithSink(&sink{below: deeper(logger.GetSink(), 1)})

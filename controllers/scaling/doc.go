@@ -16,15 +16,15 @@
 //	c         = the processes that are present beyond the first term, at most W/T
 //	at most     B + D + R + ceil(λ·(L + tick))
 //
-// with λ the arrival rate, S the time a job takes, B the ready jobs, D the jobs that are
-// due before a pod could start, which count as the youngest, R the reserved jobs, L the
-// time a pod takes to start, T₀ the target wait. A process that is present has the whole of
-// T for the backlog; a process that must first be started has L less. A process that works
-// on a job longer than T is needed where it is. The rate accounts for seven tenths of the
-// arriving jobs. The backlog, which can be counted, accounts for the rest. Then come the
-// bounds of the pool. From zero, the size goes straight to its target. On the way down, it
-// goes to the largest size asked for within the scale-down window. It stays at 1.02·λ·S or
-// more, because a smaller pool would only have to grow again.
+// with λ the arrival rate, S the time a job takes, B the ready jobs, D the jobs due before
+// a pod could start, which count as the youngest, R the reserved jobs, L the time a pod
+// takes to start, T₀ the target wait. A process that is present has the whole of T for the
+// backlog; a process that must first be started has L less. A process that works on a job
+// longer than T is needed where it is. The rate accounts for seven tenths of the arriving
+// jobs. The backlog, which can be counted, accounts for the rest. Then come the bounds of
+// the pool. From zero, the size goes straight to its target. On the way down, it goes to
+// the largest size asked for within the scale-down window. It does not go below 1.02·λ·S,
+// because a smaller pool would only have to grow again.
 //
 // λ is an EWMA, over the time of 100 jobs but 30 s to 120 s, of the flow balance
 //

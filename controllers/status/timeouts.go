@@ -22,9 +22,9 @@ type Times struct {
 	Grace time.Duration
 }
 
-// timeoutCondition finds the first pair of times in the wrong order, in the chain from
-// a job's timeout to its connection's retry_after and its pod's grace period. There is
-// no condition for a worker whose times are unknown.
+// timeoutCondition finds the first pair of times in the wrong order. The chain goes
+// from a job's timeout to its connection's retry_after and its pod's grace period.
+// There is no condition for a worker whose times are unknown.
 func timeoutCondition(in Input) (standing, bool) {
 	if in.Times.Grace == 0 {
 		return standing{}, false
