@@ -114,7 +114,7 @@ func pairs(o *observation) *observation { o.worker.Spec.ProcessesPerPod = 2; ret
 
 func having(o *observation, size int32) *observation { o.past.size = size; return o }
 
-// holding is a pool of a size whose backlog cannot be read.
+// holding returns a pool of a size whose backlog cannot be read.
 func holding(o *observation, size int32) *observation {
 	o.backlog.Reason = protocol.BacklogDenied
 	return having(o, size)

@@ -97,10 +97,11 @@ func or(set *int32, otherwise int32) int32 {
 	return *set
 }
 
-// MemoryLimit is the memory in bytes above which a process is watched; 0 means never.
+// MemoryLimit returns the memory in bytes above which a process is watched; 0 means
+// never.
 func (r Rules) MemoryLimit() int64 { return r.Memory / 100 * r.MemoryPercent }
 
-// SlowAfter is the age at which a job is slow; 0 means that no job is slow.
+// SlowAfter returns the age at which a job is slow; 0 means that no job is slow.
 func (r Rules) SlowAfter() time.Duration { return r.Timeout / 100 * time.Duration(r.SlowJobPercent) }
 
 // Process is a worker process.

@@ -89,7 +89,7 @@ func newCore(interval, report time.Duration, concurrency int, random func() floa
 	}
 }
 
-// lag is how far before the present the samples of a Snapshot may end, plus the bucket
+// lag returns how far before the present the samples of a Snapshot may end, plus the bucket
 // of the newest job: rates are zero that long after their window.
 func (c *core) lag() time.Duration { return 2*c.interval + 2*throughput.BucketWidth }
 

@@ -179,7 +179,7 @@ func encodeCommand(in CommandInput, worker *v1alpha1.QueueWorker) string {
 	return strings.ReplaceAll(string(document), "$", "$$")
 }
 
-// commandDeadline is how long the Job may take including its start.
+// commandDeadline returns how long the Job may take including its start.
 func commandDeadline(command *v1alpha1.QueueCommand, worker *v1alpha1.QueueWorker) time.Duration {
 	if command.Spec.Action != v1alpha1.ActionOnce {
 		return commandTime

@@ -14,8 +14,9 @@ import (
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
-// defaultPoolsMay is what a QueueApp permits its pools while its spec.poolsMay is absent. A
-// PriorityClass is left out because it takes room from other pods of the cluster.
+// defaultPoolsMay is what a QueueApp permits its pools while its spec.poolsMay is
+// absent. A PriorityClass is left out because it takes room from other pods of the
+// cluster.
 var defaultPoolsMay = []v1alpha1.PoolField{v1alpha1.PoolEnv, v1alpha1.PoolNodeSelector, v1alpha1.PoolTolerations}
 
 // consent compares a QueueWorker's settings for its pods with the fields that its

@@ -29,9 +29,10 @@ func childLabels(worker *v1alpha1.QueueWorker) map[string]string {
 	}
 }
 
-// owner makes the QueueWorker the controller of a child, so that the child is deleted
-// with it. blockOwnerDeletion stays unset, because it needs an additional right
-// (finalizers/update), and a child may well outlive its owner by a moment.
+// owner returns a reference that makes the QueueWorker the controller of a child, so
+// that the child is deleted with it. blockOwnerDeletion stays unset, because it needs an
+// additional right (finalizers/update), and a child may well outlive its owner by a
+// moment.
 func owner(worker *v1alpha1.QueueWorker) *metav1ac.OwnerReferenceApplyConfiguration {
 	return metav1ac.OwnerReference().
 		WithAPIVersion(v1alpha1.SchemeGroupVersion.String()).

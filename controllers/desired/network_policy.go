@@ -74,8 +74,8 @@ func selecting(label, value string) *metav1ac.LabelSelectorApplyConfiguration {
 	return metav1ac.LabelSelector().WithMatchLabels(map[string]string{label: value})
 }
 
-// appOwner makes the QueueApp the controller of a child, so that the child is deleted
-// with it.
+// appOwner returns a reference that makes the QueueApp the controller of a child, so
+// that the child is deleted with it.
 func appOwner(app *v1alpha1.QueueApp) *metav1ac.OwnerReferenceApplyConfiguration {
 	return metav1ac.OwnerReference().
 		WithAPIVersion(v1alpha1.SchemeGroupVersion.String()).

@@ -22,12 +22,12 @@
 // order keeps a plan stable. If the pool needs pods back, they are un-cordoned before
 // any pod is created, first those that still work.
 //
-// A pod is replaced because a user retires it, or because a process in
-// it has reached its limit. The steps are the same, in a pool that is larger by the
-// pod's successor: the successor is created. Once enough pods serve that the pool can
-// do without the old pod, the old pod is cordoned, drained and removed. The current
-// step is read from the pods and the number of replicas each time, so a replacement can
-// be broken off anywhere.
+// A pod is replaced because a user retires it, or because a process in it has reached
+// its limit. The steps are the same, in a pool that is larger by the pod's successor:
+// the successor is created. Once enough pods serve that the pool can do without the old
+// pod, the old pod is cordoned, drained and removed. The current step is read from the
+// pods and the number of replicas each time, so a replacement can be broken off
+// anywhere.
 //
 // Two things end the planning of a removal. While the ReplicaSet has more pods than
 // asked for, it is removing some, and nothing is decided until they are gone. During a

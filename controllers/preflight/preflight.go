@@ -109,7 +109,7 @@ func tellFindings(in Input, status *v1alpha1.QueueAppStatus) {
 	}
 }
 
-// judge sums up one kind of finding; is is empty if no pool reports the kind.
+// judge sums up one kind of finding; the status is empty if no pool reports the kind.
 func judge(kind string, pools []Pool) (is metav1.ConditionStatus, message string) {
 	var bad []string
 	for _, pool := range pools {

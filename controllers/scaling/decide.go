@@ -117,8 +117,9 @@ func (in Input) due() (time.Duration, bool) {
 	return in.Backlog.MeasuredAt.Add(*in.Backlog.NextDue).Sub(in.Now), true
 }
 
-// lead is how long before its due time a delayed job's pod is started. The pod needs its
-// time to start in any case; if it starts earlier, the job need not wait for it.
+// lead returns how long before its due time a delayed job's pod is started. The pod
+// needs its time to start in any case; if it starts earlier, the job need not wait for
+// it.
 func (in Input) lead() time.Duration {
 	return min(in.startLatency(), longestLead)
 }

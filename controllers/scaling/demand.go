@@ -113,7 +113,7 @@ func (d *demand) kept(current int32) int32 {
 	return min(current, whole(headroom*load))
 }
 
-// left is the time within which a group must be begun, in seconds.
+// left returns the time within which a group must be begun, in seconds.
 func (g group) left(in Input) float64 {
 	target := in.targetWait().Seconds()
 	return max(aim*target-g.age, leastShare*target)

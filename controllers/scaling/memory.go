@@ -106,9 +106,9 @@ func (m Memory) nextService(ended, took float64, passed time.Duration) (attempts
 	return min(keep*m.Attempts+ended, 1e15), min(keep*m.Seconds+finite(took), 1e15)
 }
 
-// service is the time a process spends on a job, in seconds: the mean of the ended
-// attempts. If the running jobs are older than that mean, they count too, each as if half
-// done. So a pool learns of long jobs before the first of them ends.
+// service returns the time a process spends on a job, in seconds: the mean of the ended
+// attempts. If the running jobs are older than that mean, they count too, each as if
+// half done. So a pool learns of long jobs before the first of them ends.
 func (m Memory) service(in Input) float64 {
 	mean := m.Seconds / max(m.Attempts, 1e-9)
 	if busy := float64(in.Busy); in.AgentsReadable && busy > 0 {
