@@ -59,7 +59,7 @@ func (r *QueueWorkerReconciler) report(ctx context.Context, o *observation, d de
 	}
 	if write {
 		if written, err := r.write(ctx, in, out, memory); !written {
-			// The exits have happened, and no later pass knows about them.
+			// What this pass ordered is ordered, and no later pass knows about it.
 			r.tellExits(o, d, in, memory)
 			// The cache is behind: the missing change wakes this pool again.
 			return time.Second, err

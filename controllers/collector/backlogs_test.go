@@ -130,7 +130,7 @@ func TestBacklogsWakeForNewsOnly(t *testing.T) {
 	wake()
 	wake()
 
-	// The first job on an empty queue wakes every pool at once, further jobs only eager
+	// The first job on an empty queue wakes any pool at once, further jobs only eager
 	// pools.
 	server.set(func() { server.ready["low"] = 1 })
 	if got := wake(); got != images {

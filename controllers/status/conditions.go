@@ -117,7 +117,7 @@ func restartClock(status *v1alpha1.QueueWorkerStatus, conditionType, reason stri
 	}
 }
 
-// standing is a condition that was computed, with its status.
+// standing is a computed condition.
 type standing struct {
 	conditionType string
 	is            metav1.ConditionStatus
