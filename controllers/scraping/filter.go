@@ -27,16 +27,17 @@ import (
 const (
 	// reviewTimeout bounds one question to the API server.
 	reviewTimeout = 10 * time.Second
-	// knownFor and unknownFor are how long the answer about a token is kept: of a known
-	// one, and of one that the API server does not know.
+	// knownFor and unknownFor are how long the answer about a token is cached: for a
+	// token that the API server knows, and for one that it does not know.
 	knownFor   = time.Minute
 	unknownFor = 10 * time.Second
-	// maxToken is more than any token has, in bytes.
+	// maxToken is more bytes than any token has.
 	maxToken = 16 << 10
 	// reviewsPerSecond and reviewBurst bound how often the API server is asked.
 	reviewsPerSecond, reviewBurst = 5, 20
-	// failureEvery and failureBurst bound how many wrong tokens, and tokens of accounts
-	// that may not, one address may try; after that it is answered without asking.
+	// failureEvery and failureBurst bound how many refused tokens one address may try:
+	// wrong tokens, and tokens of accounts without the permission. Beyond that the
+	// address gets an answer without a question to the API server.
 	failureEvery, failureBurst = 6 * time.Second, 10
 	// maxAddresses is how many addresses are remembered.
 	maxAddresses = 1000
@@ -65,8 +66,8 @@ func filter(config *rest.Config, httpClient *http.Client, log logr.Logger, next 
 	}
 	review := &reviewer{reviews: tokens.TokenReviews(), budget: rate.NewLimiter(reviewsPerSecond, reviewBurst)}
 	return &checkpoint{
-		// It asks once about a token that several requests carry at the same time, and
-		// keeps hashes of a bounded number of tokens.
+		// The cache asks once about a token that several requests carry at the same
+		// time, and keeps hashes of a bounded number of tokens.
 		who:      cache.New(review, false, knownFor, unknownFor),
 		may:      may,
 		failures: lru.New(maxAddresses),
@@ -82,7 +83,7 @@ type checkpoint struct {
 	may authorizer.Authorizer
 	// failures holds the limiter of each address that was refused.
 	failures *lru.Cache
-	// troubles bounds how often an API server that cannot be asked is logged.
+	// troubles bounds how often an unreachable API server is logged.
 	troubles rate.Sometimes
 	log      logr.Logger
 	next     http.Handler
@@ -105,7 +106,7 @@ func (c *checkpoint) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	}
 }
 
-// judge returns the status of a request; OK lets it through.
+// judge returns the status of the answer to a request; OK lets the request through.
 func (c *checkpoint) judge(request *http.Request) int {
 	token := bearer(request)
 	if token == "" || len(token) > maxToken {
@@ -127,7 +128,8 @@ func (c *checkpoint) judge(request *http.Request) int {
 		return http.StatusUnauthorized
 	}
 	decision, _, err := c.may.Authorize(request.Context(), authorizer.AttributesRecord{
-		// Never the request's own words: each new one would be a new question.
+		// The request's own verb and path are not used, because each new one would be a
+		// new question.
 		User: response.User, Verb: "get", Path: metricsPath,
 	})
 	switch {
@@ -141,7 +143,7 @@ func (c *checkpoint) judge(request *http.Request) int {
 	return http.StatusOK
 }
 
-// trouble logs why the API server could not be asked, once a minute.
+// trouble logs why the API server could not be asked, at most once a minute.
 func (c *checkpoint) trouble(err error) {
 	c.troubles.Do(func() { c.log.Info("Could not ask the API server who reads the metrics", "reason", err.Error()) })
 }
@@ -154,7 +156,7 @@ func (c *checkpoint) failuresOf(address string) *rate.Limiter {
 	return nil
 }
 
-// failed counts a refused token of an address.
+// failed counts a refused token from an address.
 func (c *checkpoint) failed(address string) {
 	limiter := c.failuresOf(address)
 	if limiter == nil {
@@ -164,7 +166,7 @@ func (c *checkpoint) failed(address string) {
 	limiter.Allow()
 }
 
-// host is an address without its port.
+// host returns an address without its port.
 func host(address string) string {
 	if host, _, err := net.SplitHostPort(address); err == nil {
 		return host

@@ -48,7 +48,7 @@ func (r *reviews) Create(_ context.Context, review *authenticationv1.TokenReview
 type trial struct {
 	gate *checkpoint
 	api  *reviews
-	// judged is how often the API server was asked whether an account may.
+	// judged is how often the API server was asked whether an account may read the metrics.
 	judged int
 	log    []string
 }

@@ -24,34 +24,35 @@ import (
 
 const (
 	metricsPath = "/metrics"
-	// answerTime bounds the time for an answer, with the time to ask the API server.
+	// answerTime bounds the time for an answer, including the question to the API server.
 	answerTime = 30 * time.Second
-	// shutdownTime is how long the answers under way may take when the operator ends.
+	// shutdownTime is how long answers under way may take when the operator ends.
 	shutdownTime = 5 * time.Second
 )
 
-// limits bound the connections to the metrics. A Prometheus has one.
+// limits bound the connections to the metrics. A Prometheus has one connection.
 var limits = gate.Limits{PerAddress: 4, Total: 64}
 
 // Serving says how the operator's metrics are served.
 type Serving struct {
-	// Address is where; 0 turns them off.
+	// Address is the address to serve on; 0 turns the metrics off.
 	Address string
-	// Secure serves them by HTTPS, to callers that the API server authorizes.
+	// Secure serves them over HTTPS, to callers that the API server authorizes.
 	Secure bool
-	// CertDir is the folder with tls.crt and tls.key; empty: the operator signs its own.
+	// CertDir is the folder with tls.crt and tls.key. If it is empty, the operator
+	// signs its own certificate.
 	CertDir string
 	// Host is the host in a certificate that the operator signs.
 	Host string
 }
 
-// Servers returns what serves the operator's metrics, to be run by its manager; nothing
-// if they are turned off. The address is taken at once. client must have the rights of
-// config, by which the API server is asked who reads.
+// Servers returns the runnables that serve the operator's metrics, for its manager;
+// none if the metrics are off. It binds the address at once. client must have the
+// rights of config, and is used to ask the API server who reads.
 //
-// It is not the manager's own metrics server: that accepts any number of connections, each
-// of which may send a header of 1 MiB for half a minute, so that a pod that reaches the
-// port could take all the memory of the operator.
+// This is not the manager's own metrics server, which accepts any number of
+// connections. Each of them may send a header of 1 MiB for half a minute, so a pod that
+// reaches the port could take all the memory of the operator.
 func Servers(s Serving, config *rest.Config, client *http.Client, log logr.Logger) ([]manager.Runnable, error) {
 	if s.Address == "0" {
 		return nil, nil
@@ -64,7 +65,7 @@ func Servers(s Serving, config *rest.Config, client *http.Client, log logr.Logge
 		if handler, err = filter(config, client, log, handler); err != nil {
 			return nil, err
 		}
-		// HTTP/2 is off: its stream resets have been used to exhaust servers.
+		// HTTP/2 is off because its stream resets have been used to exhaust servers.
 		secure = &tls.Config{NextProtos: []string{"http/1.1"}, MinVersion: tls.VersionTLS12}
 		if secure.GetCertificate, running, err = s.certificate(); err != nil {
 			return nil, err
@@ -83,7 +84,7 @@ func Servers(s Serving, config *rest.Config, client *http.Client, log logr.Logge
 	return append(running, server), nil
 }
 
-// certificate returns the source of the certificate, and what has to run for it.
+// certificate returns the source of the certificate, and the runnables that it needs.
 func (s Serving) certificate() (func(*tls.ClientHelloInfo) (*tls.Certificate, error), []manager.Runnable, error) {
 	if s.CertDir == "" {
 		return NewSelfSigned(s.Host, clock.RealClock{}).GetCertificate, nil, nil
