@@ -4,6 +4,7 @@
 package e2e
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -161,7 +162,8 @@ func commandPodsAreRestricted(l *lab.Lab, want int) {
 	}
 }
 
-// TestClearQueueEmptiesOneQueue clears one queue; the other queue keeps its jobs.
+// TestClearQueueEmptiesOneQueue clears one queue; the other queue keeps its jobs. After its
+// ttl, the QueueCommand is gone with its Job and pod.
 func TestClearQueueEmptiesOneQueue(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t)
@@ -169,7 +171,7 @@ func TestClearQueueEmptiesOneQueue(t *testing.T) {
 	l.Dispatch(lab.Jobs{Kind: "quick", Queue: "emails", Count: 20, Run: "load"})
 	l.Dispatch(lab.Jobs{Kind: "quick", Queue: "emails", Count: 5, Delay: time.Hour, Run: "load"})
 	l.Dispatch(lab.Jobs{Kind: "quick", Queue: "reports", Count: 3, Run: "load"})
-	status := succeed(l, "clear", v1alpha1.QueueCommandSpec{Action: v1alpha1.ActionClearQueue, Queue: "emails"})
+	status := succeed(l, "clear", v1alpha1.QueueCommandSpec{Action: v1alpha1.ActionClearQueue, Queue: "emails", TTL: &metav1.Duration{Duration: 10 * time.Second}})
 	if !strings.Contains(status.Output, "Cleared 25 jobs from the [emails] queue") {
 		t.Errorf("artisan said:\n%s", status.Output)
 	}
@@ -181,6 +183,13 @@ func TestClearQueueEmptiesOneQueue(t *testing.T) {
 	if n := l.Redis.ZCard(l.Ctx, "laravel_database_queues:emails:delayed").Val(); n != 0 {
 		t.Errorf("the queue emails has %d delayed jobs, want none", n)
 	}
+	l.Eventually("the QueueCommand is gone with its Job and pod", time.Minute, func() (bool, string) {
+		mine := []client.ListOption{client.InNamespace(l.Namespace), client.MatchingLabels{v1alpha1.LabelCommand: "clear"}}
+		jobs, pods := &batchv1.JobList{}, &corev1.PodList{}
+		err := errors.Join(l.Client.List(l.Ctx, jobs, mine...), l.Client.List(l.Ctx, pods, mine...))
+		gone := apierrors.IsNotFound(l.Client.Get(l.Ctx, client.ObjectKey{Namespace: l.Namespace, Name: "clear"}, &v1alpha1.QueueCommand{}))
+		return err == nil && gone && len(jobs.Items)+len(pods.Items) == 0, fmt.Sprintf("gone: %t, %d Jobs, %d pods, %v", gone, len(jobs.Items), len(pods.Items), err)
+	})
 }
 
 // TestOnceRunsExactlyOneJob runs one job of a stopped pool, then a job that fails, and
