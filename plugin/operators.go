@@ -19,7 +19,7 @@ import (
 // operator's label counts only if its service account has an operator's rights; unproven
 // is the number of the others.
 func operatorsOf(ctx context.Context, cluster *Cluster, in doctor.Input) (operators []appsv1.Deployment, unproven int, err error) {
-	labelled, err := labelledOperators(ctx, cluster)
+	labelled, count, err := labelledOperators(ctx, cluster)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -29,25 +29,36 @@ func operatorsOf(ctx context.Context, cluster *Cluster, in doctor.Input) (operat
 			continue // no Deployment may make the question about another one fail
 		}
 		if err != nil {
-			return nil, len(labelled), fmt.Errorf("%d Deployment(s) claim to be the operator: %w", len(labelled), err)
+			return nil, count, fmt.Errorf("%d Deployment(s) claim to be the operator: %w", count, err)
 		}
 		if proven {
 			operators = append(operators, *claim.Deployment)
 		}
 	}
-	if len(operators) == 0 && len(labelled) > doctor.MaxClaims {
-		return nil, len(labelled), fmt.Errorf("%d Deployments claim to be the operator, and none of the %d examined has its rights", len(labelled), doctor.MaxClaims)
+	if len(operators) == 0 && count > doctor.MaxClaims {
+		return nil, count, fmt.Errorf("%d Deployments claim to be the operator, and none of the %d examined has its rights", count, doctor.MaxClaims)
 	}
-	return operators, len(labelled) - len(operators), nil
+	return operators, count - len(operators), nil
 }
 
-// labelledOperators lists the Deployments with the operator's label in all namespaces.
-func labelledOperators(ctx context.Context, cluster *Cluster) ([]appsv1.Deployment, error) {
-	found := &appsv1.DeploymentList{}
-	if err := cluster.Client.List(ctx, found, client.MatchingLabels(doctor.OperatorLabels)); err != nil {
-		return nil, fmt.Errorf("look for the operator: %w", err)
+// pageSize is how many Deployments a list request returns at most. A Deployment can have
+// more than 1 MiB.
+const pageSize = 50
+
+// labelledOperators lists the Deployments with the operator's label in all namespaces. It
+// keeps those whose claims are examined, and returns the number of all.
+func labelledOperators(ctx context.Context, cluster *Cluster) (labelled []appsv1.Deployment, count int, err error) {
+	for next := ""; ; {
+		page := &appsv1.DeploymentList{}
+		if err := cluster.Client.List(ctx, page, client.MatchingLabels(doctor.OperatorLabels), client.Limit(pageSize), client.Continue(next)); err != nil {
+			return nil, 0, fmt.Errorf("look for the operator: %w", err)
+		}
+		count += len(page.Items)
+		labelled = doctor.Fair(append(labelled, page.Items...))
+		if next = page.Continue; next == "" {
+			return labelled, count, nil
+		}
 	}
-	return found.Items, nil
 }
 
 // theirs asks which of the rights that the operators need their service accounts have.

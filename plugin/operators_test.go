@@ -8,6 +8,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -134,6 +135,39 @@ func TestManyClaimsAskFewQuestions(t *testing.T) {
 	operators, _, err := operatorsOf(t.Context(), cluster, doctor.Input{Namespace: "shop"})
 	if len(operators) != 0 || err == nil || *questions != doctor.MaxClaims {
 		t.Errorf("%d operators, %d questions, %v", len(operators), *questions, err)
+	}
+}
+
+// TestManyClaimsAreReadInPages: 10,000 Deployments with the operator's label come in pages
+// of 50, and 50 are kept: the operator, which comes last, among them.
+func TestManyClaimsAreReadInPages(t *testing.T) {
+	const all = 10_000
+	largest := 0
+	cluster := fakeCluster(t, interceptor.Funcs{
+		List: func(_ context.Context, _ client.WithWatch, list client.ObjectList, options ...client.ListOption) error {
+			asked := (&client.ListOptions{}).ApplyOptions(options)
+			start, _ := strconv.Atoi(asked.Continue) // 0 for the first page
+			end := all
+			if asked.Limit > 0 {
+				end = min(start+int(asked.Limit), all)
+			}
+			largest = max(largest, end-start)
+			page := list.(*appsv1.DeploymentList)
+			for i := start; i < end; i++ {
+				page.Items = append(page.Items, *claiming("another-tenant", 1))
+			}
+			if end < all {
+				page.Continue = strconv.Itoa(end)
+			} else {
+				page.Items[len(page.Items)-1] = *claiming("queueworker-system", 1)
+			}
+			return nil
+		},
+	})
+	labelled, count, err := labelledOperators(t.Context(), cluster)
+	found := slices.ContainsFunc(labelled, func(claim appsv1.Deployment) bool { return claim.Namespace == "queueworker-system" })
+	if err != nil || count != all || largest > pageSize || cap(labelled) > 2*doctor.MaxClaims || !found {
+		t.Errorf("%d of %d kept, capacity %d, the largest page has %d, operator found: %t, %v", len(labelled), count, cap(labelled), largest, found, err)
 	}
 }
 

@@ -33,28 +33,34 @@ type Claim struct {
 	Namespace string
 }
 
-// Claims returns the claims to examine. If there are more than MaxClaims, namespaces take
-// turns, so that the Deployments in one namespace cannot hide the operator in another.
-// It uses Namespace and Workers of in.
-func Claims(in Input, labelled []appsv1.Deployment) []Claim {
-	turns := map[string]int{}
-	type turn struct {
-		claim Claim
-		turn  int
+// Fair returns the Deployments whose claims are examined: all, or MaxClaims of them. If
+// there are more, namespaces take turns, so that the Deployments in one namespace cannot
+// hide the operator in another.
+func Fair(labelled []appsv1.Deployment) []appsv1.Deployment {
+	if len(labelled) <= MaxClaims {
+		return labelled
 	}
-	queue := make([]turn, 0, len(labelled))
+	taken := map[string]int{}
+	turns := make([][]appsv1.Deployment, MaxClaims)
+	for i := range labelled {
+		turn := taken[labelled[i].Namespace]
+		taken[labelled[i].Namespace]++
+		if turn < MaxClaims {
+			turns[turn] = append(turns[turn], labelled[i])
+		}
+	}
+	return slices.Clone(slices.Concat(turns...)[:MaxClaims]) // the array of the others is freed
+}
+
+// Claims returns the claims of Deployments with the operator's label. It uses Namespace
+// and Workers of in.
+func Claims(in Input, labelled []appsv1.Deployment) []Claim {
+	claims := make([]Claim, 0, len(labelled))
 	for i := range labelled {
 		deployment := &labelled[i]
-		turns[deployment.Namespace]++
-		queue = append(queue, turn{turn: turns[deployment.Namespace], claim: Claim{
+		claims = append(claims, Claim{
 			Deployment: deployment, Home: deployment.Namespace, Account: account(deployment), Namespace: asked(in, deployment),
-		}})
-	}
-	slices.SortStableFunc(queue, func(a, b turn) int { return cmp.Compare(a.turn, b.turn) })
-	queue = queue[:min(len(queue), MaxClaims)]
-	claims := make([]Claim, 0, len(queue))
-	for _, next := range queue {
-		claims = append(claims, next.claim)
+		})
 	}
 	return claims
 }
