@@ -180,3 +180,19 @@ func TestOnlyTheWorkersOwnAnswerEndsAWait(t *testing.T) {
 		})
 	}
 }
+
+// TestASilentWorkerIsAskedAgain: one look at an agent that never ends its answer takes 2 s
+// of the wait, not the whole wait.
+func TestASilentWorkerIsAskedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		core, err := corev1client.NewForConfig(&rest.Config{Host: "http://cluster", QPS: -1, Transport: fakeLog{text: `{"version":1`, lasts: time.Hour}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		_, seen, err := agentOf(t.Context(), &Cluster{Core: core}, podIn("emails-worker-a", corev1.PodRunning))
+		if took := time.Since(began); took != 2*time.Second || err != nil || !strings.Contains(seen, "does not answer") {
+			t.Errorf("after %s: %q, %v", took, seen, err)
+		}
+	})
+}
