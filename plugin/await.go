@@ -5,12 +5,10 @@ package plugin
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -24,6 +22,7 @@ import (
 	"queueworker.dev/queueworker/api/protocol"
 	"queueworker.dev/queueworker/api/v1alpha1"
 	"queueworker.dev/queueworker/console/intent"
+	"queueworker.dev/queueworker/console/source"
 	"queueworker.dev/queueworker/console/view"
 )
 
@@ -144,21 +143,16 @@ func isResumed(ctx context.Context, cluster *Cluster, in intent.Input) (bool, st
 }
 
 // agentOf asks the agent of a pod for its status. An agent that does not answer, or whose
-// answer cannot be parsed, is asked again.
+// answer is refused, is asked again; its status is then empty.
 func agentOf(ctx context.Context, cluster *Cluster, pod *corev1.Pod) (status protocol.Status, seen string, err error) {
-	raw, err := cluster.Core.Pods(pod.Namespace).
-		ProxyGet("http", pod.Name, strconv.Itoa(protocol.Port), protocol.StatusPath, nil).DoRaw(ctx)
-	if err == nil {
-		err = json.Unmarshal(raw, &status)
-	}
-	if apierrors.IsForbidden(err) || apierrors.IsNotFound(err) {
+	answer, err := source.Ask(ctx, cluster.Core, pod.Namespace, pod.Name, pod.UID)
+	switch {
+	case apierrors.IsForbidden(err) || apierrors.IsNotFound(err):
 		return status, "", fmt.Errorf("ask the agent of pod %s: %w", pod.Name, err)
+	case err != nil:
+		return status, "The agent does not answer: " + err.Error(), nil
 	}
-	seen = "The worker is " + strings.ToLower(string(status.Phase)) + ", and finishes what it did before."
-	if err != nil {
-		seen = "The agent does not answer: " + err.Error()
-	}
-	return status, seen, nil
+	return *answer, "The worker is " + strings.ToLower(string(answer.Phase)) + ", and finishes what it did before.", nil
 }
 
 // isGone reports whether the pods are gone: all pods of the pool, or the one worker.

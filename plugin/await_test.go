@@ -5,6 +5,7 @@ package plugin
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/url"
 	"strings"
@@ -16,8 +17,11 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+	corev1client "k8s.io/client-go/kubernetes/typed/core/v1"
+	"k8s.io/client-go/rest"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
+	"queueworker.dev/queueworker/api/protocol"
 	"queueworker.dev/queueworker/api/v1alpha1"
 	"queueworker.dev/queueworker/console/intent"
 	"queueworker.dev/queueworker/test/builders"
@@ -135,4 +139,60 @@ func TestNewPodsAreKnownByTheirToken(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestOnlyTheWorkersOwnAnswerEndsAWait: a paused worker is asked for its status. The
+// answer of another pod does not count, nor does an answer that no agent would send.
+func TestOnlyTheWorkersOwnAnswerEndsAWait(t *testing.T) {
+	own := func(change func(*protocol.Status)) string {
+		status := protocol.Status{Version: protocol.Version, PodUID: "uid-a", Phase: protocol.PhasePaused}
+		change(&status)
+		text, err := json.Marshal(status)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	for name, tc := range map[string]struct {
+		answer string
+		done   bool
+		seen   string
+	}{
+		"its own":                 {own(func(*protocol.Status) {}), true, "The worker is paused"},
+		"another pod's":           {own(func(s *protocol.Status) { s.PodUID = "uid-b" }), false, "another pod answered"},
+		"an impossible count":     {own(func(s *protocol.Status) { s.Counters.Processed = -1 }), false, "impossible count"},
+		"too many elements":       {`{"version":1,"podUID":"uid-a","phase":"Paused","workers":[` + strings.Repeat("{},", 10_000) + `{}]}`, false, "more than 4096 elements"},
+		"too long":                {own(func(*protocol.Status) {}) + strings.Repeat(" ", protocol.MaxStatusBytes), false, "too long"},
+		"a version of the future": {own(func(s *protocol.Status) { s.Version++ }), false, "does not know"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			core, err := corev1client.NewForConfig(&rest.Config{Host: "http://cluster", Transport: fakeLog{text: tc.answer}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			pod := podIn("emails-worker-a", corev1.PodRunning)
+			pod.UID = "uid-a"
+			in := intent.Input{Worker: builders.QueueWorker("shop", "emails").Obj(), Pod: pod}
+			done, seen, err := isPaused(t.Context(), &Cluster{Core: core}, in)
+			if done != tc.done || err != nil || !strings.Contains(seen, tc.seen) {
+				t.Errorf("done %t, %q, %v", done, seen, err)
+			}
+		})
+	}
+}
+
+// TestASilentWorkerIsAskedAgain: one look at an agent that never ends its answer takes 2 s
+// of the wait, not the whole wait.
+func TestASilentWorkerIsAskedAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		core, err := corev1client.NewForConfig(&rest.Config{Host: "http://cluster", QPS: -1, Transport: fakeLog{text: `{"version":1`, lasts: time.Hour}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		_, seen, err := agentOf(t.Context(), &Cluster{Core: core}, podIn("emails-worker-a", corev1.PodRunning))
+		if took := time.Since(began); took != 2*time.Second || err != nil || !strings.Contains(seen, "does not answer") {
+			t.Errorf("after %s: %q, %v", took, seen, err)
+		}
+	})
 }

@@ -9,7 +9,6 @@ import (
 	"io"
 
 	"github.com/spf13/cobra"
-	appsv1 "k8s.io/api/apps/v1"
 	authorizationv1 "k8s.io/api/authorization/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -118,12 +117,12 @@ func (d *doctorCommand) look(ctx context.Context, cluster *Cluster, names []stri
 	if in.Mine, err = mine(ctx, cluster, in.Namespace); err != nil {
 		return in, err
 	}
-	in.Operators, err = operatorsOf(ctx, cluster)
-	in.OperatorsError = told(err)
 	err = d.objects(ctx, cluster, names, &in)
 	if err != nil && !apierrors.IsForbidden(err) && !meta.IsNoMatchError(err) { // findings report these
 		return in, err
 	}
+	in.Operators, in.Unproven, err = operatorsOf(ctx, cluster, in)
+	in.OperatorsError = told(err)
 	if in.Theirs, err = theirs(ctx, cluster, in); err != nil {
 		in.TheirsError = told(err)
 	}
@@ -172,38 +171,10 @@ func mine(ctx context.Context, cluster *Cluster, namespace string) ([]doctor.Rig
 	return rights, nil
 }
 
-// theirs asks which of the rights that the operators need their service accounts have.
-func theirs(ctx context.Context, cluster *Cluster, in doctor.Input) ([]doctor.Powers, error) {
-	needed := doctor.Needed(in)
-	for _, powers := range needed {
-		for i := range powers.Rights {
-			review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
-				ResourceAttributes: attributes(powers.Rights[i], powers.Namespace),
-				User:               "system:serviceaccount:" + powers.Home + ":" + powers.Account,
-				Groups:             []string{"system:serviceaccounts", "system:serviceaccounts:" + powers.Home, "system:authenticated"},
-			}}
-			if err := cluster.Client.Create(ctx, review); err != nil {
-				return nil, fmt.Errorf("ask for the operator's rights: %w", err)
-			}
-			powers.Rights[i].Allowed = review.Status.Allowed
-		}
-	}
-	return needed, nil
-}
-
 func attributes(right doctor.Right, namespace string) *authorizationv1.ResourceAttributes {
 	return &authorizationv1.ResourceAttributes{
 		Namespace: namespace, Group: right.Group, Resource: right.Resource, Subresource: right.Subresource, Verb: right.Verb,
 	}
-}
-
-// operatorsOf finds the operators' Deployments in all namespaces.
-func operatorsOf(ctx context.Context, cluster *Cluster) ([]appsv1.Deployment, error) {
-	found := &appsv1.DeploymentList{}
-	if err := cluster.Client.List(ctx, found, client.MatchingLabels(doctor.OperatorLabels)); err != nil {
-		return nil, fmt.Errorf("look for the operator: %w", err)
-	}
-	return found.Items, nil
 }
 
 // objects reads the selected QueueWorkers and their QueueApps.

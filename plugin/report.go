@@ -12,8 +12,6 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
-	appsv1 "k8s.io/api/apps/v1"
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -47,7 +45,7 @@ Look through it before you send it on all the same.`,
 		RunE:              func(cmd *cobra.Command, _ []string) error { return r.run(cmd.Context()) },
 	}
 	cmd.Flags().StringVarP(&r.file, "file", "f", "", "Write to this file; - means standard output (default queueworker-report-NAMESPACE-TIME.tar.gz).")
-	cmd.Flags().Int64Var(&r.lines, "log-lines", 5000, "How many lines of each of the operator's logs at most.")
+	cmd.Flags().Int64Var(&r.lines, "log-lines", 5000, "How many lines of each of the operator's logs at most; a log also ends after 8 MiB, and all logs after 32 MiB.")
 	return cmd
 }
 
@@ -148,17 +146,16 @@ func (r *reportCommand) collect(ctx context.Context, cluster *Cluster) (files []
 	}
 	findings, err := r.findings(ctx, cluster)
 	add(collected{name: "doctor.txt", text: findings}, err)
-	operators, err := operatorsOf(ctx, cluster)
+	operators, err := workingIn(ctx, cluster)
 	add(collected{name: "operator.yaml", objects: asObjects(operators)}, err)
+	logs := &operatorLogs{lines: r.lines, left: maxLogs}
 	for i := range operators {
-		logs, err := r.logs(ctx, cluster, &operators[i])
-		for _, log := range logs {
-			add(log, nil)
-		}
-		if err != nil {
-			add(collected{name: "operator logs"}, err)
-		}
+		logs.read(ctx, cluster, &operators[i])
 	}
+	for _, log := range logs.files {
+		add(log, nil)
+	}
+	missing = append(missing, logs.missing...)
 	add(collected{name: "version.txt", text: r.versions(cluster)}, nil)
 	if len(missing) > 0 {
 		add(collected{name: "missing.txt", text: strings.Join(missing, "\n") + "\n", prose: true}, nil)
@@ -196,33 +193,6 @@ func findingsText(redactor *redact.Redactor, in doctor.Input) string {
 		in.Workers[i].Status.Conditions = redactor.Conditions(in.Workers[i].Status.Conditions)
 	}
 	return view.FindingsText(shown(doctor.Examine(in)), nil)
-}
-
-// logs returns the last lines of the logs of an operator's pods, including the logs from
-// before a restart.
-func (r *reportCommand) logs(ctx context.Context, cluster *Cluster, operator *appsv1.Deployment) ([]collected, error) {
-	pods := &corev1.PodList{}
-	if err := cluster.Client.List(ctx, pods, client.InNamespace(operator.Namespace), client.MatchingLabels(operator.Spec.Selector.MatchLabels)); err != nil {
-		return nil, err
-	}
-	var files []collected
-	var failed error
-	for i := range pods.Items {
-		for _, previous := range []bool{false, true} {
-			raw, err := cluster.Core.Pods(operator.Namespace).GetLogs(pods.Items[i].Name, &corev1.PodLogOptions{TailLines: &r.lines, Previous: previous}).DoRaw(ctx)
-			name := "operator-" + pods.Items[i].Name + ".log"
-			if previous {
-				name = "operator-" + pods.Items[i].Name + "-previous.log"
-			}
-			switch {
-			case err == nil:
-				files = append(files, collected{name: name, text: string(raw), log: true})
-			case !previous: // a pod that never restarted has no previous log, and most have not
-				failed = err
-			}
-		}
-	}
-	return files, failed
 }
 
 func (r *reportCommand) versions(cluster *Cluster) string {

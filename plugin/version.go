@@ -4,6 +4,7 @@
 package plugin
 
 import (
+	"context"
 	"fmt"
 	"runtime"
 	"strings"
@@ -11,6 +12,9 @@ import (
 	"github.com/spf13/cobra"
 	appsv1 "k8s.io/api/apps/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+
+	"queueworker.dev/queueworker/console/doctor"
+	"queueworker.dev/queueworker/console/view"
 )
 
 // NewVersionCommand returns `kubectl queueworker version`.
@@ -30,25 +34,34 @@ func NewVersionCommand(deps *Deps) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			operators, err := operatorsOf(cmd.Context(), cluster)
-			if apierrors.IsForbidden(err) {
-				fmt.Fprintln(deps.Streams.Out, "Operator: not shown, since you may not list deployments in all namespaces")
-				return nil
-			}
-			if err != nil {
-				return err
-			}
-			if len(operators) == 0 {
-				return NotFound("no operator is installed in this cluster; install QueueWorker's chart")
-			}
-			for i := range operators {
-				fmt.Fprintln(deps.Streams.Out, "Operator: "+operatorVersion(&operators[i]))
-			}
-			return nil
+			return printOperators(cmd.Context(), deps, cluster)
 		},
 	}
 	cmd.Flags().BoolVar(&clientOnly, "client", false, "Show the plugin's version only, without asking the cluster.")
 	return cmd
+}
+
+// printOperators prints the versions of the operators. A Deployment that only has the
+// operator's label is no operator.
+func printOperators(ctx context.Context, deps *Deps, cluster *Cluster) error {
+	operators, unproven, err := operatorsOf(ctx, cluster, doctor.Input{})
+	switch {
+	case apierrors.IsForbidden(err):
+		missing := "list deployments in all namespaces"
+		if unproven > 0 {
+			missing = "create subjectaccessreviews, which tell the operator from other Deployments with its label"
+		}
+		_, err = fmt.Fprintln(deps.Streams.Out, "Operator: not shown, since you may not "+missing)
+		return err
+	case err != nil:
+		return err
+	case len(operators) == 0:
+		return NotFound("no operator is installed in this cluster; install QueueWorker's chart")
+	}
+	for i := range operators {
+		fmt.Fprintln(deps.Streams.Out, "Operator: "+view.Clean(operatorVersion(&operators[i])))
+	}
+	return nil
 }
 
 // operatorVersion describes an operator by its images and its namespace.

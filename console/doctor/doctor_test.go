@@ -94,6 +94,14 @@ func TestExamine(t *testing.T) {
 		"an empty namespace without an operator": {change: func(in *Input) {
 			in.Operators[0], in.Workers = watches(in.Operators[0], "--watch-namespaces=blog"), nil
 		}, want: []string{"Warning operator OperatorWatches", "Warning QueueWorkers AnyPool"}},
+		"Deployments that only claim": {change: func(in *Input) { in.Operators, in.Unproven = nil, 2 }, want: []string{"Wrong operator OperatorRuns"}, cures: []string{"the binding of its role"}},
+		"claims beside an operator":   {change: func(in *Input) { in.Unproven = 2 }},
+		"another team's dead operator": {change: func(in *Input) {
+			in.Operators = append(in.Operators, watches(deployment("blog", 0), "--watch-namespaces=blog"))
+		}},
+		"another team's two operators": {change: func(in *Input) {
+			in.Operators = append(in.Operators, watches(deployment("a", 1), "--watch-namespaces=blog"), watches(deployment("b", 1), "--watch-namespaces=blog"))
+		}},
 		"unseen operators": {change: func(in *Input) { in.Operators, in.OperatorsError = nil, "You may not." }, want: []string{"Unchecked operator OperatorRuns"}},
 		"a viewer": {change: func(in *Input) {
 			for i := range in.Mine {
@@ -207,6 +215,7 @@ func TestOperatorsAreAskedWhereTheyWork(t *testing.T) {
 		operators []appsv1.Deployment
 		want      []string
 	}{
+		"another team's operator":      {"other", []appsv1.Deployment{shop, both}, nil},
 		"one for all, one namespace":   {"shop", []appsv1.Deployment{all}, []string{"all/queueworker: shop"}},
 		"one for all, all namespaces":  {"", []appsv1.Deployment{all}, []string{"all/queueworker: "}},
 		"two for some, one namespace":  {"blog", []appsv1.Deployment{shop, both}, []string{"two/queueworker: blog"}},

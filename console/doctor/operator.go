@@ -36,9 +36,12 @@ func Needed(in Input) []Powers {
 	var needed []Powers
 	for i := range in.Operators {
 		deployment := &in.Operators[i]
+		if !concerns(in, deployment) {
+			continue
+		}
 		powers := Powers{
 			Operator: deployment.Namespace + "/" + deployment.Name,
-			Home:     deployment.Namespace, Account: deployment.Spec.Template.Spec.ServiceAccountName,
+			Home:     deployment.Namespace, Account: account(deployment),
 		}
 		namespaces := []string{in.Namespace}
 		if watched := watching(deployment); len(watched) > 0 {
@@ -95,17 +98,16 @@ func operators(in Input) []Finding {
 	case in.OperatorsError != "":
 		return []Finding{{
 			Level: Unchecked, About: "operator", Check: "OperatorRuns", Cause: in.OperatorsError,
-			Cure: "Ask somebody who may list Deployments to run this command.",
+			Cure: "Ask a user who may list Deployments in all namespaces and create subjectaccessreviews to run this command.",
 		}}
 	case len(in.Operators) == 0:
-		return []Finding{{
-			Level: Wrong, About: "operator", Check: "OperatorRuns", Cause: "No Deployment in the cluster has the label " + v1alpha1.LabelComponent + "=" + OperatorLabels[v1alpha1.LabelComponent] + ": no operator is installed.",
-			Cure: "Install QueueWorker's chart.",
-		}}
+		return []Finding{absent(in)}
 	}
 	var found []Finding
 	for i := range in.Operators {
-		found = append(found, operator(&in.Operators[i]))
+		if concerns(in, &in.Operators[i]) {
+			found = append(found, operator(&in.Operators[i]))
+		}
 	}
 	if shared := shared(in); shared != "" {
 		found = append(found, Finding{
@@ -116,10 +118,40 @@ func operators(in Input) []Finding {
 	return append(found, unwatched(in)...)
 }
 
+// absent says that there is no operator.
+func absent(in Input) Finding {
+	finding := Finding{
+		Level: Wrong, About: "operator", Check: "OperatorRuns",
+		Cause: "No Deployment in the cluster has the label " + v1alpha1.LabelComponent + "=" + OperatorLabels[v1alpha1.LabelComponent] + ": no operator is installed.",
+		Cure:  "Install QueueWorker's chart.",
+	}
+	if in.Unproven > 0 {
+		finding.Cause = fmt.Sprintf("No operator is installed. %d Deployment(s) have the label %s=%s, but their service accounts may not %s.",
+			in.Unproven, v1alpha1.LabelComponent, OperatorLabels[v1alpha1.LabelComponent], Proof())
+		finding.Cure = "Install QueueWorker's chart. If it is installed, upgrade it, because its role or the binding of its role is missing."
+	}
+	return finding
+}
+
+// concerns reports whether an operator works in the namespaces that are looked at.
+// Another team's operator for other namespaces is no concern of the caller.
+func concerns(in Input, deployment *appsv1.Deployment) bool {
+	return in.Namespace == "" || WorksIn(deployment, in.Namespace)
+}
+
+// WorksIn reports whether an operator works in a namespace.
+func WorksIn(deployment *appsv1.Deployment, namespace string) bool {
+	watched := watching(deployment)
+	return len(watched) == 0 || slices.Contains(watched, namespace)
+}
+
 // shared names two operators that work in the same namespaces; empty if there are none.
 func shared(in Input) string {
 	for i := range in.Operators {
 		for j := range i {
+			if !concerns(in, &in.Operators[i]) || !concerns(in, &in.Operators[j]) {
+				continue
+			}
 			a, b := watching(&in.Operators[i]), watching(&in.Operators[j])
 			if len(a) == 0 || len(b) == 0 || slices.ContainsFunc(a, func(namespace string) bool { return slices.Contains(b, namespace) }) {
 				return fmt.Sprintf("%d operators are installed, and %s/%s and %s/%s share namespaces", len(in.Operators),
@@ -134,8 +166,7 @@ func shared(in Input) string {
 func unwatched(in Input) []Finding {
 	missing := slices.DeleteFunc(inhabited(in), func(namespace string) bool {
 		return slices.ContainsFunc(in.Operators, func(deployment appsv1.Deployment) bool {
-			watched := watching(&deployment)
-			return len(watched) == 0 || slices.Contains(watched, namespace)
+			return WorksIn(&deployment, namespace)
 		})
 	})
 	if len(missing) == 0 {

@@ -6,31 +6,22 @@ package source
 import (
 	"context"
 	"encoding/json"
-	"errors"
-	"fmt"
-	"io"
-	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 
-	"queueworker.dev/queueworker/api/protocol"
-	"queueworker.dev/queueworker/api/received"
 	"queueworker.dev/queueworker/console/view"
 )
 
-const (
-	// patience is how long an agent may take to answer.
-	patience = 2 * time.Second
-	// atOnce is how many agents are asked at the same time.
-	atOnce = 16
-)
+// atOnce is how many agents are asked at the same time.
+const atOnce = 16
 
 // ask adds the answers of the agents in running pods to a snapshot. It stops at the first
-// refusal, because a caller who may not ask one agent may not ask any.
+// refusal by the cluster, because a caller who may not ask one agent may not ask any.
 func (s *Source) ask(ctx context.Context, snapshot *view.Snapshot) {
 	if s.Now().Before(s.proxyRefused) {
 		snapshot.AgentsRefused = s.refusal
@@ -52,8 +43,8 @@ func (s *Source) ask(ctx context.Context, snapshot *view.Snapshot) {
 			if refused.Load() {
 				return
 			}
-			answer, err := s.answer(ctx, pod)
-			if apierrors.IsForbidden(err) {
+			answer, err := Ask(ctx, s.Core, pod.Namespace, pod.Name, pod.UID)
+			if apierrors.IsForbidden(err) && !s.mayAsk(ctx, pod.Namespace) {
 				refused.Store(true)
 			}
 			pod.Answer, pod.AskedAt = answer, s.Now()
@@ -73,46 +64,39 @@ func (s *Source) ask(ctx context.Context, snapshot *view.Snapshot) {
 	}
 }
 
-// answer asks the agent of one pod. The agent tells everyone the state of its workers,
-// but only the operator their jobs. A pod is not trusted: its answer has a maximum size
-// and must come from the pod that was asked.
-func (s *Source) answer(ctx context.Context, pod *view.Pod) (*protocol.Status, error) {
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	stream, err := s.Core.Pods(pod.Namespace).
-		ProxyGet("http", pod.Name, strconv.Itoa(protocol.Port), protocol.StatusPath, nil).Stream(ctx)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = stream.Close() }() // nothing was written
-	data, err := io.ReadAll(io.LimitReader(stream, protocol.MaxStatusBytes+1))
-	if err != nil {
-		return nil, err
-	}
-	return decode(data, string(pod.UID))
+// rights remembers where the cluster has said that the caller may ask agents.
+type rights struct {
+	sync.Mutex
+	until map[string]time.Time
 }
 
-// decode reads an agent's status document and cleans it, as the operator does before it
-// writes a status.
-func decode(data []byte, uid string) (*protocol.Status, error) {
-	if len(data) > protocol.MaxStatusBytes {
-		return nil, errors.New("the answer is too long")
+// mayAsk reports whether the caller may use the proxy of pods in a namespace. The cluster
+// decides that. A pod can answer 403 as well, and must not keep the caller from the agents
+// of other pods.
+func (s *Source) mayAsk(ctx context.Context, namespace string) bool {
+	s.allowed.Lock()
+	defer s.allowed.Unlock()
+	if s.Now().Before(s.allowed.until[namespace]) {
+		return true
 	}
-	if received.Elements(data) > received.MaxElements {
-		return nil, fmt.Errorf("the answer has more than %d elements", received.MaxElements)
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	review := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{
+		ResourceAttributes: &authorizationv1.ResourceAttributes{Namespace: namespace, Verb: "get", Resource: "pods", Subresource: "proxy"},
+	}}
+	review.APIVersion, review.Kind = authorizationv1.SchemeGroupVersion.String(), "SelfSubjectAccessReview"
+	body, err := json.Marshal(review)
+	if err != nil {
+		return false
 	}
-	status := &protocol.Status{}
-	if err := json.Unmarshal(data, status); err != nil {
-		return nil, fmt.Errorf("the answer cannot be read: %w", err)
+	answer, err := s.Core.RESTClient().Post().AbsPath("/apis/authorization.k8s.io/v1/selfsubjectaccessreviews").
+		SetHeader("Content-Type", "application/json").SetHeader("Accept", "application/json").Body(body).DoRaw(ctx)
+	if err != nil || json.Unmarshal(answer, review) != nil || !review.Status.Allowed {
+		return false
 	}
-	switch {
-	case status.Version < protocol.OldestVersion || status.Version > protocol.Version:
-		return nil, fmt.Errorf("the answer has version %d, which this plugin does not know", status.Version)
-	case status.PodUID != uid:
-		return nil, errors.New("another pod answered")
+	if s.allowed.until == nil {
+		s.allowed.until = map[string]time.Time{}
 	}
-	if err := received.Status(status); err != nil {
-		return nil, fmt.Errorf("the answer %w", err)
-	}
-	return status, nil
+	s.allowed.until[namespace] = s.Now().Add(refusalHolds)
+	return true
 }

@@ -53,6 +53,7 @@ type Source struct {
 	// not.
 	proxyRefused time.Time
 	refusal      string
+	allowed      rights
 	// memory is set by Follow.
 	memory *following
 }

@@ -30,11 +30,16 @@ import (
 	"queueworker.dev/queueworker/test/builders"
 )
 
-// proxy is a fake API server that answers for the agents of pods.
+// proxy is a fake API server that answers for the agents of pods. It asks answer for the
+// pod "" when the caller asks for its own rights, and does not count that call.
 func proxy(t *testing.T, answer func(w http.ResponseWriter, pod string)) (*Source, *atomic.Int32) {
 	t.Helper()
 	calls := &atomic.Int32{}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/selfsubjectaccessreviews") {
+			answer(w, "")
+			return
+		}
 		calls.Add(1)
 		rest, ok := strings.CutPrefix(r.URL.Path, "/api/v1/namespaces/shop/pods/http:")
 		pod, ok2 := strings.CutSuffix(rest, fmt.Sprintf(":%d/proxy/status", protocol.Port))
@@ -45,7 +50,7 @@ func proxy(t *testing.T, answer func(w http.ResponseWriter, pod string)) (*Sourc
 		answer(w, pod)
 	}))
 	t.Cleanup(server.Close)
-	core, err := corev1client.NewForConfig(&rest.Config{Host: server.URL, QPS: -1})
+	core, err := corev1client.NewForConfig(&rest.Config{Host: server.URL, QPS: -1, BearerToken: "the-callers-token"})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,86 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package doctor
+
+import (
+	"cmp"
+	"slices"
+
+	appsv1 "k8s.io/api/apps/v1"
+
+	"queueworker.dev/queueworker/api/v1alpha1"
+)
+
+// MaxClaims is the maximum number of Deployments whose claim to be an operator is
+// examined, so that a user with many Deployments does not keep a command busy.
+const MaxClaims = 50
+
+// Proof is the right that proves that a service account is an operator's. The roles for
+// users do not contain it, and a user cannot grant a right that the user does not have. A
+// label alone proves nothing, because everyone who may create Deployments may set it.
+func Proof() Right {
+	return Right{Group: v1alpha1.GroupName, Resource: "queueworkers", Subresource: "status", Verb: "patch", Needed: true}
+}
+
+// A Claim is a Deployment with the operator's label, and the question whose answer proves
+// that it is an operator.
+type Claim struct {
+	Deployment *appsv1.Deployment
+	// Home and Account are the namespace and the name of its service account.
+	Home, Account string
+	// Namespace is where to ask for Proof; empty means all namespaces.
+	Namespace string
+}
+
+// Fair returns the Deployments whose claims are examined: all, or MaxClaims of them. If
+// there are more, namespaces take turns, so that the Deployments in one namespace cannot
+// hide the operator in another.
+func Fair(labelled []appsv1.Deployment) []appsv1.Deployment {
+	if len(labelled) <= MaxClaims {
+		return labelled
+	}
+	taken := map[string]int{}
+	turns := make([][]appsv1.Deployment, MaxClaims)
+	for i := range labelled {
+		turn := taken[labelled[i].Namespace]
+		taken[labelled[i].Namespace]++
+		if turn < MaxClaims {
+			turns[turn] = append(turns[turn], labelled[i])
+		}
+	}
+	return slices.Clone(slices.Concat(turns...)[:MaxClaims]) // the array of the others is freed
+}
+
+// Claims returns the claims of Deployments with the operator's label. It uses Namespace
+// and Workers of in.
+func Claims(in Input, labelled []appsv1.Deployment) []Claim {
+	claims := make([]Claim, 0, len(labelled))
+	for i := range labelled {
+		deployment := &labelled[i]
+		claims = append(claims, Claim{
+			Deployment: deployment, Home: deployment.Namespace, Account: account(deployment), Namespace: asked(in, deployment),
+		})
+	}
+	return claims
+}
+
+// asked returns the namespace where a Deployment must have Proof: the namespace that is
+// looked at, if it works there. An operator for some namespaces has rights in these only.
+func asked(in Input, deployment *appsv1.Deployment) string {
+	watched := watching(deployment)
+	if len(watched) == 0 || slices.Contains(watched, in.Namespace) {
+		return in.Namespace
+	}
+	for _, namespace := range inhabited(in) {
+		if slices.Contains(watched, namespace) {
+			return namespace
+		}
+	}
+	return watched[0]
+}
+
+// account returns the name of a Deployment's service account.
+func account(deployment *appsv1.Deployment) string {
+	return cmp.Or(deployment.Spec.Template.Spec.ServiceAccountName, "default")
+}
