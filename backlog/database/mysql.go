@@ -8,8 +8,10 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"strconv"
 	"strings"
@@ -32,7 +34,7 @@ type mySQL struct {
 	index string
 }
 
-func (m *mySQL) open(s settings.Database) (*sql.DB, error) {
+func (m *mySQL) connector(s settings.Database, guard *backlog.Guard) (driver.Connector, error) {
 	config := mysql.NewConfig()
 	config.Net, config.Addr, config.User, config.Passwd, config.DBName = s.Network, s.Address(), s.Username, s.Password, s.Name
 	config.Timeout, config.ReadTimeout, config.WriteTimeout = 2*time.Second, 4*time.Second, 4*time.Second
@@ -47,11 +49,13 @@ func (m *mySQL) open(s settings.Database) (*sql.DB, error) {
 		}
 		config.TLS = &tls.Config{RootCAs: authorities, ServerName: s.Host, MinVersion: tls.VersionTLS12}
 	}
-	connector, err := mysql.NewConnector(config)
-	if err != nil {
-		return nil, err
+	config.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
+		if config.TLS != nil { // the packets cannot be read; bytes and time are bounded
+			return dial(ctx, guard, network, address, nil)
+		}
+		return dial(ctx, guard, network, address, &packets{guard: guard})
 	}
-	return sql.OpenDB(connector), nil
+	return mysql.NewConnector(config)
 }
 
 func readAuthorities(file string) (*x509.CertPool, error) {
