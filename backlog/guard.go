@@ -61,6 +61,15 @@ func (g *Guard) Refuse(format string, arguments ...any) *Error {
 	return g.refuse(fmt.Sprintf(format, arguments...))
 }
 
+// Fail records why there is no connection.
+func (g *Guard) Fail(problem *Error) {
+	g.mutex.Lock()
+	defer g.mutex.Unlock()
+	if g.refused == nil {
+		g.refused = problem
+	}
+}
+
 // refuse keeps the first refusal of a measurement, which is the cause of the others.
 func (g *Guard) refuse(text string) *Error {
 	problem := Errorf(protocol.BacklogUnreadable, "%s %s: check that it is the server that the settings mean.", capital(g.backend), text)

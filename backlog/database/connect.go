@@ -6,7 +6,6 @@ package database
 import (
 	"context"
 	"database/sql/driver"
-	"net"
 
 	"queueworker.dev/queueworker/backlog"
 )
@@ -43,13 +42,4 @@ func (t timed) Connect(ctx context.Context) (driver.Conn, error) {
 	ctx, cancel := t.guard.Limit(ctx)
 	defer cancel()
 	return t.Connector.Connect(ctx)
-}
-
-// dial connects to a MySQL server, under the guard.
-func dial(ctx context.Context, guard *backlog.Guard, network, address string, checker backlog.Checker) (net.Conn, error) {
-	conn, err := new(net.Dialer).DialContext(ctx, network, address)
-	if err != nil {
-		return nil, err
-	}
-	return guard.Watch(conn, checker), nil
 }

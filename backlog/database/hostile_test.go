@@ -5,10 +5,19 @@ package database
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/binary"
+	"encoding/pem"
 	"errors"
 	"io"
+	"math/big"
 	"net"
+	"os"
+	"path/filepath"
 	"runtime"
 	"strings"
 	"testing"
@@ -63,26 +72,80 @@ const (
 
 // mySQLServer greets, lets everybody in and answers each command with what answer writes.
 func mySQLServer(t *testing.T, answer func(conn net.Conn)) settings.Database {
-	greeting := "\x0a8.0.0\x00\x01\x00\x00\x00abcdefgh\x00" + "\x01\xa2" + "\x2d\x02\x00" + "\x08\x01" + "\x15" +
-		strings.Repeat("\x00", 10) + "ijklmnopqrst\x00mysql_native_password\x00"
-	port := server(t, func(conn net.Conn) {
-		_, _ = io.WriteString(conn, packet(0, greeting))
-		for number := byte(2); ; number = 0 {
-			head := make([]byte, 4)
-			if _, err := io.ReadFull(conn, head); err != nil {
-				return
-			}
-			if _, err := io.CopyN(io.Discard, conn, int64(head[0])+int64(head[1])<<8); err != nil {
-				return
-			}
-			if number == 2 {
-				_, _ = io.WriteString(conn, packet(number, okay))
-				continue
-			}
-			answer(conn)
+	return mySQLSettings(server(t, func(conn net.Conn) {
+		_, _ = io.WriteString(conn, packet(0, greeting("\x01\xa2")))
+		if readPacket(conn) == nil {
+			serveCommands(conn, 2, answer)
 		}
-	})
+	}))
+}
+
+// secureMySQLServer is a mySQLServer that speaks TLS, with a certificate that the
+// settings trust.
+func secureMySQLServer(t *testing.T, answer func(conn net.Conn)) settings.Database {
+	_, config, err := localTLS()
+	if err != nil {
+		t.Fatal(err)
+	}
+	config.Certificates[0], err = certificateFor(net.IPv4(127, 0, 0, 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := mySQLSettings(server(t, func(conn net.Conn) {
+		_, _ = io.WriteString(conn, packet(0, greeting("\x01\xaa")))
+		if readPacket(conn) != nil {
+			return
+		}
+		if secure := tls.Server(conn, config); readPacket(secure) == nil {
+			serveCommands(secure, 3, answer)
+		}
+	}))
+	s.CertificateFile = filepath.Join(t.TempDir(), "ca.pem")
+	content := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: config.Certificates[0].Certificate[0]})
+	if err := os.WriteFile(s.CertificateFile, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func certificateFor(address net.IP) (tls.Certificate, error) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return tls.Certificate{}, err
+	}
+	template := &x509.Certificate{
+		SerialNumber: big.NewInt(1), IPAddresses: []net.IP{address}, NotAfter: time.Now().Add(time.Hour),
+		IsCA: true, BasicConstraintsValid: true,
+	}
+	content, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
+	return tls.Certificate{Certificate: [][]byte{content}, PrivateKey: key}, err
+}
+
+func mySQLSettings(port int) settings.Database {
 	return settings.Database{Kind: protocol.DatabaseMySQL, Network: "tcp", Host: "127.0.0.1", Port: port, Name: "app", Username: "app", Table: "jobs", FailedTable: "failed_jobs"}
+}
+
+// greeting is what a MySQL server says first; capabilities are its lower two bytes.
+func greeting(capabilities string) string {
+	return "\x0a8.0.0\x00\x01\x00\x00\x00abcdefgh\x00" + capabilities + "\x2d\x02\x00" + "\x08\x01" + "\x15" +
+		strings.Repeat("\x00", 10) + "ijklmnopqrst\x00mysql_native_password\x00"
+}
+
+func readPacket(conn net.Conn) error {
+	head := make([]byte, 4)
+	if _, err := io.ReadFull(conn, head); err != nil {
+		return err
+	}
+	_, err := io.CopyN(io.Discard, conn, int64(head[0])+int64(head[1])<<8)
+	return err
+}
+
+// serveCommands ends the login with the packet of the given number.
+func serveCommands(conn net.Conn, number byte, answer func(conn net.Conn)) {
+	_, _ = io.WriteString(conn, packet(number, okay))
+	for readPacket(conn) == nil {
+		answer(conn)
+	}
 }
 
 // message writes a PostgreSQL message.
@@ -168,6 +231,10 @@ func TestAnAnswerCostsOneMeasurement(t *testing.T) {
 		"MySQL, the same after another result":  {mySQLServer, send(packet(1, more) + packet(2, huge)), "2147483648 columns"},
 		"MySQL, a result of 16 million columns": {mySQLServer, send(packet(1, "\xfd\xff\xff\xff")), "16777215 columns"},
 		"MySQL, more columns than any slice":    {mySQLServer, send(packet(1, "\xfe\xff\xff\xff\xff\xff\xff\xff\x7f")), "columns"},
+		"MySQL by TLS, 2^31 columns":            {secureMySQLServer, send(packet(1, huge)), "2147483648 columns"},
+		"MySQL by TLS, a packet of 16 MiB":      {secureMySQLServer, send("\xff\xff\xff\x01"), "a packet of more than"},
+		"MySQL by TLS, rows without end":        {secureMySQLServer, send(columns + rows.String()), "more bytes"},
+		"MySQL by TLS, a drip without end":      {secureMySQLServer, endless(columns + rows.String()), "in time"},
 		"MySQL, a packet of 16 MiB":             {mySQLServer, send("\xff\xff\xff\x01"), "a packet of more than"},
 		"MySQL, rows without end":               {mySQLServer, send(columns + rows.String()), "more bytes"},
 		"MySQL, a drip without end":             {mySQLServer, endless(columns + rows.String()), "in time"},
@@ -200,5 +267,23 @@ func TestAnAnswerCostsOneMeasurement(t *testing.T) {
 				t.Errorf("%d bytes were allocated", allocated)
 			}
 		})
+	}
+}
+
+// TestAnUnknownAuthorityOfMySQLIsSaid has a server whose certificate another authority has
+// signed. The relay finds that out, not the library.
+func TestAnUnknownAuthorityOfMySQLIsSaid(t *testing.T) {
+	s := secureMySQLServer(t, func(net.Conn) {})
+	s.CertificateFile = secureMySQLServer(t, func(net.Conn) {}).CertificateFile
+	measured, listed, _ := measureOnce(t, s)
+	for _, problem := range []*backlog.Error{measured, listed} {
+		if problem.Reason != protocol.BacklogUnreachable || !strings.Contains(problem.Message, "authority that is not known") {
+			t.Errorf("%+v", problem)
+		}
+	}
+	plain := mySQLServer(t, func(net.Conn) {})
+	plain.CertificateFile = s.CertificateFile
+	if measured, _, _ := measureOnce(t, plain); !strings.Contains(measured.Message, "does not speak TLS") {
+		t.Errorf("a server without TLS: %+v", measured)
 	}
 }

@@ -42,18 +42,24 @@ func (m *mySQL) connector(s settings.Database, guard *backlog.Guard) (driver.Con
 	// character set of the connection.
 	config.InterpolateParams = true
 	config.Logger = &mysql.NopLogger{}
+	config.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := new(net.Dialer).DialContext(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		return guard.Watch(conn, &packets{guard: guard}), nil
+	}
 	if s.CertificateFile != "" {
 		authorities, err := readAuthorities(s.CertificateFile)
 		if err != nil {
 			return nil, err
 		}
-		config.TLS = &tls.Config{RootCAs: authorities, ServerName: s.Host, MinVersion: tls.VersionTLS12}
-	}
-	config.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
-		if config.TLS != nil { // the packets cannot be read; bytes and time are bounded
-			return dial(ctx, guard, network, address, nil)
+		r := &relay{guard: guard, address: "the database at " + s.Address()}
+		if config.TLS, r.local, err = localTLS(); err != nil {
+			return nil, err
 		}
-		return dial(ctx, guard, network, address, &packets{guard: guard})
+		r.server = &tls.Config{RootCAs: authorities, ServerName: s.Host, MinVersion: tls.VersionTLS12}
+		config.DialFunc = r.dial
 	}
 	return mysql.NewConnector(config)
 }
