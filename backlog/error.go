@@ -54,7 +54,7 @@ func Unreachable(err error, address, allowAny string) (*Error, bool) {
 		return unreachable("The name in %s could not be looked up: the name server gave no answer.", address), true
 	}
 	if timedOut(err) {
-		return unreachable("%s gave no answer in time: check that the server runs and that a network policy lets the pods of the application reach it.", address), true
+		return noAnswer(address), true
 	}
 	if operation, ok := errors.AsType[*net.OpError](err); ok {
 		return unreachable("%s cannot be reached: %s. Check host and port, and that the server runs.", address, cause(operation)), true
@@ -67,9 +67,14 @@ func Unreachable(err error, address, allowAny string) (*Error, bool) {
 
 // unreachable capitalizes the sentence, which may begin with the name of the server.
 func unreachable(format string, arguments ...any) *Error {
-	sentence := fmt.Sprintf(format, arguments...)
-	return &Error{Reason: protocol.BacklogUnreachable, Message: strings.ToUpper(sentence[:1]) + sentence[1:]}
+	return &Error{Reason: protocol.BacklogUnreachable, Message: capital(fmt.Sprintf(format, arguments...))}
 }
+
+func noAnswer(address string) *Error {
+	return unreachable("%s gave no answer in time: check that the server runs and that a network policy lets the pods of the application reach it.", address)
+}
+
+func capital(sentence string) string { return strings.ToUpper(sentence[:1]) + sentence[1:] }
 
 // cause returns the last part of a network error, such as "connection refused". That part
 // names neither an address that was looked up nor anything that was sent.

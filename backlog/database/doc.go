@@ -14,4 +14,7 @@
 // empty.
 //
 // Everything runs in read-only transactions with a time limit, on one connection.
+//
+// The server is not trusted. A backlog.Guard bounds the bytes and the time of a
+// measurement, and what one message may declare.
 package database

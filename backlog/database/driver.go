@@ -6,6 +6,7 @@ package database
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"syscall"
@@ -38,12 +39,13 @@ type Driver struct {
 	greeted time.Time
 	failed  failedCounts
 	samples sampler
+	guard   *backlog.Guard
 }
 
 // A dialect holds the differences between the servers.
 type dialect interface {
-	// open prepares connections but opens none.
-	open(settings.Database) (*sql.DB, error)
+	// connector returns what opens connections under the guard; it opens none.
+	connector(settings.Database, *backlog.Guard) (driver.Connector, error)
 	// greet asks the server for its name and version, and learns what the dialect's
 	// queries depend on.
 	greet(ctx context.Context, db *sql.DB) (string, error)
@@ -77,15 +79,15 @@ type query struct {
 
 // New returns a driver, which connects when it measures.
 func New(s settings.Database) (*Driver, error) {
-	d := &Driver{settings: s, dialect: newDialect(s)}
-	db, err := d.dialect.open(s)
+	d := &Driver{settings: s, dialect: newDialect(s), guard: backlog.NewGuard("the database at " + s.Address())}
+	connector, err := d.dialect.connector(s, d.guard)
 	if err != nil {
 		return nil, backlog.Errorf(protocol.BacklogMisconfigured, "The database settings cannot be used: %s. Correct the DB_ variables of the worker container, or connection.database of the QueueApp.", s.Secrets.Clean(innermost(err).Error()))
 	}
-	db.SetMaxOpenConns(1)
-	db.SetMaxIdleConns(1)
-	db.SetConnMaxLifetime(time.Hour)
-	d.db = db
+	d.db = sql.OpenDB(timed{Connector: connector, guard: d.guard})
+	d.db.SetMaxOpenConns(1)
+	d.db.SetMaxIdleConns(1)
+	d.db.SetConnMaxLifetime(time.Hour)
 	return d, nil
 }
 
@@ -121,6 +123,7 @@ func (d *Driver) Describe() string {
 
 // Measure implements backlog.Driver.
 func (d *Driver) Measure(ctx context.Context, request backlog.Request) ([]protocol.QueueDepth, error) {
+	ctx = d.begin(ctx, len(request.Queues))
 	if err := d.greet(ctx, request.Now); err != nil {
 		d.server = ""
 		return nil, d.explain(err)

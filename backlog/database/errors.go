@@ -47,6 +47,9 @@ var refusals = map[string]refusal{
 
 // explain returns an Error that says why nothing could be measured.
 func (d *Driver) explain(err error) error {
+	if problem := d.guard.Refusal(); problem != nil {
+		return problem
+	}
 	s := d.settings
 	code, text, refused := d.dialect.refusal(err)
 	if refused {

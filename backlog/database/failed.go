@@ -37,7 +37,9 @@ func (d *Driver) countFailed(ctx context.Context, now time.Time) map[string]int6
 		if err := row.Scan(&queue, &count); err != nil {
 			return err
 		}
-		byQueue[queue] += count
+		if byQueue[queue] += count; len(byQueue) > maxFailed {
+			return d.guard.Refuse("counted failed jobs of more queues than there are failed jobs")
+		}
 		return nil
 	})
 	if err != nil {

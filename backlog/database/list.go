@@ -77,7 +77,7 @@ func (f *Failed) ListFailed(ctx context.Context, request protocol.FailedRequest)
 	if err != nil {
 		return protocol.FailedList{}, err
 	}
-	list, err := f.list(ctx, request, before)
+	list, err := f.list(f.driver.begin(ctx, 0), request, before)
 	if err != nil {
 		f.driver.server = ""
 		return protocol.FailedList{}, f.explain(err)
@@ -150,7 +150,9 @@ func (f *Failed) rows(ctx context.Context, page failedPage) ([]failedRow, error)
 		if err := row.Scan(&r.id, &r.uuid, &r.connection, &r.queue, &r.failedAt, &r.payload, &r.exception); err != nil {
 			return err
 		}
-		rows = append(rows, r)
+		if rows = append(rows, r); len(rows) > page.limit {
+			return f.driver.guard.Refuse("listed more failed jobs than were asked for")
+		}
 		return nil
 	})
 	return rows, err

@@ -8,8 +8,10 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"strconv"
 	"strings"
@@ -32,7 +34,7 @@ type mySQL struct {
 	index string
 }
 
-func (m *mySQL) open(s settings.Database) (*sql.DB, error) {
+func (m *mySQL) connector(s settings.Database, guard *backlog.Guard) (driver.Connector, error) {
 	config := mysql.NewConfig()
 	config.Net, config.Addr, config.User, config.Passwd, config.DBName = s.Network, s.Address(), s.Username, s.Password, s.Name
 	config.Timeout, config.ReadTimeout, config.WriteTimeout = 2*time.Second, 4*time.Second, 4*time.Second
@@ -40,18 +42,26 @@ func (m *mySQL) open(s settings.Database) (*sql.DB, error) {
 	// character set of the connection.
 	config.InterpolateParams = true
 	config.Logger = &mysql.NopLogger{}
+	config.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := new(net.Dialer).DialContext(ctx, network, address)
+		if err != nil {
+			return nil, err
+		}
+		return guard.Watch(conn, &packets{guard: guard}), nil
+	}
 	if s.CertificateFile != "" {
 		authorities, err := readAuthorities(s.CertificateFile)
 		if err != nil {
 			return nil, err
 		}
-		config.TLS = &tls.Config{RootCAs: authorities, ServerName: s.Host, MinVersion: tls.VersionTLS12}
+		r := &relay{guard: guard, address: "the database at " + s.Address()}
+		if config.TLS, r.local, err = localTLS(); err != nil {
+			return nil, err
+		}
+		r.server = &tls.Config{RootCAs: authorities, ServerName: s.Host, MinVersion: tls.VersionTLS12}
+		config.DialFunc = r.dial
 	}
-	connector, err := mysql.NewConnector(config)
-	if err != nil {
-		return nil, err
-	}
-	return sql.OpenDB(connector), nil
+	return mysql.NewConnector(config)
 }
 
 func readAuthorities(file string) (*x509.CertPool, error) {

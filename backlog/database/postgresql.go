@@ -6,8 +6,10 @@ package database
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -21,7 +23,7 @@ import (
 // postgreSQL is the dialect of PostgreSQL and of servers that speak its protocol.
 type postgreSQL struct{ settings settings.Database }
 
-func (p *postgreSQL) open(s settings.Database) (*sql.DB, error) {
+func (p *postgreSQL) connector(s settings.Database, guard *backlog.Guard) (driver.Connector, error) {
 	// The text holds no password, so no error about the text can show it.
 	text := fmt.Sprintf("host=%s port=%d user=%s dbname=%s sslmode=%s connect_timeout=2",
 		quoteSetting(s.Host), s.Port, quoteSetting(s.Username), quoteSetting(s.Name), s.SSLMode)
@@ -37,7 +39,12 @@ func (p *postgreSQL) open(s settings.Database) (*sql.DB, error) {
 	// nothing may be prepared or set for longer.
 	config.DefaultQueryExecMode = pgx.QueryExecModeExec
 	config.StatementCacheCapacity, config.DescriptionCacheCapacity = 0, 0
-	return stdlib.OpenDB(*config), nil
+	config.AfterNetConnect = func(_ context.Context, _ *pgconn.Config, conn net.Conn) (net.Conn, error) {
+		return guard.Watch(conn, &messages{guard: guard}), nil
+	}
+	// Without this, the library keeps all notifications that nobody has asked for.
+	config.OnNotification = func(*pgconn.PgConn, *pgconn.Notification) {}
+	return stdlib.GetConnector(*config), nil
 }
 
 func quoteSetting(value string) string {

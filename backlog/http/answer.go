@@ -11,6 +11,7 @@ import (
 	"io"
 
 	"queueworker.dev/queueworker/api/protocol"
+	"queueworker.dev/queueworker/api/received"
 	"queueworker.dev/queueworker/backlog"
 )
 
@@ -37,9 +38,16 @@ type depth struct {
 // maxCount is more than the jobs that any queue holds.
 const maxCount = 1_000_000_000_000
 
+// maxValues is how many elements, as received.Elements counts them, an answer may have
+// for each queue that one request may ask for. A queue has at most 10.
+const maxValues = 16
+
 // parse reads an answer strictly and returns the depths of the requested queues, in the
 // order of the request. A queue that the answer leaves out gets an error as its depth.
 func parse(body []byte, asked []backlog.Queue) ([]protocol.QueueDepth, error) {
+	if received.Elements(body) > protocol.MaxBacklogQueues*maxValues {
+		return nil, fmt.Errorf("it has more values than %d queues have", protocol.MaxBacklogQueues)
+	}
 	decoder := json.NewDecoder(bytes.NewReader(body))
 	decoder.DisallowUnknownFields()
 	var a answer

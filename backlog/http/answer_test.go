@@ -4,8 +4,10 @@
 package http
 
 import (
+	"fmt"
 	"os"
 	"regexp"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -84,4 +86,48 @@ func FuzzParse(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestAnAnswerOfManyElementsIsNotDecoded holds answers of the greatest allowed size. A
+// decoder would build each element first; the probe's memory limit is 96 MiB.
+func TestAnAnswerOfManyElementsIsNotDecoded(t *testing.T) {
+	fill := func(element string) []byte {
+		count := (protocol.MaxBacklogBytes - 64) / (len(element) + 1)
+		return []byte(`{"queues":[` + strings.Repeat(element+",", count) + element + `]}`)
+	}
+	for name, body := range map[string][]byte{
+		"empty queues": fill("{}"),
+		"numbers":      fill("1"),
+		"named queues": fill(`{"queue":"a","ready":1}`),
+		"other lists":  []byte(strings.Replace(string(fill("[]")), "queues", "others", 1)),
+	} {
+		t.Run(name, func(t *testing.T) {
+			var before, after runtime.MemStats
+			runtime.ReadMemStats(&before)
+			_, err := parse(body, []backlog.Queue{{Name: "a"}})
+			runtime.ReadMemStats(&after)
+			if err == nil || !strings.Contains(err.Error(), "more values") {
+				t.Errorf("%d bytes are answered with %v", len(body), err)
+			}
+			if allocated := after.TotalAlloc - before.TotalAlloc; allocated > 1<<20 {
+				t.Errorf("%d bytes were allocated for %d", allocated, len(body))
+			}
+		})
+	}
+}
+
+// TestTheLargestHonestAnswerIsUnderstood has every field of as many queues as one request
+// may name.
+func TestTheLargestHonestAnswerIsUnderstood(t *testing.T) {
+	var asked []backlog.Queue
+	var queues []string
+	for i := range protocol.MaxBacklogQueues {
+		name := fmt.Sprintf("queue-%04d,with,commas", i)
+		asked = append(asked, backlog.Queue{Name: name})
+		queues = append(queues, fmt.Sprintf(`{"queue":%q,"ready":1,"delayed":2,"reserved":3,"dueSoon":4,"oldestSeconds":5,"nextDueSeconds":6,"failed":7,"maxTimeoutSeconds":8,"error":""}`, name))
+	}
+	depths, err := parse([]byte(`{"queues":[`+strings.Join(queues, ",")+`]}`), asked)
+	if err != nil || len(depths) != len(asked) || depths[len(asked)-1].Ready != 1 {
+		t.Errorf("%d depths of %d: %v", len(depths), len(asked), err)
+	}
 }

@@ -5,6 +5,6 @@
 // RabbitMQ and any other backend. docs/backlog-http.md describes the request and the
 // expected answer.
 //
-// The endpoint is not trusted. Its answer has a bounded size and time and must be exactly
-// as documented. The driver does not follow redirects.
+// The endpoint is not trusted. Its answer has a bounded size, number of values and time,
+// and must be exactly as documented. The driver does not follow redirects.
 package http

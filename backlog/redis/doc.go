@@ -15,5 +15,8 @@
 // credentials of an application may run scripts, because Laravel takes jobs with a
 // script.
 //
+// The server is not trusted. A backlog.Guard bounds the bytes, the elements and the time
+// of a measurement, and what one reply may declare.
+//
 // On a Redis Cluster the keys are queues:{Q}, as Laravel names them there.
 package redis

@@ -5,10 +5,10 @@ package redis
 
 import (
 	"context"
-	"crypto/tls"
 	"fmt"
 	"io"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -35,45 +35,33 @@ type Driver struct {
 	prefix  prefixChoice
 	// memory holds what the driver remembers about each queue between measurements.
 	memory map[string]*memory
+	// guard bounds what the servers may send. nodes counts the clients that the cluster
+	// client has made, one for each server that was named to it.
+	guard *backlog.Guard
+	nodes atomic.Int64
 }
 
 // New returns a driver, which connects when it measures.
 func New(s settings.Redis) *Driver {
 	logging.Disable() // only Measure reports a failed connection
-	d := &Driver{settings: s, prefix: prefixChoice{candidates: s.Prefixes}, memory: map[string]*memory{}}
+	d := &Driver{
+		settings: s, prefix: prefixChoice{candidates: s.Prefixes}, memory: map[string]*memory{},
+		guard: backlog.NewGuard("Redis at " + s.Address),
+	}
 	d.client = redis.NewClient(d.options())
 	return d
 }
 
 func (d *Driver) options() *redis.Options {
-	o := &redis.Options{
-		Network: d.settings.Network, Addr: d.settings.Address,
+	return &redis.Options{
+		Network: d.settings.Network, Addr: d.settings.Address, Dialer: d.dial,
 		Username: d.settings.Username, Password: d.settings.Password, DB: d.settings.Database,
 		// These options are what older servers and proxies understand too.
 		Protocol: 2, DisableIdentity: true, ClientName: "",
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 		PoolSize:                 1, MaxRetries: 1, DialerRetries: 1,
-		DialTimeout: 2 * time.Second, ReadTimeout: 3 * time.Second, WriteTimeout: 3 * time.Second, ContextTimeoutEnabled: true,
+		DialTimeout: dialTimeout, ReadTimeout: 3 * time.Second, WriteTimeout: 3 * time.Second, ContextTimeoutEnabled: true,
 	}
-	if d.settings.TLS {
-		o.TLSConfig = &tls.Config{
-			ServerName: d.settings.ServerName, MinVersion: tls.VersionTLS12,
-			InsecureSkipVerify: d.settings.InsecureSkipVerify, // the user asked for it
-		}
-	}
-	return o
-}
-
-// clusterClient returns a client that finds the other servers of a cluster from the known
-// one.
-func (d *Driver) clusterClient() *redis.ClusterClient {
-	o := d.options()
-	return redis.NewClusterClient(&redis.ClusterOptions{
-		Addrs: []string{o.Addr}, Username: o.Username, Password: o.Password, TLSConfig: o.TLSConfig,
-		Protocol: o.Protocol, DisableIdentity: true, MaintNotificationsConfig: o.MaintNotificationsConfig,
-		PoolSize: o.PoolSize, MaxRetries: o.MaxRetries, DialerRetries: o.DialerRetries,
-		DialTimeout: o.DialTimeout, ReadTimeout: o.ReadTimeout, WriteTimeout: o.WriteTimeout, ContextTimeoutEnabled: true,
-	})
 }
 
 // Close implements backlog.Driver.
@@ -90,6 +78,9 @@ func (d *Driver) Describe() string {
 
 // Measure implements backlog.Driver.
 func (d *Driver) Measure(ctx context.Context, request backlog.Request) ([]protocol.QueueDepth, error) {
+	defer d.forgetNodes()
+	scripts := len(d.prefix.asked()) * len(request.Queues)
+	d.guard.Begin(ctx, answerBytes+scriptBytes*scripts, answerElements+scriptElements*scripts)
 	if d.server == "" {
 		if err := d.greet(ctx); err != nil {
 			return nil, d.explain(ctx, err)
@@ -138,6 +129,7 @@ func (d *Driver) greet(ctx context.Context) error {
 func (d *Driver) change(cluster bool) error {
 	var old io.Closer = d.client
 	d.cluster = cluster
+	d.nodes.Store(0)
 	if cluster {
 		d.client = d.clusterClient()
 	} else {

@@ -54,6 +54,9 @@ func (d *Driver) refusal(text string) (*backlog.Error, bool) {
 
 // explain returns an Error that says why nothing could be measured.
 func (d *Driver) explain(ctx context.Context, err error) error {
+	if problem := d.guard.Refusal(); problem != nil {
+		return problem
+	}
 	if problem, ok := d.refusal(err.Error()); ok {
 		return problem
 	}

@@ -1,0 +1,45 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package database
+
+import (
+	"context"
+	"database/sql/driver"
+
+	"queueworker.dev/queueworker/backlog"
+)
+
+const (
+	// A measurement may receive so many bytes: samples of payloads, at most 10,000 rows
+	// about failed jobs, and a row about each queue. A page of failed jobs needs less.
+	answerBytes = 4 << 20
+	queueBytes  = 1 << 10
+	// maxMessage bounds one message of the server, such as a row. The longest honest row
+	// holds a payload of 16 KiB, or the heads of a payload and of an exception.
+	maxMessage = 256 << 10
+	// maxStatus bounds what the server may say about its settings on one connection,
+	// because the library keeps it.
+	maxStatus = 64 << 10
+)
+
+// begin starts a measurement or a listing under the guard. The context it returns never
+// ends. The libraries react to the end of a context in goroutines, where a panic about a
+// malformed answer would end the process. The guard ends their reads instead.
+func (d *Driver) begin(ctx context.Context, queues int) context.Context {
+	d.guard.Begin(ctx, answerBytes+queueBytes*queues, 0)
+	return context.WithoutCancel(ctx)
+}
+
+// timed is a connector that connects within the time of the measurement.
+type timed struct {
+	driver.Connector
+	guard *backlog.Guard
+}
+
+// Connect implements driver.Connector.
+func (t timed) Connect(ctx context.Context) (driver.Conn, error) {
+	ctx, cancel := t.guard.Limit(ctx)
+	defer cancel()
+	return t.Connector.Connect(ctx)
+}
