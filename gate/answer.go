@@ -50,18 +50,23 @@ func (a *answer) writeTo(w http.ResponseWriter) {
 // sharedTime is how long a Shared answer is reused.
 const sharedTime = time.Second
 
-// Shared returns a handler that calls another handler at most once a second, and gives
-// its answer to every client in the meantime. So any number of clients costs as much as
-// one client that asks each second, and answers that are still being written take the
-// memory of a few. The other handler gets no headers and no parameters.
-func Shared(handler http.Handler) http.Handler {
+// Shared returns a handler that calls another handler at most once a second; see
+// SharedFor.
+func Shared(handler http.Handler) http.Handler { return SharedFor(sharedTime, handler) }
+
+// SharedFor returns a handler that calls another handler at most once in a period, and
+// gives its answer to every client in the meantime. So any number of clients costs as much
+// as one client that asks once a period, and answers that are still being written take the
+// memory of a few. The other handler gets no headers and no parameters. It must serve a
+// single path.
+func SharedFor(period time.Duration, handler http.Handler) http.Handler {
 	var mu sync.Mutex
 	var last *answer
 	var made time.Time
 	latest := func(path string) *answer {
 		mu.Lock()
 		defer mu.Unlock()
-		if now := time.Now(); last == nil || now.Sub(made) >= sharedTime {
+		if now := time.Now(); last == nil || now.Sub(made) >= period {
 			// The request of one client must not change the answer to other clients.
 			next := &answer{header: http.Header{}}
 			handler.ServeHTTP(next, &http.Request{Method: http.MethodGet, URL: &url.URL{Path: path}, Header: http.Header{}})

@@ -11,6 +11,10 @@
 // Prometheus and the operator do, is answered. A connection whose answer is being made is
 // never closed; a connection that does not read its answer is.
 //
+// A connection that asks too often waits before each further answer. A new connection does
+// not wait, so a client that shares its address with a flood, as the kubelet may, is
+// answered at once.
+//
 // A connection that a handler trusts counts against a separate limit, so that strangers
 // cannot use up the places of a peer that has proven its identity.
 package gate

@@ -63,6 +63,11 @@ type Conn struct {
 	read  atomic.Int64
 	known atomic.Bool
 
+	pace pace
+	// gone is closed when the connection has lost its place.
+	gone  chan struct{}
+	leave sync.Once
+
 	// The listener's lock guards these fields.
 	trusted bool
 	serving bool
@@ -77,10 +82,10 @@ func (l *Listener) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		conn := &Conn{Conn: raw, listener: l, address: addressOf(raw.RemoteAddr())}
+		conn := &Conn{Conn: raw, listener: l, address: addressOf(raw.RemoteAddr()), gone: make(chan struct{})}
 		victim, admitted := l.admit(conn)
 		if victim != nil {
-			_ = victim.Conn.Close()
+			_ = victim.Close()
 		}
 		if admitted {
 			return conn, nil
@@ -165,6 +170,7 @@ func (c *Conn) Close() error {
 	c.listener.mu.Lock()
 	delete(c.listener.conns, c)
 	c.listener.mu.Unlock()
+	c.leave.Do(func() { close(c.gone) })
 	return c.Conn.Close()
 }
 

@@ -86,9 +86,13 @@ func connOf(ctx context.Context) *Conn {
 
 // mark prevents a connection from being closed while its answer is being made. While the
 // answer is being written, the connection may be closed for a newer one. So a client that
-// does not read keeps its place no longer than a client that does not ask.
+// does not read keeps its place no longer than a client that does not ask. The same holds
+// for a client that has to wait because it asks too often.
 func mark(handler http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if conn := connOf(r.Context()); conn != nil && !conn.await() {
+			panic(http.ErrAbortHandler) // closes the connection without a word in the log
+		}
 		marked(handler, r, w.Header()).writeTo(w)
 	})
 }

@@ -4,9 +4,11 @@
 // Package control reads the operator's instructions for a pod from the two control
 // documents in its control directory.
 //
-// Choose holds the rule: of all documents ever read, the one with the highest revision is
-// in force; of two with the same revision, the pod's own. A document that cannot be read
-// is reported as an error, and the document in force stays in force.
+// Choose holds the rule: of the two documents as they are now, the one with the higher
+// revision is in force; if both have the same revision, the pod's own. So a document that
+// another client wrote is in force only until the operator has written it again, whatever
+// its revision was. A document that is missing or cannot be read counts as it was when it
+// was last read. A document that cannot be read is reported as an error.
 package control
 
 import (
@@ -14,31 +16,25 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 
 	"queueworker.dev/queueworker/api/protocol"
 )
 
-// Found is one control document that was read.
-type Found struct {
-	// Document is nil if there is none yet.
-	Document *protocol.Control
-	// Own is set for the pod's own document.
-	Own bool
-}
-
-// Choose returns the document in force: found if it supersedes held, otherwise held.
-func Choose(held, found Found) Found {
+// Choose returns the document in force, given the pool's and the pod's own, which are nil
+// if they do not exist. The fields that concern only this pod come from its own document
+// even if the pool's is newer.
+func Choose(pool, own *protocol.Control) *protocol.Control {
 	switch {
-	case found.Document == nil:
-		return held
-	case held.Document == nil, found.Document.Revision > held.Document.Revision:
-		return found
-	case found.Document.Revision < held.Document.Revision, held.Own && !found.Own:
-		return held
+	case own == nil:
+		return pool
+	case pool == nil, own.Revision >= pool.Revision:
+		return own
 	}
-	return found
+	document := pool.WithOwn(*own)
+	return &document
 }
 
 // Decode decodes a document. For an empty document, such as the pod's own before it is
@@ -66,38 +62,33 @@ func blank(content []byte) bool {
 	return true
 }
 
-// Reader reads the control directory and remembers the document in force.
+// Reader reads the control directory.
 type Reader struct {
-	dir  string
-	held Found
-	// own is the pod's own document as last read.
-	own *protocol.Control
+	dir string
+	// These are the pool's document and the pod's own as last read.
+	pool, own *protocol.Control
 }
 
 // NewReader returns a reader of dir.
 func NewReader(dir string) *Reader { return &Reader{dir: dir} }
 
 // Read reads both documents and returns the document in force, nil before the first, with
-// an error for each document that could not be read. The fields that concern only this
-// pod come from its own document even if the pool's is newer.
+// an error for each document that could not be read.
 func (r *Reader) Read() (*protocol.Control, error) {
-	pool, poolErr := load(filepath.Join(r.dir, protocol.ControlFile))
-	own, ownErr := load(filepath.Join(r.dir, protocol.ControlPodFile))
-	r.held = Choose(r.held, Found{Document: pool})
-	r.held = Choose(r.held, Found{Document: own, Own: true})
+	pool, poolErr := load(filepath.Join(r.dir, protocol.ControlFile), protocol.MaxRevision)
+	own, ownErr := load(filepath.Join(r.dir, protocol.ControlPodFile), math.MaxInt64)
+	if pool != nil {
+		r.pool = pool
+	}
 	if own != nil {
 		r.own = own
 	}
-	if r.own != nil && !r.held.Own {
-		document := r.held.Document.WithOwn(*r.own)
-		return &document, errors.Join(poolErr, ownErr)
-	}
-	return r.held.Document, errors.Join(poolErr, ownErr)
+	return Choose(r.pool, r.own), errors.Join(poolErr, ownErr)
 }
 
-// load reads one file. A missing file is no document: the kubelet creates the pod's own
-// only if the pod's volume names it.
-func load(path string) (*protocol.Control, error) {
+// load reads one file and refuses a document with a revision above highest. A missing file
+// is no document: the kubelet creates the pod's own only if the pod's volume names it.
+func load(path string, highest int64) (*protocol.Control, error) {
 	file, err := os.Open(path)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil
@@ -116,6 +107,9 @@ func load(path string) (*protocol.Control, error) {
 	document, err := Decode(content)
 	if err != nil {
 		return nil, fmt.Errorf("%s %w", path, err)
+	}
+	if document != nil && document.Revision > highest {
+		return nil, fmt.Errorf("%s has the revision %d; revisions end at %d", path, document.Revision, highest)
 	}
 	return document, nil
 }

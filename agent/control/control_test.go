@@ -23,28 +23,65 @@ func document(revision int64, token string) *protocol.Control {
 }
 
 func TestChoose(t *testing.T) {
-	pool, own := document(5, "pool"), document(5, "own")
 	tests := map[string]struct {
-		held, found control.Found
-		want        *protocol.Control
+		pool, own *protocol.Control
+		want      string
 	}{
-		"nothing yet":                           {},
-		"the first":                             {found: control.Found{Document: pool}, want: pool},
-		"an empty one supersedes nothing":       {held: control.Found{Document: pool}, want: pool},
-		"a higher revision":                     {held: control.Found{Document: document(4, "")}, found: control.Found{Document: pool}, want: pool},
-		"a lower revision":                      {held: control.Found{Document: pool}, found: control.Found{Document: document(4, ""), Own: true}, want: pool},
-		"the pod's own of the same revision":    {held: control.Found{Document: pool}, found: control.Found{Document: own, Own: true}, want: own},
-		"the pool's after the pod's own":        {held: control.Found{Document: own, Own: true}, found: control.Found{Document: pool}, want: own},
-		"the pool's of a higher one":            {held: control.Found{Document: document(4, ""), Own: true}, found: control.Found{Document: pool}, want: pool},
-		"the pool's again, with other content":  {held: control.Found{Document: document(5, "x")}, found: control.Found{Document: pool}, want: pool},
-		"the pod's own again, changed in place": {held: control.Found{Document: document(5, "x"), Own: true}, found: control.Found{Document: own, Own: true}, want: own},
+		"nothing yet":                        {},
+		"the pool's alone":                   {pool: document(5, "pool"), want: "pool"},
+		"the pod's own alone":                {own: document(5, "own"), want: "own"},
+		"the pod's own of the same revision": {pool: document(5, "pool"), own: document(5, "own"), want: "own"},
+		"the pod's own of a higher revision": {pool: document(5, "pool"), own: document(6, "own"), want: "own"},
+		"the pod's own of a lower revision":  {pool: document(5, "pool"), own: document(4, "own"), want: "pool"},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
-			if diff := cmp.Diff(tc.want, control.Choose(tc.held, tc.found).Document); diff != "" {
-				t.Errorf("obeyed is another document (-want +got):\n%s", diff)
+			got := ""
+			if chosen := control.Choose(tc.pool, tc.own); chosen != nil {
+				got = chosen.RestartToken
+			}
+			if got != tc.want {
+				t.Errorf("obeyed is the document %q, want %q", got, tc.want)
 			}
 		})
+	}
+}
+
+// TestADocumentThatIsWrittenAgainIsObeyed replaces documents that another client wrote, and
+// that have whatever revision it chose, by those of the operator.
+func TestADocumentThatIsWrittenAgainIsObeyed(t *testing.T) {
+	type files struct{ pool, own string }
+	steps := []struct {
+		what string
+		files
+		revision  int64
+		paused    bool
+		wantError string
+	}{
+		{"as the operator wrote it", files{`{"revision":3}`, `{"revision":3}`}, 3, false, ""},
+		{"the pool's has the highest revision", files{`{"revision":9007199254740992,"paused":true}`, `{"revision":3}`}, 9007199254740992, true, ""},
+		{"the pool's is written again", files{`{"revision":4}`, `{"revision":3}`}, 4, false, ""},
+		{"the pool's has a revision that is too high", files{`{"revision":9007199254740993,"paused":true}`, `{"revision":3}`}, 4, false, "revisions end at 9007199254740992"},
+		{"the pod's own has the highest revision", files{`{"revision":4}`, `{"revision":9223372036854775807,"paused":true}`}, 9223372036854775807, true, ""},
+		{"the pod's own is written again with the same", files{`{"revision":4}`, `{"revision":9223372036854775807}`}, 9223372036854775807, false, ""},
+		{"the pod's own is written again with a lower one", files{`{"revision":4,"paused":true}`, `{"revision":3}`}, 4, true, ""},
+		{"both are gone", files{"", ""}, 4, true, ""},
+	}
+	dir := t.TempDir()
+	reader := control.NewReader(dir)
+	for _, step := range steps {
+		for file, content := range map[string]string{protocol.ControlFile: step.pool, protocol.ControlPodFile: step.own} {
+			if err := os.WriteFile(filepath.Join(dir, file), []byte(content), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		got, err := reader.Read()
+		if (err != nil) != (step.wantError != "") || err != nil && !strings.Contains(err.Error(), step.wantError) {
+			t.Errorf("%s: the error is %v; want %q", step.what, err, step.wantError)
+		}
+		if got == nil || got.Revision != step.revision || got.Paused != step.paused {
+			t.Errorf("%s: obeyed is %+v; want revision %d, paused %t", step.what, got, step.revision, step.paused)
+		}
 	}
 }
 

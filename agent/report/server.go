@@ -39,18 +39,24 @@ var budgets = gate.Budgets{
 	Operator: gate.Limits{PerAddress: 4, Total: 16, Trusted: 4},
 }
 
-// answerTime bounds the time for an answer.
-const answerTime = 10 * time.Second
+const (
+	// answerTime bounds the time for an answer.
+	answerTime = 10 * time.Second
+	// publicTime is how long all clients get the same public status. It is short, because
+	// people watch the status live.
+	publicTime = 100 * time.Millisecond
+)
 
 // NewServers returns the agent's servers. All are read-only: every path accepts only GET
 // and HEAD. Any client may read metrics, health, and the public part of the status. Only
 // the operator, whose pins are in the file pins, may read the whole status.
 func NewServers(source Source, pins string) *gate.Servers {
-	public := http.NewServeMux()
-	public.HandleFunc("GET "+protocol.StatusPath, func(w http.ResponseWriter, _ *http.Request) {
+	strangers := gate.SharedFor(publicTime, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		status := source.status()
 		answer(w, status.Public())
-	})
+	}))
+	public := http.NewServeMux()
+	public.Handle("GET "+protocol.StatusPath, strangers)
 	public.Handle("GET "+protocol.MetricsPath, gate.Shared(promhttp.HandlerFor(newRegistry(source), promhttp.HandlerOpts{DisableCompression: true})))
 	health := http.NewServeMux()
 	for _, mux := range []*http.ServeMux{public, health} {
@@ -58,13 +64,13 @@ func NewServers(source Source, pins string) *gate.Servers {
 	}
 	operator := http.NewServeMux()
 	operator.HandleFunc("GET "+protocol.StatusPath, func(w http.ResponseWriter, r *http.Request) {
-		status := source.status()
 		if !gate.Trusted(r) {
 			// An operator whose key is not known yet still needs the counts. An operator that
 			// means another pod gets no more either.
-			status = status.Public()
+			strangers.ServeHTTP(w, r)
+			return
 		}
-		answer(w, status)
+		answer(w, source.status())
 	})
 	return &gate.Servers{
 		Public: gate.NewServer(public, answerTime), Health: gate.NewServer(health, answerTime),

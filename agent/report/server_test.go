@@ -9,10 +9,12 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"queueworker.dev/queueworker/agent/supervisor"
@@ -262,4 +264,27 @@ func TestRequestsThatAreNotReadKeepOutNobody(t *testing.T) {
 			t.Fatalf("scrape %d is answered with %d: %s", i+1, code, body)
 		}
 	}
+}
+
+// TestStrangersCostOneStatusATenthOfASecond counts how often the state is read for a
+// thousand requests of strangers on both ports.
+func TestStrangersCostOneStatusATenthOfASecond(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		state, read := pod(), 0
+		servers := NewServers(Source{State: func() *supervisor.State { read++; return &state }, PodUID: "uid"}, "")
+		for period := range 3 {
+			for i := range 1000 {
+				server := servers.All()[2*(i%2)] // the public port or the operator's
+				recorder := httptest.NewRecorder()
+				server.Handler.ServeHTTP(recorder, httptest.NewRequest(http.MethodGet, protocol.StatusPath, nil))
+				if recorder.Code != http.StatusOK || !strings.Contains(recorder.Body.String(), `"podUID":"uid"`) || strings.Contains(recorder.Body.String(), "Slow") {
+					t.Fatalf("a stranger is told %d %s", recorder.Code, recorder.Body)
+				}
+			}
+			if read != period+1 {
+				t.Fatalf("the state was read %d times in %d periods", read, period+1)
+			}
+			time.Sleep(publicTime)
+		}
+	})
 }

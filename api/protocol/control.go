@@ -6,8 +6,9 @@ package protocol
 // MaxControlBytes bounds a control document; the agent refuses a larger one.
 const MaxControlBytes = 16 << 10
 
-// MaxRevision bounds the revision of a control document. Every JSON number up to it is
-// exact.
+// MaxRevision bounds the revision of a pool's control document. Every JSON number up to it
+// is exact. The revision of a pod's own document may be any int64, so that it can always
+// supersede the pool's.
 const MaxRevision = 1 << 53
 
 // ControlFile and ControlPodFile are the two control documents in the directory
@@ -25,9 +26,10 @@ const (
 // control document, because older agents and operators compare that document as a whole.
 const OperatorFile = "operator"
 
-// Control says what the processes of one pod must do. The agent obeys the document with
-// the highest revision it has seen. If both documents have the same revision, the pod's
-// own wins.
+// Control says what the processes of one pod must do. Of the pool's document and the pod's
+// own, the agent obeys the one with the higher revision. If both have the same revision,
+// the pod's own wins. Older agents obey
+// the highest revision that they have ever seen.
 //
 // Tokens are opaque. The token in the first document that an agent reads, even an empty
 // one, is its baseline. After that, a token that differs from the last token seen acts

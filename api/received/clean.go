@@ -48,7 +48,7 @@ func Status(s *protocol.Status) error {
 	if !knownPhase(s.Phase) {
 		return fmt.Errorf("has the unknown phase %q", printable.Line(string(s.Phase), MaxWord))
 	}
-	if s.ControlRevision < 0 || s.ControlRevision > protocol.MaxRevision {
+	if s.ControlRevision < 0 {
 		return fmt.Errorf("has the impossible control revision %d", s.ControlRevision)
 	}
 	if err := Counters(&s.Counters); err != nil {

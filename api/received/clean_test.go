@@ -28,7 +28,6 @@ func TestStatusesThatAreRefused(t *testing.T) {
 		"a phase that paints":            {func(s *protocol.Status) { s.Phase = "\x1b[2J" }, `has the unknown phase "[2J"`},
 		"a long phase":                   {func(s *protocol.Status) { s.Phase = protocol.Phase(strings.Repeat("x", 1e5)) }, `has the unknown phase "` + strings.Repeat("x", 60) + `…"`},
 		"a negative revision":            {func(s *protocol.Status) { s.ControlRevision = -1 }, "has the impossible control revision -1"},
-		"a huge revision":                {func(s *protocol.Status) { s.ControlRevision = math.MaxInt64 }, "has the impossible control revision 9223372036854775807"},
 		"a negative count":               {func(s *protocol.Status) { s.Counters.Released = -5 }, "has the impossible count released -5"},
 		"a huge time":                    {func(s *protocol.Status) { s.Counters.JobMilliseconds = 1e17 }, "has the impossible count jobMilliseconds 100000000000000000"},
 		"a huge count of exits":          {func(s *protocol.Status) { s.Counters.Exits[protocol.ExitKilled] = 1e13 }, "has the impossible count of Killed exits 10000000000000"},
@@ -146,6 +145,10 @@ func TestStatusesThatAreMended(t *testing.T) {
 					{Kind: protocol.FindingPcntl, OK: true, Message: strings.Repeat("m", 509) + "…"}, {Kind: protocol.FindingLogs, Message: "first"},
 				}
 			},
+		},
+		"a revision that the operator did not write": {
+			func(s *protocol.Status) { s.ControlRevision = math.MaxInt64 },
+			func(s *protocol.Status) { s.ControlRevision = math.MaxInt64 },
 		},
 		"workers in disorder": {
 			func(s *protocol.Status) { s.Workers[0], s.Workers[63] = s.Workers[63], s.Workers[0] },

@@ -6,8 +6,8 @@
 //
 // The probe answers only the operator, which proves its identity; see package trust. The
 // operator's request lists the queues to measure. So no other pod can make the probe
-// query the backend for invented names, or learn how many jobs a queue holds. Anyone may
-// read health and metrics.
+// query the backend for invented names, or read which jobs failed. Anyone may read health and
+// metrics, which have the figures of the last measurement.
 //
 // A measurement answers the same question for one second. One measurement runs at a time,
 // with a deadline, and it goes on if the client leaves.

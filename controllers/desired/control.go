@@ -5,6 +5,7 @@ package desired
 
 import (
 	"encoding/json"
+	"math"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -68,9 +69,13 @@ type Controls struct {
 	Pods map[string]string
 }
 
-// Control decides the control documents. A document's revision grows whenever its
-// content changes, past every revision that any agent may have seen. So a lost
-// ConfigMap cannot make agents ignore its successor.
+// Control decides the control documents. A document's revision grows whenever its content
+// changes, beyond every revision that an agent may have seen. So a lost ConfigMap cannot
+// make agents ignore its successor.
+//
+// Whoever may patch ConfigMaps can write any revision. After the highest, the pool's
+// revisions begin again at 1. A pod whose agent obeys a higher revision than was written
+// gets a document of its own above that revision.
 //
 // The ConfigMap reaches a pod within a minute, but the kubelet delivers a document that
 // is written to the pod itself at once. So every pod is written to when the pool's
@@ -93,6 +98,9 @@ func Control(in ControlInput) Controls {
 	changed := pool != live || live.Revision == 0
 	if changed {
 		pool.Revision = highest + 1
+		if pool.Revision >= protocol.MaxRevision {
+			pool.Revision = 1
+		}
 	}
 
 	out := Controls{
@@ -121,32 +129,65 @@ func believable(revision, written int64) int64 {
 	return revision
 }
 
+// above returns the next revision of a pod's own document. Of the highest there is no next.
+// A document of that revision replaces the one before it, because agents obey the pod's own
+// document whenever its revision is not lower than what they have seen.
+func above(revision int64) int64 {
+	if revision == math.MaxInt64 {
+		return revision
+	}
+	return revision + 1
+}
+
+// farAbove returns a revision above one that an agent reports and that the operator did not
+// write. It is twice as high, so that a pod that reports ever higher revisions causes 63
+// writes at most.
+func farAbove(revision int64) int64 {
+	if revision > math.MaxInt64/2 {
+		return math.MaxInt64
+	}
+	return 2 * revision
+}
+
 // podControl returns the document of one pod, and whether to write it.
 func podControl(pool, own protocol.Control, pod ControlledPod, changed bool) (string, bool) {
 	want := pool.WithOwn(protocol.Control{
 		Cordoned: pod.Cordoned, PodPaused: pod.Paused, PodRestartToken: pod.RestartToken, PodKillToken: pod.KillToken,
 	})
+	stray := pod.Reported > max(own.Revision, pool.Revision)
+	ofItsOwn := pod.unheard(own.Revision) || differsByItself(want, own)
 	want.Revision = own.Revision
-	overdue := pod.Overdue && pod.Reported < own.Revision
-	if want == own && own.Revision >= pool.Revision && !overdue {
+	written := want == own && own.Revision >= pool.Revision
+	if written && !ofItsOwn && !stray {
 		return "", false
 	}
-	want.Revision = pool.Revision
-	ofItsOwn := overdue || differsByItself(want, own)
-	if changed {
-		return encodeControl(want), true
-	}
-	if ofItsOwn {
-		written := max(pool.Revision, own.Revision)
-		want.Revision = max(written, believable(pod.Reported, written)) + 1
-	}
-	behind := pod.Reported != 0 && pod.Reported < pool.Revision
-	// A pod without its own document read the pool's document when it started.
-	return encodeControl(want), behind || ofItsOwn || pod.Document != ""
+	want.Revision = ownRevision(pool.Revision, own.Revision, pod.Reported, ofItsOwn && !changed)
+	// Without one of its own the pod read the pool's document when it started.
+	return encodeControl(want), changed || stray || ofItsOwn || pod.Document != "" || pod.behind(pool.Revision)
 }
 
-// differsByItself reports whether two documents of a pod differ in the fields of the
-// pod itself.
+// ownRevision returns the revision of a pod's next document, given those of the pool's
+// document, of the pod's document before it and of what its agent obeys. With beyond, the
+// document must supersede the pool's.
+func ownRevision(pool, own, obeyed int64, beyond bool) int64 {
+	switch {
+	case obeyed > max(own, pool):
+		return farAbove(obeyed)
+	case beyond || own > pool:
+		return above(max(own, pool))
+	}
+	return pool
+}
+
+// behind reports whether the pod's agent obeys an earlier revision.
+func (p *ControlledPod) behind(revision int64) bool {
+	return p.Reported != 0 && p.Reported < revision
+}
+
+// unheard reports whether the pod's agent should have taken up its own document and has not.
+func (p *ControlledPod) unheard(own int64) bool { return p.Overdue && p.Reported < own }
+
+// differsByItself reports whether two documents of a pod differ in the pod's own part.
 func differsByItself(a, b protocol.Control) bool {
 	return a.PodRestartToken != b.PodRestartToken || a.PodKillToken != b.PodKillToken ||
 		a.Cordoned != b.Cordoned || a.PodPaused != b.PodPaused
@@ -203,8 +244,15 @@ func PoolPin(live *corev1.ConfigMap) string {
 	return live.Data[protocol.OperatorFile]
 }
 
-// PoolControl returns the pool's present document.
-func PoolControl(live *corev1.ConfigMap) protocol.Control { return ReadControl(liveDocument(live)) }
+// PoolControl is the pool's document as it is. A revision that cannot be followed by a
+// higher one counts as none, so that the document is written anew.
+func PoolControl(live *corev1.ConfigMap) protocol.Control {
+	control := ReadControl(liveDocument(live))
+	if control.Revision >= protocol.MaxRevision {
+		control.Revision = 0
+	}
+	return control
+}
 
 func liveDocument(live *corev1.ConfigMap) string {
 	if live == nil {
@@ -218,7 +266,7 @@ func liveDocument(live *corev1.ConfigMap) string {
 func ReadControl(document string) protocol.Control {
 	var control protocol.Control
 	if len(document) > protocol.MaxControlBytes || json.Unmarshal([]byte(document), &control) != nil ||
-		control.Revision < 1 || control.Revision > protocol.MaxRevision {
+		control.Revision < 1 {
 		return protocol.Control{}
 	}
 	return control
