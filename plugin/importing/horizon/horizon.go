@@ -113,9 +113,6 @@ func (c *configuration) supervisors(root *phpvalue.Array) error {
 		return fmt.Errorf("%s: %w", c.at(plan.Line), err)
 	}
 	for _, item := range merged.Items {
-		if err := c.left.Err(); err != nil {
-			return fmt.Errorf("%s: %w", c.at(item.Value.Line), err)
-		}
 		if item.Value.Kind != phpvalue.List {
 			c.note(item.Value.Line, true, item.Key.String(), "the supervisor is left out: "+why(item.Value))
 			continue
@@ -124,6 +121,9 @@ func (c *configuration) supervisors(root *phpvalue.Array) error {
 		s.mergedLists(defaults, plan.Array)
 		if err := s.convert(); err != nil {
 			return err
+		}
+		if err := c.left.Err(); err != nil {
+			return fmt.Errorf("%s: %w", c.at(item.Value.Line), err)
 		}
 	}
 	return nil
