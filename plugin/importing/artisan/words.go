@@ -139,7 +139,7 @@ func (s *scripted) lengthOf(parts []syntax.WordPart) (n int, ok bool) {
 			}
 			n += inner
 		case *syntax.ParamExp:
-			if part.Param == nil || part.Exp != nil || part.Repl != nil || part.Slice != nil || part.Index != nil || part.Excl {
+			if !plain(part) {
 				return 0, false
 			}
 			n += len(s.parser.variable(part.Param.Value))
@@ -148,4 +148,9 @@ func (s *scripted) lengthOf(parts []syntax.WordPart) (n int, ok bool) {
 		}
 	}
 	return n, true
+}
+
+// plain reports whether an expansion gives the value of a variable as it is.
+func plain(expansion *syntax.ParamExp) bool {
+	return expansion.Param != nil && expansion.Exp == nil && expansion.Repl == nil && expansion.Slice == nil && expansion.Index == nil && !expansion.Excl
 }

@@ -165,18 +165,9 @@ func (c *configuration) include(in Input, name string) error {
 	}
 	read := map[string]bool{c.file: true}
 	for pattern := range strings.FieldsSeq(expanded) {
-		if !path.IsAbs(pattern) {
-			pattern = path.Join(path.Dir(name), pattern)
-		}
-		matching, err := in.Glob(pattern, c.left)
-		if spent := c.left.Err(); spent != nil {
-			return fmt.Errorf("%s: files: %w", files.line, spent)
-		}
+		matching, err := c.matching(in, files, name, pattern)
 		if err != nil {
-			return fmt.Errorf("%s: files: %s is no pattern for file names: %w", files.line, shorten(pattern), err)
-		}
-		if len(matching) == 0 {
-			c.note(manifest.Note{Line: files.line, Subject: "files=" + pattern, Why: "no file matches here; import those of the server too", Warning: true})
+			return err
 		}
 		for _, file := range matching {
 			absolute := in.absolute(file)
@@ -191,6 +182,24 @@ func (c *configuration) include(in Input, name string) error {
 		}
 	}
 	return nil
+}
+
+// matching returns the files that match a pattern of the setting files in a file.
+func (c *configuration) matching(in Input, files setting, name, pattern string) ([]string, error) {
+	if !path.IsAbs(pattern) {
+		pattern = path.Join(path.Dir(name), pattern)
+	}
+	matching, err := in.Glob(pattern, c.left)
+	if spent := c.left.Err(); spent != nil {
+		return nil, fmt.Errorf("%s: files: %w", files.line, spent)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: files: %s is no pattern for file names: %w", files.line, shorten(pattern), err)
+	}
+	if len(matching) == 0 {
+		c.note(manifest.Note{Line: files.line, Subject: "files=" + pattern, Why: "no file matches here; import those of the server too", Warning: true})
+	}
+	return matching, nil
 }
 
 // outside returns the values of the names in a section that is no program.
