@@ -39,6 +39,7 @@ func TestShortCommandsAskForLittle(t *testing.T) {
 		"nested as far as it goes":    {"sh -c 'echo " + strings.Repeat("${X:-", 200) + strings.Repeat("}", 200) + worker, ""},
 		"a very long script":          {"sh -c 'echo " + strings.Repeat("a", 70_000) + worker, "more than 65536 bytes"},
 		"deep in braces":              {"sh -c 'echo " + strings.Repeat("{a,", 150) + strings.Repeat("}", 150) + worker, "braces"},
+		"many directories":            {"sh -c '" + strings.Repeat("cd a;", 12_000) + "true" + worker, "more than 67108864 bytes"},
 		"many options":                {"php artisan queue:work " + options(20_000), ""},
 		"many files of PHP":           {"php " + strings.Repeat("-f-q ", 20_000) + "artisan queue:work", ""},
 		"one file in another":         {"php " + strings.Repeat("-f", 60_000) + " artisan queue:work", ""},

@@ -192,14 +192,9 @@ func (s *scripted) call(call *syntax.CallExpr) error {
 	if err != nil || len(words) == 0 {
 		return err
 	}
-	worker := &s.parser.worker
 	switch name := path.Base(words[0]); {
 	case name == "cd" && len(words) > 1:
-		if path.IsAbs(words[1]) {
-			worker.Directory = words[1]
-		} else {
-			worker.Directory = path.Join(worker.Directory, words[1])
-		}
+		return s.changeDirectory(words[1])
 	case name == "source" || name == ".":
 		s.parser.remark(true, strings.Join(words, " "), "the file is not read; give its variables as env")
 	case name == "sleep":
@@ -208,6 +203,18 @@ func (s *scripted) call(call *syntax.CallExpr) error {
 	default:
 		return s.command(words)
 	}
+	return nil
+}
+
+func (s *scripted) changeDirectory(to string) error {
+	worker := &s.parser.worker
+	if err := s.parser.left.Bytes(wordSize * (len(worker.Directory) + len(to))); err != nil {
+		return err
+	}
+	if !path.IsAbs(to) {
+		to = path.Join(worker.Directory, to)
+	}
+	worker.Directory = to
 	return nil
 }
 

@@ -19,10 +19,10 @@ func (s *scripted) words(list []*syntax.Word) (words []string, err error) {
 		if copied := *word; syntax.SplitBraces(&copied) {
 			return nil, &NotAWorkerError{What: "its script has braces that only a shell can work out"}
 		}
-		s.defaults(word)
-		if err := s.patterns(word); err != nil {
+		if err := s.pay(word); err != nil {
 			return nil, err
 		}
+		s.defaults(word)
 	}
 	return s.parser.expand(list)
 }
@@ -34,6 +34,9 @@ const maxSeparators = 16
 // expand puts the values of variables into words. Each value is paid for before it is
 // put in. A panic is the only way to stop the library then.
 func (p *parser) expand(list []*syntax.Word) (words []string, err error) {
+	if err := p.payLookup(); err != nil {
+		return nil, err
+	}
 	separators := p.variable("IFS")
 	if len(separators) > maxSeparators {
 		return nil, &NotAWorkerError{What: "its script sets an IFS that only a shell can work with"}
@@ -48,6 +51,9 @@ func (p *parser) expand(list []*syntax.Word) (words []string, err error) {
 		}
 	}()
 	config := &expand.Config{Env: expand.FuncEnviron(func(name string) string {
+		if err := p.payLookup(); err != nil {
+			panic(err)
+		}
 		value := p.variable(name)
 		if err := p.payValue(value, separators); err != nil {
 			panic(err)
@@ -61,6 +67,9 @@ func (p *parser) expand(list []*syntax.Word) (words []string, err error) {
 	return words, nil
 }
 
+// payLookup pays for finding a variable among the others.
+func (p *parser) payLookup() error { return p.left.Steps(1 + len(p.worker.Environment)/16) }
+
 // payValue pays for the value of a variable and for the words that it may become.
 func (p *parser) payValue(value, separators string) error {
 	const fieldSize = 128
@@ -68,20 +77,23 @@ func (p *parser) payValue(value, separators string) error {
 	for _, separator := range separators {
 		fields += strings.Count(value, string(separator))
 	}
-	if err := p.left.Steps(fields + len(p.worker.Environment)/16); err != nil {
+	if err := p.left.Steps(fields); err != nil {
 		return err
 	}
 	return p.left.Bytes(len(value) + fields*fieldSize)
 }
 
-// patterns pays for operators such as ${X##*-} and ${X//a/b}. A pattern may be compared
-// with each part of the value, and a replacement may be put into each place of it.
-func (s *scripted) patterns(word *syntax.Word) error {
+// pay pays for the variables of a word, and for operators such as ${X##*-} and ${X//a/b}:
+// a pattern may be compared with each part of the value, and a replacement may be put into
+// each place of it.
+func (s *scripted) pay(word *syntax.Word) error {
 	var err error
 	syntax.Walk(word, func(node syntax.Node) bool {
 		expansion, ok := node.(*syntax.ParamExp)
 		if err == nil && ok && expansion.Param != nil {
-			err = s.pattern(expansion)
+			if err = s.parser.payLookup(); err == nil {
+				err = s.pattern(expansion)
+			}
 		}
 		return err == nil
 	})
