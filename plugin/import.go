@@ -8,9 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -53,7 +51,8 @@ func newImportSupervisorCommand(deps *Deps) *cobra.Command {
 					return manifest.Draft{}, fmt.Errorf("find the working directory: %w", err)
 				}
 				return supervisor.Import(supervisor.Input{
-					Paths: files, Directory: directory, Environment: i.environment, Read: readAtMost, Glob: filepath.Glob,
+					Paths: files, Directory: directory, Environment: i.environment,
+					Read: readAtMost, ReadIncluded: readIncluded, Glob: glob,
 				})
 			})
 		},
@@ -110,20 +109,6 @@ func (i *importCommand) addFlags(cmd *cobra.Command) {
 	f.StringArrayVar(&i.envFrom, "env-from", nil, "Where the application's settings are: secret/NAME or configmap/NAME. May be given again.")
 	f.StringArrayVar(&i.variables, "env", nil, "A variable of the environment the configuration is read with, as KEY=VALUE. May be given again.")
 	f.StringVarP(&i.output, "output", "o", "yaml", "The format, which is yaml.")
-}
-
-// readAtMost reads a file up to just over manifest.MaxFileSize; no real configuration is
-// larger.
-func readAtMost(path string) ([]byte, error) {
-	file, err := os.Open(path) //nolint:gosec // the user names the files to read
-	if err != nil {
-		if reason, ok := errors.AsType[*os.PathError](err); ok {
-			return nil, reason.Err // the caller names the file
-		}
-		return nil, err
-	}
-	defer file.Close()
-	return io.ReadAll(io.LimitReader(file, manifest.MaxFileSize+1))
 }
 
 // run reads a configuration, completes it with the settings from the flags, and prints

@@ -36,7 +36,7 @@ var consolePure = []string{"console/view", "console/intent", "console/gitops", "
 
 // importing are the packages that read foreign configurations, which are pure too.
 var importing = []string{
-	"plugin/importing/artisan", "plugin/importing/flags", "plugin/importing/horizon", "plugin/importing/manifest",
+	"plugin/importing/artisan", "plugin/importing/budget", "plugin/importing/flags", "plugin/importing/horizon", "plugin/importing/manifest",
 	"plugin/importing/phpvalue", "plugin/importing/supervisor",
 }
 

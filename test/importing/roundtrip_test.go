@@ -18,6 +18,7 @@ import (
 	"queueworker.dev/queueworker/api/protocol"
 	"queueworker.dev/queueworker/api/v1alpha1"
 	"queueworker.dev/queueworker/controllers/desired"
+	"queueworker.dev/queueworker/plugin/importing/budget"
 	"queueworker.dev/queueworker/plugin/importing/horizon"
 	"queueworker.dev/queueworker/plugin/importing/manifest"
 	"queueworker.dev/queueworker/plugin/importing/supervisor"
@@ -254,7 +255,8 @@ func read(t *testing.T, file string) manifest.Draft {
 	t.Helper()
 	if filepath.Ext(file) == ".conf" {
 		draft, err := supervisor.Import(supervisor.Input{
-			Paths: []string{supervisorFiles + file}, Directory: "/etc/supervisor", Read: os.ReadFile, Glob: filepath.Glob,
+			Paths: []string{supervisorFiles + file}, Directory: "/etc/supervisor", Read: os.ReadFile, ReadIncluded: os.ReadFile,
+			Glob:        func(pattern string, _ *budget.Budget) ([]string, error) { return filepath.Glob(pattern) },
 			Environment: map[string]string{"QUEUE_CONNECTION": "redis", "QUEUE": "fast,slow", "QUEUE_PROCESSES": "6"},
 		})
 		if err != nil {

@@ -16,6 +16,7 @@ import (
 
 	shellquote "github.com/kballard/go-shellquote"
 
+	"queueworker.dev/queueworker/plugin/importing/budget"
 	"queueworker.dev/queueworker/plugin/importing/flags"
 )
 
@@ -61,26 +62,47 @@ var ErrSyntax = errors.New("the command cannot be read")
 // maxWrappers is how many programs may stand around a worker; no real command has more.
 const maxWrappers = 20
 
+// maxCommand is the maximum number of bytes of a command. Linux starts no program with a
+// longer argument.
+const maxCommand = 128 << 10
+
+// wordSize is the number of bytes that a byte of a command pays for, because its words
+// take more than its text.
+const wordSize = 8
+
 // parser takes a command apart, beginning with its first word.
 type parser struct {
+	left     *budget.Budget
 	worker   Worker
 	words    []string
 	wrappers int
 }
 
 // Parse finds the worker that a command starts in a directory. environment holds the
-// values of variables in a shell's script.
-func Parse(command, directory string, environment []Variable) (Worker, error) {
+// values of variables in a shell's script. Parse pays from left; if that is not enough,
+// the error is a *budget.ExceededError.
+func Parse(command, directory string, environment []Variable, left *budget.Budget) (Worker, error) {
+	if err := payText(left, command); err != nil {
+		return Worker{}, err
+	}
 	words, err := shellquote.Split(command)
 	if err != nil {
 		return Worker{}, fmt.Errorf("%w: %w", ErrSyntax, err)
 	}
-	p := &parser{worker: Worker{Directory: directory, Environment: slices.Clone(environment)}, words: words}
+	p := &parser{left: left, worker: Worker{Directory: directory, Environment: slices.Clone(environment)}, words: words}
 	if err := p.run(); err != nil {
 		return Worker{}, err
 	}
 	p.worker.Environment = p.worker.Environment[len(environment):]
 	return p.worker, nil
+}
+
+// payText pays for the words of a command or script.
+func payText(left *budget.Budget, text string) error {
+	if len(text) > maxCommand {
+		return &NotAWorkerError{What: fmt.Sprintf("its command has more than %d bytes, and Linux starts none that is longer", maxCommand)}
+	}
+	return left.Bytes(wordSize * len(text))
 }
 
 func (p *parser) remark(warning bool, subject, why string) {
@@ -119,9 +141,13 @@ func (p *parser) run() error {
 
 // other looks for a worker among the arguments of an unknown program.
 func (p *parser) other(name string) error {
-	for i := 1; i+1 < len(p.words); i++ {
+	last := len(p.words) - 1 // the last word that is artisan, before which a php may run it
+	for last >= 0 && !isArtisan(p.words[last]) {
+		last--
+	}
+	for i := 1; i <= last && i+1 < len(p.words); i++ {
 		base := path.Base(p.words[i])
-		if base == "artisan" || phpName.MatchString(base) && slices.ContainsFunc(p.words[i:], isArtisan) {
+		if base == "artisan" || phpName.MatchString(base) {
 			p.remark(true, strings.Join(p.words[:i], " "), "what it does is not known here; if the image has it and workers need it, make it the command of the container in the QueueApp's template")
 			p.words = p.words[i:]
 			return p.run()
@@ -153,12 +179,14 @@ func (p *parser) php() error {
 
 // phpOption removes one option of PHP: -d key=value, -dkey=value, -c file, -q.
 func (p *parser) phpOption() {
+	before := p.words
 	name, value := p.phpWord()
 	switch name {
 	case "-f", "--file":
 		// The next word is the script, as it is without -f.
 		if value != "" {
-			p.words = append([]string{value}, p.words...)
+			before[0] = value
+			p.words = before
 		}
 	case "-d", "--define":
 		if limit, ok := strings.CutPrefix(value, "memory_limit="); ok {

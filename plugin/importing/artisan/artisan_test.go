@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"queueworker.dev/queueworker/plugin/importing/artisan"
+	"queueworker.dev/queueworker/plugin/importing/budget"
 )
 
 // show returns the important facts of a worker in one line.
@@ -94,7 +95,7 @@ func TestWorkersAreFoundInCommands(t *testing.T) {
 		`my-wrapper php server.php`:                                         "!no queue worker: my-wrapper",
 	} {
 		t.Run(command, func(t *testing.T) {
-			worker, err := artisan.Parse(command, "/here", []artisan.Variable{{Name: "SET", Value: "given"}})
+			worker, err := artisan.Parse(command, "/here", []artisan.Variable{{Name: "SET", Value: "given"}}, budget.New())
 			if wrong, ok := strings.CutPrefix(want, "!"); ok {
 				if err == nil || !strings.Contains(err.Error(), wrong) {
 					t.Errorf("it says %v, want %q in it", err, wrong)
@@ -118,7 +119,7 @@ func TestWorkersAreFoundInCommands(t *testing.T) {
 // TestWhatIsLeftOutIsTold expects one remark for each thing that stands around a worker.
 func TestWhatIsLeftOutIsTold(t *testing.T) {
 	const command = `nice -n 5 bash -c ". ./env.sh; sleep 5; php artisan migrate; while true; do /usr/bin/php8.2 -d precision=5 artisan queue:work redis extra --queue=${QUEUE:-a} | tee log > all.log; done"`
-	worker, err := artisan.Parse(command, "/here", nil)
+	worker, err := artisan.Parse(command, "/here", nil, budget.New())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -38,6 +38,22 @@ func (p *parser) options(words []string) {
 			p.option(flags.Option{Name: strings.TrimPrefix(word, "-"), Bare: true})
 		}
 	}
+	p.worker.Options = latest(p.worker.Options)
+}
+
+// latest returns the last option of each name.
+func latest(options []flags.Option) []flags.Option {
+	places := make(map[string]int, len(options))
+	for i, option := range options {
+		places[option.Name] = i
+	}
+	var out []flags.Option
+	for i, option := range options {
+		if places[option.Name] == i {
+			out = append(out, option)
+		}
+	}
+	return out
 }
 
 func (p *parser) argument(word string) {
@@ -48,13 +64,11 @@ func (p *parser) argument(word string) {
 	p.remark(true, word, "queue:work takes one argument, the connection, and refuses a second")
 }
 
-// option keeps the last option of each name. The application's environment becomes the
-// variable APP_ENV.
+// option adds an option. The application's environment becomes the variable APP_ENV.
 func (p *parser) option(o flags.Option) {
 	if o.Name == "env" {
 		p.worker.Environment = append(p.worker.Environment, Variable{Name: "APP_ENV", Value: o.Value})
 		return
 	}
-	p.worker.Options = slices.DeleteFunc(p.worker.Options, func(before flags.Option) bool { return before.Name == o.Name })
 	p.worker.Options = append(p.worker.Options, o)
 }

@@ -5,14 +5,22 @@ package artisan
 
 import (
 	"errors"
+	"fmt"
 	"path"
 	"slices"
 	"strings"
 
-	"mvdan.cc/sh/v3/expand"
 	"mvdan.cc/sh/v3/syntax"
 
 	"queueworker.dev/queueworker/plugin/importing/flags"
+)
+
+const (
+	// maxScript is the maximum number of bytes of a script.
+	maxScript = 64 << 10
+	// maxNesting is how many brackets may be open in a script at once. The library that
+	// parses it calls itself for each, and nothing can stop it when its stack is full.
+	maxNesting = 200
 )
 
 // maxVariable is the maximum number of bytes in a variable of a script.
@@ -34,6 +42,12 @@ func (p *parser) script(text string) error {
 	if p.wrappers++; p.wrappers > maxWrappers {
 		return &NotAWorkerError{What: "too many programs stand around it"}
 	}
+	if err := payText(p.left, text); err != nil {
+		return err
+	}
+	if err := checkScript(text); err != nil {
+		return err
+	}
 	file, err := syntax.NewParser(syntax.Variant(syntax.LangBash)).Parse(strings.NewReader(text), "")
 	if err != nil {
 		// The script may be for a shell with its own syntax, such as zsh.
@@ -50,6 +64,26 @@ func (p *parser) script(text string) error {
 		return s.first
 	}
 	return &NotAWorkerError{What: "its script runs no queue worker"}
+}
+
+// checkScript refuses scripts that are too much for the library that parses them.
+func checkScript(text string) error {
+	if len(text) > maxScript {
+		return &NotAWorkerError{What: fmt.Sprintf("its script has more than %d bytes; give import the command that runs the worker", maxScript)}
+	}
+	open := 0
+	for i := range len(text) {
+		switch text[i] {
+		case '(', '{':
+			open++
+		case ')', '}':
+			open = max(open-1, 0)
+		}
+		if open > maxNesting {
+			return &NotAWorkerError{What: fmt.Sprintf("more than %d brackets are open in its script at once; give import the command that runs the worker", maxNesting)}
+		}
+	}
+	return nil
 }
 
 func (s *scripted) statements(list []*syntax.Stmt) error {
@@ -88,23 +122,6 @@ func (s *scripted) statement(statement *syntax.Stmt) error {
 		return s.statement(command.Y)
 	}
 	return &NotAWorkerError{What: "its script has more than commands in a row; give import the command that runs the worker"}
-}
-
-// words returns the words of a command, with the values of their variables.
-func (s *scripted) words(list []*syntax.Word) ([]string, error) {
-	for _, word := range list {
-		// {1..1000000000} is a short word that takes a lot of memory.
-		if copied := *word; syntax.SplitBraces(&copied) {
-			return nil, &NotAWorkerError{What: "its script has braces that only a shell can work out"}
-		}
-		s.defaults(word)
-	}
-	config := &expand.Config{Env: expand.FuncEnviron(s.parser.variable)}
-	words, err := expand.Fields(config, list...)
-	if err != nil {
-		return nil, &NotAWorkerError{What: "its script has a word that only a shell can work out: " + err.Error()}
-	}
-	return words, nil
 }
 
 // notSet is the name of a variable that no script can set.
@@ -175,14 +192,9 @@ func (s *scripted) call(call *syntax.CallExpr) error {
 	if err != nil || len(words) == 0 {
 		return err
 	}
-	worker := &s.parser.worker
 	switch name := path.Base(words[0]); {
 	case name == "cd" && len(words) > 1:
-		if path.IsAbs(words[1]) {
-			worker.Directory = words[1]
-		} else {
-			worker.Directory = path.Join(worker.Directory, words[1])
-		}
+		return s.changeDirectory(words[1])
 	case name == "source" || name == ".":
 		s.parser.remark(true, strings.Join(words, " "), "the file is not read; give its variables as env")
 	case name == "sleep":
@@ -194,9 +206,21 @@ func (s *scripted) call(call *syntax.CallExpr) error {
 	return nil
 }
 
+func (s *scripted) changeDirectory(to string) error {
+	worker := &s.parser.worker
+	if err := s.parser.left.Bytes(wordSize * (len(worker.Directory) + len(to))); err != nil {
+		return err
+	}
+	if !path.IsAbs(to) {
+		to = path.Join(worker.Directory, to)
+	}
+	worker.Directory = to
+	return nil
+}
+
 // command reads a command that may be the worker.
 func (s *scripted) command(words []string) error {
-	inner := &parser{worker: s.parser.worker, words: words, wrappers: s.parser.wrappers}
+	inner := &parser{left: s.parser.left, worker: s.parser.worker, words: words, wrappers: s.parser.wrappers}
 	err := inner.run()
 	var other *NotAWorkerError
 	switch {

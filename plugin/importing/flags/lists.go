@@ -36,6 +36,9 @@ func queue(spec *v1alpha1.QueueWorkerSpec, option Option) Outcome {
 		if trimmed != "" && !slices.Contains(names, trimmed) {
 			names = append(names, trimmed)
 		}
+		if len(names) > maxQueues {
+			break // which is too many already
+		}
 	}
 	if why := CheckQueues(names); why != "" {
 		return Outcome{Why: why, Warning: true}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"queueworker.dev/queueworker/api/v1alpha1"
+	"queueworker.dev/queueworker/plugin/importing/budget"
 	"queueworker.dev/queueworker/plugin/importing/manifest"
 	"queueworker.dev/queueworker/plugin/importing/phpvalue"
 )
@@ -32,6 +33,9 @@ func (s *supervisor) pools(queues []string) []manifest.Placement {
 	if _, given := s.options["minProcesses"]; given && least < most {
 		s.note(s.options["minProcesses"].Line, false, fmt.Sprintf("minProcesses %d", least),
 			"without balancing there are maxProcesses of them; for a size by need, set autoscaling")
+	}
+	if s.left.Steps(budget.PoolSteps) != nil {
+		return nil // the caller sees that the budget is spent
 	}
 	pool := manifest.Pool{Name: s.name, Spec: s.spec}
 	pool.Spec.Queue, pool.Spec.Processes = strings.Join(queues, ","), &most
@@ -79,6 +83,9 @@ func (s *supervisor) count(name string) int32 {
 
 // each returns one pool for every queue.
 func (s *supervisor) each(queues []string, fill func(i int, spec *v1alpha1.QueueWorkerSpec)) []manifest.Placement {
+	if s.left.Steps(len(queues)*budget.PoolSteps) != nil {
+		return nil // the caller sees that the budget is spent
+	}
 	out := make([]manifest.Placement, 0, len(queues))
 	for i, queue := range queues {
 		pool := manifest.Pool{Name: s.name, Spec: *s.spec.DeepCopy()}

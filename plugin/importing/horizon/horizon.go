@@ -9,11 +9,11 @@ package horizon
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
 	"queueworker.dev/queueworker/api/v1alpha1"
+	"queueworker.dev/queueworker/plugin/importing/budget"
 	"queueworker.dev/queueworker/plugin/importing/manifest"
 	"queueworker.dev/queueworker/plugin/importing/phpvalue"
 )
@@ -32,6 +32,7 @@ type Input struct {
 // configuration is a file that is being read.
 type configuration struct {
 	in     Input
+	left   *budget.Budget
 	notes  []manifest.Note
 	placed []manifest.Placement
 }
@@ -41,10 +42,13 @@ func Import(in Input) (manifest.Draft, error) {
 	if len(in.Source) > manifest.MaxFileSize {
 		return manifest.Draft{}, fmt.Errorf("%s has more than %d bytes, which no configuration has; is it the right file?", in.File, manifest.MaxFileSize)
 	}
-	c := &configuration{in: in}
-	root, err := phpvalue.Read(in.Source, in.Variables)
+	c := &configuration{in: in, left: budget.New()}
+	root, err := phpvalue.Read(in.Source, in.Variables, c.left)
 	var syntax *phpvalue.SyntaxError
+	var bound *phpvalue.BoundError
 	switch {
+	case errors.As(err, &bound):
+		return manifest.Draft{}, fmt.Errorf("%s: %w", c.at(bound.Line), bound.Err)
 	case errors.As(err, &syntax):
 		return manifest.Draft{}, fmt.Errorf("%s: %s", c.at(syntax.Line), syntax.Message)
 	case err != nil:
@@ -57,6 +61,9 @@ func Import(in Input) (manifest.Draft, error) {
 		return manifest.Draft{}, err
 	}
 	c.others(root.Array)
+	if err := c.left.Err(); err != nil {
+		return manifest.Draft{}, fmt.Errorf("%s: %w", in.File, err)
+	}
 	return manifest.Draft{
 		Origin: fmt.Sprintf("Imported from the environment %s of %s by kubectl queueworker import horizon.", in.Environment, in.File),
 		Driver: v1alpha1.DriverRedis, // Horizon supports only Redis
@@ -70,7 +77,9 @@ func (c *configuration) at(line int) manifest.Line {
 }
 
 func (c *configuration) note(line int, warning bool, subject, why string) {
-	c.notes = append(c.notes, manifest.Note{Line: c.at(line), Subject: subject, Why: why, Warning: warning})
+	if c.left.Steps(1) == nil && c.left.Bytes(len(subject)+len(why)) == nil {
+		c.notes = append(c.notes, manifest.Note{Line: c.at(line), Subject: subject, Why: why, Warning: warning})
+	}
 }
 
 // why says why a value is not the array that was expected.
@@ -99,7 +108,11 @@ func (c *configuration) supervisors(root *phpvalue.Array) error {
 	}
 	c.told(plan, "environments."+name)
 	defaults := c.defaults(root)
-	for _, item := range phpvalue.ReplaceRecursive(defaults, plan.Array).Items {
+	merged, err := phpvalue.ReplaceRecursive(defaults, plan.Array, c.left)
+	if err != nil {
+		return fmt.Errorf("%s: %w", c.at(plan.Line), err)
+	}
+	for _, item := range merged.Items {
 		if item.Value.Kind != phpvalue.List {
 			c.note(item.Value.Line, true, item.Key.String(), "the supervisor is left out: "+why(item.Value))
 			continue
@@ -108,6 +121,9 @@ func (c *configuration) supervisors(root *phpvalue.Array) error {
 		s.mergedLists(defaults, plan.Array)
 		if err := s.convert(); err != nil {
 			return err
+		}
+		if err := c.left.Err(); err != nil {
+			return fmt.Errorf("%s: %w", c.at(item.Value.Line), err)
 		}
 	}
 	return nil
@@ -152,11 +168,20 @@ func (c *configuration) choose(environments *phpvalue.Array) (string, phpvalue.V
 	return item.Key.String(), item.Value, nil
 }
 
-// fits implements Laravel's Str::is.
+// fits implements Laravel's Str::is: * stands for any text.
 func fits(pattern, name string) bool {
-	quoted := strings.ReplaceAll(regexp.QuoteMeta(pattern), `\*`, ".*")
-	matched, err := regexp.MatchString("^(?s:"+quoted+")$", name)
-	return err == nil && matched
+	piece, rest, more := strings.Cut(pattern, "*")
+	if !more {
+		return pattern == name
+	}
+	name, ok := strings.CutPrefix(name, piece)
+	for ok {
+		if piece, rest, more = strings.Cut(rest, "*"); !more {
+			return strings.HasSuffix(name, piece)
+		}
+		_, name, ok = strings.Cut(name, piece)
+	}
+	return false
 }
 
 // defaults returns the options of the supervisors in every environment.
@@ -208,13 +233,13 @@ func (c *configuration) others(root *phpvalue.Array) {
 
 // texts returns the values of a list of texts, or of a text with commas. unknown says why
 // a value is unknown.
-func texts(value phpvalue.Value) (found, unknown []string) {
+func (c *configuration) texts(value phpvalue.Value) (found, unknown []string) {
 	if value.Kind != phpvalue.List {
 		given, ok := value.AsText()
 		if !ok {
 			return nil, []string{value.Why}
 		}
-		return split(given), nil
+		return c.split(given), nil
 	}
 	for _, item := range value.Array.Items {
 		given, ok := item.Value.AsText()
@@ -222,11 +247,15 @@ func texts(value phpvalue.Value) (found, unknown []string) {
 			unknown = append(unknown, why(item.Value))
 			continue
 		}
-		found = append(found, split(given)...)
+		found = append(found, c.split(given)...)
 	}
 	return found, append(unknown, value.Array.Gaps...)
 }
 
-func split(list string) []string {
+// split splits a list; of a list that the budget does not allow, it returns nothing.
+func (c *configuration) split(list string) []string {
+	if c.left.Steps(strings.Count(list, ",")+1) != nil || c.left.Bytes(len(list)) != nil {
+		return nil
+	}
 	return slices.DeleteFunc(strings.Split(list, ","), func(s string) bool { return strings.TrimSpace(s) == "" })
 }

@@ -31,7 +31,9 @@ type supervisor struct {
 }
 
 func (s *supervisor) note(line int, warning bool, subject, why string) {
-	s.notes = append(s.notes, manifest.Note{Line: s.at(line), Subject: subject, Why: why, Warning: warning})
+	if s.left.Steps(1) == nil && s.left.Bytes(len(subject)+len(why)) == nil {
+		s.notes = append(s.notes, manifest.Note{Line: s.at(line), Subject: subject, Why: why, Warning: warning})
+	}
 }
 
 // mergedLists warns if Horizon merges a queue list item by item into a longer default
@@ -68,6 +70,9 @@ func camel(name string) string {
 func (s *supervisor) read() {
 	s.options = map[string]phpvalue.Value{}
 	for _, item := range s.value.Array.Items {
+		if s.left.Steps(1) != nil || s.left.Bytes(len(item.Key.Text)) != nil {
+			return
+		}
 		name := camel(item.Key.String())
 		switch name {
 		case "tries":
@@ -140,12 +145,25 @@ func (s *supervisor) convert() error {
 		return nil
 	}
 	for _, placement := range s.pools(queues) {
+		if !s.payNotes() {
+			return nil // the caller sees that the budget is spent
+		}
 		placement.Connection = connection
 		placement.Pool.Origin = fmt.Sprintf("The supervisor %s of %s.", s.name, s.at(s.value.Line))
 		placement.Pool.Notes = append(slices.Clone(s.notes), placement.Pool.Notes...)
 		s.placed = append(s.placed, placement)
 	}
 	return nil
+}
+
+// payNotes pays for the notes of one pool; each pool of a supervisor has all of them.
+func (s *supervisor) payNotes() (ok bool) {
+	for _, note := range s.notes {
+		if s.left.Steps(1) != nil || s.left.Bytes(len(note.Subject)+len(note.Why)) != nil {
+			return false
+		}
+	}
+	return true
 }
 
 // queues returns the supervisor's queues; refused says why there are none.
@@ -155,7 +173,7 @@ func (s *supervisor) queues() (queues []string, refused string) {
 		s.note(s.value.Line, true, "no queue", "its workers take from the connection's own queue, which is default unless config/queue.php says otherwise")
 		return []string{"default"}, ""
 	}
-	found, unknown := texts(value)
+	found, unknown := s.texts(value)
 	for _, why := range unknown {
 		s.note(value.Line, true, "queue", "one of the queues is not known: "+why)
 	}
@@ -212,7 +230,7 @@ func (s *supervisor) flags() {
 		if !ok || value.Kind == phpvalue.Null {
 			continue
 		}
-		given, unknown := texts(value)
+		given, unknown := s.texts(value)
 		if len(unknown) > 0 {
 			s.note(value.Line, true, name, "its value is not known, so "+otherwise(name)+": "+unknown[0])
 			continue

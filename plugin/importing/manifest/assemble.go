@@ -49,8 +49,10 @@ type Draft struct {
 // Directories returns the applications' directories, in the order of the pools.
 func (d Draft) Directories() []string {
 	var out []string
+	seen := map[string]bool{}
 	for _, pool := range d.Pools {
-		if !slices.Contains(out, pool.Directory) {
+		if !seen[pool.Directory] {
+			seen[pool.Directory] = true
 			out = append(out, pool.Directory)
 		}
 	}
@@ -101,6 +103,12 @@ func Assemble(draft Draft, settings Settings) Result {
 		}
 		groups[key] = append(groups[key], pool)
 	}
+	without := map[string]bool{}
+	for _, key := range order {
+		if settings.Drivers[key[1]] == "" {
+			without[key[1]] = true
+		}
+	}
 	appNames, poolNames := Names{}, Names{}
 	for _, key := range order {
 		base := cmp.Or(settings.AppName, directoryName(key[0]))
@@ -108,7 +116,7 @@ func Assemble(draft Draft, settings Settings) Result {
 			base += "-" + key[1]
 		}
 		app := assemble(groups[key], settings, draft.Driver)
-		app.Notes = append(app.Notes, driverNotes(key[1], order, settings.Drivers, draft.Driver)...)
+		app.Notes = append(app.Notes, driverNotes(key[1], without, settings.Drivers, draft.Driver)...)
 		app.Name = appNames.Take(base, "app")
 		for i := range app.Pools {
 			app.Pools[i].Name = poolNames.Take(app.Pools[i].Name, "worker")
@@ -218,11 +226,16 @@ func connection(name string, settings Settings, driver v1alpha1.Driver) *v1alpha
 
 // shareEnv moves the variables that all pools have in common out of the pools.
 func shareEnv(pools []Placement) []corev1.EnvVar {
-	shared := slices.DeleteFunc(slices.Clone(pools[0].Env), func(v corev1.EnvVar) bool {
-		return slices.ContainsFunc(pools, func(p Placement) bool { return !slices.Contains(p.Env, v) })
-	})
+	holders := map[corev1.EnvVar]int{} // a pool has a variable once
+	for _, pool := range pools {
+		for _, v := range pool.Env {
+			holders[v]++
+		}
+	}
+	isShared := func(v corev1.EnvVar) bool { return holders[v] == len(pools) }
+	shared := slices.DeleteFunc(slices.Clone(pools[0].Env), func(v corev1.EnvVar) bool { return !isShared(v) })
 	for i := range pools {
-		pools[i].Env = slices.DeleteFunc(slices.Clone(pools[i].Env), func(v corev1.EnvVar) bool { return slices.Contains(shared, v) })
+		pools[i].Env = slices.DeleteFunc(slices.Clone(pools[i].Env), isShared)
 	}
 	return shared
 }
@@ -266,12 +279,14 @@ func appNotes(pools []Placement, settings Settings) []Note {
 // users lists the numbers of the users that the pools run as.
 func users(pools []Placement) []string {
 	var out []string
+	seen := map[string]bool{}
 	for _, pool := range pools {
 		text := "the image's"
 		if pool.RunAsUser != nil {
 			text = strconv.FormatInt(*pool.RunAsUser, 10)
 		}
-		if !slices.Contains(out, text) {
+		if !seen[text] {
+			seen[text] = true
 			out = append(out, text)
 		}
 	}

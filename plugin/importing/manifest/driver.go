@@ -5,7 +5,6 @@ package manifest
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"queueworker.dev/queueworker/api/v1alpha1"
@@ -20,9 +19,9 @@ var namesakes = map[string]v1alpha1.Driver{
 
 // driverNotes lists what a user should check about the driver of a connection. Either no
 // driver is given, or the one given for all connections may not fit this connection.
-// applications are all pairs of directory and connection; known is the driver that all
+// without are the connections without a driver of their own; known is the driver that all
 // connections have.
-func driverNotes(connection string, applications [][2]string, drivers map[string]v1alpha1.Driver, known v1alpha1.Driver) []Note {
+func driverNotes(connection string, without map[string]bool, drivers map[string]v1alpha1.Driver, known v1alpha1.Driver) []Note {
 	note := Note{Line: Line{File: "to complete"}, Subject: "connection.driver"}
 	switch driver := drivers[""]; {
 	case drivers[connection] != "" || known != "" || driver == v1alpha1.DriverNone:
@@ -30,7 +29,7 @@ func driverNotes(connection string, applications [][2]string, drivers map[string
 	case driver == "":
 		note.Why = "nobody asks how many jobs wait; --driver=Redis or --driver=Database starts a backlog probe, which autoscaling needs"
 	default:
-		doubt := doubtful(connection, driver, applications, drivers)
+		doubt := doubtful(connection, driver, without)
 		if doubt == "" {
 			return nil
 		}
@@ -42,20 +41,14 @@ func driverNotes(connection string, applications [][2]string, drivers map[string
 
 // doubtful says why a driver that was given for all connections may be wrong for one
 // connection; empty if there is no doubt.
-func doubtful(connection string, driver v1alpha1.Driver, applications [][2]string, drivers map[string]v1alpha1.Driver) string {
+func doubtful(connection string, driver v1alpha1.Driver, without map[string]bool) string {
 	if namesake := namesakes[strings.ToLower(connection)]; namesake == driver || connection == "" {
 		return ""
 	} else if namesake != "" {
 		return "though the connection is named after another backend"
 	}
-	var same []string
-	for _, application := range applications {
-		if name := application[1]; drivers[name] == "" && !slices.Contains(same, name) {
-			same = append(same, name)
-		}
-	}
-	if len(same) < 2 {
+	if len(without) < 2 {
 		return ""
 	}
-	return fmt.Sprintf("as --driver says of all %d connections", len(same))
+	return fmt.Sprintf("as --driver says of all %d connections", len(without))
 }

@@ -11,8 +11,9 @@ import (
 // maxName is the maximum length of the name of a QueueApp or QueueWorker.
 const maxName = 50
 
-// Names gives out valid names, each only once.
-type Names map[string]bool
+// Names gives out valid names, each only once. It holds the names that are taken, and for
+// each the number that was tried last behind it.
+type Names map[string]int
 
 // Take makes a name from the text: lower-case letters, digits and hyphens, at most 50
 // characters. If nothing is left of the text, the name is otherwise. A name that is
@@ -23,11 +24,12 @@ func (n Names) Take(text, otherwise string) string {
 		base = otherwise
 	}
 	name := base
-	for i := 2; n[name]; i++ {
+	for i := max(n[base], 1); n[name] > 0; n[base] = i {
+		i++
 		suffix := "-" + strconv.Itoa(i)
 		name = strings.TrimRight(base[:min(len(base), maxName-len(suffix))], "-") + suffix
 	}
-	n[name] = true
+	n[name] = 1
 	return name
 }
 

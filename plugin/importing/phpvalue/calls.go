@@ -35,7 +35,7 @@ func init() {
 		"intval":                  {1, one(toInteger)},
 		"floatval":                {1, one(toFloat)},
 		"boolval":                 {1, one(toBoolean)},
-		"strval":                  {1, one(toText)},
+		"strval":                  {1, func(e *evaluator, arguments []Value) Value { return e.toText(arguments[0]) }},
 		"trim":                    {1, texts(strings.TrimSpace)},
 		"strtolower":              {1, texts(strings.ToLower)},
 		"strtoupper":              {1, texts(strings.ToUpper)},
@@ -80,7 +80,7 @@ func (e *evaluator) ExprFunctionCall(n *ast.ExprFunctionCall) {
 			return
 		}
 	}
-	e.out = called.call(e, arguments).assuming(arguments...)
+	e.out = e.assuming(called.call(e, arguments), arguments...)
 }
 
 // ExprStaticCall evaluates Name::method().
@@ -125,10 +125,10 @@ func (e *evaluator) arguments(nodes []ast.Vertex) (values []Value, problem *Valu
 		case value.Kind != List || len(value.Array.Gaps) > 0:
 			return fail("what is spread into its arguments is not known")
 		default:
+			if !e.pay(len(value.Array.Items)) {
+				return fail("it is too large")
+			}
 			for _, item := range value.Array.Items {
-				if e.left--; e.left < 0 {
-					return fail("it is too large")
-				}
 				values = append(values, item.Value)
 			}
 		}
@@ -142,6 +142,9 @@ func (e *evaluator) env(arguments []Value) Value {
 		return unknown("it asks for a variable whose name is not known")
 	}
 	name := arguments[0].Text
+	if e.left.Bytes(2*len(name)) != nil {
+		return spent()
+	}
 	if given, ok := e.environment[name]; ok {
 		return fromEnvironment(given)
 	}
@@ -153,7 +156,10 @@ func (e *evaluator) env(arguments []Value) Value {
 		return value
 	}
 	shown, _ := value.AsText()
-	return value.assuming(Value{Assumed: []string{fmt.Sprintf("the default %s of env('%s') counts; give another with --env %s=...", quote(value, shown), name, name)}})
+	if e.left.Bytes(len(shown)) != nil {
+		return spent()
+	}
+	return e.assuming(value, Value{Assumed: []string{fmt.Sprintf("the default %s of env('%s') counts; give another with --env %s=...", quote(value, shown), name, name)}})
 }
 
 func quote(v Value, shown string) string {

@@ -16,7 +16,7 @@ func (e *evaluator) cast(node ast.Vertex, to func(Value) Value) {
 		e.out = value
 		return
 	}
-	e.out = to(value).assuming(value)
+	e.out = e.assuming(to(value), value)
 }
 
 // ExprCastInt evaluates (int) a.
@@ -29,7 +29,7 @@ func (e *evaluator) ExprCastDouble(n *ast.ExprCastDouble) { e.cast(n.Expr, toFlo
 func (e *evaluator) ExprCastBool(n *ast.ExprCastBool) { e.cast(n.Expr, toBoolean) }
 
 // ExprCastString evaluates (string) a.
-func (e *evaluator) ExprCastString(n *ast.ExprCastString) { e.cast(n.Expr, toText) }
+func (e *evaluator) ExprCastString(n *ast.ExprCastString) { e.cast(n.Expr, e.toText) }
 
 // ExprCastArray evaluates (array) a.
 func (e *evaluator) ExprCastArray(n *ast.ExprCastArray) {
@@ -51,7 +51,7 @@ func toFloat(v Value) Value { return decimal(v.number().Float) }
 
 func toBoolean(v Value) Value { return boolean(v.True()) }
 
-func toText(v Value) Value { return join([]Value{v}) }
+func (e *evaluator) toText(v Value) Value { return e.join([]Value{v}) }
 
 // identical implements a === b. For arrays the result is unknown, because configuration
 // files rarely compare them.
@@ -66,7 +66,7 @@ func identical(a, b Value) Value {
 	}
 	left, _ := a.AsText()
 	right, _ := b.AsText()
-	return boolean(a.Kind == b.Kind && left == right).assuming(a, b)
+	return boolean(a.Kind == b.Kind && left == right)
 }
 
 // equal implements a == b, for values of the same kind and for numbers.

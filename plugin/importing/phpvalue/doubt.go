@@ -4,7 +4,9 @@
 package phpvalue
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 
 	"github.com/VKCOM/php-parser/pkg/ast"
 	"github.com/VKCOM/php-parser/pkg/position"
@@ -38,12 +40,17 @@ func (r *returns) StmtClassMethod(n *ast.StmtClassMethod) {
 func mayReturn(statement ast.Vertex) bool {
 	r := &returns{}
 	traverser.NewTraverser(r).Traverse(statement)
+	// Functions are nested or apart, so a return statement belongs to a function if one
+	// that begins before it ends after it.
+	begin := func(a, b *position.Position) int { return cmp.Compare(a.StartPos, b.StartPos) }
+	slices.SortFunc(r.found, begin)
+	slices.SortFunc(r.functions, begin)
+	end, next := 0, 0
 	for _, at := range r.found {
-		own := false
-		for _, function := range r.functions {
-			own = own || function.StartPos <= at.StartPos && at.EndPos <= function.EndPos
+		for ; next < len(r.functions) && r.functions[next].StartPos <= at.StartPos; next++ {
+			end = max(end, r.functions[next].EndPos)
 		}
-		if !own {
+		if at.EndPos > end {
 			return true
 		}
 	}
@@ -53,6 +60,7 @@ func mayReturn(statement ast.Vertex) bool {
 // handed makes variables unknown that are passed to a function, because it may take them
 // by reference, as array_shift() does.
 func (e *evaluator) handed(arguments []ast.Vertex, to string, line int) {
+	why := fmt.Sprintf("the call of %s in line %d may change it, which only PHP can work out", to, line)
 	for _, node := range arguments {
 		argument, ok := node.(*ast.Argument)
 		if !ok {
@@ -68,7 +76,7 @@ func (e *evaluator) handed(arguments []ast.Vertex, to string, line int) {
 		}
 		if variable, ok := target.(*ast.ExprVariable); ok {
 			if name := identifier(variable.Name); e.variables[name].Kind != Unknown {
-				e.variables[name] = unknown(fmt.Sprintf("the call of %s in line %d may change it, which only PHP can work out", to, line))
+				e.variables[name] = unknown(why)
 			}
 		}
 	}

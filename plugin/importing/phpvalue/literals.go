@@ -71,11 +71,11 @@ func (e *evaluator) concat(nodes []ast.Vertex) Value {
 	for _, node := range nodes {
 		values = append(values, e.eval(node))
 	}
-	return join(values)
+	return e.join(values)
 }
 
 // join joins values to a text.
-func join(values []Value) Value {
+func (e *evaluator) join(values []Value) Value {
 	var b strings.Builder
 	for _, value := range values {
 		if value.Kind == Unknown {
@@ -89,7 +89,7 @@ func join(values []Value) Value {
 			return unknown("it is too long")
 		}
 	}
-	return text(b.String()).assuming(values...)
+	return e.assuming(text(b.String()), values...)
 }
 
 // ExprConstFetch evaluates true, false, null, or a constant of the file.
@@ -140,8 +140,7 @@ func (e *evaluator) ExprArray(n *ast.ExprArray) {
 		if !ok || item.Val == nil {
 			continue // a comma after the last item
 		}
-		if e.left--; e.left < 0 {
-			e.out = unknown("it is too large")
+		if !e.pay(1) {
 			return
 		}
 		value := e.eval(item.Val)
@@ -156,31 +155,37 @@ func (e *evaluator) ExprArray(n *ast.ExprArray) {
 			if known, ok := key.key(); ok {
 				array.Set(known, value)
 			} else {
-				array.Gaps = append(array.Gaps, "a key in line "+strconv.Itoa(lineOf(item))+" is not known: "+key.Why)
+				e.gap(array, "a key in line "+strconv.Itoa(lineOf(item))+" is not known: "+key.Why)
 			}
 			assumed = append(assumed, key)
 		}
 	}
-	e.out = list(array).assuming(assumed...)
+	e.out = e.assuming(list(array), assumed...)
 }
 
 // spread adds the items of ...$value: text keys are kept, numeric keys are not.
 func (e *evaluator) spread(into *Array, value Value) {
 	if value.Kind != List {
-		into.Gaps = append(into.Gaps, "what is spread in line "+strconv.Itoa(value.Line)+" is not known: "+value.why())
+		e.gap(into, "what is spread in line "+strconv.Itoa(value.Line)+" is not known: "+value.why())
 		return
 	}
 	e.merge(into, value.Array)
 }
 
+// gap adds a gap. A gap may contain the reason of another one, so gaps can grow.
+func (e *evaluator) gap(array *Array, why string) {
+	if e.pay(1) && e.left.Bytes(len(why)) == nil {
+		array.Gaps = append(array.Gaps, why)
+	}
+}
+
 // merge adds items as array_merge does.
 func (e *evaluator) merge(into, from *Array) {
+	if !e.pay(from.size()) {
+		return
+	}
 	into.Gaps = append(into.Gaps, from.Gaps...)
 	for _, item := range from.Items {
-		if e.left--; e.left < 0 {
-			into.Gaps = append(into.Gaps, "it is too large")
-			return
-		}
 		if item.Key.IsText {
 			into.Set(item.Key, item.Value)
 		} else {

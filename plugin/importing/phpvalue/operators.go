@@ -5,6 +5,7 @@ package phpvalue
 
 import (
 	"math"
+	"slices"
 
 	"github.com/VKCOM/php-parser/pkg/ast"
 )
@@ -24,53 +25,89 @@ func (e *evaluator) assign(to ast.Vertex, value Value) {
 	case *ast.ExprVariable:
 		e.variables[identifier(target.Name)] = value
 	case *ast.ExprArrayDimFetch:
-		if e.depth++; e.depth <= maxDepth {
-			e.assign(target.Var, e.withItem(e.eval(target.Var), target.Dim, value))
-		}
-		e.depth--
+		e.assignItem(target, value)
 	default:
 		e.forget("a part of it is set in a way that only PHP can work out")
 	}
 }
 
-// withItem returns an array with one item set.
-func (e *evaluator) withItem(array Value, at ast.Vertex, value Value) Value {
+// place is the key of an item that is set; it is open for $array[], the item after the
+// last one.
+type place struct {
+	key  Value
+	open bool
+}
+
+// assignItem sets $variable[key][key]... . It evaluates each key once, the first key
+// first.
+func (e *evaluator) assignItem(target *ast.ExprArrayDimFetch, value Value) {
+	var dimensions []ast.Vertex
+	var root ast.Vertex = target
+	for item, ok := root.(*ast.ExprArrayDimFetch); ok; item, ok = root.(*ast.ExprArrayDimFetch) {
+		dimensions = append(dimensions, item.Dim)
+		root = item.Var
+	}
+	variable, ok := root.(*ast.ExprVariable)
+	if !ok {
+		e.forget("a part of it is set in a way that only PHP can work out")
+		return
+	}
+	name := identifier(variable.Name)
+	if len(dimensions) > maxDepth {
+		e.variables[name] = unknown("it is too deep")
+		return
+	}
+	places := make([]place, 0, len(dimensions))
+	for _, dimension := range slices.Backward(dimensions) {
+		places = append(places, place{key: e.eval(dimension), open: dimension == nil})
+	}
+	e.variables[name] = e.withItem(e.eval(variable), places, value)
+}
+
+// withItem returns an array with one item set, which may be deep inside it.
+func (e *evaluator) withItem(array Value, at []place, value Value) Value {
+	if len(at) > 1 {
+		value = e.withItem(e.item(array, at[0].key), at[1:], value)
+	}
 	if array.Kind != List {
 		return unknown("an item is set of what is no known array")
 	}
-	if e.left -= len(array.Array.Items); e.left < 0 {
-		return unknown("it is too large")
+	changed := e.clone(array.Array)
+	if !e.pay(1) {
+		return spent()
 	}
-	changed := array.Array.Clone()
-	if at == nil {
+	if at[0].open {
 		changed.Append(value)
-		return list(changed).assuming(array)
+		return e.assuming(list(changed), array)
 	}
-	key, ok := e.eval(at).key()
+	key, ok := at[0].key.key()
 	if !ok {
 		return unknown("an item is set whose key is not known")
 	}
 	changed.Set(key, value)
-	return list(changed).assuming(array)
+	return e.assuming(list(changed), array)
 }
 
 // ExprArrayDimFetch evaluates $array[key].
 func (e *evaluator) ExprArrayDimFetch(n *ast.ExprArrayDimFetch) {
 	array := e.eval(n.Var)
-	at := e.eval(n.Dim)
+	e.out = e.item(array, e.eval(n.Dim))
+}
+
+// item returns an item of an array.
+func (e *evaluator) item(array, at Value) Value {
 	key, ok := at.key()
 	switch {
 	case array.Kind == Unknown:
-		e.out = array
+		return array
 	case array.Kind != List || !ok:
-		e.out = unknown("it is an item of what is no known array")
-	default:
-		value, found := array.Array.Get(key)
-		if !found && len(array.Array.Gaps) > 0 {
-			value = unknown(array.Array.Gaps[0])
-		}
-		e.out = value.assuming(array, at)
+		return unknown("it is an item of what is no known array")
 	}
+	value, found := array.Array.Get(key)
+	if !found && len(array.Array.Gaps) > 0 {
+		value = unknown(array.Array.Gaps[0])
+	}
+	return e.assuming(value, array, at)
 }
 
 // ExprTernary evaluates a ? b : c, and a ?: c.
@@ -80,11 +117,11 @@ func (e *evaluator) ExprTernary(n *ast.ExprTernary) {
 	case condition.Kind == Unknown:
 		e.out = condition
 	case !condition.True():
-		e.out = e.eval(n.IfFalse).assuming(condition)
+		e.out = e.assuming(e.eval(n.IfFalse), condition)
 	case n.IfTrue == nil:
 		e.out = condition
 	default:
-		e.out = e.eval(n.IfTrue).assuming(condition)
+		e.out = e.assuming(e.eval(n.IfTrue), condition)
 	}
 }
 
@@ -103,7 +140,7 @@ func (e *evaluator) ExprMatch(n *ast.ExprMatch) {
 				return
 			}
 			if same.Bool {
-				e.out = e.eval(arm.ReturnExpr).assuming(subject)
+				e.out = e.assuming(e.eval(arm.ReturnExpr), subject)
 				return
 			}
 		}
@@ -111,7 +148,7 @@ func (e *evaluator) ExprMatch(n *ast.ExprMatch) {
 	e.out = unknown("no arm of its match fits")
 	for _, node := range n.Arms {
 		if arm, ok := node.(*ast.MatchArm); ok && arm.DefaultTkn != nil {
-			e.out = e.eval(arm.ReturnExpr).assuming(subject)
+			e.out = e.assuming(e.eval(arm.ReturnExpr), subject)
 		}
 	}
 }
@@ -120,14 +157,14 @@ func (e *evaluator) ExprMatch(n *ast.ExprMatch) {
 func (e *evaluator) ExprBinaryCoalesce(n *ast.ExprBinaryCoalesce) {
 	left := e.eval(n.Left)
 	if left.Kind == Null {
-		left = e.eval(n.Right).assuming(left)
+		left = e.assuming(e.eval(n.Right), left)
 	}
 	e.out = left
 }
 
 // ExprBinaryConcat evaluates a . b.
 func (e *evaluator) ExprBinaryConcat(n *ast.ExprBinaryConcat) {
-	e.out = join([]Value{e.eval(n.Left), e.eval(n.Right)})
+	e.out = e.join([]Value{e.eval(n.Left), e.eval(n.Right)})
 }
 
 // both evaluates an operator if both of its operands are known.
@@ -140,7 +177,7 @@ func (e *evaluator) both(left, right ast.Vertex, operator func(a, b Value) Value
 	case b.Kind == Unknown:
 		e.out = b
 	default:
-		e.out = operator(a, b).assuming(a, b)
+		e.out = e.assuming(operator(a, b), a, b)
 	}
 }
 
@@ -167,10 +204,10 @@ func (e *evaluator) ExprBinaryPlus(n *ast.ExprBinaryPlus) {
 		if a.Kind != List || b.Kind != List {
 			return arithmetic(func(x, y float64) float64 { return x + y })(a, b)
 		}
-		if e.left -= len(a.Array.Items) + len(b.Array.Items); e.left < 0 {
-			return unknown("it is too large")
+		sum := e.clone(a.Array)
+		if !e.pay(b.Array.size()) {
+			return spent()
 		}
-		sum := a.Array.Clone()
 		sum.Gaps = append(sum.Gaps, b.Array.Gaps...)
 		for _, item := range b.Array.Items {
 			if _, has := sum.Get(item.Key); !has {
@@ -206,7 +243,7 @@ func (e *evaluator) ExprUnaryMinus(n *ast.ExprUnaryMinus) {
 	if value := e.eval(n.Expr); value.Kind == Unknown {
 		e.out = value
 	} else {
-		e.out = arithmetic(func(x, y float64) float64 { return x - y })(integer(0), value).assuming(value)
+		e.out = e.assuming(arithmetic(func(x, y float64) float64 { return x - y })(integer(0), value), value)
 	}
 }
 

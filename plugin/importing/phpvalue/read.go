@@ -14,6 +14,8 @@ import (
 	"github.com/VKCOM/php-parser/pkg/parser"
 	"github.com/VKCOM/php-parser/pkg/version"
 	"github.com/VKCOM/php-parser/pkg/visitor"
+
+	"queueworker.dev/queueworker/plugin/importing/budget"
 )
 
 // SyntaxError is the error for a file that is no PHP.
@@ -27,22 +29,37 @@ func (e *SyntaxError) Error() string { return fmt.Sprintf("line %d: %s", e.Line,
 const (
 	// maxDepth is the maximum nesting of expressions.
 	maxDepth = 200
-	// maxItems is the maximum number of items in all arrays together, so that a short
-	// file cannot ask for a lot of memory.
-	maxItems = 200_000
+	// itemSize is the number of bytes that an item of an array pays for: its key, its
+	// value and its place in the index.
+	itemSize = 240
 	// maxText is the maximum length of a text that is joined from parts.
 	maxText = 64 << 10
 )
 
+// BoundError is the error for a file that asks for more than the import's budget.
+type BoundError struct {
+	// Line is the line at which the budget was spent; 0 if unknown.
+	Line int
+	Err  error
+}
+
+func (e *BoundError) Error() string { return fmt.Sprintf("line %d: %v", e.Line, e.Err) }
+
+func (e *BoundError) Unwrap() error { return e.Err }
+
 // Read works out what a PHP file returns. environment holds the variables that env()
-// knows; for other variables, env() returns its default.
-func Read(source []byte, environment map[string]string) (value Value, err error) {
+// knows; for other variables, env() returns its default. Read pays from left; if that is
+// not enough, the error is a *BoundError.
+func Read(source []byte, environment map[string]string, left *budget.Budget) (value Value, err error) {
 	root, err := parse(source)
 	if err != nil {
 		return Value{}, err
 	}
-	e := &evaluator{environment: environment, variables: map[string]Value{}, constants: map[string]Value{}, left: maxItems}
+	e := &evaluator{environment: environment, variables: map[string]Value{}, constants: map[string]Value{}, left: left}
 	e.statements(root.Stmts)
+	if err := left.Err(); err != nil {
+		return Value{}, &BoundError{Line: e.line, Err: err}
+	}
 	if e.returned == nil {
 		return Value{}, &SyntaxError{Line: 1, Message: "the file returns nothing that can be read; a configuration file ends with return [...]"}
 	}
@@ -103,13 +120,33 @@ type evaluator struct {
 	// out is the value of the last node visited.
 	out   Value
 	depth int
-	left  int
+	// line is the line of the expression that is evaluated.
+	line int
+	left *budget.Budget
 }
+
+// pay pays for n items of arrays, or for what is as large; ok is false if the budget is
+// spent. Nothing is evaluated any more then, so the value in its place does not matter.
+func (e *evaluator) pay(n int) (ok bool) {
+	return e.left.Steps(n) == nil && e.left.Bytes(n*itemSize) == nil
+}
+
+// spent is the value of an expression for which the budget was not enough.
+func spent() Value { return unknown("it is too large") }
 
 // eval returns the value of an expression.
 func (e *evaluator) eval(node ast.Vertex) Value {
 	if node == nil {
 		return Value{}
+	}
+	if e.left.Err() != nil {
+		return spent()
+	}
+	if line := lineOf(node); line > 0 {
+		e.line = line
+	}
+	if e.left.Steps(1) != nil {
+		return spent()
 	}
 	if e.depth++; e.depth > maxDepth {
 		e.depth--
@@ -119,6 +156,9 @@ func (e *evaluator) eval(node ast.Vertex) Value {
 	node.Accept(e)
 	e.depth--
 	out := e.out
+	if e.left.Bytes(len(out.Text)) != nil {
+		return spent()
+	}
 	if out.Line == 0 {
 		out.Line = lineOf(node)
 	}
@@ -135,7 +175,7 @@ func lineOf(node ast.Vertex) int {
 // statements evaluates statements that only set variables and return.
 func (e *evaluator) statements(list []ast.Vertex) {
 	for _, statement := range list {
-		if e.returned != nil {
+		if e.returned != nil || e.left.Err() != nil {
 			return
 		}
 		e.statement(statement)
@@ -172,6 +212,9 @@ func (e *evaluator) statement(node ast.Vertex) {
 
 // forget makes every variable unknown.
 func (e *evaluator) forget(why string) {
+	if e.left.Steps(len(e.variables)) != nil {
+		return
+	}
 	for name := range e.variables {
 		e.variables[name] = unknown(why)
 	}

@@ -245,17 +245,5 @@ func list(a *Array) Value { return Value{Kind: List, Array: a} }
 
 func unknown(why string) Value { return Value{Kind: Unknown, Why: why} }
 
-// assuming returns the value with the assumptions of the values that it was made from.
-func (v Value) assuming(others ...Value) Value {
-	for _, other := range others {
-		for _, what := range other.Assumed {
-			if !slices.Contains(v.Assumed, what) {
-				v.Assumed = append(slices.Clone(v.Assumed), what)
-			}
-		}
-	}
-	return v
-}
-
 // Whole converts the value as PHP's (int) does.
 func (v Value) Whole() int64 { return v.number().Int }

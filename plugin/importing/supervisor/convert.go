@@ -13,6 +13,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"queueworker.dev/queueworker/plugin/importing/artisan"
+	"queueworker.dev/queueworker/plugin/importing/budget"
 	"queueworker.dev/queueworker/plugin/importing/flags"
 	"queueworker.dev/queueworker/plugin/importing/manifest"
 )
@@ -30,9 +31,15 @@ func (c *configuration) convertProgram(p *program) error {
 		return err
 	}
 	for _, of := range processes {
+		if err := c.left.Steps(budget.PoolSteps + len(p.section.settings)); err != nil {
+			return fmt.Errorf("%s: %w", p.section.line, err)
+		}
 		worker, err := c.worker(p, of)
 		var other *artisan.NotAWorkerError
+		var exceeded *budget.ExceededError
 		switch {
+		case errors.As(err, &exceeded):
+			return fmt.Errorf("%s: command: %w", command.line, err)
 		case errors.As(err, &other):
 			// The loss of a worker must not go unnoticed.
 			looksLikeOne := strings.Contains(of.command, "queue:")
@@ -43,7 +50,7 @@ func (c *configuration) convertProgram(p *program) error {
 		case err != nil:
 			return err
 		}
-		b := &builder{program: p, worker: worker, command: command.line}
+		b := &builder{left: c.left, program: p, worker: worker, command: command.line}
 		b.pool.Name, b.pool.Origin = p.name, fmt.Sprintf("[%s] of %s.", p.section.name, p.section.line)
 		if len(processes) > 1 {
 			b.pool.Name += "-" + strconv.Itoa(of.numbers[0])
@@ -60,6 +67,7 @@ func (c *configuration) convertProgram(p *program) error {
 
 // builder builds one pool.
 type builder struct {
+	left    *budget.Budget
 	program *program
 	worker  artisan.Worker
 	command manifest.Line
@@ -71,7 +79,9 @@ type builder struct {
 }
 
 func (b *builder) note(line manifest.Line, warning bool, subject, why string) {
-	b.pool.Notes = append(b.pool.Notes, manifest.Note{Line: line, Subject: flags.ShowUnknown(subject), Why: why, Warning: warning})
+	if b.left.Steps(1) == nil && b.left.Bytes(len(subject)+len(why)) == nil {
+		b.pool.Notes = append(b.pool.Notes, manifest.Note{Line: line, Subject: flags.ShowUnknown(subject), Why: why, Warning: warning})
+	}
 }
 
 func (b *builder) placement() manifest.Placement {
@@ -213,7 +223,7 @@ func (b *builder) runAs(given setting) {
 	}
 }
 
-// environment carries over the variables.
+// environment carries over the variables; of several with one name, the last counts.
 func (b *builder) environment(variables []variable) {
 	line := b.command
 	if given, ok := b.program.section.get("environment"); ok {
@@ -225,6 +235,17 @@ func (b *builder) environment(variables []variable) {
 	for _, v := range b.worker.Environment {
 		b.setVariable(b.command, variable{name: v.Name, value: v.Value})
 	}
+	places := map[string]int{}
+	for i, v := range b.env {
+		places[v.Name] = i
+	}
+	kept := b.env[:0]
+	for i, v := range b.env {
+		if places[v.Name] == i {
+			kept = append(kept, v)
+		}
+	}
+	b.env = kept
 }
 
 // secretWords occur in the names of variables that belong in a Secret.
@@ -243,14 +264,12 @@ func (b *builder) setVariable(line manifest.Line, v variable) {
 		b.note(line, true, v.name, "the value of "+unknownName+" is not known here; give it with --env")
 		return
 	}
-	for i := range b.env {
-		if b.env[i].Name == v.name {
-			b.env = append(b.env[:i], b.env[i+1:]...)
-			break
-		}
+	if b.left.Steps(1) != nil || b.left.Bytes(len(v.name)+len(v.value)) != nil {
+		return
 	}
+	name := strings.ToUpper(v.name)
 	for _, word := range secretWords {
-		if strings.Contains(strings.ToUpper(v.name), word) {
+		if strings.Contains(name, word) {
 			b.note(line, true, v.name, "its value stands here for everybody to read; put it into a Secret, and refer to it in the QueueApp, with valueFrom or --env-from")
 			break
 		}

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"queueworker.dev/queueworker/plugin/importing/budget"
 	"queueworker.dev/queueworker/plugin/importing/flags"
 )
 
@@ -19,24 +20,57 @@ type expansions struct {
 	numbers map[string]int
 	// environment holds the known variables of supervisord's own environment.
 	environment map[string]string
+	left        *budget.Budget
 }
 
-// format matches one conversion of Python's % operator with a mapping: %(name)02d.
-var format = regexp.MustCompile(`%(?:\(([^)]*)\))?([#0\- +]*)([0-9]{0,3})(?:\.[0-9]{1,3})?[hlL]?(.?)`)
+// format matches what stands behind the name in a conversion of Python's % operator with a
+// mapping: 02d in %(name)02d. No real one is longer than maxFormat.
+var format = regexp.MustCompile(`^([#0\- +]*)([0-9]{0,3})(?:\.[0-9]{1,3})?[hlL]?(.?)`)
+
+const maxFormat = 32
 
 // expand replaces %(name)s and %% as Python's % operator does. It marks a variable of an
 // environment that is unknown here, see flags.MarkUnknown.
 func (e expansions) expand(text string) (string, error) {
-	var problem error
-	expanded := format.ReplaceAllStringFunc(text, func(found string) string {
-		parts := format.FindStringSubmatch(found)
-		value, err := e.one(parts[1], parts[2], parts[3], parts[4])
-		if err != nil && problem == nil {
-			problem = fmt.Errorf("%q: %w", shorten(found), err)
+	if err := e.left.Bytes(len(text)); err != nil {
+		return "", err
+	}
+	var expanded strings.Builder
+	for {
+		at := strings.IndexByte(text, '%')
+		if at < 0 {
+			expanded.WriteString(text)
+			return expanded.String(), nil
 		}
-		return value
-	})
-	return expanded, problem
+		expanded.WriteString(text[:at])
+		name, rest := mapped(text[at+1:])
+		parts := format.FindStringSubmatch(rest[:min(len(rest), maxFormat)])
+		rest = rest[len(parts[0]):]
+		value, err := e.one(name, parts[1], parts[2], parts[3])
+		if err != nil {
+			return "", fmt.Errorf("%q: %w", shorten(text[at:len(text)-len(rest)]), err)
+		}
+		if err := e.left.Steps(1); err != nil {
+			return "", err
+		}
+		if err := e.left.Bytes(len(value)); err != nil {
+			return "", err
+		}
+		expanded.WriteString(value)
+		text = rest
+	}
+}
+
+// mapped cuts the name off (name)s.
+func mapped(text string) (name, rest string) {
+	if !strings.HasPrefix(text, "(") {
+		return "", text
+	}
+	end := strings.IndexByte(text, ')')
+	if end < 0 {
+		return "", text
+	}
+	return text[1:end], text[end+1:]
 }
 
 func (e expansions) one(name, options, width, kind string) (string, error) {
@@ -54,10 +88,10 @@ func (e expansions) one(name, options, width, kind string) (string, error) {
 	case "s":
 	case "d", "i":
 		if !number {
-			return "", fmt.Errorf("%s is no number; write %%(%s)s", name, name)
+			return "", fmt.Errorf("%s is no number; write %%(%s)s", shorten(name), shorten(name))
 		}
 	default:
-		return "", fmt.Errorf("write %%(%s)s", name)
+		return "", fmt.Errorf("write %%(%s)s", shorten(name))
 	}
 	return pad(value, options, width, kind != "s"), nil
 }
@@ -91,7 +125,7 @@ func (e expansions) value(name string) (value string, number bool, err error) {
 	if name == "host_node_name" {
 		return flags.MarkUnknown(name), false, nil
 	}
-	return "", false, fmt.Errorf("there is no name %s; Supervisor knows program_name, process_num, numprocs, group_name, host_node_name, here and ENV_X", name)
+	return "", false, fmt.Errorf("there is no name %s; Supervisor knows program_name, process_num, numprocs, group_name, host_node_name, here and ENV_X", shorten(name))
 }
 
 var plainName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
@@ -119,6 +153,21 @@ func environment(text string) ([]variable, error) {
 		out = append(out, variable{name: words[i], value: strings.Trim(words[i+2], `'"`)})
 	}
 	return out, nil
+}
+
+// latest returns the last variable of each name.
+func latest(variables []variable) []variable {
+	places := make(map[string]int, len(variables))
+	for i, v := range variables {
+		places[v.name] = i
+	}
+	out := make([]variable, 0, len(places))
+	for i, v := range variables {
+		if places[v.name] == i {
+			out = append(out, v)
+		}
+	}
+	return out
 }
 
 // words splits a text as Python's shlex does without its POSIX mode.

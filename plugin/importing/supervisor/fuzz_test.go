@@ -7,6 +7,7 @@ import (
 	"os"
 	"testing"
 
+	"queueworker.dev/queueworker/plugin/importing/budget"
 	"queueworker.dev/queueworker/plugin/importing/flags"
 	"queueworker.dev/queueworker/plugin/importing/manifest"
 	"queueworker.dev/queueworker/plugin/importing/supervisor"
@@ -27,7 +28,7 @@ func FuzzImport(f *testing.F) {
 		draft, err := supervisor.Import(supervisor.Input{
 			Paths: []string{"worker.conf"}, Directory: "/etc",
 			Read: func(string) ([]byte, error) { return content, nil },
-			Glob: func(string) ([]string, error) { return nil, nil },
+			Glob: func(string, *budget.Budget) ([]string, error) { return nil, nil },
 		})
 		if err != nil {
 			return

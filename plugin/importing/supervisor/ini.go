@@ -6,11 +6,11 @@ package supervisor
 import (
 	"fmt"
 	"regexp"
-	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
+	"queueworker.dev/queueworker/plugin/importing/budget"
 	"queueworker.dev/queueworker/plugin/importing/manifest"
 )
 
@@ -25,18 +25,27 @@ type section struct {
 	name     string
 	line     manifest.Line
 	settings []setting
+	// latest is the place of the last setting of each key.
+	latest map[string]int
 	// here is the directory of the section's file, for %(here)s.
 	here string
 }
 
 // get finds a setting.
 func (s *section) get(key string) (setting, bool) {
-	for _, given := range slices.Backward(s.settings) {
-		if given.key == key {
-			return given, true
-		}
+	at, ok := s.latest[key]
+	if !ok {
+		return setting{}, false
 	}
-	return setting{}, false
+	return s.settings[at], true
+}
+
+// add adds settings behind the ones that are there.
+func (s *section) add(settings ...setting) {
+	for _, given := range settings {
+		s.latest[given.key] = len(s.settings)
+		s.settings = append(s.settings, given)
+	}
 }
 
 // ini holds the sections of all files in the order of their first occurrence. It follows
@@ -46,16 +55,12 @@ func (s *section) get(key string) (setting, bool) {
 // again.
 type ini struct {
 	sections []*section
+	byName   map[string]*section
+	left     *budget.Budget
 }
 
-func (i *ini) section(name string) *section {
-	for _, s := range i.sections {
-		if s.name == name {
-			return s
-		}
-	}
-	return nil
-}
+// section finds a section; nil if there is none.
+func (i *ini) section(name string) *section { return i.byName[name] }
 
 // defaultSection is the section whose settings count in every other section.
 const defaultSection = "DEFAULT"
@@ -72,11 +77,14 @@ type reader struct {
 	here string
 
 	current *section
-	// open is true if the current section's last setting may be continued, and indent is
-	// the indentation of the line that began it.
-	open   bool
+	// value are the lines of the current section's last setting, if it may be continued.
+	// indent is the indentation of the line that began it.
+	value  []string
 	indent int
 }
+
+// lineSize is the number of bytes that a line pays for besides its text.
+const lineSize = 64
 
 // read adds the content of a file.
 func (i *ini) read(file, here string, content []byte) error {
@@ -89,15 +97,18 @@ func (i *ini) read(file, here string, content []byte) error {
 	number := 0
 	for line := range strings.SplitSeq(text, "\n") {
 		number++
-		if err := r.line(manifest.Line{File: file, Number: number}, line); err != nil {
+		at := manifest.Line{File: file, Number: number}
+		if err := i.left.Steps(1); err != nil {
+			return fmt.Errorf("%s: %w", at, err)
+		}
+		if err := i.left.Bytes(len(line) + lineSize); err != nil {
+			return fmt.Errorf("%s: %w", at, err)
+		}
+		if err := r.line(at, line); err != nil {
 			return err
 		}
 	}
-	for _, s := range i.sections {
-		for j := range s.settings {
-			s.settings[j].value = strings.TrimRightFunc(s.settings[j].value, unicode.IsSpace)
-		}
-	}
+	r.end()
 	return nil
 }
 
@@ -105,16 +116,17 @@ func (r *reader) line(at manifest.Line, line string) error {
 	text, commented := withoutComment(line)
 	value := strings.TrimSpace(text)
 	if value == "" {
-		if !commented && r.open {
-			r.continued("")
+		if !commented && r.value != nil {
+			r.value = append(r.value, "")
 		}
 		return nil
 	}
 	indent := len(line) - len(strings.TrimLeftFunc(line, unicode.IsSpace))
-	if r.open && indent > r.indent {
-		r.continued(value)
+	if r.value != nil && indent > r.indent {
+		r.value = append(r.value, value)
 		return nil
 	}
+	r.end()
 	r.indent = indent
 	if found := header.FindStringSubmatch(value); found != nil {
 		r.begin(at, found[1])
@@ -127,25 +139,31 @@ func (r *reader) line(at manifest.Line, line string) error {
 	if found == nil || found[1] == "" {
 		return fmt.Errorf("%s: %q is neither a [section] nor key=value; a line that continues the one before must be indented", at, shorten(value))
 	}
-	r.current.settings = append(r.current.settings, setting{
-		key: strings.ToLower(strings.TrimSpace(found[1])), value: strings.TrimSpace(found[2]), line: at,
-	})
-	r.open = true
+	r.current.add(setting{key: strings.ToLower(strings.TrimSpace(found[1])), line: at})
+	r.value = []string{strings.TrimSpace(found[2])}
 	return nil
 }
 
 func (r *reader) begin(at manifest.Line, name string) {
-	r.open = false
 	if r.current = r.into.section(name); r.current != nil {
 		return
 	}
-	r.current = &section{name: name, line: at, here: r.here}
+	r.current = &section{name: name, line: at, here: r.here, latest: map[string]int{}}
 	r.into.sections = append(r.into.sections, r.current)
+	if r.into.byName == nil {
+		r.into.byName = map[string]*section{}
+	}
+	r.into.byName[name] = r.current
 }
 
-func (r *reader) continued(value string) {
+// end gives the last setting its value, which no further line continues.
+func (r *reader) end() {
+	if r.value == nil {
+		return
+	}
 	last := &r.current.settings[len(r.current.settings)-1]
-	last.value += "\n" + value
+	last.value = strings.TrimRightFunc(strings.Join(r.value, "\n"), unicode.IsSpace)
+	r.value = nil
 }
 
 // withoutComment cuts a comment off a line.
@@ -167,9 +185,12 @@ func withoutComment(line string) (text string, commented bool) {
 // shorten cuts a text to the length that a message needs.
 func shorten(text string) string {
 	const most = 60
-	runes := []rune(text)
-	if len(runes) <= most {
-		return text
+	runes := 0
+	for at := range text {
+		if runes == most {
+			return text[:at] + "..."
+		}
+		runes++
 	}
-	return string(runes[:most]) + "..."
+	return text
 }

@@ -4,6 +4,7 @@
 package supervisor
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"maps"
 	"slices"
@@ -145,6 +146,7 @@ func (c *configuration) expansions(p *program, number int) expansions {
 		},
 		numbers:     map[string]int{},
 		environment: c.environment,
+		left:        c.left,
 	}
 	if number >= 0 {
 		e.numbers["process_num"], e.numbers["numprocs"] = number, p.numprocs
@@ -156,49 +158,99 @@ func (c *configuration) expansions(p *program, number int) expansions {
 // command or the environment contains the process number.
 func (c *configuration) processes(p *program) ([]process, error) {
 	command, _ := p.section.get("command")
+	given, _ := p.section.get("environment")
+	const number = "(process_num)"
+	count, kinds := min(max(p.numprocs, 1), maxProcesses), 1
+	if strings.Contains(command.value, number) || strings.Contains(given.value, number) {
+		kinds = count
+	}
 	var out []process
-	for number := p.start; number < p.start+min(max(p.numprocs, 1), maxProcesses); number++ {
-		expansions := c.expansions(p, number)
-		variables, err := c.variables(p, expansions)
+	places := map[[sha256.Size]byte]int{}
+	for i := range kinds {
+		of, err := c.process(p, command, p.start+i)
 		if err != nil {
 			return nil, err
 		}
-		expansions.environment = with(expansions.environment, variables)
-		text, err := expansions.expand(command.value)
-		if err != nil {
-			return nil, fmt.Errorf("%s: command: %w", command.line, err)
-		}
-		alike := slices.IndexFunc(out, func(o process) bool { return o.command == text && slices.Equal(o.environment, variables) })
-		if alike < 0 {
+		key := of.key()
+		alike, ok := places[key]
+		if !ok {
 			alike = len(out)
-			out = append(out, process{command: text, environment: variables})
+			places[key] = alike
+			out = append(out, of)
 		}
-		out[alike].numbers = append(out[alike].numbers, number)
+		out[alike].numbers = append(out[alike].numbers, p.start+i)
+	}
+	for i := kinds; i < count; i++ {
+		out[0].numbers = append(out[0].numbers, p.start+i)
 	}
 	return out, nil
+}
+
+// variableSteps is the number of steps that a variable of a process costs: it is parsed
+// and compared, and copied for the command and for the pool.
+const variableSteps = 4
+
+// process returns a process of a program by its number.
+func (c *configuration) process(p *program, command setting, number int) (process, error) {
+	expansions := c.expansions(p, number)
+	variables, err := c.variables(p, expansions)
+	if err != nil {
+		return process{}, err
+	}
+	if err := c.left.Steps(len(c.environment) + variableSteps*len(variables)); err != nil {
+		return process{}, fmt.Errorf("%s: environment: %w", command.line, err)
+	}
+	expansions.environment = with(expansions.environment, variables)
+	text, err := expansions.expand(command.value)
+	if err != nil {
+		return process{}, fmt.Errorf("%s: command: %w", command.line, err)
+	}
+	return process{command: text, environment: variables}, nil
+}
+
+// key is the same for processes that are alike.
+func (o process) key() [sha256.Size]byte {
+	hash := sha256.New()
+	write := func(text string) { _, _ = fmt.Fprintf(hash, "%d:%s", len(text), text) } // a hash never fails
+	write(o.command)
+	for _, v := range o.environment {
+		write(v.name)
+		write(v.value)
+	}
+	return [sha256.Size]byte(hash.Sum(nil))
 }
 
 // variables returns the environment that a process gets from supervisord and from its
 // program.
 func (c *configuration) variables(p *program, expansions expansions) ([]variable, error) {
-	out := slices.Clone(c.shared)
 	given, ok := p.section.get("environment")
 	if !ok {
-		return out, nil
+		return c.shared, nil
 	}
 	text, err := expansions.expand(given.value)
 	if err != nil {
 		return nil, fmt.Errorf("%s: environment: %w", given.line, err)
 	}
-	own, err := environment(text)
+	own, err := c.parse(text)
 	if err != nil {
 		return nil, fmt.Errorf("%s: environment: %w", given.line, err)
 	}
+	own = latest(own)
+	names := make(map[string]bool, len(own))
 	for _, v := range own {
-		out = slices.DeleteFunc(out, func(o variable) bool { return o.name == v.name })
-		out = append(out, v)
+		names[v.name] = true
 	}
-	return out, nil
+	shared := slices.DeleteFunc(slices.Clone(c.shared), func(v variable) bool { return names[v.name] })
+	return append(shared, own...), nil
+}
+
+// parse parses an environment. Its words take several times as many bytes as its text.
+func (c *configuration) parse(text string) ([]variable, error) {
+	const wordSize = 8
+	if err := c.left.Bytes(wordSize * len(text)); err != nil {
+		return nil, err
+	}
+	return environment(text)
 }
 
 func with(known map[string]string, variables []variable) map[string]string {
@@ -221,10 +273,13 @@ func (c *configuration) worker(p *program, of process) (artisan.Worker, error) {
 		directory = expanded
 	}
 	// A shell also has supervisord's own environment.
+	if err := c.left.Steps(len(c.environment) + len(of.environment)); err != nil {
+		return artisan.Worker{}, err
+	}
 	variables := with(c.environment, of.environment)
 	known := make([]artisan.Variable, 0, len(variables))
 	for _, name := range slices.Sorted(maps.Keys(variables)) {
 		known = append(known, artisan.Variable{Name: name, Value: variables[name]})
 	}
-	return artisan.Parse(of.command, directory, known)
+	return artisan.Parse(of.command, directory, known, c.left)
 }

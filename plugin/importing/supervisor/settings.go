@@ -101,5 +101,5 @@ func (b *builder) stopsignal(given setting) {
 
 // show returns a setting as its file has it, shortened.
 func show(given setting) string {
-	return given.key + "=" + shorten(strings.ReplaceAll(given.value, "\n", " "))
+	return given.key + "=" + strings.ReplaceAll(shorten(given.value), "\n", " ")
 }

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 
+	"queueworker.dev/queueworker/plugin/importing/budget"
 	"queueworker.dev/queueworker/plugin/importing/manifest"
 )
 
@@ -29,11 +30,15 @@ type Input struct {
 	Directory string
 	// Environment holds the known variables of supervisord's environment.
 	Environment map[string]string
-	// Read reads a file.
-	Read func(path string) ([]byte, error)
-	// Glob finds the files that match a pattern, sorted.
-	Glob func(pattern string) ([]string, error)
+	// Read reads a file that the user named, and ReadIncluded a file that a file includes.
+	Read, ReadIncluded func(path string) ([]byte, error)
+	// Glob finds the files that match a pattern, sorted. It pays a step for each name that
+	// it compares.
+	Glob func(pattern string, left *budget.Budget) ([]string, error)
 }
+
+// fileSteps is the number of steps that a file costs besides its lines.
+const fileSteps = 100
 
 // configuration is one file with the files that it includes.
 type configuration struct {
@@ -71,8 +76,9 @@ func Import(in Input) (manifest.Draft, error) {
 func loadAll(in Input) ([]*configuration, error) {
 	var all []*configuration
 	included := map[string]bool{}
+	left := budget.New()
 	for _, name := range in.Paths {
-		c := &configuration{environment: in.Environment, file: in.absolute(name)}
+		c := &configuration{ini: ini{left: left}, environment: in.Environment, file: in.absolute(name)}
 		if err := c.load(in, name); err != nil {
 			return nil, err
 		}
@@ -97,12 +103,16 @@ func (in Input) absolute(name string) string {
 	return path.Join(in.Directory, name)
 }
 
-func (c *configuration) note(n manifest.Note) { c.notes = append(c.notes, n) }
+func (c *configuration) note(n manifest.Note) {
+	if c.left.Steps(1) == nil && c.left.Bytes(len(n.Subject)+len(n.Why)) == nil {
+		c.notes = append(c.notes, n)
+	}
+}
 
 // load reads a file and the files that it includes. An included file cannot include
 // others.
 func (c *configuration) load(in Input, name string) error {
-	if err := c.readFile(in, name); err != nil {
+	if err := c.readFile(in, in.Read, name); err != nil {
 		return err
 	}
 	if err := c.include(in, name); err != nil {
@@ -110,16 +120,26 @@ func (c *configuration) load(in Input, name string) error {
 	}
 	if defaults := c.section(defaultSection); defaults != nil {
 		for _, s := range c.sections {
-			if s != defaults {
-				s.settings = append(slices.Clone(defaults.settings), s.settings...)
+			if s == defaults {
+				continue
 			}
+			own := s.settings
+			if err := c.left.Steps(2 * (len(defaults.settings) + len(own))); err != nil {
+				return fmt.Errorf("%s: %w", s.line, err)
+			}
+			s.settings = nil
+			s.add(defaults.settings...)
+			s.add(own...)
 		}
 	}
 	return c.readShared()
 }
 
-func (c *configuration) readFile(in Input, name string) error {
-	content, err := in.Read(name)
+func (c *configuration) readFile(in Input, read func(string) ([]byte, error), name string) error {
+	if err := c.left.Steps(fileSteps); err != nil {
+		return fmt.Errorf("read %s: %w", name, err)
+	}
+	content, err := read(name)
 	switch {
 	case err != nil:
 		return fmt.Errorf("read %s: %w", name, err)
@@ -139,32 +159,52 @@ func (c *configuration) include(in Input, name string) error {
 	if !ok {
 		return fmt.Errorf("%s: [include] has no files", s.line)
 	}
-	expanded, err := expansions{text: map[string]string{"here": s.here}, environment: c.environment}.expand(files.value)
+	expanded, err := c.outside(s).expand(files.value)
 	if err != nil {
 		return fmt.Errorf("%s: files: %w", files.line, err)
 	}
+	read := map[string]bool{c.file: true}
 	for pattern := range strings.FieldsSeq(expanded) {
-		if !path.IsAbs(pattern) {
-			pattern = path.Join(path.Dir(name), pattern)
-		}
-		matching, err := in.Glob(pattern)
+		matching, err := c.matching(in, files, name, pattern)
 		if err != nil {
-			return fmt.Errorf("%s: files: %s is no pattern for file names: %w", files.line, pattern, err)
-		}
-		if len(matching) == 0 {
-			c.note(manifest.Note{Line: files.line, Subject: "files=" + pattern, Why: "no file matches here; import those of the server too", Warning: true})
+			return err
 		}
 		for _, file := range matching {
-			if in.absolute(file) == c.file {
+			absolute := in.absolute(file)
+			if read[absolute] {
 				continue
 			}
-			c.included = append(c.included, in.absolute(file))
-			if err := c.readFile(in, file); err != nil {
+			read[absolute] = true
+			c.included = append(c.included, absolute)
+			if err := c.readFile(in, in.ReadIncluded, file); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// matching returns the files that match a pattern of the setting files in a file.
+func (c *configuration) matching(in Input, files setting, name, pattern string) ([]string, error) {
+	if !path.IsAbs(pattern) {
+		pattern = path.Join(path.Dir(name), pattern)
+	}
+	matching, err := in.Glob(pattern, c.left)
+	if spent := c.left.Err(); spent != nil {
+		return nil, fmt.Errorf("%s: files: %w", files.line, spent)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: files: %s is no pattern for file names: %w", files.line, shorten(pattern), err)
+	}
+	if len(matching) == 0 {
+		c.note(manifest.Note{Line: files.line, Subject: "files=" + pattern, Why: "no file matches here; import those of the server too", Warning: true})
+	}
+	return matching, nil
+}
+
+// outside returns the values of the names in a section that is no program.
+func (c *configuration) outside(s *section) expansions {
+	return expansions{text: map[string]string{"here": s.here}, environment: c.environment, left: c.left}
 }
 
 // readShared reads the environment of [supervisord], which every program gets.
@@ -177,9 +217,9 @@ func (c *configuration) readShared() error {
 	if !ok {
 		return nil
 	}
-	text, err := expansions{text: map[string]string{"here": s.here}, environment: c.environment}.expand(given.value)
+	text, err := c.outside(s).expand(given.value)
 	if err == nil {
-		c.shared, err = environment(text)
+		c.shared, err = c.parse(text)
 	}
 	if err != nil {
 		return fmt.Errorf("%s: environment: %w", given.line, err)
@@ -222,6 +262,9 @@ func (c *configuration) convert() error {
 	}
 	var problems []error
 	for _, s := range c.sections {
+		if err := c.left.Err(); err != nil {
+			return fmt.Errorf("%s: %w", s.line, err)
+		}
 		name, isProgram := strings.CutPrefix(s.name, programPrefix)
 		if !isProgram {
 			c.otherSection(s)
@@ -235,7 +278,14 @@ func (c *configuration) convert() error {
 		if err == nil {
 			err = c.convertProgram(&p)
 		}
+		var exceeded *budget.ExceededError
+		if errors.As(err, &exceeded) {
+			return err
+		}
 		problems = append(problems, err)
+	}
+	if err := c.left.Err(); err != nil {
+		return fmt.Errorf("%s: %w", c.file, err)
 	}
 	return errors.Join(problems...)
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"queueworker.dev/queueworker/plugin/importing/budget"
 	"queueworker.dev/queueworker/plugin/importing/manifest"
 	"queueworker.dev/queueworker/plugin/importing/supervisor"
 )
@@ -25,7 +26,9 @@ var environment = map[string]string{
 
 func read(paths ...string) (manifest.Draft, error) {
 	return supervisor.Import(supervisor.Input{
-		Paths: paths, Directory: "/etc/supervisor", Environment: environment, Read: os.ReadFile, Glob: filepath.Glob,
+		Paths: paths, Directory: "/etc/supervisor", Environment: environment,
+		Read: os.ReadFile, ReadIncluded: os.ReadFile,
+		Glob: func(pattern string, _ *budget.Budget) ([]string, error) { return filepath.Glob(pattern) },
 	})
 }
 
@@ -121,7 +124,7 @@ func TestThousandsOfProcessesAreFew(t *testing.T) {
 		Read: func(string) ([]byte, error) {
 			return []byte("[program:a]\nprocess_name=%(process_num)d\nnumprocs=999999999\ncommand=php artisan queue:work\n"), nil
 		},
-		Glob: func(string) ([]string, error) { return nil, nil },
+		Glob: func(string, *budget.Budget) ([]string, error) { return nil, nil },
 	})
 	if err != nil || len(draft.Pools) != 1 || *draft.Pools[0].Pool.Spec.Processes != 1000 {
 		t.Errorf("it became %+v (%v), want one pool of 1000", draft.Pools, err)

@@ -1,0 +1,127 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package plugin
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"queueworker.dev/queueworker/plugin/importing/budget"
+	"queueworker.dev/queueworker/plugin/importing/manifest"
+)
+
+// readAtMost reads a file up to just over manifest.MaxFileSize; no real configuration is
+// larger.
+func readAtMost(path string) ([]byte, error) {
+	file, err := os.Open(path) //nolint:gosec // the user names the files to read
+	if err != nil {
+		return nil, withoutPath(err) // the caller names the file
+	}
+	defer file.Close()
+	return io.ReadAll(io.LimitReader(file, manifest.MaxFileSize+1))
+}
+
+// readIncluded reads a file that another file includes. Unlike the user, that file may
+// not name a pipe or a device, because reading one may wait for ever.
+func readIncluded(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return nil, withoutPath(err)
+	case !info.Mode().IsRegular() && !info.IsDir(): // of a directory, reading says what it is
+		return nil, errors.New("it is included, but is no regular file")
+	}
+	return readAtMost(path)
+}
+
+func withoutPath(err error) error {
+	if reason, ok := errors.AsType[*os.PathError](err); ok {
+		return reason.Err
+	}
+	return err
+}
+
+// maxPattern is the maximum number of bytes of a pattern; Linux has no longer path.
+const maxPattern = 4096
+
+// glob finds the files that match a pattern, sorted, as filepath.Glob does. It pays for
+// each name that it compares with the pattern.
+func glob(pattern string, left *budget.Budget) ([]string, error) {
+	if len(pattern) > maxPattern {
+		return nil, fmt.Errorf("it has more than %d bytes", maxPattern)
+	}
+	if err := left.Steps(patternSteps); err != nil {
+		return nil, err
+	}
+	if _, err := filepath.Match(pattern, ""); err != nil {
+		return nil, err
+	}
+	if !hasMeta(pattern) {
+		if _, err := os.Lstat(pattern); err != nil {
+			return nil, nil //nolint:nilerr // a file that is not there does not match
+		}
+		return []string{pattern}, nil
+	}
+	directory, name := filepath.Split(pattern)
+	directories := []string{filepath.Clean(directory)}
+	if hasMeta(directory) {
+		var err error
+		if directories, err = glob(filepath.Clean(directory), left); err != nil {
+			return nil, err
+		}
+	}
+	var found []string
+	for _, directory := range directories {
+		names, err := matching(directory, name, left)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, names...)
+	}
+	return found, nil
+}
+
+// patternSteps is the number of steps that a pattern costs besides the names.
+const patternSteps = 10
+
+func hasMeta(pattern string) bool { return strings.ContainsAny(pattern, `*?[\`) }
+
+// matching returns the files of a directory whose names match a pattern. What is no
+// directory, or cannot be read, has none.
+func matching(directory, pattern string, left *budget.Budget) ([]string, error) {
+	info, err := os.Stat(directory)
+	if err != nil || !info.IsDir() {
+		return nil, left.Steps(1)
+	}
+	opened, err := os.Open(directory) //nolint:gosec // the user's file names the files that it includes
+	if err != nil {
+		return nil, left.Steps(1)
+	}
+	defer opened.Close()
+	var found []string
+	for {
+		names, err := opened.Readdirnames(1000)
+		if spent := left.Steps(1 + len(names)*(1+len(pattern)/8)); spent != nil {
+			return nil, spent
+		}
+		for _, name := range names {
+			matched, err := filepath.Match(pattern, name)
+			if err != nil {
+				return nil, fmt.Errorf("match %s: %w", pattern, err)
+			}
+			if matched {
+				found = append(found, filepath.Join(directory, name))
+			}
+		}
+		if err != nil {
+			slices.Sort(found)
+			return found, nil
+		}
+	}
+}
