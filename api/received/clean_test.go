@@ -4,11 +4,13 @@
 package received
 
 import (
+	"encoding/json"
 	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
 	"math"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -207,5 +209,61 @@ func TestAllValuesOfTheProtocolAreKnown(t *testing.T) {
 		if seen[kind] < 3 || check("Bored") {
 			t.Errorf("%d constants of type %s were found, and Bored is known: %v", seen[kind], kind, check("Bored"))
 		}
+	}
+}
+
+// heap returns the bytes of heap in use.
+func heap() int64 {
+	runtime.GC()
+	runtime.GC()
+	var stats runtime.MemStats
+	runtime.ReadMemStats(&stats)
+	return int64(stats.HeapAlloc)
+}
+
+// TestAStatusKeepsNothingOfWhatItDrops: agents send documents whose elements and texts the
+// operator drops. The status that is kept takes little more than what is left of it.
+func TestAStatusKeepsNothingOfWhatItDrops(t *testing.T) {
+	const document = `{"version":1,"podUID":"u","phase":"Running","counters":{"processed":0,"failed":0,"released":0,"jobMilliseconds":0%s},"network":{}%s}`
+	many := func(count int, element string) string {
+		return strings.TrimSuffix(strings.Repeat(element+",", count), ",")
+	}
+	var reasons strings.Builder
+	for i := range 4000 {
+		fmt.Fprintf(&reasons, `,"reason%d":1`, i)
+	}
+	spaces := strings.Repeat(" ", 200_000)
+	tests := map[string]string{
+		"exits":                       fmt.Sprintf(document, "", `,"recentExits":[`+many(4000, "{}")+`]`),
+		"good exits":                  fmt.Sprintf(document, "", `,"recentExits":[`+many(1000, `{"sequence":1,"reason":"Crashed"}`)+`]`),
+		"failures":                    fmt.Sprintf(document, "", `,"recentFailures":[`+many(4000, "{}")+`]`),
+		"killed jobs":                 fmt.Sprintf(document, "", `,"killedJobs":[`+many(4000, "{}")+`]`),
+		"exit reasons":                fmt.Sprintf(document, `,"exits":{`+reasons.String()[1:]+`}`, ""),
+		"workers, then others":        fmt.Sprintf(document, "", `,"workers":[`+many(4000, "{}")+`],"workers":[{"slot":0,"state":"Idle"}]`),
+		"findings":                    fmt.Sprintf(document, "", `,"runtime":{"gracefulStop":true,"findings":[`+many(4000, "{}")+`]}`),
+		"a text of spaces":            fmt.Sprintf(document, "", `,"controlError":"é`+spaces+`"`),
+		"a long text":                 fmt.Sprintf(document, "", `,"controlError":"`+strings.ReplaceAll(spaces, " ", "x")+`"`),
+		"a version of spaces":         fmt.Sprintf(document, "", `,"agent":"é`+spaces+`"`),
+		"the class of a job of a pod": fmt.Sprintf(document, "", `,"workers":[{"slot":0,"state":"Busy","job":{"class":"é`+spaces+`"}}]`),
+	}
+	const statuses, most = 20, 4 << 10
+	for name, text := range tests {
+		t.Run(name, func(t *testing.T) {
+			kept := make([]*protocol.Status, statuses)
+			before := heap()
+			for i := range kept {
+				kept[i] = &protocol.Status{}
+				if err := json.Unmarshal([]byte(text), kept[i]); err != nil {
+					t.Fatal(err)
+				}
+				if err := Status(kept[i]); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if each := (heap() - before) / statuses; each > most {
+				t.Errorf("a document of %d bytes is kept in %d bytes, want at most %d", len(text), each, most)
+			}
+			runtime.KeepAlive(kept)
+		})
 	}
 }
