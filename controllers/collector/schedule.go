@@ -218,8 +218,8 @@ func (c *core) finished(now time.Time, t *target, status *protocol.Status, failu
 	if t.gone {
 		return
 	}
-	if status != nil && t.status != nil {
-		if what := decreased(t.status.Counters, status.Counters); what != "" {
+	if last := t.counts(); status != nil && last != nil {
+		if what := decreased(*last, status.Counters); what != "" {
 			failure = "The agent at " + t.pod.Address + " reports counts that went down (" + what +
 				"), which an honest agent's never do; its last good report stays."
 		}
@@ -255,26 +255,27 @@ func (c *core) failed(now time.Time, t *target, failure string) {
 }
 
 func (c *core) reported(now time.Time, t *target, status *protocol.Status) {
-	p, prev := t.pool, t.status
+	p, prev, last := t.pool, t.status, t.counts()
 	if t.unreachable || notable(prev, status) || p.limits.exceeded(prev, status) {
 		c.wakes.push(p.key)
 	}
-	if prev == nil {
+	if last == nil {
 		uptime := time.Duration(status.UptimeSeconds * float64(time.Second))
 		if born, young := t.born(now, uptime); young {
 			c.sampled(t.startedAt, p, born, status.Counters)
 		}
 	} else {
-		c.sampled(t.startedAt, p, t.pulledAt, endedBetween(prev.Counters, status.Counters))
-		if p.limits.Failures && status.Counters.Failed > prev.Counters.Failed {
+		c.sampled(t.startedAt, p, t.pulledAt, endedBetween(*last, status.Counters))
+		if p.limits.Failures && status.Counters.Failed > last.Failed {
 			p.alarm.fail(now)
 			c.setAlarm(p)
 		}
-		if moved(prev, status) {
-			p.alarm.move(now, c.report)
-			c.setAlarm(p)
-		}
 	}
+	if prev != nil && moved(prev, status) {
+		p.alarm.move(now, c.report)
+		c.setAlarm(p)
+	}
+	t.counted = nil
 	t.status, t.pulledAt, t.proven = status, t.startedAt, true
 	t.failures, t.failure, t.failingSince, t.unreachable = 0, "", time.Time{}, false
 }
