@@ -91,8 +91,9 @@ type Output struct {
 	End []string
 	// Prune are ended runs to be deleted.
 	Prune []string
-	// Hurry tells that a fresh measurement and fresh reports would decide.
-	Hurry bool
+	// Measure tells that a fresh measurement would decide, and Hear that fresh reports of
+	// the workers would.
+	Measure, Hear bool
 	// Open is the run that has not ended; nil if there is none.
 	Open *Run
 	// Left is how many Jobs there are.

@@ -19,6 +19,11 @@ const (
 	patience = 250 * time.Millisecond
 	// minGap is the shortest time between two pulls of one pod.
 	minGap = 100 * time.Millisecond
+	// refreshGap is the shortest time between two pulls of one pod that fresh reports are
+	// wanted of, and refreshDelay how long the first of them waits: a probe that is asked at
+	// the same time has answered by then, so that the report follows what it measured.
+	refreshGap   = time.Second
+	refreshDelay = 250 * time.Millisecond
 	// jitter is by how much an interval varies to either side.
 	jitter = 0.2
 	// slowShare and tiredShare are how many pulls of each lane of slow ones, and how many
@@ -63,6 +68,8 @@ const (
 type core struct {
 	interval, report time.Duration
 	random           func() float64 // in [0, 1)
+	// rest returns how long a namespace that has used up its share of the CPU is not pulled.
+	rest func(namespace string) time.Duration
 
 	pools  map[types.NamespacedName]*pool
 	timers timers
@@ -72,12 +79,16 @@ type core struct {
 	fast   []*target                 // the flights on the quick lane's places, oldest first
 	kept   *turns.Places             // the connections that stay open
 	wakes  wakeQueue
+	// rested is when the first of the namespaces that rest may be pulled again; zero if
+	// none of them has targets in a lane.
+	rested time.Time
 }
 
 func newCore(interval, report time.Duration, concurrency int, random func() float64) *core {
 	return &core{
 		interval: interval, report: report,
 		random: random,
+		rest:   func(string) time.Duration { return 0 },
 		pools:  map[types.NamespacedName]*pool{},
 		places: [lanes]*turns.Places{
 			laneQuick: turns.NewPlaces(concurrency), laneSlow: turns.NewPlaces(slowShare * concurrency),
@@ -118,9 +129,9 @@ func (t *target) expire(c *core, _ time.Time) {
 
 // take removes the next target of a lane for which there is a place; nil if there is
 // none. The namespaces take turns, and so do the pools of each.
-func (c *core) take(l lane) *target {
+func (c *core) take(l lane, now time.Time) *target {
 	for {
-		p, ok := c.turns[l].Pop(c.places[l].May)
+		p, ok := c.turns[l].Pop(func(namespace string) bool { return c.places[l].May(namespace) && !c.rests(namespace, now) })
 		if !ok {
 			return nil
 		}
@@ -134,15 +145,28 @@ func (c *core) take(l lane) *target {
 	}
 }
 
+// rests reports whether a namespace rests, and notes until when.
+func (c *core) rests(namespace string, now time.Time) bool {
+	rest := c.rest(namespace)
+	if rest <= 0 {
+		return false
+	}
+	if at := now.Add(rest); c.rested.IsZero() || at.Before(c.rested) {
+		c.rested = at
+	}
+	return true
+}
+
 // tick lets time pass up to now and returns the targets to pull.
 func (c *core) tick(now time.Time) []*target {
 	for t := c.timers.due(now); t != nil; t = c.timers.due(now) {
 		t.owner.expire(c, now)
 	}
 	c.tire(now)
+	c.rested = time.Time{}
 	var pulls []*target
 	for l := range lanes {
-		for t := c.take(l); t != nil; t = c.take(l) {
+		for t := c.take(l, now); t != nil; t = c.take(l, now) {
 			pulls = append(pulls, c.launch(t, l, now))
 		}
 	}
@@ -196,8 +220,8 @@ func (c *core) release(t *target) {
 // next returns when tick has something to do again, unless a pull ends before; zero
 // if there is no such time.
 func (c *core) next() time.Time {
-	var at time.Time
-	if len(c.timers) > 0 {
+	at := c.rested
+	if len(c.timers) > 0 && (at.IsZero() || c.timers[0].at.Before(at)) {
 		at = c.timers[0].at
 	}
 	for _, t := range c.fast {
@@ -318,6 +342,26 @@ func (t *target) earliest(now time.Time) time.Time {
 		return at
 	}
 	return now
+}
+
+// refresh makes all targets of the pool due that were not pulled of late.
+func (c *core) refresh(now time.Time, key types.NamespacedName) {
+	p, ok := c.pools[key]
+	if !ok {
+		return
+	}
+	for _, t := range p.pods {
+		if t.stage != stageIdle || t.pod.Address == "" {
+			continue
+		}
+		at := now.Add(refreshDelay)
+		if next := t.startedAt.Add(refreshGap); next.After(at) {
+			at = next
+		}
+		if at.Before(t.timer.at) {
+			c.timers.set(&t.timer, at)
+		}
+	}
 }
 
 // nudge makes all targets of the pool due that are not already.
