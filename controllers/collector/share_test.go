@@ -149,11 +149,20 @@ func TestAQuestionIsChargedToItsNamespace(t *testing.T) {
 	b := NewBacklogs(BacklogOptions{Budget: budget})
 	b.Track(theApp, server.where())
 	b.Use(emails, BacklogUse{App: theApp, Queues: queues})
+	if _, err := b.asker.askAll(t.Context(), theApp.Namespace, server.where(), protocol.BacklogRequest{Queues: queues}); err != nil {
+		t.Fatal(err)
+	}
+	read := charged()
+	if read <= exchangeCost {
+		t.Errorf("%s are charged for an answer, want more than the %s of an exchange", read, exchangeCost)
+	}
+	b.options.Budget, charged = spent(theApp.Namespace)
+	b.asker.budget = nil
 	if asked, answered := b.ask(t.Context(), theApp, b.probes[theApp]); !asked || !answered {
 		t.Fatal("the probe was not asked, or did not answer")
 	}
-	if got := charged(); got <= exchangeCost {
-		t.Errorf("%s are charged, want more than the %s of an exchange", got, exchangeCost)
+	if got := charged(); got <= 0 {
+		t.Error("the question, and what the answer changes, are not charged")
 	}
 }
 
