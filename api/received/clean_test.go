@@ -267,3 +267,37 @@ func TestAStatusKeepsNothingOfWhatItDrops(t *testing.T) {
 		})
 	}
 }
+
+// TestTheLargestStatusIsAsLargeAsTheDocumentationSays: docs/memory.md has the figure.
+func TestTheLargestStatusIsAsLargeAsTheDocumentationSays(t *testing.T) {
+	const statuses, most = 20, 192 << 10
+	largest := builders.LargestStatus("u")
+	for i := range protocol.MaxKilledJobs {
+		largest.KilledJobs = append(largest.KilledJobs, protocol.KilledJob{Sequence: int64(i) + 1, Class: strings.Repeat("c", MaxClass), ID: strings.Repeat("i", MaxJobID)})
+	}
+	for range MaxFailures {
+		long := strings.Repeat("f", MaxClass)
+		largest.RecentFailures = append(largest.RecentFailures, protocol.Failure{ID: long[:MaxJobID], Class: long, Queue: long + long, Exception: long})
+	}
+	document, err := json.Marshal(largest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept := make([]*protocol.Status, statuses)
+	before := heap()
+	for i := range kept {
+		kept[i] = &protocol.Status{}
+		if err := json.Unmarshal(document, kept[i]); err != nil {
+			t.Fatal(err)
+		}
+		if err := Status(kept[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	each := (heap() - before) / statuses
+	if each > most {
+		t.Errorf("a status is kept in %d bytes, want at most %d", each, most)
+	}
+	t.Logf("%d bytes of JSON, %d of heap", len(document), each)
+	runtime.KeepAlive(kept)
+}
