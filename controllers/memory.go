@@ -4,6 +4,7 @@
 package controllers
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -34,7 +35,8 @@ type poolMemory struct {
 	// told is, by pod, the sequence number of the last ended process that an event has
 	// reported.
 	told map[types.UID]int64
-	// seen holds the pods whose deletion the informer has not yet reported.
+	// seen are the pods that are present, and those whose deletion the informer has yet to
+	// tell of.
 	seen map[types.UID]bool
 
 	// past is the memory for the next decision.
@@ -166,10 +168,18 @@ func (m *poolMemory) wrote(pod types.UID, version string, at time.Time, again bo
 
 // add notes the observed pods and adds the memory to a status's input.
 func (m *poolMemory) add(o *observation, in status.Input) status.Input {
+	seen := make(map[types.UID]bool, len(o.pods))
 	for _, pod := range o.pods {
-		m.seen[pod.UID] = true
+		seen[pod.UID] = true
 	}
-	in.Expected = m.seen
+	// A pod may also leave the pool without an end, when it loses its label. Word of its end
+	// is waited for as long as the collector remembers it.
+	for _, uid := range slices.Concat(o.reports.Departed, endedUIDs(o.reports.Ended)) {
+		if m.seen[uid] {
+			seen[uid] = true
+		}
+	}
+	m.seen, in.Expected = seen, seen
 	return in
 }
 

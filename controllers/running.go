@@ -5,6 +5,7 @@ package controllers
 
 import (
 	"fmt"
+	"hash/maphash"
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
@@ -280,13 +281,17 @@ type quiet struct {
 	told  map[types.UID]activity
 }
 
-// activity is the part of a report that changes when a worker does anything.
+// activity is what changes when a worker does anything. Of the jobs it has a hash, because
+// their texts can be as large as the whole report.
 type activity struct {
 	attempts, exits int64
-	jobs            string
+	jobs            uint64
 }
 
-// update compares the present reports with the last ones.
+// activitySeed is the seed of the hashes of jobs.
+var activitySeed = maphash.MakeSeed()
+
+// update takes in what is reported now.
 func (q *quiet) update(pods []*corev1.Pod, reports collector.Snapshot) time.Time {
 	told := make(map[types.UID]activity, len(pods))
 	for _, pod := range pods {
@@ -309,11 +314,14 @@ func activityOf(report *protocol.Status) activity {
 	for _, n := range report.Counters.Exits {
 		out.exits += n
 	}
+	var jobs maphash.Hash
+	jobs.SetSeed(activitySeed)
 	for i := range report.Workers {
 		if worker := &report.Workers[i]; worker.Job != nil {
-			out.jobs += fmt.Sprintf("%d %s %s\n", worker.Slot, worker.Job.ID, worker.Job.Class)
+			fmt.Fprintf(&jobs, "%d %s %s\n", worker.Slot, worker.Job.ID, worker.Job.Class)
 		}
 	}
+	out.jobs = jobs.Sum64()
 	return out
 }
 

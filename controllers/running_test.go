@@ -4,7 +4,9 @@
 package controllers
 
 import (
+	"fmt"
 	"maps"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -22,6 +24,7 @@ import (
 	"queueworker.dev/queueworker/controllers/collector"
 	"queueworker.dev/queueworker/controllers/desired"
 	"queueworker.dev/queueworker/controllers/scaling"
+	"queueworker.dev/queueworker/test/builders"
 )
 
 // inBatch returns an observation of a pool of mode Batch with a QueueApp of a driver.
@@ -257,4 +260,24 @@ func TestSinceWhenItIsQuiet(t *testing.T) {
 			t.Errorf("%s: quiet since %s, want %s", step.what, since.Format(time.TimeOnly), want.Format(time.TimeOnly))
 		}
 	}
+}
+
+// TestQuietKeepsNoTexts: a report may name 64 jobs with long texts.
+func TestQuietKeepsNoTexts(t *testing.T) {
+	const pods, most = 100, 1 << 10
+	var q quiet
+	var all []*corev1.Pod
+	reports := collector.Snapshot{Pods: map[types.UID]collector.PodReport{}}
+	for i := range pods {
+		uid := types.UID(fmt.Sprint(i))
+		all = append(all, &corev1.Pod{ObjectMeta: metav1.ObjectMeta{UID: uid}})
+		reports.Pods[uid] = collector.PodReport{Status: builders.LargestStatus(string(uid)), PulledAt: time.Unix(1, 0)}
+	}
+	before := live()
+	q.update(all, reports)
+	if each := (live() - before) / pods; each > most {
+		t.Errorf("%d bytes of each pod are kept, want at most %d", each, most)
+	}
+	runtime.KeepAlive(reports)
+	runtime.KeepAlive(q)
 }

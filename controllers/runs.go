@@ -118,9 +118,11 @@ func (r *QueueWorkerReconciler) endRuns(ctx context.Context, o *observation, d d
 	if desired.IsBatch(&o.worker.Spec) {
 		failures = append(failures, r.endContinuous(ctx, o))
 	}
-	if d.runs.Hurry && o.app != nil {
+	if d.runs.Measure && o.app != nil {
 		r.Backlogs.Ask(client.ObjectKeyFromObject(o.app))
-		r.Collector.Nudge(client.ObjectKeyFromObject(o.worker))
+	}
+	if d.runs.Hear {
+		r.Collector.Refresh(client.ObjectKeyFromObject(o.worker))
 	}
 	return errors.Join(failures...)
 }

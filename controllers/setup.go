@@ -37,8 +37,8 @@ type Options struct {
 	Namespace string
 	// Concurrency is how many QueueWorkers are reconciled at once.
 	Concurrency int
-	// NamespaceCPU is how much of one CPU the reconciles of one namespace may take in
-	// the long run; 0 means no bound.
+	// NamespaceCPU is how much of one CPU the work for one namespace may take in the long
+	// run: its reconciles, and the answers of its agents and probes. 0 means no bound.
 	NamespaceCPU float64
 	// Identity is the identity that the operator proves to agents and probes; nil means
 	// a new one. A given Collector and given Backlogs must have the same identity.
@@ -61,20 +61,20 @@ func Setup(mgr ctrl.Manager, o Options) error {
 		}
 		o.Identity = identity
 	}
-	if o.Collector == nil {
-		o.Collector = collector.New(collector.Options{Log: mgr.GetLogger().WithName("collector"), Identity: o.Identity})
-	}
 	if o.Clock == nil {
 		o.Clock = clock.RealClock{}
 	}
+	budget := workqueue.NewBudget(o.NamespaceCPU, o.Clock.Now)
+	if o.Collector == nil {
+		o.Collector = collector.New(collector.Options{Log: mgr.GetLogger().WithName("collector"), Identity: o.Identity, Budget: budget})
+	}
 	if o.Backlogs == nil {
-		o.Backlogs = collector.NewBacklogs(collector.BacklogOptions{Clock: o.Clock, Identity: o.Identity})
+		o.Backlogs = collector.NewBacklogs(collector.BacklogOptions{Clock: o.Clock, Identity: o.Identity, Budget: budget})
 	}
 	if err := errors.Join(mgr.Add(o.Collector), mgr.Add(o.Backlogs)); err != nil {
 		return fmt.Errorf("add the collector: %w", err)
 	}
 	preflights := &Preflights{}
-	budget := workqueue.NewBudget(o.NamespaceCPU, o.Clock.Now)
 	reconciler := &QueueWorkerReconciler{
 		Client:     mgr.GetClient(),
 		Live:       mgr.GetAPIReader(),

@@ -15,7 +15,9 @@ import (
 const ellipsis = "…"
 
 // Line returns s as one line of at most limit bytes, without characters that do not print.
+// A shorter text is a copy, because a substring would keep the whole of s in memory.
 func Line(s string, limit int) string {
+	whole := len(s)
 	if len(s) > 8*limit {
 		// This bounds the work too: a text of megabytes costs no more than its head.
 		s = s[:boundary(s, 8*limit)]
@@ -23,7 +25,11 @@ func Line(s string, limit int) string {
 	if !ascii(s) {
 		s = strings.TrimSpace(strings.Map(one, s))
 	}
-	return Cut(s, limit)
+	line := Cut(s, limit)
+	if len(line) < whole {
+		return strings.Clone(line)
+	}
+	return line
 }
 
 // Cut returns s in at most limit bytes, cut at the end of a character. An ellipsis marks

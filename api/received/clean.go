@@ -10,7 +10,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"maps"
 	"regexp"
 	"slices"
 
@@ -40,10 +39,14 @@ const (
 // word matches a text that may become part of a condition's reason.
 var word = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9]*$`)
 
-// Status checks a status document and makes it safe to show. It refuses the document if a
+// Status checks a status document and makes it safe to show and to keep. It refuses the document if a
 // number that counts, orders or names something is impossible. It moves measurements,
 // which are only shown, into their range. It cuts texts and removes characters that a
 // terminal or the API server cannot handle.
+//
+// What it leaves does not hold on to what it drops. A slice in place would keep the array
+// of everything that the decoder has built, and a map its buckets, for as long as the
+// status is kept.
 func Status(s *protocol.Status) error {
 	if !knownPhase(s.Phase) {
 		return fmt.Errorf("has the unknown phase %q", printable.Line(string(s.Phase), MaxWord))
@@ -56,6 +59,9 @@ func Status(s *protocol.Status) error {
 	}
 	if err := cleanWorkers(s.Workers); err != nil {
 		return err
+	}
+	if cap(s.Workers) > 2*len(s.Workers) {
+		s.Workers = slices.Clone(s.Workers)
 	}
 	s.Agent = printable.Line(s.Agent, MaxVersion)
 	s.ControlError = printable.Line(s.ControlError, MaxMessage)
@@ -90,12 +96,20 @@ func Counters(c *protocol.Counters) error {
 			return fmt.Errorf("has the impossible count %s %d", count.name, count.value)
 		}
 	}
-	maps.DeleteFunc(c.Exits, func(reason protocol.ExitReason, _ int64) bool { return !knownReason(reason) })
+	var known map[protocol.ExitReason]int64
 	for reason, count := range c.Exits {
+		if !knownReason(reason) {
+			continue
+		}
 		if count < 0 || count > MaxCount {
 			return fmt.Errorf("has the impossible count of %s exits %d", reason, count)
 		}
+		if known == nil {
+			known = map[protocol.ExitReason]int64{}
+		}
+		known[reason] = count
 	}
+	c.Exits = known
 	return nil
 }
 
@@ -151,7 +165,7 @@ func cleanWorker(w *protocol.Worker) error {
 
 // cleanExits returns the newest of the plausible exits, newest first.
 func cleanExits(exits []protocol.Exit) []protocol.Exit {
-	kept := exits[:0]
+	var kept []protocol.Exit
 	for i := range exits {
 		if cleanExit(&exits[i]) {
 			kept = append(kept, exits[i])
@@ -159,12 +173,12 @@ func cleanExits(exits []protocol.Exit) []protocol.Exit {
 	}
 	slices.SortStableFunc(kept, func(a, b protocol.Exit) int { return cmp.Compare(b.Sequence, a.Sequence) })
 	kept = slices.CompactFunc(kept, func(a, b protocol.Exit) bool { return a.Sequence == b.Sequence })
-	return slices.Clip(kept[:min(len(kept), MaxExits)])
+	return first(kept, MaxExits)
 }
 
 // cleanFailures returns the newest plausible failures, safe to show, newest first.
 func cleanFailures(failures []protocol.Failure) []protocol.Failure {
-	kept := failures[:0]
+	var kept []protocol.Failure
 	for _, f := range failures {
 		if f.Slot < 0 || f.Slot >= MaxSlots {
 			continue
@@ -177,13 +191,13 @@ func cleanFailures(failures []protocol.Failure) []protocol.Failure {
 		kept = append(kept, f)
 	}
 	slices.SortStableFunc(kept, func(a, b protocol.Failure) int { return cmp.Compare(a.AgeSeconds, b.AgeSeconds) })
-	return slices.Clip(kept[:min(len(kept), MaxFailures)])
+	return first(kept, MaxFailures)
 }
 
 // Killed drops killed jobs with impossible numbers, and makes the texts of the other jobs
 // short and printable.
 func Killed(jobs []protocol.KilledJob) []protocol.KilledJob {
-	kept := jobs[:0]
+	var kept []protocol.KilledJob
 	for _, job := range jobs {
 		if job.Sequence < 1 || job.Sequence > MaxCount {
 			continue
@@ -192,7 +206,13 @@ func Killed(jobs []protocol.KilledJob) []protocol.KilledJob {
 		job.AgeSeconds = within(job.AgeSeconds, MaxSeconds)
 		kept = append(kept, job)
 	}
-	return slices.Clip(kept[:min(len(kept), protocol.MaxKilledJobs)])
+	return first(kept, protocol.MaxKilledJobs)
+}
+
+// first returns at most so many elements, in an array that has no more. It returns nil
+// instead of an empty slice.
+func first[E any](all []E, most int) []E {
+	return slices.Concat(all[:min(len(all), most)])
 }
 
 // cleanFindings returns one finding of each kind that this operator knows, in their order.

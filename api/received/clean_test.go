@@ -4,11 +4,13 @@
 package received
 
 import (
+	"encoding/json"
 	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
 	"math"
+	"runtime"
 	"strconv"
 	"strings"
 	"testing"
@@ -211,4 +213,94 @@ func TestAllValuesOfTheProtocolAreKnown(t *testing.T) {
 			t.Errorf("%d constants of type %s were found, and Bored is known: %v", seen[kind], kind, check("Bored"))
 		}
 	}
+}
+
+// heap returns the bytes of heap in use.
+func heap() int64 {
+	runtime.GC()
+	runtime.GC()
+	var stats runtime.MemStats
+	runtime.ReadMemStats(&stats)
+	return int64(stats.HeapAlloc)
+}
+
+// TestAStatusKeepsNothingOfWhatItDrops: agents send documents whose elements and texts the
+// operator drops. The status that is kept takes little more than what is left of it.
+func TestAStatusKeepsNothingOfWhatItDrops(t *testing.T) {
+	const document = `{"version":1,"podUID":"u","phase":"Running","counters":{"processed":0,"failed":0,"released":0,"jobMilliseconds":0%s},"network":{}%s}`
+	many := func(count int, element string) string {
+		return strings.TrimSuffix(strings.Repeat(element+",", count), ",")
+	}
+	var reasons strings.Builder
+	for i := range 4000 {
+		fmt.Fprintf(&reasons, `,"reason%d":1`, i)
+	}
+	spaces := strings.Repeat(" ", 200_000)
+	tests := map[string]string{
+		"exits":                       fmt.Sprintf(document, "", `,"recentExits":[`+many(4000, "{}")+`]`),
+		"good exits":                  fmt.Sprintf(document, "", `,"recentExits":[`+many(1000, `{"sequence":1,"reason":"Crashed"}`)+`]`),
+		"failures":                    fmt.Sprintf(document, "", `,"recentFailures":[`+many(4000, "{}")+`]`),
+		"killed jobs":                 fmt.Sprintf(document, "", `,"killedJobs":[`+many(4000, "{}")+`]`),
+		"exit reasons":                fmt.Sprintf(document, `,"exits":{`+reasons.String()[1:]+`}`, ""),
+		"workers, then others":        fmt.Sprintf(document, "", `,"workers":[`+many(4000, "{}")+`],"workers":[{"slot":0,"state":"Idle"}]`),
+		"findings":                    fmt.Sprintf(document, "", `,"runtime":{"gracefulStop":true,"findings":[`+many(4000, "{}")+`]}`),
+		"a text of spaces":            fmt.Sprintf(document, "", `,"controlError":"é`+spaces+`"`),
+		"a long text":                 fmt.Sprintf(document, "", `,"controlError":"`+strings.ReplaceAll(spaces, " ", "x")+`"`),
+		"a version of spaces":         fmt.Sprintf(document, "", `,"agent":"é`+spaces+`"`),
+		"the class of a job of a pod": fmt.Sprintf(document, "", `,"workers":[{"slot":0,"state":"Busy","job":{"class":"é`+spaces+`"}}]`),
+	}
+	const statuses, most = 20, 4 << 10
+	for name, text := range tests {
+		t.Run(name, func(t *testing.T) {
+			kept := make([]*protocol.Status, statuses)
+			before := heap()
+			for i := range kept {
+				kept[i] = &protocol.Status{}
+				if err := json.Unmarshal([]byte(text), kept[i]); err != nil {
+					t.Fatal(err)
+				}
+				if err := Status(kept[i]); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if each := (heap() - before) / statuses; each > most {
+				t.Errorf("a document of %d bytes is kept in %d bytes, want at most %d", len(text), each, most)
+			}
+			runtime.KeepAlive(kept)
+		})
+	}
+}
+
+// TestTheLargestStatusIsAsLargeAsTheDocumentationSays: docs/memory.md has the figure.
+func TestTheLargestStatusIsAsLargeAsTheDocumentationSays(t *testing.T) {
+	const statuses, most = 20, 192 << 10
+	largest := builders.LargestStatus("u")
+	for i := range protocol.MaxKilledJobs {
+		largest.KilledJobs = append(largest.KilledJobs, protocol.KilledJob{Sequence: int64(i) + 1, Class: strings.Repeat("c", MaxClass), ID: strings.Repeat("i", MaxJobID)})
+	}
+	for range MaxFailures {
+		long := strings.Repeat("f", MaxClass)
+		largest.RecentFailures = append(largest.RecentFailures, protocol.Failure{ID: long[:MaxJobID], Class: long, Queue: long + long, Exception: long})
+	}
+	document, err := json.Marshal(largest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept := make([]*protocol.Status, statuses)
+	before := heap()
+	for i := range kept {
+		kept[i] = &protocol.Status{}
+		if err := json.Unmarshal(document, kept[i]); err != nil {
+			t.Fatal(err)
+		}
+		if err := Status(kept[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	each := (heap() - before) / statuses
+	if each > most {
+		t.Errorf("a status is kept in %d bytes, want at most %d", each, most)
+	}
+	t.Logf("%d bytes of JSON, %d of heap", len(document), each)
+	runtime.KeepAlive(kept)
 }

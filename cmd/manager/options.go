@@ -47,8 +47,8 @@ func parse(flags *flag.FlagSet, arguments []string) (options, error) {
 	flags.StringVar(&o.namespace, "operator-namespace", os.Getenv("POD_NAMESPACE"), "Namespace the operator runs in, which NetworkPolicies of QueueApps admit; by default $POD_NAMESPACE.")
 	flags.IntVar(&o.concurrency, "max-concurrent-reconciles", 8, "How many QueueWorkers are reconciled at once. One namespace has at most half of them.")
 	flags.Float64Var(&o.namespaceCPU, "namespace-cpu", 0.25,
-		"How much of one CPU the reconciles of one namespace may take in the long run, as 0.25 for a quarter; 0 means no bound. "+
-			"A namespace that wants more is looked at later.")
+		"How much of one CPU the reconciles of one namespace, and the answers of its agents and probes, may take in the long run, "+
+			"as 0.25 for a quarter; 0 means no bound. A namespace that wants more is looked at later.")
 	o.log.BindFlags(flags)
 	if err := flags.Parse(arguments); err != nil {
 		return options{}, err

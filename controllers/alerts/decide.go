@@ -79,6 +79,32 @@ func (j *judgement) count() {
 			j.remember(end.ID, end)
 		}
 	}
+	j.bound(false)
+	j.bound(true)
+}
+
+// mostEnds is how many ends of a kind are remembered at the most.
+func (j *judgement) mostEnds() int { return max(maxEnds, j.Rules.Crashes) }
+
+// bound forgets all but the newest ends of a kind, and all messages but that of the newest
+// end. An older end never becomes the newest, because it is forgotten first.
+func (j *judgement) bound(maxExceptions bool) {
+	var kind []End
+	for _, end := range j.out.Memory.Ends {
+		if end.MaxExceptions == maxExceptions {
+			kind = append(kind, end)
+		}
+	}
+	slices.SortFunc(kind, func(a, b End) int { return newer(b, a) })
+	for i, end := range kind {
+		switch {
+		case i >= j.mostEnds():
+			delete(j.out.Memory.Ends, end.ID)
+		case i > 0:
+			end.Message = ""
+			j.out.Memory.Ends[end.ID] = end
+		}
+	}
 }
 
 func (j *judgement) remember(id string, end End) {

@@ -344,3 +344,45 @@ func TestAPauseSurvivesItsOwnWriting(t *testing.T) {
 		t.Errorf("a second decision changes %+v to %+v", out.Pause, again.Pause)
 	}
 }
+
+// TestInventedEndsAreForgotten: agents report ten other ended processes each time. The
+// newest are enough for the alert, and only one message is shown.
+func TestInventedEndsAreForgotten(t *testing.T) {
+	for name, tc := range map[string]struct {
+		crashes, want int
+	}{
+		"by default":                     {3, maxEnds},
+		"of an alert after many crashes": {250, 250},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(func(spec *v1alpha1.QueueWorkerSpec) {
+				spec.Alerts = &v1alpha1.Alerts{Crashes: new(int32(tc.crashes))}
+			})
+			var out Output
+			for pull := range 60 {
+				w.in.Ends = nil
+				for i := range 200 {
+					w.in.Ends = append(w.in.Ends, End{
+						ID: fmt.Sprint(pull, "/", i), Process: "pod/0", MaxExceptions: i%2 == 0, Message: strings.Repeat("x", 500), At: w.in.Now,
+					})
+				}
+				out = w.decide()
+				w.after(4 * time.Second)
+			}
+			kinds, messages := map[bool]int{}, 0
+			for id, end := range out.Memory.Ends {
+				kinds[end.MaxExceptions]++
+				messages += len(end.Message)
+				if tc.crashes <= 100 && !strings.HasPrefix(id, "59/") {
+					t.Fatalf("%s is remembered instead of a newer end", id)
+				}
+			}
+			if kinds[true] != tc.want || kinds[false] != tc.want || messages > 2*500 {
+				t.Errorf("%v ends with %d bytes of messages are remembered, want %d of each kind and the message of the newest", kinds, messages, tc.want)
+			}
+			if len(out.Alerts) == 0 || !strings.HasPrefix(out.Alerts[0].Message, fmt.Sprintf("At least %d ", tc.want)) {
+				t.Errorf("alerts %+v, want one that says that there were more", out.Alerts)
+			}
+		})
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strconv"
 
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
@@ -143,7 +144,7 @@ func (j *judgement) workersFailing() *Alert {
 	case len(crashes) >= most, len(crashes) > 0 && reason == v1alpha1.ReasonCrashes:
 		last := latest(crashes)
 		return &Alert{v1alpha1.ConditionWorkersFailing, v1alpha1.ReasonCrashes, fmt.Sprintf(
-			"%d process(es) crashed in the last 5 minutes, last %s: %s", len(crashes), last.Process, last.Message)}
+			"%s process(es) crashed in the last 5 minutes, last %s: %s", j.number(crashes), last.Process, last.Message)}
 	}
 	return nil
 }
@@ -164,8 +165,8 @@ func (j *judgement) ends() (crashes, restarts []End) {
 
 func (j *judgement) restarting(restarts []End) *Alert {
 	return &Alert{v1alpha1.ConditionWorkersFailing, v1alpha1.ReasonMaxExceptions, fmt.Sprintf(
-		"%d process(es) were restarted in the last 5 minutes because %d jobs in a row had failed on each%s. See the application's log, and the failed jobs.",
-		len(restarts), j.Rules.MaxExceptions, j.lastFailure())}
+		"%s process(es) were restarted in the last 5 minutes because %d jobs in a row had failed on each%s. See the application's log, and the failed jobs.",
+		j.number(restarts), j.Rules.MaxExceptions, j.lastFailure())}
 }
 
 // lastFailure names the last failed job, as the end of a clause.
@@ -186,11 +187,18 @@ func (j *judgement) lastFailure() string {
 	return text
 }
 
-func latest(ends []End) End {
-	return slices.MaxFunc(ends, func(a, b End) int {
-		return cmp.Or(a.At.Compare(b.At), cmp.Compare(b.ID, a.ID))
-	})
+// number says how many ends there were, of which only the newest are remembered.
+func (j *judgement) number(ends []End) string {
+	if len(ends) < j.mostEnds() {
+		return strconv.Itoa(len(ends))
+	}
+	return fmt.Sprintf("At least %d", len(ends))
 }
+
+func latest(ends []End) End { return slices.MaxFunc(ends, newer) }
+
+// newer compares when two processes ended.
+func newer(a, b End) int { return cmp.Or(a.At.Compare(b.At), cmp.Compare(b.ID, a.ID)) }
 
 func atWork(process Process) string {
 	if !process.Working {

@@ -21,6 +21,9 @@ const (
 	slowHold = time.Minute
 	// rewordAfter is the shortest time between two wordings of an alert.
 	rewordAfter = time.Minute
+	// maxEnds is how many crashes, and how many restarts, are remembered at the most, unless
+	// the spec asks for an alert after more. An agent can invent them.
+	maxEnds = 100
 	// memorySlack is how many points below its threshold MemoryHigh ends.
 	memorySlack = 5
 )
@@ -148,7 +151,8 @@ type Memory struct {
 	High map[string]Mark
 	// Slow is when a slow job was last seen.
 	Slow time.Time
-	// Ends holds the ends of the last Window.
+	// Ends are those of the last Window, at most maxEnds of a kind, of which only the newest
+	// has its message.
 	Ends map[string]End
 	// Worded is when each alert was last worded, by type.
 	Worded map[string]time.Time

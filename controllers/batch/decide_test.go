@@ -56,27 +56,29 @@ func TestARunEndsOnlyWhenItIsOver(t *testing.T) {
 	tests := map[string]struct {
 		change func(*Input)
 		finish bool
-		hurry  bool
+		// lacks is which answers are missing: the probe's, the workers' or both. "time" is
+		// neither yet.
+		lacks string
 	}{
-		"nothing left":                        {func(*Input) {}, true, false},
-		"a job is ready":                      {func(in *Input) { in.Work.Ready = 1 }, false, false},
-		"a job is reserved":                   {func(in *Input) { in.Work.Reserved = 1 }, false, false},
-		"a job is delayed":                    {func(in *Input) { in.Work.Delayed = 1 }, false, false},
-		"a job is delayed, which is left":     {func(in *Input) { in.Work.Delayed, in.Spec.WaitForDelayed = 1, false }, true, false},
-		"a worker is busy":                    {func(in *Input) { in.Work.Busy = 1 }, false, false},
-		"the backend cannot be read":          {func(in *Input) { in.Work.Known = false }, false, false},
-		"measured before the last job ended":  {func(in *Input) { in.Work.Quiet = in.Work.MeasuredAt.Add(time.Millisecond) }, false, true},
-		"measured just after it ended":        {func(in *Input) { in.Work.Quiet = in.Work.MeasuredAt.Add(-margin / 2) }, false, true},
-		"measured before the run began":       {func(in *Input) { in.Work.MeasuredAt = in.Runs[0].Created }, false, true},
-		"a pod not heard of since":            {func(in *Input) { in.Work.Unheard = 1 }, false, true},
-		"a pod that does not answer":          {func(in *Input) { in.Work.Silent = 1 }, false, false},
-		"nobody measures":                     {func(in *Input) { in.Work = Work{Unmeasured: true} }, false, false},
-		"what is measured is another":         {func(in *Input) { in.Work.Changed = true }, false, false},
-		"paused":                              {func(in *Input) { in.Spec.Paused = true }, false, false},
-		"being deleted":                       {func(in *Input) { in.Runs[0].Leaving = true }, false, false},
-		"told before, and a job came since":   {func(in *Input) { in.Told, in.Work.Ready = in.Runs[0].Name, 7 }, true, false},
-		"another was told":                    {func(in *Input) { in.Told, in.Work.Ready = "nightly-run-f0000000", 7 }, false, false},
-		"told, and the backend has gone dark": {func(in *Input) { in.Told, in.Work.Known = in.Runs[0].Name, false }, true, false},
+		"nothing left":                        {func(*Input) {}, true, ""},
+		"a job is ready":                      {func(in *Input) { in.Work.Ready = 1 }, false, ""},
+		"a job is reserved":                   {func(in *Input) { in.Work.Reserved = 1 }, false, ""},
+		"a job is delayed":                    {func(in *Input) { in.Work.Delayed = 1 }, false, ""},
+		"a job is delayed, which is left":     {func(in *Input) { in.Work.Delayed, in.Spec.WaitForDelayed = 1, false }, true, ""},
+		"a worker is busy":                    {func(in *Input) { in.Work.Busy = 1 }, false, ""},
+		"the backend cannot be read":          {func(in *Input) { in.Work.Known = false }, false, ""},
+		"measured before the last job ended":  {func(in *Input) { in.Work.Quiet = in.Work.MeasuredAt.Add(time.Millisecond) }, false, "time"},
+		"measured just after it ended":        {func(in *Input) { in.Work.Quiet = in.Work.MeasuredAt.Add(-margin / 2) }, false, "both"},
+		"measured before the run began":       {func(in *Input) { in.Work.MeasuredAt = in.Runs[0].Created }, false, "both"},
+		"a pod not heard of since":            {func(in *Input) { in.Work.Unheard = 1 }, false, "workers"},
+		"a pod that does not answer":          {func(in *Input) { in.Work.Silent = 1 }, false, ""},
+		"nobody measures":                     {func(in *Input) { in.Work = Work{Unmeasured: true} }, false, ""},
+		"what is measured is another":         {func(in *Input) { in.Work.Changed = true }, false, ""},
+		"paused":                              {func(in *Input) { in.Spec.Paused = true }, false, ""},
+		"being deleted":                       {func(in *Input) { in.Runs[0].Leaving = true }, false, ""},
+		"told before, and a job came since":   {func(in *Input) { in.Told, in.Work.Ready = in.Runs[0].Name, 7 }, true, ""},
+		"another was told":                    {func(in *Input) { in.Told, in.Work.Ready = "nightly-run-f0000000", 7 }, false, ""},
+		"told, and the backend has gone dark": {func(in *Input) { in.Told, in.Work.Known = in.Runs[0].Name, false }, true, ""},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -87,10 +89,14 @@ func TestARunEndsOnlyWhenItIsOver(t *testing.T) {
 			if tc.finish {
 				want = in.Runs[0].Name
 			}
-			if out.Finish != want || out.Hurry != tc.hurry || out.Start != "" || len(out.End)+len(out.Prune)+len(out.Closed) > 0 {
-				t.Errorf("Decide() = %+v, want Finish %q, Hurry %t and nothing else", out, want, tc.hurry)
+			lacks := map[[2]bool]string{{true, false}: "probe", {false, true}: "workers", {true, true}: "both"}[[2]bool{out.Measure, out.Hear}]
+			if lacks == "" && out.Recheck == hurry {
+				lacks = "time"
 			}
-			if tc.hurry && out.Recheck > hurry || !out.Hurry && out.Finish == "" && out.Message == "" && !in.Spec.Paused && !in.Runs[0].Leaving {
+			if out.Finish != want || lacks != tc.lacks || out.Start != "" || len(out.End)+len(out.Prune)+len(out.Closed) > 0 {
+				t.Errorf("Decide() = %+v, want Finish %q, %q lacking and nothing else", out, want, tc.lacks)
+			}
+			if tc.lacks != "" && out.Recheck > hurry || tc.lacks == "" && out.Finish == "" && out.Message == "" && !in.Spec.Paused && !in.Runs[0].Leaving {
 				t.Errorf("Decide() = %+v", out)
 			}
 		})
@@ -292,4 +298,50 @@ func TestHistory(t *testing.T) {
 	if got := Decide(in).Prune; len(got) != 6 {
 		t.Errorf("pruned %v, want all but the one the status does not tell of", got)
 	}
+}
+
+// TestARunEndsSecondsAfterItsLastJob: the operator asks the probe at most once a second and
+// hears each worker at most once a second, a moment after the probe. Whenever the workers
+// were last heard, the run is told to finish three seconds after the operator has heard
+// that they are quiet.
+func TestARunEndsSecondsAfterItsLastJob(t *testing.T) {
+	const answered, heard, gap = 20 * time.Millisecond, 250 * time.Millisecond, time.Second
+	for ahead := range 50 {
+		in := open()
+		quiet := in.Now
+		in.Work.Quiet = quiet
+		asked, pulled := quiet.Add(-time.Duration(ahead)*100*time.Millisecond), quiet
+		in.Work.MeasuredAt = asked
+		questions := 0
+		for in.Now = quiet.Add(100 * time.Millisecond); ; in.Now = in.Now.Add(hurry) {
+			in.Work.Unheard = 0
+			if pulled.Before(in.Work.MeasuredAt) {
+				in.Work.Unheard = 1
+			}
+			out := Decide(in)
+			if out.Finish != "" {
+				break
+			}
+			if in.Now.Sub(quiet) > 3*time.Second || out.Recheck != hurry {
+				t.Fatalf("measured %s before the workers were quiet: after %s the run goes on: %+v", quiet.Sub(asked), in.Now.Sub(quiet), out)
+			}
+			if out.Measure {
+				asked, questions = later(in.Now, asked.Add(gap)), questions+1
+				in.Work.MeasuredAt = asked.Add(answered)
+			}
+			if out.Hear {
+				pulled = later(in.Now.Add(heard), pulled.Add(gap))
+			}
+		}
+		if questions != 1 {
+			t.Errorf("the probe was asked %d times, want once", questions)
+		}
+	}
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }

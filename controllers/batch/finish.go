@@ -27,21 +27,25 @@ func (d *decision) finish() {
 	if d.Spec.resting() {
 		return
 	}
-	why, soon := d.left(run)
+	why, lacking := d.left(run)
 	if why == "" {
 		d.out.Finish = run.Name
 		d.out.Message = "The queues are empty, and the workers of the run end."
 		return
 	}
-	d.out.Message, d.out.Hurry = why, soon
-	if soon {
+	d.out.Message, d.out.Measure, d.out.Hear = why, lacking.measurement, lacking.reports
+	if lacking != (answers{}) {
 		d.recheck(hurry)
 	}
 }
 
-// left returns why the run is not over; empty if it is. soon reports whether only fresh
-// answers are missing.
-func (d *decision) left(run *Run) (why string, soon bool) {
+// answers are the fresh answers that a decision lacks. If early, they would be of no use
+// yet.
+type answers struct{ measurement, reports, early bool }
+
+// left says why the run is not over; empty if it is. The second result tells which fresh
+// answers alone are missing.
+func (d *decision) left(run *Run) (why string, lacking answers) {
 	w := &d.Work
 	waiting := w.Ready + w.Reserved
 	if d.Spec.WaitForDelayed {
@@ -49,24 +53,34 @@ func (d *decision) left(run *Run) (why string, soon bool) {
 	}
 	switch {
 	case w.Unmeasured:
-		return "It ends when every worker has found its queues empty.", false
+		why = "It ends when every worker has found its queues empty."
 	case w.Changed:
-		return "It goes on, because the connection of its QueueApp has changed since it began, so that nobody measures what is left: " +
-			"set the connection back, or end the run by spec.stopped.", false
+		why = "It goes on, because the connection of its QueueApp has changed since it began, so that nobody measures what is left: " +
+			"set the connection back, or end the run by spec.stopped."
 	case !w.Known:
-		return "It goes on, because it is not known what waits on its queues; see the condition BacklogKnown.", false
+		why = "It goes on, because it is not known what waits on its queues; see the condition BacklogKnown."
 	case w.MeasuredAt.Before(run.Created.Add(margin)):
-		return "It has begun, and what waits is being measured.", true
+		return "It has begun, and what waits is being measured.", d.since(run.Created)
 	case waiting > 0:
-		return "It goes on until its queues are empty.", false
+		why = "It goes on until its queues are empty."
 	case w.Busy > 0:
-		return "It goes on: nothing waits, and a worker still works on a job.", false
+		why = "It goes on: nothing waits, and a worker still works on a job."
 	case w.Silent > 0:
-		return fmt.Sprintf("It goes on: nothing waits, and %d pod(s) do not answer, which may be at work; see the condition AgentsReporting.", w.Silent), false
+		why = fmt.Sprintf("It goes on: nothing waits, and %d pod(s) do not answer, which may be at work; see the condition AgentsReporting.", w.Silent)
 	case w.MeasuredAt.Before(w.Quiet.Add(margin)):
-		return "Nothing waits and no worker works; it is being measured once more.", true
+		return "Nothing waits and no worker works; it is being measured once more.", d.since(w.Quiet)
 	case w.Unheard > 0:
-		return "Nothing waits and no worker works; it is being measured once more.", true
+		// The measurement is good. Another one would only make these reports old again.
+		return "Nothing waits and no worker works; it is being measured once more.", answers{reports: true}
 	}
-	return "", false
+	return why, answers{}
+}
+
+// since returns what is lacking if the last measurement does not follow an event: another
+// one, and reports that follow it, as soon as they can follow the event.
+func (d *decision) since(event time.Time) answers {
+	if d.Now.Before(event.Add(margin)) {
+		return answers{early: true}
+	}
+	return answers{measurement: true, reports: true}
 }

@@ -95,8 +95,9 @@ type Output struct {
 	End []string
 	// Prune lists the ended runs to delete.
 	Prune []string
-	// Hurry reports whether a fresh measurement and fresh reports would decide.
-	Hurry bool
+	// Measure tells that a fresh measurement would decide, and Hear that fresh reports of
+	// the workers would.
+	Measure, Hear bool
 	// Open is the run that has not ended; nil if there is none.
 	Open *Run
 	// Left is how many Jobs there are.

@@ -20,6 +20,7 @@ import (
 
 	"queueworker.dev/queueworker/api/protocol"
 	"queueworker.dev/queueworker/api/v1alpha1"
+	"queueworker.dev/queueworker/controllers/workqueue"
 	"queueworker.dev/queueworker/trust"
 )
 
@@ -27,6 +28,7 @@ import (
 type asker struct {
 	transport http.RoundTripper
 	timeout   time.Duration
+	budget    *workqueue.Budget
 }
 
 // close closes the connections to the probes.
@@ -39,10 +41,10 @@ func (a *asker) close() {
 // errNowhere reports that there is no probe to ask.
 var errNowhere = errors.New("there is no probe to ask")
 
-// askAll asks a probe for any number of queues. The error says why the probe gave no
-// answer: ErrKey if it refused the operator. The answer then says the same in a
-// sentence, like any other trouble.
-func (a *asker) askAll(ctx context.Context, where Probe, request protocol.BacklogRequest) (*protocol.Backlog, error) {
+// askAll asks a probe for any number of queues. The error is why the probe gave no answer:
+// ErrKey if it refused the operator. The answer then says the same in a sentence, like any
+// other trouble.
+func (a *asker) askAll(ctx context.Context, namespace string, where Probe, request protocol.BacklogRequest) (*protocol.Backlog, error) {
 	if where.Address == "" {
 		return &protocol.Backlog{
 			Reason:  cmp.Or(where.Reason, protocol.BacklogUnreachable),
@@ -51,7 +53,7 @@ func (a *asker) askAll(ctx context.Context, where Probe, request protocol.Backlo
 	}
 	var whole *protocol.Backlog
 	for queues := range slices.Chunk(request.Queues, protocol.MaxBacklogQueues) {
-		part, err := a.ask(ctx, where, protocol.BacklogRequest{Queues: queues, SoonSeconds: request.SoonSeconds})
+		part, err := a.ask(ctx, namespace, where, protocol.BacklogRequest{Queues: queues, SoonSeconds: request.SoonSeconds})
 		if err != nil {
 			return &protocol.Backlog{Reason: protocol.BacklogUnreachable, Message: explain(err, where.Address, a.timeout)}, err
 		}
@@ -68,11 +70,11 @@ func (a *asker) askAll(ctx context.Context, where Probe, request protocol.Backlo
 	return whole, nil
 }
 
-// ask asks for as many queues as one request may have.
-func (a *asker) ask(ctx context.Context, where Probe, request protocol.BacklogRequest) (*protocol.Backlog, error) {
+// ask asks for as many queues as one request may.
+func (a *asker) ask(ctx context.Context, namespace string, where Probe, request protocol.BacklogRequest) (answer *protocol.Backlog, err error) {
 	ctx, cancel := context.WithTimeout(ctx, a.timeout)
 	defer cancel()
-	content, code, err := a.post(ctx, where, probeQuestion{path: protocol.BacklogPath, body: request, most: protocol.MaxBacklogBytes})
+	content, code, err := a.post(ctx, where, probeQuestion{namespace: namespace, path: protocol.BacklogPath, body: request, most: protocol.MaxBacklogBytes})
 	if err != nil {
 		return nil, err
 	}
@@ -82,12 +84,15 @@ func (a *asker) ask(ctx context.Context, where Probe, request protocol.BacklogRe
 	case code != http.StatusOK:
 		return nil, unexpected(code)
 	}
-	return readBacklog(content, where, request.Queues)
+	a.budget.Spend(namespace, func() { answer, err = readBacklog(content, where, request.Queues) })
+	return answer, err
 }
 
 // probeQuestion is a question to a probe.
 type probeQuestion struct {
-	path string
+	// namespace is charged for the exchange.
+	namespace string
+	path      string
 	// key is the bearer token; empty for none.
 	key  string
 	body any
@@ -116,6 +121,7 @@ func (a *asker) post(ctx context.Context, where Probe, q probeQuestion) (content
 	}
 	ctx, used := telling(ctx)
 	response, err := a.transport.RoundTrip(post.WithContext(ctx))
+	a.budget.Pay(q.namespace, used.cost(where.Secure))
 	if err != nil {
 		return nil, 0, err
 	}
@@ -130,7 +136,7 @@ func (a *asker) post(ctx context.Context, where Probe, q probeQuestion) (content
 	if int64(len(content)) > q.most {
 		return nil, 0, refusal(fmt.Sprintf("answered with more than %d KiB", q.most>>10))
 	}
-	trust.Rest(*used)
+	trust.Rest(used.Conn)
 	return content, http.StatusOK, nil
 }
 

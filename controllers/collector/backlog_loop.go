@@ -60,7 +60,7 @@ func (b *Backlogs) launch(app types.NamespacedName, p *probe) {
 func (b *Backlogs) follow(ctx context.Context, app types.NamespacedName, p *probe) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	silent := 0
+	silent, due := 0, time.Now()
 	manner := manner{patience: b.probePatience}
 	for {
 		select {
@@ -68,6 +68,10 @@ func (b *Backlogs) follow(ctx context.Context, app types.NamespacedName, p *prob
 			return
 		case <-p.kick:
 		case <-timer.C:
+		}
+		if wait := b.wait(app, p, due); wait > 0 {
+			timer.Reset(wait)
+			continue
 		}
 		class := manner.class()
 		if !b.slots.take(ctx, class, app.Namespace) {
@@ -84,8 +88,20 @@ func (b *Backlogs) follow(ctx context.Context, app types.NamespacedName, p *prob
 		} else {
 			silent = min(silent+1, mostDoublings)
 		}
-		timer.Reset(time.Duration(float64(b.options.Interval<<silent) * (0.8 + 0.4*rand.Float64())))
+		due = time.Now().Add(time.Duration(float64(b.options.Interval<<silent) * (0.8 + 0.4*rand.Float64())))
+		timer.Reset(b.wait(app, p, due))
 	}
+}
+
+// wait returns how long until a probe is asked: until it is due or wanted sooner, and not
+// before its namespace has rested.
+func (b *Backlogs) wait(app types.NamespacedName, p *probe, due time.Time) time.Duration {
+	b.mu.Lock()
+	if !p.wanted.IsZero() && p.wanted.Before(due) {
+		due = p.wanted
+	}
+	b.mu.Unlock()
+	return max(time.Until(due), b.options.Budget.Rest(app.Namespace), 0)
 }
 
 // manner is how a probe has answered so far.
@@ -122,27 +138,49 @@ const mostDoublings = 3
 // ask, and whether the loop may go on as if the probe had answered. What the probe says
 // about its backend is an answer, whatever it says.
 func (b *Backlogs) ask(ctx context.Context, app types.NamespacedName, p *probe) (asked, answered bool) {
-	b.mu.Lock()
-	where, request := p.where, b.requestOf(app)
-	b.mu.Unlock()
+	var where Probe
+	var request protocol.BacklogRequest
+	b.options.Budget.Spend(app.Namespace, func() { where, request = b.question(app, p) })
 	if len(request.Queues) == 0 {
 		return false, true
 	}
-	answer, err := b.asker.askAll(ctx, where, request)
+	answer, err := b.asker.askAll(ctx, app.Namespace, where, request)
 	if ctx.Err() != nil {
 		return false, true
 	}
+	refused := false
+	b.options.Budget.Spend(app.Namespace, func() { refused = b.heard(app, p, answer, err) })
+	if refused {
+		return true, true
+	}
+	// A probe that refuses the operator is asked no more seldom than one that answers, so
+	// that it is known again an interval after it has learned the key.
+	return !errors.Is(err, errNowhere), err == nil || errors.Is(err, errNowhere) || errors.Is(err, ErrKey)
+}
+
+// question is what a probe is asked now.
+func (b *Backlogs) question(app types.NamespacedName, p *probe) (Probe, protocol.BacklogRequest) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	request := b.requestOf(app)
+	p.wanted = time.Time{}
+	if len(request.Queues) > 0 && p.where.Address != "" {
+		p.askedAt = time.Now()
+	}
+	return p.where, request
+}
+
+// heard takes an answer, and reports whether it was a refusal that is not to be told of.
+func (b *Backlogs) heard(app types.NamespacedName, p *probe, answer *protocol.Backlog, err error) (refused bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.refused(p, err) {
-		return true, true
+		return true
 	}
 	now := b.options.Clock.Now()
 	p.take(answer, now)
 	b.tell(app, p, now)
-	// A probe that refuses the operator is asked as often as a probe that answers, so
-	// that it is usable an interval after it has learned the key.
-	return !errors.Is(err, errNowhere), err == nil || errors.Is(err, errNowhere) || errors.Is(err, ErrKey)
+	return false
 }
 
 const (
@@ -168,7 +206,7 @@ func (b *Backlogs) refused(p *probe, err error) bool {
 		return false
 	}
 	p.refusals++
-	time.AfterFunc(learning, func() { poke(p.kick) })
+	p.wanted = time.Now().Add(learning)
 	return true
 }
 

@@ -16,6 +16,7 @@ import (
 
 	"queueworker.dev/queueworker/api/protocol"
 	"queueworker.dev/queueworker/controllers/turns"
+	"queueworker.dev/queueworker/controllers/workqueue"
 	"queueworker.dev/queueworker/trust"
 )
 
@@ -34,8 +35,10 @@ type BacklogOptions struct {
 	QuietInterval time.Duration
 	// Clock tells when an answer came. Default: the real clock.
 	Clock clock.PassiveClock
-	// Identity is the identity that the operator proves to probes. Default: none, and
-	// then probes that serve TLS do not answer.
+	// Budget is what the answers of one namespace may take of the CPU. Default: no bound.
+	Budget *workqueue.Budget
+	// Identity is what the operator proves to probes. Default: none, which those that
+	// serve TLS do not answer.
 	Identity *trust.Identity
 }
 
@@ -111,10 +114,12 @@ type BacklogReport struct {
 type probe struct {
 	where  Probe
 	cancel context.CancelFunc
-	// kick makes the loop ask the probe at once.
+	// kick has its loop look at wanted.
 	kick chan struct{}
-	// slow reports whether the probe took long, or gave no answer, when it was last
-	// asked for failed jobs.
+	// askedAt is when it was last asked, and wanted when to ask it again, sooner than after
+	// the interval; zero if that is soon enough.
+	askedAt, wanted time.Time
+	// slow tells that it took long, or gave no answer, when it was last asked for failed jobs.
 	slow bool
 	// refusals counts how often the probe was asked again soon because it did not know
 	// the operator's key, less one for each answer since.
@@ -144,7 +149,7 @@ func NewBacklogs(o BacklogOptions) *Backlogs {
 	}
 	return &Backlogs{
 		options:       o,
-		asker:         &asker{transport: newTransport(min(o.Timeout, time.Second), o.Identity), timeout: o.Timeout},
+		asker:         &asker{transport: newTransport(min(o.Timeout, time.Second), o.Identity), timeout: o.Timeout, budget: o.Budget},
 		slots:         newSlots(cmp.Or(o.Concurrency, 64)),
 		probePatience: time.Second,
 		wakes:         make(chan event.GenericEvent),
@@ -163,7 +168,23 @@ func (b *Backlogs) NeedLeaderElection() bool { return true }
 // a namespace and a name. The channel is never closed.
 func (b *Backlogs) Wakes() <-chan event.GenericEvent { return b.wakes }
 
-// Track sets where the probe of a QueueApp is, and asks the probe at once if that is new.
+const (
+	// leastGap is the shortest time between two questions to one probe, and askGap that of
+	// questions by Ask.
+	leastGap = 500 * time.Millisecond
+	askGap   = time.Second
+)
+
+// want has the probe asked soon, but not before so long after the last question.
+func (p *probe) want(gap time.Duration) {
+	at := p.askedAt.Add(gap)
+	if p.wanted.IsZero() || at.Before(p.wanted) {
+		p.wanted = at
+	}
+	poke(p.kick)
+}
+
+// Track says where the probe of a QueueApp is, and has it asked soon if that is news.
 func (b *Backlogs) Track(app types.NamespacedName, where Probe) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -178,16 +199,17 @@ func (b *Backlogs) Track(app types.NamespacedName, where Probe) {
 			p.refusals = 0 // the key reaches each pod by itself
 		}
 		p.where = where
-		poke(p.kick)
+		p.want(leastGap)
 	}
 }
 
-// Ask asks the probe of a QueueApp at once.
+// Ask has the probe of a QueueApp asked soon, but at most once a second: what the probe
+// says can bring about that it is asked again and again.
 func (b *Backlogs) Ask(app types.NamespacedName) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if p := b.probes[app]; p != nil {
-		poke(p.kick)
+		p.want(askGap)
 	}
 }
 
@@ -228,7 +250,7 @@ func (b *Backlogs) Use(pool types.NamespacedName, use BacklogUse) (BacklogReport
 		return BacklogReport{}, false
 	}
 	if news {
-		poke(p.kick)
+		p.want(leastGap)
 	}
 	return p.reportOf(use.Queues), true
 }

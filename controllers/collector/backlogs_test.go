@@ -64,6 +64,11 @@ func (f *fakeProbe) set(change func()) {
 	change()
 }
 
+func (f *fakeProbe) count() (n int) {
+	f.set(func() { n = len(f.asked) })
+	return n
+}
+
 func (f *fakeProbe) where() Probe {
 	return Probe{UID: "probe-uid", Address: f.Listener.Addr().String()}
 }
@@ -210,7 +215,7 @@ func TestBacklogsTrustNoAnswer(t *testing.T) {
 			server := newFakeProbe(t)
 			server.raw = tc.raw
 			a := NewBacklogs(BacklogOptions{}).asker
-			got, _ := a.askAll(t.Context(), server.where(), protocol.BacklogRequest{Queues: []string{"high"}})
+			got, _ := a.askAll(t.Context(), "ns", server.where(), protocol.BacklogRequest{Queues: []string{"high"}})
 			if tc.want == "" {
 				if got.Reason != "" || len(got.Queues) != 1 {
 					t.Errorf("askAll() = %+v", got)
@@ -233,14 +238,14 @@ func TestBacklogsWithoutProbe(t *testing.T) {
 	if _, known := b.Use(emails, BacklogUse{App: theApp, Queues: []string{"high"}}); known {
 		t.Error("Use() knows a probe nobody has told of")
 	}
-	got, _ := b.asker.askAll(t.Context(), Probe{}, protocol.BacklogRequest{Queues: []string{"high"}})
+	got, _ := b.asker.askAll(t.Context(), "ns", Probe{}, protocol.BacklogRequest{Queues: []string{"high"}})
 	if got.Reason != protocol.BacklogUnreachable || !strings.Contains(got.Message, "not running yet") {
 		t.Errorf("askAll() = %+v", got)
 	}
 	server := newFakeProbe(t)
 	where := server.where()
 	server.Close()
-	got, _ = b.asker.askAll(t.Context(), where, protocol.BacklogRequest{Queues: []string{"high"}})
+	got, _ = b.asker.askAll(t.Context(), "ns", where, protocol.BacklogRequest{Queues: []string{"high"}})
 	if got.Reason != protocol.BacklogUnreachable || !strings.Contains(got.Message, "Nothing listens") {
 		t.Errorf("askAll() = %+v", got)
 	}

@@ -22,6 +22,7 @@ import (
 
 	"queueworker.dev/queueworker/api/protocol"
 	"queueworker.dev/queueworker/api/v1alpha1"
+	"queueworker.dev/queueworker/controllers/workqueue"
 	"queueworker.dev/queueworker/trust"
 )
 
@@ -46,6 +47,8 @@ type Options struct {
 	// Transport carries the requests. Default: a dedicated transport that uses no
 	// proxy. With any transport, redirects are not followed and cookies are not kept.
 	Transport http.RoundTripper
+	// Budget is what the answers of one namespace may take of the CPU. Default: no bound.
+	Budget *workqueue.Budget
 	// Log is where the collector logs. Default: nowhere.
 	Log logr.Logger
 }
@@ -71,12 +74,13 @@ func New(o Options) *Collector {
 	c := &Collector{
 		clock:  o.Clock,
 		log:    o.Log,
-		puller: &puller{transport: o.Transport, timeout: timeout},
+		puller: &puller{transport: o.Transport, timeout: timeout, budget: o.Budget},
 		wakes:  make(chan event.GenericEvent),
 		kick:   make(chan struct{}, 1),
 		core: newCore(cmp.Or(o.Interval, 5*time.Second), cmp.Or(o.ReportInterval, time.Minute),
 			cmp.Or(o.Concurrency, 16), rand.Float64),
 	}
+	c.core.rest = o.Budget.Rest
 	if c.clock == nil {
 		c.clock = clock.RealClock{}
 	}
@@ -115,6 +119,12 @@ func (c *Collector) Forget(pool types.NamespacedName) {
 // document was just written for them.
 func (c *Collector) Nudge(pool types.NamespacedName) {
 	c.do(func(now time.Time) { c.core.nudge(now, pool) })
+}
+
+// Refresh pulls all pods of a pool soon, but each pod at most once a second: the pods
+// themselves can bring about that their reports are wanted again and again.
+func (c *Collector) Refresh(pool types.NamespacedName) {
+	c.do(func(now time.Time) { c.core.refresh(now, pool) })
 }
 
 // RecordEnd notes that a pod was deleted or reached a terminal phase; the pod is no
@@ -205,7 +215,9 @@ func (c *Collector) advance(held *event.GenericEvent, launch func(*target, quest
 	defer c.mu.Unlock()
 	now := c.clock.Now()
 	for _, t := range c.core.tick(now) {
-		launch(t, question{uid: t.pod.UID, address: t.pod.Address, secure: t.pod.Secure, once: !t.kept})
+		launch(t, question{
+			namespace: t.pool.key.Namespace, uid: t.pod.UID, address: t.pod.Address, secure: t.pod.Secure, once: !t.kept,
+		})
 	}
 	// A wake is removed from the queue before it is handed out. So later news about the
 	// pool queues it again instead of counting as already reported.

@@ -25,9 +25,17 @@
 //
 //	hanging pods × timeout / (6 × Concurrency)
 //
-// in all; after that the hanging pods are in the failed lane. A pod that failed is asked
-// again after 1, 2, 4 and then 6 intervals (5 s to 30 s). A pod that never answered is
-// asked sooner at first, because its agent is just starting. A nudge overrides all of this.
+// in all; after that the hanging ones are in the failed lane. A pod that failed is
+// asked again after 1, 2, 4 and then 6 intervals (5 s to 30 s), one that never
+// answered sooner at first, because its agent is just starting. A nudge overrides
+// all that. Fresh reports (Refresh) are pulled at most once a second of each pod, because
+// what pods report can bring about that fresh reports are wanted.
+//
+// # The share of the CPU
+//
+// Decoding an answer costs milliseconds if the pod wants it to. The exchange and the
+// decoding are charged to the namespace (workqueue.Budget), as its reconciles are. While
+// the namespace rests, its pods stay in their lanes, and its probes are not asked.
 //
 // # Trust
 //

@@ -138,7 +138,9 @@ func (a *asker) failedTimeout() time.Duration { return max(a.timeout, failedTime
 func (a *asker) askFailed(ctx context.Context, q FailedQuestion) (*protocol.FailedList, error) {
 	ctx, cancel := context.WithTimeout(ctx, a.failedTimeout())
 	defer cancel()
-	content, code, err := a.post(ctx, q.Where, probeQuestion{path: protocol.FailedPath, key: q.Key, body: q.Request, most: protocol.MaxFailedBytes})
+	content, code, err := a.post(ctx, q.Where, probeQuestion{
+		namespace: q.App.Namespace, path: protocol.FailedPath, key: q.Key, body: q.Request, most: protocol.MaxFailedBytes,
+	})
 	switch {
 	case err != nil:
 		return nil, err

@@ -43,7 +43,7 @@ func TestEveryRequestByTLSNamesThePodThatIsMeant(t *testing.T) {
 			return failure
 		},
 		"backlog": func(where Probe) string {
-			answer, _ := b.asker.askAll(t.Context(), where, protocol.BacklogRequest{Queues: []string{"q"}})
+			answer, _ := b.asker.askAll(t.Context(), "ns", where, protocol.BacklogRequest{Queues: []string{"q"}})
 			return answer.Message
 		},
 		"failed jobs": func(where Probe) string {

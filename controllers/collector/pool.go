@@ -22,6 +22,9 @@ const (
 	// have ended. The reconciler can miss the pod in its list before the informer's
 	// handlers report its end.
 	departedFor = 5 * time.Minute
+	// blip is how long such a pod keeps its status, which is up to a hundred times as
+	// large as its counts: a pod that is back that soon was missing by mistake.
+	blip = 10 * time.Second
 )
 
 // pool is the known state of one QueueWorker.
@@ -54,6 +57,8 @@ type ending struct {
 	counted *protocol.Counters
 }
 
+// departure is a pod that departed. Its target loses its status after a while, but not its
+// counts.
 type departure struct {
 	target *target
 	at     time.Time
@@ -81,12 +86,31 @@ type target struct {
 	// startedAt is when the last pull began.
 	startedAt time.Time
 
-	status       *protocol.Status
+	status *protocol.Status
+	// counted are the counts of the last good pull if a pod that had departed is back and
+	// has not been pulled since. Its status is nil then.
+	counted      *protocol.Counters
 	pulledAt     time.Time
 	failures     int
 	failure      string
 	failingSince time.Time
 	unreachable  bool
+}
+
+// counts returns the counts of the last good pull; nil if there was none.
+func (t *target) counts() *protocol.Counters {
+	if t.status != nil {
+		return &t.status.Counters
+	}
+	return t.counted
+}
+
+// keepCounts returns the same in memory of their own, which keeps no status.
+func (t *target) keepCounts() *protocol.Counters {
+	if counts := t.counts(); counts != nil {
+		return new(*counts)
+	}
+	return nil
 }
 
 func (c *core) pool(now time.Time, key types.NamespacedName) *pool {
@@ -109,11 +133,7 @@ func (c *core) pool(now time.Time, key types.NamespacedName) *pool {
 // track sets the pods of the pool that are pulled.
 func (c *core) track(now time.Time, key types.NamespacedName, pods []Pod) {
 	p := c.pool(now, key)
-	for uid, d := range p.departed {
-		if now.Sub(d.at) > departedFor {
-			delete(p.departed, uid)
-		}
-	}
+	p.forgetDeparted(now)
 	listed := make(map[types.UID]struct{}, len(pods))
 	for _, pod := range pods {
 		if pod.UID == "" || p.hasEnded(pod.UID) {
@@ -130,7 +150,19 @@ func (c *core) track(now time.Time, key types.NamespacedName, pods []Pod) {
 	}
 }
 
-// trackPod adds a pod, or moves a pod to its new address and keeps what is known about it.
+// forgetDeparted drops what is not needed any more of pods that have departed.
+func (p *pool) forgetDeparted(now time.Time) {
+	for uid, d := range p.departed {
+		switch gone := now.Sub(d.at); {
+		case gone > departedFor:
+			delete(p.departed, uid)
+		case gone > blip:
+			d.target.counted, d.target.status = d.target.keepCounts(), nil
+		}
+	}
+}
+
+// trackPod adds a pod, or moves one to its new address, keeping what is known of it.
 func (c *core) trackPod(now time.Time, p *pool, pod Pod) {
 	old := p.pods[pod.UID]
 	if old != nil && pod.Address == old.pod.Address && pod.Secure == old.pod.Secure {
@@ -145,7 +177,7 @@ func (c *core) trackPod(now time.Time, p *pool, pod Pod) {
 		delete(p.departed, pod.UID)
 	}
 	if old != nil {
-		t.status, t.pulledAt, t.unreachable = old.status, old.pulledAt, old.unreachable
+		t.status, t.counted, t.pulledAt, t.unreachable = old.status, old.counted, old.pulledAt, old.unreachable
 		t.failures, t.failure, t.failingSince = old.failures, old.failure, old.failingSince
 		t.pace = old.pace
 	}
@@ -214,8 +246,8 @@ func (p *pool) newEnding(now time.Time, end Ended) *ending {
 		return e
 	}
 	e.Tracked = true
-	if t.status != nil {
-		e.LastPulled, e.counted, e.from = &t.status.Counters, &t.status.Counters, t.pulledAt
+	if counts := t.keepCounts(); counts != nil {
+		e.LastPulled, e.counted, e.from = counts, counts, t.pulledAt
 	} else if born, young := t.born(now, 0); young {
 		e.counted, e.from = &protocol.Counters{}, born
 	}
@@ -294,10 +326,11 @@ func (c *core) snapshot(now time.Time, key types.NamespacedName) Snapshot {
 	s := Snapshot{Pods: make(map[types.UID]PodReport, len(p.pods))}
 	until := now
 	for uid, t := range p.pods {
-		s.Pods[uid] = PodReport{
-			Status: t.status, PulledAt: t.pulledAt,
-			Error: t.failure, FailingSince: t.failingSince, Unreachable: t.unreachable,
+		report := PodReport{Status: t.status, Error: t.failure, FailingSince: t.failingSince, Unreachable: t.unreachable}
+		if t.status != nil {
+			report.PulledAt = t.pulledAt
 		}
+		s.Pods[uid] = report
 		if t.pod.Address != "" && t.status != nil && t.pulledAt.Before(until) {
 			until = t.pulledAt
 		}

@@ -5,6 +5,7 @@ package collector
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -275,5 +276,42 @@ func TestASnapshotIsACopy(t *testing.T) {
 	after := s.snapshot()
 	if len(after.Pods) != 1 || after.Ended[0].UID != "other" {
 		t.Errorf("a change of a snapshot shows in the next: %+v", after)
+	}
+}
+
+// TestOfPodsThatAreGoneOnlyTheCountsAreKept: the report of a pod may be a thousand times as
+// large as its counts, and a namespace can have pods come and go.
+func TestOfPodsThatAreGoneOnlyTheCountsAreKept(t *testing.T) {
+	s, pod, jobs := working(t)
+	*jobs = 10
+	s.run(10 * time.Second)
+	target := s.core.pools[shop].pods[pod.UID]
+	s.track()
+	s.run(blip + time.Second)
+	s.track()
+	if target.status != nil || target.counts().Processed != 10 {
+		t.Errorf("of a departed pod status %v and counts %v are kept, want its counts alone", target.status, target.counts())
+	}
+	s.track(pod)
+	*jobs = 9
+	s.run(time.Second)
+	report := s.snapshot().Pods[pod.UID]
+	if report.Status != nil || !report.PulledAt.IsZero() || !strings.Contains(report.Error, "counts that went down") {
+		t.Errorf("a pod that is back with fewer jobs has the report %+v, want none", report)
+	}
+	*jobs = 12
+	s.run(time.Minute)
+	sampled := int64(0)
+	for _, bucket := range s.snapshot().Latest {
+		sampled += bucket.Processed
+	}
+	if got := s.snapshot().Pods[pod.UID].Status; got == nil || got.Counters.Processed != 12 || sampled != 12 {
+		t.Errorf("a pod that is back has the report %+v and samples of %d jobs, want 12 jobs in both", got, sampled)
+	}
+	last := s.core.pools[shop].pods[pod.UID].status
+	s.core.recordEnd(s.now, shop, Ended{UID: pod.UID})
+	ended := s.core.pools[shop].ended[0]
+	if ended.LastPulled == &last.Counters || ended.counted == &last.Counters || ended.LastPulled.Processed != 12 {
+		t.Errorf("the end of a pod keeps its whole status: %+v", ended)
 	}
 }

@@ -19,7 +19,12 @@ const (
 	patience = 250 * time.Millisecond
 	// minGap is the shortest time between two pulls of one pod.
 	minGap = 100 * time.Millisecond
-	// jitter is how much an interval varies in either direction.
+	// refreshGap is the shortest time between two pulls of one pod that fresh reports are
+	// wanted of, and refreshDelay how long the first of them waits: a probe that is asked at
+	// the same time has answered by then, so that the report follows what it measured.
+	refreshGap   = time.Second
+	refreshDelay = 250 * time.Millisecond
+	// jitter is by how much an interval varies to either side.
 	jitter = 0.2
 	// slowShare and tiredShare are numbers per quick pull: of pulls in each lane of
 	// slow pods, and of pulls that have run out of patience.
@@ -63,6 +68,8 @@ const (
 type core struct {
 	interval, report time.Duration
 	random           func() float64 // in [0, 1)
+	// rest returns how long a namespace that has used up its share of the CPU is not pulled.
+	rest func(namespace string) time.Duration
 
 	pools  map[types.NamespacedName]*pool
 	timers timers
@@ -72,12 +79,16 @@ type core struct {
 	fast   []*target                 // the flights on the quick lane's places, oldest first
 	kept   *turns.Places             // the connections that stay open
 	wakes  wakeQueue
+	// rested is when the first of the namespaces that rest may be pulled again; zero if
+	// none of them has targets in a lane.
+	rested time.Time
 }
 
 func newCore(interval, report time.Duration, concurrency int, random func() float64) *core {
 	return &core{
 		interval: interval, report: report,
 		random: random,
+		rest:   func(string) time.Duration { return 0 },
 		pools:  map[types.NamespacedName]*pool{},
 		places: [lanes]*turns.Places{
 			laneQuick: turns.NewPlaces(concurrency), laneSlow: turns.NewPlaces(slowShare * concurrency),
@@ -116,11 +127,11 @@ func (t *target) expire(c *core, _ time.Time) {
 	t.pool.waiting[l].Push(t)
 }
 
-// take removes the next target of a lane that may have a place; nil if there is none.
-// The namespaces take turns, and so do the pools of each namespace.
-func (c *core) take(l lane) *target {
+// take removes the next target of a lane for which there is a place; nil if there is
+// none. The namespaces take turns, and so do the pools of each.
+func (c *core) take(l lane, now time.Time) *target {
 	for {
-		p, ok := c.turns[l].Pop(c.places[l].May)
+		p, ok := c.turns[l].Pop(func(namespace string) bool { return c.places[l].May(namespace) && !c.rests(namespace, now) })
 		if !ok {
 			return nil
 		}
@@ -134,15 +145,28 @@ func (c *core) take(l lane) *target {
 	}
 }
 
+// rests reports whether a namespace rests, and notes until when.
+func (c *core) rests(namespace string, now time.Time) bool {
+	rest := c.rest(namespace)
+	if rest <= 0 {
+		return false
+	}
+	if at := now.Add(rest); c.rested.IsZero() || at.Before(c.rested) {
+		c.rested = at
+	}
+	return true
+}
+
 // tick lets time pass up to now and returns the targets to pull.
 func (c *core) tick(now time.Time) []*target {
 	for t := c.timers.due(now); t != nil; t = c.timers.due(now) {
 		t.owner.expire(c, now)
 	}
 	c.tire(now)
+	c.rested = time.Time{}
 	var pulls []*target
 	for l := range lanes {
-		for t := c.take(l); t != nil; t = c.take(l) {
+		for t := c.take(l, now); t != nil; t = c.take(l, now) {
 			pulls = append(pulls, c.launch(t, l, now))
 		}
 	}
@@ -196,8 +220,8 @@ func (c *core) release(t *target) {
 // next returns when tick has something to do again, unless a pull ends earlier; zero if
 // there is no such time.
 func (c *core) next() time.Time {
-	var at time.Time
-	if len(c.timers) > 0 {
+	at := c.rested
+	if len(c.timers) > 0 && (at.IsZero() || c.timers[0].at.Before(at)) {
 		at = c.timers[0].at
 	}
 	for _, t := range c.fast {
@@ -219,8 +243,8 @@ func (c *core) finished(now time.Time, t *target, status *protocol.Status, failu
 	if t.gone {
 		return
 	}
-	if status != nil && t.status != nil {
-		if what := decreased(t.status.Counters, status.Counters); what != "" {
+	if last := t.counts(); status != nil && last != nil {
+		if what := decreased(*last, status.Counters); what != "" {
 			failure = "The agent at " + t.pod.Address + " reports counts that went down (" + what +
 				"), which an honest agent's never do; its last good report stays."
 		}
@@ -256,26 +280,27 @@ func (c *core) failed(now time.Time, t *target, failure string) {
 }
 
 func (c *core) reported(now time.Time, t *target, status *protocol.Status) {
-	p, prev := t.pool, t.status
+	p, prev, last := t.pool, t.status, t.counts()
 	if t.unreachable || notable(prev, status) || p.limits.exceeded(prev, status) {
 		c.wakes.push(p.key)
 	}
-	if prev == nil {
+	if last == nil {
 		uptime := time.Duration(status.UptimeSeconds * float64(time.Second))
 		if born, young := t.born(now, uptime); young {
 			c.sampled(t.startedAt, p, born, status.Counters)
 		}
 	} else {
-		c.sampled(t.startedAt, p, t.pulledAt, endedBetween(prev.Counters, status.Counters))
-		if p.limits.Failures && status.Counters.Failed > prev.Counters.Failed {
+		c.sampled(t.startedAt, p, t.pulledAt, endedBetween(*last, status.Counters))
+		if p.limits.Failures && status.Counters.Failed > last.Failed {
 			p.alarm.fail(now)
 			c.setAlarm(p)
 		}
-		if moved(prev, status) {
-			p.alarm.move(now, c.report)
-			c.setAlarm(p)
-		}
 	}
+	if prev != nil && moved(prev, status) {
+		p.alarm.move(now, c.report)
+		c.setAlarm(p)
+	}
+	t.counted = nil
 	t.status, t.pulledAt, t.proven = status, t.startedAt, true
 	t.failures, t.failure, t.failingSince, t.unreachable = 0, "", time.Time{}, false
 }
@@ -320,7 +345,27 @@ func (t *target) earliest(now time.Time) time.Time {
 	return now
 }
 
-// nudge makes all targets of the pool due that are not yet due.
+// refresh makes all targets of the pool due that were not pulled of late.
+func (c *core) refresh(now time.Time, key types.NamespacedName) {
+	p, ok := c.pools[key]
+	if !ok {
+		return
+	}
+	for _, t := range p.pods {
+		if t.stage != stageIdle || t.pod.Address == "" {
+			continue
+		}
+		at := now.Add(refreshDelay)
+		if next := t.startedAt.Add(refreshGap); next.After(at) {
+			at = next
+		}
+		if at.Before(t.timer.at) {
+			c.timers.set(&t.timer, at)
+		}
+	}
+}
+
+// nudge makes all targets of the pool due that are not already.
 func (c *core) nudge(now time.Time, key types.NamespacedName) {
 	p, ok := c.pools[key]
 	if !ok {

@@ -271,7 +271,7 @@ func TestForgettingAPoolLeavesNothingBehind(t *testing.T) {
 		if n := c.places[l].Taken(); n != 0 {
 			t.Errorf("lane %d still holds %d places", l, n)
 		}
-		if got := c.take(l); got != nil {
+		if got := c.take(l, s.now); got != nil {
 			t.Errorf("lane %d still holds pod %s", l, got.pod.Name)
 		}
 	}

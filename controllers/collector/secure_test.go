@@ -181,7 +181,7 @@ func TestAProbeThatNeverLearnsTheKeyIsTrouble(t *testing.T) {
 	p := &probe{kick: make(chan struct{}, 1)}
 	where := Probe{UID: "probe-uid", Address: address, Secure: true}
 	for i := range maxRefusals + 1 {
-		answer, err := b.asker.askAll(t.Context(), where, protocol.BacklogRequest{Queues: []string{"q"}})
+		answer, err := b.asker.askAll(t.Context(), "ns", where, protocol.BacklogRequest{Queues: []string{"q"}})
 		if refused := b.refused(p, err); refused != (i < maxRefusals) || !strings.Contains(answer.Message, "queueworker.dev/operator") {
 			t.Fatalf("question %d: waited for: %t; %s", i+1, refused, answer.Message)
 		}
@@ -216,7 +216,7 @@ func TestAProbeThatRefusesForEverIsAskedAsOftenAsOthers(t *testing.T) {
 			b := NewBacklogs(BacklogOptions{Identity: newIdentity(t)})
 			p, early := &probe{kick: make(chan struct{}, 1)}, 0
 			for range questions {
-				if _, err := b.asker.askAll(t.Context(), where, protocol.BacklogRequest{Queues: []string{"q"}}); b.refused(p, err) {
+				if _, err := b.asker.askAll(t.Context(), "ns", where, protocol.BacklogRequest{Queues: []string{"q"}}); b.refused(p, err) {
 					early++
 				}
 			}

@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"time"
 
+	"github.com/go-logr/logr"
 	"golang.org/x/sys/unix"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
@@ -24,17 +25,39 @@ func (b *Budget) Charge(r reconcile.Reconciler) reconcile.Reconciler {
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
 		began := threadTime()
-		defer func() {
-			if cpu := threadTime() - began; b.spend(key.Namespace, cpu) {
-				ctrl.LoggerFrom(ctx).Info("A namespace has used up its share of the CPU, so its objects are looked at later for now",
-					"share", b.share, "rest", b.Rest(key.Namespace).String())
-			}
-		}()
+		defer func() { b.pay(ctrl.LoggerFrom(ctx), key.Namespace, threadTime()-began) }()
 		return r.Reconcile(ctx, key)
 	})
 }
 
-// threadTime returns the CPU time that the current thread has used.
+// Spend does work for a namespace, which does not wait, and charges the CPU time it takes.
+// It is for work outside of a reconcile, whose whole time is charged.
+func (b *Budget) Spend(namespace string, work func()) {
+	if b.unbounded() {
+		work()
+		return
+	}
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	began := threadTime()
+	defer func() { b.Pay(namespace, threadTime()-began) }()
+	work()
+}
+
+// Pay charges CPU time that is known without being measured.
+func (b *Budget) Pay(namespace string, cpu time.Duration) {
+	b.pay(ctrl.Log.WithName("budget").WithValues("namespace", namespace), namespace, cpu)
+}
+
+// pay charges CPU time, and logs it if the namespace has to rest since now.
+func (b *Budget) pay(log logr.Logger, namespace string, cpu time.Duration) {
+	if b.spend(namespace, cpu) {
+		log.Info("A namespace has used up its share of the CPU, so its objects are looked at, and its pods asked, later for now",
+			"share", b.share, "rest", b.Rest(namespace).String())
+	}
+}
+
+// threadTime is the CPU time that the present thread has used.
 func threadTime() time.Duration {
 	var at unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &at); err != nil {
