@@ -44,6 +44,8 @@ var foreigners = map[string]foreign{
 		document: `{"apiVersion":"apps/v1","kind":"ReplicaSet","metadata":{"name":"%NAME","labels":{%LABELS}},"spec":{"replicas":0,"selector":{"matchLabels":{"a":"b"}},"template":{"metadata":{"labels":{"a":"b"}},"spec":{"containers":[{"name":"c","image":"i","args":["%FAT"]}]}}}}`},
 	"PodDisruptionBudgets": {path: "/apis/policy/v1/namespaces/%NS/poddisruptionbudgets",
 		document: `{"apiVersion":"policy/v1","kind":"PodDisruptionBudget","metadata":{"name":"%NAME","labels":{%LABELS}},"spec":{"minAvailable":1,"selector":{"matchExpressions":[{"key":"a","operator":"In","values":["b"]}]}}}`},
+	"NetworkPolicies": {path: "/apis/networking.k8s.io/v1/namespaces/%NS/networkpolicies",
+		document: `{"apiVersion":"networking.k8s.io/v1","kind":"NetworkPolicy","metadata":{"name":"%NAME","labels":{%LABELS}},"spec":{"podSelector":{}}}`},
 }
 
 // invented is an owner that does not exist. The API server does not look for it, and the
@@ -121,6 +123,27 @@ func TestForeignObjectsWithOurLabelCostNothing(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestManyForeignPoliciesCostNothing has policies of empty rules: each rule has 2 bytes on
+// the wire and many more in the heap.
+func TestManyForeignPoliciesCostNothing(t *testing.T) {
+	const policies, rules = 1000, 2000
+	namespace := newNamespace(t, "attacker")
+	o := startOperator(t)
+	o.answers(t)
+	v := newVictim(t)
+	object := foreign{path: "/apis/networking.k8s.io/v1/namespaces/%NS/networkpolicies", entry: "{}",
+		document: `{"apiVersion":"networking.k8s.io/v1","kind":"NetworkPolicy","metadata":{"name":"%NAME","labels":{%LABELS}},"spec":{"podSelector":{},"ingress":[%MANY]}}`}.owned()
+	object.document = strings.Replace(object.document, `"kind":"QueueWorker"`, `"kind":"QueueApp"`, 1)
+	inParallel(t, policies, func(i int) error {
+		path, document := object.render(namespace, fmt.Sprintf("foreign-%d", i), 0, 3*rules)
+		return post(t.Context(), path, []byte(document))
+	})
+	v.change(t)
+	o.survives(t, mostForeign)
+	o.stop()
+	restartsWith(t, mostForeign)
 }
 
 // restartsWith starts a second operator, which finds the objects in lists instead of
