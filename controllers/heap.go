@@ -22,7 +22,13 @@ type heap struct{ left int }
 
 var timeType = reflect.TypeFor[time.Time]()
 
-// take counts the data that a value points to, and not the value itself.
+// takeWhole takes a value and what it points to.
+func (h *heap) takeWhole(value reflect.Value) {
+	h.left -= int(value.Type().Size())
+	h.take(value)
+}
+
+// take takes what a value points to, and not the value itself.
 func (h *heap) take(value reflect.Value) {
 	if h.left < 0 {
 		return
@@ -62,9 +68,26 @@ func (h *heap) takeStruct(value reflect.Value) {
 }
 
 func (h *heap) takeMap(value reflect.Value) {
-	h.left -= value.Len() * int(value.Type().Key().Size()+value.Type().Elem().Size())
+	if value.IsNil() {
+		return
+	}
+	h.left -= sizeOfMap(value.Len(), int(value.Type().Key().Size()+value.Type().Elem().Size()))
 	for entries := value.MapRange(); h.left >= 0 && entries.Next(); {
 		h.take(entries.Key())
 		h.take(entries.Value())
 	}
+}
+
+// sizeOfMap is what a map takes in bytes, without what its entries point to. Go has room
+// for entries in groups of eight, so a map of one entry takes as much as a map of eight.
+func sizeOfMap(entries, each int) int {
+	const header, group = 48, 8
+	room := group
+	for entries > group && room*7/8 < entries {
+		room *= 2
+	}
+	if entries == 0 {
+		room = 0
+	}
+	return header + room*each + room/group*8
 }

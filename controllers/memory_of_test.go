@@ -39,17 +39,19 @@ func copies(count int, value any) []any {
 
 type m = map[string]any
 
-// fatObjects returns objects of about a megabyte of every kind, by the part that is large.
-func fatObjects(t testing.TB) map[string]struct {
+// fatObject is the JSON of an object of a kind.
+type fatObject struct {
 	resource string
 	document []byte
-} {
+}
+
+// fatObjects are objects of about a megabyte of every kind, by what is large in them.
+func fatObjects(t testing.TB) map[string]fatObject {
 	large := strings.Repeat("x", 1_000_000)
 	pod := m{"containers": []any{m{"name": "worker", "image": "shop:1", "args": copies(200_000, "")}}}
 	owner := m{"apiVersion": "v1", "kind": large, "name": "x", "uid": "1", "controller": true}
 	fields := m{"manager": "kubectl", "operation": "Update", "fieldsType": "FieldsV1", "fieldsV1": m{"f:data": m{"f:" + large: m{}}}}
-	forged := stranger(m{"ownerReferences": []any{m{
-		"apiVersion": v1alpha1.SchemeGroupVersion.String(), "kind": "QueueWorker", "name": "emails", "uid": "1", "controller": true}}})
+	forged := forgedOwner(v1alpha1.SchemeGroupVersion.String(), "QueueWorker")
 	volumes := make([]any, 23_000)
 	for i := range volumes {
 		volumes[i] = m{"name": fmt.Sprint(i), "emptyDir": m{}}
@@ -60,11 +62,7 @@ func fatObjects(t testing.TB) map[string]struct {
 		out[name] = value
 		return m{"spec": out}
 	}
-	type object = struct {
-		resource string
-		document []byte
-	}
-	return map[string]object{
+	objects := map[string]fatObject{
 		"a ConfigMap with large data":             {"configmaps", document(t, "v1", "ConfigMap", stranger(nil), m{"data": m{"control.json": large}})},
 		"a ConfigMap with many labels":            {"configmaps", document(t, "v1", "ConfigMap", m{"labels": entries(30_000, "value")}, nil)},
 		"a ConfigMap with many annotations":       {"configmaps", document(t, "v1", "ConfigMap", stranger(m{"annotations": entries(30_000, "value")}), nil)},
@@ -90,12 +88,39 @@ func fatObjects(t testing.TB) map[string]struct {
 		"a pool's ConfigMap with large data":        {"configmaps", document(t, "v1", "ConfigMap", forged, m{"data": m{"control.json": large}})},
 		"a pool's Job with many volumes": {"jobs", document(t, "batch/v1", "Job", forged, m{"spec": m{"template": m{
 			"metadata": m{"labels": m{v1alpha1.LabelApp: large}}, "spec": m{"priorityClassName": large, "volumes": volumes}}}})},
-		"a QueueApp with empty tolerations":   {"queueapps", fatApp(t, m{"tolerations": copies(480_000, m{})})},
-		"a QueueApp with one long argument":   {"queueapps", fatApp(t, m{"containers": []any{m{"name": "worker", "args": []any{large}}}})},
-		"a QueueApp with many labels":         {"queueapps", document(t, v1alpha1.SchemeGroupVersion.String(), "QueueApp", m{"labels": entries(30_000, "value")}, nil)},
-		"a QueueWorker with many annotations": {"queueworkers", document(t, v1alpha1.SchemeGroupVersion.String(), "QueueWorker", m{"annotations": entries(30_000, "value")}, nil)},
+		"a QueueApp with empty tolerations":    {"queueapps", fatApp(t, m{"tolerations": copies(480_000, m{})})},
+		"a QueueApp with one long argument":    {"queueapps", fatApp(t, m{"containers": []any{m{"name": "worker", "args": []any{large}}}})},
+		"a QueueApp with many labels":          {"queueapps", document(t, v1alpha1.SchemeGroupVersion.String(), "QueueApp", m{"labels": entries(30_000, "value")}, nil)},
+		"a QueueWorker with a long annotation": {"queueworkers", document(t, v1alpha1.SchemeGroupVersion.String(), "QueueWorker", m{"annotations": m{v1alpha1.AnnotationRestartedAt: strings.Repeat("x", 250_000)}}, nil)},
+		"a QueueWorker with empty tolerations": {"queueworkers", document(t, v1alpha1.SchemeGroupVersion.String(), "QueueWorker", nil, m{"spec": m{"queue": "a", "tolerations": copies(300_000, m{})}})},
+		"a QueueWorker with many annotations":  {"queueworkers", document(t, v1alpha1.SchemeGroupVersion.String(), "QueueWorker", m{"annotations": entries(30_000, "value")}, nil)},
 		"a QueueCommand with failed jobs": {"queuecommands", document(t, v1alpha1.SchemeGroupVersion.String(), "QueueCommand", nil, m{
 			"status": m{"failedJobs": copies(30_000, m{"id": "1"}), "conditions": copies(10_000, m{"type": "a"})}})},
+	}
+	maps.Copy(objects, fatChildren(t))
+	return objects
+}
+
+// forgedOwner is the metadata of an object that a stranger has made a child of an owner.
+func forgedOwner(apiVersion, kind string) m {
+	return stranger(m{"ownerReferences": []any{m{"apiVersion": apiVersion, "kind": kind, "name": "emails", "uid": "1", "controller": true}}})
+}
+
+// fatChildren have a forged owner, and much in what the operator reads of its own children.
+func fatChildren(t testing.TB) map[string]fatObject {
+	large := strings.Repeat("x", 1_000_000)
+	forged, forgedApp := forgedOwner(v1alpha1.SchemeGroupVersion.String(), "QueueWorker"), forgedOwner(v1alpha1.SchemeGroupVersion.String(), "QueueApp")
+	ofSet, written := forgedOwner("apps/v1", "ReplicaSet"), maps.Clone(forged)
+	written["managedFields"] = []any{m{"manager": "kubectl", "operation": "Update", "apiVersion": large, "fieldsType": "FieldsV1", "fieldsV1": m{"f:spec": m{"f:replicas": m{}}}}}
+	return map[string]fatObject{
+		"an app's policy with many rules":              {"networkpolicies", document(t, "networking.k8s.io/v1", "NetworkPolicy", forgedApp, m{"spec": m{"podSelector": m{}, "ingress": copies(2000, m{})}})},
+		"an app's policy with many peers":              {"networkpolicies", document(t, "networking.k8s.io/v1", "NetworkPolicy", forgedApp, m{"spec": m{"podSelector": m{}, "ingress": []any{m{"from": copies(150, m{"podSelector": m{"matchLabels": m{"a": ""}}})}}}})},
+		"a set's Pod with many containers of one name": {"pods", document(t, "v1", "Pod", ofSet, m{"spec": m{"containers": []any{m{"name": "a", "ports": []any{m{"name": "queueworker"}}}}}, "status": m{"containerStatuses": copies(40_000, m{"name": "a"})}})},
+		"a set's Pod with a long phase":                {"pods", document(t, "v1", "Pod", ofSet, m{"status": m{"phase": large}})},
+		"a set's Pod with a long condition":            {"pods", document(t, "v1", "Pod", ofSet, m{"status": m{"conditions": []any{m{"type": "Ready", "status": large}}}})},
+		"a pool's Job with a long condition":           {"jobs", document(t, "batch/v1", "Job", forged, m{"status": m{"conditions": []any{m{"type": "Failed", "status": large}, m{"type": large}}}})},
+		"a pool's Deployment with a long condition":    {"deployments", document(t, "apps/v1", "Deployment", forged, m{"status": m{"conditions": []any{m{"type": "Progressing", "status": large}}}})},
+		"a pool's Deployment of a long writer":         {"deployments", document(t, "apps/v1", "Deployment", written, nil)},
 	}
 }
 

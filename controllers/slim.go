@@ -4,12 +4,15 @@
 package controllers
 
 import (
+	"slices"
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 
+	"queueworker.dev/queueworker/api/bounds"
 	"queueworker.dev/queueworker/api/protocol"
 	"queueworker.dev/queueworker/api/v1alpha1"
 	"queueworker.dev/queueworker/controllers/command"
@@ -25,11 +28,24 @@ import (
 const (
 	// maxName is the longest name of a Kubernetes object, in bytes.
 	maxName = 253
-	// maxAnnotation bounds an annotation of a child or pod, in bytes. The largest
-	// annotation that the operator writes is a control document.
-	maxAnnotation = protocol.MaxControlBytes
+	// maxShort bounds an annotation that is neither a control document nor a token, in bytes:
+	// a hash, a time, a number, true or a pin of 64 digits.
+	maxShort = 128
+	// maxWord bounds one of a few words, such as a phase, in bytes.
+	maxWord = 63
 	// maxStatusConditions is more conditions than a status of the operator has.
 	maxStatusConditions = 20
+	// maxEndedConditions is how many conditions a QueueCommand has that has ended, and one more.
+	maxEndedConditions = 2
+)
+
+var (
+	// maxPoolHeap bounds what the spec of a QueueWorker takes of the heap, in bytes: twice
+	// the JSON that the operator reads.
+	maxPoolHeap = 2 * bounds.Pool.Bytes
+	// tooLong is a text that makes a QueueWorker larger than the operator reads. All specs
+	// that the cache cuts share it.
+	tooLong = strings.Repeat("x", bounds.Pool.Bytes+1)
 )
 
 // ownLabels are the labels that selectors and decisions read.
@@ -37,25 +53,57 @@ var ownLabels = []string{
 	v1alpha1.LabelManagedBy, v1alpha1.LabelName, v1alpha1.LabelApp, v1alpha1.LabelComponent, v1alpha1.LabelCommand,
 }
 
-// ownAnnotations are the annotations of a QueueWorker that the operator obeys.
+// ownAnnotations are the annotations of a QueueWorker that the operator obeys: tokens.
 var ownAnnotations = []string{
 	v1alpha1.AnnotationRestartedAt, v1alpha1.AnnotationResumedAt, v1alpha1.AnnotationRecreatedAt, v1alpha1.AnnotationKillAt,
 	v1alpha1.AnnotationRunAt,
 }
 
-// slimOwn drops the metadata of a QueueWorker and a QueueApp that nothing reads. The
-// API server takes 256 KiB of annotations, and as many labels as fit.
+// slimOwn drops the metadata of a QueueWorker and a QueueApp that nothing reads: the API
+// server takes 256 KiB of annotations, and of labels as many as fit. A QueueApp has no
+// annotation that the operator obeys.
 func slimOwn(object any) (any, error) {
-	if own, ok := object.(metav1.Object); ok {
-		slimMeta(own, nil, ownAnnotations)
-		own.SetOwnerReferences(nil)
+	own, ok := object.(metav1.Object)
+	if !ok {
+		return object, nil
 	}
+	worker, isWorker := object.(*v1alpha1.QueueWorker)
+	if !isWorker {
+		slimMeta(own, nil, nil)
+	} else {
+		resumed := desired.ResumeToken(worker)
+		slimMeta(worker, nil, ownAnnotations)
+		shorten(worker.Annotations)
+		if resumed != "" {
+			worker.Annotations[v1alpha1.AnnotationResumedAt] = resumed
+		}
+		slimPool(&worker.Spec)
+	}
+	own.SetOwnerReferences(nil)
 	return object, nil
 }
 
-// slimCommand keeps the parts of a QueueCommand that identify it and that its run
-// needs. For an ended command it keeps the parts that say when it expires. A user who
-// may create commands can create many large ones, and a list of failed jobs is large.
+// slimPool cuts the spec of a QueueWorker that takes more of the heap than the operator
+// reads, so that desired.Oversized still refuses it. The API server refuses most of these
+// specs since the CustomResourceDefinition has bounds, but older ones may be stored, and
+// a character may have four bytes.
+func slimPool(spec *v1alpha1.QueueWorkerSpec) {
+	if !takesMore(*spec, maxPoolHeap) {
+		return
+	}
+	most := func(field string) int {
+		most, _ := bounds.Of(bounds.List, "", field)
+		return most + 1
+	}
+	spec.Env, spec.Tolerations, spec.Backoff = bounded(spec.Env, most("env")), bounded(spec.Tolerations, most("tolerations")), bounded(spec.Backoff, most("backoff"))
+	if takesMore(*spec, maxPoolHeap) {
+		*spec = v1alpha1.QueueWorkerSpec{AppName: bound(spec.AppName, maxName), Mode: spec.Mode, Env: []corev1.EnvVar{{Name: "TOO_LONG", Value: tooLong}}}
+	}
+}
+
+// slimCommand keeps of a QueueCommand what it is known and carried out by. Of a command
+// that has ended it keeps when it expires: anybody who may create some can make many that
+// are large, and a list of failed jobs is.
 func slimCommand(object any) (any, error) {
 	cmd, ok := object.(*v1alpha1.QueueCommand)
 	if !ok {
@@ -70,7 +118,7 @@ func slimCommand(object any) (any, error) {
 		return cmd, nil
 	}
 	cmd.Spec = v1alpha1.QueueCommandSpec{TTL: cmd.Spec.TTL}
-	cmd.Status = v1alpha1.QueueCommandStatus{State: cmd.Status.State, Conditions: cmd.Status.Conditions}
+	cmd.Status = v1alpha1.QueueCommandStatus{State: cmd.Status.State, Conditions: bounded(cmd.Status.Conditions, maxEndedConditions)}
 	for i := range cmd.Status.Conditions {
 		condition := &cmd.Status.Conditions[i]
 		*condition = metav1.Condition{Type: condition.Type, Status: condition.Status, LastTransitionTime: condition.LastTransitionTime}
@@ -99,12 +147,22 @@ func slimChild(object metav1.Object, annotations []string, owners ...schema.Grou
 		return false
 	}
 	slimMeta(object, ownLabels, annotations)
-	for key, value := range object.GetAnnotations() {
-		if len(value) > maxAnnotation {
-			object.GetAnnotations()[key] = desired.ShortToken(value)
+	shorten(object.GetAnnotations())
+	return true
+}
+
+// shorten cuts the values of annotations to what the operator writes: a control document,
+// a token, or a short text. The beginning of a longer text equals no text of the operator.
+func shorten(annotations map[string]string) {
+	for key, value := range annotations {
+		switch {
+		case key == v1alpha1.AnnotationControl && len(value) <= protocol.MaxControlBytes:
+		case slices.Contains(ownAnnotations, key):
+			annotations[key] = desired.ShortToken(value)
+		default:
+			annotations[key] = bound(value, maxShort)
 		}
 	}
-	return true
 }
 
 // controlledBy reports whether the controller of an object is of one of these kinds.
@@ -142,7 +200,10 @@ func bound(text string, most int) string {
 	return strings.ToValidUTF8(strings.Clone(text[:most]), "")
 }
 
-// bounded returns the list, or a copy of its beginning if it is longer.
+// word returns one of a few words, or the beginning of a longer text, which is none of them.
+func word[T ~string](text T) T { return T(bound(string(text), maxWord)) }
+
+// bounded returns the list, or of a longer one a copy of the beginning.
 func bounded[T any](list []T, most int) []T {
 	if len(list) <= most {
 		return list

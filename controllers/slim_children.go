@@ -5,6 +5,7 @@ package controllers
 
 import (
 	"maps"
+	"slices"
 
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
@@ -14,7 +15,6 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
-	"queueworker.dev/queueworker/api/bounds"
 	"queueworker.dev/queueworker/api/protocol"
 	"queueworker.dev/queueworker/api/v1alpha1"
 	"queueworker.dev/queueworker/controllers/desired"
@@ -28,21 +28,22 @@ var (
 )
 
 const (
-	// maxConfig is more bytes than any configuration of an agent has.
+	// maxJobConditions is more conditions of these types than a Job has.
+	maxJobConditions = 4
+	// maxConfig is more than any configuration of an agent has, in bytes.
 	maxConfig = 16 << 10
-	// roomForOurs is the most that the operator adds to a template, in bytes.
-	roomForOurs = 64 << 10
-	// maxPolicy is more bytes than the spec of any NetworkPolicy that the operator
-	// writes has.
-	maxPolicy = 4 << 10
-	// maxSmall is more bytes of the heap than a PodDisruptionBudget's spec, a selector
-	// or a strategy that the operator writes takes.
+	// maxPolicy is more than the spec of any NetworkPolicy that the operator writes takes of
+	// the heap, in bytes.
+	maxPolicy = 8 << 10
+	// maxLiveTemplate bounds what the template of a Deployment takes of the heap, in bytes:
+	// ten times what an application with hundreds of variables takes.
+	maxLiveTemplate = 256 << 10
+	// maxPins bounds the pins of the operator's keys, in bytes: each has 64 digits.
+	maxPins = 512
+	// maxSmall is more than the spec of a PodDisruptionBudget, a selector or a strategy that
+	// the operator writes takes of the heap, in bytes.
 	maxSmall = 1 << 10
 )
-
-// maxLiveTemplate bounds the heap that the template of a Deployment takes, in bytes:
-// twice what the operator reads of a QueueApp and a QueueWorker, and what it adds.
-var maxLiveTemplate = 2 * (bounds.Template.Bytes + bounds.Pool.Bytes + roomForOurs)
 
 // childAnnotations are the annotations of a child that the operator compares.
 var childAnnotations = []string{v1alpha1.AnnotationAppliedHash, v1alpha1.AnnotationTemplateHash}
@@ -54,7 +55,9 @@ func slimConfigMap(object any) (any, error) {
 		return object, nil
 	}
 	told := keep(configMap.Data, protocol.ControlFile, protocol.OperatorFile)
-	maps.DeleteFunc(told, func(_, document string) bool { return len(document) > protocol.MaxControlBytes })
+	maps.DeleteFunc(told, func(file, document string) bool {
+		return len(document) > protocol.MaxControlBytes || file == protocol.OperatorFile && len(document) > maxPins
+	})
 	configMap.Data, configMap.BinaryData = nil, nil
 	if slimChild(configMap, childAnnotations, kindWorker) && len(told) > 0 {
 		configMap.Data = told
@@ -91,8 +94,9 @@ func slimDeployment(object any) (any, error) {
 	for _, condition := range live.Status.Conditions {
 		if condition.Type == appsv1.DeploymentProgressing {
 			conditions = []appsv1.DeploymentCondition{{
-				Type: condition.Type, Status: condition.Status, Reason: bound(condition.Reason, maxName),
+				Type: condition.Type, Status: word(condition.Status), Reason: bound(condition.Reason, maxName),
 			}}
+			break
 		}
 	}
 	live.Status.Conditions = conditions
@@ -123,8 +127,10 @@ func leanTemplate(template *corev1.PodTemplateSpec) corev1.PodTemplateSpec {
 func replicasOwners(all []metav1.ManagedFieldsEntry) []metav1.ManagedFieldsEntry {
 	for _, entry := range all {
 		if entry.Manager != v1alpha1.FieldManager && ownsReplicas(&entry) {
-			entry.FieldsV1 = metav1.NewFieldsV1(`{"f:spec":{"f:replicas":{}}}`)
-			return []metav1.ManagedFieldsEntry{entry}
+			return []metav1.ManagedFieldsEntry{{
+				Manager: bound(entry.Manager, maxName), Operation: word(entry.Operation), Time: entry.Time, Subresource: entry.Subresource,
+				FieldsV1: metav1.NewFieldsV1(`{"f:spec":{"f:replicas":{}}}`),
+			}}
 		}
 	}
 	return nil
@@ -149,7 +155,7 @@ func slimPolicy(object any) (any, error) {
 	if !ok {
 		return object, nil
 	}
-	if !slimChild(policy, childAnnotations, kindApp) || policy.Spec.Size() > maxPolicy {
+	if !slimChild(policy, childAnnotations, kindApp) || takesMore(policy.Spec, maxPolicy) {
 		policy.Spec = networkingv1.NetworkPolicySpec{}
 	}
 	return policy, nil
@@ -163,7 +169,7 @@ func slimSet(object any) (any, error) {
 	return object, nil
 }
 
-// slimJob keeps the progress of a Job, its size, and the configuration of its agents.
+// slimJob keeps of a Job how far it is, how large, and what the agents of a run were told.
 func slimJob(object any) (any, error) {
 	job, ok := object.(*batchv1.Job)
 	if !ok {
@@ -176,18 +182,28 @@ func slimJob(object any) (any, error) {
 	}
 	template := leanTemplate(&spec.Template)
 	template.Annotations, template.Spec.InitContainers = nil, nil
-	template.Spec.Containers = configuredAlone(spec.Template.Spec.Containers)
+	if controlledBy(job, kindWorker) {
+		template.Spec.Containers = configuredAlone(spec.Template.Spec.Containers)
+	}
+	if job.Annotations[v1alpha1.AnnotationBegun] != "" {
+		job.Annotations[v1alpha1.AnnotationBegun] = v1alpha1.AnnotationTrue
+	}
 	job.Spec = batchv1.JobSpec{
 		Suspend: spec.Suspend, ActiveDeadlineSeconds: spec.ActiveDeadlineSeconds, Parallelism: spec.Parallelism, Template: template,
 	}
 	job.Status = batchv1.JobStatus{StartTime: status.StartTime, CompletionTime: status.CompletionTime}
-	for _, condition := range bounded(status.Conditions, maxStatusConditions) {
-		job.Status.Conditions = append(job.Status.Conditions, batchv1.JobCondition{
-			Type: condition.Type, Status: condition.Status, Reason: bound(condition.Reason, maxName), LastTransitionTime: condition.LastTransitionTime,
-		})
+	for _, condition := range status.Conditions {
+		if len(job.Status.Conditions) < maxJobConditions && slices.Contains(jobConditions, condition.Type) {
+			job.Status.Conditions = append(job.Status.Conditions, batchv1.JobCondition{
+				Type: condition.Type, Status: word(condition.Status), Reason: bound(condition.Reason, maxName), LastTransitionTime: condition.LastTransitionTime,
+			})
+		}
 	}
 	return job, nil
 }
+
+// jobConditions are the types of the conditions of a Job that the operator reads.
+var jobConditions = []batchv1.JobConditionType{batchv1.JobComplete, batchv1.JobFailed, batchv1.JobFailureTarget}
 
 // configuredAlone keeps the configuration of an agent: at most one container with it.
 func configuredAlone(containers []corev1.Container) []corev1.Container {

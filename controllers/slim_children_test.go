@@ -12,6 +12,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
+	networkingv1 "k8s.io/api/networking/v1"
 
 	"queueworker.dev/queueworker/api/v1alpha1"
 	"queueworker.dev/queueworker/controllers/desired"
@@ -54,9 +55,28 @@ func settled(t *testing.T, live *appsv1.Deployment, objects desired.Objects) boo
 	return ok
 }
 
-// A QueueApp and a pool that are each almost as large as allowed make a template that
-// is larger than either.
-func TestTheLargestPoolSettles(t *testing.T) {
+// A template that an application with hundreds of variables has is compared field by field.
+func TestALargePoolSettlesFieldByField(t *testing.T) {
+	in := buildInput()
+	for i := range 300 {
+		in.App.Spec.Template.Spec.Containers[0].Env = append(in.App.Spec.Template.Spec.Containers[0].Env, corev1.EnvVar{
+			Name: fmt.Sprint("SHOP_SETTING_OF_THE_APPLICATION_", i), ValueFrom: &corev1.EnvVarSource{
+				SecretKeyRef: &corev1.SecretKeySelector{LocalObjectReference: corev1.LocalObjectReference{Name: "shop-settings"}, Key: fmt.Sprint("SETTING_", i)}}})
+	}
+	live, objects := built(t, in)
+	slim := slimmed(t, live)
+	if len(slim.Spec.Template.Spec.Containers) == 0 || !settled(t, slim, objects) {
+		t.Errorf("its Deployment has %d containers in the cache, and settled is %t", len(slim.Spec.Template.Spec.Containers), settled(t, slim, objects))
+	}
+	slim.Spec.Template.Spec.Containers[0].Env[7].Name = "ANOTHER"
+	if settled(t, slim, objects) {
+		t.Error("a foreign variable is not noticed")
+	}
+}
+
+// A QueueApp and a pool that are each almost as large as they may be make a template that
+// is larger than the cache keeps. Its hash is compared.
+func TestTheLargestPoolSettlesByItsHash(t *testing.T) {
 	in := buildInput()
 	text := strings.Repeat("x", 24_000)
 	for i := range 10 {
@@ -64,8 +84,36 @@ func TestTheLargestPoolSettles(t *testing.T) {
 		in.Worker.Spec.Env = append(in.Worker.Spec.Env, corev1.EnvVar{Name: fmt.Sprint("V", i), Value: text})
 	}
 	live, objects := built(t, in)
-	if slim := slimmed(t, live); len(slim.Spec.Template.Spec.Containers) != 11 || !settled(t, slim, objects) {
+	slim := slimmed(t, live)
+	if len(slim.Spec.Template.Spec.Containers) != 0 || !settled(t, slim, objects) {
 		t.Errorf("its Deployment has %d containers in the cache, and settled is %t", len(slim.Spec.Template.Spec.Containers), settled(t, slim, objects))
+	}
+	in.Worker.Spec.Env[3].Value = "changed"
+	if _, changed := built(t, in); settled(t, slim, changed) {
+		t.Error("another template is not noticed")
+	}
+}
+
+// The NetworkPolicy of the operator itself is kept whole, so that a foreign rule is noticed.
+func TestTheOperatorsOwnPolicyFits(t *testing.T) {
+	app := &v1alpha1.QueueApp{}
+	app.Namespace, app.Name, app.UID = "shop", strings.Repeat("a", 50), "uid-app"
+	wanted := desired.NetworkPolicy(app, strings.Repeat("o", 63))
+	document, err := json.Marshal(wanted)
+	if err != nil {
+		t.Fatal(err)
+	}
+	live := &networkingv1.NetworkPolicy{}
+	if err := json.Unmarshal(document, live); err != nil {
+		t.Fatal(err)
+	}
+	live.Annotations = map[string]string{v1alpha1.AnnotationAppliedHash: strings.Repeat("x", 16<<10)}
+	slim := slimmed(t, live)
+	if same, err := desired.SameNetworkPolicy(slim, wanted); !same || err != nil {
+		t.Errorf("SameNetworkPolicy() = %t, %v", same, err)
+	}
+	if takesMore(slim.Spec, maxPolicy/2) {
+		t.Error("it takes more than half of what the cache keeps")
 	}
 }
 

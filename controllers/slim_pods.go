@@ -4,6 +4,7 @@
 package controllers
 
 import (
+	"reflect"
 	"slices"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -17,7 +18,10 @@ import (
 const (
 	// maxContainers is more containers of each sort than a pod of the operator reports.
 	maxContainers = 20
-	// maxMessage bounds a kubelet's message, in bytes; a status shows less.
+	// maxOthers bounds what the statuses of a pod's other containers take of the heap, in
+	// bytes: what 40 containers take that run, or a dozen that each say why they do not.
+	maxOthers = 16 << 10
+	// maxMessage bounds what a kubelet says, in bytes; a status shows less.
 	maxMessage = 1 << 10
 	// maxLastWord bounds a termination message, as a kubelet does, in bytes.
 	maxLastWord = 4 << 10
@@ -42,10 +46,10 @@ func SlimPod(object any) (any, error) {
 		return pod, nil
 	}
 	worker := reportingContainer(pod.Spec.Containers)
-	pod.Spec = corev1.PodSpec{NodeName: pod.Spec.NodeName}
+	pod.Spec = corev1.PodSpec{NodeName: bound(pod.Spec.NodeName, maxName)}
 	name := ""
 	if worker != nil {
-		name = worker.Name
+		name = bound(worker.Name, maxName)
 		pod.Spec.Containers = []corev1.Container{{Name: name, Ports: agentPorts(worker.Ports)}}
 	}
 	slimPodStatus(&pod.Status, name)
@@ -76,47 +80,68 @@ func agentPorts(ports []corev1.ContainerPort) []corev1.ContainerPort {
 // containers wait. It also keeps how the worker's container, the command's container
 // and the init containers ended.
 func slimPodStatus(status *corev1.PodStatus, worker string) {
+	room := &heap{left: maxOthers}
 	*status = corev1.PodStatus{
-		Phase: status.Phase, PodIP: status.PodIP, Reason: bound(status.Reason, maxName), Message: bound(status.Message, maxMessage),
+		Phase: word(status.Phase), PodIP: bound(status.PodIP, maxWord), Reason: bound(status.Reason, maxName), Message: bound(status.Message, maxMessage),
 		Conditions:            slimPodConditions(status.Conditions),
-		InitContainerStatuses: slimContainers(status.InitContainerStatuses, worker),
-		ContainerStatuses:     slimContainers(status.ContainerStatuses, worker),
+		InitContainerStatuses: slimContainers(status.InitContainerStatuses, -1, room),
+		ContainerStatuses:     slimContainers(status.ContainerStatuses, ownStatus(status.ContainerStatuses, worker), room),
 	}
 }
 
 func slimPodConditions(all []corev1.PodCondition) []corev1.PodCondition {
 	var kept []corev1.PodCondition
+	told := map[corev1.PodConditionType]bool{corev1.PodScheduled: false, corev1.PodReady: false}
 	for _, condition := range all {
-		if condition.Type == corev1.PodScheduled || condition.Type == corev1.PodReady {
+		if before, read := told[condition.Type]; read && !before {
+			told[condition.Type] = true
 			kept = append(kept, corev1.PodCondition{
-				Type: condition.Type, Status: condition.Status, LastTransitionTime: condition.LastTransitionTime,
+				Type: condition.Type, Status: word(condition.Status), LastTransitionTime: condition.LastTransitionTime,
 				Reason: bound(condition.Reason, maxName), Message: bound(condition.Message, maxMessage),
 			})
 		}
 	}
-	return bounded(kept, 2)
+	return kept
 }
 
-// slimContainers keeps termination messages in full for the worker's container, and for
-// the first container of a pod without one, such as a command's pod. Messages of other
-// containers are cut, because each may have 4 KiB.
-func slimContainers(all []corev1.ContainerStatus, worker string) []corev1.ContainerStatus {
-	var kept []corev1.ContainerStatus
+// ownStatus is where the status of the worker's container is, or of the only container of
+// a pod without one, a command's. The API server does not check that a list names each
+// container once.
+func ownStatus(all []corev1.ContainerStatus, worker string) int {
+	if worker == "" {
+		return 0
+	}
+	return slices.IndexFunc(all, func(status corev1.ContainerStatus) bool { return status.Name == worker })
+}
+
+// slimContainers keeps one container whole. Of the others it keeps how they are, as long as
+// there is room.
+func slimContainers(all []corev1.ContainerStatus, own int, room *heap) []corev1.ContainerStatus {
+	kept := make([]corev1.ContainerStatus, 0, min(len(all), maxContainers+1))
 	for i := range all {
-		from := &all[i]
-		words := maxMessage
-		if from.Name == worker || worker == "" && i == 0 {
-			words = maxLastWord
-		} else if len(kept) >= maxContainers {
+		if i == own {
+			status := slimContainer(&all[i], maxLastWord)
+			status.ImageID = bound(all[i].ImageID, maxImage)
+			kept = append(kept, status)
 			continue
 		}
-		kept = append(kept, corev1.ContainerStatus{
-			Name: bound(from.Name, maxName), Image: bound(from.Image, maxImage), ImageID: bound(from.ImageID, maxImage),
-			Ready: from.Ready, RestartCount: from.RestartCount,
-			State: slimState(from.State, words), LastTerminationState: slimState(from.LastTerminationState, words),
-		})
+		if i >= maxContainers {
+			continue
+		}
+		status := slimContainer(&all[i], maxMessage)
+		if room.takeWhole(reflect.ValueOf(status)); room.left >= 0 {
+			kept = append(kept, status)
+		}
 	}
 	return kept
+}
+
+// slimContainer keeps how a container is, with so many bytes of its last words.
+func slimContainer(from *corev1.ContainerStatus, words int) corev1.ContainerStatus {
+	return corev1.ContainerStatus{
+		Name: bound(from.Name, maxName), Image: bound(from.Image, maxImage), Ready: from.Ready, RestartCount: from.RestartCount,
+		State: slimState(from.State, words), LastTerminationState: slimState(from.LastTerminationState, words),
+	}
 }
 
 func slimState(from corev1.ContainerState, words int) corev1.ContainerState {

@@ -22,6 +22,8 @@ import (
 	"queueworker.dev/queueworker/api/v1alpha1"
 	"queueworker.dev/queueworker/controllers/cached"
 	"queueworker.dev/queueworker/controllers/command"
+	"queueworker.dev/queueworker/controllers/desired"
+	"queueworker.dev/queueworker/controllers/status"
 )
 
 // laden gives an object much metadata of every kind.
@@ -138,9 +140,7 @@ func TestTheCacheKeepsNoMetadataOfOthers(t *testing.T) {
 		laden(object)
 		object.SetOwnerReferences([]metav1.OwnerReference{ownerOf("Application", "shop")})
 	}
-	for _, want := range []client.Object{wantApp, wantWorker} {
-		want.SetAnnotations(map[string]string{v1alpha1.AnnotationRestartedAt: "now"})
-	}
+	wantWorker.SetAnnotations(map[string]string{v1alpha1.AnnotationRestartedAt: "now"})
 	equal := cmp.AllowUnexported(cached.Template{})
 	if diff := cmp.Diff(wantApp, slimmed(t, app), equal) + cmp.Diff(wantWorker, slimmed(t, worker)); diff != "" {
 		t.Errorf("it keeps (-want +got):\n%s", diff)
@@ -188,5 +188,70 @@ func TestAPodKeepsHowItIsAsked(t *testing.T) {
 		if len(slim.Spec.Containers) != 1 || len(slim.Spec.Containers[0].Ports) != len(ports) {
 			t.Errorf("%s: the cache keeps %+v, want one container and the ports %v", name, slim.Spec.Containers, ports)
 		}
+	}
+}
+
+// The cache cuts a QueueWorker that is larger than the operator reads, and the operator
+// still refuses it.
+func TestAPoolThatIsCutIsRefused(t *testing.T) {
+	for name, tc := range map[string]struct {
+		spec   v1alpha1.QueueWorkerSpec
+		refuse string
+	}{
+		"many tolerations": {v1alpha1.QueueWorkerSpec{Tolerations: make([]corev1.Toleration, 100_000)}, "spec.tolerations has more than 64 entries"},
+		"many variables":   {v1alpha1.QueueWorkerSpec{Env: make([]corev1.EnvVar, 100_000)}, "spec.env has more than 512 entries"},
+		"long variables": {v1alpha1.QueueWorkerSpec{Env: []corev1.EnvVar{
+			{Name: "A", Value: strings.Repeat("x", 300<<10)}, {Name: "B", Value: strings.Repeat("x", 300<<10)}}}, "spec has more than 262144 bytes"},
+		"a long path": {v1alpha1.QueueWorkerSpec{Env: []corev1.EnvVar{{Name: "A", ValueFrom: &corev1.EnvVarSource{
+			FieldRef: &corev1.ObjectFieldSelector{FieldPath: strings.Repeat("x", 600<<10)}}}}}, "spec has more than 262144 bytes"},
+		"a usual pool": {v1alpha1.QueueWorkerSpec{Env: []corev1.EnvVar{{Name: "A", Value: strings.Repeat("x", 8<<10)}}}, ""},
+	} {
+		worker := &v1alpha1.QueueWorker{Spec: tc.spec}
+		whole := worker.DeepCopy()
+		slim := slimmed(t, worker)
+		if takesMore(slim.Spec, maxPoolHeap) {
+			t.Errorf("%s: the cache keeps all of it", name)
+		}
+		switch problem := desired.Oversized(slim); {
+		case tc.refuse == "":
+			if diff := cmp.Diff(whole.Spec, slim.Spec); diff != "" || problem != nil {
+				t.Errorf("%s: it is refused (%v) or cut (-want +got):\n%s", name, problem, diff)
+			}
+		case problem == nil || !strings.Contains(problem.Message, tc.refuse):
+			t.Errorf("%s: it is refused with %v, want %q", name, problem, tc.refuse)
+		}
+	}
+}
+
+// A pod of as many containers as a QueueApp permits keeps how each of them is, and the
+// worker's last words whole, wherever its status stands.
+func TestAPodKeepsHowItsContainersAre(t *testing.T) {
+	started := metav1.NewTime(noon)
+	running := corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: started}}
+	pod := &corev1.Pod{
+		ObjectMeta: metav1.ObjectMeta{OwnerReferences: []metav1.OwnerReference{ownerOf("ReplicaSet", "a")}},
+		Spec:       corev1.PodSpec{Containers: []corev1.Container{{Name: "worker", Ports: []corev1.ContainerPort{{Name: protocol.PortName}}}}},
+	}
+	for i := range 16 {
+		name := "proxy-" + string(rune('a'+i))
+		pod.Status.InitContainerStatuses = append(pod.Status.InitContainerStatuses, corev1.ContainerStatus{Name: "init-" + name, Image: "registry.example.com/shop:1", State: running})
+		pod.Status.ContainerStatuses = append(pod.Status.ContainerStatuses, corev1.ContainerStatus{Name: name, Image: "registry.example.com/shop:1", State: running})
+	}
+	words := strings.Repeat("w", 4<<10)
+	worker := corev1.ContainerStatus{Name: "worker", ImageID: "sha256:1", State: corev1.ContainerState{Terminated: &corev1.ContainerStateTerminated{Message: words}}}
+	second := worker
+	second.ImageID, second.State = "sha256:2", corev1.ContainerState{}
+	pod.Status.ContainerStatuses = append(pod.Status.ContainerStatuses, make([]corev1.ContainerStatus, 100)...)
+	pod.Status.ContainerStatuses = append(pod.Status.ContainerStatuses, worker, second)
+	slim := slimmed(t, pod)
+	if got := len(slim.Status.InitContainerStatuses); got != 16 {
+		t.Errorf("the cache keeps %d init containers, want 16", got)
+	}
+	if got := len(slim.Status.ContainerStatuses); got < 17 || got > maxContainers+1 || slim.Status.ContainerStatuses[15].Name != "proxy-p" {
+		t.Errorf("the cache keeps %d containers: %v", got, slim.Status.ContainerStatuses)
+	}
+	container := status.WorkerStatus(slim)
+	if container == nil || container.ImageID != "sha256:1" || container.State.Terminated == nil || container.State.Terminated.Message != words {
+		t.Errorf("the cache keeps of the worker %+v", container)
 	}
 }

@@ -44,6 +44,8 @@ var foreigners = map[string]foreign{
 		document: `{"apiVersion":"apps/v1","kind":"ReplicaSet","metadata":{"name":"%NAME","labels":{%LABELS}},"spec":{"replicas":0,"selector":{"matchLabels":{"a":"b"}},"template":{"metadata":{"labels":{"a":"b"}},"spec":{"containers":[{"name":"c","image":"i","args":["%FAT"]}]}}}}`},
 	"PodDisruptionBudgets": {path: "/apis/policy/v1/namespaces/%NS/poddisruptionbudgets",
 		document: `{"apiVersion":"policy/v1","kind":"PodDisruptionBudget","metadata":{"name":"%NAME","labels":{%LABELS}},"spec":{"minAvailable":1,"selector":{"matchExpressions":[{"key":"a","operator":"In","values":["b"]}]}}}`},
+	"NetworkPolicies": {path: "/apis/networking.k8s.io/v1/namespaces/%NS/networkpolicies",
+		document: `{"apiVersion":"networking.k8s.io/v1","kind":"NetworkPolicy","metadata":{"name":"%NAME","labels":{%LABELS}},"spec":{"podSelector":{}}}`},
 }
 
 // invented is an owner that does not exist. The API server does not check it, and the
@@ -123,8 +125,29 @@ func TestForeignObjectsWithOurLabelCostNothing(t *testing.T) {
 	}
 }
 
-// restartsWith starts a second operator, which finds the objects in lists instead of one
-// by one, and checks that it uses no more memory.
+// TestManyForeignPoliciesCostNothing has policies of empty rules: each rule has 2 bytes on
+// the wire and many more in the heap.
+func TestManyForeignPoliciesCostNothing(t *testing.T) {
+	const policies, rules = 1000, 2000
+	namespace := newNamespace(t, "attacker")
+	o := startOperator(t)
+	o.answers(t)
+	v := newVictim(t)
+	object := foreign{path: "/apis/networking.k8s.io/v1/namespaces/%NS/networkpolicies", entry: "{}",
+		document: `{"apiVersion":"networking.k8s.io/v1","kind":"NetworkPolicy","metadata":{"name":"%NAME","labels":{%LABELS}},"spec":{"podSelector":{},"ingress":[%MANY]}}`}.owned()
+	object.document = strings.Replace(object.document, `"kind":"QueueWorker"`, `"kind":"QueueApp"`, 1)
+	inParallel(t, policies, func(i int) error {
+		path, document := object.render(namespace, fmt.Sprintf("foreign-%d", i), 0, 3*rules)
+		return post(t.Context(), path, []byte(document))
+	})
+	v.change(t)
+	o.survives(t, mostForeign)
+	o.stop()
+	restartsWith(t, mostForeign)
+}
+
+// restartsWith starts a second operator, which finds the objects in lists instead of
+// one after the other, and checks that it takes no more.
 func restartsWith(t *testing.T, limit int64) {
 	t.Helper()
 	t.Run("and after a restart", func(t *testing.T) {
