@@ -4,6 +4,7 @@
 package controllers
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -53,7 +54,11 @@ func TestARunAsksOnceASecond(t *testing.T) {
 	done := make(chan error, 2)
 	go func() { done <- r.Collector.Start(t.Context()) }()
 	go func() { done <- r.Backlogs.Start(t.Context()) }()
-	t.Cleanup(func() { <-done; <-done })
+	t.Cleanup(func() {
+		if err := errors.Join(<-done, <-done); err != nil {
+			t.Error(err)
+		}
+	})
 
 	hurried := decision{runs: &batch.Output{Measure: true, Hear: true}}
 	began := time.Now()

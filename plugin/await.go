@@ -150,7 +150,7 @@ func agentOf(ctx context.Context, cluster *Cluster, pod *corev1.Pod) (status pro
 	case apierrors.IsForbidden(err) || apierrors.IsNotFound(err):
 		return status, "", fmt.Errorf("ask the agent of pod %s: %w", pod.Name, err)
 	case err != nil:
-		return status, "The agent does not answer: " + err.Error(), nil
+		return status, "The agent does not answer: " + err.Error(), nil //nolint:nilerr // it is told, and the agent is asked again
 	}
 	return *answer, "The worker is " + strings.ToLower(string(answer.Phase)) + ", and finishes what it did before.", nil
 }

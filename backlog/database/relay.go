@@ -55,7 +55,7 @@ func (r *relay) run(ctx context.Context, conn, ours net.Conn) error {
 	until, _ := ctx.Deadline() // of the login; there is one, because Timeout is set
 	_, _ = conn.SetDeadline(until), ours.SetDeadline(until)
 	if passPacket(ours, conn) != nil || passPacket(conn, ours) != nil {
-		return nil // the library says why
+		return nil //nolint:nilerr // the library meets the same error, and says why
 	}
 	server := tls.Client(conn, r.server)
 	if err := server.HandshakeContext(ctx); err != nil {
@@ -63,7 +63,7 @@ func (r *relay) run(ctx context.Context, conn, ours net.Conn) error {
 	}
 	local := tls.Server(ours, r.local)
 	if local.HandshakeContext(ctx) != nil {
-		return nil
+		return nil //nolint:nilerr // as above: this is the library's own end
 	}
 	_, _ = conn.SetDeadline(time.Time{}), ours.SetDeadline(time.Time{})
 	checker, mutex := &packets{guard: r.guard}, sync.Mutex{}

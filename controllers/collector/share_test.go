@@ -202,7 +202,11 @@ func TestAProbeOfANamespaceThatRestsIsNotAsked(t *testing.T) {
 	budget.Pay("tired", time.Hour)
 	done := make(chan error, 1)
 	go func() { done <- b.Start(t.Context()) }()
-	t.Cleanup(func() { <-done })
+	t.Cleanup(func() {
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
 	eventually(t, "10 questions to the probe of another namespace", func() bool {
 		b.Ask(app)
 		return other.count() >= 10
@@ -239,7 +243,11 @@ func TestAProbeThatIsAlwaysWantedIsAskedOnceASecond(t *testing.T) {
 			b.Use(emails, BacklogUse{App: theApp, Queues: []string{"a"}, Eager: true})
 			done := make(chan error, 1)
 			go func() { done <- b.Start(t.Context()) }()
-			t.Cleanup(func() { <-done })
+			t.Cleanup(func() {
+				if err := <-done; err != nil {
+					t.Error(err)
+				}
+			})
 			began, turn := time.Now(), 0
 			for asked.Load() < 3 {
 				turn++

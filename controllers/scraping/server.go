@@ -59,7 +59,7 @@ func Servers(s Serving, config *rest.Config, client *http.Client, log logr.Logge
 	}
 	handler := gate.Shared(promhttp.HandlerFor(metrics.Registry, promhttp.HandlerOpts{DisableCompression: true}))
 	var secure *tls.Config
-	var running []manager.Runnable
+	var running []manager.Runnable //nolint:prealloc // one or two
 	if s.Secure {
 		var err error
 		if handler, err = filter(config, client, log, handler); err != nil {

@@ -278,8 +278,7 @@ func (c *configuration) convert() error {
 		if err == nil {
 			err = c.convertProgram(&p)
 		}
-		var exceeded *budget.ExceededError
-		if errors.As(err, &exceeded) {
+		if _, exceeded := errors.AsType[*budget.ExceededError](err); exceeded {
 			return err
 		}
 		problems = append(problems, err)
