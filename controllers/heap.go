@@ -22,13 +22,13 @@ type heap struct{ left int }
 
 var timeType = reflect.TypeFor[time.Time]()
 
-// takeWhole takes a value and what it points to.
+// takeWhole counts a value and the data that it points to.
 func (h *heap) takeWhole(value reflect.Value) {
 	h.left -= int(value.Type().Size())
 	h.take(value)
 }
 
-// take takes what a value points to, and not the value itself.
+// take counts the data that a value points to, and not the value itself.
 func (h *heap) take(value reflect.Value) {
 	if h.left < 0 {
 		return
@@ -78,8 +78,9 @@ func (h *heap) takeMap(value reflect.Value) {
 	}
 }
 
-// sizeOfMap is what a map takes in bytes, without what its entries point to. Go has room
-// for entries in groups of eight, so a map of one entry takes as much as a map of eight.
+// sizeOfMap returns the size of a map in bytes, without the data that its entries point
+// to. Go allocates entries in groups of eight, so a map of one entry takes as much as a
+// map of eight.
 func sizeOfMap(entries, each int) int {
 	const header, group = 48, 8
 	room := group

@@ -35,8 +35,8 @@ type poolMemory struct {
 	// told is, by pod, the sequence number of the last ended process that an event has
 	// reported.
 	told map[types.UID]int64
-	// seen are the pods that are present, and those whose deletion the informer has yet to
-	// tell of.
+	// seen holds the observed pods, and the pods observed before whose end the collector
+	// has recorded or still expects.
 	seen map[types.UID]bool
 
 	// past is the memory for the next decision.
@@ -172,8 +172,8 @@ func (m *poolMemory) add(o *observation, in status.Input) status.Input {
 	for _, pod := range o.pods {
 		seen[pod.UID] = true
 	}
-	// A pod may also leave the pool without an end, when it loses its label. Word of its end
-	// is waited for as long as the collector remembers it.
+	// A pod can also leave the pool without an end, when it loses its label. The status
+	// waits for its end as long as the collector remembers the pod.
 	for _, uid := range slices.Concat(o.reports.Departed, endedUIDs(o.reports.Ended)) {
 		if m.seen[uid] {
 			seen[uid] = true

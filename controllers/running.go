@@ -281,8 +281,8 @@ type quiet struct {
 	told  map[types.UID]activity
 }
 
-// activity is what changes when a worker does anything. Of the jobs it has a hash, because
-// their texts can be as large as the whole report.
+// activity is the part of a report that changes when a worker does anything. It holds a
+// hash of the jobs, because their texts can be as large as the whole report.
 type activity struct {
 	attempts, exits int64
 	jobs            uint64
@@ -291,7 +291,7 @@ type activity struct {
 // activitySeed is the seed of the hashes of jobs.
 var activitySeed = maphash.MakeSeed()
 
-// update takes in what is reported now.
+// update compares the present reports with the last ones.
 func (q *quiet) update(pods []*corev1.Pod, reports collector.Snapshot) time.Time {
 	told := make(map[types.UID]activity, len(pods))
 	for _, pod := range pods {

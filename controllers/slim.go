@@ -28,23 +28,24 @@ import (
 const (
 	// maxName is the longest name of a Kubernetes object, in bytes.
 	maxName = 253
-	// maxShort bounds an annotation that is neither a control document nor a token, in bytes:
-	// a hash, a time, a number, true or a pin of 64 digits.
+	// maxShort bounds an annotation that is neither a control document nor a token, in
+	// bytes. The operator's values are a hash, a time, a number, true or a pin of 64
+	// digits.
 	maxShort = 128
-	// maxWord bounds one of a few words, such as a phase, in bytes.
+	// maxWord bounds a value from a fixed set, such as a phase, in bytes.
 	maxWord = 63
 	// maxStatusConditions is more conditions than a status of the operator has.
 	maxStatusConditions = 20
-	// maxEndedConditions is how many conditions a QueueCommand has that has ended, and one more.
+	// maxEndedConditions is more conditions than an ended QueueCommand has.
 	maxEndedConditions = 2
 )
 
 var (
-	// maxPoolHeap bounds what the spec of a QueueWorker takes of the heap, in bytes: twice
+	// maxPoolHeap bounds the heap that the spec of a QueueWorker takes, in bytes: twice
 	// the JSON that the operator reads.
 	maxPoolHeap = 2 * bounds.Pool.Bytes
-	// tooLong is a text that makes a QueueWorker larger than the operator reads. All specs
-	// that the cache cuts share it.
+	// tooLong is a text that makes a QueueWorker larger than the operator reads. All
+	// specs that the cache replaces share it.
 	tooLong = strings.Repeat("x", bounds.Pool.Bytes+1)
 )
 
@@ -53,15 +54,16 @@ var ownLabels = []string{
 	v1alpha1.LabelManagedBy, v1alpha1.LabelName, v1alpha1.LabelApp, v1alpha1.LabelComponent, v1alpha1.LabelCommand,
 }
 
-// ownAnnotations are the annotations of a QueueWorker that the operator obeys: tokens.
+// ownAnnotations are the annotations of a QueueWorker that the operator obeys. Their
+// values are tokens.
 var ownAnnotations = []string{
 	v1alpha1.AnnotationRestartedAt, v1alpha1.AnnotationResumedAt, v1alpha1.AnnotationRecreatedAt, v1alpha1.AnnotationKillAt,
 	v1alpha1.AnnotationRunAt,
 }
 
-// slimOwn drops the metadata of a QueueWorker and a QueueApp that nothing reads: the API
-// server takes 256 KiB of annotations, and of labels as many as fit. A QueueApp has no
-// annotation that the operator obeys.
+// slimOwn drops the metadata of a QueueWorker and a QueueApp that nothing reads. The API
+// server takes 256 KiB of annotations, and as many labels as fit. The operator obeys no
+// annotation of a QueueApp.
 func slimOwn(object any) (any, error) {
 	own, ok := object.(metav1.Object)
 	if !ok {
@@ -83,10 +85,10 @@ func slimOwn(object any) (any, error) {
 	return object, nil
 }
 
-// slimPool cuts the spec of a QueueWorker that takes more of the heap than the operator
-// reads, so that desired.Oversized still refuses it. The API server refuses most of these
-// specs since the CustomResourceDefinition has bounds, but older ones may be stored, and
-// a character may have four bytes.
+// slimPool cuts the spec of a QueueWorker that takes too much of the heap, so that it is
+// small but desired.Oversized still refuses it. The API server refuses most such specs
+// since the CustomResourceDefinition has bounds. But older specs may be stored, and a
+// character may have four bytes.
 func slimPool(spec *v1alpha1.QueueWorkerSpec) {
 	if !takesMore(*spec, maxPoolHeap) {
 		return
@@ -101,9 +103,9 @@ func slimPool(spec *v1alpha1.QueueWorkerSpec) {
 	}
 }
 
-// slimCommand keeps of a QueueCommand what it is known and carried out by. Of a command
-// that has ended it keeps when it expires: anybody who may create some can make many that
-// are large, and a list of failed jobs is.
+// slimCommand keeps the parts of a QueueCommand that identify it and that its run needs.
+// For an ended command it keeps the parts that say when it expires. A user who may create
+// commands can create many large ones, and a list of failed jobs is large.
 func slimCommand(object any) (any, error) {
 	cmd, ok := object.(*v1alpha1.QueueCommand)
 	if !ok {
@@ -151,8 +153,9 @@ func slimChild(object metav1.Object, annotations []string, owners ...schema.Grou
 	return true
 }
 
-// shorten cuts the values of annotations to what the operator writes: a control document,
-// a token, or a short text. The beginning of a longer text equals no text of the operator.
+// shorten cuts the values of annotations to the length of what the operator writes: a
+// control document, a token or a short text. The beginning of a longer text never equals
+// a text of the operator.
 func shorten(annotations map[string]string) {
 	for key, value := range annotations {
 		switch {
@@ -200,10 +203,10 @@ func bound(text string, most int) string {
 	return strings.ToValidUTF8(strings.Clone(text[:most]), "")
 }
 
-// word returns one of a few words, or the beginning of a longer text, which is none of them.
+// word returns a value from a fixed set. It cuts a longer text, which is not in the set.
 func word[T ~string](text T) T { return T(bound(string(text), maxWord)) }
 
-// bounded returns the list, or of a longer one a copy of the beginning.
+// bounded returns the list, or a copy of its beginning if it is longer.
 func bounded[T any](list []T, most int) []T {
 	if len(list) <= most {
 		return list

@@ -28,20 +28,20 @@ var (
 )
 
 const (
-	// maxJobConditions is more conditions of these types than a Job has.
+	// maxJobConditions is more conditions of the types in jobConditions than a Job has.
 	maxJobConditions = 4
-	// maxConfig is more than any configuration of an agent has, in bytes.
+	// maxConfig is more bytes than any configuration of an agent has.
 	maxConfig = 16 << 10
-	// maxPolicy is more than the spec of any NetworkPolicy that the operator writes takes of
-	// the heap, in bytes.
+	// maxPolicy is more bytes of the heap than the spec of any NetworkPolicy that the
+	// operator writes takes.
 	maxPolicy = 8 << 10
-	// maxLiveTemplate bounds what the template of a Deployment takes of the heap, in bytes:
-	// ten times what an application with hundreds of variables takes.
+	// maxLiveTemplate bounds the heap that the template of a Deployment takes, in bytes:
+	// ten times what the template of an application with hundreds of variables takes.
 	maxLiveTemplate = 256 << 10
-	// maxPins bounds the pins of the operator's keys, in bytes: each has 64 digits.
+	// maxPins bounds the pins of the operator's keys, in bytes. Each pin has 64 digits.
 	maxPins = 512
-	// maxSmall is more than the spec of a PodDisruptionBudget, a selector or a strategy that
-	// the operator writes takes of the heap, in bytes.
+	// maxSmall is more bytes of the heap than a PodDisruptionBudget's spec, a selector or
+	// a strategy that the operator writes takes.
 	maxSmall = 1 << 10
 )
 
@@ -169,7 +169,7 @@ func slimSet(object any) (any, error) {
 	return object, nil
 }
 
-// slimJob keeps of a Job how far it is, how large, and what the agents of a run were told.
+// slimJob keeps the progress of a Job, its size, and the configuration of a run's agents.
 func slimJob(object any) (any, error) {
 	job, ok := object.(*batchv1.Job)
 	if !ok {

@@ -18,10 +18,11 @@ import (
 const (
 	// maxContainers is more containers of each sort than a pod of the operator reports.
 	maxContainers = 20
-	// maxOthers bounds what the statuses of a pod's other containers take of the heap, in
-	// bytes: what 40 containers take that run, or a dozen that each say why they do not.
+	// maxOthers bounds the heap that the statuses of a pod's other containers take, in
+	// bytes. It has room for 40 running containers, or for a dozen that each say why they
+	// do not run.
 	maxOthers = 16 << 10
-	// maxMessage bounds what a kubelet says, in bytes; a status shows less.
+	// maxMessage bounds a kubelet's message, in bytes; a status shows less.
 	maxMessage = 1 << 10
 	// maxLastWord bounds a termination message, as a kubelet does, in bytes.
 	maxLastWord = 4 << 10
@@ -104,9 +105,9 @@ func slimPodConditions(all []corev1.PodCondition) []corev1.PodCondition {
 	return kept
 }
 
-// ownStatus is where the status of the worker's container is, or of the only container of
-// a pod without one, a command's. The API server does not check that a list names each
-// container once.
+// ownStatus returns the index of the status of the worker's container. In a pod without a
+// worker, such as a command's pod, it is the index of the only container. The API server
+// does not check that a list names each container once.
 func ownStatus(all []corev1.ContainerStatus, worker string) int {
 	if worker == "" {
 		return 0
@@ -114,8 +115,8 @@ func ownStatus(all []corev1.ContainerStatus, worker string) int {
 	return slices.IndexFunc(all, func(status corev1.ContainerStatus) bool { return status.Name == worker })
 }
 
-// slimContainers keeps one container whole. Of the others it keeps how they are, as long as
-// there is room.
+// slimContainers keeps the status of the container at own with its termination messages
+// in full. It keeps shorter statuses of the other containers while there is room.
 func slimContainers(all []corev1.ContainerStatus, own int, room *heap) []corev1.ContainerStatus {
 	kept := make([]corev1.ContainerStatus, 0, min(len(all), maxContainers+1))
 	for i := range all {
@@ -136,7 +137,8 @@ func slimContainers(all []corev1.ContainerStatus, own int, room *heap) []corev1.
 	return kept
 }
 
-// slimContainer keeps how a container is, with so many bytes of its last words.
+// slimContainer keeps the state of a container, with at most words bytes of each
+// termination message.
 func slimContainer(from *corev1.ContainerStatus, words int) corev1.ContainerStatus {
 	return corev1.ContainerStatus{
 		Name: bound(from.Name, maxName), Image: bound(from.Image, maxImage), Ready: from.Ready, RestartCount: from.RestartCount,

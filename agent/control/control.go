@@ -4,11 +4,11 @@
 // Package control reads the operator's instructions for a pod from the two control
 // documents in its control directory.
 //
-// Choose holds the rule: of the two documents as they are now, the one with the higher
-// revision is in force; if both have the same revision, the pod's own. So a document that
-// another client wrote is in force only until the operator has written it again, whatever
-// its revision was. A document that is missing or cannot be read counts as it was when it
-// was last read. A document that cannot be read is reported as an error.
+// Choose holds the rule: of the two present documents, the one with the higher revision
+// is in force. If both have the same revision, the pod's own is. So a document that
+// another client wrote is in force only until the operator writes it again, whatever its
+// revision was. A missing or unreadable document counts as it was when it was last read.
+// An unreadable document is also reported as an error.
 package control
 
 import (
@@ -23,9 +23,9 @@ import (
 	"queueworker.dev/queueworker/api/protocol"
 )
 
-// Choose returns the document in force, given the pool's and the pod's own, which are nil
-// if they do not exist. The fields that concern only this pod come from its own document
-// even if the pool's is newer.
+// Choose returns the document in force, given the pool's and the pod's own; a document
+// that does not exist is nil. The fields that concern only this pod come from its own
+// document even if the pool's is newer.
 func Choose(pool, own *protocol.Control) *protocol.Control {
 	switch {
 	case own == nil:
@@ -65,15 +65,15 @@ func blank(content []byte) bool {
 // Reader reads the control directory.
 type Reader struct {
 	dir string
-	// These are the pool's document and the pod's own as last read.
+	// pool and own are the pool's document and the pod's own as last read.
 	pool, own *protocol.Control
 }
 
 // NewReader returns a reader of dir.
 func NewReader(dir string) *Reader { return &Reader{dir: dir} }
 
-// Read reads both documents and returns the document in force, nil before the first, with
-// an error for each document that could not be read.
+// Read reads both documents and returns the document in force; nil if none has been read
+// yet. It returns an error for each document that could not be read.
 func (r *Reader) Read() (*protocol.Control, error) {
 	pool, poolErr := load(filepath.Join(r.dir, protocol.ControlFile), protocol.MaxRevision)
 	own, ownErr := load(filepath.Join(r.dir, protocol.ControlPodFile), math.MaxInt64)
@@ -86,8 +86,9 @@ func (r *Reader) Read() (*protocol.Control, error) {
 	return Choose(r.pool, r.own), errors.Join(poolErr, ownErr)
 }
 
-// load reads one file and refuses a document with a revision above highest. A missing file
-// is no document: the kubelet creates the pod's own only if the pod's volume names it.
+// load reads one file. It refuses a document with a revision above highest. A missing
+// file is no error: the kubelet creates the pod's own document only if the pod's volume
+// names it.
 func load(path string, highest int64) (*protocol.Control, error) {
 	file, err := os.Open(path)
 	if errors.Is(err, os.ErrNotExist) {

@@ -6,8 +6,8 @@ package protocol
 // MaxControlBytes bounds a control document; the agent refuses a larger one.
 const MaxControlBytes = 16 << 10
 
-// MaxRevision bounds the revision of a pool's control document. Every JSON number up to it
-// is exact. The revision of a pod's own document may be any int64, so that it can always
+// MaxRevision bounds the revision of a pool's control document. JSON numbers up to it are
+// exact. A pod's own document may have any int64 as its revision, so that it can always
 // supersede the pool's.
 const MaxRevision = 1 << 53
 
@@ -26,10 +26,10 @@ const (
 // control document, because older agents and operators compare that document as a whole.
 const OperatorFile = "operator"
 
-// Control says what the processes of one pod must do. Of the pool's document and the pod's
-// own, the agent obeys the one with the higher revision. If both have the same revision,
-// the pod's own wins. Older agents obey
-// the highest revision that they have ever seen.
+// Control says what the processes of one pod must do. Of the pool's document and the
+// pod's own, the agent obeys the document with the higher revision. If both have the same
+// revision, the pod's own wins. Older agents obey the highest revision that they have
+// ever seen.
 //
 // Tokens are opaque. The token in the first document that an agent reads, even an empty
 // one, is its baseline. After that, a token that differs from the last token seen acts

@@ -39,14 +39,13 @@ const (
 // word matches a text that may become part of a condition's reason.
 var word = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9]*$`)
 
-// Status checks a status document and makes it safe to show and to keep. It refuses the document if a
-// number that counts, orders or names something is impossible. It moves measurements,
-// which are only shown, into their range. It cuts texts and removes characters that a
-// terminal or the API server cannot handle.
+// Status checks a status document and makes it safe to show and to keep. It refuses the
+// document if a number that counts, orders or names something is impossible. It moves
+// measurements, which are only shown, into their range. It cuts texts and removes
+// characters that a terminal or the API server cannot handle.
 //
-// What it leaves does not hold on to what it drops. A slice in place would keep the array
-// of everything that the decoder has built, and a map its buckets, for as long as the
-// status is kept.
+// Cut lists and maps are copied. A slice in place would keep the array of everything that
+// the decoder built, and a map its buckets, as long as the status is kept.
 func Status(s *protocol.Status) error {
 	if !knownPhase(s.Phase) {
 		return fmt.Errorf("has the unknown phase %q", printable.Line(string(s.Phase), MaxWord))
@@ -209,8 +208,8 @@ func Killed(jobs []protocol.KilledJob) []protocol.KilledJob {
 	return first(kept, protocol.MaxKilledJobs)
 }
 
-// first returns at most so many elements, in an array that has no more. It returns nil
-// instead of an empty slice.
+// first returns a copy of a list's beginning, with at most most elements. The copy does
+// not keep the list's array in memory. An empty copy is nil.
 func first[E any](all []E, most int) []E {
 	return slices.Concat(all[:min(len(all), most)])
 }

@@ -83,11 +83,11 @@ func (j *judgement) count() {
 	j.bound(true)
 }
 
-// mostEnds is how many ends of a kind are remembered at the most.
+// mostEnds returns how many ends of each kind are remembered.
 func (j *judgement) mostEnds() int { return max(maxEnds, j.Rules.Crashes) }
 
-// bound forgets all but the newest ends of a kind, and all messages but that of the newest
-// end. An older end never becomes the newest, because it is forgotten first.
+// bound forgets all but the newest ends of a kind, and all messages except the newest
+// end's. An older end never becomes the newest, because it is forgotten first.
 func (j *judgement) bound(maxExceptions bool) {
 	var kind []End
 	for _, end := range j.out.Memory.Ends {

@@ -187,7 +187,8 @@ func (j *judgement) lastFailure() string {
 	return text
 }
 
-// number says how many ends there were, of which only the newest are remembered.
+// number returns the number of ends for a message, with "At least" if older ends may have
+// been forgotten.
 func (j *judgement) number(ends []End) string {
 	if len(ends) < j.mostEnds() {
 		return strconv.Itoa(len(ends))
@@ -197,7 +198,7 @@ func (j *judgement) number(ends []End) string {
 
 func latest(ends []End) End { return slices.MaxFunc(ends, newer) }
 
-// newer compares when two processes ended.
+// newer compares two ends by their time; the newer end is greater.
 func newer(a, b End) int { return cmp.Or(a.At.Compare(b.At), cmp.Compare(b.ID, a.ID)) }
 
 func atWork(process Process) string {

@@ -21,8 +21,8 @@ const (
 	slowHold = time.Minute
 	// rewordAfter is the shortest time between two wordings of an alert.
 	rewordAfter = time.Minute
-	// maxEnds is how many crashes, and how many restarts, are remembered at the most, unless
-	// the spec asks for an alert after more. An agent can invent them.
+	// maxEnds is how many crashes, and how many restarts, are remembered, unless the spec
+	// asks for an alert after more. It is bounded because an agent can invent them.
 	maxEnds = 100
 	// memorySlack is how many points below its threshold MemoryHigh ends.
 	memorySlack = 5
@@ -151,8 +151,8 @@ type Memory struct {
 	High map[string]Mark
 	// Slow is when a slow job was last seen.
 	Slow time.Time
-	// Ends are those of the last Window, at most maxEnds of a kind, of which only the newest
-	// has its message.
+	// Ends holds the ends of the last Window: the newest of each kind, at most maxEnds
+	// unless the spec asks for more. Only the newest of a kind has its message.
 	Ends map[string]End
 	// Worded is when each alert was last worded, by type.
 	Worded map[string]time.Time

@@ -39,12 +39,12 @@ func (d *decision) finish() {
 	}
 }
 
-// answers are the fresh answers that a decision lacks. If early, they would be of no use
-// yet.
+// answers says which fresh answers a decision needs. early reports whether it is too
+// early to ask for them.
 type answers struct{ measurement, reports, early bool }
 
-// left says why the run is not over; empty if it is. The second result tells which fresh
-// answers alone are missing.
+// left returns why the run is not over; empty if it is. lacking is not empty if only
+// fresh answers are missing.
 func (d *decision) left(run *Run) (why string, lacking answers) {
 	w := &d.Work
 	waiting := w.Ready + w.Reserved
@@ -70,14 +70,15 @@ func (d *decision) left(run *Run) (why string, lacking answers) {
 	case w.MeasuredAt.Before(w.Quiet.Add(margin)):
 		return "Nothing waits and no worker works; it is being measured once more.", d.since(w.Quiet)
 	case w.Unheard > 0:
-		// The measurement is good. Another one would only make these reports old again.
+		// The measurement is good. After another measurement, the reports would be too
+		// old again.
 		return "Nothing waits and no worker works; it is being measured once more.", answers{reports: true}
 	}
 	return why, answers{}
 }
 
-// since returns what is lacking if the last measurement does not follow an event: another
-// one, and reports that follow it, as soon as they can follow the event.
+// since returns the answers to ask for if the last measurement is not newer than an
+// event: a new measurement and newer reports, once they can be newer than the event.
 func (d *decision) since(event time.Time) answers {
 	if d.Now.Before(event.Add(margin)) {
 		return answers{early: true}

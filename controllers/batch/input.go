@@ -95,8 +95,8 @@ type Output struct {
 	End []string
 	// Prune lists the ended runs to delete.
 	Prune []string
-	// Measure tells that a fresh measurement would decide, and Hear that fresh reports of
-	// the workers would.
+	// Measure reports whether a fresh measurement would decide, and Hear whether fresh
+	// reports of the workers would.
 	Measure, Hear bool
 	// Open is the run that has not ended; nil if there is none.
 	Open *Run

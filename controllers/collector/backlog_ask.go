@@ -41,9 +41,9 @@ func (a *asker) close() {
 // errNowhere reports that there is no probe to ask.
 var errNowhere = errors.New("there is no probe to ask")
 
-// askAll asks a probe for any number of queues. The error is why the probe gave no answer:
-// ErrKey if it refused the operator. The answer then says the same in a sentence, like any
-// other trouble.
+// askAll asks a probe for any number of queues. The error says why the probe gave no
+// answer: ErrKey if it refused the operator. The answer then says the same in a sentence,
+// like any other trouble.
 func (a *asker) askAll(ctx context.Context, namespace string, where Probe, request protocol.BacklogRequest) (*protocol.Backlog, error) {
 	if where.Address == "" {
 		return &protocol.Backlog{
@@ -70,7 +70,7 @@ func (a *asker) askAll(ctx context.Context, namespace string, where Probe, reque
 	return whole, nil
 }
 
-// ask asks for as many queues as one request may.
+// ask asks for as many queues as one request may have.
 func (a *asker) ask(ctx context.Context, namespace string, where Probe, request protocol.BacklogRequest) (answer *protocol.Backlog, err error) {
 	ctx, cancel := context.WithTimeout(ctx, a.timeout)
 	defer cancel()
@@ -90,7 +90,7 @@ func (a *asker) ask(ctx context.Context, namespace string, where Probe, request 
 
 // probeQuestion is a question to a probe.
 type probeQuestion struct {
-	// namespace is charged for the exchange.
+	// namespace is the namespace that pays for the exchange.
 	namespace string
 	path      string
 	// key is the bearer token; empty for none.

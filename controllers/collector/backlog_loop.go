@@ -93,8 +93,8 @@ func (b *Backlogs) follow(ctx context.Context, app types.NamespacedName, p *prob
 	}
 }
 
-// wait returns how long until a probe is asked: until it is due or wanted sooner, and not
-// before its namespace has rested.
+// wait returns how long to wait before the probe is asked. The probe is asked when it is
+// due, or earlier if it is wanted sooner, but never while its namespace rests.
 func (b *Backlogs) wait(app types.NamespacedName, p *probe, due time.Time) time.Duration {
 	b.mu.Lock()
 	if !p.wanted.IsZero() && p.wanted.Before(due) {
@@ -153,12 +153,13 @@ func (b *Backlogs) ask(ctx context.Context, app types.NamespacedName, p *probe) 
 	if refused {
 		return true, true
 	}
-	// A probe that refuses the operator is asked no more seldom than one that answers, so
-	// that it is known again an interval after it has learned the key.
+	// A probe that refuses the operator is asked as often as a probe that answers, so
+	// that it is usable an interval after it has learned the key.
 	return !errors.Is(err, errNowhere), err == nil || errors.Is(err, errNowhere) || errors.Is(err, ErrKey)
 }
 
-// question is what a probe is asked now.
+// question returns where the probe is and the request for it, and notes that it is asked
+// now.
 func (b *Backlogs) question(app types.NamespacedName, p *probe) (Probe, protocol.BacklogRequest) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -170,7 +171,8 @@ func (b *Backlogs) question(app types.NamespacedName, p *probe) (Probe, protocol
 	return p.where, request
 }
 
-// heard takes an answer, and reports whether it was a refusal that is not to be told of.
+// heard takes an answer. It reports whether the answer is a refusal that the operator
+// does not report yet, because it asks the probe again soon.
 func (b *Backlogs) heard(app types.NamespacedName, p *probe, answer *protocol.Backlog, err error) (refused bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

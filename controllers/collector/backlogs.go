@@ -35,10 +35,11 @@ type BacklogOptions struct {
 	QuietInterval time.Duration
 	// Clock tells when an answer came. Default: the real clock.
 	Clock clock.PassiveClock
-	// Budget is what the answers of one namespace may take of the CPU. Default: no bound.
+	// Budget bounds the CPU time that the answers to one namespace's questions may take.
+	// Default: no bound.
 	Budget *workqueue.Budget
-	// Identity is what the operator proves to probes. Default: none, which those that
-	// serve TLS do not answer.
+	// Identity is the identity that the operator proves to probes. Default: none, and
+	// then probes that serve TLS do not answer.
 	Identity *trust.Identity
 }
 
@@ -114,12 +115,13 @@ type BacklogReport struct {
 type probe struct {
 	where  Probe
 	cancel context.CancelFunc
-	// kick has its loop look at wanted.
+	// kick makes the probe's loop look at wanted.
 	kick chan struct{}
-	// askedAt is when it was last asked, and wanted when to ask it again, sooner than after
-	// the interval; zero if that is soon enough.
+	// askedAt is when the probe was last asked. wanted is when to ask it again before the
+	// interval is over; zero if it can wait for the interval.
 	askedAt, wanted time.Time
-	// slow tells that it took long, or gave no answer, when it was last asked for failed jobs.
+	// slow reports whether the probe took long, or gave no answer, when it was last asked
+	// for failed jobs.
 	slow bool
 	// refusals counts how often the probe was asked again soon because it did not know
 	// the operator's key, less one for each answer since.
@@ -169,13 +171,14 @@ func (b *Backlogs) NeedLeaderElection() bool { return true }
 func (b *Backlogs) Wakes() <-chan event.GenericEvent { return b.wakes }
 
 const (
-	// leastGap is the shortest time between two questions to one probe, and askGap that of
-	// questions by Ask.
+	// leastGap is the shortest time between two questions to one probe, and askGap the
+	// shortest time before a question that Ask wants.
 	leastGap = 500 * time.Millisecond
 	askGap   = time.Second
 )
 
-// want has the probe asked soon, but not before so long after the last question.
+// want makes the loop ask the probe soon, but not before gap has passed since the last
+// question.
 func (p *probe) want(gap time.Duration) {
 	at := p.askedAt.Add(gap)
 	if p.wanted.IsZero() || at.Before(p.wanted) {
@@ -184,7 +187,8 @@ func (p *probe) want(gap time.Duration) {
 	poke(p.kick)
 }
 
-// Track says where the probe of a QueueApp is, and has it asked soon if that is news.
+// Track sets where the probe of a QueueApp is, and has the probe asked soon if that is
+// new.
 func (b *Backlogs) Track(app types.NamespacedName, where Probe) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -203,8 +207,8 @@ func (b *Backlogs) Track(app types.NamespacedName, where Probe) {
 	}
 }
 
-// Ask has the probe of a QueueApp asked soon, but at most once a second: what the probe
-// says can bring about that it is asked again and again.
+// Ask has the probe of a QueueApp asked soon, but at most once a second, because the
+// probe's answers can cause the next question again and again.
 func (b *Backlogs) Ask(app types.NamespacedName) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

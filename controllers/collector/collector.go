@@ -47,7 +47,8 @@ type Options struct {
 	// Transport carries the requests. Default: a dedicated transport that uses no
 	// proxy. With any transport, redirects are not followed and cookies are not kept.
 	Transport http.RoundTripper
-	// Budget is what the answers of one namespace may take of the CPU. Default: no bound.
+	// Budget bounds the CPU time that the answers of one namespace's pods may take.
+	// Default: no bound.
 	Budget *workqueue.Budget
 	// Log is where the collector logs. Default: nowhere.
 	Log logr.Logger
@@ -121,8 +122,8 @@ func (c *Collector) Nudge(pool types.NamespacedName) {
 	c.do(func(now time.Time) { c.core.nudge(now, pool) })
 }
 
-// Refresh pulls all pods of a pool soon, but each pod at most once a second: the pods
-// themselves can bring about that their reports are wanted again and again.
+// Refresh pulls all pods of a pool soon, but each pod at most once a second, because the
+// pods' reports can cause the next Refresh again and again.
 func (c *Collector) Refresh(pool types.NamespacedName) {
 	c.do(func(now time.Time) { c.core.refresh(now, pool) })
 }

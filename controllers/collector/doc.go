@@ -25,16 +25,16 @@
 //
 //	hanging pods × timeout / (6 × Concurrency)
 //
-// in all; after that the hanging ones are in the failed lane. A pod that failed is
-// asked again after 1, 2, 4 and then 6 intervals (5 s to 30 s), one that never
-// answered sooner at first, because its agent is just starting. A nudge overrides
-// all that. Fresh reports (Refresh) are pulled at most once a second of each pod, because
-// what pods report can bring about that fresh reports are wanted.
+// in all; after that the hanging pods are in the failed lane. A pod that failed is asked
+// again after 1, 2, 4 and then 6 intervals (5 s to 30 s). A pod that never answered is
+// asked sooner at first, because its agent is just starting. A nudge overrides all of this.
+// Fresh reports (Refresh) are pulled at most once a second from each pod, because the
+// reports can cause the next Refresh again and again.
 //
 // # The share of the CPU
 //
-// Decoding an answer costs milliseconds if the pod wants it to. The exchange and the
-// decoding are charged to the namespace (workqueue.Budget), as its reconciles are. While
+// A pod can make its answer cost milliseconds to decode. So the exchange and the decoding
+// are charged to the pod's namespace (workqueue.Budget), like the reconciles for it. While
 // the namespace rests, its pods stay in their lanes, and its probes are not asked.
 //
 // # Trust

@@ -23,7 +23,7 @@ const (
 	// handlers report its end.
 	departedFor = 5 * time.Minute
 	// blip is how long such a pod keeps its status, which is up to a hundred times as
-	// large as its counts: a pod that is back that soon was missing by mistake.
+	// large as its counts. A pod that is back within this time was missing by mistake.
 	blip = 10 * time.Second
 )
 
@@ -57,8 +57,8 @@ type ending struct {
 	counted *protocol.Counters
 }
 
-// departure is a pod that departed. Its target loses its status after a while, but not its
-// counts.
+// departure is a pod that departed. After blip, its target keeps the counts but not the
+// status.
 type departure struct {
 	target *target
 	at     time.Time
@@ -87,8 +87,8 @@ type target struct {
 	startedAt time.Time
 
 	status *protocol.Status
-	// counted are the counts of the last good pull if a pod that had departed is back and
-	// has not been pulled since. Its status is nil then.
+	// counted holds the counts of the last good pull while status is nil: the pod was
+	// departed for longer than blip, and has not been pulled since.
 	counted      *protocol.Counters
 	pulledAt     time.Time
 	failures     int
@@ -105,7 +105,7 @@ func (t *target) counts() *protocol.Counters {
 	return t.counted
 }
 
-// keepCounts returns the same in memory of their own, which keeps no status.
+// keepCounts returns a copy of the counts, which does not keep the status in memory.
 func (t *target) keepCounts() *protocol.Counters {
 	if counts := t.counts(); counts != nil {
 		return new(*counts)
@@ -150,7 +150,8 @@ func (c *core) track(now time.Time, key types.NamespacedName, pods []Pod) {
 	}
 }
 
-// forgetDeparted drops what is not needed any more of pods that have departed.
+// forgetDeparted forgets pods that departed long ago, and the statuses of pods that
+// departed more than a moment ago.
 func (p *pool) forgetDeparted(now time.Time) {
 	for uid, d := range p.departed {
 		switch gone := now.Sub(d.at); {
@@ -162,7 +163,8 @@ func (p *pool) forgetDeparted(now time.Time) {
 	}
 }
 
-// trackPod adds a pod, or moves one to its new address, keeping what is known of it.
+// trackPod adds a pod, or moves a pod to its new address and keeps what is known about
+// it.
 func (c *core) trackPod(now time.Time, p *pool, pod Pod) {
 	old := p.pods[pod.UID]
 	if old != nil && pod.Address == old.pod.Address && pod.Secure == old.pod.Secure {

@@ -42,11 +42,11 @@ type puller struct {
 
 // question is one pull.
 type question struct {
-	// namespace is charged for the answer.
+	// namespace is the namespace that pays for the exchange.
 	namespace string
 	uid       types.UID
 	address   string
-	// secure has TLS spoken.
+	// secure: the pull uses TLS.
 	secure bool
 	// once: the connection is not kept open.
 	once bool
@@ -74,9 +74,9 @@ func newTransport(timeout time.Duration, identity *trust.Identity) *http.Transpo
 	return transport
 }
 
-// pull returns the checked status of a pod, or in a sentence why there is none.
-// Sentences hold nothing that changes from one try to the next, such as the
-// operator's own port, because they end in the status.
+// pull returns the checked status of a pod, or a sentence that says why there is none.
+// Sentences contain nothing that changes from one try to the next, such as the operator's
+// own port, because they end up in the status.
 func (p *puller) pull(ctx context.Context, q question) (status *protocol.Status, failure string) {
 	ctx, cancel := context.WithTimeout(ctx, p.timeout)
 	defer cancel()
@@ -118,9 +118,10 @@ type refusal string
 
 func (r refusal) Error() string { return string(r) }
 
-// What the CPU of the operator spends on an exchange besides the answer, measured by
-// BenchmarkSecurePull and halved for the other end. Its parts run in goroutines of the
-// transport, whose time nobody can tell apart.
+// exchangeCost and handshakeCost are the operator's CPU time for an exchange without
+// decoding the answer, and for a TLS handshake. They are half of what BenchmarkSecurePull
+// measures, because it includes the other end. An exchange cannot be timed here: parts of
+// it run in goroutines of the transport.
 const (
 	exchangeCost  = 150 * time.Microsecond
 	handshakeCost = 850 * time.Microsecond
@@ -130,11 +131,11 @@ const (
 type connection struct {
 	net.Conn
 
-	// fresh tells that it was opened for the request.
+	// fresh reports whether the connection was opened for the request.
 	fresh bool
 }
 
-// cost is what the exchange has cost so far.
+// cost returns the CPU time that the exchange has cost so far.
 func (c *connection) cost(secure bool) time.Duration {
 	if c.fresh && secure {
 		return exchangeCost + handshakeCost
@@ -142,8 +143,7 @@ func (c *connection) cost(secure bool) time.Duration {
 	return exchangeCost
 }
 
-// telling returns a context whose request puts the connection that it takes into the
-// second result.
+// telling returns a context whose request puts its connection into the second result.
 func telling(ctx context.Context) (context.Context, *connection) {
 	used := &connection{}
 	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(got httptrace.GotConnInfo) {

@@ -19,12 +19,12 @@ const (
 	patience = 250 * time.Millisecond
 	// minGap is the shortest time between two pulls of one pod.
 	minGap = 100 * time.Millisecond
-	// refreshGap is the shortest time between two pulls of one pod that fresh reports are
-	// wanted of, and refreshDelay how long the first of them waits: a probe that is asked at
-	// the same time has answered by then, so that the report follows what it measured.
+	// refreshGap is the shortest time between two pulls of one pod by refresh.
+	// refreshDelay is how long refresh waits first: a probe that is asked at the same
+	// time answers within it, so that the report is newer than the measurement.
 	refreshGap   = time.Second
 	refreshDelay = 250 * time.Millisecond
-	// jitter is by how much an interval varies to either side.
+	// jitter is how much an interval varies in either direction.
 	jitter = 0.2
 	// slowShare and tiredShare are numbers per quick pull: of pulls in each lane of
 	// slow pods, and of pulls that have run out of patience.
@@ -68,7 +68,8 @@ const (
 type core struct {
 	interval, report time.Duration
 	random           func() float64 // in [0, 1)
-	// rest returns how long a namespace that has used up its share of the CPU is not pulled.
+	// rest returns how much longer a namespace must rest because it has used up its share
+	// of the CPU. A resting namespace is not pulled.
 	rest func(namespace string) time.Duration
 
 	pools  map[types.NamespacedName]*pool
@@ -79,8 +80,8 @@ type core struct {
 	fast   []*target                 // the flights on the quick lane's places, oldest first
 	kept   *turns.Places             // the connections that stay open
 	wakes  wakeQueue
-	// rested is when the first of the namespaces that rest may be pulled again; zero if
-	// none of them has targets in a lane.
+	// rested is when the first resting namespace with targets in a lane may be pulled
+	// again; zero if there is none.
 	rested time.Time
 }
 
@@ -127,8 +128,8 @@ func (t *target) expire(c *core, _ time.Time) {
 	t.pool.waiting[l].Push(t)
 }
 
-// take removes the next target of a lane for which there is a place; nil if there is
-// none. The namespaces take turns, and so do the pools of each.
+// take removes the next target of a lane that may have a place; nil if there is none. The
+// namespaces take turns, and so do the pools of each namespace.
 func (c *core) take(l lane, now time.Time) *target {
 	for {
 		p, ok := c.turns[l].Pop(func(namespace string) bool { return c.places[l].May(namespace) && !c.rests(namespace, now) })
@@ -145,7 +146,7 @@ func (c *core) take(l lane, now time.Time) *target {
 	}
 }
 
-// rests reports whether a namespace rests, and notes until when.
+// rests reports whether a namespace rests, and updates rested.
 func (c *core) rests(namespace string, now time.Time) bool {
 	rest := c.rest(namespace)
 	if rest <= 0 {
@@ -345,7 +346,8 @@ func (t *target) earliest(now time.Time) time.Time {
 	return now
 }
 
-// refresh makes all targets of the pool due that were not pulled of late.
+// refresh makes all idle targets of the pool due after refreshDelay, or refreshGap after
+// their last pull if that is later. It delays no target.
 func (c *core) refresh(now time.Time, key types.NamespacedName) {
 	p, ok := c.pools[key]
 	if !ok {
@@ -365,7 +367,7 @@ func (c *core) refresh(now time.Time, key types.NamespacedName) {
 	}
 }
 
-// nudge makes all targets of the pool due that are not already.
+// nudge makes all targets of the pool due that are not yet due.
 func (c *core) nudge(now time.Time, key types.NamespacedName) {
 	p, ok := c.pools[key]
 	if !ok {

@@ -70,12 +70,12 @@ type Controls struct {
 }
 
 // Control decides the control documents. A document's revision grows whenever its content
-// changes, beyond every revision that an agent may have seen. So a lost ConfigMap cannot
+// changes, past every revision that any agent may have seen. So a lost ConfigMap cannot
 // make agents ignore its successor.
 //
-// Whoever may patch ConfigMaps can write any revision. After the highest, the pool's
-// revisions begin again at 1. A pod whose agent obeys a higher revision than was written
-// gets a document of its own above that revision.
+// A user who may patch ConfigMaps can write any revision. After the highest revision, the
+// pool's revisions begin again at 1. A pod whose agent obeys a higher revision than the
+// operator wrote gets a document of its own with a revision above that.
 //
 // The ConfigMap reaches a pod within a minute, but the kubelet delivers a document that
 // is written to the pod itself at once. So every pod is written to when the pool's
@@ -129,9 +129,9 @@ func believable(revision, written int64) int64 {
 	return revision
 }
 
-// above returns the next revision of a pod's own document. Of the highest there is no next.
-// A document of that revision replaces the one before it, because agents obey the pod's own
-// document whenever its revision is not lower than what they have seen.
+// above returns the next revision of a pod's own document. The highest revision has no
+// next, so it stays. A document with it still replaces the one before, because agents
+// obey the pod's own document unless the pool's has a higher revision.
 func above(revision int64) int64 {
 	if revision == math.MaxInt64 {
 		return revision
@@ -139,9 +139,9 @@ func above(revision int64) int64 {
 	return revision + 1
 }
 
-// farAbove returns a revision above one that an agent reports and that the operator did not
-// write. It is twice as high, so that a pod that reports ever higher revisions causes 63
-// writes at most.
+// farAbove returns a revision above a revision that an agent reports and that the
+// operator did not write. It is twice as high, so that a pod that reports ever higher
+// revisions causes at most 63 writes.
 func farAbove(revision int64) int64 {
 	if revision > math.MaxInt64/2 {
 		return math.MaxInt64
@@ -162,13 +162,14 @@ func podControl(pool, own protocol.Control, pod ControlledPod, changed bool) (st
 		return "", false
 	}
 	want.Revision = ownRevision(pool.Revision, own.Revision, pod.Reported, ofItsOwn && !changed)
-	// Without one of its own the pod read the pool's document when it started.
+	// A pod without its own document read the pool's document when it started.
 	return encodeControl(want), changed || stray || ofItsOwn || pod.Document != "" || pod.behind(pool.Revision)
 }
 
-// ownRevision returns the revision of a pod's next document, given those of the pool's
-// document, of the pod's document before it and of what its agent obeys. With beyond, the
-// document must supersede the pool's.
+// ownRevision returns the revision of a pod's next document. Its arguments are the
+// revisions of the pool's document and of the pod's present document, and the revision
+// that the pod's agent obeys. beyond reports whether the document must supersede the
+// pool's.
 func ownRevision(pool, own, obeyed int64, beyond bool) int64 {
 	switch {
 	case obeyed > max(own, pool):
@@ -179,15 +180,17 @@ func ownRevision(pool, own, obeyed int64, beyond bool) int64 {
 	return pool
 }
 
-// behind reports whether the pod's agent obeys an earlier revision.
+// behind reports whether the pod's agent obeys an earlier revision than this.
 func (p *ControlledPod) behind(revision int64) bool {
 	return p.Reported != 0 && p.Reported < revision
 }
 
-// unheard reports whether the pod's agent should have taken up its own document and has not.
+// unheard reports whether the pod's agent should have taken up the pod's own document,
+// but has not.
 func (p *ControlledPod) unheard(own int64) bool { return p.Overdue && p.Reported < own }
 
-// differsByItself reports whether two documents of a pod differ in the pod's own part.
+// differsByItself reports whether two documents of a pod differ in the fields of the pod
+// itself.
 func differsByItself(a, b protocol.Control) bool {
 	return a.PodRestartToken != b.PodRestartToken || a.PodKillToken != b.PodKillToken ||
 		a.Cordoned != b.Cordoned || a.PodPaused != b.PodPaused
@@ -244,8 +247,8 @@ func PoolPin(live *corev1.ConfigMap) string {
 	return live.Data[protocol.OperatorFile]
 }
 
-// PoolControl is the pool's document as it is. A revision that cannot be followed by a
-// higher one counts as none, so that the document is written anew.
+// PoolControl returns the pool's present document. The highest revision counts as none,
+// because no higher one can follow it. So the document is written anew.
 func PoolControl(live *corev1.ConfigMap) protocol.Control {
 	control := ReadControl(liveDocument(live))
 	if control.Revision >= protocol.MaxRevision {

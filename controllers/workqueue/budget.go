@@ -17,10 +17,10 @@ const (
 	maxIdle = 1024
 )
 
-// Budget is how much of a CPU the work for one namespace may take in the long run. What a
-// namespace uses beyond its burst it waits for: keys that are added meanwhile are worked
-// on later, and its pods are asked later. The controllers of one operator and its collector
-// share a Budget.
+// Budget bounds how much of a CPU the work for one namespace may take in the long run.
+// After a namespace uses more than its burst, it must rest: its keys that are added
+// meanwhile are worked on later, and its pods and probes are asked later. The controllers
+// and collectors of one operator share a Budget.
 type Budget struct {
 	// share is the part of one CPU; 0 means no bound.
 	share float64

@@ -30,8 +30,9 @@ func (b *Budget) Charge(r reconcile.Reconciler) reconcile.Reconciler {
 	})
 }
 
-// Spend does work for a namespace, which does not wait, and charges the CPU time it takes.
-// It is for work outside of a reconcile, whose whole time is charged.
+// Spend does work for a namespace at once, even if the namespace rests, and charges the
+// CPU time it takes. It is for work outside of a reconcile, because Charge already
+// charges all of a reconcile.
 func (b *Budget) Spend(namespace string, work func()) {
 	if b.unbounded() {
 		work()
@@ -44,12 +45,12 @@ func (b *Budget) Spend(namespace string, work func()) {
 	work()
 }
 
-// Pay charges CPU time that is known without being measured.
+// Pay charges CPU time that the caller knows without measuring it.
 func (b *Budget) Pay(namespace string, cpu time.Duration) {
 	b.pay(ctrl.Log.WithName("budget").WithValues("namespace", namespace), namespace, cpu)
 }
 
-// pay charges CPU time, and logs it if the namespace has to rest since now.
+// pay charges CPU time. It logs if the namespace must rest from now on.
 func (b *Budget) pay(log logr.Logger, namespace string, cpu time.Duration) {
 	if b.spend(namespace, cpu) {
 		log.Info("A namespace has used up its share of the CPU, so its objects are looked at, and its pods asked, later for now",
@@ -57,7 +58,7 @@ func (b *Budget) pay(log logr.Logger, namespace string, cpu time.Duration) {
 	}
 }
 
-// threadTime is the CPU time that the present thread has used.
+// threadTime returns the CPU time that the current thread has used.
 func threadTime() time.Duration {
 	var at unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &at); err != nil {
