@@ -12,9 +12,10 @@ import (
 	"queueworker.dev/queueworker/api/protocol"
 )
 
-// A Guard bounds what a backend may send on all connections of one driver during one
-// measurement: bytes, elements and time. The libraries of the backends allocate what an
-// answer declares before it arrives, and wait for each part of an answer anew.
+// A Guard bounds what a backend may send in one measurement on all connections of one
+// driver: bytes, elements and time. It is necessary because the backends' libraries
+// allocate the size that an answer declares before the answer arrives, and begin their
+// timeout anew with each part of it.
 type Guard struct {
 	// backend names the server in messages.
 	backend string
@@ -47,14 +48,16 @@ func (g *Guard) Limit(ctx context.Context) (context.Context, context.CancelFunc)
 	return context.WithDeadline(ctx, g.deadline)
 }
 
-// Refusal returns why a connection was given up during this measurement, or nil.
+// Refusal returns why a connection was given up or could not be made in this measurement;
+// nil if neither happened.
 func (g *Guard) Refusal() *Error {
 	g.mutex.Lock()
 	defer g.mutex.Unlock()
 	return g.refused
 }
 
-// Refuse gives a connection up. The text says what the backend did.
+// Refuse records why a connection is given up, and returns it as an error. The text says
+// what the backend did.
 func (g *Guard) Refuse(format string, arguments ...any) *Error {
 	g.mutex.Lock()
 	defer g.mutex.Unlock()
@@ -79,7 +82,7 @@ func (g *Guard) refuse(text string) *Error {
 	return problem
 }
 
-// Elements takes the elements that an answer declares from the budget.
+// Elements subtracts the number of elements that an answer declares from the budget.
 func (g *Guard) Elements(count int) error {
 	g.mutex.Lock()
 	defer g.mutex.Unlock()
@@ -101,7 +104,8 @@ func (g *Guard) received(bytes int) error {
 	return nil
 }
 
-// earliest returns the deadline of the measurement or the wanted one, whichever is first.
+// earliest returns the deadline of the measurement or the wanted deadline, whichever is
+// first.
 func (g *Guard) earliest(wanted time.Time) time.Time {
 	g.mutex.Lock()
 	defer g.mutex.Unlock()

@@ -12,8 +12,8 @@ import (
 
 // A Checker follows the protocol of one connection.
 type Checker interface {
-	// Received returns how many of the bytes that arrived may be passed on, and an error
-	// if not all may.
+	// Received returns how many of the received bytes may be passed on, and an error if
+	// it is not all of them.
 	Received(data []byte) (int, error)
 	// Sent sees the bytes that the client sends.
 	Sent(data []byte)
@@ -67,7 +67,7 @@ func (c *guarded) Read(b []byte) (int, error) {
 	return n, err
 }
 
-// arm sets the read deadline, because a new measurement may have begun.
+// arm sets the read deadline again, because a new measurement may have begun.
 func (c *guarded) arm() error {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()

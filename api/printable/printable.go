@@ -14,8 +14,9 @@ import (
 
 const ellipsis = "…"
 
-// Line returns s as one line of at most limit bytes, without characters that do not print.
-// A shorter text is a copy, because a substring would keep the whole of s in memory.
+// Line returns s as one line of at most limit bytes, without characters that do not
+// print. A shortened text is a copy, because a substring would keep the whole of s in
+// memory.
 func Line(s string, limit int) string {
 	whole := len(s)
 	if len(s) > 8*limit {

@@ -38,7 +38,8 @@ const OperatorFile = "operator"
 // The agent ignores unknown fields, so that an older agent understands the documents of a
 // newer operator.
 type Control struct {
-	// Revision orders documents. It is at least 1 and grows with every change.
+	// Revision orders documents. It is at least 1 and grows with every change. After the
+	// highest, a pool's revisions begin again at 1.
 	Revision int64 `json:"revision"`
 
 	// Paused lets every process finish its job and starts none until it is false.

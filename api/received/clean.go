@@ -44,8 +44,8 @@ var word = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9]*$`)
 // measurements, which are only shown, into their range. It cuts texts and removes
 // characters that a terminal or the API server cannot handle.
 //
-// Cut lists and maps are copied. A slice in place would keep the array of everything that
-// the decoder built, and a map its buckets, as long as the status is kept.
+// Lists and maps that it cuts are copies. Otherwise the status would keep everything that
+// the decoder built in memory: a slice keeps its array, and a map its buckets.
 func Status(s *protocol.Status) error {
 	if !knownPhase(s.Phase) {
 		return fmt.Errorf("has the unknown phase %q", printable.Line(string(s.Phase), MaxWord))

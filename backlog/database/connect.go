@@ -11,21 +11,24 @@ import (
 )
 
 const (
-	// A measurement may receive so many bytes: samples of payloads, at most 10,000 rows
-	// about failed jobs, and a row about each queue. A page of failed jobs needs less.
+	// answerBytes and queueBytes bound the bytes that a measurement may receive:
+	// answerBytes for samples of payloads and at most 10,000 rows about failed jobs,
+	// queueBytes for the row about each queue. A page of failed jobs needs less.
 	answerBytes = 4 << 20
 	queueBytes  = 1 << 10
-	// maxMessage bounds one message of the server, such as a row. The longest honest row
-	// holds a payload of 16 KiB, or the heads of a payload and of an exception.
+	// maxMessage bounds one message of the server, such as a row. The longest row of an
+	// honest server holds a payload of 16 KiB, or the beginnings of a payload and of an
+	// exception.
 	maxMessage = 256 << 10
-	// maxStatus bounds what the server may say about its settings on one connection,
-	// because the library keeps it.
+	// maxStatus bounds the bytes about its settings that a server may send on one
+	// connection, because the library keeps them.
 	maxStatus = 64 << 10
 )
 
-// begin starts a measurement or a listing under the guard. The context it returns never
-// ends. The libraries react to the end of a context in goroutines, where a panic about a
-// malformed answer would end the process. The guard ends their reads instead.
+// begin starts a measurement or a listing under the guard. The returned context never
+// ends, because the libraries react to the end of a context in a goroutine. A panic there
+// about a malformed answer would end the process. Instead, the guard ends the libraries'
+// reads.
 func (d *Driver) begin(ctx context.Context, queues int) context.Context {
 	d.guard.Begin(ctx, answerBytes+queueBytes*queues, 0)
 	return context.WithoutCancel(ctx)

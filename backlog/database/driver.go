@@ -44,7 +44,8 @@ type Driver struct {
 
 // A dialect holds the differences between the servers.
 type dialect interface {
-	// connector returns what opens connections under the guard; it opens none.
+	// connector returns a connector that opens connections under the guard. It opens none
+	// itself.
 	connector(settings.Database, *backlog.Guard) (driver.Connector, error)
 	// greet asks the server for its name and version, and learns what the dialect's
 	// queries depend on.

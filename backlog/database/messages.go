@@ -10,13 +10,13 @@ import (
 )
 
 // messages follows the messages of a PostgreSQL server; it implements backlog.Checker. A
-// message is a type, a length of 4 bytes, which counts itself, and the rest.
+// message is a type, a length of 4 bytes, which includes itself, and the content.
 type messages struct {
 	guard *backlog.Guard
 	head  []byte
-	// skip is the number of bytes that remain of a message.
+	// skip is how many bytes of the present message are still to come.
 	skip int
-	// statuses is the number of bytes about the server's settings.
+	// statuses is the number of bytes about the server's settings so far.
 	statuses int
 }
 

@@ -10,27 +10,30 @@ import (
 )
 
 const (
-	// maxColumns is the number of columns that a table of MySQL can have.
+	// maxColumns is the maximum number of columns of a table in MySQL.
 	maxColumns = 4096
-	// maxLogin bounds a packet before the first command. The longest is a public key.
+	// maxLogin bounds a packet before the first command. The longest such packet is a
+	// public key.
 	maxLogin = 16 << 10
-	// headLength is the length of a packet's head: its length in 3 bytes and its number.
+	// headLength is the length of a packet's head: the packet's length in 3 bytes and its
+	// sequence number.
 	headLength = 4
-	// numberLength is the length of the longest number at the beginning of a packet.
+	// numberLength is the length of the longest number that a packet can begin with.
 	numberLength = 9
 )
 
 // packets follows the packets of a MySQL server; it implements backlog.Checker.
 //
 // A result begins with a packet that holds the number of columns, and the library
-// allocates that many. Packets of other kinds begin with a number too: a row, with the
-// length of its first column. So no packet may begin with a number above maxColumns that
-// is also greater than the packet itself.
+// allocates that many. Other packets begin with a number too: a row begins with the
+// length of its first column. So a packet is refused if its first number is above
+// maxColumns and also above the packet's own length.
 type packets struct {
 	guard *backlog.Guard
-	// begun is the head of the present packet, and the number at its beginning.
+	// begun is the head of the present packet, and the number after it, as far as they
+	// have arrived.
 	begun []byte
-	// skip is the number of bytes that remain of a packet.
+	// skip is how many bytes of the present packet are still to come.
 	skip int
 	// commanded reports whether the client has logged in and sent a command.
 	commanded bool
@@ -61,7 +64,7 @@ func (p *packets) Received(data []byte) (int, error) {
 	return len(data), nil
 }
 
-// check looks at the beginning of a packet as far as it has arrived.
+// check checks the beginning of a packet once enough of it has arrived.
 func (p *packets) check() error {
 	if len(p.begun) < headLength {
 		return nil
@@ -89,8 +92,8 @@ func (p *packets) most() int {
 	return maxLogin
 }
 
-// leading returns the number at the beginning of a packet. In a packet that is too short
-// for a number of 8 bytes, its mark has another meaning.
+// leading returns the number at the beginning of a packet. 0xfe marks a number of 8
+// bytes, but has another meaning in a packet that is too short for one.
 func leading(body []byte) uint64 {
 	if len(body) == 0 {
 		return 0

@@ -42,7 +42,7 @@ func (p *postgreSQL) connector(s settings.Database, guard *backlog.Guard) (drive
 	config.AfterNetConnect = func(_ context.Context, _ *pgconn.Config, conn net.Conn) (net.Conn, error) {
 		return guard.Watch(conn, &messages{guard: guard}), nil
 	}
-	// Without this, the library keeps all notifications that nobody has asked for.
+	// Without this handler, the library keeps all notifications, which nothing reads.
 	config.OnNotification = func(*pgconn.PgConn, *pgconn.Notification) {}
 	return stdlib.GetConnector(*config), nil
 }

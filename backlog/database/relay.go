@@ -21,11 +21,13 @@ import (
 )
 
 // A relay speaks TLS with a MySQL server in place of the library, so that the packets can
-// be checked. The library does its TLS after the greeting, over the connection that it
-// dialed. It does so with the relay, through a pipe in this process.
+// be checked. The library begins TLS after the greeting, on the connection that it
+// dialed. That connection is a pipe in this process, so the library speaks TLS with the
+// relay.
 type relay struct {
 	guard *backlog.Guard
-	// server is the configuration for the server, and local is for the library.
+	// server is the TLS configuration for the connection to the server, and local for the
+	// pipe.
 	server, local *tls.Config
 	// address names the server in messages.
 	address string
@@ -49,8 +51,9 @@ func (r *relay) dial(ctx context.Context, network, address string) (net.Conn, er
 	return r.guard.Watch(theirs, nil), nil
 }
 
-// run passes the greeting and the request for TLS on, does TLS with both sides, and
-// passes everything else on. It returns why TLS with the server failed.
+// run forwards the greeting and the library's request for TLS, does the TLS handshakes
+// with both sides, and then forwards everything else. It returns an error only if TLS
+// with the server failed.
 func (r *relay) run(ctx context.Context, conn, ours net.Conn) error {
 	until, _ := ctx.Deadline() // of the login; there is one, because Timeout is set
 	_, _ = conn.SetDeadline(until), ours.SetDeadline(until)
@@ -84,7 +87,7 @@ func (r *relay) run(ctx context.Context, conn, ours net.Conn) error {
 	return nil
 }
 
-// passPacket passes one packet of the login on.
+// passPacket forwards one packet of the login.
 func passPacket(to io.Writer, from io.Reader) error {
 	packet := make([]byte, headLength, maxLogin)
 	if _, err := io.ReadFull(from, packet); err != nil {
@@ -102,7 +105,7 @@ func passPacket(to io.Writer, from io.Reader) error {
 	return err
 }
 
-// pass passes on what check lets through, until either side ends.
+// pass forwards the bytes that check allows, until either side ends.
 func pass(to io.Writer, from io.Reader, check func(data []byte) (int, error)) {
 	for data := make([]byte, 16<<10); ; {
 		n, failed := from.Read(data)
@@ -113,8 +116,8 @@ func pass(to io.Writer, from io.Reader, check func(data []byte) (int, error)) {
 	}
 }
 
-// localTLS returns the two configurations of the pipe. Its certificate never leaves this
-// process.
+// localTLS returns the TLS configurations of the two ends of the pipe. The key of their
+// certificate never leaves this process.
 func localTLS() (library, relay *tls.Config, err error) {
 	const name = "relay"
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

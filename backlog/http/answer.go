@@ -39,7 +39,7 @@ type depth struct {
 const maxCount = 1_000_000_000_000
 
 // maxValues is how many elements, as received.Elements counts them, an answer may have
-// for each queue that one request may ask for. A queue has at most 10.
+// for each of the MaxBacklogQueues queues of a request. A queue has at most 10.
 const maxValues = 16
 
 // parse reads an answer strictly and returns the depths of the requested queues, in the

@@ -5,6 +5,7 @@
 // RabbitMQ and any other backend. docs/backlog-http.md describes the request and the
 // expected answer.
 //
-// The endpoint is not trusted. Its answer has a bounded size, number of values and time,
-// and must be exactly as documented. The driver does not follow redirects.
+// The endpoint is not trusted. The size, the number of values and the time of its answer
+// are bounded, and the answer must have exactly the documented form. The driver does not
+// follow redirects.
 package http

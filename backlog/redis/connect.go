@@ -15,17 +15,19 @@ import (
 
 const (
 	dialTimeout = 2 * time.Second
-	// A measurement may receive so many bytes and elements on all connections together:
-	// the answers to INFO, COMMAND and CLUSTER SLOTS, and the answer to each script. Redis
-	// 7.0 answers COMMAND with 90 KB and 11,507 elements, and a script has 13.
+	// A measurement may receive answerBytes and answerElements, and scriptBytes and
+	// scriptElements for each script, on all connections together. The first two are for
+	// the answers to INFO, COMMAND and CLUSTER SLOTS. Redis 7.0 answers COMMAND with 90
+	// KB and 11,507 elements. The answer to a script has 13 elements.
 	answerBytes    = 1 << 20
 	answerElements = 32 << 10
 	scriptBytes    = 1 << 10
 	scriptElements = 16
-	// maxNodes is how many servers of a cluster the driver keeps a client for. Redis
-	// recommends at most 1,000 servers.
+	// maxNodes is the maximum number of servers of a cluster that the driver keeps a
+	// client for. Redis recommends at most 1,000 servers.
 	maxNodes = 1000
-	// nodeBuffer is the size of each buffer of a connection in a cluster, in bytes.
+	// nodeBuffer is the size of each buffer of a connection to a server of a cluster, in
+	// bytes.
 	nodeBuffer = 4 << 10
 )
 
@@ -46,11 +48,11 @@ func (d *Driver) dial(ctx context.Context, network, address string) (net.Conn, e
 	return d.guard.Watch(conn, &replies{guard: d.guard}), nil
 }
 
-// clusterClient returns a client that finds the other servers of a cluster from the known
-// one.
+// clusterClient returns a client that finds the other servers of a cluster by asking the
+// server in the settings.
 func (d *Driver) clusterClient() *redis.ClusterClient {
 	o := d.options()
-	// It stands for each server above maxNodes.
+	// none takes the place of every client above maxNodes.
 	none := redis.NewClient(&redis.Options{
 		Addr: o.Addr, MaxRetries: -1, DialerRetries: 1, MaintNotificationsConfig: o.MaintNotificationsConfig,
 		Dialer: func(context.Context, string, string) (net.Conn, error) {
@@ -73,8 +75,9 @@ func (d *Driver) clusterClient() *redis.ClusterClient {
 	})
 }
 
-// forgetNodes begins with the known server again after a cluster has named too many. A
-// cluster of which more and more servers were replaced has named them all.
+// forgetNodes starts again from the server in the settings after a cluster has named too
+// many servers. Even an honest cluster names too many over time, as its servers are
+// replaced.
 func (d *Driver) forgetNodes() {
 	if d.nodes.Load() > maxNodes {
 		d.server = ""

@@ -36,7 +36,7 @@ type Driver struct {
 	// memory holds what the driver remembers about each queue between measurements.
 	memory map[string]*memory
 	// guard bounds what the servers may send. nodes counts the clients that the cluster
-	// client has made, one for each server that was named to it.
+	// client has created, one for each server that the cluster has named.
 	guard *backlog.Guard
 	nodes atomic.Int64
 }

@@ -12,28 +12,33 @@ import (
 )
 
 const (
-	// maxLine bounds a line, such as an error, and maxBulk a text with a length. The
-	// longest honest text is the answer to INFO, with a few KiB.
+	// maxLine bounds a line, such as an error. maxBulk bounds a text that declares its
+	// length. The longest such text from an honest server is the answer to INFO, with a
+	// few KiB.
 	maxLine = 16 << 10
 	maxBulk = 256 << 10
-	// maxDepth bounds arrays in arrays. COMMAND, which the cluster client asks, has 8.
+	// maxDepth bounds how deep arrays are nested. The answer to COMMAND, which the
+	// cluster client sends, has 8 levels.
 	maxDepth = 32
-	// maxHead is the length of the part of a line that declares a length.
+	// maxHead is how much of a line is kept, which is enough for a declared length.
 	maxHead = 24
-	// sized are the types of RESP3 that declare a length. The probe speaks RESP2.
+	// sized holds the types that declare a length in RESP3. The probe speaks RESP2.
 	sized = "%~>|=!"
 )
 
 // replies follows the replies on one connection; it implements backlog.Checker. The
-// library allocates what a text or an array declares before its content arrives.
+// library allocates the length that a text or an array declares before the content
+// arrives.
 type replies struct {
 	guard *backlog.Guard
-	// head is the beginning of the present line, and length is the line's length so far.
+	// head is the beginning of the present line, and length is how long the line is so
+	// far.
 	head   []byte
 	length int
-	// skip is the number of bytes that remain of a text.
+	// skip is how many bytes of the present text are still to come.
 	skip int
-	// open is how many elements each array lacks, the innermost last.
+	// open holds, for each open array, how many of its elements are still to come. The
+	// innermost array is last.
 	open []int
 }
 
@@ -63,7 +68,7 @@ func (r *replies) Received(data []byte) (int, error) {
 	return len(data), nil
 }
 
-// read takes the next part of a line.
+// read reads the next part of a line.
 func (r *replies) read(part []byte, whole bool) error {
 	r.head = append(r.head, part[:min(len(part), maxHead-len(r.head))]...)
 	if r.length += len(part); r.length > maxLine {
@@ -84,7 +89,7 @@ func (r *replies) read(part []byte, whole bool) error {
 	return nil
 }
 
-// declared takes a line that declares the length of a text or of an array.
+// declared handles a line that declares the length of a text or an array.
 func (r *replies) declared(kind byte, text string) error {
 	length, err := strconv.Atoi(text)
 	switch {
@@ -106,7 +111,7 @@ func (r *replies) declared(kind byte, text string) error {
 	return nil
 }
 
-// ended closes the arrays of which this was the last element.
+// ended notes the end of an element, and closes the arrays whose last element it is.
 func (r *replies) ended() {
 	for n := len(r.open); n > 0; n-- {
 		if r.open[n-1]--; r.open[n-1] > 0 {
