@@ -55,10 +55,10 @@ const sharedTime = time.Second
 func Shared(handler http.Handler) http.Handler { return SharedFor(sharedTime, handler) }
 
 // SharedFor returns a handler that calls another handler at most once in a period, and
-// gives its answer to every client in the meantime. So any number of clients costs as much
-// as one client that asks once a period, and answers that are still being written take the
-// memory of a few. The other handler gets no headers and no parameters. It must serve a
-// single path.
+// gives its answer to every client in the meantime. So any number of clients costs as
+// much as one client that asks once a period, and clients that are slow to read share the
+// memory of a few answers. The other handler gets no headers and no parameters. It must
+// serve a single path.
 func SharedFor(period time.Duration, handler http.Handler) http.Handler {
 	var mu sync.Mutex
 	var last *answer

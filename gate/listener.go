@@ -64,7 +64,7 @@ type Conn struct {
 	known atomic.Bool
 
 	pace pace
-	// gone is closed when the connection has lost its place.
+	// gone is closed when the connection loses its place.
 	gone  chan struct{}
 	leave sync.Once
 

@@ -6,9 +6,9 @@ package gate
 import "time"
 
 const (
-	// burst is how many requests a connection may send at once.
+	// burst is how many requests of a connection are answered without a wait.
 	burst = 4
-	// interval is the time between two answers after the burst.
+	// interval is the time between two answers after a burst.
 	interval = 50 * time.Millisecond
 )
 
@@ -18,7 +18,7 @@ type pace struct {
 	due time.Time
 }
 
-// take takes a token and returns how long the request has to wait for it.
+// take takes a token and returns how long the request must wait for it.
 func (p *pace) take(now time.Time) time.Duration {
 	if p.due.Before(now) {
 		p.due = now
@@ -27,8 +27,8 @@ func (p *pace) take(now time.Time) time.Duration {
 	return p.due.Sub(now) - burst*interval
 }
 
-// await waits until the next request of the connection may be answered, and reports
-// whether the connection still has its place. The connection can lose its place meanwhile,
+// await waits until the next request of the connection may be answered. It reports
+// whether the connection still has its place: the connection may lose it meanwhile,
 // because no answer is being made. A trusted connection does not wait.
 func (c *Conn) await() bool {
 	if c.known.Load() {

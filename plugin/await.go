@@ -142,8 +142,9 @@ func isResumed(ctx context.Context, cluster *Cluster, in intent.Input) (bool, st
 	return status.Phase == protocol.PhaseRunning && !leaving, seen, err
 }
 
-// agentOf asks the agent of a pod for its status. An agent that does not answer, or whose
-// answer is refused, is asked again; its status is then empty.
+// agentOf asks the agent of a pod for its status. If the agent does not answer, or its
+// answer is refused, the status is empty and the error nil, so that the caller asks
+// again.
 func agentOf(ctx context.Context, cluster *Cluster, pod *corev1.Pod) (status protocol.Status, seen string, err error) {
 	answer, err := source.Ask(ctx, cluster.Core, pod.Namespace, pod.Name, pod.UID)
 	switch {

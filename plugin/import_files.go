@@ -16,8 +16,8 @@ import (
 	"queueworker.dev/queueworker/plugin/importing/manifest"
 )
 
-// readAtMost reads a file up to just over manifest.MaxFileSize; no real configuration is
-// larger.
+// readAtMost reads a file, but at most one byte more than manifest.MaxFileSize. No real
+// configuration is larger.
 func readAtMost(path string) ([]byte, error) {
 	file, err := os.Open(path) //nolint:gosec // the user names the files to read
 	if err != nil {
@@ -27,8 +27,8 @@ func readAtMost(path string) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(file, manifest.MaxFileSize+1))
 }
 
-// readIncluded reads a file that another file includes. Unlike the user, that file may
-// not name a pipe or a device, because reading one may wait for ever.
+// readIncluded reads a file that another file includes. It refuses pipes and devices,
+// because reading one may block for ever. Only the user may name them.
 func readIncluded(path string) ([]byte, error) {
 	info, err := os.Stat(path)
 	switch {
@@ -47,10 +47,10 @@ func withoutPath(err error) error {
 	return err
 }
 
-// maxPattern is the maximum number of bytes of a pattern; Linux has no longer path.
+// maxPattern is the maximum number of bytes of a pattern. Paths on Linux are not longer.
 const maxPattern = 4096
 
-// glob finds the files that match a pattern, sorted, as filepath.Glob does. It pays for
+// glob returns the files that match a pattern, sorted, as filepath.Glob does. It pays for
 // each name that it compares with the pattern.
 func glob(pattern string, left *budget.Budget) ([]string, error) {
 	if len(pattern) > maxPattern {
@@ -87,13 +87,13 @@ func glob(pattern string, left *budget.Budget) ([]string, error) {
 	return found, nil
 }
 
-// patternSteps is the number of steps that a pattern costs besides the names.
+// patternSteps is the number of steps that a pattern costs in addition to the names.
 const patternSteps = 10
 
 func hasMeta(pattern string) bool { return strings.ContainsAny(pattern, `*?[\`) }
 
-// matching returns the files of a directory whose names match a pattern. What is no
-// directory, or cannot be read, has none.
+// matching returns the files of a directory whose names match a pattern. It returns none
+// for a directory that cannot be read, or a path that is no directory.
 func matching(directory, pattern string, left *budget.Budget) ([]string, error) {
 	info, err := os.Stat(directory)
 	if err != nil || !info.IsDir() {

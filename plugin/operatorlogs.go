@@ -17,7 +17,8 @@ import (
 	"queueworker.dev/queueworker/console/doctor"
 )
 
-// Bounds on the operator's logs in a report, which are held in memory.
+// These constants bound the operators' logs in a report, because the report is held in
+// memory.
 const (
 	maxLog     = 8 << 20
 	maxLogs    = 32 << 20
@@ -25,7 +26,8 @@ const (
 )
 
 // workingIn finds the operators that work in the namespace of the report. The logs of
-// other operators do not belong in it, and must not teach the redactor what to remove.
+// other operators do not belong in the report, and must not influence what the redactor
+// removes.
 func workingIn(ctx context.Context, cluster *Cluster) ([]appsv1.Deployment, error) {
 	operators, _, err := operatorsOf(ctx, cluster, doctor.Input{Namespace: cluster.Namespace})
 	return slices.DeleteFunc(operators, func(operator appsv1.Deployment) bool {
@@ -33,13 +35,13 @@ func workingIn(ctx context.Context, cluster *Cluster) ([]appsv1.Deployment, erro
 	}), err
 }
 
-// operatorLogs are the logs of the operators' pods.
+// operatorLogs collects the logs of the operators' pods.
 type operatorLogs struct {
-	// lines is how many lines of each log are read; left is how many bytes of all logs
-	// may still be read.
+	// lines is how many lines are read of each log. left is how many bytes of logs may
+	// still be read.
 	lines, left int64
 	files       []collected
-	// missing says what was left out.
+	// missing says which logs were left out or cut.
 	missing []string
 }
 

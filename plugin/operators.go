@@ -16,8 +16,8 @@ import (
 )
 
 // operatorsOf finds the operators' Deployments in all namespaces. A Deployment with the
-// operator's label counts only if its service account has an operator's rights; unproven
-// is the number of the others.
+// operator's label counts only if its service account has an operator's rights. unproven
+// is the number of labelled Deployments that do not count.
 func operatorsOf(ctx context.Context, cluster *Cluster, in doctor.Input) (operators []appsv1.Deployment, unproven int, err error) {
 	labelled, count, err := labelledOperators(ctx, cluster)
 	if err != nil {
@@ -41,12 +41,12 @@ func operatorsOf(ctx context.Context, cluster *Cluster, in doctor.Input) (operat
 	return operators, count - len(operators), nil
 }
 
-// pageSize is how many Deployments a list request returns at most. A Deployment can have
-// more than 1 MiB.
+// pageSize is the maximum number of Deployments in the answer to one list request. A
+// Deployment can have more than 1 MiB.
 const pageSize = 50
 
 // labelledOperators lists the Deployments with the operator's label in all namespaces. It
-// keeps those whose claims are examined, and returns the number of all.
+// keeps only the Deployments to examine, but count is the number of all.
 func labelledOperators(ctx context.Context, cluster *Cluster) (labelled []appsv1.Deployment, count int, err error) {
 	for next := ""; ; {
 		page := &appsv1.DeploymentList{}
@@ -61,7 +61,8 @@ func labelledOperators(ctx context.Context, cluster *Cluster) (labelled []appsv1
 	}
 }
 
-// theirs asks which of the rights that the operators need their service accounts have.
+// theirs asks the cluster which of the needed rights the operators' service accounts
+// have.
 func theirs(ctx context.Context, cluster *Cluster, in doctor.Input) ([]doctor.Powers, error) {
 	needed := doctor.Needed(in)
 	for _, powers := range needed {
@@ -76,7 +77,7 @@ func theirs(ctx context.Context, cluster *Cluster, in doctor.Input) ([]doctor.Po
 	return needed, nil
 }
 
-// may asks whether a service account has a right.
+// may asks the cluster whether a service account has a right.
 func may(ctx context.Context, cluster *Cluster, home, account string, right *authorizationv1.ResourceAttributes) (bool, error) {
 	review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
 		ResourceAttributes: right,

@@ -41,8 +41,8 @@ func NewVersionCommand(deps *Deps) *cobra.Command {
 	return cmd
 }
 
-// printOperators prints the versions of the operators. A Deployment that only has the
-// operator's label is no operator.
+// printOperators prints the versions of the operators. A Deployment that has only the
+// operator's label, without its rights, does not count.
 func printOperators(ctx context.Context, deps *Deps, cluster *Cluster) error {
 	operators, unproven, err := operatorsOf(ctx, cluster, doctor.Input{})
 	switch {

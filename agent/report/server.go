@@ -42,8 +42,8 @@ var budgets = gate.Budgets{
 const (
 	// answerTime bounds the time for an answer.
 	answerTime = 10 * time.Second
-	// publicTime is how long all clients get the same public status. It is short, because
-	// people watch the status live.
+	// publicTime is how long all clients get the same public status. It is short because
+	// users watch the status live.
 	publicTime = 100 * time.Millisecond
 )
 

@@ -12,30 +12,33 @@ import (
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
-// MaxClaims is the maximum number of Deployments whose claim to be an operator is
-// examined, so that a user with many Deployments does not keep a command busy.
+// MaxClaims is the maximum number of Deployments that are examined for whether they are
+// an operator. So a user with many Deployments cannot keep a command busy.
 const MaxClaims = 50
 
-// Proof is the right that proves that a service account is an operator's. The roles for
-// users do not contain it, and a user cannot grant a right that the user does not have. A
-// label alone proves nothing, because everyone who may create Deployments may set it.
+// Proof returns the right that proves that a service account belongs to an operator. The
+// roles for users do not contain it, and a user cannot grant a right that the user does
+// not have. A label alone proves nothing, because every user who may create Deployments
+// may set it.
 func Proof() Right {
 	return Right{Group: v1alpha1.GroupName, Resource: "queueworkers", Subresource: "status", Verb: "patch", Needed: true}
 }
 
-// A Claim is a Deployment with the operator's label, and the question whose answer proves
-// that it is an operator.
+// A Claim is a Deployment with the operator's label, and the right that would prove that
+// it is an operator.
 type Claim struct {
 	Deployment *appsv1.Deployment
-	// Home and Account are the namespace and the name of its service account.
+	// Home and Account are the namespace and the name of the Deployment's service
+	// account.
 	Home, Account string
-	// Namespace is where to ask for Proof; empty means all namespaces.
+	// Namespace is where the service account must have the right Proof; empty means all
+	// namespaces.
 	Namespace string
 }
 
-// Fair returns the Deployments whose claims are examined: all, or MaxClaims of them. If
-// there are more, namespaces take turns, so that the Deployments in one namespace cannot
-// hide the operator in another.
+// Fair returns the Deployments to examine: all of them, or MaxClaims if there are more.
+// Then the namespaces take turns, so that the Deployments in one namespace cannot hide
+// the operator in another.
 func Fair(labelled []appsv1.Deployment) []appsv1.Deployment {
 	if len(labelled) <= MaxClaims {
 		return labelled
@@ -65,8 +68,9 @@ func Claims(in Input, labelled []appsv1.Deployment) []Claim {
 	return claims
 }
 
-// asked returns the namespace where a Deployment must have Proof: the namespace that is
-// looked at, if it works there. An operator for some namespaces has rights in these only.
+// asked returns the namespace where a Deployment must have the right Proof. This is the
+// namespace of the input if the Deployment works there. Otherwise it is a namespace where
+// the Deployment works, because an operator for some namespaces has rights only there.
 func asked(in Input, deployment *appsv1.Deployment) string {
 	watched := watching(deployment)
 	if len(watched) == 0 || slices.Contains(watched, in.Namespace) {

@@ -62,11 +62,11 @@ type Input struct {
 	// Kinds are QueueWorker's resources that the cluster serves.
 	Kinds      []string
 	KindsError string
-	// Operators are the operators' Deployments in all namespaces. Only a Deployment whose
-	// claim was proven is an operator.
+	// Operators are the operators' Deployments in all namespaces. A Deployment counts
+	// only if its service account has the right Proof.
 	Operators []appsv1.Deployment
 	// Unproven is the number of Deployments that have the operator's label but not its
-	// rights, or whose rights were not asked for.
+	// rights, or whose rights were not checked.
 	Unproven       int
 	OperatorsError string
 	// Mine are the caller's rights, Theirs the rights of the operators' service accounts.

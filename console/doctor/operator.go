@@ -118,7 +118,7 @@ func operators(in Input) []Finding {
 	return append(found, unwatched(in)...)
 }
 
-// absent says that there is no operator.
+// absent reports that there is no operator.
 func absent(in Input) Finding {
 	finding := Finding{
 		Level: Wrong, About: "operator", Check: "OperatorRuns",
@@ -133,8 +133,8 @@ func absent(in Input) Finding {
 	return finding
 }
 
-// concerns reports whether an operator works in the namespaces that are looked at.
-// Another team's operator for other namespaces is no concern of the caller.
+// concerns reports whether an operator works in the namespaces of the input. Another
+// team's operator for other namespaces does not concern the caller.
 func concerns(in Input, deployment *appsv1.Deployment) bool {
 	return in.Namespace == "" || WorksIn(deployment, in.Namespace)
 }

@@ -30,16 +30,16 @@ import (
 const (
 	// patience is how long an agent may take to answer.
 	patience = 2 * time.Second
-	// maxRefusal is how many bytes of an answer are read if it is no status document. A
+	// maxRefusal is how many bytes are read of an answer that is not a status document. A
 	// refusal by the API server fits into it.
 	maxRefusal = 4 << 10
 )
 
 // Ask asks the agent of one pod. The agent tells everyone the state of its workers, but
-// only the operator their jobs. A pod is not trusted: its answer has a maximum size, time
-// and number of elements, and must come from the pod that was asked. A redirect is not
-// followed, because it could lead the caller's credentials to another host. Requests are
-// not repeated.
+// tells their jobs only to the operator. The pod is not trusted: its answer has a maximum
+// size, time and number of elements, and must come from the pod that was asked. Ask
+// follows no redirect, because a redirect could send the caller's credentials to another
+// host. It does not repeat a request.
 func Ask(ctx context.Context, core corev1client.CoreV1Interface, namespace, name string, uid types.UID) (*protocol.Status, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -84,8 +84,8 @@ func get(ctx context.Context, api rest.Interface, namespace, name string) (*http
 	return client.Do(request)
 }
 
-// refusal returns the error of an answer that is no status document. The API server and
-// the pod can both write such an answer.
+// refusal returns the error for an answer that is not a status document. Both the API
+// server and the pod can write such an answer.
 func refusal(response *http.Response, name string) error {
 	if response.StatusCode < http.StatusBadRequest {
 		return fmt.Errorf("the pod answers %d, and redirects are not followed", response.StatusCode)
@@ -102,8 +102,7 @@ func refusal(response *http.Response, name string) error {
 		printable.Line(status.Message, received.MaxMessage), 0, true)
 }
 
-// decode reads an agent's status document and cleans it, as the operator does before it
-// writes a status.
+// decode reads an agent's status document and cleans it as the operator does.
 func decode(data []byte, uid string) (*protocol.Status, error) {
 	if len(data) > protocol.MaxStatusBytes {
 		return nil, errors.New("the answer is too long")

@@ -20,8 +20,8 @@ import (
 // atOnce is how many agents are asked at the same time.
 const atOnce = 16
 
-// ask adds the answers of the agents in running pods to a snapshot. It stops at the first
-// refusal by the cluster, because a caller who may not ask one agent may not ask any.
+// ask adds the answers of the agents in running pods to a snapshot. It stops once the
+// cluster refuses, because a caller who may not ask one agent may not ask any.
 func (s *Source) ask(ctx context.Context, snapshot *view.Snapshot) {
 	if s.Now().Before(s.proxyRefused) {
 		snapshot.AgentsRefused = s.refusal
@@ -64,15 +64,16 @@ func (s *Source) ask(ctx context.Context, snapshot *view.Snapshot) {
 	}
 }
 
-// rights remembers where the cluster has said that the caller may ask agents.
+// rights remembers the namespaces where the cluster lets the caller ask agents, and until
+// when that holds.
 type rights struct {
 	sync.Mutex
 	until map[string]time.Time
 }
 
-// mayAsk reports whether the caller may use the proxy of pods in a namespace. The cluster
-// decides that. A pod can answer 403 as well, and must not keep the caller from the agents
-// of other pods.
+// mayAsk reports whether the caller may use the proxy of pods in a namespace. It asks the
+// cluster, because a pod can answer 403 too. Such a pod must not keep the caller from the
+// agents of other pods.
 func (s *Source) mayAsk(ctx context.Context, namespace string) bool {
 	s.allowed.Lock()
 	defer s.allowed.Unlock()

@@ -66,8 +66,8 @@ const maxWrappers = 20
 // longer argument.
 const maxCommand = 128 << 10
 
-// wordSize is the number of bytes that a byte of a command pays for, because its words
-// take more than its text.
+// wordSize is how many bytes are paid for each byte of a command, because its words take
+// more memory than its text.
 const wordSize = 8
 
 // parser takes a command apart, beginning with its first word.
@@ -97,7 +97,7 @@ func Parse(command, directory string, environment []Variable, left *budget.Budge
 	return p.worker, nil
 }
 
-// payText pays for the words of a command or script.
+// payText pays for the words of a command or a script.
 func payText(left *budget.Budget, text string) error {
 	if len(text) > maxCommand {
 		return &NotAWorkerError{What: fmt.Sprintf("its command has more than %d bytes, and Linux starts none that is longer", maxCommand)}

@@ -41,7 +41,7 @@ func (p *parser) options(words []string) {
 	p.worker.Options = latest(p.worker.Options)
 }
 
-// latest returns the last option of each name.
+// latest keeps only the last option of each name.
 func latest(options []flags.Option) []flags.Option {
 	places := make(map[string]int, len(options))
 	for i, option := range options {

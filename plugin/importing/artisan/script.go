@@ -18,8 +18,8 @@ import (
 const (
 	// maxScript is the maximum number of bytes of a script.
 	maxScript = 64 << 10
-	// maxNesting is how many brackets may be open in a script at once. The library that
-	// parses it calls itself for each, and nothing can stop it when its stack is full.
+	// maxNesting is the maximum number of brackets that are open at once in a script. The
+	// parser library calls itself for each, and a full stack would end the process.
 	maxNesting = 200
 )
 
@@ -66,7 +66,7 @@ func (p *parser) script(text string) error {
 	return &NotAWorkerError{What: "its script runs no queue worker"}
 }
 
-// checkScript refuses scripts that are too much for the library that parses them.
+// checkScript refuses scripts that are too large or too deep for the parser library.
 func checkScript(text string) error {
 	if len(text) > maxScript {
 		return &NotAWorkerError{What: fmt.Sprintf("its script has more than %d bytes; give import the command that runs the worker", maxScript)}

@@ -12,10 +12,10 @@ import (
 	"queueworker.dev/queueworker/plugin/importing/budget"
 )
 
-// words returns the words of a command, with the values of their variables.
+// words returns the words of a command with the values of variables in place.
 func (s *scripted) words(list []*syntax.Word) (words []string, err error) {
 	for _, word := range list {
-		// {1..1000000000} is a short word that takes a lot of memory.
+		// A short word such as {1..1000000000} expands to more than fits into memory.
 		if copied := *word; syntax.SplitBraces(&copied) {
 			return nil, &NotAWorkerError{What: "its script has braces that only a shell can work out"}
 		}
@@ -31,8 +31,8 @@ func (s *scripted) words(list []*syntax.Word) (words []string, err error) {
 // value with each character of IFS.
 const maxSeparators = 16
 
-// expand puts the values of variables into words. Each value is paid for before it is
-// put in. A panic is the only way to stop the library then.
+// expand replaces the variables in words with their values. It pays for each value first.
+// If the budget is spent then, only a panic can stop the library.
 func (p *parser) expand(list []*syntax.Word) (words []string, err error) {
 	if err := p.payLookup(); err != nil {
 		return nil, err
@@ -67,10 +67,10 @@ func (p *parser) expand(list []*syntax.Word) (words []string, err error) {
 	return words, nil
 }
 
-// payLookup pays for finding a variable among the others.
+// payLookup pays for the search for a variable among all variables.
 func (p *parser) payLookup() error { return p.left.Steps(1 + len(p.worker.Environment)/16) }
 
-// payValue pays for the value of a variable and for the words that it may become.
+// payValue pays for the value of a variable and for the words that it may be split into.
 func (p *parser) payValue(value, separators string) error {
 	const fieldSize = 128
 	fields := 1
@@ -83,9 +83,9 @@ func (p *parser) payValue(value, separators string) error {
 	return p.left.Bytes(len(value) + fields*fieldSize)
 }
 
-// pay pays for the variables of a word, and for operators such as ${X##*-} and ${X//a/b}:
-// a pattern may be compared with each part of the value, and a replacement may be put into
-// each place of it.
+// pay pays for the variables of a word, and for operators such as ${X##*-} and ${X//a/b}.
+// Such an operator may compare its pattern with each part of the value, and may insert
+// its replacement at each place.
 func (s *scripted) pay(word *syntax.Word) error {
 	var err error
 	syntax.Walk(word, func(node syntax.Node) bool {
@@ -128,8 +128,8 @@ func (s *scripted) pattern(expansion *syntax.ParamExp) error {
 	return s.parser.left.Bytes(value * (replaced + 1))
 }
 
-// length returns how long a word can become; ok is false if it has more than plain text
-// and plain variables.
+// length returns how long a word can become. ok is false if the word contains more than
+// plain text and plain variables.
 func (s *scripted) length(word *syntax.Word) (n int, ok bool) {
 	if word == nil {
 		return 0, true
@@ -162,7 +162,7 @@ func (s *scripted) lengthOf(parts []syntax.WordPart) (n int, ok bool) {
 	return n, true
 }
 
-// plain reports whether an expansion gives the value of a variable as it is.
+// plain reports whether an expansion is replaced with the unchanged value of a variable.
 func plain(expansion *syntax.ParamExp) bool {
 	return expansion.Param != nil && expansion.Exp == nil && expansion.Repl == nil && expansion.Slice == nil && expansion.Index == nil && !expansion.Excl
 }

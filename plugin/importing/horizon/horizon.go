@@ -168,7 +168,7 @@ func (c *configuration) choose(environments *phpvalue.Array) (string, phpvalue.V
 	return item.Key.String(), item.Value, nil
 }
 
-// fits implements Laravel's Str::is: * stands for any text.
+// fits implements Laravel's Str::is: * matches any text.
 func fits(pattern, name string) bool {
 	piece, rest, more := strings.Cut(pattern, "*")
 	if !more {
@@ -252,7 +252,7 @@ func (c *configuration) texts(value phpvalue.Value) (found, unknown []string) {
 	return found, append(unknown, value.Array.Gaps...)
 }
 
-// split splits a list; of a list that the budget does not allow, it returns nothing.
+// split splits a list at its commas. It returns nothing if the budget is spent.
 func (c *configuration) split(list string) []string {
 	if c.left.Steps(strings.Count(list, ",")+1) != nil || c.left.Bytes(len(list)) != nil {
 		return nil

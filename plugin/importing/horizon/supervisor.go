@@ -156,7 +156,8 @@ func (s *supervisor) convert() error {
 	return nil
 }
 
-// payNotes pays for the notes of one pool; each pool of a supervisor has all of them.
+// payNotes pays for the notes of one pool, because each pool of a supervisor gets a copy
+// of all notes.
 func (s *supervisor) payNotes() (ok bool) {
 	for _, note := range s.notes {
 		if s.left.Steps(1) != nil || s.left.Bytes(len(note.Subject)+len(note.Why)) != nil {

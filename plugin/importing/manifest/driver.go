@@ -18,9 +18,9 @@ var namesakes = map[string]v1alpha1.Driver{
 }
 
 // driverNotes lists what a user should check about the driver of a connection. Either no
-// driver is given, or the one given for all connections may not fit this connection.
-// without are the connections without a driver of their own; known is the driver that all
-// connections have.
+// driver is given, or the driver that is given for all connections may not fit this
+// connection. without holds the connections without a driver of their own. known is the
+// driver that all connections have.
 func driverNotes(connection string, without map[string]bool, drivers map[string]v1alpha1.Driver, known v1alpha1.Driver) []Note {
 	note := Note{Line: Line{File: "to complete"}, Subject: "connection.driver"}
 	switch driver := drivers[""]; {

@@ -11,8 +11,8 @@ import (
 // maxName is the maximum length of the name of a QueueApp or QueueWorker.
 const maxName = 50
 
-// Names gives out valid names, each only once. It holds the names that are taken, and for
-// each the number that was tried last behind it.
+// Names gives out valid names, each only once. Its keys are the names that are taken.
+// Each value is the last number that was tried as a suffix of the name.
 type Names map[string]int
 
 // Take makes a name from the text: lower-case letters, digits and hyphens, at most 50

@@ -59,10 +59,11 @@ func ReplaceRecursive(base, over *Array, left *budget.Budget) (*Array, error) {
 	return out, left.Err()
 }
 
-// size is the number of items and gaps.
+// size returns the number of items and gaps.
 func (a *Array) size() int { return len(a.Items) + len(a.Gaps) }
 
-// clone returns a copy that may be changed.
+// clone pays for a copy of an array and returns the copy; it is empty if the budget is
+// spent.
 func (e *evaluator) clone(array *Array) *Array {
 	if !e.pay(array.size()) {
 		return &Array{}

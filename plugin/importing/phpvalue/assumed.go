@@ -5,8 +5,8 @@ package phpvalue
 
 import "slices"
 
-// assuming returns a value with the assumptions of the values that it was made from, each
-// of them once.
+// assuming adds the assumptions of other values to a value that was made from them. It
+// adds each assumption once.
 func (e *evaluator) assuming(v Value, others ...Value) Value {
 	others = slices.DeleteFunc(slices.Clone(others), func(other Value) bool { return len(other.Assumed) == 0 })
 	switch {

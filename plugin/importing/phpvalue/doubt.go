@@ -40,8 +40,8 @@ func (r *returns) StmtClassMethod(n *ast.StmtClassMethod) {
 func mayReturn(statement ast.Vertex) bool {
 	r := &returns{}
 	traverser.NewTraverser(r).Traverse(statement)
-	// Functions are nested or apart, so a return statement belongs to a function if one
-	// that begins before it ends after it.
+	// Functions are either nested or apart. So a return statement is inside a function if
+	// any function that begins before it ends after it.
 	begin := func(a, b *position.Position) int { return cmp.Compare(a.StartPos, b.StartPos) }
 	slices.SortFunc(r.found, begin)
 	slices.SortFunc(r.functions, begin)

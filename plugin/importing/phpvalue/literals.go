@@ -172,7 +172,8 @@ func (e *evaluator) spread(into *Array, value Value) {
 	e.merge(into, value.Array)
 }
 
-// gap adds a gap. A gap may contain the reason of another one, so gaps can grow.
+// gap pays for a gap and adds it. The text of a gap may contain the text of another, so
+// gaps can grow.
 func (e *evaluator) gap(array *Array, why string) {
 	if e.pay(1) && e.left.Bytes(len(why)) == nil {
 		array.Gaps = append(array.Gaps, why)

@@ -31,15 +31,15 @@ func (e *evaluator) assign(to ast.Vertex, value Value) {
 	}
 }
 
-// place is the key of an item that is set; it is open for $array[], the item after the
-// last one.
+// place is the key of an item that is set. open reports whether there is no key, as in
+// $array[], which adds an item at the end.
 type place struct {
 	key  Value
 	open bool
 }
 
-// assignItem sets $variable[key][key]... . It evaluates each key once, the first key
-// first.
+// assignItem sets $variable[key][key]... . It evaluates each key once, from left to
+// right.
 func (e *evaluator) assignItem(target *ast.ExprArrayDimFetch, value Value) {
 	var dimensions []ast.Vertex
 	var root ast.Vertex = target
@@ -64,7 +64,8 @@ func (e *evaluator) assignItem(target *ast.ExprArrayDimFetch, value Value) {
 	e.variables[name] = e.withItem(e.eval(variable), places, value)
 }
 
-// withItem returns an array with one item set, which may be deep inside it.
+// withItem returns a copy of an array with one item set, which may be in an array inside
+// it.
 func (e *evaluator) withItem(array Value, at []place, value Value) Value {
 	if len(at) > 1 {
 		value = e.withItem(e.item(array, at[0].key), at[1:], value)

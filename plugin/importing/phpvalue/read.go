@@ -29,16 +29,16 @@ func (e *SyntaxError) Error() string { return fmt.Sprintf("line %d: %s", e.Line,
 const (
 	// maxDepth is the maximum nesting of expressions.
 	maxDepth = 200
-	// itemSize is the number of bytes that an item of an array pays for: its key, its
-	// value and its place in the index.
+	// itemSize is how many bytes are paid for each item of an array: its key, its value
+	// and its place in the index.
 	itemSize = 240
 	// maxText is the maximum length of a text that is joined from parts.
 	maxText = 64 << 10
 )
 
-// BoundError is the error for a file that asks for more than the import's budget.
+// BoundError is the error for a file that needs more than the import's budget.
 type BoundError struct {
-	// Line is the line at which the budget was spent; 0 if unknown.
+	// Line is the line where the budget was spent; 0 if it is unknown.
 	Line int
 	Err  error
 }
@@ -120,18 +120,18 @@ type evaluator struct {
 	// out is the value of the last node visited.
 	out   Value
 	depth int
-	// line is the line of the expression that is evaluated.
+	// line is the line of the present expression.
 	line int
 	left *budget.Budget
 }
 
-// pay pays for n items of arrays, or for what is as large; ok is false if the budget is
-// spent. Nothing is evaluated any more then, so the value in its place does not matter.
+// pay pays for n items of arrays, or for anything as large. ok is false if the budget is
+// spent. Then nothing is evaluated any more, so the caller may return any value.
 func (e *evaluator) pay(n int) (ok bool) {
 	return e.left.Steps(n) == nil && e.left.Bytes(n*itemSize) == nil
 }
 
-// spent is the value of an expression for which the budget was not enough.
+// spent returns the value of an expression that the budget was not enough for.
 func spent() Value { return unknown("it is too large") }
 
 // eval returns the value of an expression.

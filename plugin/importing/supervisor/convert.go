@@ -223,7 +223,8 @@ func (b *builder) runAs(given setting) {
 	}
 }
 
-// environment carries over the variables; of several with one name, the last counts.
+// environment takes over the variables. If several have the same name, the last one
+// counts.
 func (b *builder) environment(variables []variable) {
 	line := b.command
 	if given, ok := b.program.section.get("environment"); ok {

@@ -23,8 +23,8 @@ type expansions struct {
 	left        *budget.Budget
 }
 
-// format matches what stands behind the name in a conversion of Python's % operator with a
-// mapping: 02d in %(name)02d. No real one is longer than maxFormat.
+// format matches the part after the name in a conversion of Python's % operator, such as
+// 02d in %(name)02d. No real one is longer than maxFormat.
 var format = regexp.MustCompile(`^([#0\- +]*)([0-9]{0,3})(?:\.[0-9]{1,3})?[hlL]?(.?)`)
 
 const maxFormat = 32
@@ -61,7 +61,7 @@ func (e expansions) expand(text string) (string, error) {
 	}
 }
 
-// mapped cuts the name off (name)s.
+// mapped splits (name)s into the name and the rest.
 func mapped(text string) (name, rest string) {
 	if !strings.HasPrefix(text, "(") {
 		return "", text
@@ -155,7 +155,7 @@ func environment(text string) ([]variable, error) {
 	return out, nil
 }
 
-// latest returns the last variable of each name.
+// latest keeps only the last variable of each name.
 func latest(variables []variable) []variable {
 	places := make(map[string]int, len(variables))
 	for i, v := range variables {

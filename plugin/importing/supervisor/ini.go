@@ -25,7 +25,7 @@ type section struct {
 	name     string
 	line     manifest.Line
 	settings []setting
-	// latest is the place of the last setting of each key.
+	// latest holds the index in settings of the last setting of each key.
 	latest map[string]int
 	// here is the directory of the section's file, for %(here)s.
 	here string
@@ -40,7 +40,7 @@ func (s *section) get(key string) (setting, bool) {
 	return s.settings[at], true
 }
 
-// add adds settings behind the ones that are there.
+// add appends settings.
 func (s *section) add(settings ...setting) {
 	for _, given := range settings {
 		s.latest[given.key] = len(s.settings)
@@ -59,7 +59,7 @@ type ini struct {
 	left     *budget.Budget
 }
 
-// section finds a section; nil if there is none.
+// section returns the section of a name; nil if there is none.
 func (i *ini) section(name string) *section { return i.byName[name] }
 
 // defaultSection is the section whose settings count in every other section.
@@ -77,13 +77,13 @@ type reader struct {
 	here string
 
 	current *section
-	// value are the lines of the current section's last setting, if it may be continued.
-	// indent is the indentation of the line that began it.
+	// value holds the lines of the current section's last setting, if further lines may
+	// continue it. indent is the indentation of its first line.
 	value  []string
 	indent int
 }
 
-// lineSize is the number of bytes that a line pays for besides its text.
+// lineSize is how many bytes are paid for each line in addition to its text.
 const lineSize = 64
 
 // read adds the content of a file.
@@ -156,7 +156,7 @@ func (r *reader) begin(at manifest.Line, name string) {
 	r.into.byName[name] = r.current
 }
 
-// end gives the last setting its value, which no further line continues.
+// end joins the lines of the last setting into its value.
 func (r *reader) end() {
 	if r.value == nil {
 		return

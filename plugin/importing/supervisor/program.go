@@ -186,11 +186,11 @@ func (c *configuration) processes(p *program) ([]process, error) {
 	return out, nil
 }
 
-// variableSteps is the number of steps that a variable of a process costs: it is parsed
-// and compared, and copied for the command and for the pool.
+// variableSteps is the number of steps that a variable of a process costs. It is parsed,
+// compared, and copied for the command and for the pool.
 const variableSteps = 4
 
-// process returns a process of a program by its number.
+// process returns the process of a program with a number.
 func (c *configuration) process(p *program, command setting, number int) (process, error) {
 	expansions := c.expansions(p, number)
 	variables, err := c.variables(p, expansions)
@@ -208,7 +208,8 @@ func (c *configuration) process(p *program, command setting, number int) (proces
 	return process{command: text, environment: variables}, nil
 }
 
-// key is the same for processes that are alike.
+// key returns a hash that is the same for processes with the same command and
+// environment.
 func (o process) key() [sha256.Size]byte {
 	hash := sha256.New()
 	write := func(text string) { _, _ = fmt.Fprintf(hash, "%d:%s", len(text), text) } // a hash never fails
@@ -244,7 +245,8 @@ func (c *configuration) variables(p *program, expansions expansions) ([]variable
 	return append(shared, own...), nil
 }
 
-// parse parses an environment. Its words take several times as many bytes as its text.
+// parse parses an environment. It pays for the words, which take several times as much
+// memory as the text.
 func (c *configuration) parse(text string) ([]variable, error) {
 	const wordSize = 8
 	if err := c.left.Bytes(wordSize * len(text)); err != nil {

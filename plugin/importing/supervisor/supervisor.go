@@ -30,14 +30,15 @@ type Input struct {
 	Directory string
 	// Environment holds the known variables of supervisord's environment.
 	Environment map[string]string
-	// Read reads a file that the user named, and ReadIncluded a file that a file includes.
+	// Read reads a file that the user named. ReadIncluded reads a file that another file
+	// includes.
 	Read, ReadIncluded func(path string) ([]byte, error)
-	// Glob finds the files that match a pattern, sorted. It pays a step for each name that
-	// it compares.
+	// Glob returns the files that match a pattern, sorted. It pays for each name that it
+	// compares.
 	Glob func(pattern string, left *budget.Budget) ([]string, error)
 }
 
-// fileSteps is the number of steps that a file costs besides its lines.
+// fileSteps is the number of steps that a file costs in addition to its lines.
 const fileSteps = 100
 
 // configuration is one file with the files that it includes.
@@ -184,7 +185,7 @@ func (c *configuration) include(in Input, name string) error {
 	return nil
 }
 
-// matching returns the files that match a pattern of the setting files in a file.
+// matching returns the files that match a pattern in the setting files.
 func (c *configuration) matching(in Input, files setting, name, pattern string) ([]string, error) {
 	if !path.IsAbs(pattern) {
 		pattern = path.Join(path.Dir(name), pattern)
@@ -202,7 +203,7 @@ func (c *configuration) matching(in Input, files setting, name, pattern string) 
 	return matching, nil
 }
 
-// outside returns the values of the names in a section that is no program.
+// outside returns the values of names in a section that is not a program.
 func (c *configuration) outside(s *section) expansions {
 	return expansions{text: map[string]string{"here": s.here}, environment: c.environment, left: c.left}
 }
