@@ -17,7 +17,7 @@ import (
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
-// forgedStatus is what docs/memory.md says beside its table.
+// forgedStatus is the key of a figure that docs/memory.md has outside its table.
 const forgedStatus = "status that a stranger forges"
 
 // documented reads the column "at most" of the table in docs/memory.md, in bytes.
@@ -46,10 +46,10 @@ func documented(t *testing.T) map[string]int64 {
 	return out
 }
 
-// token is the longest text that an annotation keeps.
+// token is as long as the longest token that the cache keeps of an annotation.
 var token = strings.Repeat("t", 1022)
 
-// forgedAs is metadata as large as the API server accepts it, with a forged owner.
+// forgedAs returns the largest metadata that the API server accepts, with a forged owner.
 func forgedAs(apiVersion, kind string, annotations map[string]string) m {
 	long := strings.Repeat("x", 1000)
 	owner := m{"apiVersion": apiVersion, "kind": kind, "name": long, "uid": long, "controller": true}
@@ -78,13 +78,13 @@ func tokens(keys ...string) map[string]string {
 	return out
 }
 
-// variants are objects of one row of docs/memory.md, by what is large in them.
+// variants are objects for one row of docs/memory.md, by the part of them that is large.
 type variants struct {
 	resource string
 	of       map[string][]byte
 }
 
-// largest are the objects that take the most of the heap, by the rows of docs/memory.md.
+// largest returns the objects that take most of the heap, by the rows of docs/memory.md.
 func largest(t *testing.T) map[string]variants {
 	ours := v1alpha1.SchemeGroupVersion.String()
 	long := "queueworker.dev/v1" + strings.Repeat("1", 1000)
@@ -243,8 +243,8 @@ func largestPools(t *testing.T) map[string][]byte {
 	}
 }
 
-// The bounds that docs/memory.md names hold for every object that the API server accepts,
-// whoever it says owns it.
+// The bounds in docs/memory.md hold for every object that the API server accepts,
+// whatever owner the object names.
 func TestNoObjectTakesMoreThanTheDocumentationSays(t *testing.T) {
 	most := documented(t)
 	for row, of := range largest(t) {

@@ -39,7 +39,7 @@ func copies(count int, value any) []any {
 
 type m = map[string]any
 
-// fatObject is the JSON of an object of a kind.
+// fatObject is a large object of a resource, as JSON.
 type fatObject struct {
 	resource string
 	document []byte
@@ -101,12 +101,14 @@ func fatObjects(t testing.TB) map[string]fatObject {
 	return objects
 }
 
-// forgedOwner is the metadata of an object that a stranger has made a child of an owner.
+// forgedOwner returns the metadata of an object that a stranger has made a child of an
+// owner.
 func forgedOwner(apiVersion, kind string) m {
 	return stranger(m{"ownerReferences": []any{m{"apiVersion": apiVersion, "kind": kind, "name": "emails", "uid": "1", "controller": true}}})
 }
 
-// fatChildren have a forged owner, and much in what the operator reads of its own children.
+// fatChildren returns objects with a forged owner, which are large in the parts that the
+// operator reads of its own children.
 func fatChildren(t testing.TB) map[string]fatObject {
 	large := strings.Repeat("x", 1_000_000)
 	forged, forgedApp := forgedOwner(v1alpha1.SchemeGroupVersion.String(), "QueueWorker"), forgedOwner(v1alpha1.SchemeGroupVersion.String(), "QueueApp")

@@ -14,8 +14,8 @@ import (
 	"queueworker.dev/queueworker/controllers/status"
 )
 
-// TestTheEndOfAPodIsExpectedForAWhile: a pod that has lost its label has left the pool, and
-// no event tells of its end.
+// TestTheEndOfAPodIsExpectedForAWhile: a pod that loses its label leaves the pool, and no
+// event reports its end.
 func TestTheEndOfAPodIsExpectedForAWhile(t *testing.T) {
 	memory := (&memory{}).of(types.NamespacedName{Namespace: "ns", Name: "emails"})
 	for _, step := range []struct {

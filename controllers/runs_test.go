@@ -21,7 +21,7 @@ import (
 	"queueworker.dev/queueworker/controllers/collector"
 )
 
-// answering answers each pull with a crash that was not there before.
+// answering answers each pull with a new crash.
 type answering struct{ pulls atomic.Int64 }
 
 func (a *answering) RoundTrip(*http.Request) (*http.Response, error) {
@@ -32,8 +32,8 @@ func (a *answering) RoundTrip(*http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// TestARunAsksOnceASecond: agents and a probe whose answers are always news have the pool
-// reconciled without pause, and each reconcile finds that the run lacks fresh answers.
+// TestARunAsksOnceASecond: agents and a probe whose answers are always news wake the pool
+// without pause, and each reconcile finds that the run lacks fresh answers.
 func TestARunAsksOnceASecond(t *testing.T) {
 	var questions atomic.Int64
 	probe := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

@@ -55,7 +55,7 @@ func settled(t *testing.T, live *appsv1.Deployment, objects desired.Objects) boo
 	return ok
 }
 
-// A template that an application with hundreds of variables has is compared field by field.
+// The template of an application with hundreds of variables is compared field by field.
 func TestALargePoolSettlesFieldByField(t *testing.T) {
 	in := buildInput()
 	for i := range 300 {
@@ -74,8 +74,8 @@ func TestALargePoolSettlesFieldByField(t *testing.T) {
 	}
 }
 
-// A QueueApp and a pool that are each almost as large as they may be make a template that
-// is larger than the cache keeps. Its hash is compared.
+// A QueueApp and a pool that are both near their maximum size make a template that is
+// larger than the cache keeps. Its hash is compared instead.
 func TestTheLargestPoolSettlesByItsHash(t *testing.T) {
 	in := buildInput()
 	text := strings.Repeat("x", 24_000)
@@ -94,7 +94,8 @@ func TestTheLargestPoolSettlesByItsHash(t *testing.T) {
 	}
 }
 
-// The NetworkPolicy of the operator itself is kept whole, so that a foreign rule is noticed.
+// The operator's own NetworkPolicy is kept whole, so that the operator notices a foreign
+// rule.
 func TestTheOperatorsOwnPolicyFits(t *testing.T) {
 	app := &v1alpha1.QueueApp{}
 	app.Namespace, app.Name, app.UID = "shop", strings.Repeat("a", 50), "uid-app"

@@ -191,8 +191,8 @@ func TestAPodKeepsHowItIsAsked(t *testing.T) {
 	}
 }
 
-// The cache cuts a QueueWorker that is larger than the operator reads, and the operator
-// still refuses it.
+// The cache cuts a QueueWorker that is too large for the operator to read, and the
+// operator still refuses it.
 func TestAPoolThatIsCutIsRefused(t *testing.T) {
 	for name, tc := range map[string]struct {
 		spec   v1alpha1.QueueWorkerSpec
@@ -223,8 +223,9 @@ func TestAPoolThatIsCutIsRefused(t *testing.T) {
 	}
 }
 
-// A pod of as many containers as a QueueApp permits keeps how each of them is, and the
-// worker's last words whole, wherever its status stands.
+// The cache keeps the states of all containers of a pod with as many containers as a
+// QueueApp permits. It keeps the worker's termination message in full, wherever its
+// status stands.
 func TestAPodKeepsHowItsContainersAre(t *testing.T) {
 	started := metav1.NewTime(noon)
 	running := corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: started}}

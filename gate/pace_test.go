@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// pipes is a listener whose connections are pipes, so that a test can stop its clock.
+// pipes is a listener whose connections are pipes, so that a test can use a fake clock.
 type pipes struct {
 	incoming chan net.Conn
 	closed   chan struct{}
@@ -41,7 +41,7 @@ func (p *pipes) Close() error {
 
 func (p *pipes) Addr() net.Addr { return &net.UnixAddr{} }
 
-// flood opens a connection and sends requests over it until the connection ends.
+// flood opens a connection and sends requests on it until the connection ends.
 func (p *pipes) flood(path string, requests int) net.Conn {
 	client, server := net.Pipe()
 	p.incoming <- server
@@ -52,8 +52,8 @@ func (p *pipes) flood(path string, requests int) net.Conn {
 	return client
 }
 
-// TestAConnectionIsAnsweredAtAFairRate counts the answers that thousands of requests on
-// kept connections get in one second.
+// TestAConnectionIsAnsweredAtAFairRate counts how many of thousands of requests on kept
+// connections are answered in one second.
 func TestAConnectionIsAnsweredAtAFairRate(t *testing.T) {
 	for name, tc := range map[string]struct {
 		path string
@@ -87,8 +87,8 @@ func TestAConnectionIsAnsweredAtAFairRate(t *testing.T) {
 	}
 }
 
-// TestANewConnectionDoesNotWait asks as the kubelet does, with a connection for each
-// request, from the address of a client that floods on all connections it may have.
+// TestANewConnectionDoesNotWait asks like the kubelet, with a new connection for each
+// request. A client at the same address floods all its connections.
 func TestANewConnectionDoesNotWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		port := newPipes()
@@ -116,8 +116,8 @@ func TestANewConnectionDoesNotWait(t *testing.T) {
 	})
 }
 
-// TestARequestThatWaitsEndsWithItsPlace checks that connections that lost their place leave
-// nothing behind that waits.
+// TestARequestThatWaitsEndsWithItsPlace checks that no request waits on after its
+// connection has lost its place.
 func TestARequestThatWaitsEndsWithItsPlace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var made, open atomic.Int32

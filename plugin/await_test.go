@@ -181,8 +181,8 @@ func TestOnlyTheWorkersOwnAnswerEndsAWait(t *testing.T) {
 	}
 }
 
-// TestASilentWorkerIsAskedAgain: one look at an agent that never ends its answer takes 2 s
-// of the wait, not the whole wait.
+// TestASilentWorkerIsAskedAgain: one question to an agent that never ends its answer
+// takes 2 s of the wait, not all of it.
 func TestASilentWorkerIsAskedAgain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		core, err := corev1client.NewForConfig(&rest.Config{Host: "http://cluster", QPS: -1, Transport: fakeLog{text: `{"version":1`, lasts: time.Hour}})

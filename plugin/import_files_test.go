@@ -17,7 +17,7 @@ import (
 	"queueworker.dev/queueworker/plugin/importing/budget"
 )
 
-// TestGlobFindsWhatFilepathGlobFinds compares both in a small tree.
+// TestGlobFindsWhatFilepathGlobFinds compares the two in a small tree.
 func TestGlobFindsWhatFilepathGlobFinds(t *testing.T) {
 	t.Chdir(t.TempDir())
 	for _, file := range []string{"a.conf", "b.conf", "conf.d/c.conf", "conf.d/d.ini", "sites/x/e.conf", "sites/y/f.conf"} {
@@ -46,7 +46,8 @@ func TestGlobFindsWhatFilepathGlobFinds(t *testing.T) {
 	}
 }
 
-// TestGlobPaysForNames compares many names, and a pattern that is longer than a path.
+// TestGlobPaysForNames compares many names, and uses a pattern that is longer than any
+// path.
 func TestGlobPaysForNames(t *testing.T) {
 	directory := t.TempDir()
 	for i := range 100 {
@@ -73,7 +74,7 @@ func TestGlobPaysForNames(t *testing.T) {
 	}
 }
 
-// TestOnlyRegularFilesAreIncluded has a pipe that nobody writes to.
+// TestOnlyRegularFilesAreIncluded includes a pipe that has no writer.
 func TestOnlyRegularFilesAreIncluded(t *testing.T) {
 	pipe := filepath.Join(t.TempDir(), "pipe.conf")
 	if err := syscall.Mkfifo(pipe, 0o600); err != nil {

@@ -37,8 +37,8 @@ func claiming(namespace string, available int32, arguments ...string) *appsv1.De
 	return claim
 }
 
-// trusting returns a cluster that gives these service accounts, as NAMESPACE/NAME, every
-// right, and counts the questions.
+// trusting returns a cluster where these service accounts, as NAMESPACE/NAME, have every
+// right. It counts the questions for rights.
 func trusting(t *testing.T, accounts []string, objects ...client.Object) (*Cluster, *int) {
 	t.Helper()
 	questions := new(int)
@@ -62,15 +62,15 @@ func trusting(t *testing.T, accounts []string, objects ...client.Object) (*Clust
 	}, objects...), questions
 }
 
-// TestALabelMakesNoOperator: another tenant creates Deployments with the operator's label.
-// Doctor, version and report take none of them for an operator.
+// TestALabelMakesNoOperator: another tenant creates Deployments with the operator's
+// label. doctor, version and report must not take them for operators.
 func TestALabelMakesNoOperator(t *testing.T) {
 	const operator = "queueworker-system/queueworker"
 	for name, tc := range map[string]struct {
 		accounts []string
 		claims   []client.Object
 		want     []string
-		// wrong are the checks of doctor that fail.
+		// wrong are the failed checks of doctor.
 		wrong   []string
 		version string
 	}{
@@ -124,8 +124,8 @@ func TestALabelMakesNoOperator(t *testing.T) {
 	}
 }
 
-// TestManyClaimsAskFewQuestions: 200 Deployments cost 50 questions, and if none is an
-// operator, it is unknown whether there is one.
+// TestManyClaimsAskFewQuestions: 200 Deployments cause 50 questions. If none of the 50 is
+// an operator, it is unknown whether there is an operator.
 func TestManyClaimsAskFewQuestions(t *testing.T) {
 	var claims []client.Object
 	for i := range 200 {
@@ -138,8 +138,8 @@ func TestManyClaimsAskFewQuestions(t *testing.T) {
 	}
 }
 
-// TestManyClaimsAreReadInPages: 10,000 Deployments with the operator's label come in pages
-// of 50, and 50 are kept: the operator, which comes last, among them.
+// TestManyClaimsAreReadInPages: 10,000 Deployments with the operator's label come in
+// pages of 50. 50 are kept, among them the operator, which comes last.
 func TestManyClaimsAreReadInPages(t *testing.T) {
 	const all = 10_000
 	largest := 0
@@ -172,7 +172,7 @@ func TestManyClaimsAreReadInPages(t *testing.T) {
 }
 
 // TestAReportHasTheLogsOfItsOwnOperator: another team's operator for other namespaces has
-// an operator's rights there, but its log does not belong in this namespace's report.
+// an operator's rights there. Its log does not belong in this namespace's report.
 func TestAReportHasTheLogsOfItsOwnOperator(t *testing.T) {
 	cluster, _ := trusting(t, []string{"queueworker-system/queueworker", "blog/queueworker"},
 		claiming("queueworker-system", 1), claiming("blog", 1, "--watch-namespaces=blog"), claiming("another-tenant", 1))
@@ -182,7 +182,7 @@ func TestAReportHasTheLogsOfItsOwnOperator(t *testing.T) {
 	}
 }
 
-// TestOperatorLogsAreBounded: a node sends 9 MiB of each log, whatever was asked for.
+// TestOperatorLogsAreBounded: a node sends 9 MiB of each log, whatever the request says.
 // The bundle keeps 8 MiB of a log and 32 MiB of all logs, and says what is missing.
 func TestOperatorLogsAreBounded(t *testing.T) {
 	operator := claiming("queueworker-system", 1)

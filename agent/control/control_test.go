@@ -47,8 +47,8 @@ func TestChoose(t *testing.T) {
 	}
 }
 
-// TestADocumentThatIsWrittenAgainIsObeyed replaces documents that another client wrote, and
-// that have whatever revision it chose, by those of the operator.
+// TestADocumentThatIsWrittenAgainIsObeyed: another client writes documents with any
+// revision, and the operator writes its own again.
 func TestADocumentThatIsWrittenAgainIsObeyed(t *testing.T) {
 	type files struct{ pool, own string }
 	steps := []struct {

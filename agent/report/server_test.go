@@ -266,8 +266,8 @@ func TestRequestsThatAreNotReadKeepOutNobody(t *testing.T) {
 	}
 }
 
-// TestStrangersCostOneStatusATenthOfASecond counts how often the state is read for a
-// thousand requests of strangers on both ports.
+// TestStrangersCostOneStatusATenthOfASecond counts how often the state is read while
+// strangers send a thousand requests to both ports.
 func TestStrangersCostOneStatusATenthOfASecond(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		state, read := pod(), 0

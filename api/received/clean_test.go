@@ -215,7 +215,7 @@ func TestAllValuesOfTheProtocolAreKnown(t *testing.T) {
 	}
 }
 
-// heap returns the bytes of heap in use.
+// heap returns how many bytes of the heap are in use.
 func heap() int64 {
 	runtime.GC()
 	runtime.GC()
@@ -224,8 +224,8 @@ func heap() int64 {
 	return int64(stats.HeapAlloc)
 }
 
-// TestAStatusKeepsNothingOfWhatItDrops: agents send documents whose elements and texts the
-// operator drops. The status that is kept takes little more than what is left of it.
+// TestAStatusKeepsNothingOfWhatItDrops: agents send documents with elements and texts
+// that the operator drops. The kept status takes little memory.
 func TestAStatusKeepsNothingOfWhatItDrops(t *testing.T) {
 	const document = `{"version":1,"podUID":"u","phase":"Running","counters":{"processed":0,"failed":0,"released":0,"jobMilliseconds":0%s},"network":{}%s}`
 	many := func(count int, element string) string {

@@ -28,7 +28,8 @@ import (
 	"queueworker.dev/queueworker/backlog/settings"
 )
 
-// server serves each connection with serve, and returns its port.
+// server starts a server that passes each connection to serve. It returns the server's
+// port.
 func server(t *testing.T, serve func(conn net.Conn)) int {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -49,7 +50,7 @@ func server(t *testing.T, serve func(conn net.Conn)) int {
 	return listener.Addr().(*net.TCPAddr).Port
 }
 
-// drip writes a text byte by byte, with a pause after each, until the client hangs up.
+// drip writes a text over and over, byte by byte with pauses, until the client hangs up.
 func drip(conn net.Conn, text string) {
 	for i := 0; ; i++ {
 		if _, err := io.WriteString(conn, text[i%len(text):i%len(text)+1]); err != nil {
@@ -59,7 +60,7 @@ func drip(conn net.Conn, text string) {
 	}
 }
 
-// packet writes a MySQL packet.
+// packet returns a MySQL packet.
 func packet(number byte, body string) string {
 	return string([]byte{byte(len(body)), byte(len(body) >> 8), byte(len(body) >> 16), number}) + body
 }
@@ -70,7 +71,8 @@ const (
 	more = "\x00\x00\x00\x0a\x00\x00\x00"
 )
 
-// mySQLServer greets, lets everybody in and answers each command with what answer writes.
+// mySQLServer starts a server that greets, accepts every login, and calls answer for each
+// command.
 func mySQLServer(t *testing.T, answer func(conn net.Conn)) settings.Database {
 	return mySQLSettings(server(t, func(conn net.Conn) {
 		_, _ = io.WriteString(conn, packet(0, greeting("\x01\xa2")))
@@ -125,7 +127,8 @@ func mySQLSettings(port int) settings.Database {
 	return settings.Database{Kind: protocol.DatabaseMySQL, Network: "tcp", Host: "127.0.0.1", Port: port, Name: "app", Username: "app", Table: "jobs", FailedTable: "failed_jobs"}
 }
 
-// greeting is what a MySQL server says first; capabilities are its lower two bytes.
+// greeting returns the first packet of a MySQL server. capabilities are the lower two
+// bytes of its capabilities.
 func greeting(capabilities string) string {
 	return "\x0a8.0.0\x00\x01\x00\x00\x00abcdefgh\x00" + capabilities + "\x2d\x02\x00" + "\x08\x01" + "\x15" +
 		strings.Repeat("\x00", 10) + "ijklmnopqrst\x00mysql_native_password\x00"
@@ -140,7 +143,8 @@ func readPacket(conn net.Conn) error {
 	return err
 }
 
-// serveCommands ends the login with the packet of the given number.
+// serveCommands ends the login with a packet of this number, and then calls answer for
+// each command.
 func serveCommands(conn net.Conn, number byte, answer func(conn net.Conn)) {
 	_, _ = io.WriteString(conn, packet(number, okay))
 	for readPacket(conn) == nil {
@@ -148,12 +152,13 @@ func serveCommands(conn net.Conn, number byte, answer func(conn net.Conn)) {
 	}
 }
 
-// message writes a PostgreSQL message.
+// message returns a PostgreSQL message.
 func message(kind byte, body string) string {
 	return string(binary.BigEndian.AppendUint32([]byte{kind}, uint32(len(body)+4))) + body
 }
 
-// postgreSQLServer lets everybody in and answers each query with what answer writes.
+// postgreSQLServer starts a server that accepts every login, and calls answer for each
+// query.
 func postgreSQLServer(t *testing.T, answer func(conn net.Conn)) settings.Database {
 	port := server(t, func(conn net.Conn) {
 		head := make([]byte, 4)
@@ -172,11 +177,11 @@ func postgreSQLServer(t *testing.T, answer func(conn net.Conn)) settings.Databas
 	return settings.Database{Kind: protocol.DatabasePostgreSQL, Network: "tcp", Host: "127.0.0.1", Port: port, Name: "app", Username: "app", SSLMode: "disable", Table: "jobs", FailedTable: "failed_jobs"}
 }
 
-// patience is the time of a measurement that ends for another reason than its time.
+// patience is the time limit of a measurement that must end for another reason.
 const patience = time.Minute
 
-// measureOnce returns what a measurement and a list of failed jobs say that may take so
-// long each, and the bytes that both allocated.
+// measureOnce measures, and lists failed jobs, each with a time limit. It returns the two
+// errors, and the bytes that both allocated.
 func measureOnce(t *testing.T, s settings.Database, limit time.Duration) (measured, listed *backlog.Error, allocated uint64) {
 	t.Helper()
 	driver, err := New(s)
@@ -211,7 +216,8 @@ func asError(t *testing.T, err error) *backlog.Error {
 	return problem
 }
 
-// hostileAnswer is what a server answers to each command, and what is then said.
+// hostileAnswer is a server's answer to each command, and a part of the error that it
+// must cause.
 type hostileAnswer struct {
 	server func(t *testing.T, answer func(conn net.Conn)) settings.Database
 	answer func(conn net.Conn)
@@ -256,8 +262,8 @@ func hostileAnswers() map[string]hostileAnswer {
 	}
 }
 
-// TestAnAnswerCostsOneMeasurement sends answers that a client cannot hold, or that never
-// end.
+// TestAnAnswerCostsOneMeasurement sends answers that are too large for a client, or that
+// never end.
 func TestAnAnswerCostsOneMeasurement(t *testing.T) {
 	for name, tc := range hostileAnswers() {
 		t.Run(name, func(t *testing.T) {
@@ -284,8 +290,8 @@ func TestAnAnswerCostsOneMeasurement(t *testing.T) {
 	}
 }
 
-// TestAnUnknownAuthorityOfMySQLIsSaid has a server whose certificate another authority has
-// signed. The relay finds that out, not the library.
+// TestAnUnknownAuthorityOfMySQLIsSaid: another authority has signed the server's
+// certificate. The relay finds that out, not the library.
 func TestAnUnknownAuthorityOfMySQLIsSaid(t *testing.T) {
 	s := secureMySQLServer(t, func(net.Conn) {})
 	s.CertificateFile = secureMySQLServer(t, func(net.Conn) {}).CertificateFile

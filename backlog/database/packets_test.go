@@ -10,7 +10,7 @@ import (
 	"queueworker.dev/queueworker/backlog"
 )
 
-// TestHonestPacketsPass cuts honest conversations at every byte.
+// TestHonestPacketsPass splits honest conversations at every byte.
 func TestHonestPacketsPass(t *testing.T) {
 	long := strings.Repeat("a", 300)
 	for name, tc := range map[string]struct {

@@ -88,8 +88,9 @@ func FuzzParse(f *testing.F) {
 	})
 }
 
-// TestAnAnswerOfManyElementsIsNotDecoded holds answers of the greatest allowed size. A
-// decoder would build each element first; the probe's memory limit is 96 MiB.
+// TestAnAnswerOfManyElementsIsNotDecoded parses answers of the maximum size. A decoder
+// would build each element before the answer is refused, and the probe's memory limit is
+// 96 MiB.
 func TestAnAnswerOfManyElementsIsNotDecoded(t *testing.T) {
 	fill := func(element string) []byte {
 		count := (protocol.MaxBacklogBytes - 64) / (len(element) + 1)
@@ -116,8 +117,8 @@ func TestAnAnswerOfManyElementsIsNotDecoded(t *testing.T) {
 	}
 }
 
-// TestTheLargestHonestAnswerIsUnderstood has every field of as many queues as one request
-// may name.
+// TestTheLargestHonestAnswerIsUnderstood parses an answer with every field of as many
+// queues as one request may name.
 func TestTheLargestHonestAnswerIsUnderstood(t *testing.T) {
 	var asked []backlog.Queue
 	var queues []string

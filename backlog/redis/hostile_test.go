@@ -21,7 +21,8 @@ import (
 	"queueworker.dev/queueworker/backlog/settings"
 )
 
-// server answers each command with what answer returns for it, and returns its address.
+// server starts a server that answers each command with the result of answer. It returns
+// the server's address.
 func server(t *testing.T, answer func(address string, command []string) string) string {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -79,13 +80,13 @@ func readCommand(reader *bufio.Reader) ([]string, error) {
 	return words, err
 }
 
-// bulk writes a text as Redis does.
+// bulk returns a text as Redis encodes it.
 func bulk(text string) string { return fmt.Sprintf("$%d\r\n%s\r\n", len(text), text) }
 
 // measured is the script's answer for a queue with three ready jobs.
 const measured = "*13\r\n:3\r\n:0\r\n:0\r\n:0\r\n:0\r\n:0\r\n:-1\r\n$0\r\n\r\n$0\r\n\r\n$0\r\n\r\n$0\r\n\r\n$0\r\n\r\n$0\r\n\r\n"
 
-// greet answers a command that is not a script.
+// greet returns the answer to a command that is not a script.
 func greet(command []string) (greeting string, isScript bool) {
 	switch strings.ToUpper(command[0]) {
 	case "EVAL", "EVALSHA":
@@ -98,7 +99,7 @@ func greet(command []string) (greeting string, isScript bool) {
 	return "+OK\r\n", false
 }
 
-// clustered greets as a server of a cluster that has the given slots.
+// clustered returns the answer of a server of a cluster with these slots.
 func clustered(command []string, slots string) string {
 	switch strings.ToUpper(command[0]) {
 	case "INFO":
@@ -112,13 +113,14 @@ func clustered(command []string, slots string) string {
 	return greeting
 }
 
-// allSlots is a CLUSTER SLOTS answer with one server for everything.
+// allSlots returns an answer to CLUSTER SLOTS in which one server has all slots.
 func allSlots(address string) string {
 	host, port, _ := net.SplitHostPort(address)
 	return "*1\r\n*3\r\n:0\r\n:16383\r\n*2\r\n" + bulk(host) + ":" + port + "\r\n"
 }
 
-// measureOnce returns what a measurement of one queue says, and the bytes it allocated.
+// measureOnce measures one queue. It returns the error and the bytes that the measurement
+// allocated.
 func measureOnce(t *testing.T, driver *Driver) (*backlog.Error, uint64) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Second)
@@ -144,8 +146,8 @@ func driverAt(t *testing.T, address string) *Driver {
 	return driver
 }
 
-// TestAReplyCostsOneMeasurement sends replies that a client cannot hold. Each must end as
-// an error of the measurement, without the memory that the reply declares.
+// TestAReplyCostsOneMeasurement sends replies that are too large for a client. Each must
+// cause an error of the measurement, without the memory that the reply declares.
 func TestAReplyCostsOneMeasurement(t *testing.T) {
 	nested := strings.Repeat("*1\r\n", 1<<20)
 	// An empty want accepts any refusal: the library may refuse a reply first.
@@ -200,7 +202,8 @@ func TestAReplyCostsOneMeasurement(t *testing.T) {
 	}
 }
 
-// TestAfterAHostileReplyTheNextMeasurementCounts shows that a refusal costs nothing later.
+// TestAfterAHostileReplyTheNextMeasurementCounts shows that a refusal does not affect the
+// next measurement.
 func TestAfterAHostileReplyTheNextMeasurementCounts(t *testing.T) {
 	hostile := true
 	driver := driverAt(t, server(t, func(_ string, command []string) string {
@@ -221,8 +224,8 @@ func TestAfterAHostileReplyTheNextMeasurementCounts(t *testing.T) {
 	}
 }
 
-// TestAClusterOfStrangersIsRefused names more servers than a cluster has. The driver may
-// keep a client for each that it accepts.
+// TestAClusterOfStrangersIsRefused: a server names more servers than a cluster has. The
+// driver may keep a client for each server that it accepts.
 func TestAClusterOfStrangersIsRefused(t *testing.T) {
 	const named = 8000
 	driver := driverAt(t, server(t, func(_ string, command []string) string {
@@ -244,7 +247,7 @@ func TestAClusterOfStrangersIsRefused(t *testing.T) {
 	}
 }
 
-// TestHonestRepliesPass cuts an honest conversation at every byte.
+// TestHonestRepliesPass splits an honest conversation at every byte.
 func TestHonestRepliesPass(t *testing.T) {
 	honest := measured + bulk("a\r\nb") + "$-1\r\n*-1\r\n*0\r\n*2\r\n*1\r\n:1\r\n$0\r\n\r\n" + "-ERR no\r\n" + measured
 	for cut := range honest {

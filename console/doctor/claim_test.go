@@ -19,7 +19,7 @@ import (
 )
 
 // TestClaimsAreAskedWhereTheyWork: an operator for some namespaces has no rights
-// elsewhere, so it must not be asked for them there.
+// elsewhere, so its right must be checked in one of its namespaces.
 func TestClaimsAreAskedWhereTheyWork(t *testing.T) {
 	for name, tc := range map[string]struct {
 		namespace string
@@ -43,8 +43,8 @@ func TestClaimsAreAskedWhereTheyWork(t *testing.T) {
 	}
 }
 
-// TestManyClaimsDoNotHideTheOperator: a user makes 1,000 Deployments with the operator's
-// label. 50 Deployments are examined, and one of them is the operator.
+// TestManyClaimsDoNotHideTheOperator: a user creates 1,000 Deployments with the
+// operator's label. 50 Deployments are examined, and the operator is one of them.
 func TestManyClaimsDoNotHideTheOperator(t *testing.T) {
 	var labelled []appsv1.Deployment
 	for i := range 1000 {

@@ -18,8 +18,7 @@ import (
 )
 
 // TestAnAnswerIsBoundedWhateverItsCode: a pod sends 64 MiB. The caller closes the
-// connection after the bound, so the pod gets rid of no more than the buffers between
-// them hold.
+// connection at the bound, so the pod can send no more than the buffers on the way hold.
 func TestAnAnswerIsBoundedWhateverItsCode(t *testing.T) {
 	const endless, most = 64 << 20, 16 << 20
 	chunk := []byte(strings.Repeat("x", 64<<10))
@@ -54,7 +53,7 @@ func TestAnAnswerIsBoundedWhateverItsCode(t *testing.T) {
 	}
 }
 
-// TestARedirectIsNotFollowed: the API server passes a pod's redirect on. A client that
+// TestARedirectIsNotFollowed: the API server forwards a pod's redirect. A client that
 // follows it sends the caller's token to the host that the pod names.
 func TestARedirectIsNotFollowed(t *testing.T) {
 	var token atomic.Value

@@ -30,8 +30,8 @@ import (
 	"queueworker.dev/queueworker/test/builders"
 )
 
-// proxy is a fake API server that answers for the agents of pods. It asks answer for the
-// pod "" when the caller asks for its own rights, and does not count that call.
+// proxy is a fake API server that answers for the agents of pods. When the caller asks
+// for its own rights, proxy calls answer for the pod "" and does not count the call.
 func proxy(t *testing.T, answer func(w http.ResponseWriter, pod string)) (*Source, *atomic.Int32) {
 	t.Helper()
 	calls := &atomic.Int32{}

@@ -345,8 +345,8 @@ func TestAPauseSurvivesItsOwnWriting(t *testing.T) {
 	}
 }
 
-// TestInventedEndsAreForgotten: agents report ten other ended processes each time. The
-// newest are enough for the alert, and only one message is shown.
+// TestInventedEndsAreForgotten: in each decision, agents report 200 new ends. The newest
+// are enough for the alert, and only the newest end's message is shown.
 func TestInventedEndsAreForgotten(t *testing.T) {
 	for name, tc := range map[string]struct {
 		crashes, want int

@@ -56,8 +56,8 @@ func TestARunEndsOnlyWhenItIsOver(t *testing.T) {
 	tests := map[string]struct {
 		change func(*Input)
 		finish bool
-		// lacks is which answers are missing: the probe's, the workers' or both. "time" is
-		// neither yet.
+		// lacks says which answers to ask for: the probe's, the workers' or both. "time"
+		// means that it is too early for either.
 		lacks string
 	}{
 		"nothing left":                        {func(*Input) {}, true, ""},
@@ -300,10 +300,10 @@ func TestHistory(t *testing.T) {
 	}
 }
 
-// TestARunEndsSecondsAfterItsLastJob: the operator asks the probe at most once a second and
-// hears each worker at most once a second, a moment after the probe. Whenever the workers
-// were last heard, the run is told to finish three seconds after the operator has heard
-// that they are quiet.
+// TestARunEndsSecondsAfterItsLastJob: the operator asks the probe at most once a second,
+// and pulls each worker at most once a second, a moment after the probe. The run must
+// finish at most three seconds after the operator has heard that its workers are quiet,
+// whenever the last measurement was.
 func TestARunEndsSecondsAfterItsLastJob(t *testing.T) {
 	const answered, heard, gap = 20 * time.Millisecond, 250 * time.Millisecond, time.Second
 	for ahead := range 50 {

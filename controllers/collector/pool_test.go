@@ -279,8 +279,8 @@ func TestASnapshotIsACopy(t *testing.T) {
 	}
 }
 
-// TestOfPodsThatAreGoneOnlyTheCountsAreKept: the report of a pod may be a thousand times as
-// large as its counts, and a namespace can have pods come and go.
+// TestOfPodsThatAreGoneOnlyTheCountsAreKept: a pod's report may be a thousand times as
+// large as its counts, and pods can come and go all the time.
 func TestOfPodsThatAreGoneOnlyTheCountsAreKept(t *testing.T) {
 	s, pod, jobs := working(t)
 	*jobs = 10

@@ -19,7 +19,7 @@ import (
 	"queueworker.dev/queueworker/test/builders"
 )
 
-// crashing has an agent report another crashed process each time, which is news.
+// crashing makes an agent report a new crashed process each time, which is news.
 func crashing(a *fakeAgent, uid types.UID) {
 	sequence := int64(0)
 	a.answer = func(time.Time) (*protocol.Status, string) {
@@ -31,7 +31,7 @@ func crashing(a *fakeAgent, uid types.UID) {
 }
 
 // TestPodsWhoseReportsAreAlwaysNewsArePulledOnceASecond: each report wakes the pool, and
-// the reconcile of a run that waits for fresh reports asks for them.
+// the reconcile of a run that lacks fresh reports wants them again.
 func TestPodsWhoseReportsAreAlwaysNewsArePulledOnceASecond(t *testing.T) {
 	s := simulate(t)
 	pods, agents := s.add(shop, 20, time.Millisecond)
@@ -76,8 +76,8 @@ func TestFreshReportsComeSoonAndOnce(t *testing.T) {
 }
 
 // TestAnswersTakeTheShareOfTheirNamespace: 300 pods whose reports cost 6.6 ms each would
-// take 40 % of a CPU. They take their share and no more, and the pods of another namespace
-// are pulled as ever.
+// take 40 % of a CPU. They take only their namespace's share, and the pods of another
+// namespace are pulled as often as before.
 func TestAnswersTakeTheShareOfTheirNamespace(t *testing.T) {
 	const share, cost, length = 0.1, 6600 * time.Microsecond, 10 * time.Minute
 	s := simulate(t)
@@ -101,7 +101,7 @@ func TestAnswersTakeTheShareOfTheirNamespace(t *testing.T) {
 		pulls += len(a.pulls)
 	}
 	used := time.Duration(pulls) * cost
-	// A namespace has 3 s at once, and the flights that were launched before it had to rest.
+	// A namespace may use 3 s at once. Pulls that began before it must rest still end.
 	if most := time.Duration(share*float64(length)) + 3*time.Second + 272*cost; used > most {
 		t.Errorf("%s of CPU in %s, want at most %s", used, length, most)
 	}
@@ -114,8 +114,8 @@ func TestAnswersTakeTheShareOfTheirNamespace(t *testing.T) {
 	t.Logf("%d pulls in %s, %.1f %% of a CPU", pulls, length, 100*used.Seconds()/length.Seconds())
 }
 
-// spent returns a budget of which a namespace has used its burst, and what it has been
-// charged since.
+// spent returns a budget whose burst a namespace has used up, and a function that returns
+// how much the namespace has been charged since.
 func spent(namespace string) (budget *workqueue.Budget, charged func() time.Duration) {
 	const share = 0.5
 	budget = workqueue.NewBudget(share, func() time.Time { return epoch })
@@ -166,8 +166,8 @@ func TestAQuestionIsChargedToItsNamespace(t *testing.T) {
 	}
 }
 
-// TestAHandshakeIsChargedToo: a pod that closes its connections would otherwise cost the
-// operator several times what it pays for.
+// TestAHandshakeIsChargedToo: otherwise a pod that closes its connections would cost the
+// operator several times the CPU time that it is charged.
 func TestAHandshakeIsChargedToo(t *testing.T) {
 	identity := newIdentity(t)
 	address, pins := secured(t, func(w http.ResponseWriter, _ *http.Request) { answerJSON(w, encode(t, idle("uid"))) })
@@ -189,7 +189,7 @@ func TestAHandshakeIsChargedToo(t *testing.T) {
 	}
 }
 
-// TestAProbeOfANamespaceThatRestsIsNotAsked: however it is wanted.
+// TestAProbeOfANamespaceThatRestsIsNotAsked: not even if Ask wants it again and again.
 func TestAProbeOfANamespaceThatRestsIsNotAsked(t *testing.T) {
 	tired, other := newFakeProbe(t), newFakeProbe(t)
 	budget, _ := spent("tired")
@@ -216,9 +216,10 @@ func TestAProbeOfANamespaceThatRestsIsNotAsked(t *testing.T) {
 	}
 }
 
-// TestAProbeThatIsAlwaysWantedIsAskedOnceASecond: a probe says that it measured long ago,
-// and other figures each time. So each answer wakes the pool, and the reconcile of a run
-// asks again. A user who changes the queues of a pool has it asked no more than twice a second.
+// TestAProbeThatIsAlwaysWantedIsAskedOnceASecond: a probe reports an old measurement with
+// new figures each time. So each answer wakes the pool, and the reconcile of a run asks
+// again. A user who changes the queues of a pool can make the operator ask at most twice
+// a second.
 func TestAProbeThatIsAlwaysWantedIsAskedOnceASecond(t *testing.T) {
 	for name, tc := range map[string]struct {
 		gap  time.Duration

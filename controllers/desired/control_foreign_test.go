@@ -14,13 +14,13 @@ import (
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
-// agent reads the two documents of its pod as an agent does.
+// agent reads the two documents of its pod.
 type agent interface {
 	// read returns the document in force.
 	read(pool, own protocol.Control) protocol.Control
 }
 
-// newAgent obeys one of the two documents as they are now.
+// newAgent chooses between the two present documents.
 type newAgent struct{ pool, own protocol.Control }
 
 func (a *newAgent) read(pool, own protocol.Control) protocol.Control {
@@ -36,8 +36,8 @@ func (a *newAgent) read(pool, own protocol.Control) protocol.Control {
 	return a.pool.WithOwn(a.own)
 }
 
-// oldAgent obeys the highest revision that it has ever seen, and of two with the same the
-// pod's own.
+// oldAgent obeys the highest revision that it has ever seen. If two documents have the
+// same revision, the pod's own wins.
 type oldAgent struct {
 	held, own protocol.Control
 	isOwn     bool
@@ -59,8 +59,8 @@ func (a *oldAgent) read(pool, own protocol.Control) protocol.Control {
 	return a.held.WithOwn(a.own)
 }
 
-// node is a kubelet that passes documents of two pods on to their agents. A pod's own
-// document arrives at once, the pool's when it is shown.
+// node is a kubelet that delivers documents to the agents of two pods. A pod's own
+// document arrives at once, the pool's document when show is called.
 type node struct {
 	world
 	readers []agent
@@ -76,10 +76,10 @@ func newNode(made func() agent) *node {
 	return n
 }
 
-// show passes the pool's document on.
+// show delivers the pool's document.
 func (n *node) show() { n.shown = ReadControl(liveDocument(n.configMap)) }
 
-// pull lets the agents read and report, and the operator decide. It returns how many
+// pull makes the agents read and report, and the operator decide. It returns how many
 // documents the operator wrote.
 func (n *node) pull(t *testing.T) int {
 	t.Helper()
@@ -105,9 +105,9 @@ func (n *node) pull(t *testing.T) int {
 	return writes
 }
 
-// TestNoRevisionMakesAPoolUnsteerable has another client write documents with revisions of
-// its choice. Afterwards all agents must obey the operator again, whether or not the kubelet
-// has passed on the pool's document yet, and every further change must reach them.
+// TestNoRevisionMakesAPoolUnsteerable: another client writes documents with any revision.
+// Afterwards all agents must obey the operator again, whether or not the kubelet has
+// delivered the pool's document yet, and every further change must reach them.
 func TestNoRevisionMakesAPoolUnsteerable(t *testing.T) {
 	revisions := []int64{1, 9, maxLeap, maxLeap + 9, protocol.MaxRevision / 2, protocol.MaxRevision - 2, protocol.MaxRevision - 1, protocol.MaxRevision, protocol.MaxRevision + 1, math.MaxInt64 / 2, math.MaxInt64 - 1, math.MaxInt64}
 	for kind, made := range map[string]func() agent{"new": func() agent { return &newAgent{} }, "old": func() agent { return &oldAgent{} }} {
@@ -142,7 +142,7 @@ func (n *node) steer(t *testing.T) {
 		n.agents[i] = n.readers[i].read(n.shown, ReadControl(n.pods[i].Document))
 	}
 	for change := range 6 {
-		// Of the first, the documents that the other client wrote are a part.
+		// The first change also replaces the documents that the other client wrote.
 		pulls, most := 2, 3
 		if change == 0 {
 			pulls, most = 4, 6
@@ -169,8 +169,8 @@ func (n *node) steer(t *testing.T) {
 	}
 }
 
-// TestAPodThatReportsMoreEachTimeIsSeldomWrittenTo bounds what a pod costs that answers each
-// document with a higher revision.
+// TestAPodThatReportsMoreEachTimeIsSeldomWrittenTo bounds the writes that a pod causes by
+// answering each document with a higher revision.
 func TestAPodThatReportsMoreEachTimeIsSeldomWrittenTo(t *testing.T) {
 	n := newNode(func() agent { return &newAgent{} })
 	n.pull(t)

@@ -125,8 +125,8 @@ func TestForeignObjectsWithOurLabelCostNothing(t *testing.T) {
 	}
 }
 
-// TestManyForeignPoliciesCostNothing has policies of empty rules: each rule has 2 bytes on
-// the wire and many more in the heap.
+// TestManyForeignPoliciesCostNothing creates policies of empty rules. Each rule has 2
+// bytes on the wire, and many more in the heap.
 func TestManyForeignPoliciesCostNothing(t *testing.T) {
 	const policies, rules = 1000, 2000
 	namespace := newNamespace(t, "attacker")
@@ -146,8 +146,8 @@ func TestManyForeignPoliciesCostNothing(t *testing.T) {
 	restartsWith(t, mostForeign)
 }
 
-// restartsWith starts a second operator, which finds the objects in lists instead of
-// one after the other, and checks that it takes no more.
+// restartsWith starts a second operator, which finds the objects in lists instead of one
+// by one, and checks that it uses no more memory.
 func restartsWith(t *testing.T, limit int64) {
 	t.Helper()
 	t.Run("and after a restart", func(t *testing.T) {

@@ -13,8 +13,8 @@ import (
 	"queueworker.dev/queueworker/plugin/importing/budget"
 )
 
-// TestShortCommandsAskForLittle has commands that ask for much more than their size. Each
-// is read with little memory, or refused.
+// TestShortCommandsAskForLittle has short commands that need much more than their size.
+// Each is read with little memory, or refused.
 func TestShortCommandsAskForLittle(t *testing.T) {
 	const worker = "; php artisan queue:work'"
 	long := "sh -c 'A=" + strings.Repeat("a", 25_000) + "; B=\"" + strings.Repeat("a ", 5_000) + "\"; "
@@ -73,7 +73,7 @@ func shortened(err error) string {
 	return err.Error()[:min(len(err.Error()), 200)]
 }
 
-// options are n options with different names.
+// options returns n options with different names.
 func options(n int) string {
 	var b strings.Builder
 	for i := range n {
@@ -82,7 +82,7 @@ func options(n int) string {
 	return b.String()
 }
 
-// TestPatternsOfShellsCount has the operators that scripts use.
+// TestPatternsOfShellsCount has the pattern operators that scripts use.
 func TestPatternsOfShellsCount(t *testing.T) {
 	for expansion, want := range map[string]string{
 		`${A##*-}`: "three", `${A%-*}`: "one-two", `${A/-/_}`: "one_two-three", `${A//-/$B}`: "oneXtwoXthree", `${A^^}`: "ONE-TWO-THREE", `${A#"one-"}`: "two-three",

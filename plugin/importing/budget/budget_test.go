@@ -11,7 +11,7 @@ import (
 	"queueworker.dev/queueworker/plugin/importing/budget"
 )
 
-// TestABudgetIsSpentOnce pays up to each bound, then one more, then something that would
+// TestABudgetIsSpentOnce pays up to each bound, then one more, then an amount that would
 // still fit.
 func TestABudgetIsSpentOnce(t *testing.T) {
 	for name, tc := range map[string]struct {

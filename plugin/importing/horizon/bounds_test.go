@@ -13,7 +13,7 @@ import (
 	"queueworker.dev/queueworker/plugin/importing/manifest"
 )
 
-// repeat repeats a text with a number in it, from 0 to n-1.
+// repeat repeats a text that contains a number, with the numbers 0 to n-1.
 func repeat(format string, n int) string {
 	var b strings.Builder
 	for i := range n {
@@ -22,7 +22,7 @@ func repeat(format string, n int) string {
 	return b.String()
 }
 
-// TestShortFilesAskForLittle has files that ask for much more than their size. Each is
+// TestShortFilesAskForLittle has short files that need much more than their size. Each is
 // imported with little memory, or refused with its line and the bound.
 func TestShortFilesAskForLittle(t *testing.T) {
 	const start, end = "return ['environments' => ['production' => [\n", "]]];"

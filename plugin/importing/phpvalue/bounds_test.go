@@ -14,7 +14,7 @@ import (
 	"queueworker.dev/queueworker/plugin/importing/phpvalue"
 )
 
-// keys is an array with n keys that env() gives.
+// keys returns a statement with an array of n keys that env() gives.
 func keys(n int) string {
 	var b strings.Builder
 	for i := range n {
@@ -23,7 +23,7 @@ func keys(n int) string {
 	return "$x = [" + b.String() + "0 => 1]; "
 }
 
-// nested sets an item whose key sets an item, and so on.
+// nested returns a statement that sets an item whose key sets an item, and so on.
 func nested(depth int) string {
 	key := "1"
 	for range depth {
@@ -32,7 +32,7 @@ func nested(depth int) string {
 	return "$z = []; return $z[" + key + "];"
 }
 
-// TestShortFilesAskForLittle has files that ask for much more than their size. Each is
+// TestShortFilesAskForLittle has short files that need much more than their size. Each is
 // read with few steps and little memory, or refused with its line and the bound.
 func TestShortFilesAskForLittle(t *testing.T) {
 	long := "$s = '" + strings.Repeat("a", 60_000) + "';\n"
@@ -95,7 +95,7 @@ func checkRefusal(t *testing.T, err error, unit string) {
 	}
 }
 
-// variables sets n variables.
+// variables returns statements that set n variables.
 func variables(n int) string {
 	var b strings.Builder
 	for i := range n {
@@ -105,7 +105,7 @@ func variables(n int) string {
 }
 
 // TestManyReturnsAreToldApart has a statement with many functions and no return of its
-// own, and one with a return behind them.
+// own, and a statement with a return after them.
 func TestManyReturnsAreToldApart(t *testing.T) {
 	functions := strings.Repeat("$a = function () { return function () { return 1; }; };", 5000)
 	for name, tc := range map[string]struct {

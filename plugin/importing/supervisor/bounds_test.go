@@ -15,7 +15,7 @@ import (
 	"queueworker.dev/queueworker/plugin/importing/supervisor"
 )
 
-// repeat repeats a text with a number in it, from 0 to n-1.
+// repeat repeats a text that contains a number, with the numbers 0 to n-1.
 func repeat(format string, n int) string {
 	var b strings.Builder
 	for i := range n {
@@ -24,8 +24,8 @@ func repeat(format string, n int) string {
 	return b.String()
 }
 
-// imported imports a file, and says how much memory that allocates until the YAML is
-// written.
+// imported imports a file. It returns the number of pools, and how many bytes the import
+// allocates until the YAML is written.
 func imported(t *testing.T, in supervisor.Input) (pools int, allocated uint64, err error) {
 	t.Helper()
 	var before, after runtime.MemStats
@@ -38,7 +38,7 @@ func imported(t *testing.T, in supervisor.Input) (pools int, allocated uint64, e
 	return len(draft.Pools), after.TotalAlloc - before.TotalAlloc, err
 }
 
-// inMemory makes an input of files in memory; each of them matches the pattern that is its
+// inMemory returns an input of files in memory. A file matches the pattern that is its
 // name.
 func inMemory(files map[string]string) supervisor.Input {
 	read := func(name string) ([]byte, error) { return []byte(files[name]), nil }
@@ -48,7 +48,7 @@ func inMemory(files map[string]string) supervisor.Input {
 	}
 }
 
-// TestShortFilesAskForLittle has files that ask for much more than their size. Each is
+// TestShortFilesAskForLittle has short files that need much more than their size. Each is
 // imported with little memory, or refused with its file, its line and the bound.
 func TestShortFilesAskForLittle(t *testing.T) {
 	long := "[supervisord]\nenvironment=A=\"" + strings.Repeat("a", 50_000) + "\"\n"
@@ -108,7 +108,7 @@ func TestAFileIsReadOnce(t *testing.T) {
 	}
 }
 
-// TestAllFilesShareOneBudget includes files that are no trouble one by one.
+// TestAllFilesShareOneBudget includes files that are small enough one by one.
 func TestAllFilesShareOneBudget(t *testing.T) {
 	files := map[string]string{"worker.conf": "[include]\nfiles=" + repeat("f%d ", 300) + "\n"}
 	for i := range 300 {
@@ -121,7 +121,7 @@ func TestAllFilesShareOneBudget(t *testing.T) {
 	}
 }
 
-// TestAServerFullOfWorkersIsImported has more than any server that is known.
+// TestAServerFullOfWorkersIsImported has more workers than any known server.
 func TestAServerFullOfWorkersIsImported(t *testing.T) {
 	variables := strings.TrimSuffix(repeat("VARIABLE_%d=\"value with blanks\",", 60), ",")
 	content := "[supervisord]\nenvironment=" + variables + "\n" + repeat(
