@@ -48,7 +48,7 @@ type claimants struct {
 	division division
 }
 
-// share is what a pool last asked of its cap, and what it has of it.
+// share holds a pool's last claim on its cap, and its part of the cap.
 type share struct {
 	claim scaling.Claim
 	// decided reports whether the claim comes from a look at the pool, not only from

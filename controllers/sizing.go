@@ -83,7 +83,7 @@ func (s *sizing) within(grant scaling.Grant, scarce bool, free int32, o *observa
 }
 
 // await keeps the pool from growing into processes that other pools must still give up.
-// free is what they leave of the cap.
+// free is how many processes the other pools leave of the cap.
 func (s *sizing) await(free int32, o *observation) {
 	free = max(0, free) / s.claim.ProcessesPerPod * s.claim.ProcessesPerPod
 	if wanted := wholePods(s.processes, &o.worker.Spec); s.fixed || s.processes <= o.past.size || wanted <= free {

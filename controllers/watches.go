@@ -51,8 +51,8 @@ func (r *QueueWorkerReconciler) SetupWithManager(mgr ctrl.Manager, options contr
 		Complete(r.Budget.Charge(r))
 }
 
-// workersOfApp returns the QueueWorkers that name an app and, if unnamed is true, those
-// that name none.
+// workersOfApp returns the QueueWorkers that name an app and, if unnamed is true, also
+// the QueueWorkers that name no app.
 func (r *QueueWorkerReconciler) workersOfApp(ctx context.Context, app client.Object, unnamed bool) []reconcile.Request {
 	workers := &v1alpha1.QueueWorkerList{}
 	// All events wait while this looks through the pools of one namespace, so nothing

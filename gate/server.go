@@ -91,7 +91,7 @@ func connOf(ctx context.Context) *Conn {
 func mark(handler http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if conn := connOf(r.Context()); conn != nil && !conn.await() {
-			panic(http.ErrAbortHandler) // closes the connection without a word in the log
+			panic(http.ErrAbortHandler) // closes the connection without a log message
 		}
 		marked(handler, r, w.Header()).writeTo(w)
 	})

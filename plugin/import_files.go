@@ -34,7 +34,7 @@ func readIncluded(path string) ([]byte, error) {
 	switch {
 	case err != nil:
 		return nil, withoutPath(err)
-	case !info.Mode().IsRegular() && !info.IsDir(): // of a directory, reading says what it is
+	case !info.Mode().IsRegular() && !info.IsDir(): // reading a directory fails with a better reason
 		return nil, errors.New("it is included, but is no regular file")
 	}
 	return readAtMost(path)

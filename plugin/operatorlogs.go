@@ -82,7 +82,7 @@ func (l *operatorLogs) one(ctx context.Context, cluster *Cluster, pod *corev1.Po
 	}
 	text, err := logOf(ctx, cluster, pod, &corev1.PodLogOptions{TailLines: &l.lines, LimitBytes: &most, Previous: previous})
 	if err != nil {
-		if !previous { // a pod that never restarted has no previous log, and most have not
+		if !previous { // most pods never restarted, and have no previous log
 			l.missing = append(l.missing, name+": "+told(err))
 		}
 		return

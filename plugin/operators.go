@@ -26,7 +26,7 @@ func operatorsOf(ctx context.Context, cluster *Cluster, in doctor.Input) (operat
 	for _, claim := range doctor.Claims(in, labelled) {
 		proven, err := may(ctx, cluster, claim.Home, claim.Account, attributes(doctor.Proof(), claim.Namespace))
 		if apierrors.IsInvalid(err) || apierrors.IsBadRequest(err) || apierrors.IsRequestEntityTooLargeError(err) {
-			continue // no Deployment may make the question about another one fail
+			continue // one Deployment must not make the questions about others fail
 		}
 		if err != nil {
 			return nil, count, fmt.Errorf("%d Deployment(s) claim to be the operator: %w", count, err)

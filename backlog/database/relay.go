@@ -55,7 +55,7 @@ func (r *relay) dial(ctx context.Context, network, address string) (net.Conn, er
 // with both sides, and then forwards everything else. It returns an error only if TLS
 // with the server failed.
 func (r *relay) run(ctx context.Context, conn, ours net.Conn) error {
-	until, _ := ctx.Deadline() // of the login; there is one, because Timeout is set
+	until, _ := ctx.Deadline() // of the login; it is set, because Timeout is set
 	_, _ = conn.SetDeadline(until), ours.SetDeadline(until)
 	if passPacket(ours, conn) != nil || passPacket(conn, ours) != nil {
 		return nil //nolint:nilerr // the library meets the same error, and says why

@@ -52,7 +52,7 @@ func Fair(labelled []appsv1.Deployment) []appsv1.Deployment {
 			turns[turn] = append(turns[turn], labelled[i])
 		}
 	}
-	return slices.Clone(slices.Concat(turns...)[:MaxClaims]) // the array of the others is freed
+	return slices.Clone(slices.Concat(turns...)[:MaxClaims]) // a copy, so that the other Deployments are freed
 }
 
 // Claims returns the claims of Deployments with the operator's label. It uses Namespace

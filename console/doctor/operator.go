@@ -30,8 +30,8 @@ type Powers struct {
 }
 
 // Needed returns the rights that the operators need, as questions to the cluster. An
-// operator for all namespaces needs them in in.Namespace; an operator for some
-// namespaces, in those of them that are looked at.
+// operator for all namespaces needs them in in.Namespace. An operator for some namespaces
+// needs them in those of its namespaces that inhabited returns.
 func Needed(in Input) []Powers {
 	var needed []Powers
 	for i := range in.Operators {

@@ -30,7 +30,7 @@ type Scope struct {
 	// Name is the QueueWorker to read; empty means all.
 	Name string
 	// App is the QueueApp whose QueueWorkers are read; empty means the QueueWorkers of
-	// all.
+	// all QueueApps.
 	App string
 	// Selector selects QueueWorkers by their labels; nil means all.
 	Selector labels.Selector
@@ -49,8 +49,7 @@ type Source struct {
 	// Now is the clock.
 	Now func() time.Time
 
-	// proxyRefused is the time until which agents are not asked, because the caller may
-	// not.
+	// proxyRefused is when to ask agents again after the cluster has refused.
 	proxyRefused time.Time
 	refusal      string
 	allowed      rights

@@ -78,8 +78,8 @@ type Snapshot struct {
 	Ended []Ended
 	// Samples are the jobs that ended recently, for throughput.Compute.
 	Samples throughput.Input
-	// Latest holds the same jobs and those of the last seconds, which not every pod has
-	// reported yet.
+	// Latest holds the same jobs, and also the jobs of the last seconds, which not every
+	// pod has reported yet.
 	Latest []throughput.Bucket
 }
 

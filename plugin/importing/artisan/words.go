@@ -46,7 +46,7 @@ func (p *parser) expand(list []*syntax.Word) (words []string, err error) {
 		case nil:
 		case *budget.ExceededError:
 			words, err = nil, problem
-		default: // the library does not know what to do with the word
+		default: // the library cannot expand the word
 			words, err = nil, &NotAWorkerError{What: "its script has a word that only a shell can work out"}
 		}
 	}()

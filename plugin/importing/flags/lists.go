@@ -37,7 +37,7 @@ func queue(spec *v1alpha1.QueueWorkerSpec, option Option) Outcome {
 			names = append(names, trimmed)
 		}
 		if len(names) > maxQueues {
-			break // which is too many already
+			break // more names than allowed
 		}
 	}
 	if why := CheckQueues(names); why != "" {

@@ -226,7 +226,7 @@ func connection(name string, settings Settings, driver v1alpha1.Driver) *v1alpha
 
 // shareEnv moves the variables that all pools have in common out of the pools.
 func shareEnv(pools []Placement) []corev1.EnvVar {
-	holders := map[corev1.EnvVar]int{} // a pool has a variable once
+	holders := map[corev1.EnvVar]int{} // a pool has each variable at most once
 	for _, pool := range pools {
 		for _, v := range pool.Env {
 			holders[v]++

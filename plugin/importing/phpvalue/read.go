@@ -126,7 +126,7 @@ type evaluator struct {
 }
 
 // pay pays for n items of arrays, or for anything as large. ok is false if the budget is
-// spent. Then nothing is evaluated any more, so the caller may return any value.
+// spent. Then the evaluation stops, so the caller may return any value.
 func (e *evaluator) pay(n int) (ok bool) {
 	return e.left.Steps(n) == nil && e.left.Bytes(n*itemSize) == nil
 }
