@@ -13,9 +13,9 @@ import (
 )
 
 // A Guard bounds what a backend may send in one measurement on all connections of one
-// driver: bytes, elements and time. It is necessary because the backends' libraries
-// allocate the size that an answer declares before the answer arrives, and begin their
-// timeout anew with each part of it.
+// driver: bytes, elements and time. The backends' libraries do not: they allocate the
+// size that an answer declares before it arrives, and begin their timeout anew with each
+// part of it.
 type Guard struct {
 	// backend names the server in messages.
 	backend string

@@ -56,7 +56,7 @@ func Shared(handler http.Handler) http.Handler { return SharedFor(sharedTime, ha
 
 // SharedFor returns a handler that calls another handler at most once in a period, and
 // gives its answer to every client in the meantime. So any number of clients costs as
-// much as one client that asks once a period, and clients that are slow to read share the
+// much as one client that asks once a period. Clients that are slow to read share the
 // memory of a few answers. The other handler gets no headers and no parameters. It must
 // serve a single path.
 func SharedFor(period time.Duration, handler http.Handler) http.Handler {

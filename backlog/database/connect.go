@@ -11,9 +11,9 @@ import (
 )
 
 const (
-	// answerBytes and queueBytes bound the bytes that a measurement may receive:
-	// answerBytes for samples of payloads and at most 10,000 rows about failed jobs,
-	// queueBytes for the row about each queue. A page of failed jobs needs less.
+	// A measurement may receive answerBytes, and queueBytes for the row about each queue.
+	// answerBytes is for samples of payloads and at most 10,000 rows about failed jobs. A
+	// page of failed jobs needs less.
 	answerBytes = 4 << 20
 	queueBytes  = 1 << 10
 	// maxMessage bounds one message of the server, such as a row. The longest row of an

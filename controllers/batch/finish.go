@@ -78,7 +78,8 @@ func (d *decision) left(run *Run) (why string, lacking answers) {
 }
 
 // since returns the answers to ask for if the last measurement is not newer than an
-// event: a new measurement and newer reports, once they can be newer than the event.
+// event. It needs a new measurement and then newer reports, but asks only once they can
+// be newer than the event.
 func (d *decision) since(event time.Time) answers {
 	if d.Now.Before(event.Add(margin)) {
 		return answers{early: true}

@@ -35,7 +35,7 @@ type BacklogOptions struct {
 	QuietInterval time.Duration
 	// Clock tells when an answer came. Default: the real clock.
 	Clock clock.PassiveClock
-	// Budget bounds the CPU time that the answers to one namespace's questions may take.
+	// Budget bounds the CPU time that the answers of one namespace's probes may take.
 	// Default: no bound.
 	Budget *workqueue.Budget
 	// Identity is the identity that the operator proves to probes. Default: none, and

@@ -122,8 +122,9 @@ func (c *Collector) Nudge(pool types.NamespacedName) {
 	c.do(func(now time.Time) { c.core.nudge(now, pool) })
 }
 
-// Refresh pulls all pods of a pool soon, but each pod at most once a second, because the
-// pods' reports can cause the next Refresh again and again.
+// Refresh pulls all pods of a pool soon, but each pod at most once a second. Otherwise
+// the pods' reports could cause pulls without pause, because a report can lead to the
+// next Refresh.
 func (c *Collector) Refresh(pool types.NamespacedName) {
 	c.do(func(now time.Time) { c.core.refresh(now, pool) })
 }

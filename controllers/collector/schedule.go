@@ -20,8 +20,8 @@ const (
 	// minGap is the shortest time between two pulls of one pod.
 	minGap = 100 * time.Millisecond
 	// refreshGap is the shortest time between two pulls of one pod by refresh.
-	// refreshDelay is how long refresh waits first: a probe that is asked at the same
-	// time answers within it, so that the report is newer than the measurement.
+	// refreshDelay is how long refresh waits first. A probe that is asked at the same
+	// time answers within it, so the report is newer than the measurement.
 	refreshGap   = time.Second
 	refreshDelay = 250 * time.Millisecond
 	// jitter is how much an interval varies in either direction.
