@@ -131,7 +131,7 @@ func believable(revision, written int64) int64 {
 
 // above returns the next revision of a pod's own document. The highest revision has no
 // next, so it stays. A document with it still replaces the one before, because agents
-// obey the pod's own document unless the pool's has a higher revision.
+// obey the pod's own document unless they have seen a higher revision.
 func above(revision int64) int64 {
 	if revision == math.MaxInt64 {
 		return revision
@@ -247,8 +247,8 @@ func PoolPin(live *corev1.ConfigMap) string {
 	return live.Data[protocol.OperatorFile]
 }
 
-// PoolControl returns the pool's present document. The highest revision counts as none,
-// because no higher one can follow it. So the document is written anew.
+// PoolControl returns the pool's present document. A revision of MaxRevision or more
+// counts as none, because no higher one can follow it. So the document is written anew.
 func PoolControl(live *corev1.ConfigMap) protocol.Control {
 	control := ReadControl(liveDocument(live))
 	if control.Revision >= protocol.MaxRevision {
