@@ -31,9 +31,13 @@ func (d *decision) replacing() bool {
 		(d.awaiting() || slices.ContainsFunc(d.pods, (*Pod).outgoing))
 }
 
-// shrinking reports whether pods are on their way out that will not be replaced.
+// shrinking reports whether pods are on their way out that will not be replaced. Of a
+// cordoned pod that has not reported yet, this is not known: a new operator must not take
+// it back and send another pod away in its place.
 func (d *decision) shrinking() bool {
-	return d.Replicas > d.Wanted && slices.ContainsFunc(d.pods, func(pod *Pod) bool { return pod.Cordoned && !pod.outgoing() })
+	return d.Replicas > d.Wanted && slices.ContainsFunc(d.pods, func(pod *Pod) bool {
+		return pod.Cordoned && !pod.outgoing() && (pod.Heard || !d.Awaiting)
+	})
 }
 
 // awaiting reports whether there are more pods than wanted for a reason that is not yet

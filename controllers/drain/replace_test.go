@@ -108,6 +108,14 @@ func TestPodsAreReplacedSuccessorFirst(t *testing.T) {
 			}(),
 			Plan{Replicas: 3, Reason: Replacing}, "to be heard of",
 		},
+		"a cordoned pod that has not reported yet stays on its way out": {
+			func() Input {
+				in := input(2, 3, podOf("a", neverHeard, cordonedFor(time.Second)), podOf("b", due), podOf("new"))
+				in.Awaiting = true
+				return in
+			}(),
+			Plan{Replicas: 3, Reason: Replacing}, "to be heard of",
+		},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
