@@ -180,8 +180,8 @@ type QueueWorkerSpec struct {
 
 	// backoff is how long a job that threw an exception waits before its next attempt, in
 	// whole seconds: one entry per attempt, such as [10s, 1m]. The last entry repeats. At
-	// most 20 entries of at most 24h each. Default: empty, no wait. A job's own backoff
-	// takes precedence.
+	// most 20 entries, at most 24h each. Default: empty, no wait. A job's own backoff takes
+	// precedence.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=20
