@@ -8,7 +8,7 @@ import (
 )
 
 // Alerts holds the thresholds at which the health of a pool's jobs causes a condition and
-// an event. A threshold of 0 is not watched.
+// an event. A percentage or number of crashes of 0 is not watched.
 type Alerts struct {
 	// memoryPercent is the share of memory, in percent, 0 to 200. The condition MemoryHigh
 	// begins when a process has been above it for memoryFor. Default: 80. 0 means never.
@@ -18,8 +18,8 @@ type Alerts struct {
 	// +kubebuilder:validation:Maximum=200
 	MemoryPercent *int32 `json:"memoryPercent,omitempty"`
 
-	// memoryFor is how long that must last, in whole seconds such as 2m, at most 1h.
-	// Default: 2m. 0s means at once.
+	// memoryFor is how long a process must exceed memoryPercent, in whole seconds, at most
+	// 1h. Default: 2m. 0s: at once.
 	// +optional
 	// +kubebuilder:default="2m"
 	// +kubebuilder:validation:Type=string
@@ -82,7 +82,7 @@ type FailurePause struct {
 	// +optional
 	Paused bool `json:"paused,omitempty"`
 
-	// cause is the cause in a sentence.
+	// cause says why, in a sentence.
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024
 	Cause string `json:"cause,omitempty"`

@@ -156,14 +156,14 @@ type BacklogStatus struct {
 	// +optional
 	Reserved int64 `json:"reserved"`
 
-	// failed is how many jobs failed for good and are kept, among the last 10000 of all
-	// queues. Absent if unknown.
+	// failed is how many failed jobs are kept (Database: of the latest 10000). Absent if
+	// unknown, as with Redis.
 	// +optional
 	Failed *int64 `json:"failed,omitempty"`
 
 	// oldestTime is when the oldest ready job became ready. Absent if no job is ready or the
-	// backend does not report it, so absent does not mean zero. Redis before Laravel 12.11
-	// does not report it: there it is when the head of the queue last moved.
+	// backend does not report it, so absent does not mean zero. With Redis before Laravel
+	// 12.11 it is only when the head of the queue last moved.
 	// +optional
 	OldestTime *metav1.Time `json:"oldestTime,omitempty"`
 
@@ -198,14 +198,14 @@ type QueueBacklog struct {
 	// +optional
 	Reserved int64 `json:"reserved"`
 
-	// failed is how many jobs failed for good and are kept, among the last 10000 of all
-	// queues. Absent if unknown.
+	// failed is how many failed jobs are kept (Database: of the latest 10000). Absent if
+	// unknown, as with Redis.
 	// +optional
 	Failed *int64 `json:"failed,omitempty"`
 
 	// oldestTime is when the oldest ready job became ready. Absent if no job is ready or the
-	// backend does not report it, so absent does not mean zero. Redis before Laravel 12.11
-	// does not report it: there it is when the head of the queue last moved.
+	// backend does not report it, so absent does not mean zero. With Redis before Laravel
+	// 12.11 it is only when the head of the queue last moved.
 	// +optional
 	OldestTime *metav1.Time `json:"oldestTime,omitempty"`
 }

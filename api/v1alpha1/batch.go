@@ -33,8 +33,9 @@ type Batch struct {
 
 	// schedule is when runs begin, in the format of a CronJob: five fields (minute, hour,
 	// day of the month, month, day of the week) such as 30 4 * * *, or @hourly, @daily,
-	// @weekly, @monthly or @yearly. Default: empty, one run when the QueueWorker is created.
-	// The annotation queueworker.dev/runAt starts a run in both cases.
+	// @weekly, @monthly or @yearly. Default: empty, one run when the QueueWorker is created
+	// or becomes a Batch pool. The annotation queueworker.dev/runAt starts a run in both
+	// cases.
 	// +optional
 	// +kubebuilder:validation:MaxLength=256
 	// +kubebuilder:validation:XValidation:rule="self == '' || self.matches('^@(hourly|daily|midnight|weekly|monthly|yearly|annually)$') || self.matches('^[0-9*,/?-]+ +[0-9*,/?-]+ +[0-9*,/?-]+ +[0-9A-Za-z*,/?-]+ +[0-9A-Za-z*,/?-]+$') && !self.matches('(^|[ ,]),|,( |$)')",message="schedule must have five fields such as 30 4 * * * (minute, hour, day of month, month, day of week), or be @hourly, @daily, @weekly, @monthly or @yearly; the time zone goes into timeZone"

@@ -111,9 +111,9 @@ type QueueAppSpec struct {
 	AgentUpgrade AgentUpgrade `json:"agentUpgrade,omitempty"`
 
 	// networkPolicy makes the operator create the NetworkPolicy <QueueApp>-queueworker.
-	// Default: false, no NetworkPolicy. To the worker, probe and command pods of this
-	// QueueApp, it admits only the operator and, for metrics, namespaces labelled metrics:
-	// enabled. It does not restrict connections that the pods open. It works only if the
+	// Default: false, no NetworkPolicy. Only the operator and, for metrics, namespaces
+	// labelled metrics: enabled may then connect to the worker, probe and command pods of
+	// this QueueApp. Connections that the pods open are not restricted. It works only if the
 	// cluster's network enforces NetworkPolicies.
 	// +optional
 	NetworkPolicy bool `json:"networkPolicy,omitempty"`

@@ -21,7 +21,7 @@ const (
 	ActionRetryFailed CommandAction = "RetryFailed"
 	// ActionForgetFailed deletes failed jobs by id.
 	ActionForgetFailed CommandAction = "ForgetFailed"
-	// ActionFlushFailed deletes all failed jobs, or only failed jobs older than some hours.
+	// ActionFlushFailed deletes all failed jobs, or those older than spec.hours.
 	ActionFlushFailed CommandAction = "FlushFailed"
 	// ActionClearQueue deletes all jobs of a queue.
 	ActionClearQueue CommandAction = "ClearQueue"
@@ -66,9 +66,8 @@ type FailedJobID string
 // +kubebuilder:validation:XValidation:rule="self.action == 'Once' || !has(self.workerName) || size(self.workerName) == 0",message="workerName may only be set when action is Once",fieldPath=".workerName"
 // +kubebuilder:validation:XValidation:rule="!has(self.workerName) || size(self.workerName) == 0 || !has(self.appName) || size(self.appName) == 0",message="appName may not be set when workerName is; the QueueWorker says which QueueApp it uses",fieldPath=".appName"
 type QueueCommandSpec struct {
-	// appName is the name of the QueueApp in this namespace for whose application the
-	// command runs. Default: empty, the QueueApp named default, or the only QueueApp of the
-	// namespace.
+	// appName is the name of the QueueApp in this namespace that the command is for.
+	// Default: empty, the QueueApp named default, or the only QueueApp of the namespace.
 	// +optional
 	// +kubebuilder:validation:MaxLength=50
 	// +kubebuilder:validation:XValidation:rule="self == '' || self.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')",message="appName must be the name of a QueueApp: lower-case letters, digits, hyphens and dots"

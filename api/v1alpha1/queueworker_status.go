@@ -184,16 +184,16 @@ type Throughput struct {
 	// +kubebuilder:validation:MaxLength=64
 	AverageTime string `json:"averageTime,omitempty"`
 
-	// failedShare is the share of the jobs that ended in the last 5 minutes that failed for
-	// good, such as 0.2%. Empty if no job ended.
+	// failedShare is the share of jobs that failed for good among the jobs that ended in the
+	// last 5 minutes, such as 0.2%. Empty if no job ended.
 	// +optional
 	// +kubebuilder:validation:MaxLength=64
 	FailedShare string `json:"failedShare,omitempty"`
 }
 
-// Totals count attempts by outcome. They are exact while the operator runs. If a pod ends
-// while the operator is away, Totals have its last known counts, and unaccountedWorkers
-// counts the pod.
+// Totals count attempts by outcome. They are exact while the operator runs. If the
+// operator misses the end of a pod, Totals have the counts that it saw last, and
+// unaccountedWorkers counts the pod.
 type Totals struct {
 	// processed is how many jobs succeeded.
 	// +optional
@@ -219,7 +219,7 @@ type RestartCount struct {
 	// +kubebuilder:validation:MaxLength=63
 	Reason string `json:"reason"`
 
-	// count is how many processes did.
+	// count is the number of processes.
 	Count int64 `json:"count"`
 }
 
