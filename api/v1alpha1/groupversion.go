@@ -1,9 +1,9 @@
 // Copyright The QueueWorker Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package v1alpha1 is what users write and read: the QueueApp, QueueWorker
-// and QueueCommand resources, their conditions with reasons, and the labels and annotations of
-// everything the operator creates.
+// Package v1alpha1 is the API that users write and read: the resources QueueApp,
+// QueueWorker and QueueCommand, their conditions with reasons, and the labels and
+// annotations of all objects that the operator creates.
 //
 // +kubebuilder:object:generate=true
 // +groupName=queueworker.dev
@@ -21,7 +21,7 @@ const GroupName = "queueworker.dev"
 // SchemeGroupVersion is the group and version of the resources in this package.
 var SchemeGroupVersion = schema.GroupVersion{Group: GroupName, Version: "v1alpha1"}
 
-// GroupVersion is SchemeGroupVersion under the name kubebuilder's tools look for.
+// GroupVersion is SchemeGroupVersion under the name that kubebuilder's tools look for.
 var GroupVersion = SchemeGroupVersion
 
 // SchemeBuilder collects the functions that add this package's kinds to a scheme.

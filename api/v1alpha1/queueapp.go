@@ -8,12 +8,12 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// DefaultAppName is the QueueApp a QueueWorker uses when it names none and the
-// namespace has one of this name.
+// DefaultAppName is the QueueApp that a QueueWorker uses if it names none and the
+// namespace has a QueueApp of this name.
 const DefaultAppName = "default"
 
-// Runtime is what kind of worker program the pods run. It decides the command
-// line, the log dialect and the meaning of exit codes.
+// Runtime is the kind of worker program that the pods run. It decides the command line,
+// how the output is read and what exit codes mean.
 //
 // +kubebuilder:validation:Enum=Laravel;Custom
 type Runtime string
@@ -21,12 +21,12 @@ type Runtime string
 const (
 	// RuntimeLaravel runs `php artisan queue:work`.
 	RuntimeLaravel Runtime = "Laravel"
-	// RuntimeCustom runs the template's own command and reads its output with
-	// the QueueApp's patterns.
+	// RuntimeCustom runs the template's own command and reads its output by the QueueApp's
+	// patterns.
 	RuntimeCustom Runtime = "Custom"
 )
 
-// AgentUpgrade says when a pool's pods move to the agent image of a newer operator.
+// AgentUpgrade is when a pool's pods change to the agent image of a newer operator.
 //
 // +kubebuilder:validation:Enum=WithTemplate;Now
 type AgentUpgrade string
@@ -35,11 +35,11 @@ const (
 	// AgentUpgradeWithTemplate keeps a pool's agent image until its pods change
 	// for another reason, so that an operator upgrade replaces no worker pod.
 	AgentUpgradeWithTemplate AgentUpgrade = "WithTemplate"
-	// AgentUpgradeNow rolls the pods to the operator's own agent image at once.
+	// AgentUpgradeNow rolls out the operator's own agent image at once.
 	AgentUpgradeNow AgentUpgrade = "Now"
 )
 
-// PoolField is a field of a QueueWorker that its QueueApp may keep to itself.
+// PoolField is a field of a QueueWorker that its QueueApp may permit or forbid.
 //
 // +kubebuilder:validation:Enum=Env;NodeSelector;PriorityClassName;Tolerations
 type PoolField string
@@ -55,117 +55,117 @@ const (
 	PoolTolerations PoolField = "Tolerations"
 )
 
-// QueueAppSpec is what the workers of one application share.
+// QueueAppSpec describes what the workers of one application share.
 //
 // +kubebuilder:validation:XValidation:rule="self.runtime == 'Custom' || !has(self.patterns)",message="patterns may only be set when runtime is Custom; a Laravel worker's output is understood without them",fieldPath=".patterns"
 // +kubebuilder:validation:XValidation:rule="self.runtime == 'Laravel' || !has(self.connection) || !has(self.connection.name) || size(self.connection.name) == 0",message="connection.name may only be set when runtime is Laravel; a Custom worker gets its settings from its own command and env",fieldPath=".connection.name"
 // +kubebuilder:validation:XValidation:rule="self.runtime == 'Laravel' || !has(self.connection) || self.connection.driver in ['HTTP', 'None']",message="connection.driver must be HTTP or None when runtime is Custom; Redis and Database are read the way Laravel writes them",fieldPath=".connection.driver"
 // +kubebuilder:validation:XValidation:rule="size(self.template.spec.containers) > 0",message="template must have at least one container",fieldPath=".template.spec.containers"
 type QueueAppSpec struct {
-	// runtime is the kind of worker program: Laravel (the default) or Custom.
-	// It decides the command, the log dialect and the exit-code table.
+	// runtime is the kind of worker program: Laravel or Custom. Default: Laravel. It decides
+	// the command, how the output is read, and what exit codes mean.
 	// +optional
 	// +kubebuilder:default=Laravel
 	Runtime Runtime `json:"runtime,omitempty"`
 
-	// template is the pod the workers run in: image, env, volumes, service account,
-	// and whatever else the application needs. What it sets explicitly wins over
-	// the operator's defaults; a condition of the QueueWorker says where that
-	// breaks a promise. For Laravel the worker container's command is kept as a
-	// wrapper in front of `php artisan queue:work`, and args are refused.
+	// template is the pod that the workers run in: image, env, volumes, service account, and
+	// anything else the application needs. Its explicit settings override the operator's
+	// defaults. If such a setting breaks what workers need, a condition of the QueueWorker
+	// says so. For Laravel, the worker container's command becomes a wrapper in front of
+	// `php artisan queue:work`, and args are refused.
 	// +required
 	Template corev1.PodTemplateSpec `json:"template"`
 
-	// container is the name of the container in template that runs the worker.
-	// Default: the first container.
+	// container is the name of the container in template that runs the worker. Default:
+	// empty, the first container.
 	// +optional
 	// +kubebuilder:validation:MaxLength=63
 	// +kubebuilder:validation:XValidation:rule="self == '' || self.matches('^[a-z0-9]([-a-z0-9]*[a-z0-9])?$')",message="container must be the name of a container in template: lower-case letters, digits and hyphens"
 	Container string `json:"container,omitempty"`
 
-	// connection says which of the application's queue connections the workers use,
-	// and how its backend is asked how many jobs wait. Default: the application's own
-	// default connection, and nobody asks.
+	// connection is the application's queue connection that the workers use, and how to ask
+	// its backend for the backlog. Default: absent, the application's own default
+	// connection, whose backlog is not measured.
 	// +optional
 	Connection *Connection `json:"connection,omitempty"`
 
-	// patterns are the regular expressions that find job events in a Custom
-	// worker's output. Default: none; workers are then kept alive but jobs are not counted.
+	// patterns are the regular expressions that find job events in a Custom worker's output.
+	// Default: absent; workers are kept alive, but their jobs are not counted.
 	// +optional
 	Patterns *Patterns `json:"patterns,omitempty"`
 
-	// maxProcesses is how many processes all QueueWorkers of this QueueApp may want
-	// together, those aside that finish their last job, 1 to 100000, for example as many as the database has connections for.
-	// Default: absent, no such limit. Where they want more, their minimums come first,
-	// then higher priority, then need.
+	// maxProcesses limits the processes that all QueueWorkers of this QueueApp may want
+	// together, 1 to 100000, for example to the number of database connections. Default:
+	// absent, no limit. Processes that only finish their last job do not count. If the limit
+	// is too small, the minimums of the pools come first, then higher priority, then need.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=100000
 	MaxProcesses *int32 `json:"maxProcesses,omitempty"`
 
-	// agentUpgrade says when the pods move to the agent image of a newer operator:
-	// WithTemplate (the default: a pool keeps its agent image until its pods change
-	// for another reason) or Now (the pods are rolled at once).
+	// agentUpgrade is when the pods get the agent image of a newer operator: WithTemplate or
+	// Now. Default: WithTemplate, a pool keeps its agent image until its pods change for
+	// another reason. Now rolls the pods at once.
 	// +optional
 	// +kubebuilder:default=WithTemplate
 	AgentUpgrade AgentUpgrade `json:"agentUpgrade,omitempty"`
 
-	// networkPolicy makes a NetworkPolicy named <QueueApp>-queueworker for the worker and
-	// probe pods of this QueueApp: only the operator, and for metrics the namespaces
-	// labelled metrics: enabled, may connect to them. It restricts no connection that the
-	// pods make themselves. It takes effect where the cluster's network enforces
-	// NetworkPolicies. Default: false, the operator makes none.
+	// networkPolicy makes the operator create the NetworkPolicy <QueueApp>-queueworker.
+	// Default: false, no NetworkPolicy. Only the operator and, for metrics, namespaces
+	// labelled metrics: enabled may then connect to the worker, probe and command pods of
+	// this QueueApp. Connections that the pods open are not restricted. It works only if the
+	// cluster's network enforces NetworkPolicies.
 	// +optional
 	NetworkPolicy bool `json:"networkPolicy,omitempty"`
 
-	// poolsMay lists what QueueWorkers may set of the pods that this QueueApp describes:
-	// Env, NodeSelector, PriorityClassName, Tolerations. Size, queues, order and limits are
-	// always theirs. Without PriorityClassName a QueueWorker may name the template's own
-	// PriorityClass only. Default: absent, all but PriorityClassName. Empty permits none.
-	// A QueueWorker that sets more is not Ready, and the pods it has stay as they are.
+	// poolsMay lists the pod settings that QueueWorkers may set: Env, NodeSelector,
+	// PriorityClassName, Tolerations. Default: absent, all except PriorityClassName. An
+	// empty list permits none. Size, queues, order and limits are always permitted. Without
+	// PriorityClassName a QueueWorker may name only the template's own PriorityClass. A
+	// QueueWorker that sets more is not Ready, and its existing pods stay as they are.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=4
 	PoolsMay []PoolField `json:"poolsMay,omitzero"`
 }
 
-// Patterns are RE2 regular expressions, matched against each line of a Custom
-// worker's stdout and stderr. The named groups id and class are understood
-// everywhere; milliseconds (a number) in done and failed.
+// Patterns are RE2 regular expressions, matched against each line of a Custom worker's
+// stdout and stderr. All may have the named groups id and class. All except started may
+// have the group milliseconds (a number).
 type Patterns struct {
-	// started matches the line a worker prints when it begins a job.
-	// Default: empty, job starts are not seen and a worker never counts as busy.
+	// started matches the line that a worker prints when it begins a job. Default: empty,
+	// job starts are not seen, and a worker never counts as busy.
 	// +optional
 	// +kubebuilder:validation:MaxLength=512
 	// +kubebuilder:validation:XValidation:rule="''.matches(self) || !''.matches(self)",message="started must be a regular expression in RE2 syntax"
 	Started string `json:"started,omitempty"`
 
-	// done matches the line a worker prints when a job has succeeded.
+	// done matches the line that a worker prints when a job has succeeded.
 	// +required
 	// +kubebuilder:validation:MinLength=1
 	// +kubebuilder:validation:MaxLength=512
 	// +kubebuilder:validation:XValidation:rule="''.matches(self) || !''.matches(self)",message="done must be a regular expression in RE2 syntax"
 	Done string `json:"done"`
 
-	// failed matches the line a worker prints when a job has failed for good.
-	// Default: empty, no line means failed.
+	// failed matches the line that a worker prints when a job has failed for good. Default:
+	// empty, no line means failed.
 	// +optional
 	// +kubebuilder:validation:MaxLength=512
 	// +kubebuilder:validation:XValidation:rule="''.matches(self) || !''.matches(self)",message="failed must be a regular expression in RE2 syntax"
 	Failed string `json:"failed,omitempty"`
 
-	// released matches the line a worker prints when an attempt ended without
-	// success and the job goes back to its queue. Default: empty, no line means released.
+	// released matches the line that a worker prints when an attempt did not succeed and the
+	// job goes back to its queue. Default: empty, no line means released.
 	// +optional
 	// +kubebuilder:validation:MaxLength=512
 	// +kubebuilder:validation:XValidation:rule="''.matches(self) || !''.matches(self)",message="released must be a regular expression in RE2 syntax"
 	Released string `json:"released,omitempty"`
 }
 
-// QueueApp describes an application whose queue workers run in this namespace:
-// the pod they run in and how the worker program is spoken to. QueueWorkers
-// refer to it by name. Who may write a QueueApp may run any pod in its namespace,
-// with any Secret and service account there, as who may write a Deployment may.
+// QueueApp describes an application whose queue workers run in this namespace: the pod
+// that they run in, and how the operator works with the worker program. QueueWorkers
+// refer to it by name. A user who may write a QueueApp can run any pod in its namespace,
+// with any Secret and service account there, like a user who may write a Deployment.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
@@ -185,11 +185,11 @@ type QueueApp struct {
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitzero"`
 
-	// spec is what the workers of this application share.
+	// spec describes what this application's workers share.
 	// +required
 	Spec QueueAppSpec `json:"spec"`
 
-	// status is what its workers have found out about it.
+	// status is what its workers found out about the application.
 	// +optional
 	Status QueueAppStatus `json:"status,omitzero"`
 }

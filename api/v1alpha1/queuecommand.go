@@ -14,43 +14,46 @@ import (
 type CommandAction string
 
 const (
-	// ActionListFailed reads a page of the failed jobs; it changes nothing and starts no pod.
+	// ActionListFailed reads a page of the failed jobs. It changes nothing and starts no
+	// pod.
 	ActionListFailed CommandAction = "ListFailed"
 	// ActionRetryFailed puts failed jobs back onto their queues.
 	ActionRetryFailed CommandAction = "RetryFailed"
 	// ActionForgetFailed deletes failed jobs by id.
 	ActionForgetFailed CommandAction = "ForgetFailed"
-	// ActionFlushFailed deletes all failed jobs, or those older than so many hours.
+	// ActionFlushFailed deletes all failed jobs, or those older than spec.hours.
 	ActionFlushFailed CommandAction = "FlushFailed"
 	// ActionClearQueue deletes all jobs of a queue.
 	ActionClearQueue CommandAction = "ClearQueue"
-	// ActionOnce runs one waiting job, verbosely, and ends; with none waiting it ends at once.
+	// ActionOnce runs one waiting job, verbosely, and ends. It ends at once if no job waits.
 	ActionOnce CommandAction = "Once"
 )
 
-// CommandState is how far a QueueCommand is.
+// CommandState is the progress of a QueueCommand.
 //
 // +kubebuilder:validation:Enum=Pending;Running;Succeeded;Failed
 type CommandState string
 
 const (
-	// CommandPending means that nothing has run yet.
+	// CommandPending means that the command does not run yet.
 	CommandPending CommandState = "Pending"
-	// CommandRunning means that the command runs.
+	// CommandRunning means that the command is running.
 	CommandRunning CommandState = "Running"
-	// CommandSucceeded means that it ended with exit code 0, or that the list was read.
+	// CommandSucceeded means that the command ended with exit code 0, or that the list was
+	// read.
 	CommandSucceeded CommandState = "Succeeded"
-	// CommandFailed means that it ended otherwise, or could not be run; message says why.
+	// CommandFailed means that the command ended otherwise or could not run. The message
+	// says why.
 	CommandFailed CommandState = "Failed"
 )
 
-// FailedJobID is how a failed job is told from others: its UUID, or its number where
-// the application stores no UUIDs.
+// FailedJobID identifies a failed job: by its UUID, or by its number if the application
+// stores no UUIDs.
 //
 // +kubebuilder:validation:MaxLength=36
 type FailedJobID string
 
-// QueueCommandSpec is a command to run once. It cannot be changed.
+// QueueCommandSpec is a command that runs once. It cannot be changed.
 //
 // +kubebuilder:validation:XValidation:rule="self == oldSelf",message="spec may not be changed, since a command runs once; delete the QueueCommand and create another"
 // +kubebuilder:validation:XValidation:rule="has(self.ids) && size(self.ids) > 0 ? self.action in ['RetryFailed', 'ForgetFailed'] : self.action != 'ForgetFailed'",message="ids must be set when action is ForgetFailed, and may only be set when it is that or RetryFailed",fieldPath=".ids"
@@ -63,77 +66,79 @@ type FailedJobID string
 // +kubebuilder:validation:XValidation:rule="self.action == 'Once' || !has(self.workerName) || size(self.workerName) == 0",message="workerName may only be set when action is Once",fieldPath=".workerName"
 // +kubebuilder:validation:XValidation:rule="!has(self.workerName) || size(self.workerName) == 0 || !has(self.appName) || size(self.appName) == 0",message="appName may not be set when workerName is; the QueueWorker says which QueueApp it uses",fieldPath=".appName"
 type QueueCommandSpec struct {
-	// appName is the QueueApp in this namespace whose application the command is for.
-	// Default: the QueueApp named default, else the only one of the namespace.
+	// appName is the name of the QueueApp in this namespace that the command is for.
+	// Default: empty, the QueueApp named default, or the only QueueApp of the namespace.
 	// +optional
 	// +kubebuilder:validation:MaxLength=50
 	// +kubebuilder:validation:XValidation:rule="self == '' || self.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')",message="appName must be the name of a QueueApp: lower-case letters, digits, hyphens and dots"
 	AppName string `json:"appName,omitempty"`
 
-	// workerName is the QueueWorker in this namespace whose queue, options, env and
-	// placement a job runs with; only for Once. Default: empty, the QueueApp's template
-	// and the default options of a QueueWorker.
+	// workerName is the name of a QueueWorker in this namespace. The job runs with its
+	// queue, options, env and placement. Only for Once. Default: empty, the QueueApp's
+	// template and the default options of a QueueWorker.
 	// +optional
 	// +kubebuilder:validation:MaxLength=50
 	// +kubebuilder:validation:XValidation:rule="self == '' || self.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')",message="workerName must be the name of a QueueWorker: lower-case letters, digits, hyphens and dots"
 	WorkerName string `json:"workerName,omitempty"`
 
-	// action is what is done: ListFailed (read a page of the failed jobs), RetryFailed
-	// (put them back onto their queues), ForgetFailed (delete some), FlushFailed (delete
-	// all), ClearQueue (delete all jobs of a queue) or Once (run one waiting job).
+	// action is what the command does: ListFailed (read a page of the failed jobs),
+	// RetryFailed (put failed jobs back onto their queues), ForgetFailed (delete the failed
+	// jobs in ids), FlushFailed (delete all failed jobs), ClearQueue (delete all jobs of a
+	// queue) or Once (run one waiting job).
 	// +required
 	Action CommandAction `json:"action"`
 
-	// ids are the failed jobs to retry or to forget: UUIDs or numbers, as ListFailed
-	// shows them. Default: empty. At most 100.
+	// ids are the failed jobs to retry or to forget: UUIDs or numbers, as ListFailed shows
+	// them. At most 100. Default: empty.
 	// +optional
 	// +listType=set
 	// +kubebuilder:validation:MaxItems=100
 	// +kubebuilder:validation:XValidation:rule="self.all(id, id.matches('^([0-9]{1,19}|[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})$'))",message="ids must be UUIDs or numbers of failed jobs, as a ListFailed shows them"
 	IDs []FailedJobID `json:"ids,omitempty"`
 
-	// all retries every failed job, or with queue every one of that queue; only for
+	// all retries all failed jobs, or all failed jobs of queue if that is set. Only for
 	// RetryFailed, instead of ids. Default: false.
 	// +optional
 	All bool `json:"all,omitempty"`
 
-	// queue is the queue to clear, to list or retry the failed jobs of, or to take one
-	// job from (for Once it may be a comma list in priority order). Default: empty: all
-	// failed jobs; for Once the QueueWorker's queues, without one the connection's own.
+	// queue is the queue to clear, to list or retry failed jobs of, or to take one job from.
+	// Only Once accepts several names, separated by commas in priority order. Default:
+	// empty, all failed jobs; for Once, the queues of the QueueWorker in workerName or else
+	// of the connection.
 	// +optional
 	// +kubebuilder:validation:MaxLength=512
 	// +kubebuilder:validation:XValidation:rule="self == '' || self.matches('^[A-Za-z0-9_.:/@{}-]+(,[A-Za-z0-9_.:/@{}-]+)*$')",message="queue must be a queue's name, of letters, digits and the characters _ . : / @ { } -"
 	Queue string `json:"queue,omitempty"`
 
-	// search lists only failed jobs whose id, class, queue or first line of the exception
-	// holds this text, in upper or lower case. Default: empty, all.
+	// search limits the list to failed jobs whose id, class, queue or first line of the
+	// exception contains this text, in upper or lower case. Default: empty, all failed jobs.
 	// +optional
 	// +kubebuilder:validation:MaxLength=200
 	// +kubebuilder:validation:XValidation:rule="!self.matches('[[:cntrl:]]')",message="search must be one line of text"
 	Search string `json:"search,omitempty"`
 
-	// limit is how many failed jobs a list holds at most, 1 to 100. Default: 50.
+	// limit is the greatest number of failed jobs in the list, 1 to 100. Default: 50.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=100
 	Limit *int32 `json:"limit,omitempty"`
 
-	// continue is status.continue of the list before: the next page. Default: empty, the
-	// newest failed jobs.
+	// continue requests the next page: set it to status.continue of the page before.
+	// Default: empty, the newest failed jobs.
 	// +optional
 	// +kubebuilder:validation:MaxLength=512
 	// +kubebuilder:validation:XValidation:rule="self == '' || self.matches('^[A-Za-z0-9_-]+$')",message="continue must be the status.continue of an earlier ListFailed"
 	Continue string `json:"continue,omitempty"`
 
-	// hours lets FlushFailed keep what failed within so many hours, 1 to 87600. It needs
-	// Laravel 9 or later. Default: absent, nothing is kept.
+	// hours makes FlushFailed keep jobs that failed within this number of hours, 1 to 87600.
+	// It needs Laravel 9 or later. Default: absent, no job is kept.
 	// +optional
 	// +kubebuilder:validation:Minimum=1
 	// +kubebuilder:validation:Maximum=87600
 	Hours *int32 `json:"hours,omitempty"`
 
-	// ttl is how long the QueueCommand is kept, with its Job, once its end is told, in whole
-	// seconds such as 10m, from 10s to 168h. Default: 10m.
+	// ttl is how long the QueueCommand and its Job are kept after its end was reported, in
+	// whole seconds such as 10m, from 10s to 168h. Default: 10m.
 	// +optional
 	// +kubebuilder:default="10m"
 	// +kubebuilder:validation:Type=string
@@ -142,24 +147,25 @@ type QueueCommandSpec struct {
 	TTL *metav1.Duration `json:"ttl,omitempty"`
 }
 
-// QueueCommandStatus is how far a command is and what came of it.
+// QueueCommandStatus is the progress and the result of a command.
 type QueueCommandStatus struct {
 	// state is Pending, Running, Succeeded or Failed.
 	// +optional
 	State CommandState `json:"state,omitempty"`
 
-	// message says in a sentence what the command waits for, or how it ended.
+	// message is a sentence that says what the command waits for, or how it ended.
 	// +optional
 	// +kubebuilder:validation:MaxLength=32768
 	Message string `json:"message,omitempty"`
 
-	// jobName is the Job that runs the command; empty until there is one, and for ListFailed.
+	// jobName is the Job that runs the command. Empty until the Job exists, and for
+	// ListFailed.
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
 	JobName string `json:"jobName,omitempty"`
 
-	// jobUID is the UID of that Job, so that no other is taken for it: a command whose Job
-	// is gone has failed and does not run again.
+	// jobUID is the UID of that Job, so that no other Job is mistaken for it. If the Job no
+	// longer exists, the command has failed and does not run again.
 	// +optional
 	// +kubebuilder:validation:Type=string
 	// +kubebuilder:validation:MaxLength=128
@@ -173,33 +179,34 @@ type QueueCommandStatus struct {
 	// +optional
 	EndedTime *metav1.Time `json:"endedTime,omitempty"`
 
-	// exitCode is the exit code of the command; absent until it has ended, and for ListFailed.
+	// exitCode is the exit code of the command. Absent until the command has ended, and for
+	// ListFailed.
 	// +optional
 	ExitCode *int32 `json:"exitCode,omitempty"`
 
-	// output is the end of what the command printed, at most 8 KiB.
+	// output is the end of the command's output, at most 8 KiB.
 	// +optional
 	// +kubebuilder:validation:MaxLength=8192
 	Output string `json:"output,omitempty"`
 
-	// failedJobs are the failed jobs found by ListFailed, the newest first.
+	// failedJobs are the failed jobs that ListFailed found, newest first.
 	// +optional
 	// +listType=atomic
 	// +kubebuilder:validation:MaxItems=100
 	FailedJobs []FailedJob `json:"failedJobs,omitempty"`
 
-	// total is how many failed jobs there are in all (search aside), counted up to
-	// 100000; absent where that was not counted.
+	// total is the number of all failed jobs, whatever search is, counted up to 100000.
+	// Absent if they were not counted.
 	// +optional
 	Total *int64 `json:"total,omitempty"`
 
-	// continue is what spec.continue of the next page has to be; empty on the last one.
+	// continue is the value of spec.continue for the next page. Empty on the last page.
 	// +optional
 	// +kubebuilder:validation:MaxLength=512
 	Continue string `json:"continue,omitempty"`
 
-	// conditions are Complete once the command has succeeded and Failed once it has
-	// failed; neither before.
+	// conditions are Complete once the command has succeeded, and Failed once it has failed.
+	// Before that there is none.
 	// +optional
 	// +listType=map
 	// +listMapKey=type
@@ -209,27 +216,28 @@ type QueueCommandStatus struct {
 
 // FailedJob is one job that has failed for good.
 type FailedJob struct {
-	// id is what RetryFailed and ForgetFailed know it by: a UUID or a number.
+	// id identifies the job for RetryFailed and ForgetFailed: a UUID or a number.
 	// +required
 	// +kubebuilder:validation:MaxLength=64
 	ID string `json:"id"`
 
-	// class is the job's class; empty where its payload does not tell.
+	// class is the job's class. Empty if the job's payload does not contain it.
 	// +optional
 	// +kubebuilder:validation:MaxLength=256
 	Class string `json:"class,omitempty"`
 
-	// connection is the queue connection it was taken from.
+	// connection is the queue connection that the job came from.
 	// +optional
 	// +kubebuilder:validation:MaxLength=255
 	Connection string `json:"connection,omitempty"`
 
-	// queue is the queue it was taken from.
+	// queue is the queue the job came from.
 	// +optional
 	// +kubebuilder:validation:MaxLength=512
 	Queue string `json:"queue,omitempty"`
 
-	// failedTime is when it failed, by the application's clock, which is taken to be UTC.
+	// failedTime is when the job failed, by the application's clock, which is assumed to be
+	// UTC.
 	// +optional
 	FailedTime *metav1.Time `json:"failedTime,omitempty"`
 
@@ -239,9 +247,10 @@ type FailedJob struct {
 	Exception string `json:"exception,omitempty"`
 }
 
-// QueueCommand is something to be done once with the jobs of an application: list, retry
-// or delete failed jobs, clear a queue, run one job. It needs no right to exec into a
-// pod; who may create and read QueueCommands may do all of it, and sees failed jobs.
+// QueueCommand does one thing once with the jobs of an application: it lists, retries or
+// deletes failed jobs, clears a queue, or runs one job. It needs no right to exec into a
+// pod. A user who may create and read QueueCommands may do all of this, and sees failed
+// jobs.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
@@ -260,7 +269,7 @@ type QueueCommand struct {
 	// +optional
 	metav1.ObjectMeta `json:"metadata,omitzero"`
 
-	// spec is what is to be done.
+	// spec is the command to run.
 	// +required
 	Spec QueueCommandSpec `json:"spec"`
 
