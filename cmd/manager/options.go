@@ -41,7 +41,7 @@ func parse(flags *flag.FlagSet, arguments []string) (options, error) {
 	flags.BoolVar(&o.metrics.Secure, "metrics-secure", true, "Serve metrics by HTTPS, and only to callers the cluster authorizes.")
 	flags.StringVar(&o.metrics.CertDir, "metrics-cert-dir", "", "Folder with tls.crt and tls.key for the metrics, read again when they change; empty signs one's own.")
 	flags.StringVar(&o.metrics.Host, "metrics-host", "localhost", "Name of the host in the certificate that the operator signs itself.")
-	flags.StringVar(&o.healthAddress, "health-probe-bind-address", ":8081", "Address of /healthz and /readyz.")
+	flags.StringVar(&o.healthAddress, "health-probe-bind-address", ":8081", "Address of /healthz and /readyz; 0 turns them off.")
 	flags.StringVar(&o.identityFile, "identity-file", "", "File with the Ed25519 private key, as PEM, that the operator proves itself to agents and backlog probes with. Without the file a key is drawn at each start.")
 	flags.StringVar(&namespaces, "watch-namespaces", "", "Comma list of the namespaces to work in; empty means all.")
 	flags.StringVar(&o.namespace, "operator-namespace", os.Getenv("POD_NAMESPACE"), "Namespace the operator runs in, which NetworkPolicies of QueueApps admit; by default $POD_NAMESPACE.")

@@ -34,7 +34,7 @@ func serve(mgr ctrl.Manager, o options) error {
 	if err != nil {
 		return err
 	}
-	if o.healthAddress != "0" {
+	if o.healthAddress != "0" && o.healthAddress != "" {
 		health, err := newHealthServer(o.healthAddress)
 		if err != nil {
 			return err

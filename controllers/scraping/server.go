@@ -35,7 +35,7 @@ var limits = gate.Limits{PerAddress: 4, Total: 64}
 
 // Serving says how the operator's metrics are served.
 type Serving struct {
-	// Address is the address to serve on; 0 turns the metrics off.
+	// Address is the address to serve on; 0 or an empty one turns the metrics off.
 	Address string
 	// Secure serves them over HTTPS, to callers that the API server authorizes.
 	Secure bool
@@ -54,7 +54,7 @@ type Serving struct {
 // connections. Each of them may send a header of 1 MiB for half a minute, so a pod that
 // reaches the port could take all the memory of the operator.
 func Servers(s Serving, config *rest.Config, client *http.Client, log logr.Logger) ([]manager.Runnable, error) {
-	if s.Address == "0" {
+	if s.Address == "0" || s.Address == "" {
 		return nil, nil
 	}
 	handler := gate.Shared(promhttp.HandlerFor(metrics.Registry, promhttp.HandlerOpts{DisableCompression: true}))
