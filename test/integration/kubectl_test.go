@@ -60,7 +60,7 @@ func TestExplainDescribesEveryFieldOfOurs(t *testing.T) {
 		for _, field := range fields {
 			requireContains(t, recursive, "\n  "+field+"\t")
 			out := strings.Join(strings.Fields(kubectl(t, "explain", kind+"."+field)), " ")
-			if !regexp.MustCompile(`DESCRIPTION: ` + field + ` (is|are|says|sums|tells|lets|removes|retries|lists) `).MatchString(out) {
+			if !regexp.MustCompile(`DESCRIPTION: ` + field + ` [a-z]`).MatchString(out) {
 				t.Errorf("kubectl explain %s.%s has no description that begins with the field's name:\n%s", kind, field, out)
 			}
 		}
