@@ -10,11 +10,11 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 
+	"queueworker.dev/queueworker/api/effective"
 	"queueworker.dev/queueworker/api/protocol"
 	"queueworker.dev/queueworker/api/v1alpha1"
 	"queueworker.dev/queueworker/controllers/alerts"
 	"queueworker.dev/queueworker/controllers/collector"
-	"queueworker.dev/queueworker/controllers/desired"
 	"queueworker.dev/queueworker/controllers/status"
 )
 
@@ -32,7 +32,7 @@ func alertsInput(o *observation) alerts.Input {
 		Jobs:    o.reports.Latest,
 		Watched: o.reports.Samples.Since,
 		Pause:   o.worker.Status.OnFailing,
-		Token:   desired.ResumeToken(o.worker),
+		Token:   effective.ResumeToken(o.worker),
 		Memory:  o.past.alerts,
 	}
 	for _, conditionType := range status.AlertTypes {

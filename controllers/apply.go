@@ -20,8 +20,9 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"queueworker.dev/queueworker/api/effective"
 	"queueworker.dev/queueworker/api/v1alpha1"
-	"queueworker.dev/queueworker/controllers/desired"
+	"queueworker.dev/queueworker/controllers/objects"
 )
 
 // application is the result of applying a decision.
@@ -50,14 +51,14 @@ func children(o *observation, d decision) []child {
 		}
 		out = append(out, child{kind, name, live, wanted})
 	}
-	add(corev1.SchemeGroupVersion.WithKind("ConfigMap"), desired.ControlName(o.worker.Name),
+	add(corev1.SchemeGroupVersion.WithKind("ConfigMap"), objects.ControlName(o.worker.Name),
 		o.configMap != nil, o.configMap, d.objects.ConfigMap)
 	if d.objects.PodDisruptionBudget != nil {
-		add(policyv1.SchemeGroupVersion.WithKind("PodDisruptionBudget"), desired.WorkloadName(o.worker.Name),
+		add(policyv1.SchemeGroupVersion.WithKind("PodDisruptionBudget"), objects.WorkloadName(o.worker.Name),
 			o.budget != nil, o.budget, d.objects.PodDisruptionBudget)
 	}
 	if d.objects.Deployment != nil {
-		add(appsv1.SchemeGroupVersion.WithKind("Deployment"), desired.WorkloadName(o.worker.Name),
+		add(appsv1.SchemeGroupVersion.WithKind("Deployment"), objects.WorkloadName(o.worker.Name),
 			o.deployment != nil, o.deployment, d.objects.Deployment)
 	}
 	return out
@@ -89,7 +90,7 @@ func (r *QueueWorkerReconciler) apply(ctx context.Context, o *observation, d dec
 	if a != (application{}) {
 		return a, r.applyLittle(ctx, o, d)
 	}
-	if d.objects.Deployment == nil && !desired.IsBatch(&o.worker.Spec) {
+	if d.objects.Deployment == nil && !effective.IsBatch(&o.worker.Spec) {
 		err = r.scaleOnly(ctx, o, d)
 	}
 	return a, errors.Join(err, r.prune(ctx, o, d), r.control(ctx, o, d))
@@ -100,7 +101,7 @@ func (r *QueueWorkerReconciler) applyLittle(ctx context.Context, o *observation,
 	if len(o.openRuns()) > 0 {
 		return r.control(ctx, o, d)
 	}
-	if o.deployment == nil || !desired.OwnedBy(o.deployment, o.worker) {
+	if o.deployment == nil || !objects.OwnedBy(o.deployment, o.worker) {
 		return nil
 	}
 	return errors.Join(r.scaleOnly(ctx, o, d), r.control(ctx, o, d))
@@ -136,7 +137,7 @@ func (r *QueueWorkerReconciler) pending(ctx context.Context, o *observation, d d
 				return nil, "", err
 			}
 		}
-		if c.live != nil && !desired.OwnedBy(c.live, o.worker) {
+		if c.live != nil && !objects.OwnedBy(c.live, o.worker) {
 			return nil, foreign(c, o.worker), nil
 		}
 		settled, err := c.settled(cached)
@@ -160,7 +161,7 @@ func (c child) settled(cached bool) (bool, error) {
 		// the label by which the cache selects it.
 		return c.live.GetLabels()[v1alpha1.LabelManagedBy] == v1alpha1.ManagedBy, nil
 	}
-	return desired.Settled(c.live, c.wanted)
+	return objects.Settled(c.live, c.wanted)
 }
 
 // readPastCache looks for an object that the cache does not have.
@@ -213,7 +214,7 @@ func refusal(err error) string {
 func (r *QueueWorkerReconciler) scaleOnly(ctx context.Context, o *observation, d decision) error {
 	pods := d.removal.Replicas
 	live := o.deployment
-	if live == nil || !desired.OwnedBy(live, o.worker) || live.Spec.Replicas != nil && *live.Spec.Replicas == pods {
+	if live == nil || !objects.OwnedBy(live, o.worker) || live.Spec.Replicas != nil && *live.Spec.Replicas == pods {
 		return nil
 	}
 	scaled := live.DeepCopy()
@@ -227,7 +228,7 @@ func (r *QueueWorkerReconciler) scaleOnly(ctx context.Context, o *observation, d
 
 // prune deletes the PodDisruptionBudget of a pool that no longer needs one.
 func (r *QueueWorkerReconciler) prune(ctx context.Context, o *observation, d decision) error {
-	if d.objects.Deployment == nil || d.objects.PodDisruptionBudget != nil || o.budget == nil || !desired.OwnedBy(o.budget, o.worker) {
+	if d.objects.Deployment == nil || d.objects.PodDisruptionBudget != nil || o.budget == nil || !objects.OwnedBy(o.budget, o.worker) {
 		return nil
 	}
 	err := r.Client.Delete(ctx, o.budget, client.Preconditions{UID: &o.budget.UID})

@@ -9,9 +9,10 @@ import (
 
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"queueworker.dev/queueworker/api/effective"
 	"queueworker.dev/queueworker/api/v1alpha1"
 	"queueworker.dev/queueworker/controllers/cached"
-	"queueworker.dev/queueworker/controllers/desired"
+	"queueworker.dev/queueworker/controllers/objects"
 )
 
 // listApps returns the QueueApps of a namespace as the cache has them. They must not be
@@ -27,13 +28,13 @@ func listApps(ctx context.Context, reader client.Reader, namespace string) ([]ca
 
 // wholeApp returns a copy of a QueueApp with its template. If the operator cannot use the
 // template, the copy has none and the Problem says why.
-func wholeApp(stored *cached.QueueApp) (*v1alpha1.QueueApp, *desired.Problem) {
+func wholeApp(stored *cached.QueueApp) (*v1alpha1.QueueApp, *effective.Problem) {
 	app, refusal := stored.Whole()
 	switch {
 	case refusal == "":
 		return app, nil
 	case stored.Spec.Template.Refusal() == "":
-		return app, &desired.Problem{Reason: v1alpha1.ReasonAppInvalid, Message: fmt.Sprintf("The QueueApp %q cannot be used: %s.", app.Name, refusal)}
+		return app, &effective.Problem{Reason: v1alpha1.ReasonAppInvalid, Message: fmt.Sprintf("The QueueApp %q cannot be used: %s.", app.Name, refusal)}
 	}
-	return app, desired.TooLarge("QueueApp", app.Name, refusal)
+	return app, objects.TooLarge("QueueApp", app.Name, refusal)
 }

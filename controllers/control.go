@@ -18,7 +18,7 @@ import (
 
 	"queueworker.dev/queueworker/api/v1alpha1"
 	"queueworker.dev/queueworker/controllers/collector"
-	"queueworker.dev/queueworker/controllers/desired"
+	"queueworker.dev/queueworker/controllers/objects"
 )
 
 // control writes the changed annotations of each pod, in one write per pod.
@@ -48,7 +48,7 @@ func (r *QueueWorkerReconciler) control(ctx context.Context, o *observation, d d
 // unheard reports whether a pod's agent answers but has not taken up the pod's document.
 func unheard(pod *corev1.Pod, report collector.PodReport) bool {
 	return report.Status != nil && !report.Unreachable &&
-		report.Status.ControlRevision < desired.ReadControl(pod.Annotations[v1alpha1.AnnotationControl]).Revision
+		report.Status.ControlRevision < objects.ReadControl(pod.Annotations[v1alpha1.AnnotationControl]).Revision
 }
 
 // hearing returns the time after which to see whether every agent has taken up its

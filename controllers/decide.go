@@ -8,24 +8,25 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"queueworker.dev/queueworker/api/effective"
 	"queueworker.dev/queueworker/api/protocol"
 	"queueworker.dev/queueworker/api/v1alpha1"
 	"queueworker.dev/queueworker/controllers/alerts"
 	"queueworker.dev/queueworker/controllers/batch"
-	"queueworker.dev/queueworker/controllers/desired"
 	"queueworker.dev/queueworker/controllers/drain"
+	"queueworker.dev/queueworker/controllers/objects"
 	"queueworker.dev/queueworker/controllers/stuck"
 )
 
 // decision is the wanted state.
 type decision struct {
-	problem  *desired.Problem
+	problem  *effective.Problem
 	sizing   sizing
 	removal  drain.Plan
 	stuck    stuck.Output
 	alerts   alerts.Output
-	controls desired.Controls
-	objects  desired.Objects
+	controls objects.Controls
+	objects  objects.Objects
 	// runs is nil for a pool that has nothing to do with runs.
 	runs *batch.Output
 	// runsDrained reports whether no job is lost with the runs that will be ended.
@@ -36,11 +37,11 @@ type decision struct {
 func decide(o *observation, s sizing, agentImage string) decision {
 	d := decision{problem: o.problem, sizing: s}
 	d.runs = decideRuns(o, s, d.problem)
-	inRuns := d.runs != nil && (desired.IsBatch(&o.worker.Spec) || d.runs.Open != nil && !desired.HasDeployment(o.worker, o.deployment))
+	inRuns := d.runs != nil && (effective.IsBatch(&o.worker.Spec) || d.runs.Open != nil && !objects.HasDeployment(o.worker, o.deployment))
 	d.planRemoval(o, inRuns)
 	d.stuck = stuck.Find(stuckInput(o))
 	d.alerts = alerts.Decide(alertsInput(o))
-	d.controls = desired.Control(desired.ControlInput{
+	d.controls = objects.Control(objects.ControlInput{
 		Now:       o.now,
 		Worker:    o.worker,
 		Processes: d.sizing.processes,
@@ -48,7 +49,7 @@ func decide(o *observation, s sizing, agentImage string) decision {
 		Live:      ownConfigMap(o),
 		Pods:      controlledPods(o, d.removal),
 	})
-	in := desired.Input{
+	in := objects.Input{
 		Worker:      o.worker,
 		App:         usableApp(o, inRuns),
 		Most:        d.sizing.most,
@@ -62,13 +63,13 @@ func decide(o *observation, s sizing, agentImage string) decision {
 	if inRuns {
 		in.Run = d.runs.Start
 	}
-	objects, problem := desired.Build(in)
-	d.objects = objects
+	built, problem := objects.Build(in)
+	d.objects = built
 	if d.problem == nil {
 		d.problem = problem
 	}
 	if d.problem == nil && d.runs != nil && d.runs.Invalid != "" {
-		d.problem = &desired.Problem{Reason: v1alpha1.ReasonScheduleInvalid, Message: d.runs.Invalid}
+		d.problem = &effective.Problem{Reason: v1alpha1.ReasonScheduleInvalid, Message: d.runs.Invalid}
 	}
 	return d
 }
@@ -77,7 +78,7 @@ func decide(o *observation, s sizing, agentImage string) decision {
 // while the QueueApp cannot be used, and while the Deployment of a pool waits for the
 // end of a run.
 func usableApp(o *observation, inRuns bool) *v1alpha1.QueueApp {
-	if o.problem != nil || inRuns && !desired.IsBatch(&o.worker.Spec) {
+	if o.problem != nil || inRuns && !effective.IsBatch(&o.worker.Spec) {
 		return nil
 	}
 	return o.app
@@ -86,7 +87,7 @@ func usableApp(o *observation, inRuns bool) *v1alpha1.QueueApp {
 // planRemoval plans what happens to the present pods: the pods of runs that will be
 // ended, and the pods of the Deployment.
 func (d *decision) planRemoval(o *observation, inRuns bool) {
-	pods := desired.Pods(d.sizing.processes, &o.worker.Spec)
+	pods := effective.Pods(d.sizing.processes, &o.worker.Spec)
 	ending := endingRun(o, d.runs)
 	d.runsDrained = ending.Replicas == 0
 	if inRuns {
@@ -100,25 +101,25 @@ func (d *decision) planRemoval(o *observation, inRuns bool) {
 
 // ownConfigMap returns the pool's ConfigMap, unless it belongs to another owner.
 func ownConfigMap(o *observation) *corev1.ConfigMap {
-	if o.configMap == nil || !desired.OwnedBy(o.configMap, o.worker) {
+	if o.configMap == nil || !objects.OwnedBy(o.configMap, o.worker) {
 		return nil
 	}
 	return o.configMap
 }
 
 // controlledPods returns the pods that control documents are for: the pods that stay.
-func controlledPods(o *observation, removal drain.Plan) []desired.ControlledPod {
-	var out []desired.ControlledPod
+func controlledPods(o *observation, removal drain.Plan) []objects.ControlledPod {
+	var out []objects.ControlledPod
 	cordon, uncordon := setOf(removal.Cordon), setOf(removal.Uncordon)
 	for _, pod := range o.pods {
 		if !active(pod) {
 			continue
 		}
 		cordoned := isCordoned(pod)
-		controlled := desired.ControlledPod{
+		controlled := objects.ControlledPod{
 			Name:         pod.Name,
-			RestartToken: desired.Token(pod, v1alpha1.AnnotationRestartedAt),
-			KillToken:    desired.Token(pod, v1alpha1.AnnotationKillAt),
+			RestartToken: objects.Token(pod, v1alpha1.AnnotationRestartedAt),
+			KillToken:    objects.Token(pod, v1alpha1.AnnotationKillAt),
 			Paused:       isPausedAlone(pod),
 			Cordoned:     (cordoned || cordon[pod.Name]) && !uncordon[pod.Name],
 			Document:     pod.Annotations[v1alpha1.AnnotationControl],
@@ -144,9 +145,9 @@ func setOf(names []string) map[string]bool {
 
 // stuckInput leaves out pods that are not meant to take jobs.
 func stuckInput(o *observation) stuck.Input {
-	in := stuck.Input{Now: o.now, Patience: stuck.Patience(desired.Pause(&o.worker.Spec)), Memory: o.past.stuck}
+	in := stuck.Input{Now: o.now, Patience: stuck.Patience(effective.LongestSleep(&o.worker.Spec)), Memory: o.past.stuck}
 	backlog := scalingBacklog(o)
-	if backlog == nil || desired.PausedBy(o.worker, o.now) != "" || o.worker.Spec.Stopped || !tellsStarts(o.app) {
+	if backlog == nil || effective.PausedBy(o.worker, o.now) != "" || o.worker.Spec.Stopped || !tellsStarts(o.app) {
 		return in
 	}
 	in.Ready, in.Oldest = backlog.Ready, backlog.Oldest

@@ -80,7 +80,7 @@ func (d *defaultApps) of(namespace string) string {
 	return d.used(namespace)
 }
 
-// used chooses as desired.SelectApp does.
+// used chooses as effective.SelectApp does.
 func (d *defaultApps) used(namespace string) string {
 	names := d.names[namespace]
 	if _, ok := names[v1alpha1.DefaultAppName]; ok {

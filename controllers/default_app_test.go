@@ -20,8 +20,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
+	"queueworker.dev/queueworker/api/effective"
 	"queueworker.dev/queueworker/controllers/cached"
-	"queueworker.dev/queueworker/controllers/desired"
 )
 
 // countingQueue remembers the names that were added to it.
@@ -177,7 +177,7 @@ func TestAPoolWakesTheAppsThatItUsedAndUses(t *testing.T) {
 	}
 }
 
-// The rule is in desired.SelectApp; this test follows it from event to event.
+// The rule is in effective.SelectApp; this test follows it from event to event.
 func TestDefaultAppsFollowTheRule(t *testing.T) {
 	names := []string{"default", "web", "mail"}
 	random := rand.New(rand.NewPCG(1, 2))
@@ -194,7 +194,7 @@ func TestDefaultAppsFollowTheRule(t *testing.T) {
 			}
 		}
 		want := ""
-		if app, _ := desired.SelectApp(workerNamed("shop", "a", ""), apps); app != nil {
+		if app, _ := effective.SelectApp(workerNamed("shop", "a", ""), apps); app != nil {
 			want = app.Name
 		}
 		if got := d.of("shop"); got != want || change.after != want {

@@ -13,12 +13,13 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/intstr"
 
+	"queueworker.dev/queueworker/api/effective"
 	"queueworker.dev/queueworker/api/protocol"
 	"queueworker.dev/queueworker/api/v1alpha1"
 	"queueworker.dev/queueworker/controllers/batch"
 	"queueworker.dev/queueworker/controllers/collector"
-	"queueworker.dev/queueworker/controllers/desired"
 	"queueworker.dev/queueworker/controllers/drain"
+	"queueworker.dev/queueworker/controllers/objects"
 	"queueworker.dev/queueworker/controllers/status"
 )
 
@@ -39,7 +40,7 @@ func removal(o *observation, pods int32) drain.Plan {
 		DeadlinePassed: deadlinePassed(live),
 		MaxSurge:       maxSurge(live),
 		MaxReplaced:    o.worker.Spec.MaxUnavailable,
-		Paused:         desired.PausedBy(o.worker, o.now) != "",
+		Paused:         effective.PausedBy(o.worker, o.now) != "",
 	}
 	if live.Spec.Replicas != nil {
 		in.Replicas = *live.Spec.Replicas
@@ -47,7 +48,7 @@ func removal(o *observation, pods int32) drain.Plan {
 	in.Silence = silence(o)
 	var leaving time.Duration
 	in.Leaving, leaving = leavingPods(o)
-	stop := stopping{observation: o, stops: o.worker.Spec.Stopped, grace: desired.GraceOf(&live.Spec.Template)}
+	stop := stopping{observation: o, stops: o.worker.Spec.Stopped, grace: effective.PodGrace(&live.Spec.Template)}
 	for _, pod := range o.pods {
 		if active(pod) && !ofRun(pod) {
 			out := stop.pod(pod)
@@ -85,7 +86,7 @@ func endingRun(o *observation, runs *batch.Output) drain.Plan {
 	ends := runs != nil && len(runs.End) > 0
 	stop := stopping{observation: o, stops: ends}
 	if job := o.openRun(); job != nil {
-		stop.grace = desired.GraceOf(&job.Spec.Template)
+		stop.grace = effective.PodGrace(&job.Spec.Template)
 	}
 	in := drain.Input{Now: o.now, Silence: silence(o)}
 	for _, pod := range o.pods {
@@ -107,7 +108,7 @@ func endingRun(o *observation, runs *batch.Output) drain.Plan {
 
 // silence returns how long a victim may be silent; 0 if jobs have no timeout.
 func silence(o *observation) time.Duration {
-	if timeout := desired.Timeout(&o.worker.Spec); timeout > 0 {
+	if timeout := effective.Timeout(&o.worker.Spec); timeout > 0 {
 		return max(timeout, jobTimeout(o)) + silenceMargin
 	}
 	return 0
@@ -170,7 +171,7 @@ func (s *stopping) unheardFrom(pod *corev1.Pod) time.Time {
 // recycles reports whether pods that have reached a limit are replaced now. A paused
 // pool has no process that could have reached one.
 func recycles(o *observation) bool {
-	return o.worker.Spec.Recycle == v1alpha1.RecyclePod && desired.PausedBy(o.worker, o.now) == ""
+	return o.worker.Spec.Recycle == v1alpha1.RecyclePod && effective.PausedBy(o.worker, o.now) == ""
 }
 
 // isDue reports whether a process in a pod has reached its limit. A pod that a user has
@@ -198,7 +199,7 @@ func active(pod *corev1.Pod) bool {
 }
 
 func drainPod(pod *corev1.Pod, report collector.PodReport) drain.Pod {
-	document := desired.ReadControl(pod.Annotations[v1alpha1.AnnotationControl])
+	document := objects.ReadControl(pod.Annotations[v1alpha1.AnnotationControl])
 	out := drain.Pod{
 		Name:         pod.Name,
 		Created:      pod.CreationTimestamp.Time,
@@ -240,7 +241,7 @@ func drainPod(pod *corev1.Pod, report collector.PodReport) drain.Pod {
 
 // isCordoned reports whether a pod's control document says that the pod takes no more jobs.
 func isCordoned(pod *corev1.Pod) bool {
-	return desired.ReadControl(pod.Annotations[v1alpha1.AnnotationControl]).Cordoned
+	return objects.ReadControl(pod.Annotations[v1alpha1.AnnotationControl]).Cordoned
 }
 
 // isPausedAlone reports whether a pod is paused by its own annotation.

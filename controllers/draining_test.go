@@ -16,8 +16,8 @@ import (
 	"queueworker.dev/queueworker/api/protocol"
 	"queueworker.dev/queueworker/api/v1alpha1"
 	"queueworker.dev/queueworker/controllers/collector"
-	"queueworker.dev/queueworker/controllers/desired"
 	"queueworker.dev/queueworker/controllers/drain"
+	"queueworker.dev/queueworker/controllers/objects"
 	"queueworker.dev/queueworker/controllers/stuck"
 )
 
@@ -255,7 +255,7 @@ func TestPodAnnotations(t *testing.T) {
 	}{
 		"nothing": {decision{removal: drain.Plan{Cordon: []string{"b"}, Costs: map[string]int32{"c": 0}}}, map[string]*string{}},
 		"cordoned": {
-			decision{removal: drain.Plan{Cordon: []string{"a"}}, controls: desired.Controls{Pods: map[string]string{"a": "{}"}}},
+			decision{removal: drain.Plan{Cordon: []string{"a"}}, controls: objects.Controls{Pods: map[string]string{"a": "{}"}}},
 			map[string]*string{v1alpha1.AnnotationCordonedAt: text("2026-11-23T12:00:00Z"), v1alpha1.AnnotationControl: text("{}")},
 		},
 		"ready to go":          {decision{removal: drain.Plan{Costs: map[string]int32{"a": drain.MinimumCost}}}, map[string]*string{corev1.PodDeletionCost: text("-2147483648")}},

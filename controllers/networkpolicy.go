@@ -15,7 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"queueworker.dev/queueworker/api/v1alpha1"
-	"queueworker.dev/queueworker/controllers/desired"
+	"queueworker.dev/queueworker/controllers/objects"
 )
 
 // +kubebuilder:rbac:groups=networking.k8s.io,resources=networkpolicies,verbs=get;list;watch;create;patch;delete
@@ -33,7 +33,7 @@ func (r *QueueAppReconciler) reconcileNetworkPolicy(ctx context.Context, app *v1
 	if r.Namespace == "" {
 		return networkCondition(app, v1alpha1.ReasonRejected, fmt.Sprintf(
 			"The operator does not know the namespace it runs in, so it cannot make the NetworkPolicy %s; start it with --operator-namespace.",
-			desired.NetworkPolicyName(app.Name))), 0, nil
+			objects.NetworkPolicyName(app.Name))), 0, nil
 	}
 	a, err := r.applyNetworkPolicy(ctx, app, live, cached)
 	switch {
@@ -46,7 +46,7 @@ func (r *QueueAppReconciler) reconcileNetworkPolicy(ctx context.Context, app *v1
 	}
 	return networkCondition(app, v1alpha1.ReasonApplied, fmt.Sprintf(
 		"The NetworkPolicy %s admits only the operator and, for metrics, namespaces labelled metrics: enabled. Whether the cluster's network enforces it is not checked.",
-		desired.NetworkPolicyName(app.Name))), 0, nil
+		objects.NetworkPolicyName(app.Name))), 0, nil
 }
 
 // networkCondition returns the condition NetworkPolicyApplied, True only for ReasonApplied.
@@ -76,7 +76,7 @@ func setNetworkCondition(status *v1alpha1.QueueAppStatus, condition *metav1.Cond
 // reports whether the cache has it. It reads past the cache only for a QueueApp that
 // wants a NetworkPolicy.
 func (r *QueueAppReconciler) liveNetworkPolicy(ctx context.Context, app *v1alpha1.QueueApp) (*networkingv1.NetworkPolicy, bool, error) {
-	name := desired.NetworkPolicyName(app.Name)
+	name := objects.NetworkPolicyName(app.Name)
 	live, err := get[networkingv1.NetworkPolicy](ctx, r.Client, app.Namespace, name)
 	if err != nil || live != nil || !app.Spec.NetworkPolicy {
 		return live, live != nil, err
@@ -86,15 +86,15 @@ func (r *QueueAppReconciler) liveNetworkPolicy(ctx context.Context, app *v1alpha
 }
 
 func (r *QueueAppReconciler) applyNetworkPolicy(ctx context.Context, app *v1alpha1.QueueApp, live *networkingv1.NetworkPolicy, cached bool) (application, error) {
-	name := desired.NetworkPolicyName(app.Name)
-	wanted := desired.NetworkPolicy(app, r.Namespace)
+	name := objects.NetworkPolicyName(app.Name)
+	wanted := objects.NetworkPolicy(app, r.Namespace)
 	if live != nil {
 		if !metav1.IsControlledBy(live, app) {
 			return application{conflict: fmt.Sprintf(
 				"The NetworkPolicy %s exists already and %s, so it is left alone and the QueueApp %s cannot have its own; delete it or set spec.networkPolicy to false.",
 				name, whose(live), app.Name)}, nil
 		}
-		same, err := desired.SameNetworkPolicy(live, wanted)
+		same, err := objects.SameNetworkPolicy(live, wanted)
 		if err != nil || same && (cached || live.Labels[v1alpha1.LabelManagedBy] == v1alpha1.ManagedBy) {
 			return application{}, err
 		}

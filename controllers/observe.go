@@ -22,10 +22,11 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"queueworker.dev/queueworker/api/effective"
 	"queueworker.dev/queueworker/api/protocol"
 	"queueworker.dev/queueworker/api/v1alpha1"
 	"queueworker.dev/queueworker/controllers/collector"
-	"queueworker.dev/queueworker/controllers/desired"
+	"queueworker.dev/queueworker/controllers/objects"
 	"queueworker.dev/queueworker/controllers/scaling"
 )
 
@@ -35,7 +36,7 @@ type observation struct {
 	worker *v1alpha1.QueueWorker
 	// app is the QueueApp in use; nil if there is none, and problem says why.
 	app     *v1alpha1.QueueApp
-	problem *desired.Problem
+	problem *effective.Problem
 
 	// The children by name, whoever owns them; nil if there is none in the cache.
 	deployment *appsv1.Deployment
@@ -81,17 +82,17 @@ func (r *QueueWorkerReconciler) observe(ctx context.Context, name types.Namespac
 	if err != nil {
 		return nil, err
 	}
-	used, problem := desired.SelectApp(worker, apps)
+	used, problem := effective.SelectApp(worker, apps)
 	if o.problem = problem; used != nil {
 		o.app, o.problem = wholeApp(used)
 	}
-	if app, _ := desired.AppNamed(name.Namespace, "", apps); app != nil && o.app != nil {
+	if app, _ := effective.AppNamed(name.Namespace, "", apps); app != nil && o.app != nil {
 		o.unnamed = app.Name == o.app.Name
 	}
 	if o.problem == nil {
-		o.problem = desired.Oversized(worker)
+		o.problem = objects.Oversized(worker)
 	}
-	o.pin, o.pinAgain = r.pins.of(name, desired.PoolPin(o.configMap), o.now)
+	o.pin, o.pinAgain = r.pins.of(name, objects.PoolPin(o.configMap), o.now)
 	if err := r.observeRuns(ctx, o); err != nil {
 		return nil, err
 	}
@@ -119,7 +120,7 @@ func soon(startLatency time.Duration) time.Duration {
 // observeBacklog reads the backlog of the pool's queues, if a probe measures it.
 func (r *QueueWorkerReconciler) observeBacklog(o *observation) {
 	name := client.ObjectKeyFromObject(o.worker)
-	if o.app == nil || !desired.NeedsProbe(o.app) {
+	if o.app == nil || !effective.NeedsProbe(o.app) {
 		r.Backlogs.Forget(name)
 		return
 	}
@@ -148,13 +149,13 @@ func queues(o *observation) []string {
 }
 
 func (r *QueueWorkerReconciler) observeChildren(ctx context.Context, o *observation) (err error) {
-	if o.deployment, err = get[appsv1.Deployment](ctx, r.Client, o.worker.Namespace, desired.WorkloadName(o.worker.Name)); err != nil {
+	if o.deployment, err = get[appsv1.Deployment](ctx, r.Client, o.worker.Namespace, objects.WorkloadName(o.worker.Name)); err != nil {
 		return err
 	}
-	if o.configMap, err = get[corev1.ConfigMap](ctx, r.Client, o.worker.Namespace, desired.ControlName(o.worker.Name)); err != nil {
+	if o.configMap, err = get[corev1.ConfigMap](ctx, r.Client, o.worker.Namespace, objects.ControlName(o.worker.Name)); err != nil {
 		return err
 	}
-	o.budget, err = get[policyv1.PodDisruptionBudget](ctx, r.Client, o.worker.Namespace, desired.WorkloadName(o.worker.Name))
+	o.budget, err = get[policyv1.PodDisruptionBudget](ctx, r.Client, o.worker.Namespace, objects.WorkloadName(o.worker.Name))
 	return err
 }
 
@@ -179,7 +180,7 @@ func get[T any, P interface {
 // proof, because any user may set it.
 func (r *QueueWorkerReconciler) observePods(ctx context.Context, o *observation) error {
 	owners := o.openRuns()
-	ours := []client.ListOption{client.InNamespace(o.worker.Namespace), client.MatchingLabels(desired.Selector(o.worker.Name))}
+	ours := []client.ListOption{client.InNamespace(o.worker.Namespace), client.MatchingLabels(objects.Selector(o.worker.Name))}
 	if o.deployment != nil {
 		sets, err := replicaSetsOf(ctx, r.Client, o.deployment, ours...)
 		if err != nil {

@@ -27,11 +27,12 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 	"sigs.k8s.io/controller-runtime/pkg/source"
 
+	"queueworker.dev/queueworker/api/effective"
 	"queueworker.dev/queueworker/api/protocol"
 	"queueworker.dev/queueworker/api/v1alpha1"
 	"queueworker.dev/queueworker/controllers/cached"
 	"queueworker.dev/queueworker/controllers/collector"
-	"queueworker.dev/queueworker/controllers/desired"
+	"queueworker.dev/queueworker/controllers/objects"
 	"queueworker.dev/queueworker/controllers/status"
 	"queueworker.dev/queueworker/controllers/workqueue"
 )
@@ -81,7 +82,7 @@ func (r *QueueAppReconciler) SetupWithManager(mgr ctrl.Manager, options controll
 // appOfProbe returns the QueueApp whose backlog probe a pod is.
 func appOfProbe(_ context.Context, pod client.Object) []reconcile.Request {
 	name := pod.GetLabels()[v1alpha1.LabelApp]
-	if name == "" || !desired.IsProbe(pod) {
+	if name == "" || !objects.IsProbe(pod) {
 		return nil
 	}
 	return []reconcile.Request{{NamespacedName: types.NamespacedName{Namespace: pod.GetNamespace(), Name: name}}}
@@ -105,7 +106,7 @@ func (r *QueueAppReconciler) Reconcile(ctx context.Context, request ctrl.Request
 		return ctrl.Result{}, err
 	}
 	app := stored.Lean()
-	if len(workers) > 0 && desired.NeedsProbe(app) {
+	if len(workers) > 0 && effective.NeedsProbe(app) {
 		app, _ = stored.Whole() // the QueueWorkers of the app report what is wrong with it
 	}
 	probeAgain, probeErr := r.reconcileProbe(ctx, app, len(workers) > 0)
@@ -124,11 +125,11 @@ func (r *QueueAppReconciler) Reconcile(ctx context.Context, request ctrl.Request
 // after which to look again; zero means when something happens.
 func (r *QueueAppReconciler) reconcileProbe(ctx context.Context, app *v1alpha1.QueueApp, used bool) (time.Duration, error) {
 	name := client.ObjectKeyFromObject(app)
-	live, err := get[appsv1.Deployment](ctx, r.Client, app.Namespace, desired.ProbeName(app.Name))
+	live, err := get[appsv1.Deployment](ctx, r.Client, app.Namespace, objects.ProbeName(app.Name))
 	if err != nil {
 		return 0, err
 	}
-	if !used || !desired.NeedsProbe(app) {
+	if !used || !effective.NeedsProbe(app) {
 		r.Backlogs.Drop(name)
 		return 0, r.remove(ctx, app, live)
 	}
@@ -159,7 +160,7 @@ func (r *QueueAppReconciler) workersOf(ctx context.Context, app types.Namespaced
 		return nil, fmt.Errorf("list QueueWorkers: %w", err)
 	}
 	var names []string
-	uses := desired.UsersOf(app.Name, apps)
+	uses := effective.UsersOf(app.Name, apps)
 	for i := range workers.Items {
 		worker := &workers.Items[i]
 		if uses(worker) && worker.DeletionTimestamp == nil {
@@ -172,8 +173,8 @@ func (r *QueueAppReconciler) workersOf(ctx context.Context, app types.Namespaced
 // apply writes the probe's Deployment if it differs. It leaves alone a Deployment of
 // another owner.
 func (r *QueueAppReconciler) apply(ctx context.Context, app *v1alpha1.QueueApp, live *appsv1.Deployment) (application, error) {
-	name := desired.ProbeName(app.Name)
-	wanted, problem := desired.Probe(app, r.ProbeImage)
+	name := objects.ProbeName(app.Name)
+	wanted, problem := objects.Probe(app, r.ProbeImage)
 	if problem != nil {
 		return application{}, nil // the QueueWorkers of the app say so
 	}
@@ -191,7 +192,7 @@ func (r *QueueAppReconciler) apply(ctx context.Context, app *v1alpha1.QueueApp, 
 		}
 		// A Deployment that the cache lacks is too new for it, or has lost the label by
 		// which the cache selects it.
-		if settled, err := desired.Settled(live, wanted); err != nil || settled {
+		if settled, err := objects.Settled(live, wanted); err != nil || settled {
 			return application{}, err
 		}
 	}
@@ -224,7 +225,7 @@ func (r *QueueAppReconciler) find(ctx context.Context, app *v1alpha1.QueueApp, l
 	if live == nil || !metav1.IsControlledBy(live, app) {
 		return collector.Probe{}, nil
 	}
-	ours := []client.ListOption{client.InNamespace(app.Namespace), client.MatchingLabels(desired.ProbeSelector(app.Name))}
+	ours := []client.ListOption{client.InNamespace(app.Namespace), client.MatchingLabels(objects.ProbeSelector(app.Name))}
 	owners, err := replicaSetsOf(ctx, r.Client, live, ours...)
 	if err != nil {
 		return collector.Probe{}, err

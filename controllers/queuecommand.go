@@ -22,11 +22,12 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
+	"queueworker.dev/queueworker/api/effective"
 	"queueworker.dev/queueworker/api/v1alpha1"
 	"queueworker.dev/queueworker/controllers/cached"
 	"queueworker.dev/queueworker/controllers/collector"
 	"queueworker.dev/queueworker/controllers/command"
-	"queueworker.dev/queueworker/controllers/desired"
+	"queueworker.dev/queueworker/controllers/objects"
 	"queueworker.dev/queueworker/controllers/status"
 	"queueworker.dev/queueworker/controllers/workqueue"
 )
@@ -140,7 +141,7 @@ func (r *QueueCommandReconciler) run(ctx context.Context, cmd *v1alpha1.QueueCom
 func (r *QueueCommandReconciler) observe(ctx context.Context, cmd *v1alpha1.QueueCommand) (command.Input, *batchv1.Job, error) {
 	in := command.Input{Now: r.Clock.Now(), Command: cmd}
 	var err error
-	name := desired.CommandJobName(cmd.Name, cmd.UID)
+	name := objects.CommandJobName(cmd.Name, cmd.UID)
 	if in.Job, err = get[batchv1.Job](ctx, r.Client, cmd.Namespace, name); err != nil {
 		return in, nil, err
 	}
@@ -161,7 +162,7 @@ func (r *QueueCommandReconciler) observe(ctx context.Context, cmd *v1alpha1.Queu
 }
 
 // build builds the Job of a command, or says why there can be none.
-func (r *QueueCommandReconciler) build(ctx context.Context, cmd *v1alpha1.QueueCommand) (*batchv1.Job, *desired.Problem, error) {
+func (r *QueueCommandReconciler) build(ctx context.Context, cmd *v1alpha1.QueueCommand) (*batchv1.Job, *effective.Problem, error) {
 	var worker *v1alpha1.QueueWorker
 	appName := cmd.Spec.AppName
 	if name := cmd.Spec.WorkerName; name != "" {
@@ -173,11 +174,11 @@ func (r *QueueCommandReconciler) build(ctx context.Context, cmd *v1alpha1.QueueC
 			appName = worker.Spec.AppName
 		}
 	}
-	if problem := desired.CommandWorker(cmd, worker); problem != nil {
+	if problem := objects.CommandWorker(cmd, worker); problem != nil {
 		return nil, problem, nil
 	}
 	if worker != nil {
-		if problem := desired.Oversized(worker); problem != nil {
+		if problem := objects.Oversized(worker); problem != nil {
 			return nil, problem, nil
 		}
 	}
@@ -189,17 +190,17 @@ func (r *QueueCommandReconciler) build(ctx context.Context, cmd *v1alpha1.QueueC
 	if problem != nil {
 		return nil, problem, nil
 	}
-	job, problem := desired.CommandJob(desired.CommandInput{Command: cmd, App: app, Worker: worker, AgentImage: r.AgentImage})
+	job, problem := objects.CommandJob(objects.CommandInput{Command: cmd, App: app, Worker: worker, AgentImage: r.AgentImage})
 	return job, problem, nil
 }
 
 // app returns the QueueApp as the cache has it. It must not be changed.
-func (r *QueueCommandReconciler) app(ctx context.Context, namespace, name string) (*cached.QueueApp, *desired.Problem, error) {
+func (r *QueueCommandReconciler) app(ctx context.Context, namespace, name string) (*cached.QueueApp, *effective.Problem, error) {
 	apps, err := listApps(ctx, r.Client, namespace)
 	if err != nil {
 		return nil, nil, err
 	}
-	app, problem := desired.AppNamed(namespace, name, apps)
+	app, problem := effective.AppNamed(namespace, name, apps)
 	return app, problem, nil
 }
 

@@ -21,7 +21,7 @@ import (
 	"queueworker.dev/queueworker/api/v1alpha1"
 	"queueworker.dev/queueworker/controllers/collector"
 	"queueworker.dev/queueworker/controllers/command"
-	"queueworker.dev/queueworker/controllers/desired"
+	"queueworker.dev/queueworker/controllers/objects"
 )
 
 // probeKeys are the keys for which older probes, from before the operator's key pair,
@@ -118,7 +118,7 @@ func (r *QueueCommandReconciler) ask(ctx context.Context, app *v1alpha1.QueueApp
 // earlier operator may have written another.
 func (r *QueueCommandReconciler) announce(ctx context.Context, app *v1alpha1.QueueApp, where collector.Probe, hash string) error {
 	pods := &corev1.PodList{}
-	if err := r.Client.List(ctx, pods, client.InNamespace(app.Namespace), client.MatchingLabels(desired.ProbeSelector(app.Name))); err != nil {
+	if err := r.Client.List(ctx, pods, client.InNamespace(app.Namespace), client.MatchingLabels(objects.ProbeSelector(app.Name))); err != nil {
 		return fmt.Errorf("list Pods: %w", err)
 	}
 	for i := range pods.Items {

@@ -17,10 +17,11 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
+	"queueworker.dev/queueworker/api/effective"
 	"queueworker.dev/queueworker/api/printable"
 	"queueworker.dev/queueworker/api/v1alpha1"
 	"queueworker.dev/queueworker/controllers/collector"
-	"queueworker.dev/queueworker/controllers/desired"
+	"queueworker.dev/queueworker/controllers/objects"
 	"queueworker.dev/queueworker/controllers/status"
 	"queueworker.dev/queueworker/controllers/throughput"
 )
@@ -74,7 +75,7 @@ func (r *QueueWorkerReconciler) report(ctx context.Context, o *observation, d de
 	}
 	r.tellExits(o, d, in, memory)
 	return sooner(out.Recheck, wait, retryAfter(a), d.sizing.recheck, d.removal.Recheck, d.stuck.Recheck, d.alerts.Recheck, recheckRuns(d),
-		desired.PauseLeft(o.worker, o.now), o.foreign.left(o.now), hearing(o, d)), nil
+		effective.PauseLeft(o.worker, o.now), o.foreign.left(o.now), hearing(o, d)), nil
 }
 
 // write writes the status and the events of its change. It does not write if the
@@ -141,7 +142,7 @@ func (r *QueueWorkerReconciler) tellExits(o *observation, d decision, in status.
 	}
 	memory.told = told
 	r.emit(o.worker, exits)
-	if d.runs != nil && d.runs.Finish != "" && d.controls.Pool.Finish != desired.PoolControl(ownConfigMap(o)).Finish {
+	if d.runs != nil && d.runs.Finish != "" && d.controls.Pool.Finish != objects.PoolControl(ownConfigMap(o)).Finish {
 		r.emit(o.worker, []status.Event{status.Finishing(d.runs.Finish)})
 	}
 	if d.controls.Restart {
@@ -204,7 +205,7 @@ func statusInput(o *observation, d decision, a application) status.Input {
 }
 
 func statusBacklog(o *observation) status.Backlog {
-	if o.app == nil || !desired.NeedsProbe(o.app) {
+	if o.app == nil || !effective.NeedsProbe(o.app) {
 		return status.Backlog{}
 	}
 	return status.Backlog{
@@ -221,9 +222,9 @@ func statusBacklog(o *observation) status.Backlog {
 // times returns the times of the pool's timeout chain. A connection's retry_after is
 // known only if the QueueApp says what kind of connection it is.
 func times(o *observation, d decision) status.Times {
-	out := status.Times{Timeout: desired.Timeout(&o.worker.Spec), Grace: d.objects.Grace}
-	if o.app != nil && desired.KnowsRetryAfter(o.app) {
-		out.RetryAfter = desired.RetryAfter(o.app)
+	out := status.Times{Timeout: effective.Timeout(&o.worker.Spec), Grace: d.objects.Grace}
+	if o.app != nil && effective.KnowsRetryAfter(o.app) {
+		out.RetryAfter = effective.RetryAfter(o.app.Spec.Connection)
 	}
 	return out
 }

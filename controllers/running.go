@@ -13,20 +13,17 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
+	"queueworker.dev/queueworker/api/effective"
 	"queueworker.dev/queueworker/api/protocol"
 	"queueworker.dev/queueworker/api/v1alpha1"
 	"queueworker.dev/queueworker/controllers/batch"
 	"queueworker.dev/queueworker/controllers/collector"
-	"queueworker.dev/queueworker/controllers/desired"
+	"queueworker.dev/queueworker/controllers/objects"
 	"queueworker.dev/queueworker/controllers/scaling"
 	"queueworker.dev/queueworker/controllers/status"
 )
 
 const (
-	// defaultKeepComplete and defaultKeepFailed repeat defaults of the CRD.
-	defaultKeepComplete = 3
-	defaultKeepFailed   = 1
-
 	// exactDialect is the dialect of workers that report the end of every attempt.
 	// Other workers may not report an attempt that threw, and seem to have its job
 	// until they begin another.
@@ -34,7 +31,7 @@ const (
 )
 
 // worksInRuns reports whether a pool has to do with runs: it is of mode Batch, or was.
-func worksInRuns(o *observation) bool { return desired.IsBatch(&o.worker.Spec) || len(o.runs) > 0 }
+func worksInRuns(o *observation) bool { return effective.IsBatch(&o.worker.Spec) || len(o.runs) > 0 }
 
 // openRun returns the Job of the run that has not ended; nil if there is none.
 func (o *observation) openRun() *batchv1.Job {
@@ -50,7 +47,7 @@ func (o *observation) openRun() *batchv1.Job {
 // mode must still end before the pool gets its Deployment. A Job that appears at a pool
 // with a Deployment is only removed, because any user who may create Jobs can make it.
 func (o *observation) inRuns() bool {
-	return desired.IsBatch(&o.worker.Spec) || o.openRun() != nil && !desired.HasDeployment(o.worker, o.deployment)
+	return effective.IsBatch(&o.worker.Spec) || o.openRun() != nil && !objects.HasDeployment(o.worker, o.deployment)
 }
 
 // ofRun reports whether a pod belongs to a run.
@@ -63,7 +60,7 @@ func ofRun(pod *corev1.Pod) bool {
 // open run.
 func (o *observation) runConfig() *protocol.Config {
 	if run := o.openRun(); run != nil && o.inRuns() {
-		return desired.RunConfig(run)
+		return objects.RunConfig(run)
 	}
 	return nil
 }
@@ -106,7 +103,7 @@ func runProcesses(job *batchv1.Job) int32 {
 	if job.Spec.Parallelism != nil {
 		pods = max(int64(*job.Spec.Parallelism), 0)
 	}
-	return int32(min(pods*int64(desired.RunProcesses(job)), maxRunProcesses))
+	return int32(min(pods*int64(objects.RunProcesses(job)), maxRunProcesses))
 }
 
 // runSize sets the size of a pool that works in runs: the size of the open run, which
@@ -118,7 +115,7 @@ func (s *sizing) runSize(o *observation) {
 		s.processes = runProcesses(run)
 		s.claim.Minimum, s.fixed = s.processes, true
 	} else if batch.Decide(batchInput(o, "")).Start != "" {
-		s.processes = desired.Processes(&o.worker.Spec)
+		s.processes = effective.Processes(&o.worker.Spec)
 		s.claim.Minimum = min(1, s.processes)
 	}
 	s.most = s.processes
@@ -126,7 +123,7 @@ func (s *sizing) runSize(o *observation) {
 
 // decideRuns decides about the runs of a pool that has to do with runs; nil for any
 // other pool.
-func decideRuns(o *observation, s sizing, problem *desired.Problem) *batch.Output {
+func decideRuns(o *observation, s sizing, problem *effective.Problem) *batch.Output {
 	if !worksInRuns(o) && o.worker.Status.Batch == nil {
 		return nil
 	}
@@ -135,52 +132,44 @@ func decideRuns(o *observation, s sizing, problem *desired.Problem) *batch.Outpu
 }
 
 // blocked says why no run can be started now; empty if a run can be started.
-func blocked(o *observation, s sizing, problem *desired.Problem) string {
+func blocked(o *observation, s sizing, problem *effective.Problem) string {
 	switch {
 	case problem != nil:
 		return problem.Message
-	case o.deployment != nil && desired.OwnedBy(o.deployment, o.worker):
+	case o.deployment != nil && objects.OwnedBy(o.deployment, o.worker):
 		return "The pods of the mode Continuous finish their jobs before a run begins."
-	case desired.Processes(&o.worker.Spec) == 0:
+	case effective.Processes(&o.worker.Spec) == 0:
 		return "No run begins, because spec.processes is 0."
-	case s.processes < desired.ProcessesPerPod(&o.worker.Spec) && s.grant != nil && s.grant.Limited:
+	case s.processes < effective.ProcessesPerPod(&o.worker.Spec) && s.grant != nil && s.grant.Limited:
 		return "No run begins: " + s.grant.Message
 	}
 	return ""
 }
 
 func batchInput(o *observation, blocked string) batch.Input {
-	spec := &o.worker.Spec
+	spec, settings := &o.worker.Spec, effective.BatchOf(&o.worker.Spec)
 	in := batch.Input{
 		Now:     o.now,
 		Name:    o.worker.Name,
 		UID:     string(o.worker.UID),
 		Past:    o.worker.Status.Batch,
 		Blocked: blocked,
-		Told:    desired.PoolControl(ownConfigMap(o)).Finish,
+		Told:    objects.PoolControl(ownConfigMap(o)).Finish,
 		Work:    work(o),
 		Spec: batch.Spec{
-			Removed:        !desired.IsBatch(spec),
+			Removed:        !effective.IsBatch(spec),
 			Stopped:        spec.Stopped,
-			Paused:         desired.PausedBy(o.worker, o.now) != "",
+			Paused:         effective.PausedBy(o.worker, o.now) != "",
 			Token:          o.worker.Annotations[v1alpha1.AnnotationRunAt],
-			WaitForDelayed: true,
-			KeepComplete:   defaultKeepComplete,
-			KeepFailed:     defaultKeepFailed,
+			Schedule:       settings.Schedule,
+			TimeZone:       settings.TimeZone,
+			WaitForDelayed: settings.WaitForDelayed,
+			KeepComplete:   settings.KeepComplete,
+			KeepFailed:     settings.KeepFailed,
 		},
 	}
 	if o.worker.Status.ObservedGeneration == 0 {
 		in.Unseen = o.worker.CreationTimestamp.Time
-	}
-	if b := spec.Batch; b != nil {
-		in.Spec.Schedule, in.Spec.TimeZone = b.Schedule, b.TimeZone
-		in.Spec.WaitForDelayed = b.WaitForDelayed == nil || *b.WaitForDelayed
-		if limit := b.SuccessfulRunsHistoryLimit; limit != nil {
-			in.Spec.KeepComplete = *limit
-		}
-		if limit := b.FailedRunsHistoryLimit; limit != nil {
-			in.Spec.KeepFailed = *limit
-		}
 	}
 	for _, job := range o.runs {
 		run := runOf(job)
@@ -216,7 +205,7 @@ func work(o *observation) batch.Work {
 	case config.StopWhenEmpty:
 		out.Unmeasured = true
 		return out
-	case o.app == nil, !desired.NeedsProbe(o.app), desired.ConnectionName(o.app) != config.Connection:
+	case o.app == nil, !effective.NeedsProbe(o.app), effective.ConnectionName(o.app) != config.Connection:
 		out.Changed = true
 		return out
 	}
@@ -269,7 +258,7 @@ func mayRun(o *observation, config *protocol.Config, age time.Duration) bool {
 	if limit > 0 {
 		limit = max(limit, jobTimeout(o)) + silenceMargin
 	}
-	if knowsReserved(o.app) && (limit == 0 || age < desired.RetryAfter(o.app)) {
+	if knowsReserved(o.app) && (limit == 0 || age < effective.RetryAfter(o.app.Spec.Connection)) {
 		return false
 	}
 	return limit == 0 || age < limit
@@ -338,19 +327,19 @@ func claimOfRuns(worker *v1alpha1.QueueWorker, claim scaling.Claim) scaling.Clai
 // one, or otherwise the last one, because it would be useless to take the order back.
 func finishedRun(o *observation, runs *batch.Output) string {
 	switch {
-	case runs == nil || !desired.IsBatch(&o.worker.Spec):
+	case runs == nil || !effective.IsBatch(&o.worker.Spec):
 		return ""
 	case runs.Finish != "":
 		return runs.Finish
 	}
-	return desired.PoolControl(ownConfigMap(o)).Finish
+	return objects.PoolControl(ownConfigMap(o)).Finish
 }
 
 // addRuns adds the data about runs to a status's input.
 func addRuns(in *status.Input, o *observation, d decision) {
 	in.Runs = d.runs
 	if run := o.openRun(); run != nil && o.inRuns() {
-		in.PerPod = desired.RunProcesses(run)
+		in.PerPod = objects.RunProcesses(run)
 	}
 	var closed map[string]bool
 	if d.runs != nil {

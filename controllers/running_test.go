@@ -19,10 +19,11 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 
+	"queueworker.dev/queueworker/api/effective"
 	"queueworker.dev/queueworker/api/protocol"
 	"queueworker.dev/queueworker/api/v1alpha1"
 	"queueworker.dev/queueworker/controllers/collector"
-	"queueworker.dev/queueworker/controllers/desired"
+	"queueworker.dev/queueworker/controllers/objects"
 	"queueworker.dev/queueworker/controllers/scaling"
 	"queueworker.dev/queueworker/test/builders"
 )
@@ -216,7 +217,7 @@ func TestTheCacheKeepsWhatARunBeganWith(t *testing.T) {
 	if diff := cmp.Diff(want, job.Spec); diff != "" {
 		t.Errorf("it keeps (-want +got):\n%s", diff)
 	}
-	if config := desired.RunConfig(job); config == nil || config.Queue != "a" || desired.GraceOf(&job.Spec.Template) != 75*time.Second {
+	if config := objects.RunConfig(job); config == nil || config.Queue != "a" || effective.PodGrace(&job.Spec.Template) != 75*time.Second {
 		t.Errorf("the run began with %+v", config)
 	}
 }

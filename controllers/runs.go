@@ -16,18 +16,19 @@ import (
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"queueworker.dev/queueworker/controllers/desired"
+	"queueworker.dev/queueworker/api/effective"
+	"queueworker.dev/queueworker/controllers/objects"
 )
 
 // observeRuns reads the pool's own Jobs. It reads an expected Job that is not in the
 // cache past the cache, because taking it for deleted would start a second one.
 func (r *QueueWorkerReconciler) observeRuns(ctx context.Context, o *observation) error {
 	jobs := &batchv1.JobList{}
-	if err := r.Client.List(ctx, jobs, client.InNamespace(o.worker.Namespace), client.MatchingLabels(desired.Selector(o.worker.Name))); err != nil {
+	if err := r.Client.List(ctx, jobs, client.InNamespace(o.worker.Namespace), client.MatchingLabels(objects.Selector(o.worker.Name))); err != nil {
 		return fmt.Errorf("list Jobs: %w", err)
 	}
 	for i := range jobs.Items {
-		if desired.OwnedBy(&jobs.Items[i], o.worker) {
+		if objects.OwnedBy(&jobs.Items[i], o.worker) {
 			o.runs = append(o.runs, &jobs.Items[i])
 		}
 	}
@@ -58,7 +59,7 @@ func (r *QueueWorkerReconciler) lookForRun(ctx context.Context, o *observation, 
 		return err
 	case job == nil:
 		r.memory.of(client.ObjectKeyFromObject(o.worker)).heardOfRun(name)
-	case desired.OwnedBy(job, o.worker):
+	case objects.OwnedBy(job, o.worker):
 		o.runs = append(o.runs, job)
 	}
 	return nil
@@ -90,7 +91,7 @@ func (r *QueueWorkerReconciler) takenRun(ctx context.Context, o *observation, na
 	if err := r.readPastCache(ctx, o, &c); err != nil || c.live == nil {
 		return application{}, err
 	}
-	if !desired.OwnedBy(c.live, o.worker) {
+	if !objects.OwnedBy(c.live, o.worker) {
 		return application{conflict: foreign(c, o.worker)}, nil
 	}
 	r.memory.of(client.ObjectKeyFromObject(o.worker)).startedRun = name
@@ -115,7 +116,7 @@ func (r *QueueWorkerReconciler) endRuns(ctx context.Context, o *observation, d d
 			failures = append(failures, r.remove(ctx, job, metav1.DeletePropagationBackground))
 		}
 	}
-	if desired.IsBatch(&o.worker.Spec) {
+	if effective.IsBatch(&o.worker.Spec) {
 		failures = append(failures, r.endContinuous(ctx, o))
 	}
 	if d.runs.Measure && o.app != nil {
@@ -130,10 +131,10 @@ func (r *QueueWorkerReconciler) endRuns(ctx context.Context, o *observation, d d
 // endContinuous deletes the objects of a pool of mode Continuous.
 func (r *QueueWorkerReconciler) endContinuous(ctx context.Context, o *observation) error {
 	var failures []error
-	if live := o.deployment; live != nil && live.DeletionTimestamp == nil && desired.OwnedBy(live, o.worker) {
+	if live := o.deployment; live != nil && live.DeletionTimestamp == nil && objects.OwnedBy(live, o.worker) {
 		failures = append(failures, r.remove(ctx, live, metav1.DeletePropagationForeground))
 	}
-	if o.budget != nil && o.budget.DeletionTimestamp == nil && desired.OwnedBy(o.budget, o.worker) {
+	if o.budget != nil && o.budget.DeletionTimestamp == nil && objects.OwnedBy(o.budget, o.worker) {
 		failures = append(failures, r.remove(ctx, o.budget, metav1.DeletePropagationBackground))
 	}
 	return errors.Join(failures...)

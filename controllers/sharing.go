@@ -13,8 +13,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 
+	"queueworker.dev/queueworker/api/effective"
 	"queueworker.dev/queueworker/api/v1alpha1"
-	"queueworker.dev/queueworker/controllers/desired"
 	"queueworker.dev/queueworker/controllers/scaling"
 )
 
@@ -276,7 +276,7 @@ func (c *caps) handler() handler.EventHandler {
 
 // wholePods returns a number of processes, rounded up to whole pods.
 func wholePods(processes int32, spec *v1alpha1.QueueWorkerSpec) int32 {
-	return desired.Pods(processes, spec) * desired.ProcessesPerPod(spec)
+	return effective.Pods(processes, spec) * effective.ProcessesPerPod(spec)
 }
 
 // keepQueue is a source that only keeps the queue, with which one pool wakes others.

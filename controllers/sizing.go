@@ -9,19 +9,14 @@ import (
 	"strconv"
 	"time"
 
+	"queueworker.dev/queueworker/api/effective"
 	"queueworker.dev/queueworker/api/protocol"
 	"queueworker.dev/queueworker/api/v1alpha1"
-	"queueworker.dev/queueworker/controllers/desired"
 	"queueworker.dev/queueworker/controllers/scaling"
 )
 
-// Defaults of the CRD, for objects that were stored without them.
-const (
-	defaultTargetWait = time.Minute
-	defaultWindow     = 2 * time.Minute
-	// capTick is how soon pools that share a cap too small for all are looked at again.
-	capTick = scaling.Tick
-)
+// capTick is how soon pools that share a cap too small for all are looked at again.
+const capTick = scaling.Tick
 
 // sizing is how many processes a pool should have, and why.
 type sizing struct {
@@ -47,9 +42,9 @@ type sizing struct {
 // size decides a pool's size without regard to a cap, from its spec or the backlog.
 func size(o *observation) sizing {
 	spec := &o.worker.Spec
-	s := sizing{processes: desired.Processes(spec)}
+	s := sizing{processes: effective.Processes(spec)}
 	s.claim = scaling.Claim{
-		Name: o.worker.Name, Priority: spec.Priority, Minimum: min(1, s.processes), ProcessesPerPod: desired.ProcessesPerPod(spec),
+		Name: o.worker.Name, Priority: spec.Priority, Minimum: min(1, s.processes), ProcessesPerPod: effective.ProcessesPerPod(spec),
 	}
 	s.most = s.processes
 	if auto := spec.Autoscaling; auto != nil {
@@ -57,7 +52,7 @@ func size(o *observation) sizing {
 		s.decision = &decision
 		s.processes, s.recheck = decision.Processes, decision.Recheck
 		s.most = auto.MaxProcesses
-		s.claim.Minimum = minProcesses(auto)
+		s.claim.Minimum = effective.MinProcesses(auto)
 		if spec.Stopped {
 			s.claim.Minimum = 0
 		}
@@ -100,14 +95,14 @@ func (s *sizing) await(free int32, o *observation) {
 func claimOf(worker *v1alpha1.QueueWorker) scaling.Claim {
 	spec := &worker.Spec
 	claim := scaling.Claim{
-		Name: worker.Name, Priority: spec.Priority, Wanted: desired.Processes(spec), ProcessesPerPod: desired.ProcessesPerPod(spec),
+		Name: worker.Name, Priority: spec.Priority, Wanted: effective.Processes(spec), ProcessesPerPod: effective.ProcessesPerPod(spec),
 	}
 	claim.Minimum = min(1, claim.Wanted)
-	if desired.IsBatch(spec) {
+	if effective.IsBatch(spec) {
 		return claimOfRuns(worker, claim)
 	}
 	if auto := spec.Autoscaling; auto != nil && !spec.Stopped {
-		claim.Minimum = minProcesses(auto)
+		claim.Minimum = effective.MinProcesses(auto)
 		claim.Wanted = claim.Minimum
 		if last := worker.Status.Autoscaling; last != nil {
 			claim.Wanted = min(max(last.Desired, claim.Minimum), auto.MaxProcesses)
@@ -116,28 +111,23 @@ func claimOf(worker *v1alpha1.QueueWorker) scaling.Claim {
 	return claim
 }
 
-func minProcesses(auto *v1alpha1.Autoscaling) int32 {
-	if auto.MinProcesses == nil {
-		return 1
-	}
-	return *auto.MinProcesses
-}
-
 func scalingInput(o *observation) scaling.Input {
 	spec, auto := &o.worker.Spec, o.worker.Spec.Autoscaling
 	in := scaling.Input{
 		Now:     o.now,
 		Stopped: spec.Stopped,
-		Paused:  desired.PausedBy(o.worker, o.now) != "",
+		Paused:  effective.PausedBy(o.worker, o.now) != "",
 		Current: o.past.size,
 		Backlog: scalingBacklog(o),
 		Spec: scaling.Spec{
-			Min:             minProcesses(auto),
+			Min:             effective.MinProcesses(auto),
 			Max:             auto.MaxProcesses,
-			TargetWait:      defaultTargetWait,
-			Timeout:         desired.Timeout(spec),
-			ScaleDownWindow: defaultWindow,
-			ProcessesPerPod: desired.ProcessesPerPod(spec),
+			TargetWait:      effective.TargetWait(auto),
+			Timeout:         effective.Timeout(spec),
+			ScaleDownWindow: effective.ScaleDownWindow(auto),
+			ScaleDownStep:   effective.ScaleDownStep(auto),
+			Rest:            effective.Rest(spec),
+			ProcessesPerPod: effective.ProcessesPerPod(spec),
 		},
 		AgentsReadable: agentsReadable(o),
 		Completed:      o.past.completed,
@@ -145,20 +135,8 @@ func scalingInput(o *observation) scaling.Input {
 		Remembered:     remembered(o.worker.Status.Autoscaling),
 		Memory:         o.past.scaling,
 	}
-	if auto.TargetWait != nil {
-		in.Spec.TargetWait = auto.TargetWait.Duration
-	}
 	if auto.ExpectedJobTime != nil {
 		in.Spec.ExpectedJob = auto.ExpectedJobTime.Duration
-	}
-	if spec.Rest != nil {
-		in.Spec.Rest = spec.Rest.Duration
-	}
-	if down := auto.ScaleDown; down != nil {
-		in.Spec.ScaleDownStep = down.Step
-		if down.Window != nil {
-			in.Spec.ScaleDownWindow = down.Window.Duration
-		}
 	}
 	in.Busy, in.BusyTime = busy(o, in.Backlog)
 	return in

@@ -13,10 +13,11 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"queueworker.dev/queueworker/api/bounds"
+	"queueworker.dev/queueworker/api/effective"
 	"queueworker.dev/queueworker/api/protocol"
 	"queueworker.dev/queueworker/api/v1alpha1"
 	"queueworker.dev/queueworker/controllers/command"
-	"queueworker.dev/queueworker/controllers/desired"
+	"queueworker.dev/queueworker/controllers/objects"
 )
 
 // The cache keeps only the parts of an object that decisions read. A user who may
@@ -73,7 +74,7 @@ func slimOwn(object any) (any, error) {
 	if !isWorker {
 		slimMeta(own, nil, nil)
 	} else {
-		resumed := desired.ResumeToken(worker)
+		resumed := effective.ResumeToken(worker)
 		slimMeta(worker, nil, ownAnnotations)
 		shorten(worker.Annotations)
 		if resumed != "" {
@@ -86,7 +87,7 @@ func slimOwn(object any) (any, error) {
 }
 
 // slimPool cuts the spec of a QueueWorker that takes too much of the heap, so that it is
-// small but desired.Oversized still refuses it. The API server refuses most such specs
+// small but objects.Oversized still refuses it. The API server refuses most such specs
 // since the CustomResourceDefinition has bounds. But older specs may be stored, and a
 // character may have four bytes.
 func slimPool(spec *v1alpha1.QueueWorkerSpec) {
@@ -161,7 +162,7 @@ func shorten(annotations map[string]string) {
 		switch {
 		case key == v1alpha1.AnnotationControl && len(value) <= protocol.MaxControlBytes:
 		case slices.Contains(ownAnnotations, key):
-			annotations[key] = desired.ShortToken(value)
+			annotations[key] = objects.ShortToken(value)
 		default:
 			annotations[key] = bound(value, maxShort)
 		}

@@ -17,7 +17,7 @@ import (
 
 	"queueworker.dev/queueworker/api/protocol"
 	"queueworker.dev/queueworker/api/v1alpha1"
-	"queueworker.dev/queueworker/controllers/desired"
+	"queueworker.dev/queueworker/controllers/objects"
 )
 
 // The kinds that control children of the operator.
@@ -69,7 +69,7 @@ func slimConfigMap(object any) (any, error) {
 // fields, its progress, and the managed fields of another owner of its replicas. Any
 // user can name a QueueWorker as the owner, so parts that are larger than the
 // operator's own are dropped. Of a template, the parts that decisions use stay, and its
-// hash is compared (desired.Settled).
+// hash is compared (objects.Settled).
 func slimDeployment(object any) (any, error) {
 	live, ok := object.(*appsv1.Deployment)
 	if !ok {
@@ -114,10 +114,10 @@ func leanTemplate(template *corev1.PodTemplateSpec) corev1.PodTemplateSpec {
 		out.Labels = map[string]string{v1alpha1.LabelApp: bound(app, maxName)}
 	}
 	if token := template.Annotations[v1alpha1.AnnotationRecreatedAt]; token != "" {
-		out.Annotations = map[string]string{v1alpha1.AnnotationRecreatedAt: desired.ShortToken(token)}
+		out.Annotations = map[string]string{v1alpha1.AnnotationRecreatedAt: objects.ShortToken(token)}
 	}
-	if image := desired.AgentImageOf(template); image != "" {
-		out.Spec.InitContainers = []corev1.Container{{Name: desired.InstallContainer, Image: bound(image, maxImage)}}
+	if image := objects.AgentImageOf(template); image != "" {
+		out.Spec.InitContainers = []corev1.Container{{Name: objects.InstallContainer, Image: bound(image, maxImage)}}
 	}
 	return out
 }

@@ -15,27 +15,27 @@ import (
 	networkingv1 "k8s.io/api/networking/v1"
 
 	"queueworker.dev/queueworker/api/v1alpha1"
-	"queueworker.dev/queueworker/controllers/desired"
+	"queueworker.dev/queueworker/controllers/objects"
 )
 
 // buildInput returns a small pool with its QueueApp.
-func buildInput() desired.Input {
+func buildInput() objects.Input {
 	app := &v1alpha1.QueueApp{}
 	app.Namespace, app.Name = "shop", "web"
 	app.Spec.Template.Spec.Containers = []corev1.Container{{Name: "worker", Image: "shop:1"}}
 	worker := workerNamed("shop", "emails", "")
 	worker.UID = "uid-emails"
-	return desired.Input{App: app, Worker: worker, AgentImage: "agent:1", Most: 1, Replicas: 1}
+	return objects.Input{App: app, Worker: worker, AgentImage: "agent:1", Most: 1, Replicas: 1}
 }
 
 // built returns the Deployment of a pool as the API server has it.
-func built(t *testing.T, in desired.Input) (*appsv1.Deployment, desired.Objects) {
+func built(t *testing.T, in objects.Input) (*appsv1.Deployment, objects.Objects) {
 	t.Helper()
-	objects, problem := desired.Build(in)
+	made, problem := objects.Build(in)
 	if problem != nil {
 		t.Fatal(problem.Message)
 	}
-	document, err := json.Marshal(objects.Deployment)
+	document, err := json.Marshal(made.Deployment)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,12 +43,12 @@ func built(t *testing.T, in desired.Input) (*appsv1.Deployment, desired.Objects)
 	if err := json.Unmarshal(document, live); err != nil {
 		t.Fatal(err)
 	}
-	return live, objects
+	return live, made
 }
 
-func settled(t *testing.T, live *appsv1.Deployment, objects desired.Objects) bool {
+func settled(t *testing.T, live *appsv1.Deployment, made objects.Objects) bool {
 	t.Helper()
-	ok, err := child{live: live, wanted: objects.Deployment}.settled(true)
+	ok, err := child{live: live, wanted: made.Deployment}.settled(true)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,13 +63,13 @@ func TestALargePoolSettlesFieldByField(t *testing.T) {
 			Name: fmt.Sprint("SHOP_SETTING_OF_THE_APPLICATION_", i), ValueFrom: &corev1.EnvVarSource{
 				SecretKeyRef: &corev1.SecretKeySelector{LocalObjectReference: corev1.LocalObjectReference{Name: "shop-settings"}, Key: fmt.Sprint("SETTING_", i)}}})
 	}
-	live, objects := built(t, in)
+	live, made := built(t, in)
 	slim := slimmed(t, live)
-	if len(slim.Spec.Template.Spec.Containers) == 0 || !settled(t, slim, objects) {
-		t.Errorf("its Deployment has %d containers in the cache, and settled is %t", len(slim.Spec.Template.Spec.Containers), settled(t, slim, objects))
+	if len(slim.Spec.Template.Spec.Containers) == 0 || !settled(t, slim, made) {
+		t.Errorf("its Deployment has %d containers in the cache, and settled is %t", len(slim.Spec.Template.Spec.Containers), settled(t, slim, made))
 	}
 	slim.Spec.Template.Spec.Containers[0].Env[7].Name = "ANOTHER"
-	if settled(t, slim, objects) {
+	if settled(t, slim, made) {
 		t.Error("a foreign variable is not noticed")
 	}
 }
@@ -83,10 +83,10 @@ func TestTheLargestPoolSettlesByItsHash(t *testing.T) {
 		in.App.Spec.Template.Spec.Containers = append(in.App.Spec.Template.Spec.Containers, corev1.Container{Name: fmt.Sprint("c", i), Image: "i", Args: []string{text}})
 		in.Worker.Spec.Env = append(in.Worker.Spec.Env, corev1.EnvVar{Name: fmt.Sprint("V", i), Value: text})
 	}
-	live, objects := built(t, in)
+	live, made := built(t, in)
 	slim := slimmed(t, live)
-	if len(slim.Spec.Template.Spec.Containers) != 0 || !settled(t, slim, objects) {
-		t.Errorf("its Deployment has %d containers in the cache, and settled is %t", len(slim.Spec.Template.Spec.Containers), settled(t, slim, objects))
+	if len(slim.Spec.Template.Spec.Containers) != 0 || !settled(t, slim, made) {
+		t.Errorf("its Deployment has %d containers in the cache, and settled is %t", len(slim.Spec.Template.Spec.Containers), settled(t, slim, made))
 	}
 	in.Worker.Spec.Env[3].Value = "changed"
 	if _, changed := built(t, in); settled(t, slim, changed) {
@@ -99,7 +99,7 @@ func TestTheLargestPoolSettlesByItsHash(t *testing.T) {
 func TestTheOperatorsOwnPolicyFits(t *testing.T) {
 	app := &v1alpha1.QueueApp{}
 	app.Namespace, app.Name, app.UID = "shop", strings.Repeat("a", 50), "uid-app"
-	wanted := desired.NetworkPolicy(app, strings.Repeat("o", 63))
+	wanted := objects.NetworkPolicy(app, strings.Repeat("o", 63))
 	document, err := json.Marshal(wanted)
 	if err != nil {
 		t.Fatal(err)
@@ -110,7 +110,7 @@ func TestTheOperatorsOwnPolicyFits(t *testing.T) {
 	}
 	live.Annotations = map[string]string{v1alpha1.AnnotationAppliedHash: strings.Repeat("x", 16<<10)}
 	slim := slimmed(t, live)
-	if same, err := desired.SameNetworkPolicy(slim, wanted); !same || err != nil {
+	if same, err := objects.SameNetworkPolicy(slim, wanted); !same || err != nil {
 		t.Errorf("SameNetworkPolicy() = %t, %v", same, err)
 	}
 	if takesMore(slim.Spec, maxPolicy/2) {
@@ -124,13 +124,13 @@ func TestTheOperatorsOwnPolicyFits(t *testing.T) {
 func TestADeploymentWithoutItsTemplateSettles(t *testing.T) {
 	in := buildInput()
 	in.Worker.Annotations = map[string]string{v1alpha1.AnnotationRecreatedAt: "token"}
-	live, objects := built(t, in)
+	live, made := built(t, in)
 	for i := range 10_000 {
 		live.Spec.Template.Spec.Volumes = append(live.Spec.Template.Spec.Volumes, corev1.Volume{Name: fmt.Sprint("v", i)})
 	}
 	slim := slimmed(t, live.DeepCopy())
-	if len(slim.Spec.Template.Spec.Volumes) != 0 || !settled(t, slim, objects) {
-		t.Fatalf("the cache has %d volumes, and settled is %t", len(slim.Spec.Template.Spec.Volumes), settled(t, slim, objects))
+	if len(slim.Spec.Template.Spec.Volumes) != 0 || !settled(t, slim, made) {
+		t.Fatalf("the cache has %d volumes, and settled is %t", len(slim.Spec.Template.Spec.Volumes), settled(t, slim, made))
 	}
 
 	next := in
@@ -151,7 +151,7 @@ func TestADeploymentWithoutItsTemplateSettles(t *testing.T) {
 		t.Error("another template is not noticed")
 	}
 	slim.Spec.Replicas = new(int32(7))
-	if settled(t, slim, objects) {
+	if settled(t, slim, made) {
 		t.Error("a foreign size is not noticed")
 	}
 }
@@ -168,24 +168,24 @@ func TestConsentReadsWhatTheCacheKeeps(t *testing.T) {
 	batch := in
 	batch.Worker = in.Worker.DeepCopy()
 	batch.Worker.Spec.Mode, batch.Run = v1alpha1.ModeBatch, "emails-run-1"
-	objects, problem := desired.Build(batch)
+	made, problem := objects.Build(batch)
 	if problem != nil {
 		t.Fatal(problem.Message)
 	}
-	for name, had := range map[string]func(*desired.Input){
-		"a Deployment":         func(in *desired.Input) { in.Live = slimmed(t, live) },
-		"a Deployment too fat": func(in *desired.Input) { in.Live = slimmed(t, fat) },
-		"a run":                func(in *desired.Input) { in.Runs = []*batchv1.Job{slimmed(t, objects.Run)} },
+	for name, had := range map[string]func(*objects.Input){
+		"a Deployment":         func(in *objects.Input) { in.Live = slimmed(t, live) },
+		"a Deployment too fat": func(in *objects.Input) { in.Live = slimmed(t, fat) },
+		"a run":                func(in *objects.Input) { in.Runs = []*batchv1.Job{slimmed(t, made.Run)} },
 	} {
 		in := buildInput()
 		in.Worker.Spec.PriorityClassName = "high"
-		if _, problem := desired.Build(in); problem == nil {
+		if _, problem := objects.Build(in); problem == nil {
 			t.Fatal("without pods from before it is permitted")
 		}
 		had(&in)
-		objects, problem := desired.Build(in)
-		if problem != nil || objects.NotPermitted == nil || objects.NotPermitted.Reason != v1alpha1.ReasonFromBefore {
-			t.Errorf("with %s it is refused: %v, and told: %v", name, problem, objects.NotPermitted)
+		made, problem := objects.Build(in)
+		if problem != nil || made.NotPermitted == nil || made.NotPermitted.Reason != v1alpha1.ReasonFromBefore {
+			t.Errorf("with %s it is refused: %v, and told: %v", name, problem, made.NotPermitted)
 		}
 	}
 }

@@ -22,7 +22,7 @@ import (
 	"queueworker.dev/queueworker/api/v1alpha1"
 	"queueworker.dev/queueworker/controllers/cached"
 	"queueworker.dev/queueworker/controllers/command"
-	"queueworker.dev/queueworker/controllers/desired"
+	"queueworker.dev/queueworker/controllers/objects"
 	"queueworker.dev/queueworker/controllers/status"
 )
 
@@ -212,7 +212,7 @@ func TestAPoolThatIsCutIsRefused(t *testing.T) {
 		if takesMore(slim.Spec, maxPoolHeap) {
 			t.Errorf("%s: the cache keeps all of it", name)
 		}
-		switch problem := desired.Oversized(slim); {
+		switch problem := objects.Oversized(slim); {
 		case tc.refuse == "":
 			if diff := cmp.Diff(whole.Spec, slim.Spec); diff != "" || problem != nil {
 				t.Errorf("%s: it is refused (%v) or cut (-want +got):\n%s", name, problem, diff)

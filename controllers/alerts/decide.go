@@ -10,8 +10,8 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"queueworker.dev/queueworker/api/effective"
 	"queueworker.dev/queueworker/api/v1alpha1"
-	"queueworker.dev/queueworker/controllers/desired"
 )
 
 // judgement holds the state of one call of Decide.
@@ -49,7 +49,7 @@ func (j *judgement) resume() {
 		return
 	}
 	pause := *j.Pause
-	if pause.Paused && (!j.Rules.Pause || desired.Resumes(j.Token, &pause)) {
+	if pause.Paused && (!j.Rules.Pause || effective.Resumes(j.Token, &pause)) {
 		// Rounded up, because the status keeps whole seconds.
 		resumed := metav1.NewTime(j.Now.Add(time.Second).Truncate(time.Second))
 		pause = v1alpha1.FailurePause{ResumedAt: j.Token, ResumedTime: &resumed}

@@ -6,8 +6,8 @@ package alerts
 import (
 	"time"
 
+	"queueworker.dev/queueworker/api/effective"
 	"queueworker.dev/queueworker/api/v1alpha1"
-	"queueworker.dev/queueworker/controllers/desired"
 	"queueworker.dev/queueworker/controllers/throughput"
 )
 
@@ -69,35 +69,21 @@ type Rules struct {
 	Pause bool
 }
 
-// RulesOf returns the rules of a spec, with the defaults of the CRD for unset fields.
+// RulesOf returns the rules of a spec.
 func RulesOf(spec *v1alpha1.QueueWorkerSpec) Rules {
-	set := v1alpha1.Alerts{}
-	if spec.Alerts != nil {
-		set = *spec.Alerts
-	}
-	rules := Rules{
-		MemoryPercent:  int64(or(set.MemoryPercent, 80)),
-		MemoryFor:      2 * time.Minute,
-		SlowJobPercent: int64(or(set.SlowJobPercent, 80)),
-		FailedPercent:  int64(or(set.FailedPercent, 10)),
-		FailedMinimum:  int64(or(set.FailedMinimum, 10)),
-		Crashes:        int(or(set.Crashes, 3)),
-		Memory:         desired.ProcessMemory(spec),
-		Timeout:        desired.Timeout(spec),
+	set := effective.AlertsOf(spec)
+	return Rules{
+		MemoryPercent:  int64(set.MemoryPercent),
+		MemoryFor:      set.MemoryFor,
+		SlowJobPercent: int64(set.SlowJobPercent),
+		FailedPercent:  int64(set.FailedPercent),
+		FailedMinimum:  int64(set.FailedMinimum),
+		Crashes:        int(set.Crashes),
+		Memory:         effective.Memory(spec),
+		Timeout:        effective.Timeout(spec),
 		MaxExceptions:  spec.MaxExceptions,
 		Pause:          spec.OnFailing == v1alpha1.OnFailingPause,
 	}
-	if set.MemoryFor != nil {
-		rules.MemoryFor = set.MemoryFor.Duration
-	}
-	return rules
-}
-
-func or(set *int32, otherwise int32) int32 {
-	if set == nil {
-		return otherwise
-	}
-	return *set
 }
 
 // MemoryLimit returns the memory in bytes above which a process is watched; 0 means

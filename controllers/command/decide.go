@@ -11,8 +11,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"queueworker.dev/queueworker/api/effective"
 	"queueworker.dev/queueworker/api/v1alpha1"
-	"queueworker.dev/queueworker/controllers/desired"
 )
 
 const (
@@ -25,8 +25,6 @@ const (
 	podTime = 10 * time.Second
 	// wordTime is how long after a Job's end the operator waits for its pod's output.
 	wordTime = 10 * time.Second
-	// defaultTTL repeats the default of the CRD.
-	defaultTTL = 10 * time.Minute
 )
 
 // Step is a write that is needed in addition to the status.
@@ -49,7 +47,7 @@ type Input struct {
 	Now     time.Time
 	Command *v1alpha1.QueueCommand
 	// Problem is why there can be no Job; nil if there can be one.
-	Problem *desired.Problem
+	Problem *effective.Problem
 	// Rejected is the API server's refusal of the Job; empty if there was none.
 	Rejected string
 	// Job is the Job of the command's name, whoever owns it; nil if there is none.
@@ -86,15 +84,11 @@ func Ended(command *v1alpha1.QueueCommand) bool {
 // reported, which is the condition's time: no user can have read the end before.
 func Expire(now time.Time, command *v1alpha1.QueueCommand) Output {
 	out := Output{Status: command.Status}
-	ttl := defaultTTL
-	if command.Spec.TTL != nil {
-		ttl = command.Spec.TTL.Duration
-	}
 	told := command.CreationTimestamp.Time
 	if len(command.Status.Conditions) > 0 {
 		told = command.Status.Conditions[0].LastTransitionTime.Time
 	}
-	if out.Recheck = told.Add(ttl).Sub(now); out.Recheck <= 0 {
+	if out.Recheck = told.Add(effective.TTL(&command.Spec)).Sub(now); out.Recheck <= 0 {
 		out.Step, out.Recheck = StepRemove, 0
 	}
 	return out
@@ -121,7 +115,7 @@ func prepare(in Input) Output {
 
 // obstructed waits for an object that may still be created, and fails for any other
 // problem.
-func obstructed(now time.Time, command *v1alpha1.QueueCommand, problem desired.Problem) Output {
+func obstructed(now time.Time, command *v1alpha1.QueueCommand, problem effective.Problem) Output {
 	waits := problem.Reason == v1alpha1.ReasonAppNotFound || problem.Reason == v1alpha1.ReasonWorkerNotFound
 	left := command.CreationTimestamp.Add(patience).Sub(now)
 	if !waits || left <= 0 {

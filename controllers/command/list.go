@@ -9,9 +9,9 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"queueworker.dev/queueworker/api/effective"
 	"queueworker.dev/queueworker/api/protocol"
 	"queueworker.dev/queueworker/api/v1alpha1"
-	"queueworker.dev/queueworker/controllers/desired"
 )
 
 const (
@@ -21,8 +21,6 @@ const (
 	// askSilent is the time until a silent probe is asked again, because each try takes
 	// the operator's time.
 	askSilent = 5 * time.Second
-	// defaultLimit is how many failed jobs a list holds unless the command sets a limit.
-	defaultLimit = 50
 )
 
 // ListInput holds everything that decides how far a ListFailed is.
@@ -33,7 +31,7 @@ type ListInput struct {
 	Since   time.Time
 	Command *v1alpha1.QueueCommand
 	// Problem is why no probe can ever answer; nil if one can.
-	Problem *desired.Problem
+	Problem *effective.Problem
 	// Trouble is why there is no answer yet; empty if there is one. Silent reports whether
 	// the probe was asked in vain, and Busy whether other probes are asked first.
 	Trouble      string
@@ -45,22 +43,19 @@ type ListInput struct {
 // Question returns the question that a command puts to the backlog probe.
 func Question(command *v1alpha1.QueueCommand) protocol.FailedRequest {
 	spec := &command.Spec
-	out := protocol.FailedRequest{Queue: spec.Queue, Search: spec.Search, Limit: defaultLimit, Continue: spec.Continue}
-	if spec.Limit != nil {
-		out.Limit = int(*spec.Limit)
-	}
+	out := protocol.FailedRequest{Queue: spec.Queue, Search: spec.Search, Limit: effective.ListLimit(spec), Continue: spec.Continue}
 	return out
 }
 
 // CannotList returns why the failed jobs of an application cannot be listed; nil if its
 // backlog probe can list them.
-func CannotList(app *v1alpha1.QueueApp) *desired.Problem {
+func CannotList(app *v1alpha1.QueueApp) *effective.Problem {
 	switch {
 	case app.Spec.Runtime == v1alpha1.RuntimeCustom:
-		return &desired.Problem{Reason: v1alpha1.ReasonAppInvalid, Message: fmt.Sprintf(
+		return &effective.Problem{Reason: v1alpha1.ReasonAppInvalid, Message: fmt.Sprintf(
 			"The QueueApp %q has the runtime Custom; only Laravel's failed jobs can be listed.", app.Name)}
-	case !desired.NeedsProbe(app):
-		return &desired.Problem{Reason: v1alpha1.ReasonNoDriver, Message: fmt.Sprintf(
+	case !effective.NeedsProbe(app):
+		return &effective.Problem{Reason: v1alpha1.ReasonNoDriver, Message: fmt.Sprintf(
 			"The QueueApp %q has no connection.driver, so no backlog probe runs that could list failed jobs; set it.", app.Name)}
 	}
 	return nil

@@ -22,7 +22,7 @@ import (
 
 	"queueworker.dev/queueworker/api/protocol"
 	"queueworker.dev/queueworker/api/v1alpha1"
-	"queueworker.dev/queueworker/controllers/desired"
+	"queueworker.dev/queueworker/controllers/objects"
 )
 
 // maxImages bounds QueueAppStatus.Images.
@@ -71,7 +71,7 @@ func tellRefusal(in Input, status *v1alpha1.QueueAppStatus) {
 		meta.RemoveStatusCondition(&status.Conditions, v1alpha1.ConditionStalled)
 		return
 	}
-	problem := desired.TooLarge("QueueApp", in.App.Name, in.Refusal)
+	problem := objects.TooLarge("QueueApp", in.App.Name, in.Refusal)
 	meta.SetStatusCondition(&status.Conditions, metav1.Condition{
 		Type: v1alpha1.ConditionStalled, Status: metav1.ConditionTrue, Reason: problem.Reason, Message: problem.Message,
 		ObservedGeneration: in.App.Generation, LastTransitionTime: metav1.NewTime(in.Now),

@@ -9,7 +9,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"queueworker.dev/queueworker/api/v1alpha1"
-	"queueworker.dev/queueworker/controllers/desired"
+	"queueworker.dev/queueworker/controllers/objects"
 )
 
 // Output is a pool's status.
@@ -28,7 +28,7 @@ func Compute(in Input) Output {
 	status := *in.Worker.Status.DeepCopy()
 	status.ObservedGeneration = in.Worker.Generation
 	status.AppName = in.AppName
-	status.Selector = metav1.FormatLabelSelector(&metav1.LabelSelector{MatchLabels: desired.Selector(in.Worker.Name)})
+	status.Selector = metav1.FormatLabelSelector(&metav1.LabelSelector{MatchLabels: objects.Selector(in.Worker.Name)})
 	status.State = stateOf(in, c, v)
 	status.Desired, status.Processes, status.Ready = c.desired, c.processes, c.ready
 	status.Busy, status.Idle, status.Failing = c.busy, c.idle, c.failing

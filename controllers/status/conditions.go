@@ -12,8 +12,9 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"queueworker.dev/queueworker/api/effective"
 	"queueworker.dev/queueworker/api/v1alpha1"
-	"queueworker.dev/queueworker/controllers/desired"
+	"queueworker.dev/queueworker/controllers/objects"
 )
 
 // setConditions sets the conditions to the findings.
@@ -43,7 +44,7 @@ func setConditions(in Input, c counts, v verdict, status *v1alpha1.QueueWorkerSt
 	onlyWhen(v1alpha1.ConditionStalled, v.stalled, v.reason, v.message)
 	conflict, reason := conflicting(in)
 	onlyWhen(v1alpha1.ConditionConflict, conflict != "", reason, conflict)
-	beyond := desired.Problem{}
+	beyond := effective.Problem{}
 	if in.NotPermitted != nil {
 		beyond = *in.NotPermitted
 	}
@@ -96,7 +97,7 @@ func conflicting(in Input) (message, reason string) {
 		return in.Conflict, v1alpha1.ReasonForeignObject
 	case in.Foreign != "":
 		return fmt.Sprintf("%q has written the replicas of the Deployment %s, and the operator has set them back. Whoever scales this pool has to scale the QueueWorker: kubectl scale queueworker %s, or a scaleTargetRef of that kind.",
-			in.Foreign, desired.WorkloadName(in.Worker.Name), in.Worker.Name), v1alpha1.ReasonForeignScaler
+			in.Foreign, objects.WorkloadName(in.Worker.Name), in.Worker.Name), v1alpha1.ReasonForeignScaler
 	}
 	return "", ""
 }
@@ -139,7 +140,7 @@ func pausedCondition(in Input, c counts) standing {
 }
 
 // pausedBy returns why the pool shall take no jobs; empty if it shall take jobs.
-func (in Input) pausedBy() string { return desired.PausedBy(in.Worker, in.Now) }
+func (in Input) pausedBy() string { return effective.PausedBy(in.Worker, in.Now) }
 
 // pauseCause ends a sentence with the reason of a pause, and what ends the pause.
 func pauseCause(in Input) string {

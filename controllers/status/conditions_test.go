@@ -12,9 +12,9 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"queueworker.dev/queueworker/api/effective"
 	"queueworker.dev/queueworker/api/protocol"
 	"queueworker.dev/queueworker/api/v1alpha1"
-	"queueworker.dev/queueworker/controllers/desired"
 )
 
 func TestStateAndReady(t *testing.T) {
@@ -106,14 +106,14 @@ func TestStateAndReady(t *testing.T) {
 		},
 		"app missing": {
 			change: func(in *Input) {
-				in.Problem = &desired.Problem{Reason: v1alpha1.ReasonAppNotFound, Message: "There is none."}
+				in.Problem = &effective.Problem{Reason: v1alpha1.ReasonAppNotFound, Message: "There is none."}
 				in.Deployment, in.Pods = nil, nil
 			},
 			wantState: v1alpha1.StateStarting, wantReason: v1alpha1.ReasonAppNotFound,
 		},
 		"app invalid": {
 			change: func(in *Input) {
-				in.Problem = &desired.Problem{Reason: v1alpha1.ReasonAppInvalid, Message: "Remove args."}
+				in.Problem = &effective.Problem{Reason: v1alpha1.ReasonAppInvalid, Message: "Remove args."}
 			},
 			wantState: v1alpha1.StateFailing, wantReason: v1alpha1.ReasonAppInvalid, wantStalled: true,
 		},
@@ -159,14 +159,14 @@ func TestStateAndReady(t *testing.T) {
 		},
 		"beyond the QueueApp's consent": {
 			change: func(in *Input) {
-				in.Problem = &desired.Problem{Reason: v1alpha1.ReasonNotPermitted, Message: "Remove it."}
+				in.Problem = &effective.Problem{Reason: v1alpha1.ReasonNotPermitted, Message: "Remove it."}
 				in.NotPermitted = in.Problem
 			},
 			wantState: v1alpha1.StateFailing, wantReason: v1alpha1.ReasonNotPermitted, wantStalled: true,
 		},
 		"beyond what is permitted, from before": {
 			change: func(in *Input) {
-				in.NotPermitted = &desired.Problem{Reason: v1alpha1.ReasonFromBefore, Message: "Move it."}
+				in.NotPermitted = &effective.Problem{Reason: v1alpha1.ReasonFromBefore, Message: "Move it."}
 			},
 			wantState: v1alpha1.StateIdle, wantReason: v1alpha1.ReasonAsWanted, wantReady: true,
 		},
@@ -176,7 +176,7 @@ func TestStateAndReady(t *testing.T) {
 		},
 		"memory limit too low": {
 			change: func(in *Input) {
-				in.Findings = []desired.Problem{{Reason: v1alpha1.ReasonMemoryLimitLow, Message: "Raise it."}}
+				in.Findings = []effective.Problem{{Reason: v1alpha1.ReasonMemoryLimitLow, Message: "Raise it."}}
 			},
 			wantState: v1alpha1.StateIdle, wantReason: v1alpha1.ReasonMemoryLimitLow, wantPhrase: "Raise it.", wantReady: true,
 		},
@@ -209,7 +209,7 @@ func TestStateAndReady(t *testing.T) {
 
 func TestStalledAfterTwoMinutes(t *testing.T) {
 	in := pool(1)
-	in.Problem = &desired.Problem{Reason: v1alpha1.ReasonAppNotFound, Message: "There is none."}
+	in.Problem = &effective.Problem{Reason: v1alpha1.ReasonAppNotFound, Message: "There is none."}
 	first := Compute(in)
 	if first.Recheck != StallAfter {
 		t.Fatalf("looks again after %s, want %s", first.Recheck, StallAfter)
@@ -273,7 +273,7 @@ func TestStandingConditions(t *testing.T) {
 		},
 		"grace below timeout": {
 			func(in *Input) {
-				in.Findings = []desired.Problem{{Reason: v1alpha1.ReasonGraceBelowTimeout, Message: "Raise it."}}
+				in.Findings = []effective.Problem{{Reason: v1alpha1.ReasonGraceBelowTimeout, Message: "Raise it."}}
 			}, v1alpha1.ConditionGracefulStop, metav1.ConditionFalse, v1alpha1.ReasonGraceBelowTimeout,
 		},
 		"not paused": {
@@ -296,7 +296,7 @@ func TestStandingConditions(t *testing.T) {
 // transition time if the reason changes.
 func TestNotPermittedIsThereWhileThereIsSomethingToTell(t *testing.T) {
 	in := pool(1)
-	for i, told := range []*desired.Problem{
+	for i, told := range []*effective.Problem{
 		nil, {Reason: v1alpha1.ReasonFromBefore, Message: "Move it."}, {Reason: v1alpha1.ReasonNotPermitted, Message: "Remove it."}, nil,
 	} {
 		in.Now, in.NotPermitted = noon.Add(time.Duration(i)*time.Minute), told

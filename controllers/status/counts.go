@@ -4,9 +4,9 @@
 package status
 
 import (
+	"queueworker.dev/queueworker/api/effective"
 	"queueworker.dev/queueworker/api/protocol"
 	"queueworker.dev/queueworker/api/v1alpha1"
-	"queueworker.dev/queueworker/controllers/desired"
 )
 
 // counts are a pool's processes, by what they do.
@@ -34,8 +34,8 @@ type counts struct {
 }
 
 func count(in Input) counts {
-	c := counts{perPod: desired.ProcessesPerPod(&in.Worker.Spec)}
-	c.desired = desired.Pods(in.Processes, &in.Worker.Spec) * c.perPod
+	c := counts{perPod: effective.ProcessesPerPod(&in.Worker.Spec)}
+	c.desired = effective.Pods(in.Processes, &in.Worker.Spec) * c.perPod
 	if in.PerPod > 0 {
 		c.perPod, c.desired = in.PerPod, in.Processes
 	}

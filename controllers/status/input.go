@@ -11,11 +11,11 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 
+	"queueworker.dev/queueworker/api/effective"
 	"queueworker.dev/queueworker/api/protocol"
 	"queueworker.dev/queueworker/api/v1alpha1"
 	"queueworker.dev/queueworker/controllers/alerts"
 	"queueworker.dev/queueworker/controllers/batch"
-	"queueworker.dev/queueworker/controllers/desired"
 	"queueworker.dev/queueworker/controllers/drain"
 	"queueworker.dev/queueworker/controllers/scaling"
 )
@@ -69,12 +69,12 @@ type Input struct {
 	PerPod int32
 
 	// Problem is why the pool could not be built; nil if it could.
-	Problem *desired.Problem
+	Problem *effective.Problem
 	// Findings are the promises that the pool cannot keep.
-	Findings []desired.Problem
+	Findings []effective.Problem
 	// NotPermitted is a setting of the pool that the pool may not decide; nil if there
 	// is none.
-	NotPermitted *desired.Problem
+	NotPermitted *effective.Problem
 	// Conflict names the object that belongs to another owner; empty if there is none.
 	Conflict string
 	// Rejected is the API server's refusal of an object of the pool; empty if there was

@@ -8,8 +8,8 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/meta"
 
+	"queueworker.dev/queueworker/api/effective"
 	"queueworker.dev/queueworker/api/v1alpha1"
-	"queueworker.dev/queueworker/controllers/desired"
 	"queueworker.dev/queueworker/controllers/drain"
 )
 
@@ -35,7 +35,7 @@ func settled(in Input, c counts) verdict {
 
 // movement says what must still happen to the pool's pods; empty if nothing.
 func movement(in Input, c counts) string {
-	pods := desired.Pods(in.Processes, &in.Worker.Spec)
+	pods := effective.Pods(in.Processes, &in.Worker.Spec)
 	deployment := in.Deployment
 	switch {
 	case deployment == nil:
@@ -121,7 +121,7 @@ func settledMessage(in Input, c counts) string {
 	case v1alpha1.ReasonMemoryLimitLow:
 		return finding(in, v1alpha1.ReasonMemoryLimitLow).Message
 	}
-	message := fmt.Sprintf("%d process(es) run in %d pod(s).", c.desired, desired.Pods(in.Processes, &in.Worker.Spec))
+	message := fmt.Sprintf("%d process(es) run in %d pod(s).", c.desired, effective.Pods(in.Processes, &in.Worker.Spec))
 	if c.alone > 0 {
 		message += fmt.Sprintf(" %d of the pods are paused by their own annotation %s.", c.alone, v1alpha1.AnnotationPaused)
 	}
@@ -129,7 +129,7 @@ func settledMessage(in Input, c counts) string {
 }
 
 // finding returns the finding with a reason; nil if there is none.
-func finding(in Input, reason string) *desired.Problem {
+func finding(in Input, reason string) *effective.Problem {
 	for i := range in.Findings {
 		if in.Findings[i].Reason == reason {
 			return &in.Findings[i]

@@ -9,19 +9,20 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
+	"queueworker.dev/queueworker/api/effective"
 	"queueworker.dev/queueworker/api/v1alpha1"
-	"queueworker.dev/queueworker/controllers/desired"
+	"queueworker.dev/queueworker/controllers/objects"
 )
 
 // inRuns reports whether the pool consists of runs: it is of mode Batch, or a run of
 // that mode must still end before the pool gets its Deployment.
 func inRuns(in Input) bool {
-	return in.Runs != nil && (desired.IsBatch(&in.Worker.Spec) || in.Runs.Open != nil && !desired.HasDeployment(in.Worker, in.Deployment))
+	return in.Runs != nil && (effective.IsBatch(&in.Worker.Spec) || in.Runs.Open != nil && !objects.HasDeployment(in.Worker, in.Deployment))
 }
 
 // batchStatus returns status.batch; nil for a pool that has nothing to do with runs.
 func batchStatus(in Input) *v1alpha1.BatchStatus {
-	if in.Runs == nil || !desired.IsBatch(&in.Worker.Spec) && in.Runs.Left == 0 {
+	if in.Runs == nil || !effective.IsBatch(&in.Worker.Spec) && in.Runs.Left == 0 {
 		return nil
 	}
 	return in.Runs.Status.DeepCopy()
@@ -66,7 +67,7 @@ func progressOfRuns(in Input, c counts) verdict {
 	}
 	open := in.Runs.Open
 	switch {
-	case in.Deployment != nil && desired.IsBatch(&in.Worker.Spec) && desired.OwnedBy(in.Deployment, in.Worker):
+	case in.Deployment != nil && effective.IsBatch(&in.Worker.Spec) && objects.OwnedBy(in.Deployment, in.Worker):
 		return moving("The pods of the mode Continuous finish their jobs and go.")
 	case open == nil:
 		return betweenRuns(in)

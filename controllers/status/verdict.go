@@ -12,9 +12,9 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 
+	"queueworker.dev/queueworker/api/effective"
 	"queueworker.dev/queueworker/api/protocol"
 	"queueworker.dev/queueworker/api/v1alpha1"
-	"queueworker.dev/queueworker/controllers/desired"
 )
 
 // verdict is the common content of Ready, Reconciling and Stalled.
@@ -128,9 +128,9 @@ func podProblem(in Input, _ counts) *obstacle {
 }
 
 // StartProblem returns why a pod cannot start; nil if nothing says that it cannot.
-func StartProblem(pod *corev1.Pod) *desired.Problem {
+func StartProblem(pod *corev1.Pod) *effective.Problem {
 	if found := startProblem(Pod{Pod: pod}); found != nil {
-		return &desired.Problem{Reason: found.reason, Message: found.message}
+		return &effective.Problem{Reason: found.reason, Message: found.message}
 	}
 	return nil
 }

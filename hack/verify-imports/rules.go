@@ -26,7 +26,7 @@ type rule struct {
 }
 
 var purePackages = []string{
-	"controllers/scaling", "controllers/drain", "controllers/desired",
+	"controllers/scaling", "controllers/drain", "controllers/objects",
 	"controllers/throughput", "controllers/status", "controllers/stuck", "controllers/command", "controllers/alerts", "controllers/preflight",
 	"controllers/batch", "controllers/turns",
 }
@@ -64,6 +64,13 @@ var rules = []rule{
 		packages:  []string{"api/v1alpha1"},
 		libraries: []string{"k8s.io/api/...", "k8s.io/apimachinery/..."},
 		because:   "users of the API import it, so it needs nothing but the API libraries of Kubernetes",
+	},
+	{
+		packages:  []string{"api/effective"},
+		ours:      []string{"api/bounds", "api/v1alpha1"},
+		libraries: []string{"k8s.io/api/...", "k8s.io/apimachinery/...", "k8s.io/utils/ptr"},
+		pure:      true,
+		because:   "operator, plugin and importers read settings through it, so it needs nothing but the API",
 	},
 	{
 		packages: []string{"gate", "trust"},
@@ -148,7 +155,7 @@ var rules = []rule{
 	},
 	{
 		packages: importing,
-		ours:     append([]string{"api/v1alpha1"}, importing...),
+		ours:     append([]string{"api/effective", "api/v1alpha1"}, importing...),
 		libraries: []string{
 			"k8s.io/api/...", "k8s.io/apimachinery/...", "go.yaml.in/yaml/v3",
 			"github.com/VKCOM/php-parser/...", "github.com/kballard/go-shellquote", "mvdan.cc/sh/v3/...",

@@ -253,7 +253,7 @@ func uidsOf(pods []corev1.Pod) []types.UID {
 	return uids
 }
 
-// TestAPauseWithAnEndPasses: the pause ends by itself, to the second.
+// TestAPauseWithAnEndPasses: the pause ends by itself, at its time.
 func TestAPauseWithAnEndPasses(t *testing.T) {
 	t.Parallel()
 	l := lab.New(t)
@@ -273,7 +273,9 @@ func TestAPauseWithAnEndPasses(t *testing.T) {
 		}
 	}
 	t.Logf("paused until %s, the first job began %s later", until.Format(time.TimeOnly), first.Sub(until).Round(time.Millisecond))
-	if late := first.Sub(until); late < 0 || late > 5*time.Second {
+	// The operator looks at every pool once a minute, so a pause that ends only by that
+	// look would end half a minute late on average.
+	if late := first.Sub(until); late < 0 || late > 20*time.Second {
 		t.Errorf("the first job began %s after the end of the pause", late)
 	}
 }

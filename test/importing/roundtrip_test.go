@@ -17,7 +17,7 @@ import (
 	"queueworker.dev/queueworker/agent/laravel"
 	"queueworker.dev/queueworker/api/protocol"
 	"queueworker.dev/queueworker/api/v1alpha1"
-	"queueworker.dev/queueworker/controllers/desired"
+	"queueworker.dev/queueworker/controllers/objects"
 	"queueworker.dev/queueworker/plugin/importing/budget"
 	"queueworker.dev/queueworker/plugin/importing/horizon"
 	"queueworker.dev/queueworker/plugin/importing/manifest"
@@ -50,7 +50,7 @@ func command(t *testing.T, apps []*v1alpha1.QueueApp, worker *v1alpha1.QueueWork
 	if at < 0 {
 		t.Fatalf("%s is of the QueueApp %s, which there is not", worker.Name, worker.Spec.AppName)
 	}
-	built, problem := desired.Build(desired.Input{Worker: worker, App: apps[at], Most: 1, Replicas: 1, AgentImage: "agent"})
+	built, problem := objects.Build(objects.Input{Worker: worker, App: apps[at], Most: 1, Replicas: 1, AgentImage: "agent"})
 	if problem != nil {
 		t.Fatalf("%s: %v", worker.Name, problem)
 	}

@@ -15,7 +15,7 @@ import (
 
 	"queueworker.dev/queueworker/api/protocol"
 	"queueworker.dev/queueworker/api/v1alpha1"
-	"queueworker.dev/queueworker/controllers/desired"
+	"queueworker.dev/queueworker/controllers/objects"
 	"queueworker.dev/queueworker/test/builders"
 	"queueworker.dev/queueworker/test/fakes"
 )
@@ -184,7 +184,7 @@ func TestNothingIsRecycledWhilePausedAndAPausedPodStays(t *testing.T) {
 
 // isCordoned reports whether a pod's own document cordons it.
 func isCordoned(pod *corev1.Pod) bool {
-	return desired.ReadControl(pod.Annotations[v1alpha1.AnnotationControl]).Cordoned
+	return objects.ReadControl(pod.Annotations[v1alpha1.AnnotationControl]).Cordoned
 }
 
 // podReady reports whether a pod's condition Ready is true.

@@ -11,7 +11,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 
 	"queueworker.dev/queueworker/api/v1alpha1"
-	"queueworker.dev/queueworker/controllers/desired"
+	"queueworker.dev/queueworker/controllers/objects"
 	"queueworker.dev/queueworker/test/builders"
 )
 
@@ -22,7 +22,7 @@ func BenchmarkPool(b *testing.B) {
 	worker := builders.QueueWorker("shop", "emails").Obj()
 	for app := range load(b).Together() {
 		template := app.Template()
-		build := func(b *testing.B) desired.Objects {
+		build := func(b *testing.B) objects.Objects {
 			b.Helper()
 			stored := &v1alpha1.QueueApp{}
 			stored.Name, stored.Spec.Runtime = "shop", v1alpha1.RuntimeCustom
@@ -30,7 +30,7 @@ func BenchmarkPool(b *testing.B) {
 				b.Fatal(err)
 			}
 			stored.Spec.Template.Spec.Containers[0].Command = []string{"/worker"}
-			objects, problem := desired.Build(desired.Input{Worker: worker, App: stored, Most: 1, Replicas: 1, AgentImage: "agent"})
+			objects, problem := objects.Build(objects.Input{Worker: worker, App: stored, Most: 1, Replicas: 1, AgentImage: "agent"})
 			if problem != nil {
 				b.Fatal(problem.Message)
 			}
@@ -48,7 +48,7 @@ func BenchmarkPool(b *testing.B) {
 			b.ReportMetric(float64(len(template)), "bytes")
 			before := cpu(b)
 			for b.Loop() {
-				if covered, err := desired.Covers(live, build(b).Deployment); err != nil || !covered {
+				if covered, err := objects.Covers(live, build(b).Deployment); err != nil || !covered {
 					b.Fatal(covered, err)
 				}
 			}

@@ -10,30 +10,17 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"queueworker.dev/queueworker/api/effective"
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
-const (
-	defaultTimeout = 60 * time.Second
-	defaultSleep   = 3 * time.Second
-	maxGrace       = 48 * time.Hour
-)
-
-// Timeout returns how long a job may run; 0 means without limit.
-func Timeout(spec *v1alpha1.QueueWorkerSpec) time.Duration {
-	if spec.Timeout == nil {
-		return defaultTimeout
-	}
-	return spec.Timeout.Duration
-}
+// maxGrace repeats a bound of the CRD.
+const maxGrace = 48 * time.Hour
 
 // Fit corrects a combination of options that the API server would refuse although each
 // option was carried over: a sleep that is not shorter than the timeout.
 func Fit(spec *v1alpha1.QueueWorkerSpec) Outcome {
-	timeout, sleep := Timeout(spec), defaultSleep
-	if spec.Sleep != nil {
-		sleep = spec.Sleep.Duration
-	}
+	timeout, sleep := effective.Timeout(spec), effective.Sleep(spec)
 	if timeout == 0 || sleep < timeout {
 		return Outcome{}
 	}
@@ -50,7 +37,7 @@ func Fit(spec *v1alpha1.QueueWorkerSpec) Outcome {
 // Grace carries over how many seconds a stopping worker may take. It does not carry over
 // a time that would let a job be killed.
 func Grace(spec *v1alpha1.QueueWorkerSpec, seconds int) Outcome {
-	grace, timeout := time.Duration(seconds)*time.Second, Timeout(spec)
+	grace, timeout := time.Duration(seconds)*time.Second, effective.Timeout(spec)
 	switch {
 	case seconds <= 0, timeout > 0 && grace <= timeout:
 		return Outcome{Warning: true, Why: fmt.Sprintf(

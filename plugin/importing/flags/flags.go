@@ -16,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"queueworker.dev/queueworker/api/effective"
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
@@ -82,9 +83,19 @@ var numbers = map[string]number{
 	},
 }
 
-// defaults are the values that count if an option is not carried over.
-var defaults = map[string]string{
-	"timeout": "60s", "max-time": "0s", "sleep": "3s", "rest": "0s", "tries": "1", "max-jobs": "0", "memory": "128Mi",
+// defaults returns the values that count if an option is not carried over.
+func defaults() map[string]string {
+	unset := &v1alpha1.QueueWorkerSpec{}
+	seconds := func(d time.Duration) string { return strconv.Itoa(int(d/time.Second)) + "s" }
+	return map[string]string{
+		"timeout":  seconds(effective.Timeout(unset)),
+		"max-time": seconds(effective.MaxTime(unset)),
+		"sleep":    seconds(effective.Sleep(unset)),
+		"rest":     seconds(effective.Rest(unset)),
+		"tries":    strconv.Itoa(int(effective.Tries(unset))),
+		"max-jobs": "0",
+		"memory":   resource.NewQuantity(effective.Memory(unset), resource.BinarySI).String(),
+	}
 }
 
 // Apply carries over one option.
@@ -136,7 +147,7 @@ var without = map[string]Outcome{
 func (f number) apply(spec *v1alpha1.QueueWorkerSpec, option Option) Outcome {
 	n, why := f.parse(option)
 	if why != "" {
-		return Outcome{Why: why + "the default of " + defaults[option.Name] + " counts", Warning: true}
+		return Outcome{Why: why + "the default of " + defaults()[option.Name] + " counts", Warning: true}
 	}
 	if n == 0 && f.off {
 		return Outcome{}

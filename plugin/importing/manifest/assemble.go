@@ -15,6 +15,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"queueworker.dev/queueworker/api/effective"
 	"queueworker.dev/queueworker/api/v1alpha1"
 	"queueworker.dev/queueworker/plugin/importing/flags"
 )
@@ -83,9 +84,6 @@ type Settings struct {
 func (s Settings) Image(directory string) string {
 	return cmp.Or(s.Images[directory], s.Images[""])
 }
-
-// defaultRetryAfter is the default of the field retryAfter.
-const defaultRetryAfter = 90 * time.Second
 
 // Assemble assigns the pools of a draft to QueueApps. It makes one QueueApp for each pair
 // of directory and connection, because a QueueApp has one of each.
@@ -260,13 +258,13 @@ func appNotes(pools []Placement, settings Settings) []Note {
 	}
 	longest := time.Duration(0)
 	for i := range pools {
-		timeout := flags.Timeout(&pools[i].Pool.Spec)
+		timeout := effective.Timeout(&pools[i].Pool.Spec)
 		if timeout == 0 {
 			timeout = 24 * time.Hour
 		}
 		longest = max(longest, timeout)
 	}
-	if retry := cmp.Or(settings.RetryAfter, defaultRetryAfter); longest >= retry {
+	if retry := cmp.Or(settings.RetryAfter, effective.RetryAfter(nil)); longest >= retry {
 		add(true, "connection.retryAfter", fmt.Sprintf(
 			"it is %s here and must be what retry_after is in config/queue.php, longer than any timeout; a job that runs longer is given out twice", flags.Short(retry)))
 	}
