@@ -31,7 +31,7 @@ verify() {
 # would take five times as long.
 unit() {
   local memory='^(TestAnObjectCostsAtMostTenTimesItsBytes|TestTheCacheForgetsWhatIsLarge|TestFillingTheCacheTakesLittleAtOnce|TestTheCacheTakesWhatTheDocumentationSays)$'
-  local packages pure='/(api/effective|controllers/(preflight|scaling|drain|batch|stuck|alerts|command|objects|status|throughput|turns)|agent/dialect|console/(view|intent|gitops|redact|doctor)|plugin/importing/.*|hack/scalesim(/.*)?)$'
+  local packages pure='/(api/effective|controllers/(preflight|scaling|drain|batch|stuck|alerts|command|objects|podstate|requeue|status|throughput|turns)|agent/dialect|console/(view|intent|gitops|redact|doctor)|plugin/importing/.*|hack/scalesim(/.*)?)$'
   packages=$(go list ./... | grep -vE '/test/(integration|hostile|backends|e2e|bench)(/|$)')
   # shellcheck disable=SC2086 # one word per package
   go vet $packages
@@ -40,7 +40,7 @@ unit() {
   # shellcheck disable=SC2046
   go test ${race[@]+"${race[@]}"} -timeout 15m -skip "$memory" $(grep -vE "$pure" <<<"$packages")
   # The race detector's own memory would count as the cache's.
-  go test -timeout 15m -run "$memory" ./controllers
+  go test -timeout 15m -run "$memory" ./controllers/cachefilter
   local module
   for module in hack/cluster hack/images; do
     (cd "$module" && go vet ./... && go test ./...)

@@ -18,6 +18,7 @@ import (
 
 	"queueworker.dev/queueworker/api/v1alpha1"
 	"queueworker.dev/queueworker/controllers"
+	"queueworker.dev/queueworker/controllers/cachefilter"
 	"queueworker.dev/queueworker/trust"
 )
 
@@ -68,10 +69,10 @@ func newManager(config *rest.Config, o options) (ctrl.Manager, error) {
 			return nil, fmt.Errorf("register kinds: %w", err)
 		}
 	}
-	controllers.LimitLists(config)
+	cachefilter.LimitLists(config)
 	mgr, err := ctrl.NewManager(config, ctrl.Options{
 		Scheme: scheme,
-		Cache:  controllers.CacheOptions(o.namespaces),
+		Cache:  cachefilter.Options(o.namespaces),
 		Client: client.Options{FieldOwner: v1alpha1.FieldManager},
 		// The manager's own servers bound neither connections nor memory; see serve.
 		Metrics:                       metricsserver.Options{BindAddress: "0"},

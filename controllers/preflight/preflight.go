@@ -20,9 +20,9 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"queueworker.dev/queueworker/api/effective"
 	"queueworker.dev/queueworker/api/protocol"
 	"queueworker.dev/queueworker/api/v1alpha1"
-	"queueworker.dev/queueworker/controllers/objects"
 )
 
 // maxImages bounds QueueAppStatus.Images.
@@ -71,7 +71,7 @@ func tellRefusal(in Input, status *v1alpha1.QueueAppStatus) {
 		meta.RemoveStatusCondition(&status.Conditions, v1alpha1.ConditionStalled)
 		return
 	}
-	problem := objects.TooLarge("QueueApp", in.App.Name, in.Refusal)
+	problem := effective.TooLarge("QueueApp", in.App.Name, in.Refusal)
 	meta.SetStatusCondition(&status.Conditions, metav1.Condition{
 		Type: v1alpha1.ConditionStalled, Status: metav1.ConditionTrue, Reason: problem.Reason, Message: problem.Message,
 		ObservedGeneration: in.App.Generation, LastTransitionTime: metav1.NewTime(in.Now),

@@ -4,7 +4,6 @@
 package status
 
 import (
-	"slices"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -17,6 +16,7 @@ import (
 	"queueworker.dev/queueworker/controllers/alerts"
 	"queueworker.dev/queueworker/controllers/batch"
 	"queueworker.dev/queueworker/controllers/drain"
+	"queueworker.dev/queueworker/controllers/podstate"
 	"queueworker.dev/queueworker/controllers/scaling"
 )
 
@@ -123,30 +123,8 @@ type EndedPod struct {
 	Killed []protocol.KilledJob
 }
 
-// Ended reports whether a pod will never run again.
-func Ended(pod *corev1.Pod) bool {
-	return pod.Status.Phase == corev1.PodSucceeded || pod.Status.Phase == corev1.PodFailed
-}
-
 // container returns the status of the pod's worker container; nil before there is one.
-func (p Pod) container() *corev1.ContainerStatus { return WorkerStatus(p.Pod) }
-
-// WorkerStatus returns the status of the pod's container that runs the agent, which is
-// the container with the agent's port; nil if it has no status yet.
-func WorkerStatus(pod *corev1.Pod) *corev1.ContainerStatus {
-	for i := range pod.Spec.Containers {
-		container := &pod.Spec.Containers[i]
-		if !slices.ContainsFunc(container.Ports, func(port corev1.ContainerPort) bool { return port.Name == protocol.PortName }) {
-			continue
-		}
-		for j := range pod.Status.ContainerStatuses {
-			if pod.Status.ContainerStatuses[j].Name == container.Name {
-				return &pod.Status.ContainerStatuses[j]
-			}
-		}
-	}
-	return nil
-}
+func (p Pod) container() *corev1.ContainerStatus { return podstate.WorkerContainer(p.Pod) }
 
 // running reports whether the worker container runs.
 func (p Pod) running() bool {
@@ -156,7 +134,7 @@ func (p Pod) running() bool {
 
 // terminal reports whether the pod will never run again.
 func (p Pod) terminal() bool {
-	return Ended(p.Pod)
+	return podstate.Ended(p.Pod)
 }
 
 // leaving reports whether the pod is being removed or has ended.
@@ -164,12 +142,7 @@ func (p Pod) leaving() bool { return p.DeletionTimestamp != nil || p.terminal() 
 
 // ready reports whether the pod's Ready condition is true.
 func (p Pod) ready() bool {
-	for _, condition := range p.Status.Conditions {
-		if condition.Type == corev1.PodReady {
-			return condition.Status == corev1.ConditionTrue
-		}
-	}
-	return false
+	return podstate.ReadySince(p.Pod) != nil
 }
 
 // workers returns the slots that the pod's agent reports.

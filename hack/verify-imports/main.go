@@ -45,11 +45,11 @@ func verify(dir string) ([]string, error) {
 	var violations []string
 	for _, p := range packages {
 		violations = append(violations, check(p)...)
-		clocks, err := clockUses(p)
+		uses, err := forbiddenUses(p)
 		if err != nil {
 			return nil, err
 		}
-		violations = append(violations, clocks...)
+		violations = append(violations, uses...)
 	}
 	slices.Sort(violations)
 	return violations, nil

@@ -3,6 +3,8 @@
 
 package main
 
+import "slices"
+
 // module is the path with which every package of the product begins.
 const module = "queueworker.dev/queueworker"
 
@@ -28,7 +30,7 @@ type rule struct {
 var purePackages = []string{
 	"controllers/scaling", "controllers/drain", "controllers/objects",
 	"controllers/throughput", "controllers/status", "controllers/stuck", "controllers/command", "controllers/alerts", "controllers/preflight",
-	"controllers/batch", "controllers/turns",
+	"controllers/batch", "controllers/turns", "controllers/podstate", "controllers/requeue",
 }
 
 // consolePure are the pure packages that every user interface shares.
@@ -129,6 +131,13 @@ var rules = []rule{
 		because:   "a package that decides is pure: the same input gives the same answer",
 	},
 	{
+		packages:  []string{"controllers/kube"},
+		ours:      []string{"api/...", "controllers/cached"},
+		libraries: []string{"..."},
+		because:   "what writes objects decides nothing",
+	},
+	controller("queueworker"), controller("queueapp"), controller("queuecommand"),
+	{
 		packages:  []string{"controllers/..."},
 		ours:      []string{"api/...", "gate", "trust", "controllers/..."},
 		libraries: []string{"..."},
@@ -181,6 +190,29 @@ var rules = []rule{
 		libraries: []string{"..."},
 	},
 }
+
+// shared are the packages that every controller may import, beside the pure ones.
+var shared = []string{
+	"controllers/cached", "controllers/cachefilter", "controllers/collector", "controllers/defaultapp",
+	"controllers/findings", "controllers/kube", "controllers/workqueue",
+}
+
+// controller returns the rule of a controller.
+func controller(name string) rule {
+	return rule{
+		packages:  []string{"controllers/" + name + "/..."},
+		ours:      slices.Concat([]string{"api/...", "controllers/" + name + "/..."}, purePackages, shared),
+		libraries: []string{"..."},
+		because:   "a controller imports no other controller; what they share has a package of its own",
+	}
+}
+
+// verbs are the methods of a client of controller-runtime that read and write objects.
+// Only package kube calls them, on a field with one of these names.
+var (
+	verbs   = []string{"Apply", "Create", "Delete", "DeleteAllOf", "Get", "List", "Patch", "Status", "SubResource", "Update"}
+	clients = []string{"Client", "Live"}
+)
 
 // impure are libraries that a pure package may not use, even if its rule or the standard
 // library would allow them.

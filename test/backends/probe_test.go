@@ -82,6 +82,7 @@ func startProbeWith(t *testing.T, environment []string) *probe {
 		mustNotTell(t, "the log", p.output())
 	})
 	await(t, "the probe listens", p.process, answers("tcp", p.address))
+	await(t, "the probe listens to the operator", p.process, answers("tcp", p.operator))
 	return p
 }
 

@@ -26,6 +26,7 @@ import (
 
 	"queueworker.dev/queueworker/api/v1alpha1"
 	"queueworker.dev/queueworker/controllers"
+	"queueworker.dev/queueworker/controllers/cachefilter"
 	"queueworker.dev/queueworker/controllers/collector"
 	"queueworker.dev/queueworker/test/controlplane"
 	"queueworker.dev/queueworker/trust"
@@ -142,7 +143,7 @@ func newManager(config *rest.Config, options operatorOptions) (ctrl.Manager, err
 	}
 	mgr, err := ctrl.NewManager(config, ctrl.Options{
 		Scheme:  operators,
-		Cache:   controllers.CacheOptions(options.namespaces),
+		Cache:   cachefilter.Options(options.namespaces),
 		Client:  client.Options{FieldOwner: v1alpha1.FieldManager, FieldValidation: "Strict"},
 		Metrics: metricsserver.Options{BindAddress: "0"},
 		Logger:  operatorLog,

@@ -1,0 +1,192 @@
+// Copyright The QueueWorker Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package queueworker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"queueworker.dev/queueworker/api/effective"
+	"queueworker.dev/queueworker/api/v1alpha1"
+	"queueworker.dev/queueworker/controllers/kube"
+	"queueworker.dev/queueworker/controllers/objects"
+)
+
+// child is an object of the pool: the live object and the wanted one.
+type child struct {
+	kind   schema.GroupVersionKind
+	name   string
+	live   client.Object
+	wanted runtime.ApplyConfiguration
+}
+
+// String names the child in messages.
+func (c child) String() string { return c.kind.Kind + " " + c.name }
+
+// children returns the objects of the pool in the order in which they are written: the
+// ConfigMap first, because pods wait for it.
+func children(o *observation, d decision) []child {
+	var out []child
+	add := func(kind schema.GroupVersionKind, name string, exists bool, live client.Object, wanted runtime.ApplyConfiguration) {
+		if !exists {
+			live = nil
+		}
+		out = append(out, child{kind, name, live, wanted})
+	}
+	add(corev1.SchemeGroupVersion.WithKind("ConfigMap"), objects.ControlName(o.worker.Name),
+		o.configMap != nil, o.configMap, d.objects.ConfigMap)
+	if d.objects.PodDisruptionBudget != nil {
+		add(policyv1.SchemeGroupVersion.WithKind("PodDisruptionBudget"), objects.WorkloadName(o.worker.Name),
+			o.budget != nil, o.budget, d.objects.PodDisruptionBudget)
+	}
+	if d.objects.Deployment != nil {
+		add(appsv1.SchemeGroupVersion.WithKind("Deployment"), objects.WorkloadName(o.worker.Name),
+			o.deployment != nil, o.deployment, d.objects.Deployment)
+	}
+	return out
+}
+
+// apply writes the objects that differ from the wanted ones. An object of another owner
+// stops it before anything is created for the pool, because half a pool is of no use. A
+// pool that has its Deployment is stopped, scaled and controlled all the same, even
+// while the API server refuses its other objects.
+func (r *Reconciler) apply(ctx context.Context, o *observation, d decision) (kube.Outcome, error) {
+	if err := r.endRuns(ctx, o, d); err != nil {
+		return kube.Outcome{}, err
+	}
+	pending, conflict, err := r.pending(ctx, o, d)
+	if err != nil {
+		return kube.Outcome{}, err
+	}
+	a := kube.Outcome{Conflict: conflict}
+	if conflict == "" {
+		if a, err = r.applyAll(ctx, o, d, pending); err != nil {
+			return kube.Outcome{}, err
+		}
+	}
+	if a == (kube.Outcome{}) {
+		if a, err = r.startRun(ctx, o, d); err != nil {
+			return kube.Outcome{}, err
+		}
+	}
+	if a != (kube.Outcome{}) {
+		return a, r.applyLittle(ctx, o, d)
+	}
+	if d.objects.Deployment == nil && !effective.IsBatch(&o.worker.Spec) {
+		err = r.scaleOnly(ctx, o, d)
+	}
+	return a, errors.Join(err, r.prune(ctx, o, d), r.control(ctx, o, d))
+}
+
+// applyLittle does what is possible for a pool while some of its objects cannot be written.
+func (r *Reconciler) applyLittle(ctx context.Context, o *observation, d decision) error {
+	if len(o.openRuns()) > 0 {
+		return r.control(ctx, o, d)
+	}
+	if o.deployment == nil || !objects.OwnedBy(o.deployment, o.worker) {
+		return nil
+	}
+	return errors.Join(r.scaleOnly(ctx, o, d), r.control(ctx, o, d))
+}
+
+// applyAll writes objects in order, up to the first refused one.
+func (r *Reconciler) applyAll(ctx context.Context, o *observation, d decision, pending []child) (kube.Outcome, error) {
+	for _, c := range pending {
+		if refused, err := kube.Apply(ctx, r.Client, c.String(), c.wanted); refused != "" || err != nil {
+			return kube.Outcome{Refused: refused}, err
+		}
+	}
+	if applied := d.objects.Deployment; applied != nil && applied.ResourceVersion != nil {
+		// The answer of the API server was read into it.
+		r.memory.of(client.ObjectKeyFromObject(o.worker)).deploymentVersion = *applied.ResourceVersion
+	}
+	return kube.Outcome{}, nil
+}
+
+// pending returns the children that must be written, or a sentence that names a child
+// with another owner.
+func (r *Reconciler) pending(ctx context.Context, o *observation, d decision) ([]child, string, error) {
+	var out []child
+	for _, c := range children(o, d) {
+		cached := c.live != nil
+		if !cached {
+			if err := r.readPastCache(ctx, o, &c); err != nil {
+				return nil, "", err
+			}
+		}
+		if c.live != nil && !objects.OwnedBy(c.live, o.worker) {
+			return nil, foreign(c, o.worker), nil
+		}
+		settled, err := c.settled(cached)
+		if err != nil {
+			return nil, "", err
+		}
+		if !settled {
+			out = append(out, c)
+		}
+	}
+	return out, "", nil
+}
+
+// settled reports whether an owned child needs no write.
+func (c child) settled(cached bool) (bool, error) {
+	switch {
+	case c.live == nil:
+		return false, nil
+	case !cached:
+		// Either the cache has not yet received a recent write, or the object has lost
+		// the label by which the cache selects it.
+		return c.live.GetLabels()[v1alpha1.LabelManagedBy] == v1alpha1.ManagedBy, nil
+	}
+	return objects.Settled(c.live, c.wanted)
+}
+
+// readPastCache looks for an object that the cache does not have.
+func (r *Reconciler) readPastCache(ctx context.Context, o *observation, c *child) error {
+	object, err := kube.GetMetadata(ctx, r.Live, c.kind, o.worker.Namespace, c.name)
+	if object != nil {
+		c.live = object
+	}
+	return err
+}
+
+func foreign(c child, worker *v1alpha1.QueueWorker) string {
+	return fmt.Sprintf("The %s %s exists already and %s, so it is left alone and the QueueWorker %s cannot have its own; delete it or rename the QueueWorker.",
+		c.kind.Kind, c.name, kube.OwnerOf(c.live), worker.Name)
+}
+
+// scaleOnly scales a pool whose template must stay as it is, because the QueueApp cannot be
+// used or the API server refuses an object. So such a pool can still be stopped.
+func (r *Reconciler) scaleOnly(ctx context.Context, o *observation, d decision) error {
+	pods := d.removal.Replicas
+	live := o.deployment
+	if live == nil || !objects.OwnedBy(live, o.worker) || live.Spec.Replicas != nil && *live.Spec.Replicas == pods {
+		return nil
+	}
+	scaled := live.DeepCopy()
+	scaled.Spec.Replicas = &pods
+	version, err := kube.Scale(ctx, r.Client, "Deployment "+live.Name, live, scaled)
+	if err != nil {
+		return err
+	}
+	r.memory.of(client.ObjectKeyFromObject(o.worker)).deploymentVersion = version
+	return nil
+}
+
+// prune deletes the PodDisruptionBudget of a pool that no longer needs one.
+func (r *Reconciler) prune(ctx context.Context, o *observation, d decision) error {
+	if d.objects.Deployment == nil || d.objects.PodDisruptionBudget != nil || o.budget == nil || !objects.OwnedBy(o.budget, o.worker) {
+		return nil
+	}
+	return kube.Delete(ctx, r.Client, "PodDisruptionBudget "+o.budget.Name, o.budget, metav1.DeletePropagationBackground)
+}
