@@ -18,8 +18,10 @@ import (
 
 const (
 	// mostPerByte is how many bytes of memory one byte of an object may cost the
-	// operator.
+	// operator, and mostPerPool what a pool and its QueueApp may cost whatever their size:
+	// twice 96 KiB and 38 KiB, as docs/memory.md says.
 	mostPerByte = 10
+	mostPerPool = 2 * (96 + 38) << 10
 	// mostPerReconcile is the CPU time that a reconcile may take.
 	mostPerReconcile = 50 * time.Millisecond
 	// batch is how many bytes of objects are in the cluster at once.
@@ -155,14 +157,19 @@ func reasonOf(err error) string {
 	return text[:min(len(text), 100)]
 }
 
-// store stores the object with a pool that uses it, and returns the pool's name.
+// store stores the object with a pool that uses it, and returns the pool's name; empty if
+// the object is larger than etcd stores, which a trial does not show.
 func (s stretched) store(t *testing.T, namespace string, i int) (pool string) {
 	t.Helper()
 	name := fmt.Sprintf("%s-%d", strings.ToLower(s.kind), i)
 	if s.part == "status" {
 		mustPost(t, ourPath(namespace, resourceOf(s.kind)), string(objectOf(namespace, name, s.kind, leastSpec(s.kind))))
 	}
-	if err := s.write(t.Context(), namespace, name, false); err != nil {
+	switch err := s.write(t.Context(), namespace, name, false); {
+	case err == nil:
+	case strings.Contains(err.Error(), "request is too large"), strings.Contains(err.Error(), "larger than max"):
+		return ""
+	default:
 		t.Fatalf("store an object of %d bytes: %.600v", s.size, err)
 	}
 	if s.kind == "QueueWorker" {
@@ -182,9 +189,19 @@ func measure(t *testing.T, objects []stretched, size int) {
 	t.Helper()
 	before := idleMemory(t)
 	namespace := newNamespace(t, "attacker")
-	pools := make([]string, len(objects))
+	var pools []string
+	var stored []stretched
 	for i, object := range objects {
-		pools[i] = object.store(t, namespace, i)
+		pool := object.store(t, namespace, i)
+		if pool == "" {
+			size -= object.size
+			continue
+		}
+		pools, stored = append(pools, pool), append(stored, object)
+	}
+	if len(stored) == 0 {
+		t.Logf("etcd stores none of them")
+		return
 	}
 	o := startOperator(t)
 	o.answers(t)
@@ -193,11 +210,11 @@ func measure(t *testing.T, objects []stretched, size int) {
 	growth := o.highest() - before
 	t.Logf("memory: %.1f bytes for each byte (%d MiB for %.1f MB)", float64(growth)/float64(size), growth/mebibyte, float64(size)/1e6)
 	// A smaller growth is within the difference between two equal runs.
-	if growth > mostPerByte*int64(size) && growth > 8*mebibyte {
+	if growth > mostPerByte*int64(size)+mostPerPool*int64(len(stored)) && growth > 8*mebibyte {
 		t.Errorf("the operator takes %.1f bytes for each byte of the objects", float64(growth)/float64(size))
 	}
 	worst, at := time.Duration(0), ""
-	for i, object := range objects {
+	for i, object := range stored {
 		if took := o.reconcile(t, namespace, pools[i]); took > worst {
 			worst, at = took, object.path
 		}
@@ -222,8 +239,8 @@ func idleMemory(t *testing.T) int64 {
 	return o.highest()
 }
 
-// reconcile touches a pool a few times. It returns the median CPU time until the operator
-// is idle again.
+// reconcile touches a pool a few times. It returns the least CPU time until the operator
+// is idle again, because the operator's periodic looks at other pools count too.
 func (o *operator) reconcile(t *testing.T, namespace, name string) time.Duration {
 	t.Helper()
 	var times []time.Duration
@@ -242,5 +259,5 @@ func (o *operator) reconcile(t *testing.T, namespace, name string) time.Duration
 		}
 		times = append(times, last-before)
 	}
-	return median(times)
+	return slices.Min(times)
 }
