@@ -165,7 +165,7 @@ func TestFillingTheCacheTakesLittleAtOnce(t *testing.T) {
 	}
 }
 
-// typical returns objects as a pool of a Laravel kube.Outcome has them, and the heap
+// typical returns objects as a pool of a Laravel application has them, and the heap
 // that the cache takes for each according to docs/memory.md, in bytes.
 func typical(t testing.TB) map[string]struct {
 	document []byte

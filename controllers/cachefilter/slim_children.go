@@ -37,7 +37,7 @@ const (
 	// operator writes takes.
 	maxPolicy = 8 << 10
 	// maxLiveTemplate bounds the heap that the template of a Deployment takes, in bytes:
-	// ten times what the template of an kube.Outcome with hundreds of variables takes.
+	// ten times what the template of an application with hundreds of variables takes.
 	maxLiveTemplate = 256 << 10
 	// maxPins bounds the pins of the operator's keys, in bytes. Each pin has 64 digits.
 	maxPins = 512

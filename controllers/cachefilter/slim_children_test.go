@@ -62,7 +62,7 @@ func settled(t *testing.T, live *appsv1.Deployment, made objects.Objects) bool {
 	return ok
 }
 
-// The template of an kube.Outcome with hundreds of variables is compared field by field.
+// The template of an application with hundreds of variables is compared field by field.
 func TestALargePoolSettlesFieldByField(t *testing.T) {
 	in := buildInput()
 	for i := range 300 {

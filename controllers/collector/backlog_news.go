@@ -13,6 +13,7 @@ import (
 
 	"queueworker.dev/queueworker/api/protocol"
 	"queueworker.dev/queueworker/api/v1alpha1"
+	"queueworker.dev/queueworker/controllers/telemetry"
 )
 
 // toldBacklog is the news for which a pool was last woken.
@@ -54,7 +55,7 @@ func (b *Backlogs) tell(app types.NamespacedName, p *probe, now time.Time) {
 	poke(b.kick)
 }
 
-func newsOf(report BacklogReport) toldBacklog {
+func newsOf(report telemetry.BacklogReport) toldBacklog {
 	out := toldBacklog{known: !report.MeasuredAt.IsZero(), reason: report.Reason, message: report.Message}
 	for _, depth := range report.Queues {
 		var aged int64

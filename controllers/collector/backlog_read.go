@@ -12,6 +12,7 @@ import (
 
 	"queueworker.dev/queueworker/api/protocol"
 	"queueworker.dev/queueworker/api/received"
+	"queueworker.dev/queueworker/controllers/telemetry"
 )
 
 // maxValues is how many elements, as received.Elements counts them, an answer may have
@@ -33,7 +34,7 @@ func readBacklog(content []byte, where Probe, asked []string) (*protocol.Backlog
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
 		return nil, refusal("gave an answer that cannot be read: something follows the JSON document")
 	}
-	if !understood(answer.Version) {
+	if !telemetry.Understood(answer.Version) {
 		return nil, refusal(fmt.Sprintf("speaks version %d of the protocol, this operator versions %d to %d", answer.Version, protocol.OldestVersion, protocol.Version))
 	}
 	if where.UID != "" && answer.PodUID != string(where.UID) {

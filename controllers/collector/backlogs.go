@@ -15,6 +15,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/event"
 
 	"queueworker.dev/queueworker/api/protocol"
+	"queueworker.dev/queueworker/controllers/telemetry"
 	"queueworker.dev/queueworker/controllers/turns"
 	"queueworker.dev/queueworker/controllers/workqueue"
 	"queueworker.dev/queueworker/trust"
@@ -96,21 +97,6 @@ type BacklogUse struct {
 	Eager bool
 }
 
-// BacklogReport is the known state of a pool's queues.
-type BacklogReport struct {
-	// MeasuredAt is when Queues were measured; zero if they never were.
-	MeasuredAt time.Time
-	// Queues are the last figures, in the order asked for.
-	Queues []protocol.QueueDepth
-	// Backend says in words which backend is asked.
-	Backend string
-	// Reason and Message say why the newest question got no figures; empty if it got some.
-	Reason  protocol.BacklogError
-	Message string
-	// FailingSince is the time of the first failure in the present row of failures.
-	FailingSince time.Time
-}
-
 // probe is one probe and its last answers.
 type probe struct {
 	where  Probe
@@ -127,7 +113,7 @@ type probe struct {
 	// the operator's key, less one for each answer since.
 	refusals int
 
-	report BacklogReport
+	report telemetry.BacklogReport
 	// depths holds the last figures of each queue, and troubles the queues that the
 	// last measurement failed for.
 	depths, troubles map[string]protocol.QueueDepth
@@ -234,7 +220,7 @@ func (b *Backlogs) Drop(app types.NamespacedName) {
 
 // Use sets what a pool asks for from now on, and returns what is known about it. The
 // second result is false if the QueueApp has no probe.
-func (b *Backlogs) Use(pool types.NamespacedName, use BacklogUse) (BacklogReport, bool) {
+func (b *Backlogs) Use(pool types.NamespacedName, use BacklogUse) (telemetry.BacklogReport, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	known := b.pools[pool]
@@ -251,7 +237,7 @@ func (b *Backlogs) Use(pool types.NamespacedName, use BacklogUse) (BacklogReport
 	}
 	p := b.probes[use.App]
 	if p == nil {
-		return BacklogReport{}, false
+		return telemetry.BacklogReport{}, false
 	}
 	if news {
 		p.want(leastGap)
@@ -286,7 +272,7 @@ func (b *Backlogs) leave(name types.NamespacedName, pool *backlogPool) {
 
 // reportOf returns the known state of some queues. It reports no measurement if a queue
 // is missing, because part of a backlog would be taken for all of it.
-func (p *probe) reportOf(queues []string) BacklogReport {
+func (p *probe) reportOf(queues []string) telemetry.BacklogReport {
 	out := p.report
 	out.Queues = make([]protocol.QueueDepth, 0, len(queues))
 	for _, queue := range queues {

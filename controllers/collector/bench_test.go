@@ -21,6 +21,7 @@ import (
 
 	"queueworker.dev/queueworker/api/protocol"
 	"queueworker.dev/queueworker/api/received"
+	"queueworker.dev/queueworker/controllers/telemetry"
 	"queueworker.dev/queueworker/test/builders"
 )
 
@@ -48,7 +49,7 @@ func BenchmarkDecode(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				got := &protocol.Status{}
-				if err := decodeStrictly(document, got, &got.Version); err != nil {
+				if err := telemetry.Decode(document, got, &got.Version); err != nil {
 					b.Fatal(err)
 				}
 				if err := received.Status(got); err != nil {

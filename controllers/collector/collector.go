@@ -22,6 +22,7 @@ import (
 
 	"queueworker.dev/queueworker/api/protocol"
 	"queueworker.dev/queueworker/api/v1alpha1"
+	"queueworker.dev/queueworker/controllers/telemetry"
 	"queueworker.dev/queueworker/controllers/workqueue"
 	"queueworker.dev/queueworker/trust"
 )
@@ -133,7 +134,7 @@ func (c *Collector) Refresh(pool types.NamespacedName) {
 // longer pulled. Recording the same end again changes nothing. Recording more about it
 // (that the pod had started, or a later final report) adds to it. RecordEnd fills in
 // Tracked and LastPulled itself.
-func (c *Collector) RecordEnd(pool types.NamespacedName, end Ended) {
+func (c *Collector) RecordEnd(pool types.NamespacedName, end telemetry.Ended) {
 	c.do(func(now time.Time) { c.core.recordEnd(now, pool, end) })
 }
 
@@ -144,7 +145,7 @@ func (c *Collector) Settle(pool types.NamespacedName, uids []types.UID) {
 }
 
 // Snapshot returns the known state of a pool.
-func (c *Collector) Snapshot(pool types.NamespacedName) Snapshot {
+func (c *Collector) Snapshot(pool types.NamespacedName) telemetry.Snapshot {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.core.snapshot(c.clock.Now(), pool)

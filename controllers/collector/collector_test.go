@@ -21,6 +21,7 @@ import (
 
 	"queueworker.dev/queueworker/api/protocol"
 	"queueworker.dev/queueworker/api/v1alpha1"
+	"queueworker.dev/queueworker/controllers/telemetry"
 )
 
 var (
@@ -219,7 +220,7 @@ func TestStartReturnsAndLeavesNothingRunning(t *testing.T) {
 func TestStartReturnsWhileNobodyReadsItsWakes(t *testing.T) {
 	c, stop := start(t, Options{}, false)
 	for i := range 10_000 {
-		c.RecordEnd(types.NamespacedName{Name: fmt.Sprint(i % 100)}, Ended{UID: types.UID(fmt.Sprint(i))})
+		c.RecordEnd(types.NamespacedName{Name: fmt.Sprint(i % 100)}, telemetry.Ended{UID: types.UID(fmt.Sprint(i))})
 	}
 	stop()
 	if got := len(c.Snapshot(types.NamespacedName{Name: "42"}).Ended); got != 100 {
@@ -233,7 +234,7 @@ func TestASlowReaderOfWakesGetsEachPoolOnce(t *testing.T) {
 	c.Track(shop, pods)
 	eventually(t, "pulls while nobody reads", func() bool { return pulledAtLeast(servers, 20) })
 	for i := range 1000 {
-		c.RecordEnd(types.NamespacedName{Name: fmt.Sprint(i % 10)}, Ended{UID: types.UID(fmt.Sprint(i))})
+		c.RecordEnd(types.NamespacedName{Name: fmt.Sprint(i % 10)}, telemetry.Ended{UID: types.UID(fmt.Sprint(i))})
 	}
 	got := map[string]int{}
 	for len(got) < 11 {
@@ -284,7 +285,7 @@ func TestEverythingAtOnce(t *testing.T) {
 				case 3:
 					c.Nudge(pool)
 				case 4:
-					c.RecordEnd(pool, Ended{UID: uid, Final: finalOf(int64(i))})
+					c.RecordEnd(pool, telemetry.Ended{UID: uid, Final: finalOf(int64(i))})
 				case 5:
 					for _, e := range c.Snapshot(pool).Ended {
 						c.Settle(pool, []types.UID{e.UID})

@@ -16,3 +16,10 @@ func encode(t testing.TB, document any) []byte {
 	}
 	return data
 }
+
+func errorText(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}

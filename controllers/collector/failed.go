@@ -19,6 +19,7 @@ import (
 
 	"queueworker.dev/queueworker/api/protocol"
 	"queueworker.dev/queueworker/api/received"
+	"queueworker.dev/queueworker/controllers/telemetry"
 )
 
 // Bounds of what a probe may report about one failed job, in bytes.
@@ -165,7 +166,7 @@ func readFailed(content []byte, where Probe, request protocol.FailedRequest) (*p
 	if err := decoder.Decode(answer); err != nil {
 		return nil, refusal("gave an answer that cannot be read: " + cleanText(err.Error(), maxMessage/2))
 	}
-	if !understood(answer.Version) {
+	if !telemetry.Understood(answer.Version) {
 		return nil, refusal(fmt.Sprintf("speaks version %d of the protocol, this operator versions %d to %d", answer.Version, protocol.OldestVersion, protocol.Version))
 	}
 	if where.UID != "" && answer.PodUID != string(where.UID) {

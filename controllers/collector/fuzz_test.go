@@ -16,6 +16,7 @@ import (
 
 	"queueworker.dev/queueworker/api/protocol"
 	"queueworker.dev/queueworker/api/received"
+	"queueworker.dev/queueworker/controllers/telemetry"
 )
 
 // FuzzStatus feeds arbitrary documents to the functions that a pod's answer passes
@@ -27,7 +28,7 @@ func FuzzStatus(f *testing.F) {
 	f.Add([]byte(`{"version":2,"counters":[]}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		status := &protocol.Status{}
-		if decodeStrictly(data, status, &status.Version) != nil || received.Status(status) != nil {
+		if telemetry.Decode(data, status, &status.Version) != nil || received.Status(status) != nil {
 			return
 		}
 		checkHarmless(t, reflect.ValueOf(status).Elem())
@@ -40,7 +41,7 @@ func FuzzStatus(f *testing.F) {
 			}
 		}
 		again := &protocol.Status{}
-		if err := decodeStrictly(encode(t, status), again, &again.Version); err != nil {
+		if err := telemetry.Decode(encode(t, status), again, &again.Version); err != nil {
 			t.Fatalf("read again: %v", err)
 		}
 		if err := received.Status(again); err != nil {
@@ -95,7 +96,7 @@ func FuzzFinal(f *testing.F) {
 	f.Add(string(encode(f, finalOf(3))))
 	f.Add(`{"version":1,"message":"\u001b[31m"}`)
 	f.Fuzz(func(t *testing.T, message string) {
-		final, err := ParseFinal(message)
+		final, err := telemetry.ParseFinal(message)
 		if err != nil {
 			if final != nil || !utf8.ValidString(err.Error()) || len(err.Error()) > 2*maxMessage {
 				t.Fatalf("final %v with the error %q", final, err)
@@ -111,7 +112,7 @@ func FuzzFinal(f *testing.F) {
 			// Characters that JSON escapes have grown.
 			return
 		}
-		again, err := ParseFinal(string(document))
+		again, err := telemetry.ParseFinal(string(document))
 		if err != nil {
 			t.Fatalf("read again: %v", err)
 		}

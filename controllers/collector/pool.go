@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"queueworker.dev/queueworker/api/protocol"
+	"queueworker.dev/queueworker/controllers/telemetry"
 	"queueworker.dev/queueworker/controllers/throughput"
 	"queueworker.dev/queueworker/controllers/turns"
 )
@@ -52,7 +53,7 @@ type pool struct {
 
 // ending is a pod's end and the part of it that the samples already include.
 type ending struct {
-	Ended
+	telemetry.Ended
 	from    time.Time
 	counted *protocol.Counters
 }
@@ -212,7 +213,7 @@ func (c *core) forget(key types.NamespacedName) {
 }
 
 // recordEnd notes an end and wakes the pool, unless the end has nothing new.
-func (c *core) recordEnd(now time.Time, key types.NamespacedName, end Ended) {
+func (c *core) recordEnd(now time.Time, key types.NamespacedName, end telemetry.Ended) {
 	p := c.pool(now, key)
 	if _, ok := p.settled[end.UID]; ok {
 		return
@@ -238,8 +239,8 @@ func (c *core) recordEnd(now time.Time, key types.NamespacedName, end Ended) {
 }
 
 // newEnding returns the end of a pod with the counts of its last good pull.
-func (p *pool) newEnding(now time.Time, end Ended) *ending {
-	e := &ending{Ended: Ended{UID: end.UID, Name: end.Name}, from: now}
+func (p *pool) newEnding(now time.Time, end telemetry.Ended) *ending {
+	e := &ending{Ended: telemetry.Ended{UID: end.UID, Name: end.Name}, from: now}
 	t := p.pods[end.UID]
 	if t == nil {
 		t = p.departed[end.UID].target
@@ -320,15 +321,15 @@ func (c *core) settle(key types.NamespacedName, uids []types.UID) {
 	p.ended = slices.DeleteFunc(p.ended, func(e *ending) bool { return p.endings[e.UID] == nil })
 }
 
-func (c *core) snapshot(now time.Time, key types.NamespacedName) Snapshot {
+func (c *core) snapshot(now time.Time, key types.NamespacedName) telemetry.Snapshot {
 	p, ok := c.pools[key]
 	if !ok {
-		return Snapshot{Pods: map[types.UID]PodReport{}, Samples: throughput.Input{Now: now, Since: now}}
+		return telemetry.Snapshot{Pods: map[types.UID]telemetry.PodReport{}, Samples: throughput.Input{Now: now, Since: now}}
 	}
-	s := Snapshot{Pods: make(map[types.UID]PodReport, len(p.pods))}
+	s := telemetry.Snapshot{Pods: make(map[types.UID]telemetry.PodReport, len(p.pods))}
 	until := now
 	for uid, t := range p.pods {
-		report := PodReport{Status: t.status, Error: t.failure, FailingSince: t.failingSince, Unreachable: t.unreachable}
+		report := telemetry.PodReport{Status: t.status, Error: t.failure, FailingSince: t.failingSince, Unreachable: t.unreachable}
 		if t.status != nil {
 			report.PulledAt = t.pulledAt
 		}

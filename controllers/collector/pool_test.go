@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"queueworker.dev/queueworker/api/protocol"
+	"queueworker.dev/queueworker/controllers/telemetry"
 	"queueworker.dev/queueworker/controllers/throughput"
 )
 
@@ -43,9 +44,9 @@ func TestAnEndCarriesWhatWasPulledLast(t *testing.T) {
 	*jobs = 10
 	s.run(10 * time.Second)
 	s.forgetWakes()
-	s.core.recordEnd(s.now, shop, Ended{UID: pod.UID, Name: pod.Name, Started: true, Final: finalOf(12)})
+	s.core.recordEnd(s.now, shop, telemetry.Ended{UID: pod.UID, Name: pod.Name, Started: true, Final: finalOf(12)})
 	s.step()
-	want := []Ended{{UID: pod.UID, Name: pod.Name, Started: true, Tracked: true, Final: finalOf(12), LastPulled: new(counted(10))}}
+	want := []telemetry.Ended{{UID: pod.UID, Name: pod.Name, Started: true, Tracked: true, Final: finalOf(12), LastPulled: new(counted(10))}}
 	if diff := cmp.Diff(want, s.snapshot().Ended); diff != "" {
 		t.Errorf("ended (-want +got):\n%s", diff)
 	}
@@ -59,8 +60,8 @@ func TestAnEndCarriesWhatWasPulledLast(t *testing.T) {
 
 func TestAnEndOfAPodNobodyKnewIsKept(t *testing.T) {
 	s := simulate(t)
-	s.core.recordEnd(s.now, shop, Ended{UID: "unknown", Name: "emails-worker-1"})
-	want := []Ended{{UID: "unknown", Name: "emails-worker-1"}}
+	s.core.recordEnd(s.now, shop, telemetry.Ended{UID: "unknown", Name: "emails-worker-1"})
+	want := []telemetry.Ended{{UID: "unknown", Name: "emails-worker-1"}}
 	if diff := cmp.Diff(want, s.snapshot().Ended); diff != "" {
 		t.Errorf("ended (-want +got):\n%s", diff)
 	}
@@ -68,45 +69,45 @@ func TestAnEndOfAPodNobodyKnewIsKept(t *testing.T) {
 
 func TestAnEndToldAgain(t *testing.T) {
 	tests := map[string]struct {
-		first, second Ended
-		want          Ended
+		first, second telemetry.Ended
+		want          telemetry.Ended
 		wantWakes     int
 	}{
 		"with the same words changes nothing": {
-			first: Ended{Final: finalOf(5), Started: true}, second: Ended{Final: finalOf(5), Started: true},
-			want: Ended{Final: finalOf(5), Started: true}, wantWakes: 1,
+			first: telemetry.Ended{Final: finalOf(5), Started: true}, second: telemetry.Ended{Final: finalOf(5), Started: true},
+			want: telemetry.Ended{Final: finalOf(5), Started: true}, wantWakes: 1,
 		},
 		"without a last word changes nothing": {
-			first: Ended{Final: finalOf(5), Started: true}, second: Ended{},
-			want: Ended{Final: finalOf(5), Started: true}, wantWakes: 1,
+			first: telemetry.Ended{Final: finalOf(5), Started: true}, second: telemetry.Ended{},
+			want: telemetry.Ended{Final: finalOf(5), Started: true}, wantWakes: 1,
 		},
 		"with an older last word changes nothing": {
-			first: Ended{Final: finalOf(5)}, second: Ended{Final: finalOf(4)},
-			want: Ended{Final: finalOf(5)}, wantWakes: 1,
+			first: telemetry.Ended{Final: finalOf(5)}, second: telemetry.Ended{Final: finalOf(4)},
+			want: telemetry.Ended{Final: finalOf(5)}, wantWakes: 1,
 		},
 		"with a first last word adds it": {
-			first: Ended{}, second: Ended{Final: finalOf(5)},
-			want: Ended{Final: finalOf(5)}, wantWakes: 2,
+			first: telemetry.Ended{}, second: telemetry.Ended{Final: finalOf(5)},
+			want: telemetry.Ended{Final: finalOf(5)}, wantWakes: 2,
 		},
 		"with a later last word replaces it": {
-			first: Ended{Final: finalOf(5)}, second: Ended{Final: finalOf(6)},
-			want: Ended{Final: finalOf(6)}, wantWakes: 2,
+			first: telemetry.Ended{Final: finalOf(5)}, second: telemetry.Ended{Final: finalOf(6)},
+			want: telemetry.Ended{Final: finalOf(6)}, wantWakes: 2,
 		},
 		"as one that had started adds that": {
-			first: Ended{}, second: Ended{Started: true},
-			want: Ended{Started: true}, wantWakes: 2,
+			first: telemetry.Ended{}, second: telemetry.Ended{Started: true},
+			want: telemetry.Ended{Started: true}, wantWakes: 2,
 		},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
 			s := simulate(t)
-			for _, end := range []Ended{tc.first, tc.second} {
+			for _, end := range []telemetry.Ended{tc.first, tc.second} {
 				end.UID = "uid"
 				s.core.recordEnd(s.now, shop, end)
 				s.step()
 			}
 			tc.want.UID = "uid"
-			if diff := cmp.Diff([]Ended{tc.want}, s.snapshot().Ended); diff != "" {
+			if diff := cmp.Diff([]telemetry.Ended{tc.want}, s.snapshot().Ended); diff != "" {
 				t.Errorf("ended (-want +got):\n%s", diff)
 			}
 			if len(s.wakes) != tc.wantWakes {
@@ -120,7 +121,7 @@ func TestALastWordOlderThanTheLastPullIsNotTaken(t *testing.T) {
 	s, pod, jobs := working(t)
 	*jobs = 10
 	s.run(10 * time.Second)
-	s.core.recordEnd(s.now, shop, Ended{UID: pod.UID, Final: finalOf(9)})
+	s.core.recordEnd(s.now, shop, telemetry.Ended{UID: pod.UID, Final: finalOf(9)})
 	if got := s.snapshot().Ended[0]; got.Final != nil || got.LastPulled.Processed != 10 {
 		t.Errorf("ended = %+v, want no last word and the counts pulled last", got)
 	}
@@ -128,15 +129,15 @@ func TestALastWordOlderThanTheLastPullIsNotTaken(t *testing.T) {
 
 func TestASettledEndIsGoneForGood(t *testing.T) {
 	s, pod, _ := working(t)
-	s.core.recordEnd(s.now, shop, Ended{UID: pod.UID})
-	s.core.recordEnd(s.now, shop, Ended{UID: "other"})
+	s.core.recordEnd(s.now, shop, telemetry.Ended{UID: pod.UID})
+	s.core.recordEnd(s.now, shop, telemetry.Ended{UID: "other"})
 	s.core.settle(shop, []types.UID{pod.UID, "never heard of"})
-	if diff := cmp.Diff([]Ended{{UID: "other"}}, s.snapshot().Ended); diff != "" {
+	if diff := cmp.Diff([]telemetry.Ended{{UID: "other"}}, s.snapshot().Ended); diff != "" {
 		t.Errorf("ended (-want +got):\n%s", diff)
 	}
 	s.step()
 	s.forgetWakes()
-	s.core.recordEnd(s.now, shop, Ended{UID: pod.UID, Final: finalOf(1)})
+	s.core.recordEnd(s.now, shop, telemetry.Ended{UID: pod.UID, Final: finalOf(1)})
 	s.track(pod)
 	s.run(10 * time.Second)
 	snapshot := s.snapshot()
@@ -149,7 +150,7 @@ func TestTheMemoryOfSettledEndsIsBounded(t *testing.T) {
 	s := simulate(t)
 	for i := range 3 * maxSettled {
 		uid := types.UID(fmt.Sprint(i))
-		s.core.recordEnd(s.now, shop, Ended{UID: uid})
+		s.core.recordEnd(s.now, shop, telemetry.Ended{UID: uid})
 		s.core.settle(shop, []types.UID{uid})
 	}
 	p := s.core.pools[shop]
@@ -166,7 +167,7 @@ func TestAPodMissingFromTheListUntilItsEndIsToldKeepsItsCounts(t *testing.T) {
 	if diff := cmp.Diff([]types.UID{pod.UID}, s.snapshot().Departed); diff != "" {
 		t.Errorf("departed (-want +got):\n%s", diff)
 	}
-	s.core.recordEnd(s.now, shop, Ended{UID: pod.UID})
+	s.core.recordEnd(s.now, shop, telemetry.Ended{UID: pod.UID})
 	snapshot := s.snapshot()
 	if len(snapshot.Departed) != 0 || len(snapshot.Ended) != 1 || snapshot.Ended[0].LastPulled.Processed != 10 || !snapshot.Ended[0].Tracked {
 		t.Errorf("snapshot = %+v, want the end with the counts pulled last", snapshot)
@@ -269,7 +270,7 @@ func TestASnapshotOfAnUnknownPoolIsEmpty(t *testing.T) {
 
 func TestASnapshotIsACopy(t *testing.T) {
 	s, pod, _ := working(t)
-	s.core.recordEnd(s.now, shop, Ended{UID: "other"})
+	s.core.recordEnd(s.now, shop, telemetry.Ended{UID: "other"})
 	before := s.snapshot()
 	delete(before.Pods, pod.UID)
 	before.Ended[0].UID = "changed"
@@ -309,7 +310,7 @@ func TestOfPodsThatAreGoneOnlyTheCountsAreKept(t *testing.T) {
 		t.Errorf("a pod that is back has the report %+v and samples of %d jobs, want 12 jobs in both", got, sampled)
 	}
 	last := s.core.pools[shop].pods[pod.UID].status
-	s.core.recordEnd(s.now, shop, Ended{UID: pod.UID})
+	s.core.recordEnd(s.now, shop, telemetry.Ended{UID: pod.UID})
 	ended := s.core.pools[shop].ended[0]
 	if ended.LastPulled == &last.Counters || ended.counted == &last.Counters || ended.LastPulled.Processed != 12 {
 		t.Errorf("the end of a pod keeps its whole status: %+v", ended)

@@ -22,6 +22,7 @@ import (
 
 	"queueworker.dev/queueworker/api/protocol"
 	"queueworker.dev/queueworker/api/received"
+	"queueworker.dev/queueworker/controllers/telemetry"
 	"queueworker.dev/queueworker/controllers/workqueue"
 	"queueworker.dev/queueworker/trust"
 )
@@ -100,7 +101,7 @@ func (p *puller) pull(ctx context.Context, q question) (status *protocol.Status,
 // readStatus decodes and checks a status document.
 func readStatus(q question, document []byte) (*protocol.Status, string) {
 	status := &protocol.Status{}
-	err := decodeStrictly(document, status, &status.Version)
+	err := telemetry.Decode(document, status, &status.Version)
 	if err == nil && status.PodUID != string(q.uid) {
 		return nil, fmt.Sprintf("Another pod answers at %s: the address has passed to it, or the agent does not know its own UID.", q.address)
 	}

@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"queueworker.dev/queueworker/api/protocol"
+	"queueworker.dev/queueworker/controllers/telemetry"
 	"queueworker.dev/queueworker/controllers/throughput"
 )
 
@@ -161,9 +162,9 @@ func TestALastWordAddsItsLastJobsToTheSamples(t *testing.T) {
 	s, pod, jobs := working(t)
 	*jobs = 10
 	s.run(10 * time.Second)
-	s.core.recordEnd(s.now, shop, Ended{UID: pod.UID, Final: finalOf(12)})
-	s.core.recordEnd(s.now, shop, Ended{UID: pod.UID, Final: finalOf(15)})
-	s.core.recordEnd(s.now, shop, Ended{UID: pod.UID, Final: finalOf(15)})
+	s.core.recordEnd(s.now, shop, telemetry.Ended{UID: pod.UID, Final: finalOf(12)})
+	s.core.recordEnd(s.now, shop, telemetry.Ended{UID: pod.UID, Final: finalOf(15)})
+	s.core.recordEnd(s.now, shop, telemetry.Ended{UID: pod.UID, Final: finalOf(15)})
 	s.run(10 * time.Second)
 	if got := compute(s); got.Ended != 15 || got.AverageSeconds != 0.5 {
 		t.Errorf("throughput = %+v, want 15 jobs of 0.5 s", got)
@@ -174,7 +175,7 @@ func TestANewPodThatEndsBeforeItsFirstPullCounts(t *testing.T) {
 	s := simulate(t)
 	s.track(Pod{UID: "new", Created: s.now.Add(-3 * time.Second)}, Pod{UID: "old", Created: s.now.Add(-time.Hour)}, Pod{UID: "of unknown age"})
 	for _, uid := range []types.UID{"new", "old", "of unknown age"} {
-		s.core.recordEnd(s.now, shop, Ended{UID: uid, Final: finalOf(4)})
+		s.core.recordEnd(s.now, shop, telemetry.Ended{UID: uid, Final: finalOf(4)})
 	}
 	s.run(10 * time.Second)
 	if got := compute(s).Ended; got != 4 {

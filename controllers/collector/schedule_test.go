@@ -12,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"queueworker.dev/queueworker/api/protocol"
+	"queueworker.dev/queueworker/controllers/telemetry"
 )
 
 func TestPodsArePulledAtOnceAndThenEveryInterval(t *testing.T) {
@@ -247,7 +248,7 @@ func TestPodsNoLongerTrackedAreNoLongerPulled(t *testing.T) {
 	s.track(pods...)
 	s.run(20 * time.Second)
 	s.track(pods[0])
-	s.core.recordEnd(s.now, shop, Ended{UID: pods[0].UID})
+	s.core.recordEnd(s.now, shop, telemetry.Ended{UID: pods[0].UID})
 	before := len(agents[0].pulls) + len(agents[1].pulls) + len(agents[2].pulls)
 	s.run(time.Minute)
 	if after := len(agents[0].pulls) + len(agents[1].pulls) + len(agents[2].pulls); after != before {

@@ -13,6 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"queueworker.dev/queueworker/api/protocol"
+	"queueworker.dev/queueworker/controllers/telemetry"
 )
 
 // shop is the pool of tests that need only one.
@@ -148,7 +149,7 @@ func (s *simulation) land() {
 // track tracks pods of the pool shop.
 func (s *simulation) track(pods ...Pod) { s.core.track(s.now, shop, pods) }
 
-func (s *simulation) snapshot() Snapshot { return s.core.snapshot(s.now, shop) }
+func (s *simulation) snapshot() telemetry.Snapshot { return s.core.snapshot(s.now, shop) }
 
 // forgetWakes drops the wakes seen so far.
 func (s *simulation) forgetWakes() { s.wakes = nil }

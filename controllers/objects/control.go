@@ -32,8 +32,10 @@ type ControlledPod struct {
 	Paused bool
 	// Cordoned reports whether the pod shall take no more jobs.
 	Cordoned bool
-	// Document is the pod's present control annotation; empty if there is none.
+	// Document is the pod's present control annotation; empty if there is none. Control
+	// is what it says, as ReadControl reads it.
 	Document string
+	Control  protocol.Control
 	// Reported is the revision that the pod's agent obeys; 0 if it has not reported any.
 	Reported int64
 	// Overdue reports whether the pod's agent answers and has long not taken up the
@@ -83,11 +85,10 @@ type Controls struct {
 // document changes. Pods that report an older revision are written to again later.
 func Control(in ControlInput) Controls {
 	live := PoolControl(in.Live)
-	pods := make([]protocol.Control, len(in.Pods))
 	highest := live.Revision
-	for i, pod := range in.Pods {
-		pods[i] = ReadControl(pod.Document)
-		highest = max(highest, believable(pods[i].Revision, live.Revision), believable(pod.Reported, live.Revision))
+	for i := range in.Pods {
+		pod := &in.Pods[i]
+		highest = max(highest, believable(pod.Control.Revision, live.Revision), believable(pod.Reported, live.Revision))
 	}
 
 	pool := poolControl(in)
@@ -110,8 +111,8 @@ func Control(in ControlInput) Controls {
 		Restart: in.Live != nil && pool.RestartToken != "" && pool.RestartToken != live.RestartToken,
 		Pods:    map[string]string{},
 	}
-	for i, pod := range in.Pods {
-		if document, write := podControl(pool, pods[i], pod, changed); write {
+	for _, pod := range in.Pods {
+		if document, write := podControl(pool, pod, changed); write {
 			out.Pods[pod.Name] = document
 		}
 	}
@@ -151,7 +152,8 @@ func farAbove(revision int64) int64 {
 }
 
 // podControl returns the document of one pod, and whether to write it.
-func podControl(pool, own protocol.Control, pod ControlledPod, changed bool) (string, bool) {
+func podControl(pool protocol.Control, pod ControlledPod, changed bool) (string, bool) {
+	own := pod.Control
 	want := pool.WithOwn(protocol.Control{
 		Cordoned: pod.Cordoned, PodPaused: pod.Paused, PodRestartToken: pod.RestartToken, PodKillToken: pod.KillToken,
 	})

@@ -28,7 +28,7 @@ type world struct {
 
 // reconcile writes the documents that Control returns. No agent sees them before deliver.
 func (w *world) reconcile() Controls {
-	controls := Control(ControlInput{Worker: w.worker, Processes: effective.Processes(&w.worker.Spec), Live: w.configMap, Pods: w.pods})
+	controls := Control(ControlInput{Worker: w.worker, Processes: effective.Processes(&w.worker.Spec), Live: w.configMap, Pods: decoded(w.pods...)})
 	w.configMap = &corev1.ConfigMap{Data: map[string]string{protocol.ControlFile: encodeControl(controls.Pool)}}
 	for i := range w.pods {
 		if document, write := controls.Pods[w.pods[i].Name]; write {
@@ -255,14 +255,22 @@ func TestControlWritesAgainWhatWasNotHeard(t *testing.T) {
 	pod := ControlledPod{Name: "a", Cordoned: true, Document: first.Pods["a"]}
 	for _, overdue := range []bool{false, true} {
 		pod.Overdue = overdue
-		again := Control(ControlInput{Worker: worker, Live: live, Pods: []ControlledPod{pod}}).Pods["a"]
+		again := Control(ControlInput{Worker: worker, Live: live, Pods: decoded(pod)}).Pods["a"]
 		was, is := ReadControl(pod.Document), ReadControl(again)
 		if overdue && (is.Revision <= was.Revision || !is.Cordoned) || !overdue && again != "" {
 			t.Errorf("overdue %t: wrote %q over %q", overdue, again, pod.Document)
 		}
 	}
 	pod.Overdue, pod.Reported = true, ReadControl(pod.Document).Revision
-	if again := Control(ControlInput{Worker: worker, Live: live, Pods: []ControlledPod{pod}}).Pods["a"]; again != "" {
+	if again := Control(ControlInput{Worker: worker, Live: live, Pods: decoded(pod)}).Pods["a"]; again != "" {
 		t.Errorf("wrote %q again to a pod that has heard of it", again)
 	}
+}
+
+// decoded returns pods with their documents decoded, as a pass reads them.
+func decoded(pods ...ControlledPod) []ControlledPod {
+	for i := range pods {
+		pods[i].Control = ReadControl(pods[i].Document)
+	}
+	return pods
 }

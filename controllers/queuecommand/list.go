@@ -48,7 +48,7 @@ func (k *probeKeys) of(pod types.UID) (key, hash string) {
 // status would be written each time the list changes from one to the other.
 const notYet = "The backlog probe is yet to answer: other lists come first, or it has not learned yet that it may, which its kubelet tells it within a minute."
 
-// list runs a ListFailed: the kube.Outcome's backlog probe reads the failed jobs.
+// list runs a ListFailed: the application's backlog probe reads the failed jobs.
 func (r *Reconciler) list(ctx context.Context, cmd *v1alpha1.QueueCommand) (ctrl.Result, error) {
 	name := client.ObjectKeyFromObject(cmd)
 	in := command.ListInput{Command: cmd, Since: r.waits.begin(name, cmd.UID, r.Clock.Now())}

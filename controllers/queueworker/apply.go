@@ -20,6 +20,7 @@ import (
 	"queueworker.dev/queueworker/api/v1alpha1"
 	"queueworker.dev/queueworker/controllers/kube"
 	"queueworker.dev/queueworker/controllers/objects"
+	"queueworker.dev/queueworker/controllers/queueworker/plan"
 )
 
 // child is an object of the pool: the live object and the wanted one.
@@ -35,7 +36,7 @@ func (c child) String() string { return c.kind.Kind + " " + c.name }
 
 // children returns the objects of the pool in the order in which they are written: the
 // ConfigMap first, because pods wait for it.
-func children(o *observation, d decision) []child {
+func children(w *plan.World, d plan.Decision) []child {
 	var out []child
 	add := func(kind schema.GroupVersionKind, name string, exists bool, live client.Object, wanted runtime.ApplyConfiguration) {
 		if !exists {
@@ -43,15 +44,15 @@ func children(o *observation, d decision) []child {
 		}
 		out = append(out, child{kind, name, live, wanted})
 	}
-	add(corev1.SchemeGroupVersion.WithKind("ConfigMap"), objects.ControlName(o.worker.Name),
-		o.configMap != nil, o.configMap, d.objects.ConfigMap)
-	if d.objects.PodDisruptionBudget != nil {
-		add(policyv1.SchemeGroupVersion.WithKind("PodDisruptionBudget"), objects.WorkloadName(o.worker.Name),
-			o.budget != nil, o.budget, d.objects.PodDisruptionBudget)
+	add(corev1.SchemeGroupVersion.WithKind("ConfigMap"), objects.ControlName(w.Worker.Name),
+		w.ConfigMap != nil, w.ConfigMap, d.Objects.ConfigMap)
+	if d.Objects.PodDisruptionBudget != nil {
+		add(policyv1.SchemeGroupVersion.WithKind("PodDisruptionBudget"), objects.WorkloadName(w.Worker.Name),
+			w.Budget != nil, w.Budget, d.Objects.PodDisruptionBudget)
 	}
-	if d.objects.Deployment != nil {
-		add(appsv1.SchemeGroupVersion.WithKind("Deployment"), objects.WorkloadName(o.worker.Name),
-			o.deployment != nil, o.deployment, d.objects.Deployment)
+	if d.Objects.Deployment != nil {
+		add(appsv1.SchemeGroupVersion.WithKind("Deployment"), objects.WorkloadName(w.Worker.Name),
+			w.Deployment != nil, w.Deployment, d.Objects.Deployment)
 	}
 	return out
 }
@@ -60,72 +61,72 @@ func children(o *observation, d decision) []child {
 // stops it before anything is created for the pool, because half a pool is of no use. A
 // pool that has its Deployment is stopped, scaled and controlled all the same, even
 // while the API server refuses its other objects.
-func (r *Reconciler) apply(ctx context.Context, o *observation, d decision) (kube.Outcome, error) {
-	if err := r.endRuns(ctx, o, d); err != nil {
+func (r *Reconciler) apply(ctx context.Context, w *plan.World, d plan.Decision, next *poolMemory) (kube.Outcome, error) {
+	if err := r.endRuns(ctx, w, d); err != nil {
 		return kube.Outcome{}, err
 	}
-	pending, conflict, err := r.pending(ctx, o, d)
+	pending, conflict, err := r.pending(ctx, w, d)
 	if err != nil {
 		return kube.Outcome{}, err
 	}
 	a := kube.Outcome{Conflict: conflict}
 	if conflict == "" {
-		if a, err = r.applyAll(ctx, o, d, pending); err != nil {
+		if a, err = r.applyAll(ctx, w, d, pending, next); err != nil {
 			return kube.Outcome{}, err
 		}
 	}
 	if a == (kube.Outcome{}) {
-		if a, err = r.startRun(ctx, o, d); err != nil {
+		if a, err = r.startRun(ctx, w, d, next); err != nil {
 			return kube.Outcome{}, err
 		}
 	}
 	if a != (kube.Outcome{}) {
-		return a, r.applyLittle(ctx, o, d)
+		return a, r.applyLittle(ctx, w, d, next)
 	}
-	if d.objects.Deployment == nil && !effective.IsBatch(&o.worker.Spec) {
-		err = r.scaleOnly(ctx, o, d)
+	if d.Objects.Deployment == nil && !effective.IsBatch(&w.Worker.Spec) {
+		err = r.scaleOnly(ctx, w, d, next)
 	}
-	return a, errors.Join(err, r.prune(ctx, o, d), r.control(ctx, o, d))
+	return a, errors.Join(err, r.prune(ctx, w, d), r.control(ctx, w, d, next))
 }
 
 // applyLittle does what is possible for a pool while some of its objects cannot be written.
-func (r *Reconciler) applyLittle(ctx context.Context, o *observation, d decision) error {
-	if len(o.openRuns()) > 0 {
-		return r.control(ctx, o, d)
+func (r *Reconciler) applyLittle(ctx context.Context, w *plan.World, d plan.Decision, next *poolMemory) error {
+	if len(w.OpenRuns()) > 0 {
+		return r.control(ctx, w, d, next)
 	}
-	if o.deployment == nil || !objects.OwnedBy(o.deployment, o.worker) {
+	if w.Deployment == nil || !objects.OwnedBy(w.Deployment, w.Worker) {
 		return nil
 	}
-	return errors.Join(r.scaleOnly(ctx, o, d), r.control(ctx, o, d))
+	return errors.Join(r.scaleOnly(ctx, w, d, next), r.control(ctx, w, d, next))
 }
 
 // applyAll writes objects in order, up to the first refused one.
-func (r *Reconciler) applyAll(ctx context.Context, o *observation, d decision, pending []child) (kube.Outcome, error) {
+func (r *Reconciler) applyAll(ctx context.Context, w *plan.World, d plan.Decision, pending []child, next *poolMemory) (kube.Outcome, error) {
 	for _, c := range pending {
 		if refused, err := kube.Apply(ctx, r.Client, c.String(), c.wanted); refused != "" || err != nil {
 			return kube.Outcome{Refused: refused}, err
 		}
 	}
-	if applied := d.objects.Deployment; applied != nil && applied.ResourceVersion != nil {
+	if applied := d.Objects.Deployment; applied != nil && applied.ResourceVersion != nil {
 		// The answer of the API server was read into it.
-		r.memory.of(client.ObjectKeyFromObject(o.worker)).deploymentVersion = *applied.ResourceVersion
+		next.deploymentVersion = *applied.ResourceVersion
 	}
 	return kube.Outcome{}, nil
 }
 
 // pending returns the children that must be written, or a sentence that names a child
 // with another owner.
-func (r *Reconciler) pending(ctx context.Context, o *observation, d decision) ([]child, string, error) {
+func (r *Reconciler) pending(ctx context.Context, w *plan.World, d plan.Decision) ([]child, string, error) {
 	var out []child
-	for _, c := range children(o, d) {
+	for _, c := range children(w, d) {
 		cached := c.live != nil
 		if !cached {
-			if err := r.readPastCache(ctx, o, &c); err != nil {
+			if err := r.readPastCache(ctx, w, &c); err != nil {
 				return nil, "", err
 			}
 		}
-		if c.live != nil && !objects.OwnedBy(c.live, o.worker) {
-			return nil, foreign(c, o.worker), nil
+		if c.live != nil && !objects.OwnedBy(c.live, w.Worker) {
+			return nil, foreign(c, w.Worker), nil
 		}
 		settled, err := c.settled(cached)
 		if err != nil {
@@ -152,8 +153,8 @@ func (c child) settled(cached bool) (bool, error) {
 }
 
 // readPastCache looks for an object that the cache does not have.
-func (r *Reconciler) readPastCache(ctx context.Context, o *observation, c *child) error {
-	object, err := kube.GetMetadata(ctx, r.Live, c.kind, o.worker.Namespace, c.name)
+func (r *Reconciler) readPastCache(ctx context.Context, w *plan.World, c *child) error {
+	object, err := kube.GetMetadata(ctx, r.Live, c.kind, w.Worker.Namespace, c.name)
 	if object != nil {
 		c.live = object
 	}
@@ -167,10 +168,10 @@ func foreign(c child, worker *v1alpha1.QueueWorker) string {
 
 // scaleOnly scales a pool whose template must stay as it is, because the QueueApp cannot be
 // used or the API server refuses an object. So such a pool can still be stopped.
-func (r *Reconciler) scaleOnly(ctx context.Context, o *observation, d decision) error {
-	pods := d.removal.Replicas
-	live := o.deployment
-	if live == nil || !objects.OwnedBy(live, o.worker) || live.Spec.Replicas != nil && *live.Spec.Replicas == pods {
+func (r *Reconciler) scaleOnly(ctx context.Context, w *plan.World, d plan.Decision, next *poolMemory) error {
+	pods := d.Removal.Replicas
+	live := w.Deployment
+	if live == nil || !objects.OwnedBy(live, w.Worker) || live.Spec.Replicas != nil && *live.Spec.Replicas == pods {
 		return nil
 	}
 	scaled := live.DeepCopy()
@@ -179,14 +180,14 @@ func (r *Reconciler) scaleOnly(ctx context.Context, o *observation, d decision) 
 	if err != nil {
 		return err
 	}
-	r.memory.of(client.ObjectKeyFromObject(o.worker)).deploymentVersion = version
+	next.deploymentVersion = version
 	return nil
 }
 
 // prune deletes the PodDisruptionBudget of a pool that no longer needs one.
-func (r *Reconciler) prune(ctx context.Context, o *observation, d decision) error {
-	if d.objects.Deployment == nil || d.objects.PodDisruptionBudget != nil || o.budget == nil || !objects.OwnedBy(o.budget, o.worker) {
+func (r *Reconciler) prune(ctx context.Context, w *plan.World, d plan.Decision) error {
+	if d.Objects.Deployment == nil || d.Objects.PodDisruptionBudget != nil || w.Budget == nil || !objects.OwnedBy(w.Budget, w.Worker) {
 		return nil
 	}
-	return kube.Delete(ctx, r.Client, "PodDisruptionBudget "+o.budget.Name, o.budget, metav1.DeletePropagationBackground)
+	return kube.Delete(ctx, r.Client, "PodDisruptionBudget "+w.Budget.Name, w.Budget, metav1.DeletePropagationBackground)
 }

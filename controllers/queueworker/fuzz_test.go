@@ -13,7 +13,6 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
-	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/util/workqueue"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
@@ -24,8 +23,9 @@ import (
 	"queueworker.dev/queueworker/api/v1alpha1"
 	"queueworker.dev/queueworker/controllers/cachefilter"
 	"queueworker.dev/queueworker/controllers/collector"
-	"queueworker.dev/queueworker/controllers/kube"
+	"queueworker.dev/queueworker/controllers/queueworker/plan"
 	"queueworker.dev/queueworker/controllers/status"
+	"queueworker.dev/queueworker/controllers/telemetry"
 )
 
 // Handlers and map functions run in an informer's goroutine, where a panic ends the
@@ -76,7 +76,7 @@ func FuzzPodHandler(f *testing.F) {
 			for _, request := range workerByLabel(ctx, pod) {
 				r.Collector.Snapshot(request.NamespacedName)
 			}
-			trackedPods([]*corev1.Pod{pod})
+			trackedPods([]*plan.Pod{{Pod: pod}})
 		}
 	})
 }
@@ -165,41 +165,42 @@ func FuzzPass(f *testing.F) {
 		if restarts > 0 {
 			app.Spec.MaxProcesses = &restarts
 		}
-		passOver(t, &observation{
-			now: now, worker: worker, unnamed: true,
-			backlog: collector.BacklogReport{MeasuredAt: now, Queues: b.Queues, Reason: b.Reason, Message: b.Message}, app: &app, pods: []*corev1.Pod{pod},
-			configMap:  &corev1.ConfigMap{ObjectMeta: owned, Data: map[string]string{protocol.ControlFile: pool}},
-			deployment: &appsv1.Deployment{ObjectMeta: owned, Spec: appsv1.DeploymentSpec{Replicas: &replicas}},
-			reports: collector.Snapshot{
-				Pods:  map[types.UID]collector.PodReport{pod.UID: {Status: &s}},
-				Ended: []collector.Ended{{UID: "2", LastPulled: &s.Counters}, {UID: "3", Name: own, Final: &protocol.Final{Counters: s.Counters}, Started: true, Tracked: true}},
+		passOver(t, &plan.World{
+			Now: now, Worker: worker, Unnamed: true,
+			Backlog: telemetry.BacklogReport{MeasuredAt: now, Queues: b.Queues, Reason: b.Reason, Message: b.Message}, App: &app, Pods: []*plan.Pod{plan.NewPod(pod, telemetry.PodReport{Status: &s}, plan.PodWrite{})},
+			ConfigMap:  &corev1.ConfigMap{ObjectMeta: owned, Data: map[string]string{protocol.ControlFile: pool}},
+			Deployment: &appsv1.Deployment{ObjectMeta: owned, Spec: appsv1.DeploymentSpec{Replicas: &replicas}},
+			Reports: telemetry.Snapshot{
+				Ended: []telemetry.Ended{{UID: "2", LastPulled: &s.Counters}, {UID: "3", Name: own, Final: &protocol.Final{Counters: s.Counters}, Started: true, Tracked: true}},
 			},
 		})
 	})
 }
 
 // passOver is a pass without its reads and writes.
-func passOver(t *testing.T, o *observation) {
-	memory := &poolMemory{seen: map[types.UID]bool{}}
-	memory.recall(o)
+func passOver(t *testing.T, o *plan.World) {
+	next := &poolMemory{}
+	next.Memory = next.Observed(o)
+	o.Memory = next.Memory
 	s, _ := capsOf(workerNamed("shop", "rival", "")).size(o)
-	if s.processes < 0 || s.grant != nil && int64(s.processes) > int64(*o.app.Spec.MaxProcesses) {
-		t.Errorf("%d processes, the cap is %v", s.processes, o.app.Spec.MaxProcesses)
+	if s.Processes < 0 || s.Grant != nil && int64(s.Processes) > int64(*o.App.Spec.MaxProcesses) {
+		t.Errorf("%d processes, the cap is %v", s.Processes, o.App.Spec.MaxProcesses)
 	}
-	d := decide(o, s, "agent:1")
-	memory.keep(d)
-	if d.removal.Replicas < 0 {
-		t.Errorf("%d pods", d.removal.Replicas)
+	d := plan.Decide(o, s, "agent:1")
+	next.Memory = next.Decided(d)
+	if d.Removal.Replicas < 0 {
+		t.Errorf("%d pods", d.Removal.Replicas)
 	}
-	for _, document := range d.controls.Pods {
+	for _, document := range d.Controls.Pods {
 		if !json.Valid([]byte(document)) {
 			t.Errorf("a control document is no JSON: %q", document)
 		}
 	}
-	in := memory.add(o, statusInput(o, d, kube.Outcome{}))
-	tooEarly(in, memory)
+	in := plan.StatusInput(o, d)
+	in.Expected = next.expect(o)
+	tooEarly(in, next)
 	out := status.Compute(in)
-	status.Due(&o.worker.Status, &out.Status, o.now, memory.writes)
+	status.Due(&o.Worker.Status, &out.Status, o.Now, next.writes)
 	status.Changes(in, &out.Status)
 	status.Exits(in.Pods, nil)
 	status.JobsKilled(in, nil)

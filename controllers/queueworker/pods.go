@@ -16,10 +16,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 
 	"queueworker.dev/queueworker/controllers/podstate"
+	"queueworker.dev/queueworker/controllers/telemetry"
 	"queueworker.dev/queueworker/controllers/workqueue"
-
-	"queueworker.dev/queueworker/api/protocol"
-	"queueworker.dev/queueworker/controllers/collector"
 )
 
 func never(event.UpdateEvent) bool { return false }
@@ -63,13 +61,13 @@ func podChanged(before, after *corev1.Pod) bool {
 
 // recordEnd keeps the final report of a pod.
 func (r *Reconciler) recordEnd(ctx context.Context, pod *corev1.Pod) {
-	ended := collector.Ended{UID: pod.UID, Name: pod.Name}
+	ended := telemetry.Ended{UID: pod.UID, Name: pod.Name}
 	if owner := metav1.GetControllerOf(pod); owner != nil {
 		ended.OfRun = owner.Kind == "Job"
 	}
 	if container := podstate.WorkerContainer(pod); container != nil {
 		ended.Started = podstate.Started(container)
-		ended.Final = finalOf(container)
+		ended.Final = telemetry.FinalOf(container)
 		if ended.Started && (ended.Final == nil || !ended.Final.Complete) {
 			log := ctrl.LoggerFrom(ctx).WithValues("Pod", client.ObjectKeyFromObject(pod))
 			if t := container.State.Terminated; t != nil { // its message is a user's text
@@ -81,18 +79,4 @@ func (r *Reconciler) recordEnd(ctx context.Context, pod *corev1.Pod) {
 	for _, request := range workerByLabel(ctx, pod) {
 		r.Collector.RecordEnd(request.NamespacedName, ended)
 	}
-}
-
-// finalOf returns the final report in the termination message of an ended container;
-// nil if there is none or it cannot be read.
-func finalOf(container *corev1.ContainerStatus) *protocol.Final {
-	terminated := container.State.Terminated
-	if terminated == nil {
-		return nil
-	}
-	final, err := collector.ParseFinal(terminated.Message)
-	if err != nil {
-		return nil
-	}
-	return final
 }

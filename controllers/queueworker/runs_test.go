@@ -19,6 +19,7 @@ import (
 	"queueworker.dev/queueworker/api/v1alpha1"
 	"queueworker.dev/queueworker/controllers/batch"
 	"queueworker.dev/queueworker/controllers/collector"
+	"queueworker.dev/queueworker/controllers/queueworker/plan"
 )
 
 // answering answers each pull with a new crash.
@@ -45,8 +46,8 @@ func TestARunAsksOnceASecond(t *testing.T) {
 		Collector: collector.New(collector.Options{Transport: agents, Interval: time.Hour}),
 		Backlogs:  collector.NewBacklogs(collector.BacklogOptions{Interval: time.Hour}),
 	}
-	o := &observation{worker: &v1alpha1.QueueWorker{}, app: &v1alpha1.QueueApp{}}
-	o.worker.Namespace, o.worker.Name, o.app.Namespace, o.app.Name = "ns", "emails", "ns", "shop"
+	o := &plan.World{Worker: &v1alpha1.QueueWorker{}, App: &v1alpha1.QueueApp{}}
+	o.Worker.Namespace, o.Worker.Name, o.App.Namespace, o.App.Name = "ns", "emails", "ns", "shop"
 	pool, app := types.NamespacedName{Namespace: "ns", Name: "emails"}, types.NamespacedName{Namespace: "ns", Name: "shop"}
 	r.Backlogs.Track(app, collector.Probe{UID: "probe", Address: probe.Listener.Addr().String()})
 	r.Backlogs.Use(pool, collector.BacklogUse{App: app, Queues: []string{"a"}, Eager: true})
@@ -60,7 +61,7 @@ func TestARunAsksOnceASecond(t *testing.T) {
 		}
 	})
 
-	hurried := decision{runs: &batch.Output{Measure: true, Hear: true}}
+	hurried := plan.Decision{Runs: &batch.Output{Measure: true, Hear: true}}
 	began := time.Now()
 	for agents.pulls.Load() < 3 || questions.Load() < 3 {
 		if err := r.endRuns(t.Context(), o, hurried); err != nil {

@@ -13,8 +13,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 
-	"queueworker.dev/queueworker/api/effective"
 	"queueworker.dev/queueworker/api/v1alpha1"
+	"queueworker.dev/queueworker/controllers/queueworker/plan"
 	"queueworker.dev/queueworker/controllers/scaling"
 	"queueworker.dev/queueworker/controllers/workqueue"
 )
@@ -75,45 +75,45 @@ type division struct {
 
 // size decides the size of a pool. If that makes its cap too small for all, it returns
 // the other pools under the cap, which must be reconciled again.
-func (c *caps) size(o *observation) (s sizing, scarceNow []types.NamespacedName) {
-	s = size(o)
+func (c *caps) size(w *plan.World) (s plan.Size, scarceNow []types.NamespacedName) {
+	s = plan.SizeOf(w)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if o.app == nil || o.app.Spec.MaxProcesses == nil {
-		c.note(o.worker, func(own *share) { *own = share{claim: claimOf(o.worker)} })
+	if w.App == nil || w.App.Spec.MaxProcesses == nil {
+		c.note(w.Worker, func(own *share) { *own = share{claim: plan.ClaimOf(w.Worker)} })
 		return s, nil
 	}
 	var own *share
-	c.note(o.worker, func(known *share) {
-		known.claim, known.decided = s.claim, true
+	c.note(w.Worker, func(known *share) {
+		known.claim, known.decided = s.Claim, true
 		own = known
 	})
-	limit := *o.app.Spec.MaxProcesses
-	sharing := c.sharing(o)
-	cut, scarceNow := c.divide(o, sharing)
-	grant, ok := cut.grants[o.worker.Name]
+	limit := *w.App.Spec.MaxProcesses
+	sharing := c.sharing(w)
+	cut, scarceNow := c.divide(w, sharing)
+	grant, ok := cut.grants[w.Worker.Name]
 	if !ok {
-		grant = scaling.Share(-1, []scaling.Claim{s.claim})[0]
+		grant = scaling.Share(-1, []scaling.Claim{s.Claim})[0]
 	}
 	free := int64(limit) + own.taken()
 	for _, all := range sharing {
 		free -= all.taken
 	}
-	s.within(grant, cut.scarce, int32(max(free, 0)), o)
-	c.note(o.worker, func(known *share) { known.held = wholePods(s.processes, &o.worker.Spec) })
+	s.Within(grant, cut.scarce, int32(max(free, 0)), w)
+	c.note(w.Worker, func(known *share) { known.held = plan.WholePods(s.Processes, &w.Worker.Spec) })
 	return s, scarceNow
 }
 
 // sharing returns the pools under the cap of a pool's QueueApp: pools that name it, and
 // pools that name none if they use it. The pool itself is among them.
-func (c *caps) sharing(o *observation) []*claimants {
-	names := []string{cmp.Or(o.worker.Spec.AppName, o.app.Name)}
-	if names[0] != "" && (o.unnamed || o.worker.Spec.AppName == "") {
+func (c *caps) sharing(w *plan.World) []*claimants {
+	names := []string{cmp.Or(w.Worker.Spec.AppName, w.App.Name)}
+	if names[0] != "" && (w.Unnamed || w.Worker.Spec.AppName == "") {
 		names = append(names, "")
 	}
 	var out []*claimants
 	for _, name := range names {
-		if all := c.claimants[types.NamespacedName{Namespace: o.worker.Namespace, Name: name}]; all != nil {
+		if all := c.claimants[types.NamespacedName{Namespace: w.Worker.Namespace, Name: name}]; all != nil {
 			out = append(out, all)
 		}
 	}
@@ -121,9 +121,9 @@ func (c *caps) sharing(o *observation) []*claimants {
 }
 
 // divide divides a cap, unless nothing has changed since its last division.
-func (c *caps) divide(o *observation, sharing []*claimants) (division, []types.NamespacedName) {
+func (c *caps) divide(w *plan.World, sharing []*claimants) (division, []types.NamespacedName) {
 	before := sharing[0].division
-	next := division{limit: *o.app.Spec.MaxProcesses, unnamed: o.unnamed}
+	next := division{limit: *w.App.Spec.MaxProcesses, unnamed: w.Unnamed}
 	var wanted int64
 	for i, all := range sharing {
 		next.versions[i] = all.version
@@ -136,7 +136,7 @@ func (c *caps) divide(o *observation, sharing []*claimants) (division, []types.N
 	if next.scarce = wanted > int64(next.limit); next.scarce {
 		next.grants = grantsOf(next.limit, sharing)
 		if !before.scarce {
-			others = namesOf(o.worker, sharing)
+			others = namesOf(w.Worker, sharing)
 		}
 	}
 	sharing[0].division = next
@@ -248,7 +248,7 @@ func (c *caps) see(worker *v1alpha1.QueueWorker) {
 	defer c.mu.Unlock()
 	c.note(worker, func(known *share) {
 		if !known.decided {
-			known.claim = claimOf(worker)
+			known.claim = plan.ClaimOf(worker)
 		}
 	})
 }
@@ -273,15 +273,4 @@ func (c *caps) handler() handler.EventHandler {
 			c.forget(client.ObjectKeyFromObject(e.Object))
 		},
 	}
-}
-
-// wholePods returns a number of processes, rounded up to whole pods.
-func wholePods(processes int32, spec *v1alpha1.QueueWorkerSpec) int32 {
-	return effective.Pods(processes, spec) * effective.ProcessesPerPod(spec)
-}
-
-// keepQueue is a source that only keeps the queue, with which one pool wakes others.
-func (r *Reconciler) keepQueue(_ context.Context, queue workqueue.Requests) error {
-	r.queue = queue
-	return nil
 }

@@ -106,3 +106,9 @@ func (r *Reconciler) appHandler() handler.EventHandler {
 		},
 	}
 }
+
+// keepQueue is a source that only keeps the queue, with which one pool wakes others.
+func (r *Reconciler) keepQueue(_ context.Context, queue workqueue.Requests) error {
+	r.queue = queue
+	return nil
+}

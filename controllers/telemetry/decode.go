@@ -1,7 +1,7 @@
 // Copyright The QueueWorker Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package collector
+package telemetry
 
 import (
 	"bytes"
@@ -11,6 +11,9 @@ import (
 	"io"
 	"strings"
 
+	corev1 "k8s.io/api/core/v1"
+
+	"queueworker.dev/queueworker/api/printable"
 	"queueworker.dev/queueworker/api/protocol"
 	"queueworker.dev/queueworker/api/received"
 )
@@ -26,21 +29,21 @@ func ParseFinal(message string) (*protocol.Final, error) {
 		return nil, fmt.Errorf("the termination message is longer than %d bytes", protocol.MaxFinalBytes)
 	}
 	final := &protocol.Final{}
-	if err := decodeStrictly([]byte(message), final, &final.Version); err != nil {
+	if err := Decode([]byte(message), final, &final.Version); err != nil {
 		return nil, fmt.Errorf("the termination message %w", err)
 	}
 	if err := received.Counters(&final.Counters); err != nil {
 		return nil, fmt.Errorf("the termination message %w", err)
 	}
-	final.Message = cleanText(final.Message, maxMessage)
+	final.Message = printable.Line(final.Message, received.MaxMessage)
 	final.Killed = received.Killed(final.Killed)
 	return final, nil
 }
 
-// decodeStrictly reads the single JSON document data into out, whose Version field
+// Decode reads the single JSON document data into out, whose Version field
 // version points to. Unknown fields are errors. If the version is not understood, only
 // the version is read, because everything else may have changed.
-func decodeStrictly(data []byte, out any, version *int) error {
+func Decode(data []byte, out any, version *int) error {
 	if received.Elements(data) > received.MaxElements {
 		return fmt.Errorf("has more than %d elements", received.MaxElements)
 	}
@@ -51,12 +54,12 @@ func decodeStrictly(data []byte, out any, version *int) error {
 		var probe struct {
 			Version int `json:"version"`
 		}
-		if json.Unmarshal(data, &probe) == nil && !understood(probe.Version) {
+		if json.Unmarshal(data, &probe) == nil && !Understood(probe.Version) {
 			return versionError(probe.Version)
 		}
-		return fmt.Errorf("cannot be read: %s", cleanText(err.Error(), maxMessage))
+		return fmt.Errorf("cannot be read: %s", printable.Line(err.Error(), received.MaxMessage))
 	}
-	if !understood(*version) {
+	if !Understood(*version) {
 		return versionError(*version)
 	}
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
@@ -65,7 +68,8 @@ func decodeStrictly(data []byte, out any, version *int) error {
 	return nil
 }
 
-func understood(version int) bool {
+// Understood reports whether this operator understands documents of a version.
+func Understood(version int) bool {
 	return version >= protocol.OldestVersion && version <= protocol.Version
 }
 
@@ -79,4 +83,18 @@ func versionError(version int) error {
 			version, protocol.OldestVersion)
 	}
 	return errors.New("names no version: this is not a QueueWorker agent")
+}
+
+// FinalOf returns the final report in the termination message of an ended container;
+// nil if there is none or it cannot be read.
+func FinalOf(container *corev1.ContainerStatus) *protocol.Final {
+	terminated := container.State.Terminated
+	if terminated == nil {
+		return nil
+	}
+	final, err := ParseFinal(terminated.Message)
+	if err != nil {
+		return nil
+	}
+	return final
 }

@@ -1,7 +1,7 @@
 // Copyright The QueueWorker Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package collector
+package telemetry
 
 import (
 	"fmt"
@@ -91,7 +91,7 @@ func TestDocumentsOfTooManyElementsAreRefusedBeforeTheyAreBuilt(t *testing.T) {
 	}
 	var status protocol.Status
 	allocated := testing.AllocsPerRun(1, func() {
-		if err := decodeStrictly([]byte(many), &status, &status.Version); errorText(err) != "has more than 4096 elements" {
+		if err := Decode([]byte(many), &status, &status.Version); errorText(err) != "has more than 4096 elements" {
 			t.Errorf("error %q", errorText(err))
 		}
 	})
@@ -99,7 +99,7 @@ func TestDocumentsOfTooManyElementsAreRefusedBeforeTheyAreBuilt(t *testing.T) {
 		t.Errorf("%v allocations to refuse a document", allocated)
 	}
 	commas := `{"version":1,"controlError":"` + strings.Repeat(`,\",\\`, 5000) + `"}`
-	if err := decodeStrictly([]byte(commas), &status, &status.Version); err != nil {
+	if err := Decode([]byte(commas), &status, &status.Version); err != nil {
 		t.Errorf("commas within a string count as elements: %v", err)
 	}
 }
@@ -110,7 +110,7 @@ func TestTheLargestHonestStatusIsAccepted(t *testing.T) {
 		t.Fatalf("%d bytes, more than a status may have", len(document))
 	}
 	var status protocol.Status
-	if err := decodeStrictly(document, &status, &status.Version); err != nil {
+	if err := Decode(document, &status, &status.Version); err != nil {
 		t.Fatal(err)
 	}
 	if err := received.Status(&status); err != nil {

@@ -30,7 +30,8 @@ type rule struct {
 var purePackages = []string{
 	"controllers/scaling", "controllers/drain", "controllers/objects",
 	"controllers/throughput", "controllers/status", "controllers/stuck", "controllers/command", "controllers/alerts", "controllers/preflight",
-	"controllers/batch", "controllers/turns", "controllers/podstate", "controllers/requeue",
+	"controllers/batch", "controllers/turns", "controllers/podstate", "controllers/requeue", "controllers/telemetry",
+	"controllers/queueworker/plan",
 }
 
 // consolePure are the pure packages that every user interface shares.

@@ -1,66 +1,57 @@
 // Copyright The QueueWorker Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package queueworker
+package plan
 
 import (
 	"cmp"
 	"fmt"
 
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 
 	"queueworker.dev/queueworker/api/effective"
 	"queueworker.dev/queueworker/api/protocol"
-	"queueworker.dev/queueworker/api/v1alpha1"
 	"queueworker.dev/queueworker/controllers/alerts"
-	"queueworker.dev/queueworker/controllers/collector"
 	"queueworker.dev/queueworker/controllers/podstate"
 	"queueworker.dev/queueworker/controllers/status"
 )
 
-// watchLimits returns the limits above which an agent's report wakes the pool, even if
-// the report changes no condition by itself.
-func watchLimits(spec *v1alpha1.QueueWorkerSpec) collector.Limits {
-	rules := alerts.RulesOf(spec)
-	return collector.Limits{Memory: rules.MemoryLimit(), Job: rules.SlowAfter(), Failures: rules.FailedPercent > 0}
-}
-
-func alertsInput(o *observation) alerts.Input {
+func alertsInput(w *World) alerts.Input {
 	in := alerts.Input{
-		Now:     o.now,
-		Rules:   alerts.RulesOf(&o.worker.Spec),
-		Jobs:    o.reports.Latest,
-		Watched: o.reports.Samples.Since,
-		Pause:   o.worker.Status.OnFailing,
-		Token:   effective.ResumeToken(o.worker),
-		Memory:  o.past.alerts,
+		Now:     w.Now,
+		Rules:   alerts.RulesOf(&w.Worker.Spec),
+		Jobs:    w.Reports.Latest,
+		Watched: w.Reports.Samples.Since,
+		Pause:   w.Worker.Status.OnFailing,
+		Token:   effective.ResumeToken(w.Worker),
+		Memory:  w.Memory.Alerts,
 	}
 	for _, conditionType := range status.AlertTypes {
-		if condition := meta.FindStatusCondition(o.worker.Status.Conditions, conditionType); condition != nil {
+		if condition := meta.FindStatusCondition(w.Worker.Status.Conditions, conditionType); condition != nil {
 			in.Was = append(in.Was, alerts.Alert{Type: conditionType, Reason: condition.Reason, Message: condition.Message})
 		}
 	}
-	for _, pod := range o.pods {
-		report := o.reports.Pods[pod.UID]
+	for _, pod := range w.Pods {
+		report := pod.Report
 		if end, ended := containerEnd(pod); ended {
 			in.Ends = append(in.Ends, end)
 		}
 		if report.Status == nil {
 			continue
 		}
-		in.Ends = append(in.Ends, processEnds(pod, report)...)
-		in.Failures = append(in.Failures, failures(pod, report)...)
-		if podstate.Active(pod) && !report.Unreachable {
-			in.Processes = append(in.Processes, processes(pod, report)...)
+		in.Ends = append(in.Ends, processEnds(pod)...)
+		in.Failures = append(in.Failures, failures(pod)...)
+		if podstate.Active(pod.Pod) && !report.Unreachable {
+			in.Processes = append(in.Processes, processes(pod)...)
 		}
 	}
 	return in
 }
 
-func processName(pod *corev1.Pod, slot int32) string { return fmt.Sprintf("%s/%d", pod.Name, slot) }
+func processName(pod *Pod, slot int32) string { return fmt.Sprintf("%s/%d", pod.Name, slot) }
 
-func processes(pod *corev1.Pod, report collector.PodReport) []alerts.Process {
+func processes(pod *Pod) []alerts.Process {
+	report := pod.Report
 	out := make([]alerts.Process, 0, len(report.Status.Workers))
 	for i := range report.Status.Workers {
 		worker := &report.Status.Workers[i]
@@ -73,7 +64,8 @@ func processes(pod *corev1.Pod, report collector.PodReport) []alerts.Process {
 	return out
 }
 
-func failures(pod *corev1.Pod, report collector.PodReport) []alerts.Failure {
+func failures(pod *Pod) []alerts.Failure {
+	report := pod.Report
 	out := make([]alerts.Failure, 0, len(report.Status.RecentFailures))
 	for _, failure := range report.Status.RecentFailures {
 		out = append(out, alerts.Failure{
@@ -86,7 +78,8 @@ func failures(pod *corev1.Pod, report collector.PodReport) []alerts.Failure {
 
 // processEnds returns the ended processes of a pod that crashed, or were restarted
 // because of failure after failure.
-func processEnds(pod *corev1.Pod, report collector.PodReport) []alerts.End {
+func processEnds(pod *Pod) []alerts.End {
+	report := pod.Report
 	var out []alerts.End
 	for _, exit := range report.Status.RecentExits {
 		if !crashed(exit.Reason) && exit.Reason != protocol.ExitMaxExceptions {
@@ -114,8 +107,8 @@ func crashed(reason protocol.ExitReason) bool {
 
 // containerEnd returns the last end of a pod's whole container, including the agent,
 // which therefore cannot report it.
-func containerEnd(pod *corev1.Pod) (alerts.End, bool) {
-	container := podstate.WorkerContainer(pod)
+func containerEnd(pod *Pod) (alerts.End, bool) {
+	container := podstate.WorkerContainer(pod.Pod)
 	if container == nil || container.LastTerminationState.Terminated == nil || container.LastTerminationState.Terminated.ExitCode == 0 {
 		return alerts.End{}, false
 	}

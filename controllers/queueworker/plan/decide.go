@@ -1,12 +1,10 @@
 // Copyright The QueueWorker Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package queueworker
+package plan
 
 import (
 	"slices"
-
-	corev1 "k8s.io/api/core/v1"
 
 	"queueworker.dev/queueworker/api/effective"
 	"queueworker.dev/queueworker/api/protocol"
@@ -17,61 +15,62 @@ import (
 	"queueworker.dev/queueworker/controllers/objects"
 	"queueworker.dev/queueworker/controllers/podstate"
 	"queueworker.dev/queueworker/controllers/requeue"
+	"queueworker.dev/queueworker/controllers/scaling"
 	"queueworker.dev/queueworker/controllers/stuck"
 )
 
-// decision is the wanted state.
-type decision struct {
-	problem  *effective.Problem
-	sizing   sizing
-	removal  drain.Plan
-	stuck    stuck.Output
-	alerts   alerts.Output
-	controls objects.Controls
-	objects  objects.Objects
-	// runs is nil for a pool that has nothing to do with runs.
-	runs *batch.Output
-	// runsDrained reports whether no job is lost with the runs that will be ended.
-	runsDrained bool
+// Decision is the wanted state.
+type Decision struct {
+	Problem  *effective.Problem
+	Size     Size
+	Removal  drain.Plan
+	Stuck    stuck.Output
+	Alerts   alerts.Output
+	Controls objects.Controls
+	Objects  objects.Objects
+	// Runs is nil for a pool that has nothing to do with runs.
+	Runs *batch.Output
+	// RunsDrained reports whether no job is lost with the runs that will be ended.
+	RunsDrained bool
 }
 
-// decide is a pure function of the observation and of the decided size.
-func decide(o *observation, s sizing, agentImage string) decision {
-	d := decision{problem: o.problem, sizing: s}
-	d.runs = decideRuns(o, s, d.problem)
-	inRuns := d.runs != nil && (effective.IsBatch(&o.worker.Spec) || d.runs.Open != nil && !objects.HasDeployment(o.worker, o.deployment))
-	d.planRemoval(o, inRuns)
-	d.stuck = stuck.Find(stuckInput(o))
-	d.alerts = alerts.Decide(alertsInput(o))
-	d.controls = objects.Control(objects.ControlInput{
-		Now:       o.now,
-		Worker:    o.worker,
-		Processes: d.sizing.processes,
-		Finish:    finishedRun(o, d.runs),
-		Live:      ownConfigMap(o),
-		Pods:      controlledPods(o, d.removal),
+// Decide is a pure function of the observation and of the decided size.
+func Decide(w *World, s Size, agentImage string) Decision {
+	d := Decision{Problem: w.Problem, Size: s}
+	d.Runs = decideRuns(w, s, d.Problem)
+	inRuns := d.Runs != nil && (effective.IsBatch(&w.Worker.Spec) || d.Runs.Open != nil && !objects.HasDeployment(w.Worker, w.Deployment))
+	d.planRemoval(w, inRuns)
+	d.Stuck = stuck.Find(stuckInput(w))
+	d.Alerts = alerts.Decide(alertsInput(w))
+	d.Controls = objects.Control(objects.ControlInput{
+		Now:       w.Now,
+		Worker:    w.Worker,
+		Processes: d.Size.Processes,
+		Finish:    finishedRun(w, d.Runs),
+		Live:      w.OwnConfigMap(),
+		Pods:      controlledPods(w, d.Removal),
 	})
 	in := objects.Input{
-		Worker:      o.worker,
-		App:         usableApp(o, inRuns),
-		Most:        d.sizing.most,
-		Replicas:    d.removal.Replicas,
-		Control:     d.controls.Pool,
+		Worker:      w.Worker,
+		App:         usableApp(w, inRuns),
+		Most:        d.Size.Most,
+		Replicas:    d.Removal.Replicas,
+		Control:     d.Controls.Pool,
 		AgentImage:  agentImage,
-		Live:        o.deployment,
-		Runs:        o.runs,
-		OperatorPin: o.pin,
+		Live:        w.Deployment,
+		Runs:        w.Runs,
+		OperatorPin: w.Pin,
 	}
 	if inRuns {
-		in.Run = d.runs.Start
+		in.Run = d.Runs.Start
 	}
 	built, problem := objects.Build(in)
-	d.objects = built
-	if d.problem == nil {
-		d.problem = problem
+	d.Objects = built
+	if d.Problem == nil {
+		d.Problem = problem
 	}
-	if d.problem == nil && d.runs != nil && d.runs.Invalid != "" {
-		d.problem = &effective.Problem{Reason: v1alpha1.ReasonScheduleInvalid, Message: d.runs.Invalid}
+	if d.Problem == nil && d.Runs != nil && d.Runs.Invalid != "" {
+		d.Problem = &effective.Problem{Reason: v1alpha1.ReasonScheduleInvalid, Message: d.Runs.Invalid}
 	}
 	return d
 }
@@ -79,65 +78,58 @@ func decide(o *observation, s sizing, agentImage string) decision {
 // usableApp returns the QueueApp that the pool's objects are built from. It returns nil
 // while the QueueApp cannot be used, and while the Deployment of a pool waits for the
 // end of a run.
-func usableApp(o *observation, inRuns bool) *v1alpha1.QueueApp {
-	if o.problem != nil || inRuns && !effective.IsBatch(&o.worker.Spec) {
+func usableApp(w *World, inRuns bool) *v1alpha1.QueueApp {
+	if w.Problem != nil || inRuns && !effective.IsBatch(&w.Worker.Spec) {
 		return nil
 	}
-	return o.app
+	return w.App
 }
 
 // planRemoval plans what happens to the present pods: the pods of runs that will be
 // ended, and the pods of the Deployment.
-func (d *decision) planRemoval(o *observation, inRuns bool) {
-	pods := effective.Pods(d.sizing.processes, &o.worker.Spec)
-	ending := endingRun(o, d.runs)
-	d.runsDrained = ending.Replicas == 0
+func (d *Decision) planRemoval(w *World, inRuns bool) {
+	pods := effective.Pods(d.Size.Processes, &w.Worker.Spec)
+	ending := endingRun(w, d.Runs)
+	d.RunsDrained = ending.Replicas == 0
 	if inRuns {
-		d.removal, d.removal.Replicas = ending, pods
+		d.Removal, d.Removal.Replicas = ending, pods
 		return
 	}
-	d.removal = removal(o, pods)
-	d.removal.Cordon = slices.Concat(d.removal.Cordon, ending.Cordon)
-	d.removal.Recheck = requeue.Sooner(d.removal.Recheck, ending.Recheck)
-}
-
-// ownConfigMap returns the pool's ConfigMap, unless it belongs to another owner.
-func ownConfigMap(o *observation) *corev1.ConfigMap {
-	if o.configMap == nil || !objects.OwnedBy(o.configMap, o.worker) {
-		return nil
-	}
-	return o.configMap
+	d.Removal = removalOf(w, pods)
+	d.Removal.Cordon = slices.Concat(d.Removal.Cordon, ending.Cordon)
+	d.Removal.Recheck = requeue.Sooner(d.Removal.Recheck, ending.Recheck)
 }
 
 // controlledPods returns the pods that control documents are for: the pods that stay.
-func controlledPods(o *observation, removal drain.Plan) []objects.ControlledPod {
+func controlledPods(w *World, removal drain.Plan) []objects.ControlledPod {
 	var out []objects.ControlledPod
-	cordon, uncordon := setOf(removal.Cordon), setOf(removal.Uncordon)
-	for _, pod := range o.pods {
-		if !podstate.Active(pod) {
+	cordon, uncordon := SetOf(removal.Cordon), SetOf(removal.Uncordon)
+	for _, pod := range w.Pods {
+		if !podstate.Active(pod.Pod) {
 			continue
 		}
-		cordoned := isCordoned(pod)
+		cordoned := pod.Control.Cordoned
 		controlled := objects.ControlledPod{
 			Name:         pod.Name,
-			RestartToken: objects.Token(pod, v1alpha1.AnnotationRestartedAt),
-			KillToken:    objects.Token(pod, v1alpha1.AnnotationKillAt),
-			Paused:       podstate.PausedAlone(pod),
+			RestartToken: objects.Token(pod.Pod, v1alpha1.AnnotationRestartedAt),
+			KillToken:    objects.Token(pod.Pod, v1alpha1.AnnotationKillAt),
+			Paused:       podstate.PausedAlone(pod.Pod),
 			Cordoned:     (cordoned || cordon[pod.Name]) && !uncordon[pod.Name],
 			Document:     pod.Annotations[v1alpha1.AnnotationControl],
+			Control:      pod.Control,
 		}
-		report := o.reports.Pods[pod.UID]
+		report := pod.Report
 		if report.Status != nil {
 			controlled.Reported = report.Status.ControlRevision
-			controlled.Overdue = o.written[pod.UID].overdue(o.now, report.PulledAt)
+			controlled.Overdue = pod.Write.overdue(w.Now, report.PulledAt)
 		}
 		out = append(out, controlled)
 	}
 	return out
 }
 
-// setOf makes a set of names, because a pool may have thousands of pods.
-func setOf(names []string) map[string]bool {
+// SetOf makes a set of names, because a pool may have thousands of pods.
+func SetOf(names []string) map[string]bool {
 	set := make(map[string]bool, len(names))
 	for _, name := range names {
 		set[name] = true
@@ -146,16 +138,16 @@ func setOf(names []string) map[string]bool {
 }
 
 // stuckInput leaves out pods that are not meant to take jobs.
-func stuckInput(o *observation) stuck.Input {
-	in := stuck.Input{Now: o.now, Patience: stuck.Patience(effective.LongestSleep(&o.worker.Spec)), Memory: o.past.stuck}
-	backlog := scalingBacklog(o)
-	if backlog == nil || effective.PausedBy(o.worker, o.now) != "" || o.worker.Spec.Stopped || !tellsStarts(o.app) {
+func stuckInput(w *World) stuck.Input {
+	in := stuck.Input{Now: w.Now, Patience: stuck.Patience(effective.LongestSleep(&w.Worker.Spec)), Memory: w.Memory.Stuck}
+	backlog := scalingBacklog(w)
+	if backlog == nil || effective.PausedBy(w.Worker, w.Now) != "" || w.Worker.Spec.Stopped || !tellsStarts(w.App) {
 		return in
 	}
 	in.Ready, in.Oldest = backlog.Ready, backlog.Oldest
-	for _, pod := range o.pods {
-		report := o.reports.Pods[pod.UID]
-		if !podstate.Active(pod) || report.Status == nil || report.Unreachable || report.Status.Phase != protocol.PhaseRunning {
+	for _, pod := range w.Pods {
+		report := pod.Report
+		if !podstate.Active(pod.Pod) || report.Status == nil || report.Unreachable || report.Status.Phase != protocol.PhaseRunning {
 			continue
 		}
 		for i := range report.Status.Workers {
@@ -169,8 +161,18 @@ func stuckInput(o *observation) stuck.Input {
 	return in
 }
 
-// tellsStarts reports whether the kube.Outcome's workers say when they begin a job.
+// tellsStarts reports whether the application's workers say when they begin a job.
 // Otherwise a working process would look as if it waited.
 func tellsStarts(app *v1alpha1.QueueApp) bool {
 	return app.Spec.Runtime != v1alpha1.RuntimeCustom || app.Spec.Patterns != nil && app.Spec.Patterns.Started != ""
+}
+
+// Decided returns the memory with a decision.
+func (m Memory) Decided(d Decision) Memory {
+	m.Size, m.Stuck, m.Scaling = d.Size.Processes, d.Stuck.Memory, scaling.Memory{}
+	m.Alerts = d.Alerts.Memory
+	if d.Size.Scaling != nil {
+		m.Scaling = d.Size.Scaling.Memory
+	}
+	return m
 }

@@ -1,7 +1,7 @@
 // Copyright The QueueWorker Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package queueworker
+package plan
 
 import (
 	"time"
@@ -13,9 +13,9 @@ import (
 // An autoscaler that is aimed at the wrong object writes again within that time.
 const foreignFor = 5 * time.Minute
 
-// foreignScaler is the other client that last wrote the number of pods of a pool's
+// ForeignScaler is the other client that last wrote the number of pods of a pool's
 // Deployment.
-type foreignScaler struct {
+type ForeignScaler struct {
 	// manager is the field manager of the write, wrote the time that the write states.
 	manager string
 	wrote   time.Time
@@ -23,18 +23,19 @@ type foreignScaler struct {
 	seen time.Time
 }
 
-// see notes who owns the Deployment's replicas. The operator takes the field back with
+// next notes who owns the Deployment's replicas. The operator takes the field back with
 // its next write. A client that wrote the same number as the operator stays an owner
 // beside it, for that one write.
-func (f *foreignScaler) see(o *observation) {
-	manager, wrote := podstate.ReplicasManager(o.deployment)
+func (f ForeignScaler) next(w *World) ForeignScaler {
+	manager, wrote := podstate.ReplicasManager(w.Deployment)
 	if manager != "" && (manager != f.manager || !wrote.Equal(f.wrote)) {
-		*f = foreignScaler{manager, wrote, o.now}
+		return ForeignScaler{manager, wrote, w.Now}
 	}
+	return f
 }
 
-// left returns how long the write is still reported; 0 if there is none.
-func (f foreignScaler) left(now time.Time) time.Duration {
+// Left returns how long the write is still reported; 0 if there is none.
+func (f ForeignScaler) Left(now time.Time) time.Duration {
 	if f.manager == "" {
 		return 0
 	}
@@ -42,8 +43,8 @@ func (f foreignScaler) left(now time.Time) time.Duration {
 }
 
 // told returns the client that is reported; empty if there is none.
-func (f foreignScaler) told(now time.Time) string {
-	if f.left(now) == 0 {
+func (f ForeignScaler) told(now time.Time) string {
+	if f.Left(now) == 0 {
 		return ""
 	}
 	return f.manager

@@ -1,7 +1,7 @@
 // Copyright The QueueWorker Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package queueworker
+package plan
 
 import (
 	"encoding/json"
@@ -37,12 +37,12 @@ func deploymentWith(t testing.TB, entries ...string) *appsv1.Deployment {
 }
 
 func TestAForeignScalerIsToldOfForAWhile(t *testing.T) {
-	var f foreignScaler
-	at := func(after time.Duration, entries ...string) *observation {
-		return &observation{now: noon.Add(after), deployment: deploymentWith(t, entries...)}
+	var f ForeignScaler
+	at := func(after time.Duration, entries ...string) *World {
+		return &World{Now: noon.Add(after), Deployment: deploymentWith(t, entries...)}
 	}
 	steps := []struct {
-		o       *observation
+		o       *World
 		manager string
 		left    time.Duration
 	}{
@@ -56,9 +56,9 @@ func TestAForeignScalerIsToldOfForAWhile(t *testing.T) {
 		{at(20*time.Minute, operatorsFields, kubectlScale), "", 0}, // still an owner, because of that one write
 	}
 	for i, step := range steps {
-		f.see(step.o)
-		if f.told(step.o.now) != step.manager || f.left(step.o.now) != step.left {
-			t.Errorf("step %d: %q for another %s, want %q for %s", i, f.told(step.o.now), f.left(step.o.now), step.manager, step.left)
+		f = f.next(step.o)
+		if f.told(step.o.Now) != step.manager || f.Left(step.o.Now) != step.left {
+			t.Errorf("step %d: %q for another %s, want %q for %s", i, f.told(step.o.Now), f.Left(step.o.Now), step.manager, step.left)
 		}
 	}
 }

@@ -1,7 +1,7 @@
 // Copyright The QueueWorker Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package queueworker
+package plan
 
 import (
 	"cmp"
@@ -9,40 +9,27 @@ import (
 	"slices"
 	"strings"
 
-	corev1 "k8s.io/api/core/v1"
-	"sigs.k8s.io/controller-runtime/pkg/client"
-
 	"queueworker.dev/queueworker/api/v1alpha1"
 	"queueworker.dev/queueworker/controllers/podstate"
 	"queueworker.dev/queueworker/controllers/preflight"
 )
 
-// tellPreflight passes the findings of the pool's workers to its app.
-func (r *Reconciler) tellPreflight(o *observation) {
-	name := client.ObjectKeyFromObject(o.worker)
-	if o.app == nil {
-		r.Findings.Forget(name)
-		return
-	}
-	r.Findings.Tell(name, client.ObjectKeyFromObject(o.app), preflightOf(o))
-}
-
-// preflightOf returns the findings of a pool's workers. The newest pod speaks for all,
+// PreflightOf returns the findings of a pool's workers. The newest pod speaks for all,
 // because older pods will be replaced by pods like it.
-func preflightOf(o *observation) preflight.Pool {
-	pool := preflight.Pool{Name: o.worker.Name}
-	var newest *corev1.Pod
+func PreflightOf(w *World) preflight.Pool {
+	pool := preflight.Pool{Name: w.Worker.Name}
+	var newest *Pod
 	images := map[v1alpha1.CheckedImage]bool{}
-	for _, pod := range o.pods {
-		report := o.reports.Pods[pod.UID]
-		if !podstate.Active(pod) || report.Status == nil || report.Status.Runtime == nil || len(report.Status.Runtime.Findings) == 0 {
+	for _, pod := range w.Pods {
+		report := pod.Report
+		if !podstate.Active(pod.Pod) || report.Status == nil || report.Status.Runtime == nil || len(report.Status.Runtime.Findings) == 0 {
 			continue
 		}
 		if newest == nil || later(pod, newest) {
 			newest = pod
 			pool.Findings = report.Status.Runtime.Findings
 		}
-		if container := podstate.WorkerContainer(pod); container != nil {
+		if container := podstate.WorkerContainer(pod.Pod); container != nil {
 			images[v1alpha1.CheckedImage{Image: container.Image, ImageID: container.ImageID, Version: report.Status.Runtime.Version}] = true
 		}
 	}
@@ -52,6 +39,6 @@ func preflightOf(o *observation) preflight.Pool {
 	return pool
 }
 
-func later(a, b *corev1.Pod) bool {
+func later(a, b *Pod) bool {
 	return cmp.Or(a.CreationTimestamp.Compare(b.CreationTimestamp.Time), strings.Compare(a.Name, b.Name)) > 0
 }

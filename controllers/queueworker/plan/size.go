@@ -1,7 +1,7 @@
 // Copyright The QueueWorker Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package queueworker
+package plan
 
 import (
 	"fmt"
@@ -19,81 +19,81 @@ import (
 // capTick is how soon pools that share a cap too small for all are looked at again.
 const capTick = scaling.Tick
 
-// sizing is how many processes a pool should have, and why.
-type sizing struct {
-	// processes is the size, in whole pods if a cap or autoscaling decides it.
-	processes int32
-	// most is the largest size that the pool may have.
-	most int32
-	// decision is nil without autoscaling.
-	decision *scaling.Decision
-	// claim is what the pool asks of the QueueApp's cap, grant what it gets; nil if
+// Size is how many processes a pool should have, and why.
+type Size struct {
+	// Processes is the size, in whole pods if a cap or autoscaling decides it.
+	Processes int32
+	// Most is the largest size that the pool may have.
+	Most int32
+	// Scaling is nil without autoscaling.
+	Scaling *scaling.Decision
+	// Claim is what the pool asks of the QueueApp's cap, Grant what it gets; nil if
 	// there is no cap.
-	claim scaling.Claim
-	grant *scaling.Grant
-	// fixed reports whether the pool keeps its size whatever a cap leaves, like a run
+	Claim scaling.Claim
+	Grant *scaling.Grant
+	// Fixed reports whether the pool keeps its size whatever a cap leaves, like a run
 	// that has begun.
-	fixed bool
-	// scarce reports whether the cap is too small for all.
-	scarce bool
-	// recheck is the time after which to decide again without news; 0 means not at all.
-	recheck time.Duration
+	Fixed bool
+	// Scarce reports whether the cap is too small for all.
+	Scarce bool
+	// Recheck is the time after which to decide again without news; 0 means not at all.
+	Recheck time.Duration
 }
 
-// size decides a pool's size without regard to a cap, from its spec or the backlog.
-func size(o *observation) sizing {
-	spec := &o.worker.Spec
-	s := sizing{processes: effective.Processes(spec)}
-	s.claim = scaling.Claim{
-		Name: o.worker.Name, Priority: spec.Priority, Minimum: min(1, s.processes), ProcessesPerPod: effective.ProcessesPerPod(spec),
+// SizeOf decides a pool's size without regard to a cap, from its spec or the backlog.
+func SizeOf(w *World) Size {
+	spec := &w.Worker.Spec
+	s := Size{Processes: effective.Processes(spec)}
+	s.Claim = scaling.Claim{
+		Name: w.Worker.Name, Priority: spec.Priority, Minimum: min(1, s.Processes), ProcessesPerPod: effective.ProcessesPerPod(spec),
 	}
-	s.most = s.processes
+	s.Most = s.Processes
 	if auto := spec.Autoscaling; auto != nil {
-		decision := scaling.Decide(scalingInput(o))
-		s.decision = &decision
-		s.processes, s.recheck = decision.Processes, decision.Recheck
-		s.most = auto.MaxProcesses
-		s.claim.Minimum = effective.MinProcesses(auto)
+		decision := scaling.Decide(scalingInput(w))
+		s.Scaling = &decision
+		s.Processes, s.Recheck = decision.Processes, decision.Recheck
+		s.Most = auto.MaxProcesses
+		s.Claim.Minimum = effective.MinProcesses(auto)
 		if spec.Stopped {
-			s.claim.Minimum = 0
+			s.Claim.Minimum = 0
 		}
 	}
-	if o.inRuns() {
-		s.runSize(o)
+	if w.inRuns() {
+		s.runSize(w)
 	}
-	s.claim.Wanted = s.processes
+	s.Claim.Wanted = s.Processes
 	return s
 }
 
-// within reduces the size to the pool's grant and to what the other pools leave free of
+// Within reduces the size to the pool's grant and to what the other pools leave free of
 // the cap. scarce reports whether the cap is too small for all.
-func (s *sizing) within(grant scaling.Grant, scarce bool, free int32, o *observation) {
-	s.grant, s.scarce = &grant, scarce
-	if grant.Limited && !s.fixed {
-		s.processes = grant.Processes
+func (s *Size) Within(grant scaling.Grant, scarce bool, free int32, w *World) {
+	s.Grant, s.Scarce = &grant, scarce
+	if grant.Limited && !s.Fixed {
+		s.Processes = grant.Processes
 	}
-	s.await(free, o)
-	if s.scarce && (s.recheck == 0 || s.recheck > capTick) {
-		s.recheck = capTick
+	s.await(free, w)
+	if s.Scarce && (s.Recheck == 0 || s.Recheck > capTick) {
+		s.Recheck = capTick
 	}
 }
 
 // await keeps the pool from growing into processes that other pools must still give up.
 // free is how many processes the other pools leave of the cap.
-func (s *sizing) await(free int32, o *observation) {
-	free = max(0, free) / s.claim.ProcessesPerPod * s.claim.ProcessesPerPod
-	if wanted := wholePods(s.processes, &o.worker.Spec); s.fixed || s.processes <= o.past.size || wanted <= free {
+func (s *Size) await(free int32, w *World) {
+	free = max(0, free) / s.Claim.ProcessesPerPod * s.Claim.ProcessesPerPod
+	if wanted := WholePods(s.Processes, &w.Worker.Spec); s.Fixed || s.Processes <= w.Memory.Size || wanted <= free {
 		return
 	}
-	s.scarce = true
-	s.processes = max(o.past.size, free)
-	s.grant.Limited, s.grant.Processes = true, s.processes
-	s.grant.Message = fmt.Sprintf("The kube.Outcome's maximum of processes leaves %d of the %d wanted until other pools have given theirs up.", s.processes, s.claim.Wanted)
+	s.Scarce = true
+	s.Processes = max(w.Memory.Size, free)
+	s.Grant.Limited, s.Grant.Processes = true, s.Processes
+	s.Grant.Message = fmt.Sprintf("The kube.Outcome's maximum of processes leaves %d of the %d wanted until other pools have given theirs up.", s.Processes, s.Claim.Wanted)
 }
 
-// claimOf returns what a pool asks of a cap, as far as its object shows, because this
+// ClaimOf returns what a pool asks of a cap, as far as its object shows, because this
 // operator has not looked at the pool yet.
-func claimOf(worker *v1alpha1.QueueWorker) scaling.Claim {
+func ClaimOf(worker *v1alpha1.QueueWorker) scaling.Claim {
 	spec := &worker.Spec
 	claim := scaling.Claim{
 		Name: worker.Name, Priority: spec.Priority, Wanted: effective.Processes(spec), ProcessesPerPod: effective.ProcessesPerPod(spec),
@@ -112,14 +112,14 @@ func claimOf(worker *v1alpha1.QueueWorker) scaling.Claim {
 	return claim
 }
 
-func scalingInput(o *observation) scaling.Input {
-	spec, auto := &o.worker.Spec, o.worker.Spec.Autoscaling
+func scalingInput(w *World) scaling.Input {
+	spec, auto := &w.Worker.Spec, w.Worker.Spec.Autoscaling
 	in := scaling.Input{
-		Now:     o.now,
+		Now:     w.Now,
 		Stopped: spec.Stopped,
-		Paused:  effective.PausedBy(o.worker, o.now) != "",
-		Current: o.past.size,
-		Backlog: scalingBacklog(o),
+		Paused:  effective.PausedBy(w.Worker, w.Now) != "",
+		Current: w.Memory.Size,
+		Backlog: scalingBacklog(w),
 		Spec: scaling.Spec{
 			Min:             effective.MinProcesses(auto),
 			Max:             auto.MaxProcesses,
@@ -130,22 +130,22 @@ func scalingInput(o *observation) scaling.Input {
 			Rest:            effective.Rest(spec),
 			ProcessesPerPod: effective.ProcessesPerPod(spec),
 		},
-		AgentsReadable: agentsReadable(o),
-		Completed:      o.past.completed,
-		StartLatency:   o.past.startLatency,
-		Remembered:     remembered(o.worker.Status.Autoscaling),
-		Memory:         o.past.scaling,
+		AgentsReadable: agentsReadable(w),
+		Completed:      w.Memory.Completed,
+		StartLatency:   w.Memory.StartLatency,
+		Remembered:     remembered(w.Worker.Status.Autoscaling),
+		Memory:         w.Memory.Scaling,
 	}
 	if auto.ExpectedJobTime != nil {
 		in.Spec.ExpectedJob = auto.ExpectedJobTime.Duration
 	}
-	in.Busy, in.BusyTime = busy(o, in.Backlog)
+	in.Busy, in.BusyTime = busy(w, in.Backlog)
 	return in
 }
 
 // scalingBacklog adds up the pool's queues; nil if they cannot be read now.
-func scalingBacklog(o *observation) *scaling.Backlog {
-	report := o.backlog
+func scalingBacklog(w *World) *scaling.Backlog {
+	report := w.Backlog
 	if report.MeasuredAt.IsZero() || report.Reason != "" {
 		return nil
 	}
@@ -178,12 +178,12 @@ func scalingBacklog(o *observation) *scaling.Backlog {
 // agentsReadable reports whether every running pod answers, so that the agents' counts
 // are complete. A ready pod has an agent that can answer; if this operator has just
 // started, its report arrives in a moment.
-func agentsReadable(o *observation) bool {
-	for _, pod := range o.pods {
-		if !podstate.Active(pod) || !podstate.Running(pod) {
+func agentsReadable(w *World) bool {
+	for _, pod := range w.Pods {
+		if !podstate.Active(pod.Pod) || !podstate.Running(pod.Pod) {
 			continue
 		}
-		if report := o.reports.Pods[pod.UID]; report.Unreachable || report.Status == nil && podstate.ReadySince(pod) != nil {
+		if report := pod.Report; report.Unreachable || report.Status == nil && podstate.ReadySince(pod.Pod) != nil {
 			return false
 		}
 	}
@@ -195,21 +195,21 @@ func agentsReadable(o *observation) bool {
 // the jobs being worked on, busy returns no more than that. A Laravel before 9.41 does
 // not report the end of an attempt that threw, so its worker seems to have that job
 // until it begins another.
-func busy(o *observation, backlog *scaling.Backlog) (n int32, together time.Duration) {
+func busy(w *World, backlog *scaling.Backlog) (n int32, together time.Duration) {
 	var ages []time.Duration
-	for _, pod := range o.pods {
-		report := o.reports.Pods[pod.UID]
-		if report.Status == nil || !podstate.Active(pod) || isCordoned(pod) {
+	for _, pod := range w.Pods {
+		report := pod.Report
+		if report.Status == nil || !podstate.Active(pod.Pod) || pod.Control.Cordoned {
 			continue
 		}
 		for i := range report.Status.Workers {
 			if job := report.Status.Workers[i].Job; job != nil {
-				ages = append(ages, protocol.Duration(job.AgeSeconds)+o.now.Sub(report.PulledAt))
+				ages = append(ages, protocol.Duration(job.AgeSeconds)+w.Now.Sub(report.PulledAt))
 			}
 		}
 	}
 	slices.Sort(ages)
-	if backlog != nil && knowsReserved(o.app) && backlog.Reserved < int64(len(ages)) {
+	if backlog != nil && knowsReserved(w.App) && backlog.Reserved < int64(len(ages)) {
 		ages = ages[:max(backlog.Reserved, 0)]
 	}
 	for _, age := range ages {
@@ -218,7 +218,7 @@ func busy(o *observation, backlog *scaling.Backlog) (n int32, together time.Dura
 	return int32(len(ages)), together
 }
 
-// knowsReserved reports whether the kube.Outcome's backend counts the jobs being worked
+// knowsReserved reports whether the application's backend counts the jobs being worked
 // on; a user's own endpoint need not.
 func knowsReserved(app *v1alpha1.QueueApp) bool {
 	return app != nil && app.Spec.Connection != nil && app.Spec.Connection.Driver != v1alpha1.DriverHTTP
@@ -233,4 +233,9 @@ func remembered(last *v1alpha1.AutoscalingStatus) scaling.Remembered {
 	service, _ := time.ParseDuration(last.ServiceTime)
 	rate, _ := strconv.ParseFloat(last.ArrivalRate, 64)
 	return scaling.Remembered{ServiceTime: service, ArrivalRate: rate}
+}
+
+// WholePods returns a number of processes, rounded up to whole pods.
+func WholePods(processes int32, spec *v1alpha1.QueueWorkerSpec) int32 {
+	return effective.Pods(processes, spec) * effective.ProcessesPerPod(spec)
 }

@@ -1,19 +1,18 @@
 // Copyright The QueueWorker Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package queueworker
+package plan
 
 import (
 	"slices"
 	"time"
 
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/types"
 
 	"queueworker.dev/queueworker/api/protocol"
-	"queueworker.dev/queueworker/controllers/collector"
 	"queueworker.dev/queueworker/controllers/podstate"
 	"queueworker.dev/queueworker/controllers/scaling"
+	"queueworker.dev/queueworker/controllers/telemetry"
 )
 
 // tally adds up the work that a pool's pods have completed since this operator first
@@ -25,8 +24,8 @@ type tally struct {
 	counted map[types.UID]protocol.Counters
 }
 
-// update adds the present reports.
-func (t *tally) update(since time.Time, pods []*corev1.Pod, reports collector.Snapshot) {
+// next adds the present reports.
+func (t tally) next(since time.Time, pods []*Pod, endings []telemetry.Ended) tally {
 	present := map[types.UID]protocol.Counters{}
 	add := func(uid types.UID, counters protocol.Counters, baseline bool) {
 		last, known := present[uid] // a pod may have a report and have ended since
@@ -41,14 +40,14 @@ func (t *tally) update(since time.Time, pods []*corev1.Pod, reports collector.Sn
 		present[uid] = counters
 	}
 	for _, pod := range pods {
-		if report := reports.Pods[pod.UID].Status; report != nil {
+		if report := pod.Report.Status; report != nil {
 			// Work that a pod did before this operator looked is not news.
 			add(pod.UID, report.Counters, pod.CreationTimestamp.Time.Before(since))
 		} else if last, known := t.counted[pod.UID]; known {
 			present[pod.UID] = last
 		}
 	}
-	for _, ended := range reports.Ended {
+	for _, ended := range endings {
 		switch last, known := t.counted[ended.UID]; {
 		case ended.Final != nil:
 			add(ended.UID, ended.Final.Counters, !known)
@@ -57,16 +56,17 @@ func (t *tally) update(since time.Time, pods []*corev1.Pod, reports collector.Sn
 		}
 	}
 	t.counted = present
+	return t
 }
 
 // startLatency returns the time from creation until ready, as the median over the pods
 // that have stayed ready; last if there are none.
-func startLatency(pods []*corev1.Pod, last time.Duration) time.Duration {
+func startLatency(pods []*Pod, last time.Duration) time.Duration {
 	// A pod that took longer was waiting for something else, such as a node or an image.
 	const longest = 5 * time.Minute
 	var took []time.Duration
 	for _, pod := range pods {
-		if since := podstate.ReadySince(pod); since != nil {
+		if since := podstate.ReadySince(pod.Pod); since != nil {
 			if d := since.Sub(pod.CreationTimestamp.Time); d >= 0 && d <= longest {
 				took = append(took, d)
 			}

@@ -1,7 +1,7 @@
 // Copyright The QueueWorker Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package queueworker
+package plan
 
 import (
 	"fmt"
@@ -9,12 +9,11 @@ import (
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/types"
 	"pgregory.net/rapid"
 
 	"queueworker.dev/queueworker/api/protocol"
-	"queueworker.dev/queueworker/controllers/collector"
 	"queueworker.dev/queueworker/controllers/scaling"
+	"queueworker.dev/queueworker/controllers/telemetry"
 	"queueworker.dev/queueworker/test/builders"
 )
 
@@ -55,18 +54,19 @@ func TestTally(t *testing.T) {
 			var total tally
 			pod := builders.Pod("a", tc.created)
 			for i, look := range tc.looks {
-				seen := collector.Snapshot{Pods: map[types.UID]collector.PodReport{}}
-				var pods []*corev1.Pod
-				if !look.gone {
-					pods = append(pods, pod)
-				}
+				seen := &Pod{Pod: pod}
 				if reported := counters(look.report); reported != nil {
-					seen.Pods[pod.UID] = collector.PodReport{Status: &protocol.Status{Counters: *reported}}
+					seen.Report.Status = &protocol.Status{Counters: *reported}
 				}
+				var pods []*Pod
+				if !look.gone {
+					pods = append(pods, seen)
+				}
+				var endings []telemetry.Ended
 				if final := counters(look.final); final != nil {
-					seen.Ended = []collector.Ended{{UID: pod.UID, Final: &protocol.Final{Counters: *final}}}
+					endings = append(endings, telemetry.Ended{UID: pod.UID, Final: &protocol.Final{Counters: *final}})
 				}
-				total.update(noon, pods, seen)
+				total = total.next(noon, pods, endings)
 				if want := (scaling.Completed{Attempts: look.want, Seconds: float64(look.want) / 2}); total.completed != want {
 					t.Errorf("look %d: %+v, want %+v", i, total.completed, want)
 				}
@@ -84,10 +84,10 @@ func TestTallyNeverDecreases(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var total tally
 		for range rapid.IntRange(1, 20).Draw(t, "looks") {
-			seen := collector.Snapshot{Pods: map[types.UID]collector.PodReport{}}
-			var pods []*corev1.Pod
+			var pods []*Pod
+			var endings []telemetry.Ended
 			for i := range 4 {
-				pod := builders.Pod(fmt.Sprint(i), noon.Add(time.Duration(i-2)*time.Hour))
+				pod := &Pod{Pod: builders.Pod(fmt.Sprint(i), noon.Add(time.Duration(i-2)*time.Hour))}
 				counted := protocol.Counters{
 					Processed: rapid.Int64Range(0, 100).Draw(t, "processed"), Released: rapid.Int64Range(0, 5).Draw(t, "released"),
 					JobMilliseconds: rapid.Int64Range(0, 1e6).Draw(t, "took"),
@@ -96,14 +96,14 @@ func TestTallyNeverDecreases(t *testing.T) {
 					pods = append(pods, pod)
 				}
 				if rapid.Bool().Draw(t, "reports") {
-					seen.Pods[pod.UID] = collector.PodReport{Status: &protocol.Status{Counters: counted}}
+					pod.Report.Status = &protocol.Status{Counters: counted}
 				}
 				if rapid.Bool().Draw(t, "ended") {
-					seen.Ended = append(seen.Ended, collector.Ended{UID: pod.UID, Final: &protocol.Final{Counters: counted}})
+					endings = append(endings, telemetry.Ended{UID: pod.UID, Final: &protocol.Final{Counters: counted}})
 				}
 			}
 			before := total.completed
-			total.update(noon, pods, seen)
+			total = total.next(noon, pods, endings)
 			if total.completed.Attempts < before.Attempts || total.completed.Seconds < before.Seconds {
 				t.Fatalf("%+v became %+v", before, total.completed)
 			}
@@ -115,22 +115,22 @@ func TestTallyNeverDecreases(t *testing.T) {
 }
 
 func TestStartLatency(t *testing.T) {
-	ready := func(after time.Duration) *corev1.Pod {
+	ready := func(after time.Duration) *Pod {
 		pod := builders.Pod(after.String(), noon)
 		pod.Status.Conditions[0].LastTransitionTime.Time = noon.Add(after)
-		return pod
+		return &Pod{Pod: pod}
 	}
-	starting := builders.Pod("starting", noon)
+	starting := &Pod{Pod: builders.Pod("starting", noon)}
 	starting.Status.Conditions[0].Status = corev1.ConditionFalse
 	tests := map[string]struct {
-		pods []*corev1.Pod
+		pods []*Pod
 		want time.Duration
 	}{
 		"no pods":                     {nil, 7 * time.Second},
-		"none is ready":               {[]*corev1.Pod{starting}, 7 * time.Second},
-		"the median":                  {[]*corev1.Pod{ready(60 * time.Second), ready(3 * time.Second), starting, ready(4 * time.Second)}, 4 * time.Second},
-		"ready again after an hour":   {[]*corev1.Pod{ready(time.Hour)}, 7 * time.Second},
-		"a clock that goes backwards": {[]*corev1.Pod{ready(-time.Second)}, 7 * time.Second},
+		"none is ready":               {[]*Pod{starting}, 7 * time.Second},
+		"the median":                  {[]*Pod{ready(60 * time.Second), ready(3 * time.Second), starting, ready(4 * time.Second)}, 4 * time.Second},
+		"ready again after an hour":   {[]*Pod{ready(time.Hour)}, 7 * time.Second},
+		"a clock that goes backwards": {[]*Pod{ready(-time.Second)}, 7 * time.Second},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
