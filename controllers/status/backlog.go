@@ -112,7 +112,7 @@ func backlogCondition(in Input) (standing, bool) {
 			out.message = sentence(b.Message)
 		}
 	default:
-		out.is, out.reason, out.message = metav1.ConditionTrue, v1alpha1.ReasonMeasured, "What waits is measured every few seconds: "+sentence(cmp.Or(b.Backend, "the kube.Outcome's queue backend"))
+		out.is, out.reason, out.message = metav1.ConditionTrue, v1alpha1.ReasonMeasured, "What waits is measured every few seconds: "+sentence(cmp.Or(b.Backend, "the application's queue backend"))
 	}
 	return out, true
 }

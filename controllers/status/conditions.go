@@ -106,7 +106,7 @@ func stuckMessage(in Input) string {
 	if len(in.Stuck) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("%d pod(s), first %s, have a worker that takes no job while jobs wait; its processes are restarted once in 10 minutes. See what the kube.Outcome does between jobs: maintenance mode, a queue paused by the kube.Outcome, or a connection that no longer answers.",
+	return fmt.Sprintf("%d pod(s), first %s, have a worker that takes no job while jobs wait; its processes are restarted once in 10 minutes. See what the application does between jobs: maintenance mode, a queue paused by the application, or a connection that no longer answers.",
 		len(in.Stuck), in.Stuck[0])
 }
 
