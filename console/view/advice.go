@@ -77,7 +77,7 @@ var advice = map[string]func(name string) string{
 	"Denied":                              say("Correct the user name or password in the environment of the QueueApp's template."),
 	"NotFound":                            say("Create what the message names, or correct its name in the QueueApp."),
 	"Unreadable":                          say("See whether the connection's driver and prefix fit what the application writes."),
-	"BacklogUnknown":                      say("The size is held until what waits is known again; see the condition BacklogKnown."),
+	"BacklogUnknown":                      say("The size stays until the backlog is known again; see the condition BacklogKnown."),
 	"AgentsUnreadable":                    say("The pool gets no smaller until every agent answers; see the condition AgentsReporting."),
 	"Stopped":                             with("To start it: kubectl queueworker start "),
 	v1alpha1.ReasonPausedUntil:            with("It goes on by itself at that time; at once with: kubectl queueworker resume "),

@@ -55,24 +55,24 @@ func (d *decision) left(run *Run) (why string, lacking answers) {
 	case w.Unmeasured:
 		why = "It ends when every worker has found its queues empty."
 	case w.Changed:
-		why = "It goes on, because the connection of its QueueApp has changed since it began, so that nobody measures what is left: " +
+		why = "It continues, because the connection of its QueueApp has changed since it began and the remaining backlog is not measured: " +
 			"set the connection back, or end the run by spec.stopped."
 	case !w.Known:
-		why = "It goes on, because it is not known what waits on its queues; see the condition BacklogKnown."
+		why = "It continues, because the backlog of its queues is unknown; see the condition BacklogKnown."
 	case w.MeasuredAt.Before(run.Created.Add(margin)):
-		return "It has begun, and what waits is being measured.", d.since(run.Created)
+		return "It has begun, and its backlog is being measured.", d.since(run.Created)
 	case waiting > 0:
-		why = "It goes on until its queues are empty."
+		why = "It continues until its queues are empty."
 	case w.Busy > 0:
-		why = "It goes on: nothing waits, and a worker still works on a job."
+		why = "It continues: its queues are empty, but a worker still has a job."
 	case w.Silent > 0:
-		why = fmt.Sprintf("It goes on: nothing waits, and %d pod(s) do not answer, which may be at work; see the condition AgentsReporting.", w.Silent)
+		why = fmt.Sprintf("It continues: its queues are empty, but %d pod(s) that may have jobs do not answer; see the condition AgentsReporting.", w.Silent)
 	case w.MeasuredAt.Before(w.Quiet.Add(margin)):
-		return "Nothing waits and no worker works; it is being measured once more.", d.since(w.Quiet)
+		return "Its queues are empty and no worker has a job; both are checked once more.", d.since(w.Quiet)
 	case w.Unheard > 0:
 		// The measurement is good. After another measurement, the reports would be too
 		// old again.
-		return "Nothing waits and no worker works; it is being measured once more.", answers{reports: true}
+		return "Its queues are empty and no worker has a job; both are checked once more.", answers{reports: true}
 	}
 	return why, answers{}
 }

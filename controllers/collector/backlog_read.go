@@ -57,11 +57,11 @@ func cleanBacklog(b *protocol.Backlog, asked []string) error {
 		return nil
 	}
 	if len(b.Queues) != len(asked) {
-		return refusal(fmt.Sprintf("told of %d queues instead of %d", len(b.Queues), len(asked)))
+		return refusal(fmt.Sprintf("reported %d queues instead of %d", len(b.Queues), len(asked)))
 	}
 	for i := range b.Queues {
 		if b.Queues[i].Queue != asked[i] {
-			return refusal(fmt.Sprintf("told of a queue it was not asked for: %q", cleanText(b.Queues[i].Queue, maxWord)))
+			return refusal(fmt.Sprintf("reported a queue that was not requested: %q", cleanText(b.Queues[i].Queue, maxWord)))
 		}
 		if err := cleanDepth(&b.Queues[i]); err != nil {
 			return err
@@ -87,12 +87,12 @@ func cleanDepth(d *protocol.QueueDepth) error {
 		{d.MaxTimeoutSeconds, maxSeconds},
 	} {
 		if number.is != nil && (*number.is < 0 || *number.is > number.most) {
-			return refusal(fmt.Sprintf("told of an impossible number of jobs or seconds, %d", *number.is))
+			return refusal(fmt.Sprintf("reported an impossible number of jobs or seconds, %d", *number.is))
 		}
 	}
 	for _, seconds := range []*float64{d.OldestSeconds, d.NextDueSeconds} {
 		if seconds != nil && !(*seconds >= 0 && *seconds <= maxSeconds) { // also false for NaN
-			return refusal(fmt.Sprintf("told of an impossible time, %g s", *seconds))
+			return refusal(fmt.Sprintf("reported an impossible time, %g s", *seconds))
 		}
 	}
 	return nil

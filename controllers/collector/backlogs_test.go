@@ -204,7 +204,7 @@ func TestBacklogsTrustNoAnswer(t *testing.T) {
 		"negative":          {strings.Replace(good, `"ready":1`, `"ready":-1`, 1), "impossible number"},
 		"absurd":            {strings.Replace(good, `"ready":1`, `"ready":9000000000000000000`, 1), "impossible number"},
 		"impossible age":    {strings.Replace(good, `"ready":1`, `"ready":1,"oldestSeconds":-5`, 1), "impossible time"},
-		"another queue":     {strings.Replace(good, `"high"`, `"low"`, 1), "not asked for"},
+		"another queue":     {strings.Replace(good, `"high"`, `"low"`, 1), "was not requested"},
 		"no queue":          {`{"version":1,"podUID":"probe-uid","ageSeconds":0}`, "0 queues instead of 1"},
 		"unknown reason":    {`{"version":1,"podUID":"probe-uid","ageSeconds":0,"reason":"Bored"}`, "unknown reason"},
 		"endless":           {`{"version":1,"backend":"` + strings.Repeat("x", protocol.MaxBacklogBytes) + `"}`, "more than 1024 KiB"},

@@ -181,7 +181,7 @@ func readFailed(content []byte, where Probe, request protocol.FailedRequest) (*p
 		return answer, nil
 	}
 	if len(answer.Jobs) > request.Limit {
-		return nil, refusal(fmt.Sprintf("told of %d failed jobs instead of %d", len(answer.Jobs), request.Limit))
+		return nil, refusal(fmt.Sprintf("listed %d failed jobs instead of %d", len(answer.Jobs), request.Limit))
 	}
 	return answer, cleanFailed(answer)
 }
@@ -198,7 +198,7 @@ func cleanFailed(answer *protocol.FailedList) error {
 	for i := range answer.Jobs {
 		job := &answer.Jobs[i]
 		if job.ID = cleanText(job.ID, maxFailedID); job.ID == "" {
-			return refusal("told of a failed job without an id")
+			return refusal("listed a failed job without an id")
 		}
 		job.Class = cleanText(job.Class, maxClass)
 		job.Connection = cleanText(job.Connection, maxConnection)

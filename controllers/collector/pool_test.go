@@ -229,7 +229,7 @@ func TestCountsThatGoDownAreALie(t *testing.T) {
 	*jobs = 9
 	s.run(10 * time.Second)
 	got := s.snapshot().Pods[pod.UID]
-	want := "The agent at " + pod.Address + " reports counts that went down (processed from 10 to 9), which an honest agent's never do; its last good report stays."
+	want := "The agent at " + pod.Address + " reports counts that decreased (processed from 10 to 9), but an agent's counts never decrease; its last good report stays."
 	if got.Error != want || got.Status.Counters.Processed != 10 {
 		t.Errorf("error %q, processed %d, want %q and the 10 of before", got.Error, got.Status.Counters.Processed, want)
 	}
@@ -297,7 +297,7 @@ func TestOfPodsThatAreGoneOnlyTheCountsAreKept(t *testing.T) {
 	*jobs = 9
 	s.run(time.Second)
 	report := s.snapshot().Pods[pod.UID]
-	if report.Status != nil || !report.PulledAt.IsZero() || !strings.Contains(report.Error, "counts that went down") {
+	if report.Status != nil || !report.PulledAt.IsZero() || !strings.Contains(report.Error, "counts that decreased") {
 		t.Errorf("a pod that is back with fewer jobs has the report %+v, want none", report)
 	}
 	*jobs = 12

@@ -246,8 +246,8 @@ func (c *core) finished(now time.Time, t *target, status *protocol.Status, failu
 	}
 	if last := t.counts(); status != nil && last != nil {
 		if what := decreased(*last, status.Counters); what != "" {
-			failure = "The agent at " + t.pod.Address + " reports counts that went down (" + what +
-				"), which an honest agent's never do; its last good report stays."
+			failure = "The agent at " + t.pod.Address + " reports counts that decreased (" + what +
+				"), but an agent's counts never decrease; its last good report stays."
 		}
 	}
 	first := t.status == nil

@@ -139,12 +139,12 @@ func follow(in Input) Output {
 	switch {
 	case job == nil:
 		return fail(in.Now, in.Command, v1alpha1.ReasonJobGone, fmt.Sprintf(
-			"The Job %s was deleted before the command had told how it ended; it is not run again, since it may have run.", in.Command.Status.JobName))
+			"The Job %s was deleted before the command reported how it ended; it is not run again, because it may have run.", in.Command.Status.JobName))
 	case suspended(job) && job.Annotations[v1alpha1.AnnotationBegun] == "":
 		return Output{Status: in.Command.Status, Step: StepBegin}
 	case suspended(job):
 		return fail(in.Now, in.Command, v1alpha1.ReasonJobGone, fmt.Sprintf(
-			"The Job %s was suspended after it had begun; it is not run again, since it may have run.", job.Name))
+			"The Job %s was suspended after it began; it is not run again, because it may have run.", job.Name))
 	}
 	if failed := failure(job, ""); failed != nil {
 		return failedJob(in, pod, failed)

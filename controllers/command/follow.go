@@ -122,7 +122,7 @@ func failedJob(in Input, pod *corev1.Pod, failed *batchv1.JobCondition) Output {
 	if wait := failed.LastTransitionTime.Add(wordTime).Sub(in.Now); wait > 0 {
 		return Output{Status: in.Command.Status, Recheck: min(wait, time.Second)}
 	}
-	message := "The pod of the command was removed or failed before the command had told how it ended"
+	message := "The pod of the command was removed or failed before the command reported how it ended"
 	if pod != nil && pod.Status.Message != "" {
 		message += ": " + pod.Status.Message
 	}

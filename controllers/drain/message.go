@@ -19,18 +19,18 @@ func (d *decision) happening() string {
 		return fmt.Sprintf("Raised the pool from %s to %d", pods(int(d.Replicas)), d.plan.Replicas)
 	case ScaledDown:
 		if d.plan.Replicas > d.Wanted {
-			return fmt.Sprintf("Lowered the pool from %s to %d on its way to %d; no job is known to run in those that go",
+			return fmt.Sprintf("Lowered the pool from %s to %d on its way to %d; no job is known to run in the removed pods",
 				pods(int(d.Replicas)), d.plan.Replicas, d.Wanted)
 		}
-		return fmt.Sprintf("Lowered the pool from %s to %d; no job is known to run in those that go", pods(int(d.Replicas)), d.plan.Replicas)
+		return fmt.Sprintf("Lowered the pool from %s to %d; no job is known to run in the removed pods", pods(int(d.Replicas)), d.plan.Replicas)
 	case Replacing:
 		return d.replacement()
 	case Draining:
 		return fmt.Sprintf("Waiting for the jobs of %s to end before %s", pods(d.unfinished()), shrinking)
 	case Ranking:
-		return "Waiting for the marks of drained pods to be seen before " + shrinking
+		return "Waiting until the drained pods are marked in the cache before " + shrinking
 	case AwaitingRemoval:
-		return fmt.Sprintf("The pool has %s and its Deployment asks for %d; nothing is decided until the rest is gone",
+		return fmt.Sprintf("The pool has %s and its Deployment asks for %d; nothing is decided until the other pods are gone",
 			pods(len(d.pods)), d.Replicas)
 	case AwaitingRollout:
 		return "Waiting for the rollout in progress to end before " + shrinking
@@ -41,7 +41,7 @@ func (d *decision) happening() string {
 // replacement says how far the replacement of pods is.
 func (d *decision) replacement() string {
 	if d.awaiting() {
-		return "Waiting for every pod to be heard of before any is removed"
+		return "Waiting for a report of every pod before any is removed"
 	}
 	outgoing := 0
 	for _, pod := range d.pods {
@@ -54,13 +54,13 @@ func (d *decision) replacement() string {
 	case d.plan.Replicas > d.Replicas:
 		return fmt.Sprintf("%s: raised the pool to %s until successors are ready", of, pods(int(d.plan.Replicas)))
 	case d.plan.Replicas < d.Replicas:
-		return fmt.Sprintf("%s: lowered the pool to %s; no job is known to run in those that go", of, pods(int(d.plan.Replicas)))
+		return fmt.Sprintf("%s: lowered the pool to %s; no job is known to run in the removed pods", of, pods(int(d.plan.Replicas)))
 	case d.removing(), d.Leaving > 0 && d.Replicas == d.Wanted:
-		return of + ": waiting for the drained to be gone"
+		return of + ": waiting until the drained pods are gone"
 	case d.unfinished() > 0:
 		return fmt.Sprintf("%s: waiting for the jobs of %d to end", of, d.unfinished())
 	case len(d.victims) > 0:
-		return of + ": waiting for the marks of drained pods to be seen"
+		return of + ": waiting until the drained pods are marked in the cache"
 	}
 	return of + ": waiting for successors to be ready"
 }
@@ -87,7 +87,7 @@ func (d *decision) givenUp() string {
 	if n == 0 {
 		return ""
 	}
-	return fmt.Sprintf("; %s gave no sign of obeying for %s and may be removed without", pods(n), d.Silence)
+	return fmt.Sprintf("; %s did not react for %s and may be removed anyway", pods(n), d.Silence)
 }
 
 func (d *decision) released() string {

@@ -50,7 +50,7 @@ func TestPodsAreReplacedSuccessorFirst(t *testing.T) {
 		},
 		"is marked": {
 			input(2, 3, podOf("a", due, minute, drained), podOf("b"), podOf("new")),
-			Plan{Replicas: 3, Costs: map[string]int32{"a": MinimumCost}, Reason: Replacing}, "waiting for the marks",
+			Plan{Replicas: 3, Costs: map[string]int32{"a": MinimumCost}, Reason: Replacing}, "waiting until the drained pods are marked",
 		},
 		"and goes": {
 			input(2, 3, podOf("a", due, minute, drained, costing(MinimumCost)), podOf("b"), podOf("new")),
@@ -58,7 +58,7 @@ func TestPodsAreReplacedSuccessorFirst(t *testing.T) {
 		},
 		"nothing more until it is gone": {
 			input(2, 2, podOf("a", due, minute, drained, costing(MinimumCost)), podOf("b", due), podOf("new")),
-			Plan{Replicas: 2, Reason: Replacing}, "to be gone",
+			Plan{Replicas: 2, Reason: Replacing}, "drained pods are gone",
 		},
 		"one at a time": {
 			input(2, 2, podOf("a", due), podOf("b", due)),
@@ -66,7 +66,7 @@ func TestPodsAreReplacedSuccessorFirst(t *testing.T) {
 		},
 		"counting one that is on its way": {
 			Input{Now: now, Silence: silence, Wanted: 2, Replicas: 2, Leaving: 1, Pods: []Pod{podOf("a", due), podOf("b")}},
-			Plan{Replicas: 2, Reason: Replacing}, "waiting for the drained to be gone",
+			Plan{Replicas: 2, Reason: Replacing}, "waiting until the drained pods are gone",
 		},
 		"or as many as may be": {
 			input(3, 3, podOf("a", due), podOf("b", due), podOf("c", due)).replacedAtOnce(2),
@@ -82,7 +82,7 @@ func TestPodsAreReplacedSuccessorFirst(t *testing.T) {
 		},
 		"a retired pod that never started is replaced by no other": {
 			input(1, 2, podOf("a", retired, pendingPod), podOf("new", pendingPod)),
-			Plan{Replicas: 2, Costs: map[string]int32{"a": MinimumCost}, Reason: Replacing}, "marks of drained pods",
+			Plan{Replicas: 2, Costs: map[string]int32{"a": MinimumCost}, Reason: Replacing}, "drained pods are marked",
 		},
 		"a retired pod goes before one that is due": {
 			input(1, 2, podOf("a", due), podOf("b", retired)),
@@ -106,7 +106,7 @@ func TestPodsAreReplacedSuccessorFirst(t *testing.T) {
 				in.Awaiting = true
 				return in
 			}(),
-			Plan{Replicas: 3, Reason: Replacing}, "to be heard of",
+			Plan{Replicas: 3, Reason: Replacing}, "a report of every pod",
 		},
 		"a cordoned pod that has not reported yet stays on its way out": {
 			func() Input {
@@ -114,7 +114,7 @@ func TestPodsAreReplacedSuccessorFirst(t *testing.T) {
 				in.Awaiting = true
 				return in
 			}(),
-			Plan{Replicas: 3, Reason: Replacing}, "to be heard of",
+			Plan{Replicas: 3, Reason: Replacing}, "a report of every pod",
 		},
 	}
 	for name, tc := range tests {

@@ -45,7 +45,7 @@ func OwnerOf(object metav1.Object) string {
 	if controller := metav1.GetControllerOf(object); controller != nil {
 		return fmt.Sprintf("belongs to the %s %s", controller.Kind, controller.Name)
 	}
-	return "belongs to nobody"
+	return "has no owner"
 }
 
 // isRefusal reports whether the API server does not take an object as it is. For objects

@@ -46,7 +46,7 @@ func (k *probeKeys) of(pod types.UID) (key, hash string) {
 
 // notYet is one text for both things that a list waits for in turn. With two texts, the
 // status would be written each time the list changes from one to the other.
-const notYet = "The backlog probe is yet to answer: other lists come first, or it has not learned yet that it may, which its kubelet tells it within a minute."
+const notYet = "The backlog probe has not answered yet: other lists come first, or its kubelet has not delivered the permission to it yet, which takes up to a minute."
 
 // list runs a ListFailed: the application's backlog probe reads the failed jobs.
 func (r *Reconciler) list(ctx context.Context, cmd *v1alpha1.QueueCommand) (ctrl.Result, error) {
@@ -82,7 +82,7 @@ func (r *Reconciler) ask(ctx context.Context, app *v1alpha1.QueueApp, in *comman
 	where, tracked := r.Backlogs.Where(client.ObjectKeyFromObject(app))
 	switch {
 	case !tracked:
-		in.Trouble = fmt.Sprintf("No backlog probe runs for the QueueApp %s, because no QueueWorker uses it; create one, stopped if it is not to work.", app.Name)
+		in.Trouble = fmt.Sprintf("No backlog probe runs for the QueueApp %s, because no QueueWorker uses it; create one; with spec.stopped it does no work.", app.Name)
 		return nil
 	case where.Address == "" && where.Message != "":
 		in.Trouble = where.Message

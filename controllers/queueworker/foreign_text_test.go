@@ -49,7 +49,7 @@ func TestTheLastWordOfAPodIsNotLogged(t *testing.T) {
 			Terminated: &corev1.ContainerStateTerminated{ExitCode: 255, Message: "canary bob@example.com", StartedAt: metav1.NewTime(noon)},
 		}}}},
 	})
-	if line := out.String(); strings.Contains(line, "canary") || !strings.Contains(line, "Pod ended without its last word") || !strings.Contains(line, `"exitCode":255`) {
+	if line := out.String(); strings.Contains(line, "canary") || !strings.Contains(line, "Pod ended without a final report") || !strings.Contains(line, `"exitCode":255`) {
 		t.Errorf("logged is %s", line)
 	}
 }

@@ -73,7 +73,7 @@ func (r *Reconciler) recordEnd(ctx context.Context, pod *corev1.Pod) {
 			if t := container.State.Terminated; t != nil { // its message is a user's text
 				log = log.WithValues("exitCode", t.ExitCode, "signal", t.Signal)
 			}
-			log.Info("Pod ended without its last word")
+			log.Info("Pod ended without a final report")
 		}
 	}
 	for _, request := range workerByLabel(ctx, pod) {

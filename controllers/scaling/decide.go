@@ -24,11 +24,11 @@ func Decide(in Input) Decision {
 			Memory: memory, ArrivalRate: memory.Shown.ArrivalRate, ServiceTime: seconds(memory.Shown.Service),
 		}
 	case in.Paused:
-		return hold(in, memory, ReasonPaused, "the pool is paused, and its size is held", 0)
+		return hold(in, memory, ReasonPaused, "the pool is paused, so its size stays", 0)
 	case in.Backlog == nil:
-		return hold(in, memory, ReasonBacklogUnknown, "what waits cannot be read, and the size is held", Tick)
+		return hold(in, memory, ReasonBacklogUnknown, "the backlog is unknown, so the size stays", Tick)
 	case in.Now.Sub(in.Backlog.MeasuredAt) > StaleAfter:
-		return hold(in, memory, ReasonBacklogUnknown, "what waits was last read more than a minute ago, and the size is held", Tick)
+		return hold(in, memory, ReasonBacklogUnknown, "the backlog was last measured more than a minute ago, so the size stays", Tick)
 	}
 	memory = memory.observe(in)
 	wanted := demandOf(in, memory)

@@ -32,11 +32,11 @@ func TestDecide(t *testing.T) {
 	}{
 		"600 jobs at once, from zero in one step": {
 			usual(func(in *Input) { in.Backlog.Ready = 600 }), 18, ReasonDemand, LimitNone, Tick,
-			"18 processes: 2.9 jobs a minute arrive and take 1.00s each, which keeps less than 0.1 processes busy, and those that wait (600) shall be begun within 48.0s.",
+			"18 processes: 2.9 jobs a minute arrive and take 1.00s each, which keeps less than 0.1 processes busy, and the waiting jobs (600) must begin within 48.0s.",
 		},
 		"up to the maximum": {
 			usual(func(in *Input) { in.Backlog.Ready, in.Spec.Max = 600, 10 }), 10, ReasonDemand, LimitMaximum, Tick,
-			"10 processes: 2.9 jobs a minute arrive and take 1.00s each, which keeps less than 0.1 processes busy, and those that wait (600) shall be begun within 48.0s; that asks for 18, and the maximum is 10.",
+			"10 processes: 2.9 jobs a minute arrive and take 1.00s each, which keeps less than 0.1 processes busy, and the waiting jobs (600) must begin within 48.0s; that needs 18, but the maximum is 10.",
 		},
 		"no more processes than jobs": {
 			usual(func(in *Input) { in.Backlog.Ready, in.Memory.Seconds = 3, 60000 }), 4, ReasonDemand, LimitJobs, Tick, "",
@@ -61,7 +61,7 @@ func TestDecide(t *testing.T) {
 			usual(func(in *Input) {
 				in.Current, in.Memory.Asked = 8, []Asked{{At: began.Add(-time.Minute), Processes: 8}}
 			}), 8, ReasonScaleDownPending, LimitWindow, time.Minute + time.Millisecond,
-			"8 processes: 0 would do; the pool shrinks when that has been so for 2m00s.",
+			"8 processes: 0 would do; the pool shrinks after this has lasted for 2m00s.",
 		},
 		"after the window": {
 			usual(func(in *Input) {
@@ -85,7 +85,7 @@ func TestDecide(t *testing.T) {
 		},
 		"a backlog that cannot be read": {
 			usual(func(in *Input) { in.Current, in.Backlog = 8, nil }), 8, ReasonBacklogUnknown, LimitNone, Tick,
-			"8 processes: what waits cannot be read, and the size is held.",
+			"8 processes: the backlog is unknown, so the size stays.",
 		},
 		"a backlog of long ago": {
 			usual(func(in *Input) { in.Current, in.Backlog.MeasuredAt = 8, began.Add(-2*time.Minute) }),
@@ -103,7 +103,7 @@ func TestDecide(t *testing.T) {
 		},
 		"paused": {
 			usual(func(in *Input) { in.Current, in.Paused, in.Backlog.Ready = 3, true, 600 }), 3, ReasonPaused, LimitNone, 0,
-			"3 processes: the pool is paused, and its size is held.",
+			"3 processes: the pool is paused, so its size stays.",
 		},
 		"stopped and paused": {
 			usual(func(in *Input) { in.Current, in.Paused, in.Stopped = 3, true, true }), 0, ReasonStopped, LimitNone, 0, "",

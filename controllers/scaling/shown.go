@@ -83,7 +83,7 @@ func sentence(in Input, d Decision, shown Shown) string {
 	case ReasonDelayedJobs:
 		return fmt.Sprintf("%s: delayed jobs (%s) are due before a pod could start%s.", size, count(shown.Ready), d.limits(in, shown))
 	case ReasonAgentsUnreadable:
-		return size + ": what the workers do cannot be read, and the pool does not shrink."
+		return size + ": not every agent answers, so the pool does not shrink."
 	case ReasonScaleDownPending:
 		return fmt.Sprintf("%s: %s would do%s.", size, count(shown.Enough), d.limits(in, shown))
 	default:
@@ -96,7 +96,7 @@ func waiting(shown Shown) string {
 	if shown.Ready == 0 {
 		return "none waits"
 	}
-	return fmt.Sprintf("those that wait (%s) shall be begun within %s", count(shown.Ready), throughput.FormatTime(shown.Left))
+	return fmt.Sprintf("the waiting jobs (%s) must begin within %s", count(shown.Ready), throughput.FormatTime(shown.Left))
 }
 
 // limits returns the end of a sentence: what kept the size from what was asked for.
@@ -105,11 +105,11 @@ func (d Decision) limits(in Input, shown Shown) string {
 	case LimitMinimum:
 		return fmt.Sprintf("; the minimum is %d", in.Spec.Min)
 	case LimitMaximum:
-		return fmt.Sprintf("; that asks for %s, and the maximum is %d", count(shown.Enough), in.Spec.Max)
+		return fmt.Sprintf("; that needs %s, but the maximum is %d", count(shown.Enough), in.Spec.Max)
 	case LimitJobs:
-		return "; more would find no job"
+		return "; more processes would find no job"
 	case LimitWindow:
-		return "; the pool shrinks when that has been so for " + throughput.FormatTime(in.Spec.ScaleDownWindow.Seconds())
+		return "; the pool shrinks after this has lasted for " + throughput.FormatTime(in.Spec.ScaleDownWindow.Seconds())
 	case LimitStep:
 		return fmt.Sprintf("; the pool shrinks by %d at a time", max(in.Spec.ScaleDownStep, in.Spec.ProcessesPerPod))
 	default:

@@ -100,11 +100,11 @@ func backlogCondition(in Input) (standing, bool) {
 		out.reason, out.message = v1alpha1.ReasonAppNotFound, "There is no QueueApp that says where the queues are; see the condition Ready."
 	case !b.Measured:
 		out.reason = v1alpha1.ReasonNoDriver
-		out.message = "Nobody measures what waits on the queues, because the QueueApp's spec.connection.driver is None; set it to Redis, Database or HTTP."
+		out.message = "The backlog is not measured, because the QueueApp's spec.connection.driver is None; set it to Redis, Database or HTTP."
 	case b.failing(in.Now):
 		out.reason, out.message = string(b.Reason), sentence(b.Message)
 		if !b.MeasuredAt.IsZero() {
-			out.message += " status.backlog shows what was measured last; it is not taken for what waits now."
+			out.message += " status.backlog shows the last measurement, which the operator no longer uses."
 		}
 	case b.MeasuredAt.IsZero():
 		out.is, out.reason, out.message = metav1.ConditionUnknown, v1alpha1.ReasonProgressing, "The backlog probe is starting."
@@ -112,7 +112,7 @@ func backlogCondition(in Input) (standing, bool) {
 			out.message = sentence(b.Message)
 		}
 	default:
-		out.is, out.reason, out.message = metav1.ConditionTrue, v1alpha1.ReasonMeasured, "What waits is measured every few seconds: "+sentence(cmp.Or(b.Backend, "the application's queue backend"))
+		out.is, out.reason, out.message = metav1.ConditionTrue, v1alpha1.ReasonMeasured, "The backlog is measured every few seconds: "+sentence(cmp.Or(b.Backend, "the application's queue backend"))
 	}
 	return out, true
 }

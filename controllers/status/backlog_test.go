@@ -95,7 +95,7 @@ func TestBacklogCondition(t *testing.T) {
 		},
 		"an outage": {
 			backlog: failing(protocol.BacklogUnreachable, "No route to host.", 0, true),
-			want:    metav1.ConditionFalse, reason: "Unreachable", phrase: "shows what was measured last",
+			want:    metav1.ConditionFalse, reason: "Unreachable", phrase: "shows the last measurement",
 		},
 	}
 	for name, tc := range tests {

@@ -96,7 +96,7 @@ func conflicting(in Input) (message, reason string) {
 	case in.Conflict != "":
 		return in.Conflict, v1alpha1.ReasonForeignObject
 	case in.Foreign != "":
-		return fmt.Sprintf("%q has written the replicas of the Deployment %s, and the operator has set them back. Whoever scales this pool has to scale the QueueWorker: kubectl scale queueworker %s, or a scaleTargetRef of that kind.",
+		return fmt.Sprintf("%q has written the replicas of the Deployment %s, and the operator has set them back. Scale the QueueWorker instead: kubectl scale queueworker %s, or a scaleTargetRef of that kind.",
 			in.Foreign, objects.WorkloadName(in.Worker.Name), in.Worker.Name), v1alpha1.ReasonForeignScaler
 	}
 	return "", ""
@@ -145,7 +145,7 @@ func (in Input) pausedBy() string { return effective.PausedBy(in.Worker, in.Now)
 // pauseCause ends a sentence with the reason of a pause, and what ends the pause.
 func pauseCause(in Input) string {
 	if in.pausedBy() == v1alpha1.ReasonPausedByFailing {
-		return fmt.Sprintf("because its jobs fail and spec.onFailing is Pause: %s Mend the cause, then resume: kubectl annotate queueworker %s %s=$(date +%%s) --overwrite",
+		return fmt.Sprintf("because its jobs fail and spec.onFailing is Pause: %s Fix the cause, then resume: kubectl annotate queueworker %s %s=$(date +%%s) --overwrite",
 			in.Worker.Status.OnFailing.Cause, in.Worker.Name, v1alpha1.AnnotationResumedAt)
 	}
 	if in.pausedBy() == v1alpha1.ReasonPausedUntil {

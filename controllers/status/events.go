@@ -38,7 +38,7 @@ func Changes(in Input, after *v1alpha1.QueueWorkerStatus) []Event {
 	out = append(out, alertChanges(before, after)...)
 	if lost := after.Totals.UnaccountedWorkers - before.Totals.UnaccountedWorkers; lost > 0 {
 		out = append(out, Event{Type: corev1.EventTypeWarning, Reason: v1alpha1.EventUnaccounted, Action: "Count", Note: fmt.Sprintf(
-			"%d pod(s) ended without their last counts being seen; totals contain what was last seen of them", lost)})
+			"%d pod(s) ended without a final report; totals contain their last known counts", lost)})
 	}
 	if was, is := standingReason(before, v1alpha1.ConditionStalled), standingReason(after, v1alpha1.ConditionStalled); is != "" && was != is && is != v1alpha1.ReasonPausedByFailing {
 		out = append(out, Event{Type: corev1.EventTypeWarning, Reason: is, Action: "Reconcile", Note: standingMessage(after, v1alpha1.ConditionStalled)})

@@ -43,11 +43,11 @@ func movement(in Input, c counts) string {
 	case exchanging(in, pods):
 		return ""
 	case deployment.Status.ObservedGeneration < deployment.Generation:
-		return "The Deployment has changed and its pods follow."
+		return "The Deployment has changed, and its pods are being replaced."
 	case shrinking(in):
 		return in.Removal.Message
 	case c.leaving > 0 && pods == 0:
-		return fmt.Sprintf("%d pod(s) finish their jobs before they go.", c.leaving)
+		return fmt.Sprintf("%d pod(s) finish their jobs before they are removed.", c.leaving)
 	case deployment.Status.UpdatedReplicas < pods:
 		return fmt.Sprintf("%d of %d pods have the newest template.", deployment.Status.UpdatedReplicas, pods)
 	case deployment.Status.Replicas > pods:

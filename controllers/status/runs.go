@@ -68,11 +68,11 @@ func progressOfRuns(in Input, c counts) verdict {
 	open := in.Runs.Open
 	switch {
 	case in.Deployment != nil && effective.IsBatch(&in.Worker.Spec) && objects.OwnedBy(in.Deployment, in.Worker):
-		return moving("The pods of the mode Continuous finish their jobs and go.")
+		return moving("The pods of the mode Continuous finish their jobs and are removed.")
 	case open == nil:
 		return betweenRuns(in)
 	case leavingRun(in):
-		return moving("The run %s is ended: %d pod(s) finish their jobs before they go.", open.Name, c.leaving+c.processes/c.perPod)
+		return moving("The run %s is ended: %d pod(s) finish their jobs before they are removed.", open.Name, c.leaving+c.processes/c.perPod)
 	}
 	if v, under := changingPause(in, c); under {
 		return v
@@ -151,7 +151,7 @@ func ended(run *v1alpha1.Run) string {
 }
 
 func failedMessage(run *v1alpha1.Run) string {
-	return ended(run) + fmt.Sprintf(" Its pods failed too often; see kubectl describe job %s, mend what it tells, and start a run with another value of the annotation %s.",
+	return ended(run) + fmt.Sprintf(" Its pods failed too often; see kubectl describe job %s, fix the cause that it names, and start a run with another value of the annotation %s.",
 		run.Name, v1alpha1.AnnotationRunAt)
 }
 

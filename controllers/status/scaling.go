@@ -70,9 +70,9 @@ func scalingCondition(in Input) (standing, bool) {
 	case scaling.ReasonStopped:
 		out.message = "The pool is stopped."
 	case scaling.ReasonPaused:
-		out.message = "The size is held while the pool is paused."
+		out.message = "The size stays while the pool is paused."
 	case scaling.ReasonBacklogUnknown:
-		out.message = "The size is held, because it is not known what waits; see the condition BacklogKnown."
+		out.message = "The size stays, because the backlog is unknown; see the condition BacklogKnown."
 	case scaling.ReasonAgentsUnreadable:
 		out.message = "The pool does not become smaller, because not every agent answers; see the condition AgentsReporting."
 	case scaling.ReasonDemand, scaling.ReasonDelayedJobs, scaling.ReasonNothingToDo, scaling.ReasonScaleDownPending:

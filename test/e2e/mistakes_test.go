@@ -79,7 +79,7 @@ func TestMistakesAreToldAndMended(t *testing.T) {
 			make:       func(*v1alpha1.QueueApp) {},
 			before:     func(name string) { l.Create(theirDeployment(name + "-worker")) },
 			mend:       func(name string) { l.Delete(theirDeployment(name+"-worker"), time.Minute) },
-			wantReason: v1alpha1.ReasonForeignObject, wantPhrase: "exists already and belongs to nobody",
+			wantReason: v1alpha1.ReasonForeignObject, wantPhrase: "exists already and has no owner",
 		},
 	}
 	for name, tc := range tests {

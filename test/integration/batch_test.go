@@ -418,7 +418,7 @@ func TestWhatKeepsRunsFromBeginningIsTold(t *testing.T) {
 		},
 		"a Job of somebody else's with the name": {
 			worker: batchWorker("", "emails", func(spec *v1alpha1.QueueWorkerSpec) { spec.Stopped = true }),
-			reason: v1alpha1.ReasonForeignObject, phrases: []string{"Job emails-run-", "belongs to nobody"},
+			reason: v1alpha1.ReasonForeignObject, phrases: []string{"Job emails-run-", "has no owner"},
 			mend: func(t *testing.T, namespace string) {
 				if err := api.DeleteAllOf(t.Context(), &batchv1.Job{}, client.InNamespace(namespace), client.PropagationPolicy(metav1.DeletePropagationBackground)); err != nil {
 					t.Fatal(err)

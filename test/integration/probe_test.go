@@ -131,7 +131,7 @@ func TestSomebodyElsesDeploymentOfTheProbesNameIsKept(t *testing.T) {
 	create(t, builders.QueueApp(namespace, "shop").Driver(v1alpha1.DriverRedis).Obj(), builders.QueueWorker(namespace, "emails").Obj())
 	worker := waitFor(t, namespace, "emails", "says so",
 		hasCondition(v1alpha1.ConditionBacklogKnown, metav1.ConditionFalse, string(protocol.BacklogMisconfigured)))
-	requireContains(t, message(worker, v1alpha1.ConditionBacklogKnown), "The Deployment shop-backlog exists already and belongs to nobody")
+	requireContains(t, message(worker, v1alpha1.ConditionBacklogKnown), "The Deployment shop-backlog exists already and has no owner")
 
 	change(t, &v1alpha1.QueueApp{}, namespace, "shop", func(app *v1alpha1.QueueApp) { app.Spec.Connection.Driver = v1alpha1.DriverNone })
 	waitFor(t, namespace, "emails", "needs no probe", lacksCondition(v1alpha1.ConditionBacklogKnown))
