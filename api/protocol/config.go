@@ -70,7 +70,7 @@ type Config struct {
 	Name      string `json:"name"`
 	App       string `json:"app"`
 
-	// Runtime is RuntimeLaravel or RuntimeCustom.
+	// Runtime is the name of a runtime of package runtimes.
 	Runtime string `json:"runtime"`
 
 	// Command is, for Laravel, a wrapper in front of `php ... artisan`, which is usually

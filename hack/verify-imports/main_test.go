@@ -42,6 +42,7 @@ func TestCheck(t *testing.T) {
 		"what writes objects decides nothing":             {"controllers/kube", []string{module + "/controllers/status"}, nil, []string{module + "/controllers/status"}},
 		"the collector is below the operator":             {"controllers/collector", []string{module + "/controllers/throughput", module + "/api/protocol", "net/http"}, nil, nil},
 		"a driver does not know another":                  {"backlog/redis", []string{module + "/backlog/database", "github.com/redis/go-redis/v9"}, nil, []string{module + "/backlog/database"}},
+		"a runtime does not know another":                 {"agent/runtime/laravel", []string{module + "/agent/supervisor", module + "/agent/runtime/custom"}, nil, []string{module + "/agent/runtime/custom"}},
 		"the probe does not know the agent":               {"backlog/probe", []string{module + "/agent/report", module + "/backlog/redis"}, nil, []string{module + "/agent/report"}},
 		"settings ask nobody":                             {"backlog/settings", []string{"github.com/redis/go-redis/v9", module + "/backlog"}, nil, []string{"github.com/redis/go-redis/v9"}},
 		"the dashboard does not know the operator":        {"dashboard", []string{module + "/controllers"}, nil, []string{module + "/controllers"}},

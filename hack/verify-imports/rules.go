@@ -60,6 +60,11 @@ var rules = []rule{
 		because:  "operator and plugin check with it what agents say, and neither needs anything but the protocol",
 	},
 	{
+		packages: []string{"api/runtimes"},
+		pure:     true,
+		because:  "every part asks the table of runtimes, which needs the standard library alone",
+	},
+	{
 		packages: []string{"api/bounds"},
 		because:  "the CustomResourceDefinitions and the operator's check are made of it, which needs nothing but the standard library",
 	},
@@ -80,8 +85,13 @@ var rules = []rule{
 		because:  "agent, backlog probe and operator share it, so it needs nothing but the standard library",
 	},
 	{
+		packages: []string{"agent/runtime/..."},
+		ours:     []string{"api/protocol", "api/runtimes", "agent/dialect", "agent/oneoff", "agent/supervisor"},
+		because:  "a runtime implements what the supervisor needs, and knows no other runtime",
+	},
+	{
 		packages:  []string{"agent/..."},
-		ours:      []string{"api/protocol", "gate", "trust", "agent/..."},
+		ours:      []string{"api/protocol", "api/runtimes", "gate", "trust", "agent/..."},
 		libraries: []string{"github.com/fsnotify/fsnotify", "github.com/prometheus/client_golang/...", "golang.org/x/sys/..."},
 		because:   "the agent is a small program of its own and meets the operator in api/protocol alone",
 	},

@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"queueworker.dev/queueworker/agent/laravel"
+	"queueworker.dev/queueworker/agent/runtime/laravel"
 	"queueworker.dev/queueworker/api/protocol"
 )
 

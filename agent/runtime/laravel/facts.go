@@ -34,7 +34,7 @@ func (f Facts) Has(option string) bool {
 }
 
 // Dialect returns the output format of the worker.
-func (f Facts) Dialect() string {
+func (f Facts) Dialect() dialect.Name {
 	switch {
 	case f.Has("json"):
 		return dialect.JSON

@@ -4,13 +4,34 @@
 package laravel
 
 import (
+	"bytes"
+	"os/exec"
 	"slices"
 	"strconv"
 	"strings"
 
 	"queueworker.dev/queueworker/agent/dialect"
+	"queueworker.dev/queueworker/agent/oneoff"
 	"queueworker.dev/queueworker/api/protocol"
 )
+
+// OneOff returns how to carry out a one-off command. It asks PHP whether a worker handles
+// SIGTERM, so the caller must not reap children yet.
+func OneOff(command protocol.Command) oneoff.Command {
+	return oneoff.Command{
+		Steps: Steps(command), Failure: Failure(command.Action),
+		Gentle: command.Action != protocol.ActionOnce || hasPcntl(command.Worker.Command),
+	}
+}
+
+// hasPcntl reports whether a worker handles SIGTERM. If PHP does not answer, hasPcntl
+// returns true, because Laravel's worker images have pcntl and the command will show
+// PHP's error anyway.
+func hasPcntl(wrapper []string) bool {
+	question := Questions(wrapper)[0]
+	modules, err := exec.Command(question[0], question[1:]...).Output()
+	return err != nil || bytes.Contains(modules, []byte("\npcntl\n"))
+}
 
 // Steps returns the commands that carry out a one-off command, one after the other. They
 // ask no questions and print no colours.

@@ -61,6 +61,7 @@ func output(facts Facts) protocol.Finding {
 		return good(protocol.FindingOutput, "%s prints JSON: jobs are counted exactly, with their ids and exceptions.", framework)
 	case dialect.Text:
 		return good(protocol.FindingOutput, "%s prints text that tells neither a retried attempt from a failed job nor a released job from a done one; from 11.27 on it prints JSON, which does.", framework)
+	case dialect.Brackets, dialect.Pattern: // Laravel's worker prints no patterns
 	}
 	return good(protocol.FindingOutput, "%s prints lines in brackets: jobs are counted by class and id, without exceptions; a job that puts itself back counts as done. From 11.27 on it prints JSON, which tells more.", framework)
 }

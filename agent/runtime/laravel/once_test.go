@@ -10,7 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"queueworker.dev/queueworker/agent/laravel"
+	"queueworker.dev/queueworker/agent/runtime/laravel"
 	"queueworker.dev/queueworker/api/protocol"
 )
 

@@ -14,7 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"queueworker.dev/queueworker/agent/dialect"
-	"queueworker.dev/queueworker/agent/laravel"
+	"queueworker.dev/queueworker/agent/runtime/laravel"
 	"queueworker.dev/queueworker/api/protocol"
 )
 
@@ -34,7 +34,7 @@ func TestReadFacts(t *testing.T) {
 	tests := map[string]struct {
 		answers laravel.Answers
 		want    laravel.Facts // without Options
-		dialect string
+		dialect dialect.Name
 	}{
 		"Laravel 8.83": {
 			answers: laravel.Answers{Modules: modules, Help: help, Version: version},

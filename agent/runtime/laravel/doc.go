@@ -1,8 +1,8 @@
 // Copyright The QueueWorker Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package laravel builds the command of `php artisan queue:work` and finds out what the
-// installed version can do.
+// Package laravel runs `php artisan queue:work`: it builds the command, finds out what the
+// installed version can do, and says what its exit codes mean.
 //
 // The agent asks three questions at the same time, through the worker's own wrapper.
 // `php -m` shows whether pcntl is installed, without which a worker neither stops
