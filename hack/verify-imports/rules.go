@@ -107,21 +107,26 @@ var rules = []rule{
 		because:   "settings are found without asking anybody",
 	},
 	{
-		packages:  []string{"backlog/redis"},
+		packages:  []string{"backlog/backend/redis"},
 		ours:      []string{"api/protocol", "backlog", "backlog/settings"},
 		libraries: []string{"github.com/redis/go-redis/v9/..."},
-		because:   "a driver knows its own backend alone",
+		because:   "a backend knows itself alone, and no runtime",
 	},
 	{
-		packages:  []string{"backlog/database"},
+		packages:  []string{"backlog/backend/database"},
 		ours:      []string{"api/protocol", "backlog", "backlog/settings"},
 		libraries: []string{"github.com/jackc/pgx/v5/...", "github.com/go-sql-driver/mysql"},
-		because:   "a driver knows its own backend alone",
+		because:   "a backend knows itself alone, and no runtime",
 	},
 	{
-		packages: []string{"backlog/http"},
+		packages: []string{"backlog/backend/http"},
 		ours:     []string{"api/protocol", "api/received", "backlog", "backlog/settings"},
-		because:  "a driver knows its own backend alone",
+		because:  "a backend knows itself alone, and no runtime",
+	},
+	{
+		packages: []string{"backlog/layout/laravel/..."},
+		ours:     []string{"api/protocol", "backlog", "backlog/settings", "backlog/backend/...", "backlog/layout/laravel/..."},
+		because:  "a layout reaches every server by its backend, and knows no other layout",
 	},
 	{
 		packages: []string{"backlog/conformance"},
@@ -130,7 +135,7 @@ var rules = []rule{
 	},
 	{
 		packages:  []string{"backlog/probe"},
-		ours:      []string{"api/protocol", "backlog/...", "gate", "trust"},
+		ours:      []string{"api/protocol", "api/runtimes", "backlog/...", "gate", "trust"},
 		libraries: []string{"github.com/prometheus/client_golang/..."},
 		because:   "the backlog probe is a program of its own and meets the operator in api/protocol alone",
 	},
