@@ -49,12 +49,6 @@ const (
 // run is over. It makes its pod count as failed, so that another pod replaces it.
 const CodeInterrupted = 75
 
-// Runtimes that a Config may name.
-const (
-	RuntimeLaravel = "Laravel"
-	RuntimeCustom  = "Custom"
-)
-
 // RecyclePod is the value of Config.Recycle that replaces pods instead of processes.
 const RecyclePod = "Pod"
 

@@ -75,7 +75,7 @@ var rules = []rule{
 	},
 	{
 		packages:  []string{"api/effective"},
-		ours:      []string{"api/bounds", "api/v1alpha1"},
+		ours:      []string{"api/bounds", "api/runtimes", "api/v1alpha1"},
 		libraries: []string{"k8s.io/api/...", "k8s.io/apimachinery/...", "k8s.io/utils/ptr"},
 		pure:      true,
 		because:   "operator, plugin and importers read settings through it, so it needs nothing but the API",
