@@ -114,7 +114,7 @@ func TestGracefulStop(t *testing.T) {
 		want  protocol.RuntimeFacts
 	}{
 		"graceful":      {facts: supervisor.Facts{Signals: true}, want: protocol.RuntimeFacts{GracefulStop: true}},
-		"no pcntl":      {facts: supervisor.Facts{ShellWrapped: true}, want: protocol.RuntimeFacts{GracefulStopReason: "NoPcntl"}},
+		"no pcntl":      {facts: supervisor.Facts{NoSignals: "NoPcntl", ShellWrapped: true}, want: protocol.RuntimeFacts{GracefulStopReason: "NoPcntl"}},
 		"shell wrapper": {facts: supervisor.Facts{Signals: true, ShellWrapped: true}, want: protocol.RuntimeFacts{GracefulStopReason: "ShellWrapper"}},
 	}
 	for name, tc := range tests {

@@ -81,7 +81,7 @@ func runtimeFacts(facts supervisor.Facts) *protocol.RuntimeFacts {
 	}
 	switch {
 	case !facts.Signals:
-		out.GracefulStopReason = "NoPcntl"
+		out.GracefulStopReason = facts.NoSignals
 	case facts.ShellWrapped:
 		out.GracefulStopReason = "ShellWrapper"
 	}

@@ -64,8 +64,9 @@ type Facts struct {
 	// Final is set if the agent has no questions, or the program has answered them.
 	Final bool
 	// Signals is set if the worker handles SIGTERM. Otherwise the agent retires it by
-	// waiting until it ends by itself.
-	Signals bool
+	// waiting until it ends by itself, and NoSignals says in the status why it does not.
+	Signals   bool
+	NoSignals string
 	// ShellWrapped is set if a shell that does not pass signals on started the worker.
 	ShellWrapped bool
 	// OwnTimeout, OwnMaxJobs and OwnMaxTime are set if the worker keeps that limit itself.

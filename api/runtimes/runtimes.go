@@ -70,15 +70,9 @@ func Of[T ~string](name T) Traits {
 
 // Names returns the names of all runtimes: the default first, then by name.
 func Names() []Name {
-	return slices.SortedFunc(maps.Keys(table), func(a, b Name) int {
-		switch Default {
-		case a:
-			return -1
-		case b:
-			return 1
-		}
-		return cmp.Compare(a, b)
-	})
+	names := slices.Sorted(maps.Keys(table))
+	at := slices.Index(names, Default)
+	return slices.Concat([]Name{Default}, slices.Delete(names, at, at+1))
 }
 
 // Does reports whether the agent can carry out an action of a QueueCommand.

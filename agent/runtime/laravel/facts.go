@@ -33,7 +33,8 @@ func (f Facts) Has(option string) bool {
 	return found
 }
 
-// Dialect returns the output format of the worker.
+// Dialect returns the output format of the worker: JSON, Text or Brackets. No other
+// dialect is Laravel's, so the switches over it in this package name no others.
 func (f Facts) Dialect() dialect.Name {
 	switch {
 	case f.Has("json"):

@@ -56,14 +56,15 @@ func output(facts Facts) protocol.Finding {
 	if facts.Version != "" {
 		framework += " " + facts.Version
 	}
+	//exhaustive:ignore
 	switch facts.Dialect() {
 	case dialect.JSON:
 		return good(protocol.FindingOutput, "%s prints JSON: jobs are counted exactly, with their ids and exceptions.", framework)
 	case dialect.Text:
 		return good(protocol.FindingOutput, "%s prints text that tells neither a retried attempt from a failed job nor a released job from a done one; from 11.27 on it prints JSON, which does.", framework)
-	case dialect.Brackets, dialect.Pattern: // Laravel's worker prints no patterns
+	default:
+		return good(protocol.FindingOutput, "%s prints lines in brackets: jobs are counted by class and id, without exceptions; a job that puts itself back counts as done. From 11.27 on it prints JSON, which tells more.", framework)
 	}
-	return good(protocol.FindingOutput, "%s prints lines in brackets: jobs are counted by class and id, without exceptions; a job that puts itself back counts as done. From 11.27 on it prints JSON, which tells more.", framework)
 }
 
 func memory(config protocol.Config, inspection *Inspection) protocol.Finding {

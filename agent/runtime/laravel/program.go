@@ -107,7 +107,7 @@ func supervised(facts Facts) supervisor.Facts {
 		Dialect: facts.Dialect(), Inspectable: facts.Known,
 	}
 	if !pcntl {
-		out.LifeLimit = MaxTimeWithoutPcntl
+		out.LifeLimit, out.NoSignals = MaxTimeWithoutPcntl, "NoPcntl"
 	}
 	return out
 }
@@ -122,17 +122,15 @@ func (p *Program) Reading() supervisor.Reading {
 	return supervisor.Reading{Parser: parser(p.facts.Load().Dialect(), p.config.Verbose)}
 }
 
-// parser returns the parser of a dialect; nil for the patterns of a QueueApp, which
-// Laravel's worker does not print.
+// parser returns the parser of one of the dialects that Facts.Dialect returns.
 func parser(name dialect.Name, verbose bool) dialect.Parser {
+	//exhaustive:ignore
 	switch name {
 	case dialect.JSON:
 		return &dialect.JSONParser{}
 	case dialect.Text:
 		return &dialect.TextParser{Verbose: verbose}
-	case dialect.Brackets:
+	default:
 		return &dialect.BracketParser{}
-	case dialect.Pattern:
 	}
-	return nil
 }
