@@ -40,7 +40,7 @@ func TestTheTablesDecideWhatIsOpened(t *testing.T) {
 		"an endpoint for any runtime":       {protocol.ProbeConfig{Driver: protocol.DriverHTTP, HTTP: endpoint, Runtime: "Custom"}, "the HTTP endpoint"},
 		"a runtime that keeps no jobs here": {protocol.ProbeConfig{Driver: protocol.DriverRedis, Runtime: "Custom"}, "where the runtime Custom keeps its jobs with the driver Redis"},
 		"a runtime that is not known":       {protocol.ProbeConfig{Driver: protocol.DriverRedis, Runtime: "Cobol"}, "where the runtime Cobol keeps its jobs"},
-		"a driver that is not known":        {protocol.ProbeConfig{Driver: "Fax"}, "none of Database, HTTP and Redis"},
+		"a driver that is not known":        {protocol.ProbeConfig{Driver: "Fax"}, "The driver of the connection is none of Database, HTTP"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			driver, err := open(tc.config, environment)
