@@ -29,12 +29,13 @@ func execCommand(arguments []string) int {
 	if err := flags.Parse(arguments); err != nil {
 		return exitUsage
 	}
-	// Before the reaper, which would reap the children of this too.
-	command, err := parseCommand(os.Getenv(protocol.CommandEnv), flags.Args())
+	document := os.Getenv(protocol.CommandEnv)
+	_ = os.Unsetenv(protocol.CommandEnv) // hidden from the command
+	// A runtime may run a program to answer, whose end the reaper would take away.
+	command, err := parseCommand(document, flags.Args())
 	if err != nil {
 		return refuseCommand(message, err, exitUsage)
 	}
-	_ = os.Unsetenv(protocol.CommandEnv) // hidden from the command
 	reaper, err := process.NewReaper()
 	if err != nil {
 		return refuseCommand(message, err, exitFailed)
