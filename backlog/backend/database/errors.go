@@ -62,7 +62,7 @@ func (s *Server) TooSlow(err error) bool {
 	return refused && refusals[code] == tooSlow
 }
 
-// Explain returns an *backlog.Error that says why a table could not be read. The next
+// Explain returns a *backlog.Error that says why a table could not be read. The next
 // measurement greets the server again, because another server may answer.
 func (s *Server) Explain(err error, table Table) error {
 	s.version = ""

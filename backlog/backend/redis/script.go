@@ -16,7 +16,7 @@ import (
 // server and the probe need.
 const maxBatch = 1000
 
-// Script is a Lua script that runs in the server. It must read alone, and in a cluster all
+// Script is a Lua script that runs in the server. It only reads, and in a cluster all
 // keys of one call must be on one server.
 type Script struct{ text, name string }
 
@@ -38,7 +38,7 @@ type Call struct {
 func (c *Call) Reply() (any, error) { return c.command.Result() }
 
 // Run makes the calls of a script, and stores each reply in its call. All calls are sent
-// together, with one more round trip for every further maxBatch. An error is an
+// together, with one more round trip for every further maxBatch. An error is a
 // *backlog.Error and means that there is no reply.
 func (s *Server) Run(ctx context.Context, script Script, calls []*Call) error {
 	for start := 0; start < len(calls); start += maxBatch {

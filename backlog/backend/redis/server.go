@@ -75,7 +75,7 @@ func (s *Server) Cluster() bool { return s.cluster }
 func (s *Server) Clean(text string) string { return s.settings.Secrets.Clean(text) }
 
 // Begin starts a measurement that runs at most so many scripts. On a new connection it
-// asks the server what it is. An error is an *backlog.Error.
+// asks the server what it is. An error is a *backlog.Error.
 func (s *Server) Begin(ctx context.Context, scripts int) error {
 	s.guard.Begin(ctx, answerBytes+scriptBytes*scripts, answerElements+scriptElements*scripts)
 	if s.version == "" {
