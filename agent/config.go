@@ -7,11 +7,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"queueworker.dev/queueworker/agent/dialect"
 	"queueworker.dev/queueworker/agent/supervisor"
 	"queueworker.dev/queueworker/api/protocol"
+	"queueworker.dev/queueworker/api/runtimes"
 )
 
 // maxProcesses bounds the processes of a pod; the API allows fewer.
@@ -33,7 +35,7 @@ func parseConfig(document string, command []string) (protocol.Config, error) {
 
 // check returns the first problem that makes a configuration unusable.
 func check(config protocol.Config) error {
-	laravel := config.Runtime == protocol.RuntimeLaravel
+	program, known := programs[runtimes.Name(config.Runtime)]
 	for _, rule := range []struct {
 		broken  bool
 		problem string
@@ -42,19 +44,11 @@ func check(config protocol.Config) error {
 			config.Version != protocol.Version,
 			fmt.Sprintf("its version is %d and this agent understands %d", config.Version, protocol.Version),
 		},
-		{
-			!laravel && config.Runtime != protocol.RuntimeCustom,
-			fmt.Sprintf("the runtime %q is neither %s nor %s", config.Runtime, protocol.RuntimeLaravel, protocol.RuntimeCustom),
-		},
-		{
-			!laravel && len(config.Command) == 0,
-			fmt.Sprintf("a %s worker needs a command behind `run --`", config.Runtime),
-		},
+		{!known, fmt.Sprintf("the runtime %q is neither %s", config.Runtime, join(runtimes.Names(), " nor "))},
 		{
 			config.Processes < 1 || config.Processes > maxProcesses,
 			fmt.Sprintf("processes is %d and must be between 1 and %d", config.Processes, maxProcesses),
 		},
-		{laravel && min(config.MemoryBytes, config.HeapLimitBytes) < 1, "memoryBytes and heapLimitBytes must be positive"},
 		{
 			min(config.TimeoutSeconds, config.MaxTimeSeconds, int64(config.MaxJobs), int64(config.MaxExceptions), config.GraceSeconds, config.RetireBytes) < 0,
 			"timeoutSeconds, maxTimeSeconds, maxJobs, maxExceptions, graceSeconds and retireBytes must not be negative",
@@ -64,12 +58,24 @@ func check(config protocol.Config) error {
 			return unusable(errors.New(rule.problem))
 		}
 	}
+	if err := program.check(config); err != nil {
+		return unusable(err)
+	}
 	if config.Patterns != nil {
 		if _, err := dialect.NewPatternParser(dialect.Expressions(*config.Patterns)); err != nil {
 			return unusable(err)
 		}
 	}
 	return nil
+}
+
+// join joins the names of runtimes.
+func join(names []runtimes.Name, separator string) string {
+	words := make([]string, 0, len(names))
+	for _, name := range names {
+		words = append(words, string(name))
+	}
+	return strings.Join(words, separator)
 }
 
 func unusable(problem error) error {
@@ -81,7 +87,7 @@ func settings(config protocol.Config, podName string) supervisor.Settings {
 	return supervisor.Settings{
 		PodName:       podName,
 		Processes:     int(config.Processes),
-		Laravel:       config.Runtime == protocol.RuntimeLaravel,
+		Worker:        programs[runtimes.Name(config.Runtime)].worker,
 		MaxJobs:       int64(config.MaxJobs),
 		MaxTime:       time.Duration(config.MaxTimeSeconds) * time.Second,
 		MaxExceptions: int64(config.MaxExceptions),

@@ -4,19 +4,17 @@
 package agent
 
 import (
-	"bytes"
 	"encoding/json"
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"os/signal"
 	"syscall"
 
-	"queueworker.dev/queueworker/agent/laravel"
 	"queueworker.dev/queueworker/agent/oneoff"
 	"queueworker.dev/queueworker/agent/process"
 	"queueworker.dev/queueworker/api/protocol"
+	"queueworker.dev/queueworker/api/runtimes"
 )
 
 // execCommand runs a command once and returns its exit code.
@@ -31,21 +29,19 @@ func execCommand(arguments []string) int {
 	if err := flags.Parse(arguments); err != nil {
 		return exitUsage
 	}
-	command, err := parseCommand(os.Getenv(protocol.CommandEnv), flags.Args())
+	document := os.Getenv(protocol.CommandEnv)
+	_ = os.Unsetenv(protocol.CommandEnv) // hidden from the command
+	// A runtime may run a program to answer, whose end the reaper would take away.
+	command, err := parseCommand(document, flags.Args())
 	if err != nil {
 		return refuseCommand(message, err, exitUsage)
 	}
-	_ = os.Unsetenv(protocol.CommandEnv) // hidden from the command
-	// Before the reaper, which would reap this child too.
-	gentle := command.Action != protocol.ActionOnce || hasPcntl(command.Worker.Command)
 	reaper, err := process.NewReaper()
 	if err != nil {
 		return refuseCommand(message, err, exitFailed)
 	}
-	return oneoff.Run(reaper, oneoff.Command{
-		Steps: laravel.Steps(command), Failure: laravel.Failure(command.Action), Gentle: gentle,
-		Stdout: os.Stdout, Stderr: os.Stderr, Message: message,
-	}, ends)
+	command.Stdout, command.Stderr, command.Message = os.Stdout, os.Stderr, message
+	return oneoff.Run(reaper, command, ends)
 }
 
 // refuseCommand reports why nothing was run, in the log and in the termination message.
@@ -57,30 +53,24 @@ func refuseCommand(message string, cause error, code int) int {
 	return code
 }
 
-// parseCommand parses a command. The error says in a sentence what is wrong with it.
-func parseCommand(document string, wrapper []string) (protocol.Command, error) {
+// parseCommand parses a command and returns how to carry it out. The error says in a
+// sentence what is wrong with it.
+func parseCommand(document string, wrapper []string) (oneoff.Command, error) {
 	var command protocol.Command
 	if document == "" {
-		return command, fmt.Errorf("the environment variable %s is not set; it holds what to run, and the operator sets it", protocol.CommandEnv)
+		return oneoff.Command{}, fmt.Errorf("the environment variable %s is not set; it holds what to run, and the operator sets it", protocol.CommandEnv)
 	}
 	if err := json.Unmarshal([]byte(document), &command); err != nil {
-		return command, fmt.Errorf("the environment variable %s is no command: %w", protocol.CommandEnv, err)
+		return oneoff.Command{}, fmt.Errorf("the environment variable %s is no command: %w", protocol.CommandEnv, err)
 	}
 	command.Worker.Command = wrapper
 	if command.Version != protocol.Version {
-		return command, fmt.Errorf("the command in %s has the version %d and this agent understands %d", protocol.CommandEnv, command.Version, protocol.Version)
+		return oneoff.Command{}, fmt.Errorf("the command in %s has the version %d and this agent understands %d", protocol.CommandEnv, command.Version, protocol.Version)
 	}
-	if len(laravel.Steps(command)) == 0 {
-		return command, fmt.Errorf("the command in %s has the action %q, which this agent does not know", protocol.CommandEnv, command.Action)
+	if open := programs[runtimes.Of(command.Worker.Runtime).Name].oneOff; open != nil {
+		if run := open(command); len(run.Steps) > 0 {
+			return run, nil
+		}
 	}
-	return command, nil
-}
-
-// hasPcntl reports whether a worker handles SIGTERM. If PHP does not answer, hasPcntl
-// returns true, because Laravel's worker images have pcntl and the command will show
-// PHP's error anyway.
-func hasPcntl(wrapper []string) bool {
-	question := laravel.Questions(wrapper)[0]
-	modules, err := exec.Command(question[0], question[1:]...).Output()
-	return err != nil || bytes.Contains(modules, []byte("\npcntl\n"))
+	return oneoff.Command{}, fmt.Errorf("the command in %s has the action %q, which this agent does not know", protocol.CommandEnv, command.Action)
 }

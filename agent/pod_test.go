@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"queueworker.dev/queueworker/api/protocol"
+	"queueworker.dev/queueworker/api/runtimes"
 	"queueworker.dev/queueworker/trust"
 )
 
@@ -54,7 +55,7 @@ func newPod(t *testing.T, config protocol.Config, worker ...string) *pod {
 	if err != nil {
 		t.Fatal(err)
 	}
-	config.Version, config.Runtime, config.Patterns = protocol.Version, protocol.RuntimeCustom, patterns
+	config.Version, config.Runtime, config.Patterns = protocol.Version, string(runtimes.Custom), patterns
 	config.Processes = max(config.Processes, 1)
 	if config.GraceSeconds == 0 {
 		config.GraceSeconds = 60

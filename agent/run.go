@@ -19,6 +19,7 @@ import (
 	"queueworker.dev/queueworker/agent/report"
 	"queueworker.dev/queueworker/agent/supervisor"
 	"queueworker.dev/queueworker/api/protocol"
+	"queueworker.dev/queueworker/api/runtimes"
 )
 
 // The agent shares the container's memory with its workers, so it trades a little CPU for
@@ -91,17 +92,13 @@ func supervise(p paths, config protocol.Config, version string, ends <-chan os.S
 	if err != nil {
 		return false, err
 	}
-	var program supervisor.Program = &customProgram{config: config}
-	facts := customFacts
-	if config.Runtime == protocol.RuntimeLaravel {
-		program, facts = newLaravelProgram(config, log), supervisor.Facts{}
-	}
+	program := programs[runtimes.Name(config.Runtime)]
 	keeper := report.NewKeeper(p.state, p.terminationMessage, log)
 	executor := &supervisor.Executor{
-		Reaper: reaper, Cgroup: process.OpenCgroup(p.cgroup), Program: program,
+		Reaper: reaper, Cgroup: process.OpenCgroup(p.cgroup), Program: program.open(config, log),
 		Stdout: output.NewSink(os.Stdout), Stderr: stderr, Log: log, Changed: keeper.Changed,
 	}
-	executor.Begin(supervisor.New(settings(config, os.Getenv(protocol.PodNameEnv)), facts, past, time.Now()))
+	executor.Begin(supervisor.New(settings(config, os.Getenv(protocol.PodNameEnv)), program.facts, past, time.Now()))
 	keeper.Changed(executor.State(), true)
 
 	report.NewServers(report.Source{

@@ -6,6 +6,8 @@ package dialect
 import (
 	"bytes"
 	"time"
+
+	"queueworker.dev/queueworker/api/runtimes"
 )
 
 // Kind is the kind of a job event.
@@ -58,12 +60,15 @@ type Parser interface {
 	Parse(line []byte, event *Event) bool
 }
 
-// Names of the dialects in the status document.
+// Name is the name of a dialect in the status document.
+type Name = runtimes.Dialect
+
+// The names of the dialects.
 const (
-	JSON     = "json"
-	Text     = "text"
-	Brackets = "brackets"
-	Pattern  = "patterns"
+	JSON     = runtimes.DialectJSON
+	Text     = runtimes.DialectText
+	Brackets = runtimes.DialectBrackets
+	Pattern  = runtimes.DialectPatterns
 )
 
 // plain removes ANSI colour sequences (ESC [ ... letter). It returns a line without any

@@ -220,7 +220,7 @@ func (l *Ledger) close(at int, kind Kind, own time.Duration, now time.Time) {
 	case Failed:
 		l.tally.Failed++
 		l.row++
-	default:
+	case Started, Released: // a start ends the job before it
 		l.tally.Released++
 	}
 	l.tally.Spent += spent

@@ -87,7 +87,7 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	for reason, count := range status.Counters.Exits {
 		counter(metricExits, float64(count), string(reason))
 	}
-	states := map[protocol.WorkerState]int{}
+	states := make(map[protocol.WorkerState]int, len(workerStates))
 	for i := range status.Workers {
 		w := &status.Workers[i]
 		slot := strconv.Itoa(int(w.Slot))

@@ -28,7 +28,7 @@ var now = time.Unix(10_000, 0)
 // pod is a pod with four slots: busy, crashed, retiring and just started.
 func pod() supervisor.State {
 	facts := supervisor.Facts{Final: true, Signals: true, OwnTimeout: true, OwnMaxJobs: true, OwnMaxTime: true, Dialect: dialect.JSON, Version: "12.67.0"}
-	s := supervisor.New(supervisor.Settings{Processes: 4, Laravel: true, PodName: "p", RetireBytes: 100}, facts, supervisor.Past{}, now.Add(-time.Hour))
+	s := supervisor.New(supervisor.Settings{Processes: 4, PodName: "p", RetireBytes: 100}, facts, supervisor.Past{}, now.Add(-time.Hour))
 	at := func(ago time.Duration, event supervisor.Event) { s, _ = supervisor.Step(s, event, now.Add(-ago)) }
 	at(time.Hour, supervisor.ControlRead{Document: &protocol.Control{Revision: 3}})
 	for i := range 3 {
@@ -64,7 +64,7 @@ func TestStatus(t *testing.T) {
 			{Slot: 2, PID: 12, State: protocol.WorkerRetiring, AgeSeconds: 3600, MemoryBytes: 150},
 			{Slot: 3, PID: 13, State: protocol.WorkerStarting, AgeSeconds: 0.1},
 		},
-		Runtime:     &protocol.RuntimeFacts{GracefulStop: true, Dialect: dialect.JSON, Version: "12.67.0"},
+		Runtime:     &protocol.RuntimeFacts{GracefulStop: true, Dialect: string(dialect.JSON), Version: "12.67.0"},
 		Network:     protocol.Network{ReceivedBytes: 5},
 		RecentExits: []protocol.Exit{crash},
 	}
@@ -114,7 +114,7 @@ func TestGracefulStop(t *testing.T) {
 		want  protocol.RuntimeFacts
 	}{
 		"graceful":      {facts: supervisor.Facts{Signals: true}, want: protocol.RuntimeFacts{GracefulStop: true}},
-		"no pcntl":      {facts: supervisor.Facts{ShellWrapped: true}, want: protocol.RuntimeFacts{GracefulStopReason: "NoPcntl"}},
+		"no pcntl":      {facts: supervisor.Facts{NoSignals: "NoPcntl", ShellWrapped: true}, want: protocol.RuntimeFacts{GracefulStopReason: "NoPcntl"}},
 		"shell wrapper": {facts: supervisor.Facts{Signals: true, ShellWrapped: true}, want: protocol.RuntimeFacts{GracefulStopReason: "ShellWrapper"}},
 	}
 	for name, tc := range tests {
@@ -130,7 +130,7 @@ func TestGracefulStop(t *testing.T) {
 func TestTheLargestStatusFits(t *testing.T) {
 	long := strings.Repeat("ü", 128)
 	const slots = 100
-	s := supervisor.New(supervisor.Settings{Processes: slots, Laravel: true}, supervisor.Facts{Final: true}, supervisor.Past{}, now)
+	s := supervisor.New(supervisor.Settings{Processes: slots}, supervisor.Facts{Final: true}, supervisor.Past{}, now)
 	step := func(event supervisor.Event) { s, _ = supervisor.Step(s, event, now) }
 	step(supervisor.ControlRead{Document: &protocol.Control{Revision: 1}})
 	for i := range slots {

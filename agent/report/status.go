@@ -76,12 +76,12 @@ func failure(f *supervisor.Failure, now time.Time) protocol.Failure {
 func runtimeFacts(facts supervisor.Facts) *protocol.RuntimeFacts {
 	out := &protocol.RuntimeFacts{
 		GracefulStop: facts.Signals && !facts.ShellWrapped,
-		Dialect:      facts.Dialect, Version: facts.Version,
+		Dialect:      string(facts.Dialect), Version: facts.Version,
 		Findings: findings(facts),
 	}
 	switch {
 	case !facts.Signals:
-		out.GracefulStopReason = "NoPcntl"
+		out.GracefulStopReason = facts.NoSignals
 	case facts.ShellWrapped:
 		out.GracefulStopReason = "ShellWrapper"
 	}

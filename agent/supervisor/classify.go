@@ -14,14 +14,13 @@ import (
 
 // Exit codes with a known meaning.
 const (
-	exitMemory      = 12  // Laravel's worker used more than --memory
 	exitNotRunnable = 126 // from a shell: found but not executable
 	exitNotFound    = 127 // from a shell: not found
-	exitPHP         = 255 // PHP's fatal error
+	exitFatal       = 255 // PHP's fatal error; the last code of any program
 )
 
-// timeoutSlack is how much before its timeout a job may appear to be killed, because
-// Laravel starts its alarm before it prints the job's line.
+// timeoutSlack is how much before its timeout a job may appear to be killed, because a
+// worker may start its alarm before it prints the job's line, as Laravel's does.
 const timeoutSlack = 500 * time.Millisecond
 
 // lastWord bounds the time between the last line of a process that kills itself and its
@@ -78,7 +77,7 @@ func Classify(e Ending) Verdict {
 		v.Reason, v.Message = bySignal(e)
 	case e.Code == 0:
 		v.Reason, v.Message = byItself(e)
-	case e.Code == exitMemory && e.Settings.Laravel:
+	case e.Settings.Worker.tooLarge(e.Code):
 		v.Reason = protocol.ExitMemory
 		v.Message = fmt.Sprintf("It used more memory than its limit of %s and ended after its job.", mebibytes(e.Settings.MemoryBytes))
 	default:
@@ -112,8 +111,8 @@ func notStarted(e Ending) Verdict {
 	}
 }
 
-// bySignal classifies an end by a signal. SIGKILL comes from the agent, from
-// Laravel itself for a job over its timeout, from the kernel, or from elsewhere.
+// bySignal classifies an end by a signal. SIGKILL comes from the agent, from the worker
+// itself for a job over its timeout, from the kernel, or from elsewhere.
 func bySignal(e Ending) (protocol.ExitReason, string) {
 	sig := syscall.Signal(e.Signal)
 	if sig == syscall.SIGKILL {
@@ -155,7 +154,7 @@ func byAgent(e Ending) (protocol.ExitReason, string) {
 	return e.Killed, "The pod's grace period was over before it had ended" + during(e) + ", and it was killed."
 }
 
-// byItself classifies exit code 0. Laravel prints no reason.
+// byItself classifies exit code 0, for which a worker prints no reason.
 func byItself(e Ending) (protocol.ExitReason, string) {
 	most := e.Settings.MaxJobs
 	switch {
@@ -170,8 +169,8 @@ func byItself(e Ending) (protocol.ExitReason, string) {
 	if e.Settings.StopWhenEmpty {
 		return protocol.ExitFinished, fmt.Sprintf("It ended after %d job(s), because it found its queues empty.", e.Jobs)
 	}
-	return protocol.ExitRestartRequested, fmt.Sprintf("It ended by itself with exit code 0 after %s: the application asked its "+
-		"workers to restart (queue:restart), or its connection was lost.", e.Uptime.Round(time.Millisecond))
+	return protocol.ExitRestartRequested, fmt.Sprintf("It ended by itself with exit code 0 after %s: %s.",
+		e.Uptime.Round(time.Millisecond), e.Settings.Worker.Unasked)
 }
 
 func byFailure(e Ending) (protocol.ExitReason, string) {
@@ -181,7 +180,7 @@ func byFailure(e Ending) (protocol.ExitReason, string) {
 		return protocol.ExitCommandNotFound, fmt.Sprintf("Its command cannot be run (exit code %d)", e.Code) + withTail(e)
 	case e.Code == 1 && timedOut(e):
 		return protocol.ExitJobTimeout, timeoutMessage(e)
-	case jobless && e.Uptime < healthyAfter && (e.Code == 1 || e.Code == exitPHP):
+	case jobless && e.Uptime < healthyAfter && (e.Code == 1 || e.Code == exitFatal):
 		return protocol.ExitConfigError, fmt.Sprintf("It ended at once with exit code %d, before it took a job", e.Code) + withTail(e)
 	}
 	return protocol.ExitCrashed, fmt.Sprintf("It failed with exit code %d%s", e.Code, during(e)) + withTail(e)

@@ -163,8 +163,12 @@ func TestClassify(t *testing.T) {
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
 			tc.ending.Now = now
+			worker := laravelWorker
+			if tc.customPool {
+				worker = Worker{}
+			}
 			tc.ending.Settings = Settings{
-				Laravel: !tc.customPool, MaxJobs: 500, Timeout: time.Minute, MemoryBytes: 256 << 20, RetireBytes: 416 << 20,
+				Worker: worker, MaxJobs: 500, Timeout: time.Minute, MemoryBytes: 256 << 20, RetireBytes: 416 << 20,
 			}
 			got := Classify(tc.ending)
 			if got.Reason != tc.want || got.Code != tc.wantCode || got.JobClass != tc.wantClass {

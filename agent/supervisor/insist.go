@@ -5,10 +5,8 @@ package supervisor
 
 import "time"
 
-// PHP loses a signal that it handles while an exception propagates to its handler. Of
-// Laravel workers whose jobs all throw, 1 in 25 continues after SIGTERM as if it had
-// received none. Laravel itself treats a second SIGTERM like the first, so the agent
-// repeats SIGTERM for a worker that has not reacted. Any other program gets it only once.
+// A worker may lose a signal. If its runtime treats a second SIGTERM like the first, the
+// agent repeats SIGTERM for a worker that has not reacted.
 const (
 	// insistJobs is the number of jobs that a worker begins after SIGTERM only if it has
 	// lost the signal. One job may have been on its way to the worker already.
@@ -32,7 +30,7 @@ func (s *step) insist(slot *Slot) {
 }
 
 func (s *State) insistable(p *Process) bool {
-	return s.Settings.Laravel && s.Facts.Signals && !p.termAt.IsZero() && p.Killed == ""
+	return s.Settings.Worker.Insist && s.Facts.Signals && !p.termAt.IsZero() && p.Killed == ""
 }
 
 // insistAt returns when to repeat SIGTERM for a process without a job, or zero.

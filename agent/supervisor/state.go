@@ -14,8 +14,8 @@ import (
 type Settings struct {
 	PodName   string
 	Processes int
-	// Laravel is set for Laravel's worker, whose exit code 12 means too much memory.
-	Laravel bool
+	// Worker says how the workers of the pod's runtime end.
+	Worker Worker
 	// MaxJobs, MaxTime and Timeout limit one process; 0 means no limit.
 	MaxJobs int64
 	MaxTime time.Duration
@@ -42,20 +42,38 @@ type Settings struct {
 	Grace time.Duration
 }
 
+// Worker says how the workers of a runtime end, whatever is installed. Each package of
+// agent/runtime has one.
+type Worker struct {
+	// MemoryCode is the exit code of a worker that used more than MemoryBytes and ended
+	// after its job; 0 means that the runtime has no such code.
+	MemoryCode int
+	// Insist is set if SIGTERM is repeated for a worker that has not reacted to it. Any
+	// other worker gets it only once.
+	Insist bool
+	// Unasked says why a worker may end with exit code 0 although nothing that the agent
+	// knows of asked it to. It completes a sentence.
+	Unasked string
+}
+
+// tooLarge reports whether an exit code says that the worker ended because of its memory.
+func (w Worker) tooLarge(code int) bool { return code != 0 && code == w.MemoryCode }
+
 // Facts describe the worker program as far as the agent knows it.
 type Facts struct {
 	// Final is set if the agent has no questions, or the program has answered them.
 	Final bool
 	// Signals is set if the worker handles SIGTERM. Otherwise the agent retires it by
-	// waiting until it ends by itself.
-	Signals bool
+	// waiting until it ends by itself, and NoSignals says in the status why it does not.
+	Signals   bool
+	NoSignals string
 	// ShellWrapped is set if a shell that does not pass signals on started the worker.
 	ShellWrapped bool
 	// OwnTimeout, OwnMaxJobs and OwnMaxTime are set if the worker keeps that limit itself.
 	OwnTimeout, OwnMaxJobs, OwnMaxTime bool
 	// LifeLimit bounds the life of a process, whatever MaxTime is; 0 means no limit.
 	LifeLimit time.Duration
-	Dialect   string
+	Dialect   dialect.Name
 	Version   string
 	// Inspectable is set if the agent can inspect the program's settings. Findings are the
 	// results so far.

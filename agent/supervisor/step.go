@@ -237,7 +237,7 @@ func (e Exited) apply(s *step) {
 		return
 	}
 	p := &slot.Process
-	if e.Signal == 0 && (e.Code == 0 || s.Settings.Laravel && e.Code == exitMemory) && p.OpenCount > 0 {
+	if e.Signal == 0 && (e.Code == 0 || s.Settings.Worker.tooLarge(e.Code)) && p.OpenCount > 0 {
 		// A worker that ends by itself has released its open jobs.
 		s.Counters.Released += int64(p.OpenCount)
 		s.Counters.JobMilliseconds += s.milliseconds(max(s.now.Sub(p.Open.Since), 0))

@@ -47,7 +47,7 @@ func TestStepKeepsItsPromises(t *testing.T) {
 
 func newWorld(t *rapid.T) *world {
 	settings := Settings{
-		PodName: "pod", Laravel: true, Processes: rapid.IntRange(1, 4).Draw(t, "processes"),
+		PodName: "pod", Worker: laravelWorker, Processes: rapid.IntRange(1, 4).Draw(t, "processes"),
 		MaxJobs: int64(rapid.IntRange(0, 3).Draw(t, "maxJobs")),
 		MaxTime: time.Duration(rapid.IntRange(0, 100).Draw(t, "maxTime")) * time.Second,
 		Timeout: time.Duration(rapid.IntRange(0, 60).Draw(t, "timeout")) * time.Second,
@@ -184,8 +184,8 @@ func (w *world) carryOut(action Action) Event {
 		if slot, lives := w.live[a.PID]; !lives || slot != a.Slot {
 			w.t.Fatalf("process %d got SIGTERM and does not live", a.PID)
 		}
-		if again && (!w.state.Settings.Laravel || w.now.Sub(last) < insistAfter) {
-			w.t.Fatalf("process %d got SIGTERM again after %s, Laravel: %t", a.PID, w.now.Sub(last), w.state.Settings.Laravel)
+		if again && (!w.state.Settings.Worker.Insist || w.now.Sub(last) < insistAfter) {
+			w.t.Fatalf("process %d got SIGTERM again after %s, insisting: %t", a.PID, w.now.Sub(last), w.state.Settings.Worker.Insist)
 		}
 		if !w.state.Facts.Signals {
 			w.t.Fatal("SIGTERM to a worker that cannot handle it")

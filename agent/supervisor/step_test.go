@@ -16,6 +16,9 @@ import (
 // laravelFacts are the facts of a Laravel worker with pcntl.
 var laravelFacts = Facts{Final: true, Signals: true, OwnTimeout: true, OwnMaxJobs: true, OwnMaxTime: true}
 
+// laravelWorker is how a Laravel worker ends.
+var laravelWorker = Worker{MemoryCode: 12, Insist: true, Unasked: "the application asked its workers to restart (queue:restart)"}
+
 // story drives a state machine whose processes start at once.
 type story struct {
 	t       *testing.T
@@ -161,7 +164,7 @@ func TestSettingsAreLookedAtWhereNoProcessStarts(t *testing.T) {
 // waits for the next job.
 func TestAWorkerThatDidNotHearIsAskedAgain(t *testing.T) {
 	paused := ControlRead{Document: &protocol.Control{Revision: 2, Paused: true}}
-	s := begin(t, Settings{Laravel: true}, laravelFacts)
+	s := begin(t, Settings{Worker: laravelWorker}, laravelFacts)
 	s.hear(run(1))
 	s.hear(working(100, s.now))
 	s.hear(paused)

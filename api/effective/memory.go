@@ -3,7 +3,10 @@
 
 package effective
 
-import "queueworker.dev/queueworker/api/v1alpha1"
+import (
+	"queueworker.dev/queueworker/api/runtimes"
+	"queueworker.dev/queueworker/api/v1alpha1"
+)
 
 // MemoryLimits holds the memory limits derived from what one process may use, in bytes.
 //
@@ -38,8 +41,8 @@ func MemoryLimitsOf(spec *v1alpha1.QueueWorkerSpec, runtime v1alpha1.Runtime) Me
 		Limit:   processes*(heap+96*mebibyte) + 32*mebibyte,
 		Request: processes * process,
 	}
-	if runtime == v1alpha1.RuntimeCustom {
-		// A custom worker has no own limit that it would reach first.
+	if !runtimes.Of(runtime).HeapLimit {
+		// The worker has no own limit that it would reach first.
 		limits.Heap, limits.Retire = 0, process
 	}
 	return limits

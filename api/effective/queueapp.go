@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"time"
 
+	"queueworker.dev/queueworker/api/runtimes"
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
@@ -14,7 +15,7 @@ const defaultRetryAfter = 90 * time.Second
 
 // Runtime returns the kind of worker program of an application.
 func Runtime(app *v1alpha1.QueueApp) v1alpha1.Runtime {
-	return cmp.Or(app.Spec.Runtime, v1alpha1.RuntimeLaravel)
+	return cmp.Or(app.Spec.Runtime, v1alpha1.Runtime(runtimes.Default))
 }
 
 // AgentUpgrade returns when a pool takes up the agent of a new operator.
@@ -46,7 +47,12 @@ func ConnectionName(app *v1alpha1.QueueApp) string {
 // KnowsRetryAfter reports whether the application's backend hands out again a job that
 // was taken and not finished, as Laravel's own backends do.
 func KnowsRetryAfter(app *v1alpha1.QueueApp) bool {
-	return NeedsProbe(app) && Driver(app) != v1alpha1.DriverHTTP
+	switch Driver(app) {
+	case v1alpha1.DriverRedis, v1alpha1.DriverDatabase:
+		return true
+	case v1alpha1.DriverHTTP, v1alpha1.DriverNone:
+	}
+	return false
 }
 
 // RetryAfter returns the time after which the application's connection hands out again

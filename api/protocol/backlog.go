@@ -41,6 +41,9 @@ type ProbeConfig struct {
 	App       string `json:"app"`
 	// Driver is the kind of backend.
 	Driver Driver `json:"driver"`
+	// Runtime is the name of a runtime of package runtimes, which decides where in the
+	// backend the jobs are; empty means the default runtime.
+	Runtime string `json:"runtime,omitempty"`
 	// RetryAfterSeconds is the time after which a job that was taken and not finished is
 	// given out again. In Redis the backend itself knows this time.
 	RetryAfterSeconds int64 `json:"retryAfterSeconds"`

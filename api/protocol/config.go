@@ -49,12 +49,6 @@ const (
 // run is over. It makes its pod count as failed, so that another pod replaces it.
 const CodeInterrupted = 75
 
-// Runtimes that a Config may name.
-const (
-	RuntimeLaravel = "Laravel"
-	RuntimeCustom  = "Custom"
-)
-
 // RecyclePod is the value of Config.Recycle that replaces pods instead of processes.
 const RecyclePod = "Pod"
 
@@ -70,7 +64,7 @@ type Config struct {
 	Name      string `json:"name"`
 	App       string `json:"app"`
 
-	// Runtime is RuntimeLaravel or RuntimeCustom.
+	// Runtime is the name of a runtime of package runtimes.
 	Runtime string `json:"runtime"`
 
 	// Command is, for Laravel, a wrapper in front of `php ... artisan`, which is usually

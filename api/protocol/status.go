@@ -94,6 +94,7 @@ const (
 // Intended reports whether a process that ends for this reason is part of normal
 // operation, so that its successor starts at once.
 func (r ExitReason) Intended() bool {
+	//exhaustive:enforce
 	switch r {
 	case ExitMaxJobs, ExitMaxTime, ExitMemory, ExitMaxExceptions, ExitRestartRequested, ExitPaused, ExitDrained,
 		ExitFinished, ExitKilledOnRequest:

@@ -271,6 +271,7 @@ func knownState(s protocol.WorkerState) bool {
 }
 
 func knownReason(r protocol.ExitReason) bool {
+	//exhaustive:enforce
 	switch r {
 	case protocol.ExitMaxJobs, protocol.ExitMaxTime, protocol.ExitMemory, protocol.ExitMaxExceptions, protocol.ExitJobTimeout,
 		protocol.ExitOOMKilled, protocol.ExitRestartRequested, protocol.ExitPaused, protocol.ExitDrained, protocol.ExitFinished,

@@ -18,9 +18,6 @@ import (
 
 	"queueworker.dev/queueworker/api/protocol"
 	"queueworker.dev/queueworker/backlog"
-	"queueworker.dev/queueworker/backlog/database"
-	httpdriver "queueworker.dev/queueworker/backlog/http"
-	"queueworker.dev/queueworker/backlog/redis"
 	"queueworker.dev/queueworker/backlog/settings"
 	"queueworker.dev/queueworker/gate"
 )
@@ -125,7 +122,7 @@ func driverOf(config protocol.ProbeConfig, environment settings.Environment, pro
 	if problem != nil {
 		return nil, problem
 	}
-	driver, err := newDriver(config, environment)
+	driver, err := open(config, environment)
 	if err != nil {
 		return nil, backlog.AsError(err, nil)
 	}
@@ -139,11 +136,7 @@ func listFailed(config protocol.ProbeConfig, environment settings.Environment, p
 	if config.Version != protocol.Version {
 		return NewFailed(nil, problem)
 	}
-	s, err := settings.NewFailed(config, environment)
-	if err != nil {
-		return NewFailed(nil, backlog.AsError(err, nil))
-	}
-	lister, err := database.NewFailed(s)
+	lister, err := openFailed(config, environment)
 	if err != nil {
 		return NewFailed(nil, backlog.AsError(err, nil))
 	}
@@ -166,30 +159,4 @@ func parseConfig(document string) (protocol.ProbeConfig, error) {
 			protocol.ProbeEnv, config.Version, protocol.Version)
 	}
 	return config, nil
-}
-
-// newDriver returns the driver that the configuration names.
-func newDriver(config protocol.ProbeConfig, environment settings.Environment) (backlog.Driver, error) {
-	switch config.Driver {
-	case protocol.DriverRedis:
-		s, err := settings.NewRedis(config, environment)
-		if err != nil {
-			return nil, err
-		}
-		return redis.New(s), nil
-	case protocol.DriverDatabase:
-		s, err := settings.NewDatabase(config, environment)
-		if err != nil {
-			return nil, err
-		}
-		return database.New(s)
-	case protocol.DriverHTTP:
-		s, err := settings.NewHTTP(config, environment)
-		if err != nil {
-			return nil, err
-		}
-		return httpdriver.New(s), nil
-	}
-	return nil, backlog.Errorf(protocol.BacklogMisconfigured, "The driver of the connection is none of %s, %s and %s: set connection.driver of the QueueApp.",
-		protocol.DriverRedis, protocol.DriverDatabase, protocol.DriverHTTP)
 }

@@ -65,10 +65,9 @@ func NewDatabase(config protocol.ProbeConfig, environment Environment) (Database
 	if s.Kind, err = kind(explicit, address, environment); err != nil {
 		return Database{}, err
 	}
-	if s.Kind == protocol.DatabaseMySQL {
-		s.CertificateFile = environment.Get("MYSQL_ATTR_SSL_CA")
-	} else {
-		s.CertificateFile = first(address.Query().Get("sslrootcert"), environment.Get("DB_SSLROOTCERT"))
+	s.CertificateFile = environment.Get(servers[s.Kind].certificate)
+	if parameter := servers[s.Kind].certificateInURL; parameter != "" {
+		s.CertificateFile = first(address.Query().Get(parameter), s.CertificateFile)
 	}
 	s.nameTables(explicit, environment)
 	if err := s.locate(explicit, address, environment); err != nil {
@@ -81,7 +80,7 @@ func (s *Database) nameTables(explicit protocol.DatabaseBackend, environment Env
 	s.Table = first(explicit.Table, environment.Get("DB_QUEUE_TABLE"), "jobs")
 	s.FailedTable = first(explicit.FailedTable, "failed_jobs")
 	schema := first(explicit.Schema, environment.Get("DB_SCHEMA"))
-	if s.Kind != protocol.DatabasePostgreSQL || schema == "" {
+	if !servers[s.Kind].schemas || schema == "" {
 		return
 	}
 	for _, table := range []*string{&s.Table, &s.FailedTable} {
@@ -89,6 +88,23 @@ func (s *Database) nameTables(explicit protocol.DatabaseBackend, environment Env
 			*table = schema + "." + *table
 		}
 	}
+}
+
+// serverFacts says what Laravel reads for a kind of servers.
+type serverFacts struct {
+	// port is the usual TCP port.
+	port int
+	// schemas is set if a table is in a schema, sslMode if DB_SSLMODE is read, and socket if
+	// DB_SOCKET is.
+	schemas, sslMode, socket bool
+	// certificate is the variable with the file of authorities, and certificateInURL the
+	// parameter of the URL that comes before it; empty if there is none.
+	certificate, certificateInURL string
+}
+
+var servers = map[protocol.DatabaseKind]serverFacts{
+	protocol.DatabasePostgreSQL: {port: 5432, schemas: true, sslMode: true, certificate: "DB_SSLROOTCERT", certificateInURL: "sslrootcert"},
+	protocol.DatabaseMySQL:      {port: 3306, socket: true, certificate: "MYSQL_ATTR_SSL_CA"},
 }
 
 // kinds are keyed by Laravel's names of database connections and by URL schemes.
@@ -100,11 +116,10 @@ var kinds = map[string]protocol.DatabaseKind{
 // kind returns the kind of the server. DB_QUEUE_CONNECTION, which names a separate
 // database connection for the queue, comes before DB_CONNECTION, the default connection.
 func kind(explicit protocol.DatabaseBackend, address *url.URL, environment Environment) (protocol.DatabaseKind, error) {
-	switch explicit.Kind {
-	case protocol.DatabasePostgreSQL, protocol.DatabaseMySQL:
+	if _, known := servers[explicit.Kind]; known {
 		return explicit.Kind, nil
-	case "":
-	default:
+	}
+	if explicit.Kind != "" {
 		return "", misconfigured("connection.database.kind of the QueueApp is neither PostgreSQL nor MySQL.")
 	}
 	for _, name := range []string{address.Scheme, environment.Get("DB_QUEUE_CONNECTION"), environment.Get("DB_CONNECTION")} {
@@ -126,16 +141,12 @@ func (s *Database) locate(explicit protocol.DatabaseBackend, address *url.URL, e
 	if explicit.Host != "" {
 		port, source = "", "connection.database.host of the QueueApp"
 	}
-	if socket := environment.Get("DB_SOCKET"); socket != "" && s.Kind == protocol.DatabaseMySQL && explicit.Host == "" && address.Host == "" {
+	if socket := environment.Get("DB_SOCKET"); socket != "" && servers[s.Kind].socket && explicit.Host == "" && address.Host == "" {
 		s.Host, source = socket, environment.Name("DB_SOCKET")
 	}
 	if isURL(s.Host) {
 		return misconfigured("%s is no host: write a name, an address or the path of a socket alone; user and password belong in %s and %s.",
 			source, environment.Name("DB_USERNAME"), environment.Name("DB_PASSWORD"))
-	}
-	missing := 3306
-	if s.Kind == protocol.DatabasePostgreSQL {
-		missing = 5432
 	}
 	if name, own, err := net.SplitHostPort(s.Host); err == nil {
 		s.Host, port = name, own
@@ -145,7 +156,7 @@ func (s *Database) locate(explicit protocol.DatabaseBackend, address *url.URL, e
 		s.Network = "unix"
 	}
 	var err error
-	s.Port, err = number("port of the database", 65535, missing, decimal(explicit.Port), port, environment.Get("DB_PORT"))
+	s.Port, err = number("port of the database", 65535, servers[s.Kind].port, decimal(explicit.Port), port, environment.Get("DB_PORT"))
 	return err
 }
 
@@ -160,7 +171,7 @@ func (s *Database) check(environment Environment) error {
 			environment.Name("DB_DATABASE"))
 	case s.Username == "":
 		return misconfigured("It is not known which user reads the jobs: set %s in the env of the worker container.", environment.Name("DB_USERNAME"))
-	case s.Kind == protocol.DatabasePostgreSQL && !sslModes[s.SSLMode]:
+	case servers[s.Kind].sslMode && !sslModes[s.SSLMode]:
 		return misconfigured("%s is none of disable, allow, prefer, require, verify-ca and verify-full.", environment.Name("DB_SSLMODE"))
 	}
 	return nil

@@ -178,7 +178,7 @@ func (o Option) check(value string) error {
 		if _, err := resource.ParseQuantity(value); err != nil {
 			return refuse("--%s must be an amount such as 256Mi or 250m, not %q", o.Flag, value)
 		}
-	default:
+	case Text, Number, Switch, Pairs:
 		if len(o.Words) > 0 && !slices.Contains(o.Words, value) {
 			return refuse("--%s must be %s, not %q", o.Flag, strings.Join(o.Words, " or "), value)
 		}

@@ -12,6 +12,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"queueworker.dev/queueworker/api/runtimes"
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
@@ -86,7 +87,7 @@ func (v *statusView) app(key string, app *v1alpha1.QueueApp, pools []*v1alpha1.Q
 
 // appFacts summarises the settings that the workers of an app share.
 func appFacts(app *v1alpha1.QueueApp) string {
-	facts := []string{cmp.Or(string(app.Spec.Runtime), string(v1alpha1.RuntimeLaravel))}
+	facts := []string{string(runtimes.Of(app.Spec.Runtime).Name)}
 	if connection := app.Spec.Connection; connection != nil {
 		facts = append(facts, "connection "+cmp.Or(connection.Name, "of the application's default")+", driver "+cmp.Or(string(connection.Driver), string(v1alpha1.DriverNone)))
 	}

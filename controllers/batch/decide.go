@@ -160,8 +160,8 @@ func (d *decision) closeRun(told *v1alpha1.Run, outcome v1alpha1.RunOutcome, at 
 // prune picks the ended runs that exceed the numbers to keep. A run stays until the
 // written status says that it has ended.
 func (d *decision) prune() {
-	kept := map[v1alpha1.RunOutcome]int32{}
-	limits := map[v1alpha1.RunOutcome]int32{v1alpha1.RunComplete: d.Spec.KeepComplete, v1alpha1.RunFailed: d.Spec.KeepFailed}
+	kept := make(map[v1alpha1.RunOutcome]int32)
+	limits := map[v1alpha1.RunOutcome]int32{v1alpha1.RunComplete: d.Spec.KeepComplete, v1alpha1.RunFailed: d.Spec.KeepFailed, v1alpha1.RunStopped: 0}
 	runs := slices.Clone(d.Runs)
 	slices.SortFunc(runs, func(a, b Run) int { return b.Created.Compare(a.Created) })
 	for _, run := range runs {

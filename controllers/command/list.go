@@ -11,6 +11,7 @@ import (
 
 	"queueworker.dev/queueworker/api/effective"
 	"queueworker.dev/queueworker/api/protocol"
+	"queueworker.dev/queueworker/api/runtimes"
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
@@ -50,10 +51,11 @@ func Question(command *v1alpha1.QueueCommand) protocol.FailedRequest {
 // CannotList returns why the failed jobs of an application cannot be listed; nil if its
 // backlog probe can list them.
 func CannotList(app *v1alpha1.QueueApp) *effective.Problem {
+	runtime := runtimes.Of(app.Spec.Runtime)
 	switch {
-	case app.Spec.Runtime == v1alpha1.RuntimeCustom:
+	case !runtime.ListsFailed:
 		return &effective.Problem{Reason: v1alpha1.ReasonAppInvalid, Message: fmt.Sprintf(
-			"The QueueApp %q has the runtime Custom; only Laravel's failed jobs can be listed.", app.Name)}
+			"The QueueApp %q has the runtime %s; only Laravel's failed jobs can be listed.", app.Name, runtime.Name)}
 	case !effective.NeedsProbe(app):
 		return &effective.Problem{Reason: v1alpha1.ReasonNoDriver, Message: fmt.Sprintf(
 			"The QueueApp %q has no connection.driver, so no backlog probe runs that could list failed jobs; set it.", app.Name)}

@@ -11,6 +11,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"queueworker.dev/queueworker/api/effective"
+	"queueworker.dev/queueworker/api/runtimes"
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
@@ -30,16 +31,20 @@ func workerContainer(app *v1alpha1.QueueApp) (int, *effective.Problem) {
 				"The QueueApp %q names the container %q, but spec.template has only: %s.", app.Name, name, containerNames(containers))}
 		}
 	}
-	container := &containers[index]
+	container, runtime := &containers[index], runtimes.Of(app.Spec.Runtime)
 	switch {
-	case app.Spec.Runtime != v1alpha1.RuntimeCustom && len(container.Args) > 0:
+	case !runtime.Known:
 		return 0, &effective.Problem{Reason: v1alpha1.ReasonAppInvalid, Message: fmt.Sprintf(
-			"The QueueApp %q sets args for the container %q, but the operator itself builds the arguments of a Laravel worker; remove args and use the fields of the QueueWorker.",
-			app.Name, container.Name)}
-	case app.Spec.Runtime == v1alpha1.RuntimeCustom && len(container.Command) == 0:
+			"The QueueApp %q has the runtime %s, which this operator does not know; update the operator, or choose another runtime.",
+			app.Name, runtime.Name)}
+	case !runtime.OwnCommand && len(container.Args) > 0:
 		return 0, &effective.Problem{Reason: v1alpha1.ReasonAppInvalid, Message: fmt.Sprintf(
-			"The QueueApp %q has the runtime Custom but no command for the container %q; set command to the worker program, since an image's own entrypoint is not known here.",
-			app.Name, container.Name)}
+			"The QueueApp %q sets args for the container %q, but the operator itself builds the arguments of a %s worker; remove args and use the fields of the QueueWorker.",
+			app.Name, container.Name, runtime.Name)}
+	case runtime.OwnCommand && len(container.Command) == 0:
+		return 0, &effective.Problem{Reason: v1alpha1.ReasonAppInvalid, Message: fmt.Sprintf(
+			"The QueueApp %q has the runtime %s but no command for the container %q; set command to the worker program, since an image's own entrypoint is not known here.",
+			app.Name, runtime.Name, container.Name)}
 	}
 	return index, nil
 }

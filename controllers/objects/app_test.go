@@ -70,6 +70,10 @@ func TestBuildRefusesUnusableApps(t *testing.T) {
 			change:     func(app *v1alpha1.QueueApp) { app.Spec.Runtime = v1alpha1.RuntimeCustom },
 			wantReason: v1alpha1.ReasonAppInvalid, wantPhrase: "set command",
 		},
+		"a runtime of a newer operator": {
+			change:     func(app *v1alpha1.QueueApp) { app.Spec.Runtime = "Cobol" },
+			wantReason: v1alpha1.ReasonAppInvalid, wantPhrase: "the runtime Cobol, which this operator does not know",
+		},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {

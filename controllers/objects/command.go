@@ -20,6 +20,7 @@ import (
 
 	"queueworker.dev/queueworker/api/effective"
 	"queueworker.dev/queueworker/api/protocol"
+	"queueworker.dev/queueworker/api/runtimes"
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
@@ -63,10 +64,10 @@ func CommandJobName(name string, uid types.UID) string {
 // the application needs, such as a proxy to its database, and Kubernetes ends them with
 // the pod. Other containers would keep the pod alive for ever and are left out.
 func CommandJob(in CommandInput) (*batchv1.Job, *effective.Problem) {
-	if in.App.Spec.Runtime == v1alpha1.RuntimeCustom {
+	if runtime := runtimes.Of(in.App.Spec.Runtime); !runtime.Does(string(in.Command.Spec.Action)) {
 		return nil, &effective.Problem{Reason: v1alpha1.ReasonAppInvalid, Message: fmt.Sprintf(
-			"The QueueApp %q has the runtime Custom, and %s is a command of Laravel; do it with the application's own means.",
-			in.App.Name, in.Command.Spec.Action)}
+			"The QueueApp %q has the runtime %s, and %s is a command of Laravel; do it with the application's own means.",
+			in.App.Name, runtime.Name, in.Command.Spec.Action)}
 	}
 	container, problem := workerContainer(in.App)
 	if problem != nil {

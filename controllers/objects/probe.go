@@ -20,6 +20,7 @@ import (
 
 	"queueworker.dev/queueworker/api/effective"
 	"queueworker.dev/queueworker/api/protocol"
+	"queueworker.dev/queueworker/api/runtimes"
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
@@ -212,6 +213,11 @@ func probeConfig(app *v1alpha1.QueueApp) protocol.ProbeConfig {
 		App:               app.Name,
 		Driver:            protocol.Driver(from.Driver),
 		RetryAfterSeconds: int64(effective.RetryAfter(app.Spec.Connection) / time.Second),
+	}
+	// The default stays unnamed, so that a newer operator restarts no probe. An endpoint
+	// knows itself where the jobs are.
+	if runtime := runtimes.Of(app.Spec.Runtime).Name; runtime != runtimes.Default && effective.KnowsRetryAfter(app) {
+		config.Runtime = string(runtime)
 	}
 	for name, variable := range from.Variables {
 		if config.Variables == nil {

@@ -119,6 +119,29 @@ func TestProbeConfigOfEachDriver(t *testing.T) {
 	}
 }
 
+// TestProbeConfigNamesTheRuntime: the probe must know whose jobs are in a backend. The
+// default runtime stays unnamed.
+func TestProbeConfigNamesTheRuntime(t *testing.T) {
+	for name, tc := range map[string]struct {
+		runtime v1alpha1.Runtime
+		driver  v1alpha1.Driver
+		want    string
+	}{
+		"the default runtime":  {"", v1alpha1.DriverRedis, ""},
+		"its name":             {v1alpha1.RuntimeLaravel, v1alpha1.DriverDatabase, ""},
+		"another runtime":      {v1alpha1.RuntimeCustom, v1alpha1.DriverRedis, "Custom"},
+		"an endpoint's answer": {v1alpha1.RuntimeCustom, v1alpha1.DriverHTTP, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			app := &v1alpha1.QueueApp{}
+			app.Spec.Runtime, app.Spec.Connection = tc.runtime, &v1alpha1.Connection{Driver: tc.driver}
+			if got := probeConfig(app).Runtime; got != tc.want {
+				t.Errorf("the runtime is %q; want %q", got, tc.want)
+			}
+		})
+	}
+}
+
 // configOf returns the configuration that a probe reads, after the kubelet has replaced
 // $$ by $.
 func configOf(t *testing.T, deployment *appsv1.Deployment) protocol.ProbeConfig {

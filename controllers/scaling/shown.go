@@ -86,10 +86,10 @@ func sentence(in Input, d Decision, shown Shown) string {
 		return size + ": not every agent answers, so the pool does not shrink."
 	case ReasonScaleDownPending:
 		return fmt.Sprintf("%s: %s would do%s.", size, count(shown.Enough), d.limits(in, shown))
-	default:
-		return fmt.Sprintf("%s: %s arrive and take %s each, which keeps %s busy, and %s%s.", size, rateOf(shown.ArrivalRate),
-			throughput.FormatTime(shown.Service), parts(shown.ArrivalRate*shown.Service), waiting(shown), d.limits(in, shown))
+	case ReasonDemand, ReasonPaused, ReasonStopped, ReasonBacklogUnknown:
 	}
+	return fmt.Sprintf("%s: %s arrive and take %s each, which keeps %s busy, and %s%s.", size, rateOf(shown.ArrivalRate),
+		throughput.FormatTime(shown.Service), parts(shown.ArrivalRate*shown.Service), waiting(shown), d.limits(in, shown))
 }
 
 func waiting(shown Shown) string {
@@ -112,9 +112,9 @@ func (d Decision) limits(in Input, shown Shown) string {
 		return "; the pool shrinks after this has lasted for " + throughput.FormatTime(in.Spec.ScaleDownWindow.Seconds())
 	case LimitStep:
 		return fmt.Sprintf("; the pool shrinks by %d at a time", max(in.Spec.ScaleDownStep, in.Spec.ProcessesPerPod))
-	default:
-		return ""
+	case LimitNone, LimitCap:
 	}
+	return ""
 }
 
 func processes(n int32) string {

@@ -60,6 +60,11 @@ var rules = []rule{
 		because:  "operator and plugin check with it what agents say, and neither needs anything but the protocol",
 	},
 	{
+		packages: []string{"api/runtimes"},
+		pure:     true,
+		because:  "every part asks the table of runtimes, which needs the standard library alone",
+	},
+	{
 		packages: []string{"api/bounds"},
 		because:  "the CustomResourceDefinitions and the operator's check are made of it, which needs nothing but the standard library",
 	},
@@ -70,7 +75,7 @@ var rules = []rule{
 	},
 	{
 		packages:  []string{"api/effective"},
-		ours:      []string{"api/bounds", "api/v1alpha1"},
+		ours:      []string{"api/bounds", "api/runtimes", "api/v1alpha1"},
 		libraries: []string{"k8s.io/api/...", "k8s.io/apimachinery/...", "k8s.io/utils/ptr"},
 		pure:      true,
 		because:   "operator, plugin and importers read settings through it, so it needs nothing but the API",
@@ -80,8 +85,13 @@ var rules = []rule{
 		because:  "agent, backlog probe and operator share it, so it needs nothing but the standard library",
 	},
 	{
+		packages: []string{"agent/runtime/..."},
+		ours:     []string{"api/protocol", "api/runtimes", "agent/dialect", "agent/oneoff", "agent/supervisor"},
+		because:  "a runtime implements what the supervisor needs, and knows no other runtime",
+	},
+	{
 		packages:  []string{"agent/..."},
-		ours:      []string{"api/protocol", "gate", "trust", "agent/..."},
+		ours:      []string{"api/protocol", "api/runtimes", "gate", "trust", "agent/..."},
 		libraries: []string{"github.com/fsnotify/fsnotify", "github.com/prometheus/client_golang/...", "golang.org/x/sys/..."},
 		because:   "the agent is a small program of its own and meets the operator in api/protocol alone",
 	},
@@ -97,21 +107,26 @@ var rules = []rule{
 		because:   "settings are found without asking anybody",
 	},
 	{
-		packages:  []string{"backlog/redis"},
+		packages:  []string{"backlog/backend/redis"},
 		ours:      []string{"api/protocol", "backlog", "backlog/settings"},
 		libraries: []string{"github.com/redis/go-redis/v9/..."},
-		because:   "a driver knows its own backend alone",
+		because:   "a backend knows itself alone, and no runtime",
 	},
 	{
-		packages:  []string{"backlog/database"},
+		packages:  []string{"backlog/backend/database"},
 		ours:      []string{"api/protocol", "backlog", "backlog/settings"},
 		libraries: []string{"github.com/jackc/pgx/v5/...", "github.com/go-sql-driver/mysql"},
-		because:   "a driver knows its own backend alone",
+		because:   "a backend knows itself alone, and no runtime",
 	},
 	{
-		packages: []string{"backlog/http"},
+		packages: []string{"backlog/backend/http"},
 		ours:     []string{"api/protocol", "api/received", "backlog", "backlog/settings"},
-		because:  "a driver knows its own backend alone",
+		because:  "a backend knows itself alone, and no runtime",
+	},
+	{
+		packages: []string{"backlog/layout/laravel/..."},
+		ours:     []string{"api/protocol", "backlog", "backlog/settings", "backlog/backend/...", "backlog/layout/laravel/..."},
+		because:  "a layout reaches every server by its backend, and knows no other layout",
 	},
 	{
 		packages: []string{"backlog/conformance"},
@@ -120,7 +135,7 @@ var rules = []rule{
 	},
 	{
 		packages:  []string{"backlog/probe"},
-		ours:      []string{"api/protocol", "backlog/...", "gate", "trust"},
+		ours:      []string{"api/protocol", "api/runtimes", "backlog/...", "gate", "trust"},
 		libraries: []string{"github.com/prometheus/client_golang/..."},
 		because:   "the backlog probe is a program of its own and meets the operator in api/protocol alone",
 	},

@@ -10,10 +10,9 @@ import (
 
 	"queueworker.dev/queueworker/api/protocol"
 	"queueworker.dev/queueworker/backlog"
+	"queueworker.dev/queueworker/backlog/backend/http"
 	"queueworker.dev/queueworker/backlog/conformance"
-	"queueworker.dev/queueworker/backlog/database"
-	"queueworker.dev/queueworker/backlog/http"
-	"queueworker.dev/queueworker/backlog/redis"
+	layout "queueworker.dev/queueworker/backlog/layout/laravel"
 	"queueworker.dev/queueworker/backlog/settings"
 )
 
@@ -33,20 +32,16 @@ func environment(lines []string, renamed map[string]string) settings.Environment
 
 func openRedis(t *testing.T, config protocol.ProbeConfig, lines ...string) backlog.Driver {
 	t.Helper()
-	s, err := settings.NewRedis(config, environment(lines, nil))
+	driver, err := layout.OpenRedis(config, environment(lines, nil))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return redis.New(s)
+	return driver
 }
 
 func openDatabase(t *testing.T, config protocol.ProbeConfig, lines ...string) backlog.Driver {
 	t.Helper()
-	s, err := settings.NewDatabase(config, environment(lines, nil))
-	if err != nil {
-		t.Fatal(err)
-	}
-	driver, err := database.New(s)
+	driver, err := layout.OpenDatabase(config, environment(lines, nil))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -112,11 +107,11 @@ func TestHTTP(t *testing.T) {
 	conformance.Run(t, conformance.Subject{
 		Open: func(t *testing.T, _ time.Duration) backlog.Driver {
 			config := protocol.ProbeConfig{HTTP: &protocol.HTTPBackend{URL: endpoint.URL + "/backlog"}}
-			s, err := settings.NewHTTP(config, environment([]string{"BACKLOG_TOKEN=token-" + canary}, nil))
+			driver, err := http.Open(config, environment([]string{"BACKLOG_TOKEN=token-" + canary}, nil))
 			if err != nil {
 				t.Fatal(err)
 			}
-			return http.New(s)
+			return driver
 		},
 		Application: newLaravel(t, server.environment()),
 	})

@@ -124,7 +124,7 @@ func (a *Agent) retire(worker *protocol.Worker, why protocol.ExitReason) {
 	case protocol.WorkerBusy:
 		worker.State = protocol.WorkerRetiring
 	case protocol.WorkerRetiring:
-	default:
+	case protocol.WorkerStarting, protocol.WorkerIdle, protocol.WorkerPaused, protocol.WorkerBackingOff, protocol.WorkerStopped:
 		a.end(worker, why)
 	}
 }

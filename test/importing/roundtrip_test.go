@@ -14,7 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"queueworker.dev/queueworker/agent/laravel"
+	"queueworker.dev/queueworker/agent/runtime/laravel"
 	"queueworker.dev/queueworker/api/protocol"
 	"queueworker.dev/queueworker/api/v1alpha1"
 	"queueworker.dev/queueworker/controllers/objects"

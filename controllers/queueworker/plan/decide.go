@@ -8,6 +8,7 @@ import (
 
 	"queueworker.dev/queueworker/api/effective"
 	"queueworker.dev/queueworker/api/protocol"
+	"queueworker.dev/queueworker/api/runtimes"
 	"queueworker.dev/queueworker/api/v1alpha1"
 	"queueworker.dev/queueworker/controllers/alerts"
 	"queueworker.dev/queueworker/controllers/batch"
@@ -164,7 +165,7 @@ func stuckInput(w *World) stuck.Input {
 // tellsStarts reports whether the application's workers say when they begin a job.
 // Otherwise a working process would look as if it waited.
 func tellsStarts(app *v1alpha1.QueueApp) bool {
-	return app.Spec.Runtime != v1alpha1.RuntimeCustom || app.Spec.Patterns != nil && app.Spec.Patterns.Started != ""
+	return runtimes.Of(app.Spec.Runtime).TellsStarts || app.Spec.Patterns != nil && app.Spec.Patterns.Started != ""
 }
 
 // Decided returns the memory with a decision.

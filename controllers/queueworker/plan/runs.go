@@ -11,18 +11,12 @@ import (
 
 	"queueworker.dev/queueworker/api/effective"
 	"queueworker.dev/queueworker/api/protocol"
+	"queueworker.dev/queueworker/api/runtimes"
 	"queueworker.dev/queueworker/api/v1alpha1"
 	"queueworker.dev/queueworker/controllers/batch"
 	"queueworker.dev/queueworker/controllers/objects"
 	"queueworker.dev/queueworker/controllers/podstate"
 	"queueworker.dev/queueworker/controllers/scaling"
-)
-
-const (
-	// exactDialect is the dialect of workers that report the end of every attempt.
-	// Other workers may not report an attempt that threw, and seem to have its job
-	// until they begin another.
-	exactDialect = "json"
 )
 
 // worksInRuns reports whether a pool has to do with runs: it is of mode Batch, or was.
@@ -158,7 +152,7 @@ func atWork(w *World, config *protocol.Config, pod *Pod) int {
 	if report.Status == nil {
 		return 0
 	}
-	exact := report.Status.Runtime != nil && report.Status.Runtime.Dialect == exactDialect
+	exact := report.Status.Runtime != nil && runtimes.Dialect(report.Status.Runtime.Dialect).TellsEnds()
 	n := 0
 	for i := range report.Status.Workers {
 		job := report.Status.Workers[i].Job

@@ -221,7 +221,15 @@ func busy(w *World, backlog *scaling.Backlog) (n int32, together time.Duration) 
 // knowsReserved reports whether the application's backend counts the jobs being worked
 // on; a user's own endpoint need not.
 func knowsReserved(app *v1alpha1.QueueApp) bool {
-	return app != nil && app.Spec.Connection != nil && app.Spec.Connection.Driver != v1alpha1.DriverHTTP
+	if app == nil || app.Spec.Connection == nil {
+		return false
+	}
+	switch effective.Driver(app) {
+	case v1alpha1.DriverRedis, v1alpha1.DriverDatabase, v1alpha1.DriverNone:
+		return true
+	case v1alpha1.DriverHTTP:
+	}
+	return false
 }
 
 // remembered reads back the figures of the last decision from the status.
