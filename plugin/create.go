@@ -17,14 +17,16 @@ import (
 
 	"queueworker.dev/queueworker/api/v1alpha1"
 	"queueworker.dev/queueworker/console/intent"
-	"queueworker.dev/queueworker/console/view"
 	"queueworker.dev/queueworker/plugin/output"
+	"queueworker.dev/queueworker/plugin/render"
+	"queueworker.dev/queueworker/plugin/wording"
 )
 
 type createCommand struct {
 	deps   *Deps
 	output output.Flags
 	dryRun dryRun
+	// values holds, by path, a pointer to the value of each field's flag.
 	values map[string]any
 }
 
@@ -57,20 +59,21 @@ what they say. What somebody else, or another command, has set since is not over
 	return cmd
 }
 
-// addFlags adds a flag for each option of a pool.
+// addFlags adds a flag for each field of a pool.
 func (c *createCommand) addFlags(flags *pflag.FlagSet) {
-	for _, option := range intent.Options() {
-		switch option.Kind {
+	for _, field := range intent.Fields() {
+		flag := wording.Flags[field.Path]
+		switch field.Kind {
 		case intent.Text, intent.Duration, intent.Quantity:
-			c.values[option.Flag] = flags.String(option.Flag, "", option.Usage)
+			c.values[field.Path] = flags.String(flag.Name, "", flag.Usage)
 		case intent.Number:
-			c.values[option.Flag] = flags.Int32(option.Flag, 0, option.Usage)
+			c.values[field.Path] = flags.Int32(flag.Name, 0, flag.Usage)
 		case intent.Switch:
-			c.values[option.Flag] = flags.Bool(option.Flag, false, option.Usage)
+			c.values[field.Path] = flags.Bool(flag.Name, false, flag.Usage)
 		case intent.Durations:
-			c.values[option.Flag] = flags.StringSlice(option.Flag, nil, option.Usage)
+			c.values[field.Path] = flags.StringSlice(flag.Name, nil, flag.Usage)
 		case intent.Pairs:
-			c.values[option.Flag] = flags.StringArray(option.Flag, nil, option.Usage)
+			c.values[field.Path] = flags.StringArray(flag.Name, nil, flag.Usage)
 		}
 	}
 }
@@ -93,7 +96,7 @@ func (c *createCommand) run(ctx context.Context, name string, flags *pflag.FlagS
 		_, err := fmt.Fprintf(c.deps.Streams.Out, "QueueWorker %s %s%s\n", name, done, c.dryRun.suffix())
 		return err
 	}
-	return c.output.Print(c.deps.Streams.Out, c.deps.Streams.ErrOut, view.Created(object))
+	return c.output.Print(c.deps.Streams.Out, c.deps.Streams.ErrOut, render.Created(object))
 }
 
 // validate checks --dry-run and the output format. A client-side dry run prints YAML by
@@ -113,16 +116,16 @@ func (c *createCommand) validate(flags *pflag.FlagSet) error {
 	return nil
 }
 
-// manifest returns a manifest with the options whose flags were given.
+// manifest returns a manifest with the fields whose flags were given.
 func (c *createCommand) manifest(name string, flags *pflag.FlagSet) (*unstructured.Unstructured, error) {
 	set := map[string]any{}
-	for flag, value := range c.values {
-		if flags.Changed(flag) {
-			set[flag] = value
+	for path, value := range c.values {
+		if flags.Changed(wording.Flags[path].Name) {
+			set[path] = value
 		}
 	}
 	manifest, err := intent.Manifest(name, set)
-	return &unstructured.Unstructured{Object: manifest}, err
+	return &unstructured.Unstructured{Object: manifest}, wording.Error(err)
 }
 
 // namespace returns the namespace that --namespace names; a manifest for Git names no

@@ -17,8 +17,8 @@ import (
 
 	"queueworker.dev/queueworker/api/v1alpha1"
 	"queueworker.dev/queueworker/console/doctor"
-	"queueworker.dev/queueworker/console/view"
 	"queueworker.dev/queueworker/plugin/output"
+	"queueworker.dev/queueworker/plugin/render"
 )
 
 type doctorCommand struct {
@@ -77,29 +77,15 @@ func verdict(findings []doctor.Finding) error {
 	return nil
 }
 
-// tones maps the level of a finding to its tone.
-var tones = map[doctor.Level]view.Tone{
-	doctor.Wrong: view.Bad, doctor.Warning: view.Doubtful, doctor.Unchecked: view.Faint, doctor.Fine: view.Good,
-}
-
-// shown converts findings for package view.
-func shown(findings []doctor.Finding) []view.Finding {
-	out := make([]view.Finding, 0, len(findings))
-	for _, f := range findings {
-		out = append(out, view.Finding{Level: string(f.Level), Tone: tones[f.Level], About: f.About, Check: f.Check, Cause: f.Cause, Cure: f.Cure})
-	}
-	return out
-}
-
 func (d *doctorCommand) print(findings []doctor.Finding) error {
 	if !d.output.Table() || d.output.Wide() {
-		return d.output.Print(d.deps.Streams.Out, d.deps.Streams.ErrOut, view.Findings(shown(findings)))
+		return d.output.Print(d.deps.Streams.Out, d.deps.Streams.ErrOut, render.Findings(render.Words(findings, told)))
 	}
-	var paint view.Paint
+	var paint render.Paint
 	if d.deps.Colour() {
-		paint = view.Colours
+		paint = render.Colours
 	}
-	_, err := io.WriteString(d.deps.Streams.Out, view.FindingsText(shown(findings), paint))
+	_, err := io.WriteString(d.deps.Streams.Out, render.FindingsText(render.Words(findings, told), paint))
 	return err
 }
 
@@ -121,11 +107,8 @@ func (d *doctorCommand) look(ctx context.Context, cluster *Cluster, names []stri
 	if err != nil && !apierrors.IsForbidden(err) && !meta.IsNoMatchError(err) { // findings report these
 		return in, err
 	}
-	in.Operators, in.Unproven, err = operatorsOf(ctx, cluster, in)
-	in.OperatorsError = told(err)
-	if in.Theirs, err = theirs(ctx, cluster, in); err != nil {
-		in.TheirsError = told(err)
-	}
+	in.Operators, in.Unproven, in.OperatorsError = operatorsOf(ctx, cluster, in)
+	in.Theirs, in.TheirsError = theirs(ctx, cluster, in)
 	return in, nil
 }
 
@@ -199,7 +182,7 @@ func (d *doctorCommand) objects(ctx context.Context, cluster *Cluster, names []s
 	if err != nil && !apierrors.IsForbidden(err) {
 		return fmt.Errorf("list QueueApps: %w", err)
 	}
-	in.AppsError = told(err)
+	in.AppsError = err
 	for i := range apps.Items {
 		app := &apps.Items[i]
 		if len(names) == 0 || wanted[app.Name] {

@@ -12,6 +12,7 @@ import (
 
 	"queueworker.dev/queueworker/api/v1alpha1"
 	"queueworker.dev/queueworker/console/view"
+	"queueworker.dev/queueworker/plugin/render"
 )
 
 // NewExplainCommand returns `kubectl queueworker explain`.
@@ -42,6 +43,8 @@ func explain(ctx context.Context, deps *Deps, name string) error {
 	if cluster.Client.Get(ctx, client.ObjectKey{Namespace: cluster.Namespace, Name: pool.Status.AppName}, found) == nil {
 		app = found
 	}
-	_, err = io.WriteString(deps.Streams.Out, view.Explain(&view.Snapshot{Time: deps.Now()}, pool, app))
+	now := deps.Now()
+	why := view.Explain(now, pool, app)
+	_, err = io.WriteString(deps.Streams.Out, render.Explanation(&why, now))
 	return err
 }

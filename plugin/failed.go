@@ -15,8 +15,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"queueworker.dev/queueworker/api/v1alpha1"
-	"queueworker.dev/queueworker/console/view"
 	"queueworker.dev/queueworker/plugin/output"
+	"queueworker.dev/queueworker/plugin/render"
 )
 
 // most is how many failed jobs one QueueCommand can list, retry or forget.
@@ -127,7 +127,7 @@ func (f *failedList) printPage(command *v1alpha1.QueueCommand, jobs []v1alpha1.F
 		return nil
 	}
 	command.Status.FailedJobs, command.Spec.Continue = jobs, ""
-	listing := view.FailedJobs(command, f.deps.Now())
+	listing := render.FailedJobs(command, f.deps.Now())
 	listing.Empty = "There are no failed jobs."
 	if f.filtered() {
 		listing.Empty = "There are no such failed jobs."
@@ -149,7 +149,7 @@ func (f *failedList) tellRest(shown int, last *v1alpha1.QueueCommand) error {
 	if f.filtered() {
 		total = nil // it counts all failed jobs, not only the filtered ones
 	}
-	_, err := fmt.Fprintln(f.deps.Streams.ErrOut, view.FailedShown(shown, total)+"; --limit 0 shows all.")
+	_, err := fmt.Fprintln(f.deps.Streams.ErrOut, render.FailedShown(shown, total)+"; --limit 0 shows all.")
 	return err
 }
 

@@ -16,6 +16,7 @@ import (
 	"queueworker.dev/queueworker/console/source"
 	"queueworker.dev/queueworker/console/view"
 	"queueworker.dev/queueworker/plugin/output"
+	"queueworker.dev/queueworker/plugin/render"
 )
 
 type listCommand struct {
@@ -60,7 +61,7 @@ func (l *listCommand) run(ctx context.Context) error {
 	}
 	from.PoolsOnly = true
 	return l.watch.run(ctx, l.deps, cluster, from, func(snapshot *view.Snapshot, out, errOut io.Writer) error {
-		listing := view.Pools(&v1alpha1.QueueWorkerList{Items: snapshot.Pools}, snapshot.Time, l.scope.allNamespaces)
+		listing := render.Pools(&v1alpha1.QueueWorkerList{Items: snapshot.Pools}, snapshot.Time, l.scope.allNamespaces)
 		listing.Empty = l.scope.nothing("QueueWorkers", cluster)
 		return l.output.Print(out, errOut, listing)
 	})

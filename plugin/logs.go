@@ -22,6 +22,7 @@ import (
 	"queueworker.dev/queueworker/api/v1alpha1"
 	"queueworker.dev/queueworker/console/podlog"
 	"queueworker.dev/queueworker/console/view"
+	"queueworker.dev/queueworker/plugin/wording"
 )
 
 const (
@@ -251,4 +252,6 @@ func (c *logsCommand) prefix(pod string) string {
 }
 
 // note prints news about pods, apart from their lines.
-func (c *logsCommand) note(text string) { fmt.Fprintln(c.deps.Streams.ErrOut, "-- "+text) }
+func (c *logsCommand) note(note podlog.Note) {
+	fmt.Fprintln(c.deps.Streams.ErrOut, "-- "+wording.Log(note))
+}

@@ -97,7 +97,7 @@ func TestALabelMakesNoOperator(t *testing.T) {
 			cluster, _ := trusting(t, tc.accounts, tc.claims...)
 			in := doctor.Input{Namespace: "shop", Kinds: []string{"queueapps", "queuecommands", "queueworkers"}}
 			operators, unproven, err := operatorsOf(t.Context(), cluster, in)
-			in.Operators, in.Unproven, in.OperatorsError = operators, unproven, told(err)
+			in.Operators, in.Unproven, in.OperatorsError = operators, unproven, err
 			var got, wrong []string
 			for i := range operators {
 				got = append(got, operators[i].Namespace+"/"+operators[i].Name)

@@ -20,7 +20,7 @@ import (
 	"queueworker.dev/queueworker/api/v1alpha1"
 	"queueworker.dev/queueworker/console/doctor"
 	"queueworker.dev/queueworker/console/redact"
-	"queueworker.dev/queueworker/console/view"
+	"queueworker.dev/queueworker/plugin/render"
 )
 
 // NewReportCommand returns `kubectl queueworker report`.
@@ -192,7 +192,7 @@ func findingsText(redactor *redact.Redactor, in doctor.Input) string {
 	for i := range in.Workers {
 		in.Workers[i].Status.Conditions = redactor.Conditions(in.Workers[i].Status.Conditions)
 	}
-	return view.FindingsText(shown(doctor.Examine(in)), nil)
+	return render.FindingsText(render.Words(doctor.Examine(in), told), nil)
 }
 
 func (r *reportCommand) versions(cluster *Cluster) string {

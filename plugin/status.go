@@ -15,6 +15,8 @@ import (
 
 	"queueworker.dev/queueworker/api/v1alpha1"
 	"queueworker.dev/queueworker/console/view"
+	"queueworker.dev/queueworker/plugin/render"
+	"queueworker.dev/queueworker/plugin/wording"
 )
 
 type statusCommand struct {
@@ -146,15 +148,15 @@ func (c *statusCommand) nothing(cluster *Cluster) string {
 }
 
 func (c *statusCommand) draw(snapshot *view.Snapshot, cluster *Cluster, out io.Writer) error {
-	var paint view.Paint
+	var paint render.Paint
 	if c.deps.Colour() {
-		paint = view.Colours
+		paint = render.Colours
 	}
-	text := view.Tree(view.StatusTree(snapshot, paint))
+	text := render.Tree(render.StatusTree(snapshot, paint))
 	if text == "" {
 		text = c.nothing(cluster) + "\n"
 	}
-	if note := view.Freshness(snapshot); note != "" {
+	if note := wording.Freshness(snapshot.Freshness()); note != "" {
 		text += "\n" + note + "\n"
 	}
 	_, err := io.WriteString(out, text)

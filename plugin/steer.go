@@ -22,6 +22,7 @@ import (
 	"queueworker.dev/queueworker/api/v1alpha1"
 	"queueworker.dev/queueworker/console/gitops"
 	"queueworker.dev/queueworker/console/intent"
+	"queueworker.dev/queueworker/plugin/wording"
 )
 
 // steering is the common part of the commands that change QueueWorkers: it selects them,
@@ -104,7 +105,7 @@ func (s *steering) plans(inputs []intent.Input) ([]intent.Plan, error) {
 	for _, in := range inputs {
 		plan, err := s.decide(in)
 		if err != nil {
-			problems = append(problems, err)
+			problems = append(problems, wording.Error(err))
 		}
 		plans = append(plans, plan)
 	}
@@ -198,9 +199,9 @@ func (s *steering) single(ctx context.Context, cluster *Cluster, names []string)
 // ask asks the user to confirm all dangers of the plans at once.
 func (s *steering) ask(ctx context.Context, plans []intent.Plan) error {
 	var dangers []string
-	for _, plan := range plans {
-		if plan.Danger != "" {
-			dangers = append(dangers, plan.Danger)
+	for i := range plans {
+		if danger := plans[i].Danger; danger != nil {
+			dangers = append(dangers, wording.Intent(*danger))
 		}
 	}
 	if len(dangers) == 0 || s.dryRun.is() {
@@ -216,9 +217,9 @@ func (s *steering) carryOut(ctx context.Context, cluster *Cluster, in intent.Inp
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(s.deps.Streams.Out, "QueueWorker %s %s%s\n", in.Worker.Name, plan.Done, s.dryRun.suffix())
+	_, err = fmt.Fprintf(s.deps.Streams.Out, "QueueWorker %s %s%s\n", in.Worker.Name, wording.Intent(plan.Done), s.dryRun.suffix())
 	for _, note := range plan.Notes {
-		fmt.Fprintln(s.deps.Streams.ErrOut, "note: "+note)
+		fmt.Fprintln(s.deps.Streams.ErrOut, "note: "+wording.Intent(note))
 	}
 	return err
 }
@@ -229,7 +230,7 @@ func (s *steering) warn(worker *v1alpha1.QueueWorker, plan intent.Plan) {
 		return
 	}
 	if owner, found := gitops.Find(worker, plan.Worker.Fields); found {
-		fmt.Fprintln(s.deps.Streams.ErrOut, "warning: "+owner.Warning("QueueWorker "+worker.Name, plan.Worker.Fields))
+		fmt.Fprintln(s.deps.Streams.ErrOut, "warning: "+wording.GitOps(owner.Warn(plan.Worker.Fields), "QueueWorker "+worker.Name))
 	}
 }
 
@@ -274,7 +275,7 @@ func (s *steering) writeWorker(ctx context.Context, cluster *Cluster, in intent.
 			return plan, fmt.Errorf("read QueueWorker %s again: %w", in.Worker.Name, err)
 		}
 		if plan, err = s.decide(in); err != nil {
-			return plan, err
+			return plan, wording.Error(err)
 		}
 	}
 	return plan, nil

@@ -94,8 +94,8 @@ func TestASizeIsReckonedFromTheOneThatIs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if processes, retired := stored(t, cluster); processes != 7 || !retired || !strings.Contains(done.Done, "from 8 to 7") {
-		t.Errorf("processes is %d, retired %t, said %q", processes, retired, done.Done)
+	if processes, retired := stored(t, cluster); processes != 7 || !retired || done.Done.From != 8 || done.Done.To != 7 {
+		t.Errorf("processes is %d, retired %t, said %+v", processes, retired, done.Done)
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"queueworker.dev/queueworker/console/podlog"
 	"queueworker.dev/queueworker/console/view"
+	"queueworker.dev/queueworker/plugin/render"
 )
 
 // hostile is a line that fills the clipboard, sets the title, clears the screen, and is
@@ -57,7 +58,7 @@ func TestTheGuardFiltersWhateverIsPrinted(t *testing.T) {
 	var terminal bytes.Buffer
 	out := newGuarded(&terminal)
 	for _, tone := range []view.Tone{view.Good, view.Doubtful, view.Bad, view.Faint, view.Strong} {
-		fmt.Fprint(out, view.Colours(tone, "x"))
+		fmt.Fprint(out, render.Colours(tone, "x"))
 	}
 	c := &logsCommand{deps: &Deps{}}
 	fmt.Fprintln(out, c.prefix("emails-worker-a")+hostile)

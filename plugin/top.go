@@ -17,6 +17,7 @@ import (
 
 	"queueworker.dev/queueworker/console/source"
 	"queueworker.dev/queueworker/console/view"
+	"queueworker.dev/queueworker/plugin/render"
 )
 
 const (
@@ -112,21 +113,21 @@ func (c *topCommand) where(from *source.Source) string {
 	return from.Scope.Namespace + c.scope.labelled()
 }
 
-// topModel is the live view that bubbletea runs. view.Top decides what is drawn.
+// topModel is the live view that bubbletea runs. render.Top decides what is drawn.
 type topModel struct {
 	ctx    context.Context //nolint:containedctx // bubbletea's commands are given none
 	from   *source.Source
-	top    view.Top
-	paint  view.Paint
+	top    render.Top
+	paint  render.Paint
 	failed time.Time
 	// fatal ends the program: the shown object is deleted or forbidden.
 	fatal error
 }
 
 func newTopModel(ctx context.Context, from *source.Source, where string, by view.Order, colour bool) *topModel {
-	m := &topModel{ctx: ctx, from: from, top: view.Top{Width: 80, Height: 24, Where: where, Every: watchEvery, By: by, Now: from.Now()}}
+	m := &topModel{ctx: ctx, from: from, top: render.Top{Width: 80, Height: 24, Where: where, Every: watchEvery, By: by, Now: from.Now()}}
 	if colour {
-		m.paint = view.Colours
+		m.paint = render.Colours
 	}
 	return m
 }

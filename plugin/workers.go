@@ -11,6 +11,8 @@ import (
 
 	"queueworker.dev/queueworker/console/view"
 	"queueworker.dev/queueworker/plugin/output"
+	"queueworker.dev/queueworker/plugin/render"
+	"queueworker.dev/queueworker/plugin/wording"
 )
 
 type workersCommand struct {
@@ -61,12 +63,12 @@ func (c *workersCommand) run(ctx context.Context, names []string) error {
 }
 
 func (c *workersCommand) print(snapshot *view.Snapshot, cluster *Cluster, out, errOut io.Writer) error {
-	listing := view.WorkerTable(snapshot.Workers(), snapshot.Time, c.scope.allNamespaces)
-	listing.Empty = view.NoWorkers(snapshot, c.scope.nothing("QueueWorkers", cluster))
+	listing := render.WorkerTable(snapshot.Workers(), snapshot.Time, c.scope.allNamespaces)
+	listing.Empty = render.NoWorkers(snapshot, c.scope.nothing("QueueWorkers", cluster))
 	if err := c.output.Print(out, errOut, listing); err != nil {
 		return err
 	}
-	if note := view.Freshness(snapshot); note != "" && c.output.Table() && len(listing.Rows) > 0 {
+	if note := wording.Freshness(snapshot.Freshness()); note != "" && c.output.Table() && len(listing.Rows) > 0 {
 		_, err := io.WriteString(errOut, note+"\n")
 		return err
 	}

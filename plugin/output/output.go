@@ -17,6 +17,7 @@ import (
 	"k8s.io/cli-runtime/pkg/printers"
 
 	"queueworker.dev/queueworker/console/view"
+	"queueworker.dev/queueworker/plugin/render"
 )
 
 // formats are the values of -o.
@@ -85,7 +86,7 @@ func (f *Flags) Validate() error {
 }
 
 // Print prints a listing in the chosen format.
-func (f *Flags) Print(out, errOut io.Writer, listing view.Listing) error {
+func (f *Flags) Print(out, errOut io.Writer, listing render.Listing) error {
 	switch {
 	case f.Table() && len(listing.Rows) == 0:
 		_, err := fmt.Fprintln(errOut, listing.Empty)
@@ -116,7 +117,7 @@ func (f *Flags) printer() (printers.ResourcePrinter, error) {
 }
 
 // WriteTable writes the table of a listing.
-func (f *Flags) WriteTable(w io.Writer, listing view.Listing) error {
+func (f *Flags) WriteTable(w io.Writer, listing render.Listing) error {
 	tabs := printers.GetNewTabWriter(w)
 	if !f.noHeaders {
 		names := make([]string, 0, len(listing.Columns))
@@ -131,7 +132,7 @@ func (f *Flags) WriteTable(w io.Writer, listing view.Listing) error {
 	return tabs.Flush()
 }
 
-func (f *Flags) writeRow(w io.Writer, columns []view.Column, cells []string) {
+func (f *Flags) writeRow(w io.Writer, columns []render.Column, cells []string) {
 	var shown []string
 	for i, column := range columns {
 		if !column.Wide || f.Wide() {

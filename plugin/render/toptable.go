@@ -1,37 +1,39 @@
 // Copyright The QueueWorker Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package view
+package render
 
 import (
 	"strings"
 	"time"
+
+	"queueworker.dev/queueworker/console/view"
 )
 
 // topColumn is a column of the live table.
 type topColumn struct {
 	name string
-	by   Order
+	by   view.Order
 	// width is in characters; columns of width 0 share the remaining width.
 	width int
 	// from is the terminal width from which the column is shown.
 	from int
 	// right aligns numbers to the right.
 	right bool
-	cell  func(w *Worker, now time.Time) string
+	cell  func(w *view.Worker, now time.Time) string
 }
 
 var topColumns = []topColumn{
-	{name: "WORKER", by: ByName, cell: func(w *Worker, _ time.Time) string { return w.Name }},
-	{name: "QUEUE", width: 16, from: 120, cell: func(w *Worker, _ time.Time) string { return w.Queue }},
-	{name: "STATE", by: ByState, width: 10, from: 40, cell: func(w *Worker, _ time.Time) string { return string(w.State) }},
-	{name: "PID", width: 6, from: 100, right: true, cell: func(w *Worker, _ time.Time) string { return pid(w.PID) }},
-	{name: "CPU", by: ByCPU, width: 6, from: 30, right: true, cell: func(w *Worker, _ time.Time) string { return cpu(w.CPU) }},
-	{name: "MEM", by: ByMemory, width: 6, from: 30, right: true, cell: func(w *Worker, _ time.Time) string { return memory(w.Memory) }},
-	{name: "AGE", by: ByAge, width: 6, from: 60, right: true, cell: func(w *Worker, now time.Time) string { return since(w.StartedTime, now) }},
-	{name: "DONE", by: ByProcessed, width: 7, from: 50, right: true, cell: func(w *Worker, _ time.Time) string { return count(w.Processed) }},
-	{name: "FAILED", by: ByFailed, width: 7, from: 70, right: true, cell: func(w *Worker, _ time.Time) string { return count(w.Failed) }},
-	{name: "JOB", by: ByJobTime, from: 60, cell: func(w *Worker, now time.Time) string { return job(w.CurrentJob, now) }},
+	{name: "WORKER", by: view.ByName, cell: func(w *view.Worker, _ time.Time) string { return w.Name }},
+	{name: "QUEUE", width: 16, from: 120, cell: func(w *view.Worker, _ time.Time) string { return w.Queue }},
+	{name: "STATE", by: view.ByState, width: 10, from: 40, cell: func(w *view.Worker, _ time.Time) string { return string(w.State) }},
+	{name: "PID", width: 6, from: 100, right: true, cell: func(w *view.Worker, _ time.Time) string { return pid(w.PID) }},
+	{name: "CPU", by: view.ByCPU, width: 6, from: 30, right: true, cell: func(w *view.Worker, _ time.Time) string { return cpu(w.CPU) }},
+	{name: "MEM", by: view.ByMemory, width: 6, from: 30, right: true, cell: func(w *view.Worker, _ time.Time) string { return memory(w.Memory) }},
+	{name: "AGE", by: view.ByAge, width: 6, from: 60, right: true, cell: func(w *view.Worker, now time.Time) string { return since(w.StartedTime, now) }},
+	{name: "DONE", by: view.ByProcessed, width: 7, from: 50, right: true, cell: func(w *view.Worker, _ time.Time) string { return count(w.Processed) }},
+	{name: "FAILED", by: view.ByFailed, width: 7, from: 70, right: true, cell: func(w *view.Worker, _ time.Time) string { return count(w.Failed) }},
+	{name: "JOB", by: view.ByJobTime, from: 60, cell: func(w *view.Worker, now time.Time) string { return job(w.CurrentJob, now) }},
 }
 
 // table returns the heading and as many workers as fit.
@@ -50,7 +52,7 @@ func (t *Top) table(paint Paint) []string {
 		}
 		heads = append(heads, pad(name, column))
 	}
-	lines := []string{paint.in(Strong, fit(strings.TrimRight(strings.Join(heads, " "), " "), t.Width))}
+	lines := []string{paint.in(view.Strong, fit(strings.TrimRight(strings.Join(heads, " "), " "), t.Width))}
 	if len(workers) == 0 {
 		return append(lines, t.nobody())
 	}
@@ -67,20 +69,20 @@ func (t *Top) nobody() string {
 	return fit(NoWorkers(t.Snapshot, "There are no QueueWorkers in "+t.Where+"."), t.Width)
 }
 
-func (t *Top) row(w *Worker, columns []topColumn, paint Paint) string {
+func (t *Top) row(w *view.Worker, columns []topColumn, paint Paint) string {
 	cells := make([]string, 0, len(columns))
 	left := t.Width
 	for _, column := range columns {
-		cell := fit(pad(Clean(column.cell(w, t.Snapshot.Time)), column), max(left, 0))
+		cell := fit(pad(view.Clean(column.cell(w, t.Snapshot.Time)), column), max(left, 0))
 		left -= len([]rune(cell)) + 1
 		if column.name == "STATE" {
-			cell = paint.in(WorkerTone(w.State), cell)
+			cell = paint.in(view.WorkerTone(w.State), cell)
 		}
 		cells = append(cells, cell)
 	}
 	text := strings.TrimRight(strings.Join(cells, " "), " ")
-	if !w.Live && t.Snapshot.AgentsRefused == "" && t.Snapshot.PodsRefused == "" {
-		return paint.in(Faint, text)
+	if !w.Live && !t.Snapshot.AgentsRefused && !t.Snapshot.PodsRefused {
+		return paint.in(view.Faint, text)
 	}
 	return text
 }
@@ -130,9 +132,9 @@ func pad(text string, column topColumn) string {
 		return strings.Repeat(" ", missing) + text
 	case missing >= 0:
 		return text + strings.Repeat(" ", missing)
-	case column.by == ByName:
+	case column.by == view.ByName:
 		return shortName(text, column.width)
-	case column.by == ByJobTime:
+	case column.by == view.ByJobTime:
 		return fit(plainClass(text), column.width)
 	}
 	return fit(text, column.width)

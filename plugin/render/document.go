@@ -1,12 +1,14 @@
 // Copyright The QueueWorker Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package view
+package render
 
 import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
+
+	"queueworker.dev/queueworker/console/view"
 )
 
 // Group is the API group of the documents that the plugin itself makes. No cluster serves
@@ -14,7 +16,7 @@ import (
 var Group = schema.GroupVersion{Group: "cli.queueworker.dev", Version: "v1alpha1"}
 
 // workerList converts workers to a document for programs.
-func workerList(workers []Worker) runtime.Object {
+func workerList(workers []view.Worker) runtime.Object {
 	list := &unstructured.UnstructuredList{Items: []unstructured.Unstructured{}}
 	list.SetGroupVersionKind(Group.WithKind("WorkerList"))
 	for i := range workers {

@@ -1,21 +1,15 @@
 // Copyright The QueueWorker Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package view
+package render
 
 import (
-	"strconv"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/util/duration"
 
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
-
-// none fills a cell without a known value.
-const none = "-"
 
 // Pools lists QueueWorkers, one per row, in the order of the list.
 func Pools(pools *v1alpha1.QueueWorkerList, now time.Time, namespaces bool) Listing {
@@ -61,23 +55,3 @@ func poolCells(pool *v1alpha1.QueueWorker, now time.Time) []string {
 		count(s.Totals.Processed), or(s.AppName), reason,
 	}
 }
-
-func number(n int32) string { return strconv.Itoa(int(n)) }
-
-func or(text string) string {
-	if text == "" {
-		return none
-	}
-	return text
-}
-
-// since returns how long ago a time was, as kubectl writes it.
-func since(t *metav1.Time, now time.Time) string {
-	if t.IsZero() {
-		return none
-	}
-	return short(now.Sub(t.Time))
-}
-
-// short writes a duration as kubectl does, such as 4s, 12m or 3d.
-func short(d time.Duration) string { return duration.HumanDuration(max(d, 0)) }

@@ -1,7 +1,7 @@
 // Copyright The QueueWorker Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package view
+package render
 
 import (
 	"fmt"
@@ -11,6 +11,8 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 
 	"queueworker.dev/queueworker/api/v1alpha1"
+	"queueworker.dev/queueworker/console/view"
+	"queueworker.dev/queueworker/plugin/wording"
 )
 
 // Top is the live view: a snapshot, and how its user wants to see it.
@@ -21,16 +23,16 @@ type Top struct {
 	Where string
 	Every time.Duration
 	// Snapshot is the latest snapshot; nil until there is one. Now is the present time.
-	Snapshot *Snapshot
+	Snapshot *view.Snapshot
 	Now      time.Time
-	Rate     Rate
+	Rate     view.Rate
 	// Trouble says why there is no newer snapshot; empty if all is well.
 	Trouble string
 	// Paused freezes the picture.
 	Paused bool
 	// By and Reverse sort, Filter and BusyOnly select. Typing is true while the user
 	// types a filter.
-	By       Order
+	By       view.Order
 	Reverse  bool
 	Filter   string
 	BusyOnly bool
@@ -51,12 +53,12 @@ const (
 func (t *Top) Rows() int { return max(t.Height-topHead-topFoot, 1) }
 
 // Shown returns the selected workers in order, before scrolling.
-func (t *Top) Shown() []Worker {
+func (t *Top) Shown() []view.Worker {
 	if t.Snapshot == nil {
 		return nil
 	}
-	workers := FilterWorkers(t.Snapshot.Workers(), t.Filter, t.BusyOnly)
-	SortWorkers(workers, t.By, t.Reverse)
+	workers := view.FilterWorkers(t.Snapshot.Workers(), t.Filter, t.BusyOnly)
+	view.SortWorkers(workers, t.By, t.Reverse)
 	return workers
 }
 
@@ -80,7 +82,7 @@ func (t *Top) Draw(paint Paint) string {
 	for len(lines) < room {
 		lines = append(lines, "")
 	}
-	return strings.Join(append(lines[:room], paint.in(Faint, fit(t.keys(), t.Width))), "\n")
+	return strings.Join(append(lines[:room], paint.in(view.Faint, fit(t.keys(), t.Width))), "\n")
 }
 
 func (t *Top) title() string {
@@ -117,7 +119,7 @@ func (t *Top) totals() string {
 		text += fmt.Sprintf(", %d FAILING", failing)
 	}
 	text += fmt.Sprintf("  cpu %s  memory %s", cpu(&cores), memory(&bytes))
-	if rate, ok := t.Rate.PerMinute(); ok && t.Snapshot.AgentsRefused == "" && t.Snapshot.PodsRefused == "" {
+	if rate, ok := t.Rate.PerMinute(); ok && !t.Snapshot.AgentsRefused && !t.Snapshot.PodsRefused {
 		text += fmt.Sprintf("  %.0f jobs/min", rate)
 	}
 	return text + t.waiting()
@@ -150,14 +152,14 @@ func (t *Top) waiting() string {
 		return ""
 	}
 	text := fmt.Sprintf("  backlog %d", ready)
-	age := t.Snapshot.oldestStatus(func(status *v1alpha1.QueueWorkerStatus) bool { return status.Backlog != nil })
+	age := t.Snapshot.OldestStatus(func(status *v1alpha1.QueueWorkerStatus) bool { return status.Backlog != nil })
 	switch {
-	case age <= recent:
+	case age <= view.Recent:
 		return text
 	case len(t.Snapshot.Pools) > 1:
-		return text + " (up to " + short(age) + " ago)"
+		return text + " (up to " + wording.Short(age) + " ago)"
 	}
-	return text + " (" + short(age) + " ago)"
+	return text + " (" + wording.Short(age) + " ago)"
 }
 
 // note returns the one line of further information.
@@ -177,20 +179,20 @@ func (t *Top) note() string {
 	if t.BusyOnly {
 		parts = append(parts, "Only busy ones")
 	}
-	if text := Freshness(t.Snapshot); text != "" {
+	if text := wording.Freshness(t.Snapshot.Freshness()); text != "" {
 		parts = append(parts, text)
 	}
 	return strings.Join(parts, "; ")
 }
 
-func (t *Top) noteTone() Tone {
+func (t *Top) noteTone() view.Tone {
 	switch {
 	case t.Trouble != "" && !t.Typing:
-		return Bad
-	case t.Snapshot != nil && Freshness(t.Snapshot) != "":
-		return Doubtful
+		return view.Bad
+	case t.Snapshot != nil && wording.Freshness(t.Snapshot.Freshness()) != "":
+		return view.Doubtful
 	}
-	return Strong
+	return view.Strong
 }
 
 func (t *Top) keys() string {
