@@ -17,21 +17,22 @@ import (
 
 	"queueworker.dev/queueworker/api/v1alpha1"
 	"queueworker.dev/queueworker/console/intent"
-	"queueworker.dev/queueworker/plugin/output"
+	"queueworker.dev/queueworker/plugin/cli"
+	"queueworker.dev/queueworker/plugin/cli/output"
 	"queueworker.dev/queueworker/plugin/render"
 	"queueworker.dev/queueworker/plugin/wording"
 )
 
 type createCommand struct {
-	deps   *Deps
+	deps   *cli.Deps
 	output output.Flags
-	dryRun dryRun
+	dryRun cli.DryRun
 	// values holds, by path, a pointer to the value of each field's flag.
 	values map[string]any
 }
 
 // NewCreateCommand returns `kubectl queueworker create`.
-func NewCreateCommand(deps *Deps) *cobra.Command {
+func NewCreateCommand(deps *cli.Deps) *cobra.Command {
 	c := &createCommand{deps: deps, values: map[string]any{}}
 	cmd := &cobra.Command{
 		Use:   "create NAME --queue QUEUE",
@@ -45,7 +46,7 @@ what they say. What somebody else, or another command, has set since is not over
   kubectl queueworker create reports --queue reports --min 0 --max 20 --target-wait 2m
   kubectl queueworker create nightly --queue reports --mode Batch --schedule "30 4 * * *" --time-zone Europe/Berlin
   kubectl queueworker create emails --queue emails --dry-run > emails.yaml`,
-		GroupID:           groupSetUp,
+		GroupID:           cli.GroupSetUp,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: cobra.NoFileCompletions,
 		RunE: func(cmd *cobra.Command, names []string) error {
@@ -54,7 +55,7 @@ what they say. What somebody else, or another command, has set since is not over
 	}
 	c.addFlags(cmd.Flags())
 	_ = cmd.RegisterFlagCompletionFunc("app", deps.CompleteApps(1))
-	c.dryRun.addFlag(cmd)
+	c.dryRun.AddFlag(cmd)
 	c.output.AddFlags(cmd)
 	return cmd
 }
@@ -84,16 +85,16 @@ func (c *createCommand) run(ctx context.Context, name string, flags *pflag.FlagS
 	}
 	object, err := c.manifest(name, flags)
 	if err != nil {
-		return Usage("%w", err)
+		return cli.Usage("%w", err)
 	}
 	done := "is created"
-	if c.dryRun == dryRunClient {
+	if c.dryRun == cli.DryRunClient {
 		object.SetNamespace(c.namespace())
 	} else if done, err = c.create(ctx, object); err != nil {
 		return err
 	}
 	if c.output.Table() && !flags.Changed("output") {
-		_, err := fmt.Fprintf(c.deps.Streams.Out, "QueueWorker %s %s%s\n", name, done, c.dryRun.suffix())
+		_, err := fmt.Fprintf(c.deps.Streams.Out, "QueueWorker %s %s%s\n", name, done, c.dryRun.Suffix())
 		return err
 	}
 	return c.output.Print(c.deps.Streams.Out, c.deps.Streams.ErrOut, render.Created(object))
@@ -102,16 +103,16 @@ func (c *createCommand) run(ctx context.Context, name string, flags *pflag.FlagS
 // validate checks --dry-run and the output format. A client-side dry run prints YAML by
 // default, because the manifest is its only result.
 func (c *createCommand) validate(flags *pflag.FlagSet) error {
-	if err := c.dryRun.validate(); err != nil {
+	if err := c.dryRun.Validate(); err != nil {
 		return err
 	}
-	if c.dryRun == dryRunClient && c.output.Table() && !flags.Changed("output") {
+	if c.dryRun == cli.DryRunClient && c.output.Table() && !flags.Changed("output") {
 		if err := flags.Set("output", "yaml"); err != nil {
 			return fmt.Errorf("choose the format: %w", err)
 		}
 	}
 	if err := c.output.Validate(); err != nil {
-		return Usage("%w", err)
+		return cli.Usage("%w", err)
 	}
 	return nil
 }
@@ -147,7 +148,7 @@ func (c *createCommand) create(ctx context.Context, object *unstructured.Unstruc
 	return c.createIn(ctx, cluster, object)
 }
 
-func (c *createCommand) createIn(ctx context.Context, cluster *Cluster, object *unstructured.Unstructured) (done string, err error) {
+func (c *createCommand) createIn(ctx context.Context, cluster *cli.Cluster, object *unstructured.Unstructured) (done string, err error) {
 	name := object.GetName()
 	object.SetNamespace(cluster.Namespace)
 	before := &v1alpha1.QueueWorker{}
@@ -155,17 +156,17 @@ func (c *createCommand) createIn(ctx context.Context, cluster *Cluster, object *
 	exists := err == nil
 	switch {
 	case exists && !applied(before):
-		return "", Usage("QueueWorker %s exists already in the namespace %s, and create has not made it; `kubectl edit queueworker %s` changes it, `kubectl queueworker scale %s` its size",
+		return "", cli.Usage("QueueWorker %s exists already in the namespace %s, and create has not made it; `kubectl edit queueworker %s` changes it, `kubectl queueworker scale %s` its size",
 			name, cluster.Namespace, name, name)
 	case err != nil && !apierrors.IsNotFound(err):
 		return "", fmt.Errorf("read QueueWorker %s: %w", name, err)
 	}
-	err = cluster.Client.Apply(ctx, client.ApplyConfigurationFromUnstructured(object), c.dryRun.applyOptions()...)
+	err = cluster.Client.Apply(ctx, client.ApplyConfigurationFromUnstructured(object), c.dryRun.ApplyOptions()...)
 	switch {
 	case apierrors.IsConflict(err):
-		return "", Usage("QueueWorker %s was changed since it was created, and this would undo that; leave those flags out or give them the value there is: %w", name, err)
+		return "", cli.Usage("QueueWorker %s was changed since it was created, and this would undo that; leave those flags out or give them the value there is: %w", name, err)
 	case apierrors.IsInvalid(err):
-		return "", Usage("the cluster refuses this QueueWorker: %w", err)
+		return "", cli.Usage("the cluster refuses this QueueWorker: %w", err)
 	case err != nil:
 		return "", fmt.Errorf("create QueueWorker %s: %w", name, err)
 	case !exists:

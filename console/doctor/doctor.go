@@ -9,8 +9,6 @@
 package doctor
 
 import (
-	"cmp"
-	"slices"
 	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -51,24 +49,24 @@ type Input struct {
 	Workers     []v1alpha1.QueueWorker
 }
 
-// Examine returns all findings, the worst level first; within a level, related findings
-// stay together.
-func Examine(in Input) []Finding {
-	found := slices.Concat(kinds(in), operators(in), mine(in), theirs(in), apps(in), workers(in))
-	order := []Level{Wrong, Warning, Unchecked, Fine}
-	slices.SortStableFunc(found, func(a, b Finding) int {
-		return cmp.Compare(slices.Index(order, a.Level), slices.Index(order, b.Level))
-	})
-	return found
+// A Right is a verb on a resource, and whether an account has it.
+type Right struct {
+	Group, Resource, Subresource, Verb string
+	// For is what needs the right.
+	For Use
+	// Needed is true if nothing works without the right.
+	Needed bool
+	// Allowed is the cluster's answer.
+	Allowed bool
 }
 
-// Count returns how many findings have a level.
-func Count(findings []Finding, level Level) int {
-	n := 0
-	for _, finding := range findings {
-		if finding.Level == level {
-			n++
-		}
-	}
-	return n
+// Powers are the rights of an operator in one namespace.
+type Powers struct {
+	// Operator is the Deployment, as NAMESPACE/NAME.
+	Operator string
+	// Home and Account are the namespace and the name of the operator's service account.
+	Home, Account string
+	// Namespace is where the rights hold; empty means all namespaces.
+	Namespace string
+	Rights    []Right
 }

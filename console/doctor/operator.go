@@ -5,7 +5,6 @@ package doctor
 
 import (
 	"slices"
-	"strings"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -17,17 +16,6 @@ import (
 // OperatorLabels are the labels of the operator's Deployment. The chart and the kustomize
 // tree set them, whatever the Deployment's name is.
 var OperatorLabels = map[string]string{v1alpha1.LabelComponent: "operator"}
-
-// Powers are the rights of an operator in one namespace.
-type Powers struct {
-	// Operator is the Deployment, as NAMESPACE/NAME.
-	Operator string
-	// Home and Account are the namespace and the name of the operator's service account.
-	Home, Account string
-	// Namespace is where the rights hold; empty means all namespaces.
-	Namespace string
-	Rights    []Right
-}
 
 // Needed returns the rights that the operators need, as questions to the cluster. An
 // operator for all namespaces needs them in in.Namespace. An operator for some namespaces
@@ -52,44 +40,6 @@ func Needed(in Input) []Powers {
 		}
 	}
 	return needed
-}
-
-// watching returns the namespaces that an operator works in; empty means all.
-func watching(deployment *appsv1.Deployment) []string {
-	var watched []string
-	for i := range deployment.Spec.Template.Spec.Containers {
-		arguments := slices.Concat(deployment.Spec.Template.Spec.Containers[i].Command, deployment.Spec.Template.Spec.Containers[i].Args)
-		for at, argument := range arguments {
-			name, value, found := strings.Cut(strings.TrimLeft(argument, "-"), "=")
-			if name != "watch-namespaces" {
-				continue
-			}
-			if !found && at+1 < len(arguments) {
-				value = arguments[at+1]
-			}
-			for namespace := range strings.SplitSeq(value, ",") {
-				if namespace = strings.TrimSpace(namespace); namespace != "" {
-					watched = append(watched, namespace)
-				}
-			}
-		}
-	}
-	return watched
-}
-
-// inhabited returns the namespaces to look at: in.Namespace, or every namespace with
-// QueueWorkers.
-func inhabited(in Input) []string {
-	if in.Namespace != "" {
-		return []string{in.Namespace}
-	}
-	var found []string
-	for i := range in.Workers {
-		if namespace := in.Workers[i].Namespace; !slices.Contains(found, namespace) {
-			found = append(found, namespace)
-		}
-	}
-	return found
 }
 
 func operators(in Input) []Finding {
@@ -129,18 +79,6 @@ func absent(in Input) Finding {
 		finding.Cause, finding.Cure = Cause{Code: NoneProven, Count: in.Unproven}, cure(InstallOrBindRole)
 	}
 	return finding
-}
-
-// concerns reports whether an operator works in the namespaces of the input. Another
-// team's operator for other namespaces does not concern the caller.
-func concerns(in Input, deployment *appsv1.Deployment) bool {
-	return in.Namespace == "" || WorksIn(deployment, in.Namespace)
-}
-
-// WorksIn reports whether an operator works in a namespace.
-func WorksIn(deployment *appsv1.Deployment, namespace string) bool {
-	watched := watching(deployment)
-	return len(watched) == 0 || slices.Contains(watched, namespace)
 }
 
 // shared names two operators that work in the same namespaces; nil if there are none.

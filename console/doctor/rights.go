@@ -10,17 +10,6 @@ import (
 	"queueworker.dev/queueworker/console/view"
 )
 
-// A Right is a verb on a resource, and whether an account has it.
-type Right struct {
-	Group, Resource, Subresource, Verb string
-	// For is what needs the right.
-	For Use
-	// Needed is true if nothing works without the right.
-	Needed bool
-	// Allowed is the cluster's answer.
-	Allowed bool
-}
-
 // String returns the right as VERB RESOURCE.GROUP/SUBRESOURCE.
 func (r Right) String() string {
 	resource := r.Resource

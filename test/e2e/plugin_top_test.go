@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"queueworker.dev/queueworker/plugin"
+	"queueworker.dev/queueworker/plugin/cli"
 	"queueworker.dev/queueworker/test/builders"
 	"queueworker.dev/queueworker/test/lab"
 )
@@ -133,6 +133,6 @@ func TestPluginTopWithoutProxy(t *testing.T) {
 	terminal.Keys("C-c")
 	terminal.EndsWith("0", 10*time.Second)
 	terminal = l.User().Terminal(160, 24, "top")
-	terminal.EndsWith(strconv.Itoa(plugin.CodeForbidden), 20*time.Second)
+	terminal.EndsWith(strconv.Itoa(cli.CodeForbidden), 20*time.Second)
 	terminal.Shows("why not", 5*time.Second, func(screen string) bool { return strings.Contains(screen, "may not list queueworkers") })
 }
