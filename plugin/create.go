@@ -37,11 +37,11 @@ func NewCreateCommand(deps *cli.Deps) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "create NAME --queue QUEUE",
 		Short: "Create a pool of workers, or print its manifest",
-		Long: `Create a QueueWorker. Durations are written as 60s or 1h30m, memory as 256Mi; what is not set has
-the default of the API. With --dry-run nothing is created and the manifest is printed, for Git.
+		Long: `Create a QueueWorker. Write durations as 60s or 1h30m, and memory as 256Mi. A field that you do not set has
+the default of the API. With --dry-run the command only prints the manifest, for Git.
 
-It is applied: the same command again changes nothing, and with other flags it changes the pool to
-what they say. What somebody else, or another command, has set since is not overwritten.`,
+The command applies: the same command again changes nothing, and with other flags it changes those fields of
+the pool. It does not overwrite a field that another user or another command has set since.`,
 		Example: `  kubectl queueworker create emails --queue high,default --processes 4 --timeout 60s --memory 256Mi --tries 3
   kubectl queueworker create reports --queue reports --min 0 --max 20 --target-wait 2m
   kubectl queueworker create nightly --queue reports --mode Batch --schedule "30 4 * * *" --time-zone Europe/Berlin
@@ -156,7 +156,7 @@ func (c *createCommand) createIn(ctx context.Context, cluster *cli.Cluster, obje
 	exists := err == nil
 	switch {
 	case exists && !applied(before):
-		return "", cli.Usage("QueueWorker %s exists already in the namespace %s, and create has not made it; `kubectl edit queueworker %s` changes it, `kubectl queueworker scale %s` its size",
+		return "", cli.Usage("QueueWorker %s exists already in the namespace %s, and create did not create it; `kubectl edit queueworker %s` changes it, `kubectl queueworker scale %s` changes its size",
 			name, cluster.Namespace, name, name)
 	case err != nil && !apierrors.IsNotFound(err):
 		return "", fmt.Errorf("read QueueWorker %s: %w", name, err)
@@ -164,7 +164,7 @@ func (c *createCommand) createIn(ctx context.Context, cluster *cli.Cluster, obje
 	err = cluster.Client.Apply(ctx, client.ApplyConfigurationFromUnstructured(object), c.dryRun.ApplyOptions()...)
 	switch {
 	case apierrors.IsConflict(err):
-		return "", cli.Usage("QueueWorker %s was changed since it was created, and this would undo that; leave those flags out or give them the value there is: %w", name, err)
+		return "", cli.Usage("QueueWorker %s was changed since it was created, and this command would undo the change; leave these flags out or use the present values: %w", name, err)
 	case apierrors.IsInvalid(err):
 		return "", cli.Usage("the cluster refuses this QueueWorker: %w", err)
 	case err != nil:

@@ -28,10 +28,10 @@ func NewDoctorCommand(deps *cli.Deps) *cobra.Command {
 	d := &doctorCommand{deps: deps}
 	cmd := &cobra.Command{
 		Use:   "doctor [NAME]",
-		Short: "Find what keeps workers from their work, with cause and cure",
-		Long: `Look at the installation, at your rights and the operator's, at what the agents found in the images
-(pcntl, memory_limit, log channel, ...), and at every pool: connection, timeouts, stuck or failing workers.
-It ends with 1 if anything is wrong; warnings alone are no failure.`,
+		Short: "Find problems of the installation and the pools, with cause and cure",
+		Long: `Check the installation, your rights and the operator's, what the agents found in the images (pcntl,
+memory_limit, log channel, ...), and every pool: connection, timeouts, stuck or failing workers.
+The command ends with 1 if anything is wrong; a warning is no failure.`,
 		Example:           "  kubectl queueworker doctor\n  kubectl queueworker doctor emails\n  kubectl queueworker doctor -A -o json",
 		GroupID:           cli.GroupSetUp,
 		Args:              cobra.MaximumNArgs(1),
@@ -48,7 +48,7 @@ func (d *doctorCommand) run(ctx context.Context, names []string) error {
 		return cli.Usage("%w", err)
 	}
 	if len(names) > 0 && (d.scope.AllNamespaces || d.scope.Selector != "") {
-		return cli.Usage("a name, and --all-namespaces or --selector, exclude each other")
+		return cli.Usage("name a QueueWorker, or select several with --all-namespaces or --selector, but not both")
 	}
 	cluster, err := d.deps.Connect()
 	if err != nil {

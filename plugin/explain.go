@@ -20,7 +20,7 @@ import (
 func NewExplainCommand(deps *cli.Deps) *cobra.Command {
 	return &cobra.Command{
 		Use:               "explain NAME",
-		Short:             "Say why a QueueWorker has the number of processes it has",
+		Short:             "Say why a QueueWorker has its number of processes",
 		Example:           "  kubectl queueworker explain emails",
 		GroupID:           cli.GroupSee,
 		Args:              cobra.ExactArgs(1),

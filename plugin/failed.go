@@ -29,8 +29,8 @@ func NewFailedCommand(deps *cli.Deps) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "failed",
 		Short: "List, retry and delete the jobs that failed for good",
-		Long: `List, retry and delete the jobs that failed for good, as the application keeps them. All of it goes by
-way of QueueCommands: who may create and read queuecommands may do it; no right to enter a pod is needed.`,
+		Long: `List, retry and delete the jobs that failed for good, as the application keeps them. These commands create
+QueueCommands: you need the rights to create and read queuecommands, and no right to enter a pod.`,
 		GroupID: cli.GroupJobs,
 		Args:    cobra.NoArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
@@ -69,8 +69,8 @@ func (f *failedList) command(do func(*cobra.Command) error) *cobra.Command {
 	f.AddFlags(cmd)
 	f.output.AddFlags(cmd)
 	cmd.Flags().StringVar(&f.queue, "queue", "", "Only jobs of this queue.")
-	cmd.Flags().StringVar(&f.search, "search", "", "Only jobs whose id, class, queue or exception holds this text.")
-	cmd.Flags().IntVar(&f.limit, "limit", 0, "At most so many jobs; 0 means all. Default: 100 for a table, else all.")
+	cmd.Flags().StringVar(&f.search, "search", "", "Only jobs whose id, class, queue or exception contains this text.")
+	cmd.Flags().IntVar(&f.limit, "limit", 0, "At most this many jobs; 0 means all. Default: 100 for a table, otherwise all.")
 	return cmd
 }
 
@@ -185,9 +185,9 @@ func newFailedRetry(deps *cli.Deps) *cobra.Command {
 		RunE: func(cmd *cobra.Command, ids []string) error {
 			switch {
 			case all && len(ids) > 0:
-				return cli.Usage("ids and --all exclude each other")
+				return cli.Usage("name ids, or use --all, but not both")
 			case queue != "" && !all:
-				return cli.Usage("--queue goes with --all")
+				return cli.Usage("--queue needs --all")
 			case all:
 				what := "All failed jobs are put back"
 				if queue != "" {
@@ -202,7 +202,7 @@ func newFailedRetry(deps *cli.Deps) *cobra.Command {
 	}
 	c.AddWriteFlags(cmd)
 	cmd.Flags().BoolVar(&all, "all", false, "All failed jobs.")
-	cmd.Flags().StringVar(&queue, "queue", "", "With --all: only those of this queue.")
+	cmd.Flags().StringVar(&queue, "queue", "", "With --all: only the failed jobs of this queue.")
 	return cmd
 }
 
@@ -225,7 +225,7 @@ func newFailedFlush(deps *cli.Deps) *cobra.Command {
 	var hours int32
 	cmd := &cobra.Command{
 		Use:   "flush",
-		Short: "Delete all failed jobs, or the older ones",
+		Short: "Delete all failed jobs, or only old ones",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			spec := v1alpha1.QueueCommandSpec{Action: v1alpha1.ActionFlushFailed}
@@ -244,7 +244,7 @@ func newFailedFlush(deps *cli.Deps) *cobra.Command {
 	}
 	c.AddWriteFlags(cmd)
 	confirm.AddFlag(cmd)
-	cmd.Flags().Int32Var(&hours, "hours", 0, "Keep what failed within so many hours; needs Laravel 9 or later.")
+	cmd.Flags().Int32Var(&hours, "hours", 0, "Keep jobs that failed within this many hours; needs Laravel 9 or later.")
 	return cmd
 }
 

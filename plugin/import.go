@@ -29,8 +29,8 @@ import (
 func NewImportCommand(deps *cli.Deps) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "import",
-		Short:   "Make QueueWorkers of the configuration of Supervisor or Horizon",
-		Long:    "Make QueueApps and QueueWorkers of a configuration that runs queue workers elsewhere.\nThe files are read, never executed, and the cluster is not asked: YAML is printed, with a\ncomment for each line that could not be carried over, for a person to read and\n`kubectl apply -f -` to apply.",
+		Short:   "Make QueueWorkers from the configuration of Supervisor or Horizon",
+		Long:    "Make QueueApps and QueueWorkers from a configuration that runs queue workers elsewhere.\nThe command reads the files and never executes them, and it does not ask the cluster. It\nprints YAML, with a comment for each line that it could not translate. Read the YAML, then\napply it with `kubectl apply -f -`.",
 		GroupID: cli.GroupSetUp,
 		Args:    cobra.NoArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
@@ -43,7 +43,7 @@ func newImportSupervisorCommand(deps *cli.Deps) *cobra.Command {
 	i := &importCommand{deps: deps}
 	cmd := &cobra.Command{
 		Use:     "supervisor FILE...",
-		Short:   "Make QueueWorkers of a Supervisor configuration",
+		Short:   "Make QueueWorkers from a Supervisor configuration",
 		Example: "  kubectl queueworker import supervisor /etc/supervisor/conf.d/*.conf --image=registry.example.com/shop:1.4 | kubectl apply -f -",
 		Args:    cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, arguments []string) error {
@@ -68,7 +68,7 @@ func newImportHorizonCommand(deps *cli.Deps) *cobra.Command {
 	environment := "production"
 	cmd := &cobra.Command{
 		Use:     "horizon FILE",
-		Short:   "Make QueueWorkers of a Laravel Horizon configuration",
+		Short:   "Make QueueWorkers from a Laravel Horizon configuration",
 		Example: "  kubectl queueworker import horizon config/horizon.php --image=registry.example.com/shop:1.4 | kubectl apply -f -",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, arguments []string) error {
@@ -103,13 +103,13 @@ type importCommand struct {
 
 func (i *importCommand) addFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.StringArrayVar(&i.images, "image", nil, "The image of the application; DIRECTORY=IMAGE for one of several applications. Needed.")
+	f.StringArrayVar(&i.images, "image", nil, "The image of the application; DIRECTORY=IMAGE for one of several applications. Required.")
 	f.StringVar(&i.settings.AppName, "app-name", "", "The name of the QueueApp. Default: made from the application's directory.")
-	f.StringVar(&i.settings.Connection, "queue-connection", "", "The queue connection of workers that name none. Default: the application's own default.")
-	f.StringArrayVar(&i.drivers, "driver", nil, "What holds the queues: Redis, Database or None; CONNECTION=DRIVER for one of several connections. All but None start a backlog probe.")
+	f.StringVar(&i.settings.Connection, "queue-connection", "", "The queue connection of workers that name no connection. Default: the application's own default.")
+	f.StringArrayVar(&i.drivers, "driver", nil, "The backend of the queues: Redis, Database or None; CONNECTION=DRIVER for one of several connections. Every driver but None starts a backlog probe.")
 	f.DurationVar(&i.settings.RetryAfter, "retry-after", 0, "The connection's retry_after in config/queue.php, such as 90s.")
-	f.StringArrayVar(&i.envFrom, "env-from", nil, "Where the application's settings are: secret/NAME or configmap/NAME. May be given again.")
-	f.StringArrayVar(&i.variables, "env", nil, "A variable of the environment the configuration is read with, as KEY=VALUE. May be given again.")
+	f.StringArrayVar(&i.envFrom, "env-from", nil, "Where the application's settings are: secret/NAME or configmap/NAME; may be repeated.")
+	f.StringArrayVar(&i.variables, "env", nil, "An environment variable to read the configuration with, as KEY=VALUE; may be repeated.")
 	f.StringVarP(&i.output, "output", "o", "yaml", "The format, which is yaml.")
 }
 

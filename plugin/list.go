@@ -29,7 +29,7 @@ func NewListCommand(deps *cli.Deps) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "list",
 		Aliases: []string{"ls"},
-		Short:   "List the QueueWorkers with what they do",
+		Short:   "List the QueueWorkers with their state, backlog and throughput",
 		Example: "  kubectl queueworker list --watch\n  kubectl queueworker list --all-namespaces -o wide",
 		GroupID: cli.GroupSee,
 		Args:    cobra.NoArgs,

@@ -57,10 +57,10 @@ func NewLogsCommand(deps *cli.Deps) *cobra.Command {
 	c := &logsCommand{deps: deps, jobs: map[string]*view.JobLog{}}
 	cmd := &cobra.Command{
 		Use:   "logs NAME",
-		Short: "Show what the workers of a QueueWorker print, all together or of one job",
-		Long: "Show the logs of all pods of a QueueWorker by time, each line with its pod's name before it. With --follow, pods that come later are shown too.\n\n" +
+		Short: "Show what the workers of a QueueWorker print, or the lines of one job",
+		Long: "Show the logs of all pods of a QueueWorker by time, each line after the name of its pod. With --follow, the command also shows pods that start later.\n\n" +
 			"--job finds the lines of one job, if the workers print job ids: with Laravel's JSON output, with -v (spec.verbose), or before Laravel 9.21.\n\n" +
-			"On a terminal, control sequences are left out: a job may print what moves the cursor, writes over other lines or fills the clipboard. --raw shows them. A pipe or a file gets the bytes as they were printed.",
+			"On a terminal, the command removes control sequences: a job may print sequences that move the cursor, write over other lines or fill the clipboard. --raw shows them. A pipe or a file gets the bytes as they were printed.",
 		Example: "  kubectl queueworker logs emails --since 10m\n  kubectl queueworker logs emails --follow\n" +
 			"  kubectl queueworker logs emails --job 5b9f76a1-e159-43d4-b403-f0cd1ed35d70",
 		GroupID:           cli.GroupSee,
@@ -68,13 +68,13 @@ func NewLogsCommand(deps *cli.Deps) *cobra.Command {
 		ValidArgsFunction: deps.CompleteWorkers(1),
 		RunE:              func(cmd *cobra.Command, names []string) error { return c.run(cmd, names[0]) },
 	}
-	cmd.Flags().BoolVarP(&c.follow, "follow", "f", false, "Go on showing lines as they are printed, until Ctrl-C.")
+	cmd.Flags().BoolVarP(&c.follow, "follow", "f", false, "Continue to show lines as they are printed, until Ctrl-C.")
 	cmd.Flags().DurationVar(&c.since, "since", 0, "Show only lines newer than this, such as 30s, 10m or 2h. 0s means all.")
-	cmd.Flags().Int64Var(&c.tail, "tail", -1, "Show only so many of the last lines of each worker; -1 means all. With --follow alone the last 10.")
+	cmd.Flags().Int64Var(&c.tail, "tail", -1, "Show only this many of the last lines of each worker; -1 means all. With --follow alone the last 10.")
 	cmd.Flags().StringVar(&c.job, "job", "", "Show only the lines of the job with this id (or uuid).")
 	cmd.Flags().StringVar(&c.worker, "worker", "", "Show only the log of this worker (its pod).")
 	cmd.Flags().BoolVar(&c.timestamps, "timestamps", false, "Show when each line was printed.")
-	cmd.Flags().BoolVar(&c.raw, "raw", false, "Leave colours and other control sequences in what goes to a terminal.")
+	cmd.Flags().BoolVar(&c.raw, "raw", false, "Show colours and other control sequences on a terminal.")
 	cmd.Flags().BoolVar(&c.noPrefix, "no-prefix", false, "Show lines without the pod's name.")
 	// It fails for a flag that does not exist; this flag exists.
 	_ = cmd.RegisterFlagCompletionFunc("worker", deps.CompletePods)
@@ -164,7 +164,7 @@ func (c *logsCommand) pods(ctx context.Context, cluster *cli.Cluster) ([]*corev1
 	case c.worker != "" && len(pods) == 0:
 		return nil, cli.NotFound("%s has no pod %s; kubectl queueworker workers %s shows its pods", c.name, c.worker, c.name)
 	case len(pods) > mostLogs:
-		return nil, cli.Usage("%s has %d pods, and at most %d logs are read at a time; choose one with --worker", c.name, len(pods), mostLogs)
+		return nil, cli.Usage("%s has %d pods, and at most %d logs are read at a time; select one with --worker", c.name, len(pods), mostLogs)
 	}
 	return pods, nil
 }
@@ -236,7 +236,7 @@ func (c *logsCommand) jobFound() error {
 	if c.job == "" || c.shown > 0 {
 		return nil
 	}
-	return cli.NotFound("no line in the logs of %s is of job %s: it ran longer ago than logs are kept, in a pod that is gone, or these workers print no ids (set spec.verbose, or use a Laravel that has queue:work --json)", c.name, c.job)
+	return cli.NotFound("the logs of %s have no line of job %s: its log is no longer kept, its pod is gone, or these workers print no ids (set spec.verbose, or use a Laravel that has queue:work --json)", c.name, c.job)
 }
 
 // prefix names a pod; with colours, each pod's name has its own.

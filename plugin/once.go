@@ -38,10 +38,10 @@ func NewOnceCommand(deps *cli.Deps) *cobra.Command {
 	o := &onceCommand{Command: queuecommand.Command{Deps: deps}}
 	cmd := &cobra.Command{
 		Use:   "once [NAME]",
-		Short: "Run one waiting job in a pod of its own, and show all it prints",
-		Long: `Run one waiting job in a pod of its own, verbosely, and show what it prints: of a pool's queues with the
-pool's options, or of --queue with the options of the QueueApp's template alone. Where no job waits,
-it ends at once.`,
+		Short: "Run one waiting job in its own pod, and show what it prints",
+		Long: `Run one waiting job in its own pod, verbosely, and show what it prints. The job comes from the queues of a
+pool and runs with the pool's options. With --queue it comes from that queue; without a pool it then runs
+with the options of the QueueApp's template. If no job waits, the command ends at once.`,
 		Example:           "  kubectl queueworker once emails\n  kubectl queueworker once --queue reports --app shop",
 		GroupID:           cli.GroupJobs,
 		Args:              cobra.MaximumNArgs(1),
@@ -51,7 +51,7 @@ it ends at once.`,
 		},
 	}
 	o.AddWriteFlags(cmd)
-	cmd.Flags().StringVar(&o.queue, "queue", "", "Queue to take the job from instead, or several in priority order.")
+	cmd.Flags().StringVar(&o.queue, "queue", "", "Queue to take the job from, or several queues in priority order. Default: the pool's queues.")
 	return cmd
 }
 
@@ -59,7 +59,7 @@ func (o *onceCommand) run(ctx context.Context, names []string) error {
 	spec := v1alpha1.QueueCommandSpec{Action: v1alpha1.ActionOnce, Queue: o.queue}
 	if len(names) == 1 {
 		if o.App != "" {
-			return cli.Usage("--app and the name of a QueueWorker exclude each other; the QueueWorker says which QueueApp it uses")
+			return cli.Usage("name a QueueWorker or use --app, but not both; a QueueWorker has a QueueApp already")
 		}
 		spec.WorkerName = names[0]
 	}

@@ -26,7 +26,7 @@ func NewPauseCommand(deps *cli.Deps) *cobra.Command {
 	}
 	cmd := &cobra.Command{
 		Use:     "pause NAME...",
-		Short:   "Have pools, or one worker, finish their jobs and take no more",
+		Short:   "Make pools, or one worker, finish their jobs and take no more jobs",
 		Example: "  kubectl queueworker pause emails --wait\n  kubectl queueworker pause -l team=shop --for 2h\n  kubectl queueworker pause --worker emails-worker-7d4b9-x2x4q",
 		GroupID: cli.GroupAct,
 		RunE: func(cmd *cobra.Command, names []string) error {
@@ -39,7 +39,7 @@ func NewPauseCommand(deps *cli.Deps) *cobra.Command {
 	s.AddFlags(cmd)
 	s.AddWorkerFlag(cmd, "Pause this worker (its pod) only.")
 	s.AddWaitFlags(cmd, "the last running job is finished")
-	cmd.Flags().DurationVar(&length, "for", 0, "Resume by itself after so long, such as 2h.")
+	cmd.Flags().DurationVar(&length, "for", 0, "How long to pause, such as 2h; the pool then resumes by itself.")
 	return cmd
 }
 
@@ -48,13 +48,13 @@ func NewResumeCommand(deps *cli.Deps) *cobra.Command {
 	s := &steering.Command{Deps: deps, Decide: intent.Resume, Settled: steering.Resumed}
 	cmd := &cobra.Command{
 		Use:     "resume NAME...",
-		Short:   "End a pause, whoever began it",
+		Short:   "End a pause, whatever started it",
 		Example: "  kubectl queueworker resume emails\n  kubectl queueworker resume --worker emails-worker-7d4b9-x2x4q",
 		GroupID: cli.GroupAct,
 		RunE:    func(cmd *cobra.Command, names []string) error { return s.Run(cmd.Context(), names) },
 	}
 	s.AddFlags(cmd)
 	s.AddWorkerFlag(cmd, "Resume this worker (its pod) only.")
-	s.AddWaitFlags(cmd, "jobs are taken again")
+	s.AddWaitFlags(cmd, "the workers take jobs again")
 	return cmd
 }

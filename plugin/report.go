@@ -24,14 +24,14 @@ func NewReportCommand(deps *cli.Deps) *cobra.Command {
 		Use:   "report",
 		Short: "Write a support bundle, without secrets",
 		Long: `Write a tar.gz with the QueueWorkers, QueueApps, QueueCommands, pods, Deployments, Jobs and events of the
-namespace, what doctor finds, versions, and the operator's log where you may read it. Secrets are never
-read. Values of env, args, annotations and ConfigMaps are removed, and where they stand in any other text
-they are removed there. So is what jobs printed and what backends, probes and agents answered: of messages of
-conditions and events, and of logs, the operator's and Kubernetes' own words stay. Of URLs scheme and host stay.
+namespace, doctor's findings, versions, and the operator's log if you may read it. The command never reads
+Secrets. It removes values of env, args, annotations and ConfigMaps, also where they occur in other text. It
+removes what jobs printed and what backends, probes and agents answered: in conditions, events and logs, only
+the words of the operator and of Kubernetes stay. Of a URL, only scheme and host stay.
 
-Kept by intent, since a diagnosis is about them: labels, names of objects, queues, connections, containers,
-images, hosts and job classes, prefixes of envFrom, hostAliases, and the patterns of a Custom QueueApp.
-Look through it before you send it on all the same.`,
+Some values stay on purpose, because a diagnosis is about them: labels, names of objects, queues, connections,
+containers, images, hosts and job classes, prefixes of envFrom, hostAliases, and the patterns of a Custom
+QueueApp. Still look through the bundle before you send it on.`,
 		Example:           "  kubectl queueworker report -n shop\n  kubectl queueworker report --file - | tar tz",
 		GroupID:           cli.GroupSetUp,
 		Args:              cobra.NoArgs,
@@ -39,7 +39,7 @@ Look through it before you send it on all the same.`,
 		RunE:              func(cmd *cobra.Command, _ []string) error { return r.run(cmd.Context()) },
 	}
 	cmd.Flags().StringVarP(&r.file, "file", "f", "", "Write to this file; - means standard output (default queueworker-report-NAMESPACE-TIME.tar.gz).")
-	cmd.Flags().Int64Var(&r.lines, "log-lines", 5000, "How many lines of each of the operator's logs at most; a log also ends after 8 MiB, and all logs after 32 MiB.")
+	cmd.Flags().Int64Var(&r.lines, "log-lines", 5000, "Maximum number of lines of each log of the operator. A log also ends after 8 MiB, and all logs together after 32 MiB.")
 	return cmd
 }
 
@@ -81,7 +81,7 @@ func (r *reportCommand) run(ctx context.Context) error {
 	for _, what := range missing {
 		fmt.Fprintln(r.deps.Streams.ErrOut, "note: left out: "+what)
 	}
-	_, err = fmt.Fprintf(r.deps.Streams.Out, "Written: %s\nSecrets were removed as far as they can be known; look through it before you send it on.\n", name)
+	_, err = fmt.Fprintf(r.deps.Streams.Out, "Written: %s\nSecrets were removed as far as the command knows them; look through the bundle before you send it on.\n", name)
 	return err
 }
 

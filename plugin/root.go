@@ -49,7 +49,7 @@ func NewRootCommand(deps *cli.Deps) *cobra.Command {
 	root := &cobra.Command{
 		Use:           "queueworker",
 		Annotations:   map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl queueworker"},
-		Short:         "Run queue workers: see them, steer them, look after their jobs",
+		Short:         "Run queue workers: see them, steer them, manage their jobs",
 		SilenceErrors: true, // tell prints them as sentences
 		SilenceUsage:  true,
 		Args:          cobra.NoArgs,
@@ -63,8 +63,8 @@ func NewRootCommand(deps *cli.Deps) *cobra.Command {
 	root.AddGroup(
 		&cobra.Group{ID: cli.GroupSee, Title: "See what happens:"},
 		&cobra.Group{ID: cli.GroupAct, Title: "Steer workers:"},
-		&cobra.Group{ID: cli.GroupJobs, Title: "Look after jobs:"},
-		&cobra.Group{ID: cli.GroupSetUp, Title: "Set up and find faults:"},
+		&cobra.Group{ID: cli.GroupJobs, Title: "Manage jobs:"},
+		&cobra.Group{ID: cli.GroupSetUp, Title: "Set up and find problems:"},
 	)
 	root.SetHelpCommandGroupID(cli.GroupSetUp)
 	deps.Flags.AddFlags(root.PersistentFlags())

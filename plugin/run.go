@@ -36,7 +36,7 @@ func NewRunCommand(deps *cli.Deps) *cobra.Command {
 		RunE:    func(cmd *cobra.Command, names []string) error { return s.Run(cmd.Context(), names) },
 	}
 	s.AddFlags(cmd)
-	s.AddWaitFlags(cmd, "the run is over; it ends with 1 unless every worker ended well")
+	s.AddWaitFlags(cmd, "the run is over; the command ends with 1 unless every worker succeeded")
 	return cmd
 }
 
@@ -51,7 +51,7 @@ func requestedRun(worker *v1alpha1.QueueWorker) string {
 func isOver(worker *v1alpha1.QueueWorker, before string) (bool, string, error) {
 	name := requestedRun(worker)
 	if name == before {
-		return false, "The run has not been started yet.", nil
+		return false, "The run has not started yet.", nil
 	}
 	for i := range worker.Status.Batch.Runs {
 		run := &worker.Status.Batch.Runs[i]
@@ -65,5 +65,5 @@ func isOver(worker *v1alpha1.QueueWorker, before string) (bool, string, error) {
 			return true, "", nil
 		}
 	}
-	return false, "", fmt.Errorf("run %s of QueueWorker %s was not started, because another was on its way", name, worker.Name)
+	return false, "", fmt.Errorf("run %s of QueueWorker %s was not started, because another run was under way", name, worker.Name)
 }

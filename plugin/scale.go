@@ -19,7 +19,7 @@ func NewScaleCommand(deps *cli.Deps) *cobra.Command {
 	s.Decide = func(in intent.Input) (intent.Plan, error) { return intent.Scale(in, size) }
 	cmd := &cobra.Command{
 		Use:     "scale NAME...",
-		Short:   "Set how many processes pools have, or between what autoscaling chooses",
+		Short:   "Set the number of processes of pools, or the bounds of autoscaling",
 		Example: "  kubectl queueworker scale emails --processes 8\n  kubectl queueworker scale reports --min 0 --max 20",
 		GroupID: cli.GroupAct,
 		RunE: func(cmd *cobra.Command, names []string) error {
@@ -33,8 +33,8 @@ func NewScaleCommand(deps *cli.Deps) *cobra.Command {
 	}
 	s.AddFlags(cmd)
 	s.AddWaitFlags(cmd, "the pool has that size")
-	cmd.Flags().Int32Var(&processes, "processes", 0, "How many processes, 0 to 1000.")
-	cmd.Flags().Int32Var(&lowest, "min", 0, "The least number of processes under autoscaling.")
-	cmd.Flags().Int32Var(&highest, "max", 0, "The greatest number of processes under autoscaling.")
+	cmd.Flags().Int32Var(&processes, "processes", 0, "Number of processes, 0 to 1000.")
+	cmd.Flags().Int32Var(&lowest, "min", 0, "Minimum number of processes under autoscaling.")
+	cmd.Flags().Int32Var(&highest, "max", 0, "Maximum number of processes under autoscaling.")
 	return cmd
 }

@@ -36,9 +36,9 @@ func NewStatusCommand(deps *cli.Deps) *cobra.Command {
 	c := &statusCommand{deps: deps}
 	cmd := &cobra.Command{
 		Use:   "status [NAME]",
-		Short: "Show all about a QueueWorker or QueueApp, with what to do where something is amiss",
-		Long: "Show a QueueWorker, a QueueApp with its QueueWorkers, or all in the namespace, as a tree: backlog, throughput, size and the last decisions about it, workers, and conditions with what to do.\n\n" +
-			"NAME is a QueueWorker's, else a QueueApp's; qapp/NAME is a QueueApp's in any case.",
+		Short: "Show everything about a QueueWorker or QueueApp, and what to do about problems",
+		Long: "Show a QueueWorker, a QueueApp with its QueueWorkers, or everything in the namespace, as a tree: backlog, throughput, size and the last decisions about it, workers, and conditions with what to do.\n\n" +
+			"NAME is a QueueWorker, or a QueueApp if there is no such QueueWorker. qapp/NAME is always a QueueApp.",
 		Example:           "  kubectl queueworker status emails\n  kubectl queueworker status qapp/shop --watch",
 		GroupID:           cli.GroupSee,
 		Args:              cobra.MaximumNArgs(1),
@@ -87,7 +87,7 @@ func (c *statusCommand) choose(ctx context.Context, cluster *cli.Cluster, names 
 		return nil, err
 	}
 	if c.scope.AllNamespaces || c.scope.Selector != "" {
-		return nil, cli.Usage("give a name, or choose several with --all-namespaces or --selector, but not both")
+		return nil, cli.Usage("give a name, or select several with --all-namespaces or --selector, but not both")
 	}
 	key := client.ObjectKey{Namespace: cluster.Namespace, Name: name}
 	if worker {
@@ -100,7 +100,7 @@ func (c *statusCommand) choose(ctx context.Context, cluster *cli.Cluster, names 
 	c.app = name
 	err = cluster.Client.Get(ctx, key, &v1alpha1.QueueApp{})
 	if apierrors.IsNotFound(err) && worker {
-		return nil, cli.NotFound("there is no QueueWorker and no QueueApp named %s in the namespace %s; kubectl queueworker list shows what there is", name, cluster.Namespace)
+		return nil, cli.NotFound("there is no QueueWorker and no QueueApp named %s in the namespace %s; kubectl queueworker list shows the QueueWorkers", name, cluster.Namespace)
 	}
 	return nil, err
 }

@@ -42,8 +42,8 @@ func NewTopCommand(deps *cli.Deps) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "top [NAME]",
 		Short: "Watch the workers live, sorted and filtered by keys",
-		Long: "Watch the workers of a QueueWorker, or of all in the namespace, in a terminal. Press ? for the keys.\n\n" +
-			"The agents in the pods are asked every 2 seconds where you may `get` `pods/proxy`. Else the QueueWorkers' status is shown, with its age.",
+		Long: "Watch the workers of a QueueWorker, or of all QueueWorkers in the namespace, in a terminal. Press ? for the keys.\n\n" +
+			"The command asks the agents in the pods every 2 seconds if you may `get` `pods/proxy`. Otherwise it shows the QueueWorkers' status, with its age.",
 		Example:           "  kubectl queueworker top\n  kubectl queueworker top emails --sort memory",
 		GroupID:           cli.GroupSee,
 		Args:              cobra.MaximumNArgs(1),
@@ -51,7 +51,7 @@ func NewTopCommand(deps *cli.Deps) *cobra.Command {
 		RunE:              func(cmd *cobra.Command, names []string) error { return c.run(cmd.Context(), names) },
 	}
 	c.scope.AddFlags(cmd)
-	cmd.Flags().StringVar(&c.sort, "sort", string(view.ByCPU), "Sort by this to begin with: "+strings.Join(orders(), ", ")+".")
+	cmd.Flags().StringVar(&c.sort, "sort", string(view.ByCPU), "Sort by this at first: "+strings.Join(orders(), ", ")+".")
 	// It fails for a flag that does not exist; this flag exists.
 	_ = cmd.RegisterFlagCompletionFunc("sort", cobra.FixedCompletions(orders(), cobra.ShellCompDirectiveNoFileComp))
 	return cmd

@@ -39,7 +39,7 @@ func NewVersionCommand(deps *cli.Deps) *cobra.Command {
 			return printOperators(cmd.Context(), deps, cluster)
 		},
 	}
-	cmd.Flags().BoolVar(&clientOnly, "client", false, "Show the plugin's version only, without asking the cluster.")
+	cmd.Flags().BoolVar(&clientOnly, "client", false, "Show only the plugin's version, without asking the cluster.")
 	return cmd
 }
 
@@ -51,9 +51,9 @@ func printOperators(ctx context.Context, deps *cli.Deps, cluster *cli.Cluster) e
 	case apierrors.IsForbidden(err):
 		missing := "list deployments in all namespaces"
 		if unproven > 0 {
-			missing = "create subjectaccessreviews, which tell the operator from other Deployments with its label"
+			missing = "create subjectaccessreviews, which distinguish the operator from other Deployments with its label"
 		}
-		_, err = fmt.Fprintln(deps.Streams.Out, "Operator: not shown, since you may not "+missing)
+		_, err = fmt.Fprintln(deps.Streams.Out, "Operator: not shown, because you may not "+missing)
 		return err
 	case err != nil:
 		return err

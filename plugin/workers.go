@@ -28,9 +28,9 @@ func NewWorkersCommand(deps *cli.Deps) *cobra.Command {
 	c := &workersCommand{deps: deps}
 	cmd := &cobra.Command{
 		Use:   "workers [NAME]",
-		Short: "List the worker processes with what each of them does",
-		Long: "List the worker processes of a QueueWorker, or of all in the namespace: queue, status, process id, age, jobs, memory, CPU and current job.\n\n" +
-			"The agents in the pods are asked where you may `get` `pods/proxy`. Else rows are as the QueueWorker's status has them, which lags by up to a minute.",
+		Short: "List the worker processes and what each of them does",
+		Long: "List the worker processes of a QueueWorker, or of all QueueWorkers in the namespace: queue, status, process id, age, jobs, memory, CPU and current job.\n\n" +
+			"The command asks the agents in the pods if you may `get` `pods/proxy`. Otherwise the rows come from the QueueWorker's status, which lags by up to a minute.",
 		Example:           "  kubectl queueworker workers emails\n  kubectl queueworker workers --watch\n  kubectl queueworker workers emails -o json",
 		GroupID:           cli.GroupSee,
 		Args:              cobra.MaximumNArgs(1),

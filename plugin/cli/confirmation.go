@@ -33,7 +33,7 @@ func (c *Confirmation) Ask(ctx context.Context, deps *Deps, dangers []string) er
 		return nil
 	}
 	if !printers.IsTerminal(deps.Streams.In) {
-		return Usage("nothing was done: this needs a yes, and nobody is at a terminal to say it; give --yes if it is meant")
+		return Usage("nothing was done: this command asks for a yes, but standard input is no terminal; add --yes to confirm")
 	}
 	fmt.Fprint(deps.Streams.ErrOut, "Type yes to go on: ")
 	answer, err := Typed(ctx, bufio.NewReader(deps.Streams.In))

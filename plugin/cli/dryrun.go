@@ -22,7 +22,7 @@ const (
 
 // AddFlag adds the flag --dry-run to a command.
 func (d *DryRun) AddFlag(cmd *cobra.Command) {
-	cmd.Flags().StringVar((*string)(d), "dry-run", string(DryRunNone), "none, client (say what would be done) or server (have the cluster check it), without doing it.")
+	cmd.Flags().StringVar((*string)(d), "dry-run", string(DryRunNone), "none, client (only say what would be done) or server (also let the cluster check it).")
 	cmd.Flags().Lookup("dry-run").NoOptDefVal = string(DryRunClient)
 	// It fails for a flag that does not exist; this flag exists.
 	_ = cmd.RegisterFlagCompletionFunc("dry-run", cobra.FixedCompletions([]string{string(DryRunNone), string(DryRunClient), string(DryRunServer)}, cobra.ShellCompDirectiveNoFileComp))

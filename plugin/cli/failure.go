@@ -95,7 +95,7 @@ func Explain(err error) (code int, sentence string) {
 	case apierrors.IsUnauthorized(err):
 		return CodeForbidden, "The cluster does not know you: " + err.Error() + ". Log in again, or name another user with --user or --context."
 	case meta.IsNoMatchError(err):
-		return CodeFailed, "This cluster does not know a kind that is needed: " + err.Error() + ". Install QueueWorker's chart, or name another cluster with --context."
+		return CodeFailed, "This cluster lacks a kind that the command needs: " + err.Error() + ". Install QueueWorker's chart, or name another cluster with --context."
 	case apierrors.IsNotFound(err):
 		return CodeNotFound, err.Error()
 	case clientcmd.IsEmptyConfig(err):
@@ -135,7 +135,7 @@ func refusal(err error) string {
 	if group == v1alpha1.GroupName {
 		ask += " of " + group
 	}
-	return fmt.Sprintf("You, %s, may not %s %s %s. %s; this tells when you have it: kubectl auth can-i %s %s %s",
+	return fmt.Sprintf("You, %s, may not %s %s %s. %s; to check whether you have it: kubectl auth can-i %s %s %s",
 		user, verb, resource, where, ask, verb, asked, flag)
 }
 

@@ -67,7 +67,7 @@ func (s *Scope) Source(deps *Deps, cluster *Cluster, names []string) (*source.So
 	}
 	if len(names) > 0 {
 		if s.AllNamespaces || s.Selector != "" {
-			return nil, Usage("name a QueueWorker, or choose several with --all-namespaces or --selector, but not both")
+			return nil, Usage("name a QueueWorker, or select several with --all-namespaces or --selector, but not both")
 		}
 		from.Scope.Name = names[0]
 	}

@@ -24,7 +24,7 @@ type WatchFlag struct{ on bool }
 
 // AddFlag adds the flag to a command.
 func (w *WatchFlag) AddFlag(cmd *cobra.Command) {
-	cmd.Flags().BoolVarP(&w.on, "watch", "w", false, "Draw the picture anew every 2 seconds, until Ctrl-C.")
+	cmd.Flags().BoolVarP(&w.on, "watch", "w", false, "Redraw the picture every 2 seconds, until Ctrl-C.")
 }
 
 // Validate returns an error if --watch is used with a format for programs.

@@ -14,7 +14,7 @@ func SplitWorker(worker string) (pod string, slot bool, err error) {
 	pod, number, slot := strings.Cut(worker, "/")
 	if slot {
 		if _, err := strconv.ParseUint(number, 10, 8); err != nil {
-			return "", false, Usage("--worker %q is no worker; write the name of a pod, or one of the worker table such as emails-worker-abc/0", worker)
+			return "", false, Usage("--worker %q is no worker; write the name of a pod, or an id of the worker table such as emails-worker-abc/0", worker)
 		}
 	}
 	return pod, slot, nil

@@ -29,7 +29,7 @@ func (v *statusView) batch(pool *v1alpha1.QueueWorker) []Node {
 		text += fmt.Sprintf("; the next in %s, by the schedule %s", wording.Short(b.NextScheduleTime.Sub(v.Time)), b.Schedule)
 	}
 	if !b.LastSuccessfulTime.IsZero() {
-		text += fmt.Sprintf("; the last complete one ended %s ago", since(b.LastSuccessfulTime, v.Time))
+		text += fmt.Sprintf("; the last complete run ended %s ago", since(b.LastSuccessfulTime, v.Time))
 	}
 	out := line(view.Clean(text))
 	for i := range b.Runs[:min(len(b.Runs), shownRuns)] {
@@ -52,5 +52,5 @@ func run(r *v1alpha1.Run, v *statusView) string {
 		tone = view.Doubtful
 	}
 	return view.Clean(r.Name) + "  " + v.paint.in(tone, outcome) +
-		fmt.Sprintf("  begun %s ago, took %s; %d processed, %d failed", since(&r.Started, v.Time), took, r.Processed, r.Failed)
+		fmt.Sprintf("  started %s ago, took %s; %d processed, %d failed", since(&r.Started, v.Time), took, r.Processed, r.Failed)
 }

@@ -118,7 +118,7 @@ func TestWhatIsDueNextIsNoDelayedJobWhereThereIsNone(t *testing.T) {
 	pool := shop.Emails()
 	pool.Status.Backlog.Delayed = 0
 	text := Tree(StatusTree(&view.Snapshot{Time: shop.Now, Pools: []v1alpha1.QueueWorker{*pool}}, nil))
-	if want := "; one being worked on is given out again in 90s unless it ends\n"; !strings.Contains(text, want) {
+	if want := "; a job being worked on is given out again in 90s unless it ends\n"; !strings.Contains(text, want) {
 		t.Errorf("it lacks %q:\n%s", want, text)
 	}
 }
@@ -155,7 +155,7 @@ func TestOneCauseIsToldOnce(t *testing.T) {
 func TestExplainSaysHowToStartARun(t *testing.T) {
 	pool := shop.Nightly()
 	pool.Status.Batch.NextScheduleTime = nil
-	if text := explain(pool, nil); !strings.Contains(text, "this starts one: kubectl queueworker run nightly.") {
+	if text := explain(pool, nil); !strings.Contains(text, "To start one: kubectl queueworker run nightly.") {
 		t.Errorf("it says %s", text)
 	}
 }

@@ -179,7 +179,7 @@ func (v *statusView) backlog(pool *v1alpha1.QueueWorker) []Node {
 // nextDue says which job becomes ready by itself, and when.
 func nextDue(b *v1alpha1.BacklogStatus, after string) string {
 	if b.Delayed == 0 {
-		return "; one being worked on is given out again in " + after + " unless it ends"
+		return "; a job being worked on is given out again in " + after + " unless it ends"
 	}
 	return "; the next is due in " + after
 }

@@ -203,12 +203,12 @@ func (t *Top) keys() string {
 var topHelp = []string{
 	"",
 	"  q, Ctrl-C    quit",
-	"  p, Space     pause, and go on",
-	"  /            show only workers in which a text occurs; Esc shows all again",
+	"  p, Space     pause, or continue",
+	"  /            show only workers that contain a text; Esc shows all again",
 	"  b            show only workers that work on a job, or all again",
 	"  c m j t      sort by CPU, memory, how long the current job has run, age",
 	"  d f n s      sort by jobs done, jobs failed, name, state",
-	"  r            sort the other way round",
+	"  r            reverse the order",
 	"  Up, Down, PageUp, PageDown, Home, End    scroll",
 	"  ?, h         this help, or the workers again",
 }

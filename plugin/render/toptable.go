@@ -64,7 +64,7 @@ func (t *Top) table(paint Paint) []string {
 
 func (t *Top) nobody() string {
 	if t.Filter != "" || t.BusyOnly {
-		return "No worker is like that; Esc shows all."
+		return "No worker matches; Esc shows all."
 	}
 	return fit(NoWorkers(t.Snapshot, "There are no QueueWorkers in "+t.Where+"."), t.Width)
 }

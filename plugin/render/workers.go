@@ -65,4 +65,4 @@ func NoWorkers(s *view.Snapshot, nothing string) string {
 }
 
 // unseen is the state of a pool without a status.
-const unseen = "not looked at by the operator yet"
+const unseen = "not observed by the operator yet"

@@ -40,7 +40,7 @@ var subjects = map[doctor.Kind]struct{ one, all string }{
 
 // uses name the commands that need a right.
 var uses = map[doctor.Use]string{
-	doctor.SeePools:      "seeing any pool",
+	doctor.SeePools:      "every command",
 	doctor.FindPool:      "every command that names a pool",
 	doctor.SeeApps:       "status, doctor",
 	doctor.ChangePools:   "start, stop, pause, resume, restart, scale, run, create",
@@ -68,17 +68,17 @@ var causes = map[doctor.Code]causeText{
 		return fmt.Sprintf("No operator is installed. %d Deployment(s) have the label %s, but their service accounts may not %s.", c.Count, operatorLabel, doctor.Proof())
 	},
 	doctor.NamespacesShared: func(c doctor.Cause) string {
-		return fmt.Sprintf("%d operators are installed, and %s share namespaces; two that work in the same namespaces undo each other's writes.", c.Count, and(c.Names))
+		return fmt.Sprintf("%d operators are installed, and %s work in the same namespaces, where they undo each other's writes.", c.Count, and(c.Names))
 	},
 	doctor.NamespacesUnwatched: func(c doctor.Cause) string {
-		return "No operator works in the namespace " + list(c.Names) + ", since none has it in --watch-namespaces."
+		return "No operator works in the namespace " + list(c.Names) + ", because no operator has it in --watch-namespaces."
 	},
 	doctor.OperatorRuns: func(c doctor.Cause) string {
 		return fmt.Sprintf("%d of %d pods run %s.", c.Available, c.Replicas, cmp.Or(c.Image, "unknown image"))
 	},
 	doctor.OperatorDown: func(c doctor.Cause) string {
 		causes := append([]string{fmt.Sprintf("None of its %d pods is available.", c.Replicas)}, c.Names...)
-		return strings.Join(causes, " ") + " Workers go on with their jobs, but nothing that is changed now takes effect."
+		return strings.Join(causes, " ") + " Workers continue with their jobs, but changes take no effect."
 	},
 	doctor.RightsHeld: func(c doctor.Cause) string { return "You may use every command " + where(c.Namespace) + "." },
 	doctor.RightsMissing: func(c doctor.Cause) string {
@@ -86,25 +86,25 @@ var causes = map[doctor.Code]causeText{
 		for _, use := range c.Uses {
 			commands = append(commands, uses[use])
 		}
-		return fmt.Sprintf("You may not %s %s, so these will be refused: %s.", list(c.Rights), where(c.Namespace), strings.Join(commands, "; "))
+		return fmt.Sprintf("You may not %s %s, so the cluster refuses these to you: %s.", list(c.Rights), where(c.Namespace), strings.Join(commands, "; "))
 	},
 	doctor.OperatorRightsHeld: always[doctor.Cause]("The operator has the rights it needs."),
 	doctor.OperatorRightsMissing: func(c doctor.Cause) string {
 		return fmt.Sprintf("The operator may not %s %s.", list(c.Rights), where(c.Namespace))
 	},
-	doctor.ImageUnseen: always[doctor.Cause]("No agent has looked into its image yet."),
+	doctor.ImageUnseen: always[doctor.Cause]("No agent has checked its image yet."),
 	doctor.ImageInOrder: func(c doctor.Cause) string {
-		return fmt.Sprintf("All %d things that were looked for in its image and settings are as they should be.", c.Count)
+		return fmt.Sprintf("All %d checks of its image and settings passed.", c.Count)
 	},
 	doctor.NoPool: func(c doctor.Cause) string { return "There is no QueueWorker " + where(c.Namespace) + "." },
 	doctor.NoPoolSelected: func(c doctor.Cause) string {
 		return fmt.Sprintf("No QueueWorker %s has the labels %s.", where(c.Namespace), c.Selector)
 	},
-	doctor.PoolInOrder: always[doctor.Cause]("As wanted."),
+	doctor.PoolInOrder: always[doctor.Cause]("As desired."),
 	doctor.NotObserved: func(c doctor.Cause) string {
-		return fmt.Sprintf("Its spec was changed %s ago and the operator has not taken it up.", c.Age.Round(time.Second))
+		return fmt.Sprintf("Its spec was changed %s ago, and the operator has not observed the change.", c.Age.Round(time.Second))
 	},
-	doctor.NeverUsed: func(c doctor.Cause) string { return "It never had a job, and nothing waits on " + c.Queue + "." },
+	doctor.NeverUsed: func(c doctor.Cause) string { return "It has never had a job, and no job waits on " + c.Queue + "." },
 }
 
 func list(names []string) string { return strings.Join(names, ", ") }

@@ -21,14 +21,14 @@ var freshnessTexts = map[view.FreshnessCode]func(view.Freshness) string{
 	view.PodsRefused:   refused("you may not list pods"),
 	view.AgentsRefused: refused("you may not `get` `pods/proxy`"),
 	view.AgentsSilent: func(f view.Freshness) string {
-		return fmt.Sprintf("%d of %d pods do not answer; their rows are as of %s, from the status. The last one: %s", f.Silent, f.Running, age(f), view.Clean(f.Silence))
+		return fmt.Sprintf("%d of %d pods do not answer; their rows come from the status of %s. The last error: %s", f.Silent, f.Running, age(f), view.Clean(f.Silence))
 	},
 }
 
 // refused returns a text for a caller who lacks a right.
 func refused(why string) func(view.Freshness) string {
 	return func(f view.Freshness) string {
-		return "As of " + age(f) + ", since " + why + ": shown is what the QueueWorkers' status says."
+		return "As of " + age(f) + ", because " + why + ": the rows come from the QueueWorkers' status."
 	}
 }
 

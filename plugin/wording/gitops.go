@@ -23,7 +23,7 @@ var gitopsTexts = map[gitops.Code]func(w gitops.Warning, what string) string{
 	},
 	gitops.Stays: func(w gitops.Warning, what string) string {
 		return tool(w.Owner) + " keeps " + what + " as Git has it. Git does not set " + and(w.Fields) +
-			", so this change stays until it does; to keep it for good, write it to Git."
+			", so this change stays until Git does. To keep it for good, write it to Git."
 	},
 }
 

@@ -13,5 +13,5 @@ var logTexts = map[podlog.Code]func(podlog.Note) string{
 	podlog.Started:    func(n podlog.Note) string { return "pod " + n.Pod + " has started" },
 	podlog.Gone:       func(n podlog.Note) string { return "pod " + n.Pod + " is gone" },
 	podlog.BrokenOff:  func(n podlog.Note) string { return n.Err.Error() },
-	podlog.TriedAgain: func(n podlog.Note) string { return n.Err.Error() + "; it is tried again" },
+	podlog.TriedAgain: func(n podlog.Note) string { return n.Err.Error() + "; trying again" },
 }

@@ -18,48 +18,48 @@ type factText = func(view.Fact) string
 // facts are the facts of `explain` and of the line Size in `status`.
 var facts = map[view.Code]factText{
 	view.NotLookedAt: func(f view.Fact) string {
-		return f.Worker + ": the operator has not looked at it yet, so nothing has been decided."
+		return f.Worker + ": the operator has not observed it yet, so nothing is decided."
 	},
 	view.SizeNow: func(f view.Fact) string {
-		return fmt.Sprintf("%s has %s, of which %d ready and %d busy. It is to have %d.", f.Worker, processes(f.Processes), f.Ready, f.Busy, f.Desired)
+		return fmt.Sprintf("%s has %s: %d ready, %d busy. Its desired size is %d.", f.Worker, processes(f.Processes), f.Ready, f.Busy, f.Desired)
 	},
-	view.EarlierSpec: always[view.Fact]("This is of an earlier spec: the operator has not taken in the last change yet."),
+	view.EarlierSpec: always[view.Fact]("This describes an earlier spec: the operator has not observed the last change yet."),
 	view.StoppedWins: func(f view.Fact) string {
-		return "spec.stopped is true, which wins over everything. The size before is remembered; this brings it back: kubectl queueworker start " + f.Worker + "."
+		return "spec.stopped is true, so the pool has no processes whatever else the spec says. To restore its previous size: kubectl queueworker start " + f.Worker + "."
 	},
 	view.BatchSize: func(f view.Fact) string {
-		return "It is of mode Batch: a run has " + processes(f.Processes) + " (spec.processes), and between runs there are none."
+		return "It is of mode Batch: a run has " + processes(f.Processes) + " (spec.processes), and between runs the pool has none."
 	},
-	view.NoRunYet: always[view.Fact]("No run has been started yet."),
+	view.NoRunYet: always[view.Fact]("No run has started yet."),
 	view.RunUnderWay: func(f view.Fact) string {
 		return "The run " + f.Run + " is under way. It ends when the queues are empty."
 	},
 	view.NextRun: func(f view.Fact) string {
-		return "No run is under way. The next begins in " + Short(f.In) + ", by the schedule " + f.Schedule + "."
+		return "No run is under way. The next starts in " + Short(f.In) + ", by the schedule " + f.Schedule + "."
 	},
 	view.NoRunScheduled: func(f view.Fact) string {
-		return "No run is under way, and none is scheduled; this starts one: kubectl queueworker run " + f.Worker + "."
+		return "No run is under way, and none is scheduled. To start one: kubectl queueworker run " + f.Worker + "."
 	},
 	view.Autoscaled: func(f view.Fact) string {
 		return fmt.Sprintf("Autoscaling chooses between %d and %d, so that no job waits longer than %s (spec.autoscaling; spec.processes is ignored).", f.Lowest, f.Highest, f.Target)
 	},
-	view.Undecided: always[view.Fact]("It has not decided yet."),
+	view.Undecided: always[view.Fact]("Autoscaling has not decided yet."),
 	view.Decided: func(f view.Fact) string {
-		return fmt.Sprintf("It decided on %d (%s): %s", f.Desired, f.Reason, f.Message)
+		return fmt.Sprintf("Autoscaling decided on %d (%s): %s", f.Desired, f.Reason, f.Message)
 	},
 	view.Numbers: numbers,
 	view.Limited: limited,
 	view.FixedSize: func(f view.Fact) string {
-		return fmt.Sprintf("There is no spec.autoscaling, so spec.processes says it: %d.", f.Processes)
+		return fmt.Sprintf("There is no spec.autoscaling, so the size is spec.processes: %d.", f.Processes)
 	},
 	view.WholePods: func(f view.Fact) string {
-		return fmt.Sprintf("There are %d processes in each pod, so the number is one of whole pods.", f.PerPod)
+		return fmt.Sprintf("Each pod has %d processes, so the size is rounded up to whole pods.", f.PerPod)
 	},
 	view.PausedPods: func(f view.Fact) string {
-		return fmt.Sprintf("It is paused (%s), so its pods stay and their processes have ended or end after their job. They come back with: kubectl queueworker resume %s.", f.Reason, f.Worker)
+		return fmt.Sprintf("The pool is paused (%s): its pods stay, and each process ends after its job. To resume it: kubectl queueworker resume %s.", f.Reason, f.Worker)
 	},
 	view.AppCap: func(f view.Fact) string {
-		return fmt.Sprintf("The QueueApp %s allows %d processes over all its pools (spec.maxProcesses); this pool's priority is %d.", f.App, f.Processes, f.Priority)
+		return fmt.Sprintf("The QueueApp %s allows %d processes in all its pools together (spec.maxProcesses); this pool's priority is %d.", f.App, f.Processes, f.Priority)
 	},
 	view.SizeStopped: always[view.Fact]("no processes, because spec.stopped is true"),
 	view.SizeUndecided: func(f view.Fact) string {
@@ -93,10 +93,10 @@ func numbers(f view.Fact) string {
 		}
 	}
 	for _, number := range []struct{ value, text string }{
-		{f.Autoscaling.ArrivalRate, "%s jobs arrive a second"},
-		{f.Autoscaling.ServiceTime, "one takes %s"},
-		{f.Autoscaling.Utilisation, "what arrives would keep the pool %s busy"},
-		{f.Autoscaling.TimeToClear, "what waits now is taken in %s at this size"},
+		{f.Autoscaling.ArrivalRate, "%s jobs arrive per second"},
+		{f.Autoscaling.ServiceTime, "a job takes %s"},
+		{f.Autoscaling.Utilisation, "the arriving jobs would keep the pool %s busy"},
+		{f.Autoscaling.TimeToClear, "at this size the backlog is cleared in %s"},
 	} {
 		if number.value != "" {
 			known = append(known, fmt.Sprintf(number.text, number.value))
@@ -107,11 +107,11 @@ func numbers(f view.Fact) string {
 
 // limits explain the values of status.autoscaling.limitedBy.
 var limits = map[string]string{
-	"Minimum":         "fewer would do, but spec.autoscaling.minProcesses asks for these",
-	"Maximum":         "more would be needed, but spec.autoscaling.maxProcesses allows no more",
-	"Jobs":            "more processes than there are jobs would be idle",
-	"ScaleDownWindow": "fewer would do, but have not for as long as spec.autoscaling.scaleDown.window asks",
-	"ScaleDownStep":   "fewer would do, and spec.autoscaling.scaleDown.step removes them little by little",
+	"Minimum":         "fewer would be enough, but spec.autoscaling.minProcesses requires these",
+	"Maximum":         "more are needed, but spec.autoscaling.maxProcesses allows no more",
+	"Jobs":            "more processes than jobs would be idle",
+	"ScaleDownWindow": "fewer would be enough, but not yet for as long as spec.autoscaling.scaleDown.window requires",
+	"ScaleDownStep":   "fewer would be enough, and spec.autoscaling.scaleDown.step removes processes step by step",
 	"Cap":             "the QueueApp's maxProcesses is shared with its other pools",
 }
 

@@ -148,11 +148,11 @@ func TestEveryFieldHasAFlag(t *testing.T) {
 func TestDangerTellsTheWayBack(t *testing.T) {
 	for tries, want := range map[int32]string{
 		0: "once its connection's retry_after has passed.",
-		1: "unless it has one try: with tries=1, as here, it has failed then and is lost to the queue; only `kubectl queueworker failed retry` puts it back, where the application keeps failed jobs.",
-		3: "if it has a try left of its 3; a job with tries=1 is lost to the queue; only `kubectl queueworker failed retry` puts it back, where the application keeps failed jobs.",
+		1: "unless it has only one try: with tries=1, as here, it has failed by then and is lost to the queue; only `kubectl queueworker failed retry` puts it back, if the application keeps failed jobs.",
+		3: "if it has a try left of its 3; a job with tries=1 is lost to the queue; only `kubectl queueworker failed retry` puts it back, if the application keeps failed jobs.",
 	} {
 		text := Intent(intent.Message{Code: intent.InterruptsJobs, Worker: "emails", Tries: tries})
-		if !strings.HasSuffix(text, want) || !strings.HasPrefix(text, "Every process of QueueWorker emails is killed now") {
+		if !strings.HasSuffix(text, want) || !strings.HasPrefix(text, "This kills every process of QueueWorker emails now") {
 			t.Errorf("with tries=%d it says: %s", tries, text)
 		}
 	}
@@ -162,7 +162,7 @@ func TestDangerNamesTheJobs(t *testing.T) {
 	text := Intent(intent.Message{Code: intent.InterruptsJobs, Worker: "emails", Pod: "emails-worker-a", More: 4, Jobs: []intent.Job{
 		{Class: `App\Jobs\Send`, ID: "7", Worker: "emails-worker-a/0"}, {Worker: "emails-worker-a/1"},
 	}})
-	const want = `Every process of worker emails-worker-a is killed now, in the middle of its job. Jobs running when last seen: App\Jobs\Send 7 on emails-worker-a/0, a job of unknown class on emails-worker-a/1, and 4 more.`
+	const want = `This kills every process of worker emails-worker-a now, in the middle of its job. These jobs ran when last seen: App\Jobs\Send 7 on emails-worker-a/0, a job of unknown class on emails-worker-a/1, and 4 more.`
 	if !strings.HasPrefix(text, want) {
 		t.Errorf("it says %q, want %q", text, want)
 	}
@@ -171,9 +171,9 @@ func TestDangerNamesTheJobs(t *testing.T) {
 // TestASizeIsToldIfItChanges: the size stays under autoscaling.
 func TestASizeIsToldIfItChanges(t *testing.T) {
 	for text, m := range map[string]intent.Message{
-		"lets worker a go": {Code: intent.WorkerRetired, Pod: "a"},
-		"lets worker a go; processes goes from 4 to 3":         {Code: intent.WorkerRetired, Pod: "a", From: 4, To: 3},
-		"lets worker a go at once; processes goes from 1 to 0": {Code: intent.WorkerKilled, Pod: "a", From: 1},
+		"removes worker a": {Code: intent.WorkerRetired, Pod: "a"},
+		"removes worker a; spec.processes goes from 4 to 3":         {Code: intent.WorkerRetired, Pod: "a", From: 4, To: 3},
+		"removes worker a at once; spec.processes goes from 1 to 0": {Code: intent.WorkerKilled, Pod: "a", From: 1},
 	} {
 		if got := Intent(m); got != text {
 			t.Errorf("it says %q, want %q", got, text)
@@ -204,7 +204,7 @@ func TestGitOps(t *testing.T) {
 		},
 		"a field Git does not set": {
 			owner: gitops.Owner{Tool: gitops.ArgoCD},
-			want:  []string{"Argo CD keeps QueueWorker emails as Git has it. Git does not set spec.paused, so this change stays until it does"},
+			want:  []string{"Argo CD keeps QueueWorker emails as Git has it. Git does not set spec.paused, so this change stays until Git does"},
 		},
 	}
 	for name, tc := range tests {
@@ -220,8 +220,8 @@ func TestGitOps(t *testing.T) {
 func TestFreshness(t *testing.T) {
 	tests := map[string]view.Freshness{
 		"": {},
-		"As of 23s ago, since you may not `get` `pods/proxy`: shown is what the QueueWorkers' status says.": {Code: view.AgentsRefused, Age: 23 * time.Second},
-		"As of an unknown time, since you may not list pods: shown is what the QueueWorkers' status says.":  {Code: view.PodsRefused, Age: -1},
+		"As of 23s ago, because you may not `get` `pods/proxy`: the rows come from the QueueWorkers' status.": {Code: view.AgentsRefused, Age: 23 * time.Second},
+		"As of an unknown time, because you may not list pods: the rows come from the QueueWorkers' status.":  {Code: view.PodsRefused, Age: -1},
 	}
 	for want, fresh := range tests {
 		if got := Freshness(fresh); got != want {
@@ -233,7 +233,7 @@ func TestFreshness(t *testing.T) {
 // TestARefusalIsPutIntoWords: any other error stays as it is.
 func TestARefusalIsPutIntoWords(t *testing.T) {
 	_, refusal := intent.Scale(intent.Input{Worker: &v1alpha1.QueueWorker{}}, intent.Size{})
-	if got := Error(refusal).Error(); !strings.HasPrefix(got, "say how many: --processes N") {
+	if got := Error(refusal).Error(); !strings.HasPrefix(got, "say how many processes: --processes N") {
 		t.Errorf("it says %q", got)
 	}
 	other := errors.New("a disk is full")

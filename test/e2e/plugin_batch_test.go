@@ -44,7 +44,7 @@ func TestPluginSteersBatches(t *testing.T) {
 	}
 	before := l.Worker("nightly")
 	for line, want := range map[string]string{
-		"stop --worker POD":      "has the worker take no more jobs",
+		"stop --worker POD":      "makes the worker take no more jobs",
 		"restart nightly --pods": "restarts the processes in them",
 	} {
 		said := user.Run(strings.Fields(strings.ReplaceAll(line, "POD", pod))...)

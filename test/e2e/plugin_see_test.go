@@ -176,7 +176,7 @@ func TestPluginStatusWatches(t *testing.T) {
 	shows(aJob)
 	l.UpdateWorker("emails", func(w *v1alpha1.QueueWorker) { w.Spec.Paused = true })
 	shows("QueueWorker emails  Paused")
-	shows("What to do: To go on: kubectl queueworker resume emails.")
+	shows("What to do: To resume it: kubectl queueworker resume emails.")
 	terminal.Resize(60, 6)
 	screen := terminal.Shows("as much as there is room for", 20*time.Second, func(screen string) bool {
 		return strings.Contains(screen, "lines more than this terminal has room for")

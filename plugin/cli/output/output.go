@@ -38,7 +38,7 @@ func (f *Flags) AddFlags(cmd *cobra.Command) {
 	f.machine.AddFlags(cmd)
 	f.machine.OutputFlagSpecified = func() bool { return cmd.Flags().Changed("output") }
 	cmd.Flags().StringVarP(&f.format, "output", "o", "", "Output format: "+formats+".")
-	cmd.Flags().BoolVar(&f.noHeaders, "no-headers", false, "Leave the table's heading out.")
+	cmd.Flags().BoolVar(&f.noHeaders, "no-headers", false, "Print the table without its heading.")
 	complete := func(_ *cobra.Command, _ []string, word string) ([]string, cobra.ShellCompDirective) {
 		words := slices.DeleteFunc(strings.Split(formats, ", "), func(format string) bool { return !strings.HasPrefix(format, word) })
 		return words, cobra.ShellCompDirectiveNoFileComp

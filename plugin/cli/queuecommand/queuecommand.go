@@ -35,8 +35,8 @@ type Command struct {
 
 // AddFlags adds the flags of every such command.
 func (c *Command) AddFlags(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&c.App, "app", "", "QueueApp whose application is meant; not needed where the namespace has one.")
-	cmd.Flags().DurationVar(&c.Timeout, "timeout", 5*time.Minute, "How long to wait for the end; 0 means for ever. What runs is not stopped.")
+	cmd.Flags().StringVar(&c.App, "app", "", "QueueApp of the application. You can leave it out if the namespace has one QueueApp.")
+	cmd.Flags().DurationVar(&c.Timeout, "timeout", 5*time.Minute, "How long to wait for the end; 0 means for ever. The command is not stopped when the time is over.")
 	// It fails for a flag that does not exist; this flag exists.
 	_ = cmd.RegisterFlagCompletionFunc("app", c.Deps.CompleteApps(1))
 }
@@ -82,7 +82,7 @@ func (c *Command) End(ctx context.Context, cluster *cli.Cluster, command *v1alph
 		}
 		seen := command.Status.Message
 		if command.Status.State == "" {
-			seen = "The operator has not taken it up; does it run?"
+			seen = "The operator has not observed it; does it run?"
 		}
 		return err == nil && Ended(command), seen, err
 	})

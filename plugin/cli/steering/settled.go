@@ -32,7 +32,7 @@ func Ready(_ context.Context, _ *cli.Cluster, in intent.Input) (bool, string, er
 func is(worker *v1alpha1.QueueWorker, kind string) (bool, string) {
 	condition := meta.FindStatusCondition(worker.Status.Conditions, kind)
 	if condition == nil {
-		return false, "The operator has said nothing yet."
+		return false, "The operator has not reported yet."
 	}
 	return condition.Status == metav1.ConditionTrue && condition.ObservedGeneration >= worker.Generation, condition.Message
 }
@@ -75,7 +75,7 @@ func agentOf(ctx context.Context, cluster *cli.Cluster, pod *corev1.Pod) (status
 	case err != nil:
 		return status, "The agent does not answer: " + err.Error(), nil //nolint:nilerr // it is told, and the agent is asked again
 	}
-	return *answer, "The worker is " + strings.ToLower(string(answer.Phase)) + ", and finishes what it did before.", nil
+	return *answer, "The worker is " + strings.ToLower(string(answer.Phase)) + ", and still finishes its jobs.", nil
 }
 
 // Gone reports whether the pods are gone: all pods of the pool, or the one worker.
@@ -114,7 +114,7 @@ func Recreated(ctx context.Context, cluster *cli.Cluster, in intent.Input) (bool
 		}
 	}
 	if old > 0 {
-		return false, fmt.Sprintf("%d old pod(s) are still there.", old), nil
+		return false, fmt.Sprintf("%d old pod(s) still exist.", old), nil
 	}
 	return Ready(ctx, cluster, in)
 }

@@ -148,18 +148,18 @@ func (s *Command) inputs(ctx context.Context, cluster *cli.Cluster, names []stri
 func (s *Command) pools(ctx context.Context, cluster *cli.Cluster, names []string) ([]v1alpha1.QueueWorker, error) {
 	switch several := s.all || s.selector != ""; {
 	case several && len(names) > 0:
-		return nil, cli.Usage("names, and --all or --selector, exclude each other")
+		return nil, cli.Usage("name QueueWorkers, or use --all or --selector, but not both")
 	case several:
 		found, err := (&cli.Scope{Selector: s.selector}).Pools(ctx, cluster)
 		if err != nil {
 			return nil, err
 		}
 		if len(found.Items) == 0 {
-			return nil, cli.NotFound("no QueueWorker of the namespace %s is meant", cluster.Namespace)
+			return nil, cli.NotFound("no QueueWorker of the namespace %s is selected", cluster.Namespace)
 		}
 		return found.Items, nil
 	case len(names) == 0:
-		return nil, cli.Usage("name a QueueWorker, or say --all; `kubectl queueworker list` lists them")
+		return nil, cli.Usage("name a QueueWorker, or use --all; `kubectl queueworker list` lists the QueueWorkers")
 	}
 	pools := make([]v1alpha1.QueueWorker, len(names))
 	for i, name := range names {
@@ -174,7 +174,7 @@ func (s *Command) pools(ctx context.Context, cluster *cli.Cluster, names []strin
 // that the user named, or else the pod's label.
 func (s *Command) single(ctx context.Context, cluster *cli.Cluster, names []string) (*v1alpha1.QueueWorker, *corev1.Pod, error) {
 	if s.all || s.selector != "" || len(names) > 1 {
-		return nil, nil, cli.Usage("--worker names one worker, so at most one QueueWorker goes with it")
+		return nil, nil, cli.Usage("--worker names one worker, so you can name at most one QueueWorker with it")
 	}
 	name, slot, err := cli.SplitWorker(s.worker)
 	if err != nil {
@@ -189,14 +189,14 @@ func (s *Command) single(ctx context.Context, cluster *cli.Cluster, names []stri
 		pool = names[0]
 	}
 	if pool == "" {
-		return nil, nil, cli.Usage("pod %s belongs to no QueueWorker; `kubectl queueworker workers` lists those that do", name)
+		return nil, nil, cli.Usage("pod %s belongs to no QueueWorker; `kubectl queueworker workers` lists the workers", name)
 	}
 	worker := &v1alpha1.QueueWorker{}
 	if err := cluster.Client.Get(ctx, client.ObjectKey{Namespace: cluster.Namespace, Name: pool}, worker); err != nil {
 		return nil, nil, fmt.Errorf("read QueueWorker %s: %w", pool, err)
 	}
 	if slot && worker.Spec.ProcessesPerPod > 1 {
-		return nil, nil, cli.Usage("pod %s holds %d processes, which come and go together; say --worker %s to mean all of them", name, worker.Spec.ProcessesPerPod, name)
+		return nil, nil, cli.Usage("pod %s has %d processes, which start and stop together; use --worker %s to select all of them", name, worker.Spec.ProcessesPerPod, name)
 	}
 	return worker, pod, nil
 }
@@ -235,7 +235,7 @@ func (s *Command) awaitOne(ctx context.Context, cluster *cli.Cluster, in intent.
 			return false, "", fmt.Errorf("read QueueWorker %s: %w", in.Worker.Name, err)
 		}
 		if worker.Status.ObservedGeneration < in.Worker.Generation {
-			return false, "The operator has not taken the change up; does it run?", nil
+			return false, "The operator has not observed the change; does it run?", nil
 		}
 		seen := in
 		seen.Worker = worker

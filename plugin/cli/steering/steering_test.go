@@ -95,7 +95,7 @@ func TestAWorkerThatIsReplacedIsTold(t *testing.T) {
 	}, poolAndPod()...)
 	s, in, plan := retiring(t, cluster)
 	_, err := s.writer().write(t.Context(), cluster, in, plan)
-	if err == nil || !strings.Contains(err.Error(), "is marked and will go, but processes is as it was") || tries != attempts+1 {
+	if err == nil || !strings.Contains(err.Error(), "is marked and will be removed, but spec.processes was not lowered") || tries != attempts+1 {
 		t.Errorf("after %d tries: %v", tries, err)
 	}
 }

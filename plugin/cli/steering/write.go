@@ -76,7 +76,7 @@ func (w *writer) write(ctx context.Context, cluster *cli.Cluster, in intent.Inpu
 	}
 	done, err := w.writeWorker(ctx, cluster, in, plan)
 	if err != nil {
-		return done, fmt.Errorf("worker %s is marked and will go, but processes is as it was, so it is replaced; `kubectl queueworker scale %s` lowers it: %w", in.Pod.Name, in.Worker.Name, err)
+		return done, fmt.Errorf("worker %s is marked and will be removed, but spec.processes was not lowered, so the operator replaces the worker; `kubectl queueworker scale %s` lowers it: %w", in.Pod.Name, in.Worker.Name, err)
 	}
 	return done, nil
 }
