@@ -92,6 +92,3 @@ func Belongs(worker *v1alpha1.QueueWorker, pod *corev1.Pod) error {
 	}
 	return nil
 }
-
-// isBatch reports whether a pool works in runs.
-func isBatch(worker *v1alpha1.QueueWorker) bool { return worker.Spec.Mode == v1alpha1.ModeBatch }

@@ -4,13 +4,14 @@
 package intent
 
 import (
+	"queueworker.dev/queueworker/api/effective"
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
 // Run starts a run of a Batch pool.
 func Run(in Input) (Plan, error) {
 	switch {
-	case !isBatch(in.Worker):
+	case !effective.IsBatch(&in.Worker.Spec):
 		return Plan{}, refuse(Message{Code: NotBatch, Worker: in.Worker.Name})
 	case in.Worker.Spec.Stopped:
 		return Plan{}, refuse(Message{Code: RunOfStopped, Worker: in.Worker.Name})

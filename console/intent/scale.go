@@ -3,6 +3,10 @@
 
 package intent
 
+import (
+	"queueworker.dev/queueworker/api/effective"
+)
+
 // Size is what `scale` asks for; nil fields stay as they are.
 type Size struct {
 	Processes, Lowest, Highest *int32
@@ -29,7 +33,7 @@ func (s Size) suits(in Input) error {
 	case s.Processes != nil && bounds:
 		return refuse(Message{Code: SizeAndBounds})
 	case !bounds && auto != nil:
-		return refuse(Message{Code: AutoscalingDecides, Worker: name, Lowest: lowest(auto.MinProcesses), Highest: auto.MaxProcesses})
+		return refuse(Message{Code: AutoscalingDecides, Worker: name, Lowest: effective.MinProcesses(auto), Highest: auto.MaxProcesses})
 	case bounds && auto == nil:
 		return refuse(Message{Code: NoBounds, Worker: name})
 	}
@@ -38,7 +42,7 @@ func (s Size) suits(in Input) error {
 
 func bounds(in Input, size Size) (Plan, error) {
 	auto := in.Worker.Spec.Autoscaling
-	low, high := lowest(auto.MinProcesses), auto.MaxProcesses
+	low, high := effective.MinProcesses(auto), auto.MaxProcesses
 	values := map[string]any{}
 	patch := &Patch{Body: map[string]any{"spec": map[string]any{"autoscaling": values}}}
 	if size.Lowest != nil {
@@ -54,7 +58,7 @@ func bounds(in Input, size Size) (Plan, error) {
 	}
 	done := in.about(Bounded)
 	done.Lowest, done.Highest = low, high
-	if low == lowest(auto.MinProcesses) && high == auto.MaxProcesses {
+	if low == effective.MinProcesses(auto) && high == auto.MaxProcesses {
 		done.Code = AlreadyBounded
 		return Plan{Done: done}, nil
 	}
@@ -63,28 +67,20 @@ func bounds(in Input, size Size) (Plan, error) {
 
 func fixed(in Input, wanted int32) (Plan, error) {
 	done := in.about(Scaled)
-	done.From, done.To = processes(in.Worker), wanted
+	done.From, done.To = effective.SpecProcesses(&in.Worker.Spec), wanted
 	if done.From == done.To {
 		done.Code = AlreadyScaled
 		return Plan{Done: done}, nil
 	}
 	plan := Plan{Worker: spec(map[string]any{"processes": wanted}), Done: done}
-	if perPod := in.Worker.Spec.ProcessesPerPod; perPod > 1 && wanted%perPod != 0 {
-		plan.Notes = append(plan.Notes, Message{Code: WholePods, Worker: in.Worker.Name, PerPod: perPod, To: (wanted + perPod - 1) / perPod * perPod})
+	if perPod := effective.ProcessesPerPod(&in.Worker.Spec); perPod > 1 && wanted%perPod != 0 {
+		plan.Notes = append(plan.Notes, Message{Code: WholePods, Worker: in.Worker.Name, PerPod: perPod, To: effective.Pods(wanted, &in.Worker.Spec) * perPod})
 	}
-	if isBatch(in.Worker) {
+	if effective.IsBatch(&in.Worker.Spec) {
 		plan.note(FromNextRun, in.Worker)
 	}
 	if in.Worker.Spec.Stopped {
 		plan.note(NoneWhileStopped, in.Worker)
 	}
 	return plan, nil
-}
-
-// lowest returns autoscaling's minimum; the default is 1.
-func lowest(n *int32) int32 {
-	if n == nil {
-		return 1
-	}
-	return *n
 }

@@ -6,6 +6,7 @@ package intent
 import (
 	"strings"
 
+	"queueworker.dev/queueworker/api/effective"
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
@@ -31,7 +32,7 @@ func stopPod(in Input, now bool) (Plan, error) {
 	if err := Belongs(in.Worker, in.Pod); err != nil {
 		return Plan{}, err
 	}
-	if isBatch(in.Worker) {
+	if effective.IsBatch(&in.Worker.Spec) {
 		return Plan{}, refuse(in.about(RunKeepsWorkers))
 	}
 	plan := Plan{Pod: annotation(v1alpha1.AnnotationRetire, v1alpha1.AnnotationTrue), Done: in.about(WorkerRetired)}
@@ -58,11 +59,11 @@ func stopPod(in Input, now bool) (Plan, error) {
 // processes. If the size is no multiple of that number, fewer lowers it by the remainder
 // only.
 func fewer(worker *v1alpha1.QueueWorker, plan *Plan) {
-	wanted, perPod := processes(worker), max(worker.Spec.ProcessesPerPod, 1)
+	wanted, perPod := effective.SpecProcesses(&worker.Spec), effective.ProcessesPerPod(&worker.Spec)
 	if wanted == 0 {
 		return
 	}
-	left := (wanted+perPod-1)/perPod*perPod - perPod
+	left := (effective.Pods(wanted, &worker.Spec) - 1) * perPod
 	plan.Worker = spec(map[string]any{"processes": left})
 	plan.Worker.Locked = true
 	plan.Done.From, plan.Done.To = wanted, left
@@ -74,7 +75,7 @@ const shownJobs = 10
 // danger says which jobs a kill interrupts, and how often a job is attempted.
 func danger(in Input) *Message {
 	message := in.about(InterruptsJobs)
-	message.Tries = tries(in.Worker)
+	message.Tries = effective.Tries(&in.Worker.Spec)
 	for i := range in.Worker.Status.Workers {
 		row := &in.Worker.Status.Workers[i]
 		pod, _, _ := strings.Cut(row.Name, "/")
@@ -88,21 +89,4 @@ func danger(in Input) *Message {
 		message.Jobs = append(message.Jobs, Job{Class: row.CurrentJob.Class, ID: row.CurrentJob.ID, Worker: row.Name})
 	}
 	return &message
-}
-
-// processes returns the size that the spec asks for; the default is 1.
-func processes(worker *v1alpha1.QueueWorker) int32 {
-	if worker.Spec.Processes == nil {
-		return 1
-	}
-	return *worker.Spec.Processes
-}
-
-// tries returns how often a job is attempted; the default is 1, and 0 means without
-// limit.
-func tries(worker *v1alpha1.QueueWorker) int32 {
-	if worker.Spec.Tries == nil {
-		return 1
-	}
-	return *worker.Spec.Tries
 }

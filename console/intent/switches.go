@@ -10,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"queueworker.dev/queueworker/api/effective"
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
@@ -50,7 +51,7 @@ func Start(in Input) (Plan, error) {
 	switch {
 	case in.Worker.Spec.Paused:
 		plan.note(StillPaused, in.Worker)
-	case in.Worker.Spec.Autoscaling == nil && processes(in.Worker) == 0:
+	case in.Worker.Spec.Autoscaling == nil && effective.SpecProcesses(&in.Worker.Spec) == 0:
 		plan.note(NoProcesses, in.Worker)
 	}
 	return plan, nil
@@ -159,7 +160,7 @@ func Restart(in Input, pods bool) (Plan, error) {
 			return Plan{}, err
 		}
 		return Plan{Pod: annotation(v1alpha1.AnnotationRestartedAt, in.Token), Done: in.about(WorkerRestarted)}, nil
-	case pods && isBatch(in.Worker):
+	case pods && effective.IsBatch(&in.Worker.Spec):
 		return Plan{}, refuse(Message{Code: RunKeepsPods, Worker: in.Worker.Name})
 	case pods:
 		return Plan{Worker: annotation(v1alpha1.AnnotationRecreatedAt, in.Token), Done: in.about(PodsReplaced)}, nil

@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"queueworker.dev/queueworker/api/effective"
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
@@ -89,9 +90,9 @@ type Fact struct {
 	Lowest    int32 `json:"lowest,omitempty"`
 	Highest   int32 `json:"highest,omitempty"`
 	Priority  int32 `json:"priority,omitempty"`
-	// Target is how long a job may wait, such as 60s. In is how long until a run begins,
-	// Schedule is the schedule of the runs.
-	Target   string        `json:"target,omitempty"`
+	// Target is how long a job may wait, In is how long until a run begins, Schedule is the
+	// schedule of the runs.
+	Target   time.Duration `json:"target,omitempty"`
 	In       time.Duration `json:"in,omitempty"`
 	Schedule string        `json:"schedule,omitempty"`
 	// Reason and Message are the operator's.
@@ -123,9 +124,9 @@ type Problem struct {
 // SizeFact says how many processes a pool should have, and why.
 func SizeFact(pool *v1alpha1.QueueWorker) Fact {
 	spec, auto := &pool.Spec, pool.Status.Autoscaling
-	fact := Fact{Worker: pool.Name, Desired: pool.Status.Desired, Processes: fixed(pool), PerPod: spec.ProcessesPerPod}
+	fact := Fact{Worker: pool.Name, Desired: pool.Status.Desired, Processes: effective.SpecProcesses(&pool.Spec), PerPod: spec.ProcessesPerPod}
 	if spec.Autoscaling != nil {
-		fact.Lowest, fact.Highest = lowest(spec.Autoscaling), spec.Autoscaling.MaxProcesses
+		fact.Lowest, fact.Highest = effective.MinProcesses(spec.Autoscaling), spec.Autoscaling.MaxProcesses
 	}
 	switch {
 	case spec.Stopped:
@@ -134,28 +135,12 @@ func SizeFact(pool *v1alpha1.QueueWorker) Fact {
 		fact.Code = SizeUndecided
 	case spec.Autoscaling != nil:
 		fact.Code, fact.Message = SizeAutoscaled, cmp.Or(auto.Message, auto.Reason)
-	case spec.ProcessesPerPod > 1 && fixed(pool)%spec.ProcessesPerPod != 0:
+	case spec.ProcessesPerPod > 1 && effective.SpecProcesses(&pool.Spec)%spec.ProcessesPerPod != 0:
 		fact.Code = SizeRounded
 	default:
 		fact.Code = SizeFixed
 	}
 	return fact
-}
-
-// fixed returns spec.processes or its default.
-func fixed(pool *v1alpha1.QueueWorker) int32 {
-	if pool.Spec.Processes == nil {
-		return 1
-	}
-	return *pool.Spec.Processes
-}
-
-// lowest returns spec.autoscaling.minProcesses or its default.
-func lowest(auto *v1alpha1.Autoscaling) int32 {
-	if auto.MinProcesses == nil {
-		return 1
-	}
-	return *auto.MinProcesses
 }
 
 // Explain says why a pool has the number of processes it has. app is nil if the QueueApp
@@ -189,12 +174,12 @@ func wanted(now time.Time, pool *v1alpha1.QueueWorker) []Fact {
 	switch {
 	case spec.Stopped:
 		return []Fact{{Code: StoppedWins, Worker: pool.Name}}
-	case spec.Mode == v1alpha1.ModeBatch:
-		return []Fact{{Code: BatchSize, Worker: pool.Name, Processes: fixed(pool)}, runs(now, pool)}
+	case effective.IsBatch(spec):
+		return []Fact{{Code: BatchSize, Worker: pool.Name, Processes: effective.SpecProcesses(&pool.Spec)}, runs(now, pool)}
 	case spec.Autoscaling != nil:
 		facts = autoscaled(now, pool)
 	default:
-		facts = []Fact{{Code: FixedSize, Worker: pool.Name, Processes: fixed(pool)}}
+		facts = []Fact{{Code: FixedSize, Worker: pool.Name, Processes: effective.SpecProcesses(&pool.Spec)}}
 	}
 	if spec.ProcessesPerPod > 1 {
 		facts = append(facts, Fact{Code: WholePods, Worker: pool.Name, PerPod: spec.ProcessesPerPod})
@@ -219,15 +204,9 @@ func runs(now time.Time, pool *v1alpha1.QueueWorker) Fact {
 	return fact
 }
 
-// defaultTarget is the default of spec.autoscaling.targetWait.
-const defaultTarget = "60s"
-
 func autoscaled(now time.Time, pool *v1alpha1.QueueWorker) []Fact {
 	spec, auto := pool.Spec.Autoscaling, pool.Status.Autoscaling
-	first := Fact{Code: Autoscaled, Worker: pool.Name, Lowest: lowest(spec), Highest: spec.MaxProcesses, Target: defaultTarget}
-	if spec.TargetWait != nil {
-		first.Target = spec.TargetWait.Duration.String()
-	}
+	first := Fact{Code: Autoscaled, Worker: pool.Name, Lowest: effective.MinProcesses(spec), Highest: spec.MaxProcesses, Target: effective.TargetWait(spec)}
 	if auto == nil {
 		return []Fact{first, {Code: Undecided, Worker: pool.Name}}
 	}

@@ -13,6 +13,7 @@ import (
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"queueworker.dev/queueworker/api/effective"
 	"queueworker.dev/queueworker/api/v1alpha1"
 	"queueworker.dev/queueworker/console/view"
 	"queueworker.dev/queueworker/plugin/wording"
@@ -86,9 +87,9 @@ func (v *statusView) app(key string, app *v1alpha1.QueueApp, pools []*v1alpha1.Q
 
 // appFacts summarises the settings that the workers of an app share.
 func appFacts(app *v1alpha1.QueueApp) string {
-	facts := []string{cmp.Or(string(app.Spec.Runtime), string(v1alpha1.RuntimeLaravel))}
+	facts := []string{string(effective.Runtime(app))}
 	if connection := app.Spec.Connection; connection != nil {
-		facts = append(facts, "connection "+cmp.Or(connection.Name, "of the application's default")+", driver "+cmp.Or(string(connection.Driver), string(v1alpha1.DriverNone)))
+		facts = append(facts, "connection "+cmp.Or(connection.Name, "of the application's default")+", driver "+string(effective.Driver(app)))
 	}
 	if limit := app.Spec.MaxProcesses; limit != nil {
 		facts = append(facts, fmt.Sprintf("at most %d processes", *limit))
@@ -122,7 +123,7 @@ func (v *statusView) pool(pool *v1alpha1.QueueWorker) Node {
 	out.add(v.backlog(pool)...)
 	out.add(throughput(pool)...)
 	out.add(v.batch(pool)...)
-	if pool.Spec.Mode != v1alpha1.ModeBatch {
+	if !effective.IsBatch(&pool.Spec) {
 		out.add(v.size(pool))
 	}
 	out.add(v.workers(pool)...)

@@ -41,7 +41,7 @@ var facts = map[view.Code]factText{
 		return "No run is under way, and none is scheduled. To start one: kubectl queueworker run " + f.Worker + "."
 	},
 	view.Autoscaled: func(f view.Fact) string {
-		return fmt.Sprintf("Autoscaling chooses between %d and %d, so that no job waits longer than %s (spec.autoscaling; spec.processes is ignored).", f.Lowest, f.Highest, f.Target)
+		return fmt.Sprintf("Autoscaling chooses between %d and %d, so that no job waits longer than %s (spec.autoscaling; spec.processes is ignored).", f.Lowest, f.Highest, Short(f.Target))
 	},
 	view.Undecided: always[view.Fact]("Autoscaling has not decided yet."),
 	view.Decided: func(f view.Fact) string {

@@ -39,7 +39,7 @@ func texts() map[string]map[string]string {
 	}
 	fact := view.Fact{
 		Worker: "emails", App: "shop", Run: "emails-1", Processes: 4, Ready: 3, Busy: 2, Desired: 5, PerPod: 2, Lowest: 1, Highest: 8,
-		Priority: 6, Target: "60s", In: time.Hour, Schedule: "@daily", Reason: "Maximum", Message: "Much waits.",
+		Priority: 6, Target: time.Minute, In: time.Hour, Schedule: "@daily", Reason: "Maximum", Message: "Much waits.",
 		Autoscaling: &v1alpha1.AutoscalingStatus{ServiceTime: "0.92s", TimeToClear: "45s"},
 	}
 	cause := doctor.Cause{
