@@ -91,7 +91,7 @@ func TestManifestNeedsAName(t *testing.T) {
 func TestFieldsAreInTheAPI(t *testing.T) {
 	for _, offered := range Fields() {
 		at := reflect.TypeFor[v1alpha1.QueueWorkerSpec]()
-		for _, step := range strings.Split(offered.Path, ".") {
+		for step := range strings.SplitSeq(offered.Path, ".") {
 			if at.Kind() == reflect.Pointer {
 				at = at.Elem()
 			}

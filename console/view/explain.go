@@ -237,8 +237,9 @@ func inTheWay(pool *v1alpha1.QueueWorker) []Problem {
 			found = append(found, *c)
 		}
 	}
-	var problems []Problem
-	for _, group := range oneCause(found) {
+	groups := oneCause(found)
+	problems := make([]Problem, 0, len(groups))
+	for _, group := range groups {
 		problems = append(problems, Problem{Conditions: group, Advice: Advise(&group[0], pool.Name)})
 	}
 	return problems
