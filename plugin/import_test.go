@@ -37,7 +37,7 @@ func TestImportSaysWhatIsWrong(t *testing.T) {
 		"a driver":             {"supervisor worker.conf --image=shop:1 --driver=redis --retry-after=3m", cli.CodeOK, "    driver: Redis\n    retryAfter: 3m\n", ""},
 		"drivers that differ":  {"supervisor two.conf --image=shop:1 --driver=Redis --driver=sqs=none", cli.CodeOK, "    name: sqs\n    driver: None\n", "2 QueueWorkers of 2 QueueApps imported.\n"},
 		"one for both":         {"supervisor two.conf --image=shop:1 --driver=Redis", cli.CodeOK, "    name: sqs\n    driver: Redis\n", "it is Redis, though the connection is named after another backend"},
-		"one for several":      {"supervisor own.conf --image=shop:1 --driver=Database", cli.CodeOK, "    name: mails\n    driver: Database\n", "it is Database, as --driver says of all 2 connections; if that is wrong, give it one of its own, such as --driver=mails=None"},
+		"one for several":      {"supervisor own.conf --image=shop:1 --driver=Database", cli.CodeOK, "    name: mails\n    driver: Database\n", "it is Database, as --driver says of all 2 connections; if that is wrong, give the connection its own driver, such as --driver=mails=None"},
 		"a short retry_after":  {"supervisor own.conf --image=shop:1 --driver=None --retry-after=60s", cli.CodeOK, "    retryAfter: 1m\n", "connection.retryAfter: it is 1m here"},
 		"another for Horizon":  {"horizon horizon.php --image=shop:1 --driver=redis=None", cli.CodeOK, "driver: None\n", "imported."},
 		"settings":             {"supervisor worker.conf --image=shop:1 --env-from=configmap/shop", cli.CodeOK, "        - configMapRef:\n            name: shop\n", ""},
