@@ -17,7 +17,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"queueworker.dev/queueworker/console/intent"
+	"queueworker.dev/queueworker/plugin/cli"
 	"queueworker.dev/queueworker/test/builders"
+	"queueworker.dev/queueworker/test/fakecluster"
 )
 
 // TestWhatCreateWouldUndoIsRefused: the refusal is a mistake in the command line, and
@@ -29,11 +31,11 @@ func TestWhatCreateWouldUndoIsRefused(t *testing.T) {
 		},
 	}
 	tests := map[string]struct {
-		cluster *Cluster
+		cluster *cli.Cluster
 		want    string
 	}{
-		"made in another way": {fakeCluster(t, interceptor.Funcs{}, builders.QueueWorker("shop", "emails").Obj()), "exists already in the namespace shop"},
-		"changed since":       {fakeCluster(t, conflict), "was changed since it was created"},
+		"made in another way": {fakecluster.New(t, interceptor.Funcs{}, builders.QueueWorker("shop", "emails").Obj()), "exists already in the namespace shop"},
+		"changed since":       {fakecluster.New(t, conflict), "was changed since it was created"},
 	}
 	for name, tc := range tests {
 		manifest, err := intent.Manifest("emails", map[string]any{"queue": new("emails")})
@@ -41,7 +43,7 @@ func TestWhatCreateWouldUndoIsRefused(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, err = (&createCommand{}).createIn(t.Context(), tc.cluster, &unstructured.Unstructured{Object: manifest})
-		if code, sentence := Explain(err); code != CodeUsage || !strings.Contains(sentence, tc.want) {
+		if code, sentence := cli.Explain(err); code != cli.CodeUsage || !strings.Contains(sentence, tc.want) {
 			t.Errorf("%s: code %d: %s", name, code, sentence)
 		}
 	}

@@ -9,56 +9,52 @@ import (
 	"io"
 
 	"github.com/spf13/cobra"
-	authorizationv1 "k8s.io/api/authorization/v1"
-	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/api/meta"
-	"k8s.io/client-go/discovery"
-	"sigs.k8s.io/controller-runtime/pkg/client"
 
-	"queueworker.dev/queueworker/api/v1alpha1"
 	"queueworker.dev/queueworker/console/doctor"
-	"queueworker.dev/queueworker/console/view"
-	"queueworker.dev/queueworker/plugin/output"
+	"queueworker.dev/queueworker/console/survey"
+	"queueworker.dev/queueworker/plugin/cli"
+	"queueworker.dev/queueworker/plugin/cli/output"
+	"queueworker.dev/queueworker/plugin/render"
 )
 
 type doctorCommand struct {
-	deps   *Deps
+	deps   *cli.Deps
 	output output.Flags
-	scope  scope
+	scope  cli.Scope
 }
 
 // NewDoctorCommand returns `kubectl queueworker doctor`.
-func NewDoctorCommand(deps *Deps) *cobra.Command {
+func NewDoctorCommand(deps *cli.Deps) *cobra.Command {
 	d := &doctorCommand{deps: deps}
 	cmd := &cobra.Command{
 		Use:   "doctor [NAME]",
-		Short: "Find what keeps workers from their work, with cause and cure",
-		Long: `Look at the installation, at your rights and the operator's, at what the agents found in the images
-(pcntl, memory_limit, log channel, ...), and at every pool: connection, timeouts, stuck or failing workers.
-It ends with 1 if anything is wrong; warnings alone are no failure.`,
+		Short: "Find problems of the installation and the pools, with cause and cure",
+		Long: `Check the installation, your rights and the operator's, what the agents found in the images (pcntl,
+memory_limit, log channel, ...), and every pool: connection, timeouts, stuck or failing workers.
+The command ends with 1 if anything is wrong; a warning is no failure.`,
 		Example:           "  kubectl queueworker doctor\n  kubectl queueworker doctor emails\n  kubectl queueworker doctor -A -o json",
-		GroupID:           groupSetUp,
+		GroupID:           cli.GroupSetUp,
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: deps.CompleteWorkers(1),
 		RunE:              func(cmd *cobra.Command, names []string) error { return d.run(cmd.Context(), names) },
 	}
 	d.output.AddFlags(cmd)
-	d.scope.addFlags(cmd)
+	d.scope.AddFlags(cmd)
 	return cmd
 }
 
 func (d *doctorCommand) run(ctx context.Context, names []string) error {
 	if err := d.output.Validate(); err != nil {
-		return Usage("%w", err)
+		return cli.Usage("%w", err)
 	}
-	if len(names) > 0 && (d.scope.allNamespaces || d.scope.selector != "") {
-		return Usage("a name, and --all-namespaces or --selector, exclude each other")
+	if len(names) > 0 && (d.scope.AllNamespaces || d.scope.Selector != "") {
+		return cli.Usage("name a QueueWorker, or select several with --all-namespaces or --selector, but not both")
 	}
 	cluster, err := d.deps.Connect()
 	if err != nil {
 		return err
 	}
-	in, err := d.look(ctx, cluster, names)
+	in, err := d.read(ctx, cluster, names)
 	if err != nil {
 		return err
 	}
@@ -77,134 +73,32 @@ func verdict(findings []doctor.Finding) error {
 	return nil
 }
 
-// tones maps the level of a finding to its tone.
-var tones = map[doctor.Level]view.Tone{
-	doctor.Wrong: view.Bad, doctor.Warning: view.Doubtful, doctor.Unchecked: view.Faint, doctor.Fine: view.Good,
-}
-
-// shown converts findings for package view.
-func shown(findings []doctor.Finding) []view.Finding {
-	out := make([]view.Finding, 0, len(findings))
-	for _, f := range findings {
-		out = append(out, view.Finding{Level: string(f.Level), Tone: tones[f.Level], About: f.About, Check: f.Check, Cause: f.Cause, Cure: f.Cure})
-	}
-	return out
-}
-
 func (d *doctorCommand) print(findings []doctor.Finding) error {
 	if !d.output.Table() || d.output.Wide() {
-		return d.output.Print(d.deps.Streams.Out, d.deps.Streams.ErrOut, view.Findings(shown(findings)))
+		return d.output.Print(d.deps.Streams.Out, d.deps.Streams.ErrOut, render.Findings(render.Words(findings, cli.Told)))
 	}
-	var paint view.Paint
+	var paint render.Paint
 	if d.deps.Colour() {
-		paint = view.Colours
+		paint = render.Colours
 	}
-	_, err := io.WriteString(d.deps.Streams.Out, view.FindingsText(shown(findings), paint))
+	_, err := io.WriteString(d.deps.Streams.Out, render.FindingsText(render.Words(findings, cli.Told), paint))
 	return err
 }
 
-// look reads everything there is to judge. It notes what the caller may not see and still
-// judges the rest; only a cluster that does not answer ends it.
-func (d *doctorCommand) look(ctx context.Context, cluster *Cluster, names []string) (doctor.Input, error) {
-	in := doctor.Input{Now: d.deps.Now(), Namespace: cluster.Namespace, Selector: d.scope.selector}
-	if d.scope.allNamespaces {
-		in.Namespace = ""
+// read reads what doctor judges: of one QueueWorker, or of the QueueWorkers in scope.
+func (d *doctorCommand) read(ctx context.Context, cluster *cli.Cluster, names []string) (doctor.Input, error) {
+	look := &survey.Survey{Client: cluster.Client, Config: cluster.Config, Now: d.deps.Now, Namespace: cluster.Namespace}
+	if d.scope.AllNamespaces {
+		look.Namespace = ""
+	}
+	if len(names) == 1 {
+		look.Name = names[0]
 	}
 	var err error
-	if in.Kinds, err = served(cluster); err != nil {
-		return in, err
+	if look.Selector, err = d.scope.Labels(); err != nil {
+		return doctor.Input{}, err
 	}
-	if in.Mine, err = mine(ctx, cluster, in.Namespace); err != nil {
-		return in, err
-	}
-	err = d.objects(ctx, cluster, names, &in)
-	if err != nil && !apierrors.IsForbidden(err) && !meta.IsNoMatchError(err) { // findings report these
-		return in, err
-	}
-	in.Operators, in.Unproven, err = operatorsOf(ctx, cluster, in)
-	in.OperatorsError = told(err)
-	if in.Theirs, err = theirs(ctx, cluster, in); err != nil {
-		in.TheirsError = told(err)
-	}
-	return in, nil
-}
-
-// told returns an error as a sentence; empty for nil.
-func told(err error) string {
-	if err == nil {
-		return ""
-	}
-	_, sentence := Explain(err)
-	return sentence
-}
-
-// served returns QueueWorker's resources that the cluster serves.
-func served(cluster *Cluster) ([]string, error) {
-	asking, err := discovery.NewDiscoveryClientForConfig(cluster.Config)
-	if err != nil {
-		return nil, fmt.Errorf("ask what the cluster serves: %w", err)
-	}
-	found, err := asking.ServerResourcesForGroupVersion(v1alpha1.GroupVersion.String())
-	if apierrors.IsNotFound(err) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, fmt.Errorf("ask what the cluster serves: %w", err)
-	}
-	var names []string
-	for _, resource := range found.APIResources {
-		names = append(names, resource.Name)
-	}
-	return names, nil
-}
-
-// mine asks which of the rights that the commands need the caller has.
-func mine(ctx context.Context, cluster *Cluster, namespace string) ([]doctor.Right, error) {
-	rights := doctor.Wanted()
-	for i := range rights {
-		review := &authorizationv1.SelfSubjectAccessReview{Spec: authorizationv1.SelfSubjectAccessReviewSpec{ResourceAttributes: attributes(rights[i], namespace)}}
-		if err := cluster.Client.Create(ctx, review); err != nil {
-			return nil, fmt.Errorf("ask for your rights: %w", err)
-		}
-		rights[i].Allowed = review.Status.Allowed
-	}
-	return rights, nil
-}
-
-func attributes(right doctor.Right, namespace string) *authorizationv1.ResourceAttributes {
-	return &authorizationv1.ResourceAttributes{
-		Namespace: namespace, Group: right.Group, Resource: right.Resource, Subresource: right.Subresource, Verb: right.Verb,
-	}
-}
-
-// objects reads the selected QueueWorkers and their QueueApps.
-func (d *doctorCommand) objects(ctx context.Context, cluster *Cluster, names []string, in *doctor.Input) error {
-	wanted := map[string]bool{}
-	if len(names) == 1 {
-		worker := v1alpha1.QueueWorker{}
-		if err := cluster.Client.Get(ctx, client.ObjectKey{Namespace: cluster.Namespace, Name: names[0]}, &worker); err != nil {
-			return fmt.Errorf("read QueueWorker %s: %w", names[0], err)
-		}
-		in.Workers = []v1alpha1.QueueWorker{worker}
-		wanted[worker.Status.AppName] = true
-	} else {
-		pools, err := d.scope.pools(ctx, cluster)
-		if err != nil {
-			return err
-		}
-		in.Workers = pools.Items
-	}
-	apps := &v1alpha1.QueueAppList{}
-	err := cluster.Client.List(ctx, apps, client.InNamespace(in.Namespace))
-	if err != nil && !apierrors.IsForbidden(err) {
-		return fmt.Errorf("list QueueApps: %w", err)
-	}
-	in.AppsError = told(err)
-	for i := range apps.Items {
-		app := &apps.Items[i]
-		if len(names) == 0 || wanted[app.Name] {
-			in.Apps = append(in.Apps, doctor.App{Namespace: app.Namespace, Name: app.Name, Conditions: app.Status.Conditions})
-		}
-	}
-	return nil
+	in, err := look.Read(ctx)
+	in.Selector = d.scope.Selector
+	return in, err
 }

@@ -7,11 +7,12 @@ import (
 	"testing"
 
 	"queueworker.dev/queueworker/console/doctor"
+	"queueworker.dev/queueworker/plugin/cli"
 )
 
 func TestDoctorEndsWithWhatFailed(t *testing.T) {
 	findings := []doctor.Finding{{Level: doctor.Wrong}, {Level: doctor.Warning}, {Level: doctor.Fine}}
-	if code, sentence := Explain(verdict(findings)); code != CodeFailed || sentence != "1 of 3 checks failed" {
+	if code, sentence := cli.Explain(verdict(findings)); code != cli.CodeFailed || sentence != "1 of 3 checks failed" {
 		t.Errorf("code %d: %s", code, sentence)
 	}
 	if err := verdict(findings[1:]); err != nil {

@@ -12,22 +12,24 @@ import (
 
 	"queueworker.dev/queueworker/api/v1alpha1"
 	"queueworker.dev/queueworker/console/view"
+	"queueworker.dev/queueworker/plugin/cli"
+	"queueworker.dev/queueworker/plugin/render"
 )
 
 // NewExplainCommand returns `kubectl queueworker explain`.
-func NewExplainCommand(deps *Deps) *cobra.Command {
+func NewExplainCommand(deps *cli.Deps) *cobra.Command {
 	return &cobra.Command{
 		Use:               "explain NAME",
-		Short:             "Say why a QueueWorker has the number of processes it has",
+		Short:             "Say why a QueueWorker has its number of processes",
 		Example:           "  kubectl queueworker explain emails",
-		GroupID:           groupSee,
+		GroupID:           cli.GroupSee,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: deps.CompleteWorkers(1),
 		RunE:              func(cmd *cobra.Command, names []string) error { return explain(cmd.Context(), deps, names[0]) },
 	}
 }
 
-func explain(ctx context.Context, deps *Deps, name string) error {
+func explain(ctx context.Context, deps *cli.Deps, name string) error {
 	cluster, err := deps.Connect()
 	if err != nil {
 		return err
@@ -42,6 +44,8 @@ func explain(ctx context.Context, deps *Deps, name string) error {
 	if cluster.Client.Get(ctx, client.ObjectKey{Namespace: cluster.Namespace, Name: pool.Status.AppName}, found) == nil {
 		app = found
 	}
-	_, err = io.WriteString(deps.Streams.Out, view.Explain(&view.Snapshot{Time: deps.Now()}, pool, app))
+	now := deps.Now()
+	why := view.Explain(now, pool, app)
+	_, err = io.WriteString(deps.Streams.Out, render.Explanation(&why, now))
 	return err
 }

@@ -15,21 +15,23 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"queueworker.dev/queueworker/api/v1alpha1"
-	"queueworker.dev/queueworker/console/view"
-	"queueworker.dev/queueworker/plugin/output"
+	"queueworker.dev/queueworker/plugin/cli"
+	"queueworker.dev/queueworker/plugin/cli/output"
+	"queueworker.dev/queueworker/plugin/cli/queuecommand"
+	"queueworker.dev/queueworker/plugin/render"
 )
 
 // most is how many failed jobs one QueueCommand can list, retry or forget.
 const most = 100
 
 // NewFailedCommand returns `kubectl queueworker failed`.
-func NewFailedCommand(deps *Deps) *cobra.Command {
+func NewFailedCommand(deps *cli.Deps) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "failed",
 		Short: "List, retry and delete the jobs that failed for good",
-		Long: `List, retry and delete the jobs that failed for good, as the application keeps them. All of it goes by
-way of QueueCommands: who may create and read queuecommands may do it; no right to enter a pod is needed.`,
-		GroupID: groupJobs,
+		Long: `List, retry and delete the jobs that failed for good, as the application keeps them. These commands create
+QueueCommands: you need the rights to create and read queuecommands, and no right to enter a pod.`,
+		GroupID: cli.GroupJobs,
 		Args:    cobra.NoArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -38,14 +40,14 @@ way of QueueCommands: who may create and read queuecommands may do it; no right 
 }
 
 type failedList struct {
-	commanding
+	queuecommand.Command
 	output        output.Flags
 	queue, search string
 	limit         int
 }
 
-func newFailedList(deps *Deps) *cobra.Command {
-	f := &failedList{commanding: commanding{deps: deps}}
+func newFailedList(deps *cli.Deps) *cobra.Command {
+	f := &failedList{Command: queuecommand.Command{Deps: deps}}
 	return f.command(func(cmd *cobra.Command) error { return f.run(cmd.Context()) })
 }
 
@@ -64,22 +66,22 @@ func (f *failedList) command(do func(*cobra.Command) error) *cobra.Command {
 			return do(cmd)
 		},
 	}
-	f.addFlags(cmd)
+	f.AddFlags(cmd)
 	f.output.AddFlags(cmd)
 	cmd.Flags().StringVar(&f.queue, "queue", "", "Only jobs of this queue.")
-	cmd.Flags().StringVar(&f.search, "search", "", "Only jobs whose id, class, queue or exception holds this text.")
-	cmd.Flags().IntVar(&f.limit, "limit", 0, "At most so many jobs; 0 means all. Default: 100 for a table, else all.")
+	cmd.Flags().StringVar(&f.search, "search", "", "Only jobs whose id, class, queue or exception contains this text.")
+	cmd.Flags().IntVar(&f.limit, "limit", 0, "At most this many jobs; 0 means all. Default: 100 for a table, otherwise all.")
 	return cmd
 }
 
 func (f *failedList) run(ctx context.Context) error {
 	if err := f.output.Validate(); err != nil {
-		return Usage("%w", err)
+		return cli.Usage("%w", err)
 	}
 	if f.limit < 0 {
-		return Usage("--limit must be 0 or more")
+		return cli.Usage("--limit must be 0 or more")
 	}
-	cluster, err := f.deps.Connect()
+	cluster, err := f.Deps.Connect()
 	if err != nil {
 		return err
 	}
@@ -88,7 +90,7 @@ func (f *failedList) run(ctx context.Context) error {
 
 // list prints lines page by page, as it reads them; a JSON or YAML document is printed as
 // a whole.
-func (f *failedList) list(ctx context.Context, cluster *Cluster) error {
+func (f *failedList) list(ctx context.Context, cluster *cli.Cluster) error {
 	var jobs []v1alpha1.FailedJob // not printed yet
 	shown, next := 0, ""
 	for {
@@ -127,12 +129,12 @@ func (f *failedList) printPage(command *v1alpha1.QueueCommand, jobs []v1alpha1.F
 		return nil
 	}
 	command.Status.FailedJobs, command.Spec.Continue = jobs, ""
-	listing := view.FailedJobs(command, f.deps.Now())
+	listing := render.FailedJobs(command, f.Deps.Now())
 	listing.Empty = "There are no failed jobs."
 	if f.filtered() {
 		listing.Empty = "There are no such failed jobs."
 	}
-	err := f.output.Print(f.deps.Streams.Out, f.deps.Streams.ErrOut, listing)
+	err := f.output.Print(f.Deps.Streams.Out, f.Deps.Streams.ErrOut, listing)
 	f.output.Continue()
 	return err
 }
@@ -149,31 +151,31 @@ func (f *failedList) tellRest(shown int, last *v1alpha1.QueueCommand) error {
 	if f.filtered() {
 		total = nil // it counts all failed jobs, not only the filtered ones
 	}
-	_, err := fmt.Fprintln(f.deps.Streams.ErrOut, view.FailedShown(shown, total)+"; --limit 0 shows all.")
+	_, err := fmt.Fprintln(f.Deps.Streams.ErrOut, render.FailedShown(shown, total)+"; --limit 0 shows all.")
 	return err
 }
 
 // page reads one page and deletes its QueueCommand, which is done by then. If the caller
 // may not delete it, its TTL removes it a minute later.
-func (f *failedList) page(ctx context.Context, cluster *Cluster, size int32, next string) (*v1alpha1.QueueCommand, error) {
-	command, err := f.create(ctx, cluster, v1alpha1.QueueCommandSpec{
+func (f *failedList) page(ctx context.Context, cluster *cli.Cluster, size int32, next string) (*v1alpha1.QueueCommand, error) {
+	command, err := f.Create(ctx, cluster, v1alpha1.QueueCommandSpec{
 		Action: v1alpha1.ActionListFailed, Queue: f.queue, Search: f.search, Limit: &size, Continue: next,
 		TTL: &metav1.Duration{Duration: time.Minute},
 	})
 	if err != nil {
 		return nil, err
 	}
-	waiting, cancel := f.within(ctx)
+	waiting, cancel := f.Within(ctx)
 	defer cancel()
-	if err := f.end(waiting, cluster, command); err != nil {
+	if err := f.End(waiting, cluster, command); err != nil {
 		return nil, err
 	}
 	_ = cluster.Client.Delete(ctx, command.DeepCopy(), client.PropagationPolicy(metav1.DeletePropagationBackground))
 	return command, nil
 }
 
-func newFailedRetry(deps *Deps) *cobra.Command {
-	c := &commanding{deps: deps}
+func newFailedRetry(deps *cli.Deps) *cobra.Command {
+	c := &queuecommand.Command{Deps: deps}
 	var all bool
 	var queue string
 	cmd := &cobra.Command{
@@ -183,47 +185,47 @@ func newFailedRetry(deps *Deps) *cobra.Command {
 		RunE: func(cmd *cobra.Command, ids []string) error {
 			switch {
 			case all && len(ids) > 0:
-				return Usage("ids and --all exclude each other")
+				return cli.Usage("name ids, or use --all, but not both")
 			case queue != "" && !all:
-				return Usage("--queue goes with --all")
+				return cli.Usage("--queue needs --all")
 			case all:
 				what := "All failed jobs are put back"
 				if queue != "" {
 					what = "All failed jobs of the queue " + queue + " are put back"
 				}
-				return c.validated(func() error {
-					return c.do(cmd.Context(), v1alpha1.QueueCommandSpec{Action: v1alpha1.ActionRetryFailed, All: true, Queue: queue}, what)
+				return c.Validated(func() error {
+					return c.Do(cmd.Context(), v1alpha1.QueueCommandSpec{Action: v1alpha1.ActionRetryFailed, All: true, Queue: queue}, what)
 				})
 			}
-			return c.byID(cmd.Context(), v1alpha1.ActionRetryFailed, ids, "put back onto their queues")
+			return byID(cmd.Context(), c, v1alpha1.ActionRetryFailed, ids, "put back onto their queues")
 		},
 	}
-	c.addWriteFlags(cmd)
+	c.AddWriteFlags(cmd)
 	cmd.Flags().BoolVar(&all, "all", false, "All failed jobs.")
-	cmd.Flags().StringVar(&queue, "queue", "", "With --all: only those of this queue.")
+	cmd.Flags().StringVar(&queue, "queue", "", "With --all: only the failed jobs of this queue.")
 	return cmd
 }
 
-func newFailedForget(deps *Deps) *cobra.Command {
-	c := &commanding{deps: deps}
+func newFailedForget(deps *cli.Deps) *cobra.Command {
+	c := &queuecommand.Command{Deps: deps}
 	cmd := &cobra.Command{
 		Use:   "forget ID...",
 		Short: "Delete failed jobs",
 		RunE: func(cmd *cobra.Command, ids []string) error {
-			return c.byID(cmd.Context(), v1alpha1.ActionForgetFailed, ids, "deleted")
+			return byID(cmd.Context(), c, v1alpha1.ActionForgetFailed, ids, "deleted")
 		},
 	}
-	c.addWriteFlags(cmd)
+	c.AddWriteFlags(cmd)
 	return cmd
 }
 
-func newFailedFlush(deps *Deps) *cobra.Command {
-	c := &commanding{deps: deps}
-	var confirm confirmation
+func newFailedFlush(deps *cli.Deps) *cobra.Command {
+	c := &queuecommand.Command{Deps: deps}
+	var confirm cli.Confirmation
 	var hours int32
 	cmd := &cobra.Command{
 		Use:   "flush",
-		Short: "Delete all failed jobs, or the older ones",
+		Short: "Delete all failed jobs, or only old ones",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			spec := v1alpha1.QueueCommandSpec{Action: v1alpha1.ActionFlushFailed}
@@ -232,68 +234,28 @@ func newFailedFlush(deps *Deps) *cobra.Command {
 				spec.Hours = &hours
 				what = fmt.Sprintf("All jobs that failed more than %d hours ago", hours)
 			}
-			return c.validated(func() error {
-				if err := c.sure(cmd.Context(), &confirm, what+" are deleted; nothing brings them back."); err != nil {
+			return c.Validated(func() error {
+				if err := c.Sure(cmd.Context(), &confirm, what+" are deleted; nothing brings them back."); err != nil {
 					return err
 				}
-				return c.do(cmd.Context(), spec, what+" are deleted")
+				return c.Do(cmd.Context(), spec, what+" are deleted")
 			})
 		},
 	}
-	c.addWriteFlags(cmd)
-	confirm.addFlag(cmd)
-	cmd.Flags().Int32Var(&hours, "hours", 0, "Keep what failed within so many hours; needs Laravel 9 or later.")
+	c.AddWriteFlags(cmd)
+	confirm.AddFlag(cmd)
+	cmd.Flags().Int32Var(&hours, "hours", 0, "Keep jobs that failed within this many hours; needs Laravel 9 or later.")
 	return cmd
-}
-
-// NewClearCommand returns `kubectl queueworker clear`.
-func NewClearCommand(deps *Deps) *cobra.Command {
-	c := &commanding{deps: deps}
-	var confirm confirmation
-	cmd := &cobra.Command{
-		Use:               "clear QUEUE",
-		Short:             "Delete all jobs of a queue",
-		Example:           "  kubectl queueworker clear reports --app shop",
-		GroupID:           groupJobs,
-		Args:              cobra.ExactArgs(1),
-		ValidArgsFunction: cobra.NoFileCompletions,
-		RunE: func(cmd *cobra.Command, queues []string) error {
-			return c.validated(func() error {
-				if err := c.sure(cmd.Context(), &confirm, "All jobs that wait on the queue "+queues[0]+" are deleted, delayed ones too; nothing brings them back."); err != nil {
-					return err
-				}
-				return c.do(cmd.Context(), v1alpha1.QueueCommandSpec{Action: v1alpha1.ActionClearQueue, Queue: queues[0]}, "Queue "+queues[0]+" is cleared")
-			})
-		},
-	}
-	c.addWriteFlags(cmd)
-	confirm.addFlag(cmd)
-	return cmd
-}
-
-// sure asks the user to confirm a deletion, unless a dry run deletes nothing.
-func (c *commanding) sure(ctx context.Context, confirm *confirmation, danger string) error {
-	if c.dryRun.is() {
-		return nil
-	}
-	return confirm.ask(ctx, c.deps, []string{danger})
-}
-
-func (c *commanding) validated(do func() error) error {
-	if err := c.dryRun.validate(); err != nil {
-		return err
-	}
-	return do()
 }
 
 // byID acts on failed jobs, a hundred at a time.
-func (c *commanding) byID(ctx context.Context, action v1alpha1.CommandAction, ids []string, done string) error {
+func byID(ctx context.Context, c *queuecommand.Command, action v1alpha1.CommandAction, ids []string, done string) error {
 	if len(ids) == 0 {
-		return Usage("name failed jobs by their ids; `kubectl queueworker failed list` shows them")
+		return cli.Usage("name failed jobs by their ids; `kubectl queueworker failed list` shows them")
 	}
 	ids = slices.Compact(slices.Sorted(slices.Values(ids)))
-	return c.validated(func() error {
-		cluster, err := c.deps.Connect()
+	return c.Validated(func() error {
+		cluster, err := c.Deps.Connect()
 		if err != nil {
 			return err
 		}
@@ -302,7 +264,7 @@ func (c *commanding) byID(ctx context.Context, action v1alpha1.CommandAction, id
 			for _, id := range chunk {
 				spec.IDs = append(spec.IDs, v1alpha1.FailedJobID(strings.TrimSpace(id)))
 			}
-			if err := c.doIn(ctx, cluster, spec, fmt.Sprintf("%d failed job(s) are %s", len(chunk), done)); err != nil {
+			if err := c.DoIn(ctx, cluster, spec, fmt.Sprintf("%d failed job(s) are %s", len(chunk), done)); err != nil {
 				return err
 			}
 		}

@@ -18,6 +18,9 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"queueworker.dev/queueworker/api/v1alpha1"
+	"queueworker.dev/queueworker/plugin/cli"
+	"queueworker.dev/queueworker/plugin/cli/queuecommand"
+	"queueworker.dev/queueworker/test/fakecluster"
 )
 
 // fakeTable is an operator that lists a number of failed jobs; asked counts the pages.
@@ -76,10 +79,10 @@ func TestFailedJobsAreListedPageByPage(t *testing.T) {
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
 			pages := 0
-			cluster := fakeCluster(t, fakeTable(tc.jobs, &pages))
+			cluster := fakecluster.New(t, fakeTable(tc.jobs, &pages))
 			var out counting
 			var said bytes.Buffer
-			f := &failedList{commanding: commanding{deps: &Deps{Streams: genericiooptions.IOStreams{Out: &out, ErrOut: &said}, Now: time.Now}}}
+			f := &failedList{Command: queuecommand.Command{Deps: &cli.Deps{Streams: genericiooptions.IOStreams{Out: &out, ErrOut: &said}, Now: time.Now}}}
 			cmd := f.command(func(cmd *cobra.Command) error { return f.list(cmd.Context(), cluster) })
 			cmd.SetArgs(strings.Fields(tc.arguments))
 			if err := cmd.ExecuteContext(t.Context()); err != nil {
@@ -100,7 +103,7 @@ func TestFailedJobsAreListedPageByPage(t *testing.T) {
 
 // TestHoursTellsWhatItNeeds: an older application does not have this option.
 func TestHoursTellsWhatItNeeds(t *testing.T) {
-	flag := newFailedFlush(&Deps{}).Flags().Lookup("hours")
+	flag := newFailedFlush(&cli.Deps{}).Flags().Lookup("hours")
 	if flag == nil || !strings.Contains(flag.Usage, "Laravel 9 or later") {
 		t.Errorf("the flag is %+v", flag)
 	}

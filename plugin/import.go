@@ -18,18 +18,20 @@ import (
 	corev1 "k8s.io/api/core/v1"
 
 	"queueworker.dev/queueworker/api/v1alpha1"
+	"queueworker.dev/queueworker/plugin/cli"
+	"queueworker.dev/queueworker/plugin/importing/files"
 	"queueworker.dev/queueworker/plugin/importing/horizon"
 	"queueworker.dev/queueworker/plugin/importing/manifest"
 	"queueworker.dev/queueworker/plugin/importing/supervisor"
 )
 
 // NewImportCommand returns `kubectl queueworker import`.
-func NewImportCommand(deps *Deps) *cobra.Command {
+func NewImportCommand(deps *cli.Deps) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "import",
-		Short:   "Make QueueWorkers of the configuration of Supervisor or Horizon",
-		Long:    "Make QueueApps and QueueWorkers of a configuration that runs queue workers elsewhere.\nThe files are read, never executed, and the cluster is not asked: YAML is printed, with a\ncomment for each line that could not be carried over, for a person to read and\n`kubectl apply -f -` to apply.",
-		GroupID: groupSetUp,
+		Short:   "Make QueueWorkers from the configuration of Supervisor or Horizon",
+		Long:    "Make QueueApps and QueueWorkers from a configuration that runs queue workers elsewhere.\nThe command reads the files and never executes them, and it does not ask the cluster. It\nprints YAML, with a comment for each line that it could not translate. Read the YAML, then\napply it with `kubectl apply -f -`.",
+		GroupID: cli.GroupSetUp,
 		Args:    cobra.NoArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -37,22 +39,22 @@ func NewImportCommand(deps *Deps) *cobra.Command {
 	return cmd
 }
 
-func newImportSupervisorCommand(deps *Deps) *cobra.Command {
+func newImportSupervisorCommand(deps *cli.Deps) *cobra.Command {
 	i := &importCommand{deps: deps}
 	cmd := &cobra.Command{
 		Use:     "supervisor FILE...",
-		Short:   "Make QueueWorkers of a Supervisor configuration",
+		Short:   "Make QueueWorkers from a Supervisor configuration",
 		Example: "  kubectl queueworker import supervisor /etc/supervisor/conf.d/*.conf --image=registry.example.com/shop:1.4 | kubectl apply -f -",
 		Args:    cobra.MinimumNArgs(1),
-		RunE: func(cmd *cobra.Command, files []string) error {
+		RunE: func(cmd *cobra.Command, arguments []string) error {
 			return i.run(cmd.Context(), func() (manifest.Draft, error) {
 				directory, err := os.Getwd()
 				if err != nil {
 					return manifest.Draft{}, fmt.Errorf("find the working directory: %w", err)
 				}
 				return supervisor.Import(supervisor.Input{
-					Paths: files, Directory: directory, Environment: i.environment,
-					Read: readAtMost, ReadIncluded: readIncluded, Glob: glob,
+					Paths: arguments, Directory: directory, Environment: i.environment,
+					Read: files.AtMost, ReadIncluded: files.Included, Glob: files.Glob,
 				})
 			})
 		},
@@ -61,22 +63,22 @@ func newImportSupervisorCommand(deps *Deps) *cobra.Command {
 	return cmd
 }
 
-func newImportHorizonCommand(deps *Deps) *cobra.Command {
+func newImportHorizonCommand(deps *cli.Deps) *cobra.Command {
 	i := &importCommand{deps: deps}
 	environment := "production"
 	cmd := &cobra.Command{
 		Use:     "horizon FILE",
-		Short:   "Make QueueWorkers of a Laravel Horizon configuration",
+		Short:   "Make QueueWorkers from a Laravel Horizon configuration",
 		Example: "  kubectl queueworker import horizon config/horizon.php --image=registry.example.com/shop:1.4 | kubectl apply -f -",
 		Args:    cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, files []string) error {
+		RunE: func(cmd *cobra.Command, arguments []string) error {
 			return i.run(cmd.Context(), func() (manifest.Draft, error) {
-				source, err := readAtMost(files[0])
+				source, err := files.AtMost(arguments[0])
 				if err != nil {
-					return manifest.Draft{}, fmt.Errorf("read %s: %w", files[0], err)
+					return manifest.Draft{}, fmt.Errorf("read %s: %w", arguments[0], err)
 				}
 				return horizon.Import(horizon.Input{
-					File: files[0], Source: source, Environment: environment, Variables: i.environment,
+					File: arguments[0], Source: source, Environment: environment, Variables: i.environment,
 				})
 			})
 		},
@@ -88,7 +90,7 @@ func newImportHorizonCommand(deps *Deps) *cobra.Command {
 
 // importCommand is the common part of the imports.
 type importCommand struct {
-	deps *Deps
+	deps *cli.Deps
 
 	images      []string
 	envFrom     []string
@@ -101,13 +103,13 @@ type importCommand struct {
 
 func (i *importCommand) addFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.StringArrayVar(&i.images, "image", nil, "The image of the application; DIRECTORY=IMAGE for one of several applications. Needed.")
+	f.StringArrayVar(&i.images, "image", nil, "The image of the application; DIRECTORY=IMAGE for one of several applications. Required.")
 	f.StringVar(&i.settings.AppName, "app-name", "", "The name of the QueueApp. Default: made from the application's directory.")
-	f.StringVar(&i.settings.Connection, "queue-connection", "", "The queue connection of workers that name none. Default: the application's own default.")
-	f.StringArrayVar(&i.drivers, "driver", nil, "What holds the queues: Redis, Database or None; CONNECTION=DRIVER for one of several connections. All but None start a backlog probe.")
+	f.StringVar(&i.settings.Connection, "queue-connection", "", "The queue connection of workers that name no connection. Default: the application's own default.")
+	f.StringArrayVar(&i.drivers, "driver", nil, "The backend of the queues: Redis, Database or None; CONNECTION=DRIVER for one of several connections. Every driver but None starts a backlog probe.")
 	f.DurationVar(&i.settings.RetryAfter, "retry-after", 0, "The connection's retry_after in config/queue.php, such as 90s.")
-	f.StringArrayVar(&i.envFrom, "env-from", nil, "Where the application's settings are: secret/NAME or configmap/NAME. May be given again.")
-	f.StringArrayVar(&i.variables, "env", nil, "A variable of the environment the configuration is read with, as KEY=VALUE. May be given again.")
+	f.StringArrayVar(&i.envFrom, "env-from", nil, "Where the application's settings are: secret/NAME or configmap/NAME; may be repeated.")
+	f.StringArrayVar(&i.variables, "env", nil, "An environment variable to read the configuration with, as KEY=VALUE; may be repeated.")
 	f.StringVarP(&i.output, "output", "o", "yaml", "The format, which is yaml.")
 }
 
@@ -143,7 +145,7 @@ func (i *importCommand) run(ctx context.Context, read func() (manifest.Draft, er
 // readFlags checks the flags and turns them into settings.
 func (i *importCommand) readFlags() error {
 	if i.output != "yaml" {
-		return Usage("--output must be yaml")
+		return cli.Usage("--output must be yaml")
 	}
 	if err := i.readImages(); err != nil {
 		return err
@@ -152,10 +154,10 @@ func (i *importCommand) readFlags() error {
 		return err
 	}
 	if name := i.settings.AppName; name != manifest.Slug(name) {
-		return Usage("--app-name must be letters, digits and hyphens, at most 50 characters")
+		return cli.Usage("--app-name must be letters, digits and hyphens, at most 50 characters")
 	}
 	if i.settings.RetryAfter%time.Second != 0 || i.settings.RetryAfter < 0 || i.settings.RetryAfter > 48*time.Hour {
-		return Usage("--retry-after must be in whole seconds, up to 48h")
+		return cli.Usage("--retry-after must be in whole seconds, up to 48h")
 	}
 	if namespace := i.deps.Flags.Namespace; namespace != nil {
 		i.settings.Namespace = *namespace
@@ -175,7 +177,7 @@ func (i *importCommand) readImages() error {
 			directory, image = "", text
 		}
 		if image == "" {
-			return Usage("--image must be IMAGE or DIRECTORY=IMAGE")
+			return cli.Usage("--image must be IMAGE or DIRECTORY=IMAGE")
 		}
 		i.settings.Images[strings.TrimRight(directory, "/")] = image
 	}
@@ -188,7 +190,7 @@ func (i *importCommand) readVariables() error {
 	for _, text := range i.variables {
 		name, value, ok := strings.Cut(text, "=")
 		if !ok || name == "" {
-			return Usage("--env must be KEY=VALUE")
+			return cli.Usage("--env must be KEY=VALUE")
 		}
 		i.environment[name] = value
 	}
@@ -206,7 +208,7 @@ func (i *importCommand) readDrivers() error {
 		}
 		at := slices.IndexFunc(known, func(driver v1alpha1.Driver) bool { return strings.EqualFold(given, string(driver)) })
 		if at < 0 {
-			return Usage("--driver must be Redis, Database or None, or CONNECTION=DRIVER; HTTP needs an address, so write it into the YAML")
+			return cli.Usage("--driver must be Redis, Database or None, or CONNECTION=DRIVER; HTTP needs an address, so write it into the YAML")
 		}
 		i.settings.Drivers[connection] = known[at]
 	}
@@ -220,13 +222,13 @@ func (i *importCommand) readEnvFrom() error {
 		source := corev1.EnvFromSource{}
 		switch {
 		case name == "":
-			return Usage("--env-from must be secret/NAME or configmap/NAME")
+			return cli.Usage("--env-from must be secret/NAME or configmap/NAME")
 		case strings.EqualFold(kind, "secret"):
 			source.SecretRef = &corev1.SecretEnvSource{LocalObjectReference: reference}
 		case strings.EqualFold(kind, "configmap"):
 			source.ConfigMapRef = &corev1.ConfigMapEnvSource{LocalObjectReference: reference}
 		default:
-			return Usage("--env-from must be secret/NAME or configmap/NAME")
+			return cli.Usage("--env-from must be secret/NAME or configmap/NAME")
 		}
 		i.settings.EnvFrom = append(i.settings.EnvFrom, source)
 	}
@@ -247,15 +249,15 @@ func (i *importCommand) askImages(ctx context.Context, directories []string) err
 			where += " of " + directory
 		}
 		if !isFile || !term.IsTerminal(int(in.Fd())) {
-			return Usage("which image has %s? Give it with --image=IMAGE", where)
+			return cli.Usage("which image has %s? Give it with --image=IMAGE", where)
 		}
 		fmt.Fprintf(i.deps.Streams.ErrOut, "Which image has %s? ", where)
-		image, _ := typed(ctx, answers) // an empty answer is no answer, whatever the reason
+		image, _ := cli.Typed(ctx, answers) // an empty answer is no answer, whatever the reason
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case image == "":
-			return Usage("an image is needed for %s; give it with --image=IMAGE", where)
+			return cli.Usage("an image is needed for %s; give it with --image=IMAGE", where)
 		}
 		i.settings.Images[directory] = image
 	}

@@ -22,6 +22,8 @@ import (
 	"queueworker.dev/queueworker/api/v1alpha1"
 	"queueworker.dev/queueworker/console/podlog"
 	"queueworker.dev/queueworker/console/view"
+	"queueworker.dev/queueworker/plugin/cli"
+	"queueworker.dev/queueworker/plugin/wording"
 )
 
 const (
@@ -33,7 +35,7 @@ const (
 )
 
 type logsCommand struct {
-	deps       *Deps
+	deps       *cli.Deps
 	name       string
 	follow     bool
 	noPrefix   bool
@@ -51,28 +53,28 @@ type logsCommand struct {
 }
 
 // NewLogsCommand returns `kubectl queueworker logs`.
-func NewLogsCommand(deps *Deps) *cobra.Command {
+func NewLogsCommand(deps *cli.Deps) *cobra.Command {
 	c := &logsCommand{deps: deps, jobs: map[string]*view.JobLog{}}
 	cmd := &cobra.Command{
 		Use:   "logs NAME",
-		Short: "Show what the workers of a QueueWorker print, all together or of one job",
-		Long: "Show the logs of all pods of a QueueWorker by time, each line with its pod's name before it. With --follow, pods that come later are shown too.\n\n" +
+		Short: "Show what the workers of a QueueWorker print, or the lines of one job",
+		Long: "Show the logs of all pods of a QueueWorker by time, each line after the name of its pod. With --follow, the command also shows pods that start later.\n\n" +
 			"--job finds the lines of one job, if the workers print job ids: with Laravel's JSON output, with -v (spec.verbose), or before Laravel 9.21.\n\n" +
-			"On a terminal, control sequences are left out: a job may print what moves the cursor, writes over other lines or fills the clipboard. --raw shows them. A pipe or a file gets the bytes as they were printed.",
+			"On a terminal, the command removes control sequences: a job may print sequences that move the cursor, write over other lines or fill the clipboard. --raw shows them. A pipe or a file gets the bytes as they were printed.",
 		Example: "  kubectl queueworker logs emails --since 10m\n  kubectl queueworker logs emails --follow\n" +
 			"  kubectl queueworker logs emails --job 5b9f76a1-e159-43d4-b403-f0cd1ed35d70",
-		GroupID:           groupSee,
+		GroupID:           cli.GroupSee,
 		Args:              cobra.ExactArgs(1),
 		ValidArgsFunction: deps.CompleteWorkers(1),
 		RunE:              func(cmd *cobra.Command, names []string) error { return c.run(cmd, names[0]) },
 	}
-	cmd.Flags().BoolVarP(&c.follow, "follow", "f", false, "Go on showing lines as they are printed, until Ctrl-C.")
+	cmd.Flags().BoolVarP(&c.follow, "follow", "f", false, "Continue to show lines as they are printed, until Ctrl-C.")
 	cmd.Flags().DurationVar(&c.since, "since", 0, "Show only lines newer than this, such as 30s, 10m or 2h. 0s means all.")
-	cmd.Flags().Int64Var(&c.tail, "tail", -1, "Show only so many of the last lines of each worker; -1 means all. With --follow alone the last 10.")
+	cmd.Flags().Int64Var(&c.tail, "tail", -1, "Show only this many of the last lines of each worker; -1 means all. With --follow alone the last 10.")
 	cmd.Flags().StringVar(&c.job, "job", "", "Show only the lines of the job with this id (or uuid).")
 	cmd.Flags().StringVar(&c.worker, "worker", "", "Show only the log of this worker (its pod).")
 	cmd.Flags().BoolVar(&c.timestamps, "timestamps", false, "Show when each line was printed.")
-	cmd.Flags().BoolVar(&c.raw, "raw", false, "Leave colours and other control sequences in what goes to a terminal.")
+	cmd.Flags().BoolVar(&c.raw, "raw", false, "Show colours and other control sequences on a terminal.")
 	cmd.Flags().BoolVar(&c.noPrefix, "no-prefix", false, "Show lines without the pod's name.")
 	// It fails for a flag that does not exist; this flag exists.
 	_ = cmd.RegisterFlagCompletionFunc("worker", deps.CompletePods)
@@ -103,19 +105,19 @@ func (c *logsCommand) run(cmd *cobra.Command, name string) error {
 
 func (c *logsCommand) validate(cmd *cobra.Command) (err error) {
 	if c.since < 0 || c.tail < -1 {
-		return Usage("--since and --tail must not be negative; see %s --help", cmd.CommandPath())
+		return cli.Usage("--since and --tail must not be negative; see %s --help", cmd.CommandPath())
 	}
 	if c.follow && c.since == 0 && c.job == "" && !cmd.Flags().Changed("tail") {
 		c.tail = followTail
 	}
-	c.worker, _, err = slotOf(c.worker)
+	c.worker, _, err = cli.SplitWorker(c.worker)
 	return err
 }
 
 // showAll shows the logs as they are now.
-func (c *logsCommand) showAll(ctx context.Context, cluster *Cluster, pods []*corev1.Pod) error {
+func (c *logsCommand) showAll(ctx context.Context, cluster *cli.Cluster, pods []*corev1.Pod) error {
 	if len(pods) == 0 {
-		return NotFound("%s has no pods, so there are no logs; kubectl queueworker status %s says why", c.name, c.name)
+		return cli.NotFound("%s has no pods, so there are no logs; kubectl queueworker status %s says why", c.name, c.name)
 	}
 	if err := podlog.Merge(ctx, cluster.Core, pods, c.options(), c.show, c.note); err != nil {
 		return err
@@ -133,7 +135,7 @@ func (c *logsCommand) options() podlog.Options {
 
 // exists fails if there is no such QueueWorker. A caller who may read pods but not
 // QueueWorkers still gets the logs.
-func (c *logsCommand) exists(ctx context.Context, cluster *Cluster) error {
+func (c *logsCommand) exists(ctx context.Context, cluster *cli.Cluster) error {
 	err := cluster.Client.Get(ctx, client.ObjectKey{Namespace: cluster.Namespace, Name: c.name}, &v1alpha1.QueueWorker{})
 	if apierrors.IsForbidden(err) {
 		return nil
@@ -146,7 +148,7 @@ func (c *logsCommand) selector() labels.Selector {
 }
 
 // pods returns the pods whose logs are asked for, sorted by name.
-func (c *logsCommand) pods(ctx context.Context, cluster *Cluster) ([]*corev1.Pod, error) {
+func (c *logsCommand) pods(ctx context.Context, cluster *cli.Cluster) ([]*corev1.Pod, error) {
 	list := &corev1.PodList{}
 	if err := cluster.Client.List(ctx, list, client.InNamespace(cluster.Namespace), client.MatchingLabelsSelector{Selector: c.selector()}); err != nil {
 		return nil, fmt.Errorf("list the pods of %s: %w", c.name, err)
@@ -160,15 +162,15 @@ func (c *logsCommand) pods(ctx context.Context, cluster *Cluster) ([]*corev1.Pod
 	slices.SortFunc(pods, func(a, b *corev1.Pod) int { return strings.Compare(a.Name, b.Name) })
 	switch {
 	case c.worker != "" && len(pods) == 0:
-		return nil, NotFound("%s has no pod %s; kubectl queueworker workers %s shows its pods", c.name, c.worker, c.name)
+		return nil, cli.NotFound("%s has no pod %s; kubectl queueworker workers %s shows its pods", c.name, c.worker, c.name)
 	case len(pods) > mostLogs:
-		return nil, Usage("%s has %d pods, and at most %d logs are read at a time; choose one with --worker", c.name, len(pods), mostLogs)
+		return nil, cli.Usage("%s has %d pods, and at most %d logs are read at a time; select one with --worker", c.name, len(pods), mostLogs)
 	}
 	return pods, nil
 }
 
-func (c *logsCommand) followAll(ctx context.Context, cluster *Cluster) error {
-	quiet()
+func (c *logsCommand) followAll(ctx context.Context, cluster *cli.Cluster) error {
+	cli.Quiet()
 	// A cache retries for ever if it is refused, so a first watch finds a refusal and
 	// reports it.
 	watch, err := cluster.Client.Watch(ctx, &corev1.PodList{}, client.InNamespace(cluster.Namespace), client.MatchingLabelsSelector{Selector: c.selector()})
@@ -202,8 +204,8 @@ func (c *logsCommand) show(line podlog.Line) error {
 	text, out := line.Text, c.deps.Streams.Out
 	switch {
 	case c.raw:
-		out = c.deps.screen()
-	case c.deps.guards():
+		out = c.deps.Screen()
+	case c.deps.Guards():
 		text = printable.Text(text) // the colours that a job prints are not the plugin's
 	}
 	if c.timestamps {
@@ -234,7 +236,7 @@ func (c *logsCommand) jobFound() error {
 	if c.job == "" || c.shown > 0 {
 		return nil
 	}
-	return NotFound("no line in the logs of %s is of job %s: it ran longer ago than logs are kept, in a pod that is gone, or these workers print no ids (set spec.verbose, or use a Laravel that has queue:work --json)", c.name, c.job)
+	return cli.NotFound("the logs of %s have no line of job %s: its log is no longer kept, its pod is gone, or these workers print no ids (set spec.verbose, or use a Laravel that has queue:work --json)", c.name, c.job)
 }
 
 // prefix names a pod; with colours, each pod's name has its own.
@@ -251,4 +253,6 @@ func (c *logsCommand) prefix(pod string) string {
 }
 
 // note prints news about pods, apart from their lines.
-func (c *logsCommand) note(text string) { fmt.Fprintln(c.deps.Streams.ErrOut, "-- "+text) }
+func (c *logsCommand) note(note podlog.Note) {
+	fmt.Fprintln(c.deps.Streams.ErrOut, "-- "+wording.Log(note))
+}

@@ -12,6 +12,8 @@ import (
 	"syscall"
 
 	"k8s.io/cli-runtime/pkg/genericiooptions"
+
+	"queueworker.dev/queueworker/plugin/cli"
 )
 
 // completer is the prefix of the name under which kubectl looks for a program that
@@ -24,7 +26,7 @@ func Main(arguments []string, streams genericiooptions.IOStreams, version string
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal ends the program if it is slow to obey the first
 
-	deps := NewDeps(streams, version)
+	deps := cli.NewDeps(streams, version)
 	root := NewRootCommand(deps)
 	root.SetArgs(arguments[1:])
 	if strings.HasPrefix(filepath.Base(arguments[0]), completer) {
@@ -32,7 +34,7 @@ func Main(arguments []string, streams genericiooptions.IOStreams, version string
 	}
 	err := root.ExecuteContext(ctx)
 	if err != nil && ctx.Err() != nil {
-		return CodeInterrupted
+		return cli.CodeInterrupted
 	}
-	return tell(deps.Streams.ErrOut, err)
+	return cli.Tell(deps.Streams.ErrOut, err)
 }

@@ -18,6 +18,8 @@ import (
 
 	"queueworker.dev/queueworker/api/v1alpha1"
 	"queueworker.dev/queueworker/console/view"
+	"queueworker.dev/queueworker/plugin/cli"
+	"queueworker.dev/queueworker/plugin/cli/queuecommand"
 )
 
 // longestLine is the length in bytes at which a log line is split.
@@ -27,57 +29,57 @@ const longestLine = 64 << 10
 const settlingTime = 30 * time.Second
 
 type onceCommand struct {
-	commanding
+	queuecommand.Command
 	queue string
 }
 
 // NewOnceCommand returns `kubectl queueworker once`.
-func NewOnceCommand(deps *Deps) *cobra.Command {
-	o := &onceCommand{commanding: commanding{deps: deps}}
+func NewOnceCommand(deps *cli.Deps) *cobra.Command {
+	o := &onceCommand{Command: queuecommand.Command{Deps: deps}}
 	cmd := &cobra.Command{
 		Use:   "once [NAME]",
-		Short: "Run one waiting job in a pod of its own, and show all it prints",
-		Long: `Run one waiting job in a pod of its own, verbosely, and show what it prints: of a pool's queues with the
-pool's options, or of --queue with the options of the QueueApp's template alone. Where no job waits,
-it ends at once.`,
+		Short: "Run one waiting job in its own pod, and show what it prints",
+		Long: `Run one waiting job in its own pod, verbosely, and show what it prints. The job comes from the queues of a
+pool and runs with the pool's options. With --queue it comes from that queue; without a pool it then runs
+with the options of the QueueApp's template. If no job waits, the command ends at once.`,
 		Example:           "  kubectl queueworker once emails\n  kubectl queueworker once --queue reports --app shop",
-		GroupID:           groupJobs,
+		GroupID:           cli.GroupJobs,
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: deps.CompleteWorkers(1),
 		RunE: func(cmd *cobra.Command, names []string) error {
-			return o.validated(func() error { return o.run(cmd.Context(), names) })
+			return o.Validated(func() error { return o.run(cmd.Context(), names) })
 		},
 	}
-	o.addWriteFlags(cmd)
-	cmd.Flags().StringVar(&o.queue, "queue", "", "Queue to take the job from instead, or several in priority order.")
+	o.AddWriteFlags(cmd)
+	cmd.Flags().StringVar(&o.queue, "queue", "", "Queue to take the job from, or several queues in priority order. Default: the pool's queues.")
 	return cmd
 }
 
 func (o *onceCommand) run(ctx context.Context, names []string) error {
 	spec := v1alpha1.QueueCommandSpec{Action: v1alpha1.ActionOnce, Queue: o.queue}
 	if len(names) == 1 {
-		if o.app != "" {
-			return Usage("--app and the name of a QueueWorker exclude each other; the QueueWorker says which QueueApp it uses")
+		if o.App != "" {
+			return cli.Usage("name a QueueWorker or use --app, but not both; a QueueWorker has a QueueApp already")
 		}
 		spec.WorkerName = names[0]
 	}
-	cluster, err := o.deps.Connect()
+	cluster, err := o.Deps.Connect()
 	if err != nil {
 		return err
 	}
-	if o.dryRun.is() {
-		return o.doIn(ctx, cluster, spec, "One job is run")
+	if o.DryRun.Is() {
+		return o.DoIn(ctx, cluster, spec, "One job is run")
 	}
 	return o.runIn(ctx, cluster, spec)
 }
 
 // runIn creates the command that runs the job, and shows what the job prints.
-func (o *onceCommand) runIn(ctx context.Context, cluster *Cluster, spec v1alpha1.QueueCommandSpec) error {
-	command, err := o.create(ctx, cluster, spec)
+func (o *onceCommand) runIn(ctx context.Context, cluster *cli.Cluster, spec v1alpha1.QueueCommandSpec) error {
+	command, err := o.Create(ctx, cluster, spec)
 	if err != nil {
 		return err
 	}
-	waiting, cancel := o.within(ctx)
+	waiting, cancel := o.Within(ctx)
 	defer cancel()
 	streamed, over := o.follow(waiting, cluster, command)
 	if over {
@@ -85,20 +87,20 @@ func (o *onceCommand) runIn(ctx context.Context, cluster *Cluster, spec v1alpha1
 		waiting, cancel = o.settling(ctx, waiting)
 		defer cancel()
 	}
-	err = o.end(waiting, cluster, command)
+	err = o.End(waiting, cluster, command)
 	switch {
 	case streamed:
 	case err == nil && strings.TrimSpace(command.Status.Output) == "":
-		fmt.Fprintln(o.deps.Streams.ErrOut, "No job waited"+onQueues(ctx, cluster, command)+"; nothing was run.")
+		fmt.Fprintln(o.Deps.Streams.ErrOut, "No job waited"+onQueues(ctx, cluster, command)+"; nothing was run.")
 	default:
-		o.print(command.Status.Output)
+		o.Print(command.Status.Output)
 	}
 	return err
 }
 
 // onQueues names the queues where a command looked for a job; empty if they cannot be
 // read.
-func onQueues(ctx context.Context, cluster *Cluster, command *v1alpha1.QueueCommand) string {
+func onQueues(ctx context.Context, cluster *cli.Cluster, command *v1alpha1.QueueCommand) string {
 	queue := command.Spec.Queue
 	if queue == "" {
 		worker := &v1alpha1.QueueWorker{}
@@ -117,13 +119,13 @@ func (o *onceCommand) settling(ctx, waiting context.Context) (context.Context, c
 	if !bounded {
 		return waiting, func() {}
 	}
-	return within(ctx, max(time.Until(deadline), settlingTime), o.timeout)
+	return cli.Within(ctx, max(time.Until(deadline), settlingTime), o.Timeout)
 }
 
 // follow shows the log of the command's pod as it is written. streamed reports whether
 // the whole available log was shown; a caller who may not read logs sees the end of the
 // output from the status instead. over reports whether the pod has ended.
-func (o *onceCommand) follow(ctx context.Context, cluster *Cluster, command *v1alpha1.QueueCommand) (streamed, over bool) {
+func (o *onceCommand) follow(ctx context.Context, cluster *cli.Cluster, command *v1alpha1.QueueCommand) (streamed, over bool) {
 	pod, err := o.pod(ctx, cluster, command)
 	if err != nil || pod == nil {
 		return false, false
@@ -144,16 +146,16 @@ func (o *onceCommand) follow(ctx context.Context, cluster *Cluster, command *v1a
 		case err != nil:
 			return streamed && ctx.Err() != nil, false
 		}
-		fmt.Fprintln(o.deps.Streams.Out, view.Clean(string(line)))
+		fmt.Fprintln(o.Deps.Streams.Out, view.Clean(string(line)))
 		streamed = true
 	}
 }
 
 // pod waits until the command's pod has started; it returns nil if the command ended
 // before the pod was seen.
-func (o *onceCommand) pod(ctx context.Context, cluster *Cluster, command *v1alpha1.QueueCommand) (*corev1.Pod, error) {
+func (o *onceCommand) pod(ctx context.Context, cluster *cli.Cluster, command *v1alpha1.QueueCommand) (*corev1.Pod, error) {
 	var found *corev1.Pod
-	err := until(ctx, "the pod of QueueCommand "+command.Name, func(ctx context.Context) (bool, string, error) {
+	err := cli.Until(ctx, "the pod of QueueCommand "+command.Name, func(ctx context.Context) (bool, string, error) {
 		if err := cluster.Client.Get(ctx, client.ObjectKeyFromObject(command), command); err != nil {
 			return false, "", err
 		}
@@ -167,7 +169,7 @@ func (o *onceCommand) pod(ctx context.Context, cluster *Cluster, command *v1alph
 				return true, "", nil
 			}
 		}
-		return ended(command), command.Status.Message, nil
+		return queuecommand.Ended(command), command.Status.Message, nil
 	})
 	return found, err
 }

@@ -5,9 +5,7 @@ package plugin
 
 import (
 	"context"
-	"io"
 	"net/http"
-	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -21,44 +19,18 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 
 	"queueworker.dev/queueworker/api/v1alpha1"
+	"queueworker.dev/queueworker/plugin/cli"
+	"queueworker.dev/queueworker/plugin/cli/queuecommand"
 	"queueworker.dev/queueworker/test/builders"
+	"queueworker.dev/queueworker/test/fakecluster"
 )
-
-// fakeLog is an API server that answers every request with a log, which ends after a
-// while.
-type fakeLog struct {
-	text  string
-	lasts time.Duration
-}
-
-func (f fakeLog) RoundTrip(request *http.Request) (*http.Response, error) {
-	return &http.Response{StatusCode: http.StatusOK, Request: request, Body: io.NopCloser(&fakeStream{request.Context(), strings.NewReader(f.text), f.lasts})}, nil
-}
-
-type fakeStream struct {
-	ctx   context.Context
-	text  *strings.Reader
-	lasts time.Duration
-}
-
-func (f *fakeStream) Read(data []byte) (int, error) {
-	if f.text.Len() > 0 {
-		return f.text.Read(data)
-	}
-	select {
-	case <-f.ctx.Done():
-		return 0, f.ctx.Err()
-	case <-time.After(f.lasts):
-		return 0, io.EOF
-	}
-}
 
 // onceOn is a cluster with a pool and the pod of its command once-1. The pod prints the
 // log and runs as long; the operator records its end after a while.
-func onceOn(t *testing.T, log fakeLog, operator time.Duration) *Cluster {
+func onceOn(t *testing.T, log fakecluster.Log, operator time.Duration) *cli.Cluster {
 	t.Helper()
 	began := time.Now()
-	cluster := fakeCluster(t, interceptor.Funcs{
+	cluster := fakecluster.New(t, interceptor.Funcs{
 		Create: func(ctx context.Context, c client.WithWatch, object client.Object, options ...client.CreateOption) error {
 			object.SetName("once-1")
 			return c.Create(ctx, object, options...)
@@ -94,21 +66,21 @@ func TestOnceWaitsAsLongAsItWasTold(t *testing.T) {
 		wantCode               int
 		want                   string
 	}{
-		"a job that is done in time":       {time.Minute, 10 * time.Second, 11 * time.Second, CodeOK, ""},
-		"an operator that is slow to tell": {10 * time.Second, 9 * time.Second, 30 * time.Second, CodeOK, ""},
-		"an operator that does not tell":   {10 * time.Second, 9 * time.Second, time.Hour, CodeTimedOut, "QueueCommand once-1: not within 10s; last seen: It runs."},
-		"a job that is longer":             {10 * time.Second, time.Hour, time.Hour, CodeTimedOut, "QueueCommand once-1: not within 10s; last seen: It runs."},
-		"a job that may take for ever":     {0, time.Hour, time.Hour + time.Minute, CodeOK, ""},
+		"a job that is done in time":       {time.Minute, 10 * time.Second, 11 * time.Second, cli.CodeOK, ""},
+		"an operator that is slow to tell": {10 * time.Second, 9 * time.Second, 30 * time.Second, cli.CodeOK, ""},
+		"an operator that does not tell":   {10 * time.Second, 9 * time.Second, time.Hour, cli.CodeTimedOut, "QueueCommand once-1: not within 10s; last seen: It runs."},
+		"a job that is longer":             {10 * time.Second, time.Hour, time.Hour, cli.CodeTimedOut, "QueueCommand once-1: not within 10s; last seen: It runs."},
+		"a job that may take for ever":     {0, time.Hour, time.Hour + time.Minute, cli.CodeOK, ""},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				cluster := onceOn(t, fakeLog{"Processing\n", tc.job}, tc.operator)
+				cluster := onceOn(t, fakecluster.Log{Text: "Processing\n", Lasts: tc.job}, tc.operator)
 				streams, _, out, _ := genericiooptions.NewTestIOStreams()
-				o := &onceCommand{commanding: commanding{deps: &Deps{Streams: streams, Now: time.Now}, timeout: tc.timeout}}
-				code, said := CodeOK, ""
+				o := &onceCommand{Command: queuecommand.Command{Deps: &cli.Deps{Streams: streams, Now: time.Now}, Timeout: tc.timeout}}
+				code, said := cli.CodeOK, ""
 				if err := o.runIn(t.Context(), cluster, v1alpha1.QueueCommandSpec{Action: v1alpha1.ActionOnce}); err != nil {
-					code, said = Explain(err)
+					code, said = cli.Explain(err)
 				}
 				if code != tc.wantCode || said != tc.want || out.String() != "Processing\n" {
 					t.Errorf("code %d, %q, printed %q", code, said, out)
@@ -135,8 +107,8 @@ func TestOnceTellsThatNothingWaited(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				streams, _, out, said := genericiooptions.NewTestIOStreams()
-				o := &onceCommand{commanding: commanding{deps: &Deps{Streams: streams, Now: time.Now}}}
-				if err := o.runIn(t.Context(), onceOn(t, fakeLog{text: tc.log}, 0), tc.spec); err != nil {
+				o := &onceCommand{Command: queuecommand.Command{Deps: &cli.Deps{Streams: streams, Now: time.Now}}}
+				if err := o.runIn(t.Context(), onceOn(t, fakecluster.Log{Text: tc.log}, 0), tc.spec); err != nil {
 					t.Fatal(err)
 				}
 				if said.String() != tc.want || out.String() != tc.log {

@@ -8,14 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"k8s.io/klog/v2"
-)
 
-// The groups in which the help lists commands.
-const (
-	groupSee   = "see"
-	groupAct   = "act"
-	groupJobs  = "jobs"
-	groupSetUp = "setup"
+	"queueworker.dev/queueworker/plugin/cli"
 )
 
 // usageTemplate is cobra's template without the flags that every command has: kubectl's
@@ -51,11 +45,11 @@ Every flag of kubectl works too, such as --namespace and --context; kubectl opti
 `
 
 // NewRootCommand returns `kubectl queueworker` with all its commands.
-func NewRootCommand(deps *Deps) *cobra.Command {
+func NewRootCommand(deps *cli.Deps) *cobra.Command {
 	root := &cobra.Command{
 		Use:           "queueworker",
 		Annotations:   map[string]string{cobra.CommandDisplayNameAnnotation: "kubectl queueworker"},
-		Short:         "Run queue workers: see them, steer them, look after their jobs",
+		Short:         "Run queue workers: see them, steer them, manage their jobs",
 		SilenceErrors: true, // tell prints them as sentences
 		SilenceUsage:  true,
 		Args:          cobra.NoArgs,
@@ -67,12 +61,12 @@ func NewRootCommand(deps *Deps) *cobra.Command {
 	root.SetErr(deps.Streams.ErrOut)
 	root.SetUsageTemplate(usageTemplate)
 	root.AddGroup(
-		&cobra.Group{ID: groupSee, Title: "See what happens:"},
-		&cobra.Group{ID: groupAct, Title: "Steer workers:"},
-		&cobra.Group{ID: groupJobs, Title: "Look after jobs:"},
-		&cobra.Group{ID: groupSetUp, Title: "Set up and find faults:"},
+		&cobra.Group{ID: cli.GroupSee, Title: "See what happens:"},
+		&cobra.Group{ID: cli.GroupAct, Title: "Steer workers:"},
+		&cobra.Group{ID: cli.GroupJobs, Title: "Manage jobs:"},
+		&cobra.Group{ID: cli.GroupSetUp, Title: "Set up and find problems:"},
 	)
-	root.SetHelpCommandGroupID(groupSetUp)
+	root.SetHelpCommandGroupID(cli.GroupSetUp)
 	deps.Flags.AddFlags(root.PersistentFlags())
 	addVerbosity(root)
 	root.AddCommand(
@@ -102,7 +96,7 @@ func NewRootCommand(deps *Deps) *cobra.Command {
 		NewImportCommand(deps),
 		NewVersionCommand(deps),
 	)
-	completeFlags(root, deps)
+	cli.CompleteFlags(root, deps)
 	usageErrors(root)
 	return root
 }
@@ -114,15 +108,15 @@ func addVerbosity(root *cobra.Command) {
 	root.PersistentFlags().AddGoFlag(logging.Lookup("v"))
 }
 
-// usageErrors gives every mistake in a command line the code CodeUsage.
+// usageErrors gives every mistake in a command line the code cli.CodeUsage.
 func usageErrors(cmd *cobra.Command) {
 	cmd.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return Usage("%w; see %s --help", err, cmd.CommandPath())
+		return cli.Usage("%w; see %s --help", err, cmd.CommandPath())
 	})
 	if validate := cmd.Args; validate != nil {
 		cmd.Args = func(cmd *cobra.Command, arguments []string) error {
 			if err := validate(cmd, arguments); err != nil {
-				return Usage("%w; see %s --help", err, cmd.CommandPath())
+				return cli.Usage("%w; see %s --help", err, cmd.CommandPath())
 			}
 			return nil
 		}

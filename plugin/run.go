@@ -11,30 +11,32 @@ import (
 
 	"queueworker.dev/queueworker/api/v1alpha1"
 	"queueworker.dev/queueworker/console/intent"
+	"queueworker.dev/queueworker/plugin/cli"
+	"queueworker.dev/queueworker/plugin/cli/steering"
 )
 
 // NewRunCommand returns `kubectl queueworker run`.
-func NewRunCommand(deps *Deps) *cobra.Command {
+func NewRunCommand(deps *cli.Deps) *cobra.Command {
 	// asked holds the run that was requested last before this command, by the
 	// QueueWorker's name.
 	asked := map[string]string{}
-	s := &steering{deps: deps}
-	s.decide = func(in intent.Input) (intent.Plan, error) {
+	s := &steering.Command{Deps: deps}
+	s.Decide = func(in intent.Input) (intent.Plan, error) {
 		asked[in.Worker.Name] = requestedRun(in.Worker)
 		return intent.Run(in)
 	}
-	s.settled = func(_ context.Context, _ *Cluster, in intent.Input) (bool, string, error) {
+	s.Settled = func(_ context.Context, _ *cli.Cluster, in intent.Input) (bool, string, error) {
 		return isOver(in.Worker, asked[in.Worker.Name])
 	}
 	cmd := &cobra.Command{
 		Use:     "run NAME...",
 		Short:   "Start a run of pools of mode Batch",
 		Example: "  kubectl queueworker run nightly --wait --timeout 1h",
-		GroupID: groupAct,
-		RunE:    func(cmd *cobra.Command, names []string) error { return s.run(cmd.Context(), names) },
+		GroupID: cli.GroupAct,
+		RunE:    func(cmd *cobra.Command, names []string) error { return s.Run(cmd.Context(), names) },
 	}
-	s.addFlags(cmd)
-	s.addWaitFlags(cmd, "the run is over; it ends with 1 unless every worker ended well")
+	s.AddFlags(cmd)
+	s.AddWaitFlags(cmd, "the run is over; the command ends with 1 unless every worker succeeded")
 	return cmd
 }
 
@@ -49,7 +51,7 @@ func requestedRun(worker *v1alpha1.QueueWorker) string {
 func isOver(worker *v1alpha1.QueueWorker, before string) (bool, string, error) {
 	name := requestedRun(worker)
 	if name == before {
-		return false, "The run has not been started yet.", nil
+		return false, "The run has not started yet.", nil
 	}
 	for i := range worker.Status.Batch.Runs {
 		run := &worker.Status.Batch.Runs[i]
@@ -63,5 +65,5 @@ func isOver(worker *v1alpha1.QueueWorker, before string) (bool, string, error) {
 			return true, "", nil
 		}
 	}
-	return false, "", fmt.Errorf("run %s of QueueWorker %s was not started, because another was on its way", name, worker.Name)
+	return false, "", fmt.Errorf("run %s of QueueWorker %s was not started, because another run was under way", name, worker.Name)
 }

@@ -15,12 +15,15 @@ import (
 
 	"queueworker.dev/queueworker/api/v1alpha1"
 	"queueworker.dev/queueworker/console/view"
+	"queueworker.dev/queueworker/plugin/cli"
+	"queueworker.dev/queueworker/plugin/render"
+	"queueworker.dev/queueworker/plugin/wording"
 )
 
 type statusCommand struct {
-	deps  *Deps
-	scope scope
-	watch watchFlag
+	deps  *cli.Deps
+	scope cli.Scope
+	watch cli.WatchFlag
 	// app is the QueueApp whose pools are shown; empty if one pool or all pools are
 	// shown.
 	app string
@@ -29,21 +32,21 @@ type statusCommand struct {
 }
 
 // NewStatusCommand returns `kubectl queueworker status`.
-func NewStatusCommand(deps *Deps) *cobra.Command {
+func NewStatusCommand(deps *cli.Deps) *cobra.Command {
 	c := &statusCommand{deps: deps}
 	cmd := &cobra.Command{
 		Use:   "status [NAME]",
-		Short: "Show all about a QueueWorker or QueueApp, with what to do where something is amiss",
-		Long: "Show a QueueWorker, a QueueApp with its QueueWorkers, or all in the namespace, as a tree: backlog, throughput, size and the last decisions about it, workers, and conditions with what to do.\n\n" +
-			"NAME is a QueueWorker's, else a QueueApp's; qapp/NAME is a QueueApp's in any case.",
+		Short: "Show everything about a QueueWorker or QueueApp, and what to do about problems",
+		Long: "Show a QueueWorker, a QueueApp with its QueueWorkers, or everything in the namespace, as a tree: backlog, throughput, size and the last decisions about it, workers, and conditions with what to do.\n\n" +
+			"NAME is a QueueWorker, or a QueueApp if there is no such QueueWorker. qapp/NAME is always a QueueApp.",
 		Example:           "  kubectl queueworker status emails\n  kubectl queueworker status qapp/shop --watch",
-		GroupID:           groupSee,
+		GroupID:           cli.GroupSee,
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: deps.CompleteWorkersAndApps,
 		RunE:              func(cmd *cobra.Command, names []string) error { return c.run(cmd.Context(), names) },
 	}
-	c.scope.addFlags(cmd)
-	c.watch.addFlag(cmd)
+	c.scope.AddFlags(cmd)
+	c.watch.AddFlag(cmd)
 	return cmd
 }
 
@@ -56,12 +59,12 @@ func (c *statusCommand) run(ctx context.Context, names []string) error {
 	if err != nil {
 		return err
 	}
-	from, err := c.scope.source(c.deps, cluster, names)
+	from, err := c.scope.Source(c.deps, cluster, names)
 	if err != nil {
 		return err
 	}
 	from.Scope.App = c.app
-	return c.watch.run(ctx, c.deps, cluster, from, func(snapshot *view.Snapshot, out, _ io.Writer) error {
+	return c.watch.Run(ctx, c.deps, cluster, from, func(snapshot *view.Snapshot, out, _ io.Writer) error {
 		if err := c.addApps(ctx, cluster, snapshot); err != nil {
 			return err
 		}
@@ -71,7 +74,7 @@ func (c *statusCommand) run(ctx context.Context, names []string) error {
 
 // choose finds out whether a name belongs to a QueueWorker or to a QueueApp. It returns
 // the names of the QueueWorkers to read.
-func (c *statusCommand) choose(ctx context.Context, cluster *Cluster, names []string) ([]string, error) {
+func (c *statusCommand) choose(ctx context.Context, cluster *cli.Cluster, names []string) ([]string, error) {
 	if len(names) == 0 {
 		return nil, nil
 	}
@@ -83,8 +86,8 @@ func (c *statusCommand) choose(ctx context.Context, cluster *Cluster, names []st
 	if err != nil {
 		return nil, err
 	}
-	if c.scope.allNamespaces || c.scope.selector != "" {
-		return nil, Usage("give a name, or choose several with --all-namespaces or --selector, but not both")
+	if c.scope.AllNamespaces || c.scope.Selector != "" {
+		return nil, cli.Usage("give a name, or select several with --all-namespaces or --selector, but not both")
 	}
 	key := client.ObjectKey{Namespace: cluster.Namespace, Name: name}
 	if worker {
@@ -97,7 +100,7 @@ func (c *statusCommand) choose(ctx context.Context, cluster *Cluster, names []st
 	c.app = name
 	err = cluster.Client.Get(ctx, key, &v1alpha1.QueueApp{})
 	if apierrors.IsNotFound(err) && worker {
-		return nil, NotFound("there is no QueueWorker and no QueueApp named %s in the namespace %s; kubectl queueworker list shows what there is", name, cluster.Namespace)
+		return nil, cli.NotFound("there is no QueueWorker and no QueueApp named %s in the namespace %s; kubectl queueworker list shows the QueueWorkers", name, cluster.Namespace)
 	}
 	return nil, err
 }
@@ -113,15 +116,15 @@ func kindOf(kind string) (worker, app bool, err error) {
 	case "qapp", "queueapp", "queueapps", "queueapp.queueworker.dev":
 		return false, true, nil
 	}
-	return false, false, Usage("there is no kind %q; write qw/NAME for a QueueWorker or qapp/NAME for a QueueApp", kind)
+	return false, false, cli.Usage("there is no kind %q; write qw/NAME for a QueueWorker or qapp/NAME for a QueueApp", kind)
 }
 
 // addApps adds the QueueApps that the picture shows. Without the right to list QueueApps,
 // only their names are known.
-func (c *statusCommand) addApps(ctx context.Context, cluster *Cluster, snapshot *view.Snapshot) error {
+func (c *statusCommand) addApps(ctx context.Context, cluster *cli.Cluster, snapshot *view.Snapshot) error {
 	apps := &v1alpha1.QueueAppList{}
 	options := []client.ListOption{}
-	if !c.scope.allNamespaces {
+	if !c.scope.AllNamespaces {
 		options = append(options, client.InNamespace(cluster.Namespace))
 	}
 	if err := cluster.Client.List(ctx, apps, options...); err != nil && !apierrors.IsForbidden(err) {
@@ -131,30 +134,30 @@ func (c *statusCommand) addApps(ctx context.Context, cluster *Cluster, snapshot 
 	switch {
 	case c.app != "":
 		snapshot.KeepApp(c.app)
-	case c.named || c.scope.selector != "":
+	case c.named || c.scope.Selector != "":
 		snapshot.KeepUsedApps()
 	}
 	return nil
 }
 
 // nothing returns the text for an empty picture. Labels do not select QueueApps.
-func (c *statusCommand) nothing(cluster *Cluster) string {
-	if c.scope.selector != "" {
-		return c.scope.nothing("QueueWorkers", cluster)
+func (c *statusCommand) nothing(cluster *cli.Cluster) string {
+	if c.scope.Selector != "" {
+		return c.scope.Nothing("QueueWorkers", cluster)
 	}
-	return c.scope.nothing("QueueApps and no QueueWorkers", cluster)
+	return c.scope.Nothing("QueueApps and no QueueWorkers", cluster)
 }
 
-func (c *statusCommand) draw(snapshot *view.Snapshot, cluster *Cluster, out io.Writer) error {
-	var paint view.Paint
+func (c *statusCommand) draw(snapshot *view.Snapshot, cluster *cli.Cluster, out io.Writer) error {
+	var paint render.Paint
 	if c.deps.Colour() {
-		paint = view.Colours
+		paint = render.Colours
 	}
-	text := view.Tree(view.StatusTree(snapshot, paint))
+	text := render.Tree(render.StatusTree(snapshot, paint))
 	if text == "" {
 		text = c.nothing(cluster) + "\n"
 	}
-	if note := view.Freshness(snapshot); note != "" {
+	if note := wording.Freshness(snapshot.Freshness()); note != "" {
 		text += "\n" + note + "\n"
 	}
 	_, err := io.WriteString(out, text)

@@ -6,6 +6,7 @@ package plugin
 import (
 	"context"
 	"errors"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -17,6 +18,8 @@ import (
 
 	"queueworker.dev/queueworker/console/source"
 	"queueworker.dev/queueworker/console/view"
+	"queueworker.dev/queueworker/plugin/cli"
+	"queueworker.dev/queueworker/plugin/render"
 )
 
 const (
@@ -28,27 +31,27 @@ const (
 )
 
 type topCommand struct {
-	deps  *Deps
-	scope scope
+	deps  *cli.Deps
+	scope cli.Scope
 	sort  string
 }
 
 // NewTopCommand returns `kubectl queueworker top`.
-func NewTopCommand(deps *Deps) *cobra.Command {
+func NewTopCommand(deps *cli.Deps) *cobra.Command {
 	c := &topCommand{deps: deps}
 	cmd := &cobra.Command{
 		Use:   "top [NAME]",
 		Short: "Watch the workers live, sorted and filtered by keys",
-		Long: "Watch the workers of a QueueWorker, or of all in the namespace, in a terminal. Press ? for the keys.\n\n" +
-			"The agents in the pods are asked every 2 seconds where you may `get` `pods/proxy`. Else the QueueWorkers' status is shown, with its age.",
+		Long: "Watch the workers of a QueueWorker, or of all QueueWorkers in the namespace, in a terminal. Press ? for the keys.\n\n" +
+			"The command asks the agents in the pods every 2 seconds if you may `get` `pods/proxy`. Otherwise it shows the QueueWorkers' status, with its age.",
 		Example:           "  kubectl queueworker top\n  kubectl queueworker top emails --sort memory",
-		GroupID:           groupSee,
+		GroupID:           cli.GroupSee,
 		Args:              cobra.MaximumNArgs(1),
 		ValidArgsFunction: deps.CompleteWorkers(1),
 		RunE:              func(cmd *cobra.Command, names []string) error { return c.run(cmd.Context(), names) },
 	}
-	c.scope.addFlags(cmd)
-	cmd.Flags().StringVar(&c.sort, "sort", string(view.ByCPU), "Sort by this to begin with: "+strings.Join(orders(), ", ")+".")
+	c.scope.AddFlags(cmd)
+	cmd.Flags().StringVar(&c.sort, "sort", string(view.ByCPU), "Sort by this at first: "+strings.Join(orders(), ", ")+".")
 	// It fails for a flag that does not exist; this flag exists.
 	_ = cmd.RegisterFlagCompletionFunc("sort", cobra.FixedCompletions(orders(), cobra.ShellCompDirectiveNoFileComp))
 	return cmd
@@ -71,16 +74,16 @@ var sortKeys = map[string]view.Order{
 
 func (c *topCommand) run(ctx context.Context, names []string) error {
 	if !slices.Contains(orders(), c.sort) {
-		return Usage("there is no order %q; choose from %s", c.sort, strings.Join(orders(), ", "))
+		return cli.Usage("there is no order %q; choose from %s", c.sort, strings.Join(orders(), ", "))
 	}
 	if !c.deps.Terminal() || !printers.IsTerminal(c.deps.Streams.In) {
-		return Usage("top needs a terminal; a script gets the same from: kubectl queueworker workers -o json")
+		return cli.Usage("top needs a terminal; a script gets the same from: kubectl queueworker workers -o json")
 	}
 	cluster, err := c.deps.Connect()
 	if err != nil {
 		return err
 	}
-	from, err := c.scope.source(c.deps, cluster, names)
+	from, err := c.scope.Source(c.deps, cluster, names)
 	if err != nil {
 		return err
 	}
@@ -88,13 +91,13 @@ func (c *topCommand) run(ctx context.Context, names []string) error {
 	if err != nil {
 		return err
 	}
-	quiet()
+	cli.Quiet()
 	if err := from.Follow(ctx, cluster.Config, cluster.Client.Scheme()); err != nil {
 		return err
 	}
 	model := newTopModel(ctx, from, c.where(from), view.Order(c.sort), c.deps.Colour())
 	model.take(first)
-	_, err = tea.NewProgram(model, tea.WithContext(ctx), tea.WithInput(c.deps.Streams.In), tea.WithOutput(c.deps.screen()),
+	_, err = tea.NewProgram(model, tea.WithContext(ctx), tea.WithInput(c.deps.Streams.In), tea.WithOutput(c.deps.Screen()),
 		tea.WithFPS(topFrames), tea.WithoutSignalHandler()).Run()
 	if errors.Is(err, tea.ErrProgramKilled) && ctx.Err() != nil {
 		return ctx.Err()
@@ -105,28 +108,28 @@ func (c *topCommand) run(ctx context.Context, names []string) error {
 func (c *topCommand) where(from *source.Source) string {
 	switch {
 	case from.Scope.Namespace == "":
-		return "all namespaces" + c.scope.labelled()
+		return "all namespaces" + c.scope.Labelled()
 	case from.Scope.Name != "":
 		return from.Scope.Namespace + "/" + from.Scope.Name
 	}
-	return from.Scope.Namespace + c.scope.labelled()
+	return from.Scope.Namespace + c.scope.Labelled()
 }
 
-// topModel is the live view that bubbletea runs. view.Top decides what is drawn.
+// topModel is the live view that bubbletea runs. render.Top decides what is drawn.
 type topModel struct {
 	ctx    context.Context //nolint:containedctx // bubbletea's commands are given none
 	from   *source.Source
-	top    view.Top
-	paint  view.Paint
+	top    render.Top
+	paint  render.Paint
 	failed time.Time
 	// fatal ends the program: the shown object is deleted or forbidden.
 	fatal error
 }
 
 func newTopModel(ctx context.Context, from *source.Source, where string, by view.Order, colour bool) *topModel {
-	m := &topModel{ctx: ctx, from: from, top: view.Top{Width: 80, Height: 24, Where: where, Every: watchEvery, By: by, Now: from.Now()}}
+	m := &topModel{ctx: ctx, from: from, top: render.Top{Width: 80, Height: 24, Where: where, Every: cli.WatchEvery, By: by, Now: from.Now()}}
 	if colour {
-		m.paint = view.Colours
+		m.paint = render.Colours
 	}
 	return m
 }
@@ -183,7 +186,7 @@ func (m *topModel) readDone(message readMsg) tea.Cmd {
 		if m.failed.IsZero() {
 			m.failed = m.top.Now
 		}
-		_, sentence := Explain(message.err)
+		_, sentence := cli.Explain(message.err)
 		m.top.Trouble = "For " + m.top.Now.Sub(m.failed).Round(time.Second).String() + ": " + view.Clean(sentence)
 	case !m.top.Paused: // a reading from before the pause arrives too late
 		m.take(message.snapshot)
@@ -198,13 +201,73 @@ func (m *topModel) take(snapshot *view.Snapshot) {
 	m.top.Rate.Add(snapshot)
 	// At topAgents per second, one round of a large fleet takes longer, so it is read
 	// less often.
-	m.top.Every = max(watchEvery, (time.Duration(len(snapshot.Pods)) * time.Second / topAgents).Round(time.Second))
+	m.top.Every = max(cli.WatchEvery, (time.Duration(len(snapshot.Pods)) * time.Second / topAgents).Round(time.Second))
 	m.top.Scroll(0)
 }
 
 // View implements tea.Model.
 func (m *topModel) View() tea.View {
-	out := tea.NewView(tame(m.top.Draw(m.paint)))
+	out := tea.NewView(cli.Tame(m.top.Draw(m.paint)))
 	out.AltScreen = true
 	return out
+}
+
+// key carries out what a key stands for.
+func (m *topModel) key(message tea.KeyPressMsg) tea.Cmd {
+	name := message.String()
+	if name == "ctrl+c" {
+		return tea.Quit
+	}
+	if m.top.Typing {
+		m.typing(name, message.Text)
+		return nil
+	}
+	if by, ok := sortKeys[name]; ok {
+		m.top.Reverse = m.top.Reverse && m.top.By == by
+		m.top.By, m.top.Offset = by, 0
+		return nil
+	}
+	if name == "q" {
+		return tea.Quit
+	}
+	if act, ok := topKeys[name]; ok {
+		act(m)
+	}
+	return nil
+}
+
+// everything is more rows than any table has.
+const everything = math.MaxInt32
+
+var topKeys = map[string]func(*topModel){
+	"p":      func(m *topModel) { m.top.Paused = !m.top.Paused },
+	"space":  func(m *topModel) { m.top.Paused = !m.top.Paused },
+	"r":      func(m *topModel) { m.top.Reverse = !m.top.Reverse },
+	"b":      func(m *topModel) { m.top.BusyOnly, m.top.Offset = !m.top.BusyOnly, 0 },
+	"?":      func(m *topModel) { m.top.Help = !m.top.Help },
+	"h":      func(m *topModel) { m.top.Help = !m.top.Help },
+	"/":      func(m *topModel) { m.top.Typing, m.top.Help = true, false },
+	"esc":    func(m *topModel) { m.top.Filter, m.top.BusyOnly, m.top.Help = "", false, false },
+	"up":     func(m *topModel) { m.top.Scroll(-1) },
+	"down":   func(m *topModel) { m.top.Scroll(1) },
+	"pgup":   func(m *topModel) { m.top.Scroll(-m.top.Rows()) },
+	"pgdown": func(m *topModel) { m.top.Scroll(m.top.Rows()) },
+	"home":   func(m *topModel) { m.top.Scroll(-everything) },
+	"end":    func(m *topModel) { m.top.Scroll(everything) },
+}
+
+// typing handles a key while the user types a filter.
+func (m *topModel) typing(name, text string) {
+	switch name {
+	case "enter":
+		m.top.Typing = false
+	case "esc":
+		m.top.Typing, m.top.Filter = false, ""
+	case "backspace":
+		letters := []rune(m.top.Filter)
+		m.top.Filter = string(letters[:max(len(letters)-1, 0)])
+	default:
+		m.top.Filter = strings.TrimLeft(m.top.Filter+text, " ")
+	}
+	m.top.Offset = 0
 }

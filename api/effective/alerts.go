@@ -6,8 +6,6 @@ package effective
 import (
 	"time"
 
-	"k8s.io/utils/ptr"
-
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
@@ -37,13 +35,13 @@ type Alerts struct {
 
 // AlertsOf returns the thresholds of a pool.
 func AlertsOf(spec *v1alpha1.QueueWorkerSpec) Alerts {
-	set := ptr.Deref(spec.Alerts, v1alpha1.Alerts{})
+	set := valueOr(spec.Alerts, v1alpha1.Alerts{})
 	return Alerts{
-		MemoryPercent:  ptr.Deref(set.MemoryPercent, defaultMemoryPercent),
+		MemoryPercent:  valueOr(set.MemoryPercent, defaultMemoryPercent),
 		MemoryFor:      durationOr(set.MemoryFor, defaultMemoryFor),
-		SlowJobPercent: ptr.Deref(set.SlowJobPercent, defaultSlowJobPercent),
-		FailedPercent:  ptr.Deref(set.FailedPercent, defaultFailedPercent),
-		FailedMinimum:  ptr.Deref(set.FailedMinimum, defaultFailedMinimum),
-		Crashes:        ptr.Deref(set.Crashes, defaultCrashes),
+		SlowJobPercent: valueOr(set.SlowJobPercent, defaultSlowJobPercent),
+		FailedPercent:  valueOr(set.FailedPercent, defaultFailedPercent),
+		FailedMinimum:  valueOr(set.FailedMinimum, defaultFailedMinimum),
+		Crashes:        valueOr(set.Crashes, defaultCrashes),
 	}
 }

@@ -6,8 +6,6 @@ package effective
 import (
 	"time"
 
-	"k8s.io/utils/ptr"
-
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
@@ -19,7 +17,7 @@ const (
 
 // MinProcesses returns the fewest processes that autoscaling may choose.
 func MinProcesses(auto *v1alpha1.Autoscaling) int32 {
-	return ptr.Deref(auto.MinProcesses, defaultMinProcesses)
+	return valueOr(auto.MinProcesses, defaultMinProcesses)
 }
 
 // TargetWait returns how long a job may wait before autoscaling adds processes.

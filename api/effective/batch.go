@@ -4,8 +4,6 @@
 package effective
 
 import (
-	"k8s.io/utils/ptr"
-
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
@@ -27,12 +25,12 @@ type Batch struct {
 
 // BatchOf returns the settings of a pool's runs.
 func BatchOf(spec *v1alpha1.QueueWorkerSpec) Batch {
-	set := ptr.Deref(spec.Batch, v1alpha1.Batch{})
+	set := valueOr(spec.Batch, v1alpha1.Batch{})
 	return Batch{
 		Schedule:       set.Schedule,
 		TimeZone:       set.TimeZone,
-		WaitForDelayed: ptr.Deref(set.WaitForDelayed, true),
-		KeepComplete:   ptr.Deref(set.SuccessfulRunsHistoryLimit, defaultKeepComplete),
-		KeepFailed:     ptr.Deref(set.FailedRunsHistoryLimit, defaultKeepFailed),
+		WaitForDelayed: valueOr(set.WaitForDelayed, true),
+		KeepComplete:   valueOr(set.SuccessfulRunsHistoryLimit, defaultKeepComplete),
+		KeepFailed:     valueOr(set.FailedRunsHistoryLimit, defaultKeepFailed),
 	}
 }

@@ -6,8 +6,6 @@ package effective
 import (
 	"time"
 
-	"k8s.io/utils/ptr"
-
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
@@ -24,5 +22,5 @@ func TTL(spec *v1alpha1.QueueCommandSpec) time.Duration {
 // ListLimit returns the greatest number of failed jobs in a list. It has no default in
 // the CRD, because the other actions refuse the field.
 func ListLimit(spec *v1alpha1.QueueCommandSpec) int {
-	return int(ptr.Deref(spec.Limit, defaultLimit))
+	return int(valueOr(spec.Limit, defaultLimit))
 }

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/utils/ptr"
 
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
@@ -43,7 +42,7 @@ func OnFailing(spec *v1alpha1.QueueWorkerSpec) v1alpha1.OnFailing {
 
 // SpecProcesses returns spec.processes.
 func SpecProcesses(spec *v1alpha1.QueueWorkerSpec) int32 {
-	return ptr.Deref(spec.Processes, defaultProcesses)
+	return valueOr(spec.Processes, defaultProcesses)
 }
 
 // Processes returns how many processes the spec asks for, without autoscaling and caps:
@@ -107,7 +106,7 @@ func LongestSleep(spec *v1alpha1.QueueWorkerSpec) time.Duration {
 
 // Tries returns how often a job is attempted; 0 means without limit.
 func Tries(spec *v1alpha1.QueueWorkerSpec) int32 {
-	return ptr.Deref(spec.Tries, defaultTries)
+	return valueOr(spec.Tries, defaultTries)
 }
 
 func durationOr(d *metav1.Duration, otherwise time.Duration) time.Duration {
@@ -115,4 +114,11 @@ func durationOr(d *metav1.Duration, otherwise time.Duration) time.Duration {
 		return otherwise
 	}
 	return d.Duration
+}
+
+func valueOr[T any](set *T, otherwise T) T {
+	if set == nil {
+		return otherwise
+	}
+	return *set
 }

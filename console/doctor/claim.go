@@ -4,7 +4,6 @@
 package doctor
 
 import (
-	"cmp"
 	"slices"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -82,9 +81,4 @@ func asked(in Input, deployment *appsv1.Deployment) string {
 		}
 	}
 	return watched[0]
-}
-
-// account returns the name of a Deployment's service account.
-func account(deployment *appsv1.Deployment) string {
-	return cmp.Or(deployment.Spec.Template.Spec.ServiceAccountName, "default")
 }

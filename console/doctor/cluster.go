@@ -5,7 +5,6 @@ package doctor
 
 import (
 	"slices"
-	"strings"
 
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
@@ -13,11 +12,11 @@ import (
 // resources are the resources that QueueWorker's chart installs.
 var resources = []string{"queueapps", "queuecommands", "queueworkers"}
 
-const cluster = "cluster"
-
 func kinds(in Input) []Finding {
-	if in.KindsError != "" {
-		return []Finding{{Level: Unchecked, About: cluster, Check: "CRDs", Cause: in.KindsError}}
+	found := Finding{Level: Fine, About: Subject{Kind: OfCluster}, Check: "CRDs", Cause: Cause{Code: KindsServed, Names: resources}}
+	if in.KindsError != nil {
+		found.Level, found.Cause = Unchecked, Cause{Code: NotRead, Err: in.KindsError}
+		return []Finding{found}
 	}
 	var missing []string
 	for _, resource := range resources {
@@ -26,10 +25,7 @@ func kinds(in Input) []Finding {
 		}
 	}
 	if len(missing) > 0 {
-		return []Finding{{
-			Level: Wrong, About: cluster, Check: "CRDs", Cause: "The cluster does not know " + strings.Join(missing, ", ") + ".",
-			Cure: "Install or upgrade QueueWorker's chart; helm upgrade leaves CRDs as they are unless the chart's values let it write them.",
-		}}
+		found.Level, found.Cause, found.Cure = Wrong, Cause{Code: KindsMissing, Names: missing}, cure(UpgradeKinds)
 	}
-	return []Finding{{Level: Fine, About: cluster, Check: "CRDs", Cause: "The cluster knows " + strings.Join(resources, ", ") + "."}}
+	return []Finding{found}
 }

@@ -4,6 +4,7 @@
 package doctor
 
 import (
+	"errors"
 	"os"
 	"slices"
 	"strings"
@@ -18,10 +19,13 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"queueworker.dev/queueworker/api/v1alpha1"
+	"queueworker.dev/queueworker/console/view"
 	"queueworker.dev/queueworker/test/builders"
 )
 
 var noon = time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+
+var errDenied = errors.New("you may not")
 
 // healthy returns a cluster without faults.
 func healthy() Input {
@@ -73,14 +77,14 @@ func TestExamine(t *testing.T) {
 		change func(*Input)
 		// want are the findings as level, object and check, without level Fine.
 		want []string
-		// cures are phrases of the expected cures.
-		cures []string
+		// cures are some of the expected cures.
+		cures []view.AdviceCode
 	}{
 		"all is well":     {change: func(*Input) {}},
-		"no CRDs":         {change: func(in *Input) { in.Kinds = nil }, want: []string{"Wrong cluster CRDs"}, cures: []string{"Install or upgrade"}},
+		"no CRDs":         {change: func(in *Input) { in.Kinds = nil }, want: []string{"Wrong cluster CRDs"}, cures: []view.AdviceCode{UpgradeKinds}},
 		"an old chart":    {change: func(in *Input) { in.Kinds = []string{"queueapps", "queueworkers"} }, want: []string{"Wrong cluster CRDs"}},
-		"no operator":     {change: func(in *Input) { in.Operators = nil }, want: []string{"Wrong operator OperatorRuns"}, cures: []string{"Install QueueWorker's chart"}},
-		"a dead operator": {change: func(in *Input) { in.Operators[0].Status.AvailableReplicas = 0 }, want: []string{"Wrong operator queueworker-system/queueworker OperatorRuns"}, cures: []string{"describe deployment queueworker"}},
+		"no operator":     {change: func(in *Input) { in.Operators = nil }, want: []string{"Wrong operator OperatorRuns"}, cures: []view.AdviceCode{InstallChart}},
+		"a dead operator": {change: func(in *Input) { in.Operators[0].Status.AvailableReplicas = 0 }, want: []string{"Wrong operator queueworker-system/queueworker OperatorRuns"}, cures: []view.AdviceCode{DescribeOperator}},
 		"two operators":   {change: func(in *Input) { in.Operators = append(in.Operators, deployment("other", 1)) }, want: []string{"Warning operator OneOperator"}},
 		"operators that share a namespace": {change: func(in *Input) {
 			in.Operators = []appsv1.Deployment{watches(deployment("a", 1), "--watch-namespaces=shop,blog"), watches(deployment("b", 1), "--watch-namespaces", "shop")}
@@ -90,11 +94,11 @@ func TestExamine(t *testing.T) {
 		}},
 		"a namespace without an operator": {change: func(in *Input) {
 			in.Operators[0] = watches(in.Operators[0], "--watch-namespaces=blog")
-		}, want: []string{"Wrong operator OperatorWatches"}, cures: []string{"watchNamespaces"}},
+		}, want: []string{"Wrong operator OperatorWatches"}, cures: []view.AdviceCode{WatchNamespace}},
 		"an empty namespace without an operator": {change: func(in *Input) {
 			in.Operators[0], in.Workers = watches(in.Operators[0], "--watch-namespaces=blog"), nil
 		}, want: []string{"Warning operator OperatorWatches", "Warning QueueWorkers AnyPool"}},
-		"Deployments that only claim": {change: func(in *Input) { in.Operators, in.Unproven = nil, 2 }, want: []string{"Wrong operator OperatorRuns"}, cures: []string{"the binding of its role"}},
+		"Deployments that only claim": {change: func(in *Input) { in.Operators, in.Unproven = nil, 2 }, want: []string{"Wrong operator OperatorRuns"}, cures: []view.AdviceCode{InstallOrBindRole}},
 		"claims beside an operator":   {change: func(in *Input) { in.Unproven = 2 }},
 		"another team's dead operator": {change: func(in *Input) {
 			in.Operators = append(in.Operators, watches(deployment("blog", 0), "--watch-namespaces=blog"))
@@ -102,19 +106,19 @@ func TestExamine(t *testing.T) {
 		"another team's two operators": {change: func(in *Input) {
 			in.Operators = append(in.Operators, watches(deployment("a", 1), "--watch-namespaces=blog"), watches(deployment("b", 1), "--watch-namespaces=blog"))
 		}},
-		"unseen operators": {change: func(in *Input) { in.Operators, in.OperatorsError = nil, "You may not." }, want: []string{"Unchecked operator OperatorRuns"}},
+		"unseen operators": {change: func(in *Input) { in.Operators, in.OperatorsError = nil, errDenied }, want: []string{"Unchecked operator OperatorRuns"}},
 		"a viewer": {change: func(in *Input) {
 			for i := range in.Mine {
 				in.Mine[i].Allowed = in.Mine[i].Verb == "list"
 			}
-		}, want: []string{"Warning you YourRights"}, cures: []string{"role edit"}},
+		}, want: []string{"Warning you YourRights"}, cures: []view.AdviceCode{AskForEdit}},
 		"a stranger": {change: func(in *Input) {
 			for i := range in.Mine {
 				in.Mine[i].Allowed = false
 			}
 		}, want: []string{"Wrong you YourRights"}},
-		"an operator without a right": {change: func(in *Input) { in.Theirs[0].Rights[3].Allowed = false }, want: []string{"Wrong operator queueworker-system/queueworker OperatorRights"}, cures: []string{"the role of its version"}},
-		"unseen rights":               {change: func(in *Input) { in.Theirs, in.TheirsError = nil, "You may not." }, want: []string{"Unchecked operator OperatorRights"}},
+		"an operator without a right": {change: func(in *Input) { in.Theirs[0].Rights[3].Allowed = false }, want: []string{"Wrong operator queueworker-system/queueworker OperatorRights"}, cures: []view.AdviceCode{UpgradeRole}},
+		"unseen rights":               {change: func(in *Input) { in.Theirs, in.TheirsError = nil, errDenied }, want: []string{"Unchecked operator OperatorRights"}},
 		"an image without pcntl": {change: func(in *Input) {
 			in.Apps[0].Conditions[0].Status, in.Apps[0].Conditions[0].Message = metav1.ConditionFalse, "PHP lacks pcntl."
 		}, want: []string{"Wrong QueueApp shop PcntlAvailable"}},
@@ -122,71 +126,86 @@ func TestExamine(t *testing.T) {
 			in.Apps[0].Conditions[0].Status, in.Apps[0].Conditions[0].Message = metav1.ConditionUnknown, "No answer."
 		}, want: []string{"Unchecked QueueApp shop PcntlAvailable"}},
 		"an image nobody looked into":   {change: func(in *Input) { in.Apps[0].Conditions = nil }, want: []string{"Unchecked QueueApp shop Preflight"}},
-		"unseen apps":                   {change: func(in *Input) { in.Apps, in.AppsError = nil, "You may not." }, want: []string{"Unchecked QueueApps Preflight"}},
-		"no pools":                      {change: func(in *Input) { in.Workers = nil }, want: []string{"Warning QueueWorkers AnyPool"}, cures: []string{"queueworker create"}},
-		"no pools with such labels":     {change: func(in *Input) { in.Workers, in.Selector = nil, "team=shop" }, want: []string{"Warning QueueWorkers AnyPool"}, cures: []string{"--show-labels"}},
-		"a missing app":                 {change: one(v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonAppNotFound), want: []string{"Wrong QueueWorker emails Stalled"}, cures: []string{"Create the QueueApp"}},
+		"unseen apps":                   {change: func(in *Input) { in.Apps, in.AppsError = nil, errDenied }, want: []string{"Unchecked QueueApps Preflight"}},
+		"no pools":                      {change: func(in *Input) { in.Workers = nil }, want: []string{"Warning QueueWorkers AnyPool"}, cures: []view.AdviceCode{CreatePool}},
+		"no pools with such labels":     {change: func(in *Input) { in.Workers, in.Selector = nil, "team=shop" }, want: []string{"Warning QueueWorkers AnyPool"}, cures: []view.AdviceCode{SeeLabels}},
+		"a missing app":                 {change: one(v1alpha1.ConditionStalled, metav1.ConditionTrue, v1alpha1.ReasonAppNotFound), want: []string{"Wrong QueueWorker emails Stalled"}, cures: []view.AdviceCode{view.CreateApp}},
 		"on its way":                    {change: one(v1alpha1.ConditionReady, metav1.ConditionFalse, v1alpha1.ReasonProgressing), want: []string{"Warning QueueWorker emails Ready"}},
-		"timeouts out of order":         {change: one(v1alpha1.ConditionTimeoutChain, metav1.ConditionFalse, v1alpha1.ReasonRetryAfterBelowTimeout), want: []string{"Wrong QueueWorker emails TimeoutChain"}, cures: []string{"retry_after"}},
-		"a silent agent":                {change: one(v1alpha1.ConditionAgentsReporting, metav1.ConditionFalse, v1alpha1.ReasonUnreachable), want: []string{"Wrong QueueWorker emails AgentsReporting"}, cures: []string{"NetworkPolicy"}},
-		"a backend that refuses":        {change: one(v1alpha1.ConditionBacklogKnown, metav1.ConditionFalse, "Denied"), want: []string{"Wrong QueueWorker emails BacklogKnown"}, cures: []string{"password"}},
+		"timeouts out of order":         {change: one(v1alpha1.ConditionTimeoutChain, metav1.ConditionFalse, v1alpha1.ReasonRetryAfterBelowTimeout), want: []string{"Wrong QueueWorker emails TimeoutChain"}, cures: []view.AdviceCode{view.RaiseRetryAfter}},
+		"a silent agent":                {change: one(v1alpha1.ConditionAgentsReporting, metav1.ConditionFalse, v1alpha1.ReasonUnreachable), want: []string{"Wrong QueueWorker emails AgentsReporting"}, cures: []view.AdviceCode{view.AllowOperator}},
+		"a backend that refuses":        {change: one(v1alpha1.ConditionBacklogKnown, metav1.ConditionFalse, "Denied"), want: []string{"Wrong QueueWorker emails BacklogKnown"}, cures: []view.AdviceCode{view.CorrectCredentials}},
 		"nobody measures, nobody needs": {change: one(v1alpha1.ConditionBacklogKnown, metav1.ConditionFalse, v1alpha1.ReasonNoDriver)},
-		"a full memory":                 {change: one(v1alpha1.ConditionMemoryHigh, metav1.ConditionTrue, v1alpha1.ReasonAboveThreshold), want: []string{"Wrong QueueWorker emails MemoryHigh"}, cures: []string{"Raise spec.memory"}},
-		"failing jobs":                  {change: one(v1alpha1.ConditionFailuresHigh, metav1.ConditionTrue, v1alpha1.ReasonAboveThreshold), want: []string{"Wrong QueueWorker emails FailuresHigh"}, cures: []string{"failed list"}},
-		"beyond the app's consent":      {change: one(v1alpha1.ConditionNotPermitted, metav1.ConditionTrue, v1alpha1.ReasonNotPermitted), want: []string{"Wrong QueueWorker emails NotPermitted"}, cures: []string{"spec.poolsMay"}},
-		"a Secret from before":          {change: one(v1alpha1.ConditionNotPermitted, metav1.ConditionTrue, v1alpha1.ReasonFromBefore), want: []string{"Warning QueueWorker emails NotPermitted"}, cures: []string{"Move it to the QueueApp"}},
+		"a full memory":                 {change: one(v1alpha1.ConditionMemoryHigh, metav1.ConditionTrue, v1alpha1.ReasonAboveThreshold), want: []string{"Wrong QueueWorker emails MemoryHigh"}, cures: []view.AdviceCode{view.RaiseMemory}},
+		"failing jobs":                  {change: one(v1alpha1.ConditionFailuresHigh, metav1.ConditionTrue, v1alpha1.ReasonAboveThreshold), want: []string{"Wrong QueueWorker emails FailuresHigh"}, cures: []view.AdviceCode{view.SeeFailedJobs}},
+		"beyond the app's consent":      {change: one(v1alpha1.ConditionNotPermitted, metav1.ConditionTrue, v1alpha1.ReasonNotPermitted), want: []string{"Wrong QueueWorker emails NotPermitted"}, cures: []view.AdviceCode{view.RemoveField}},
+		"a Secret from before":          {change: one(v1alpha1.ConditionNotPermitted, metav1.ConditionTrue, v1alpha1.ReasonFromBefore), want: []string{"Warning QueueWorker emails NotPermitted"}, cures: []view.AdviceCode{view.MoveToApp}},
 		"beyond, and stalled by it": {change: func(in *Input) {
 			in.Workers[0].Status.Conditions = []metav1.Condition{
 				{Type: v1alpha1.ConditionStalled, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonNotPermitted, Message: "Remove it."},
 				{Type: v1alpha1.ConditionNotPermitted, Status: metav1.ConditionTrue, Reason: v1alpha1.ReasonNotPermitted, Message: "Remove it."},
 			}
-		}, want: []string{"Wrong QueueWorker emails Stalled"}, cures: []string{"spec.poolsMay"}},
-		"paused by failing jobs":  {change: one(v1alpha1.ConditionPaused, metav1.ConditionTrue, v1alpha1.ReasonPausedByFailing), want: []string{"Warning QueueWorker emails Paused"}, cures: []string{"queueworker resume emails"}},
+		}, want: []string{"Wrong QueueWorker emails Stalled"}, cures: []view.AdviceCode{view.RemoveField}},
+		"paused by failing jobs":  {change: one(v1alpha1.ConditionPaused, metav1.ConditionTrue, v1alpha1.ReasonPausedByFailing), want: []string{"Warning QueueWorker emails Paused"}, cures: []view.AdviceCode{view.MendAndResume}},
 		"paused by intent":        {change: one(v1alpha1.ConditionPaused, metav1.ConditionTrue, v1alpha1.ReasonPaused)},
 		"at its maximum":          {change: one(v1alpha1.ConditionScalingLimited, metav1.ConditionTrue, v1alpha1.ReasonMaximum), want: []string{"Warning QueueWorker emails ScalingLimited"}},
 		"scaling held by a pause": {change: one(v1alpha1.ConditionScalingActive, metav1.ConditionFalse, v1alpha1.ReasonPaused)},
-		"a spec nobody took up":   {change: func(in *Input) { in.Workers[0].Generation = 3 }, want: []string{"Wrong QueueWorker emails Observed"}, cures: []string{"watchNamespaces"}},
+		"a spec nobody took up":   {change: func(in *Input) { in.Workers[0].Generation = 3 }, want: []string{"Wrong QueueWorker emails Observed"}, cures: []view.AdviceCode{CheckOperator}},
 		"a spec that was changed just now": {change: func(in *Input) {
 			in.Workers[0].Generation = 3
 			in.Workers[0].ManagedFields = []metav1.ManagedFieldsEntry{{Time: &metav1.Time{Time: noon.Add(-time.Second)}}}
 		}},
 		"a queue that never had a job": {change: func(in *Input) {
 			in.Workers[0].Status.Processes, in.Workers[0].Status.Backlog = 1, &v1alpha1.BacklogStatus{}
-		}, want: []string{"Warning QueueWorker emails QueueInUse"}, cures: []string{"compare the name"}},
+		}, want: []string{"Warning QueueWorker emails QueueInUse"}, cures: []view.AdviceCode{CompareQueue}},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
 			in := healthy()
 			tc.change(&in)
 			var got []string
-			var cures strings.Builder
+			var cures []view.AdviceCode
 			for _, finding := range Examine(in) {
-				if finding.Cause == "" {
+				if finding.Cause.Code == "" || finding.Cause.Code == Reported && finding.Cause.Message == "" {
 					t.Errorf("no cause: %+v", finding)
 				}
 				if finding.Level != Fine {
-					got = append(got, string(finding.Level)+" "+finding.About+" "+finding.Check)
-					cures.WriteString(finding.Cure + "\n")
+					got = append(got, string(finding.Level)+" "+about(finding)+" "+finding.Check)
+					cures = append(cures, finding.Cure.Code)
 				}
-				if finding.Level == Wrong && finding.Cure == "" {
+				if finding.Level == Wrong && finding.Cure.Code == "" {
 					t.Errorf("no cure: %+v", finding)
 				}
 			}
 			if diff := cmp.Diff(tc.want, got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
-			for _, phrase := range tc.cures {
-				if !strings.Contains(cures.String(), phrase) {
-					t.Errorf("no cure says %q: %s", phrase, cures.String())
+			for _, code := range tc.cures {
+				if !slices.Contains(cures, code) {
+					t.Errorf("no cure is %s: %s", code, cures)
 				}
 			}
 		})
 	}
 }
 
+// about names the subject of a finding.
+func about(finding Finding) string {
+	words := map[Subject]string{
+		{Kind: OfCluster}: "cluster", {Kind: OfCaller}: "you", {Kind: OfOperator}: "operator",
+		{Kind: OfQueueApp}: "QueueApps", {Kind: OfQueueWorker}: "QueueWorkers",
+	}
+	if word, ok := words[finding.About]; ok {
+		return word
+	}
+	if finding.About.Kind == OfOperator {
+		return "operator " + finding.About.Name
+	}
+	return string(finding.About.Kind) + " " + finding.About.Name
+}
+
 func TestTheWorstComesFirst(t *testing.T) {
 	in := healthy()
-	in.OperatorsError, in.Kinds = "You may not.", nil
+	in.OperatorsError, in.Kinds = errDenied, nil
 	findings := Examine(in)
 	if findings[0].Level != Wrong || findings[1].Level != Unchecked || findings[len(findings)-1].Level != Fine {
 		t.Errorf("the order is %+v", findings)
@@ -200,8 +219,8 @@ func TestNamesHaveNamespacesWhereAllAreLookedAt(t *testing.T) {
 	in := healthy()
 	in.Namespace = ""
 	for _, finding := range Examine(in) {
-		if finding.Check == v1alpha1.ConditionReady && finding.About != "QueueWorker shop/emails" {
-			t.Errorf("it is about %s", finding.About)
+		if finding.Check == v1alpha1.ConditionReady && finding.About.Name != "shop/emails" {
+			t.Errorf("it is about %s", finding.About.Name)
 		}
 	}
 }

@@ -4,7 +4,6 @@
 package doctor
 
 import (
-	"fmt"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -22,19 +21,25 @@ const (
 	quiet    = 10 * time.Minute
 )
 
+// checkImage names the check of a QueueApp's image and settings.
+const checkImage = "Preflight"
+
 // apps reports what the agents found in the images, once per QueueApp.
 func apps(in Input) []Finding {
-	if in.AppsError != "" {
-		return []Finding{{Level: Unchecked, About: "QueueApps", Check: "Preflight", Cause: in.AppsError, Cure: "Ask for the right list on queueapps.queueworker.dev."}}
+	if in.AppsError != nil {
+		return []Finding{{
+			Level: Unchecked, About: Subject{Kind: OfQueueApp}, Check: checkImage,
+			Cause: Cause{Code: NotRead, Err: in.AppsError}, Cure: cure(AskForApps),
+		}}
 	}
 	var found []Finding
 	for i := range in.Apps {
-		found = append(found, app(&in.Apps[i], "QueueApp "+named(in, in.Apps[i].Namespace, in.Apps[i].Name))...)
+		found = append(found, app(&in.Apps[i], Subject{Kind: OfQueueApp, Name: named(in, in.Apps[i].Namespace, in.Apps[i].Name)})...)
 	}
 	return found
 }
 
-func app(app *App, about string) []Finding {
+func app(app *App, about Subject) []Finding {
 	var found []Finding
 	looked := 0
 	for _, condition := range app.Conditions {
@@ -44,62 +49,62 @@ func app(app *App, about string) []Finding {
 		if condition.Type != v1alpha1.ConditionNetworkPolicyApplied { // this condition does not come from an agent
 			looked++
 		}
+		one := Finding{About: about, Check: condition.Type, Cause: Cause{Code: Reported, Message: condition.Message}}
 		switch condition.Status {
 		case metav1.ConditionFalse:
-			found = append(found, Finding{Level: Wrong, About: about, Check: condition.Type, Cause: condition.Message, Cure: mend(condition.Type)})
+			one.Level, one.Cure = Wrong, mend(condition.Type)
+			found = append(found, one)
 		case metav1.ConditionUnknown:
-			found = append(found, Finding{Level: Unchecked, About: about, Check: condition.Type, Cause: condition.Message})
+			one.Level = Unchecked
+			found = append(found, one)
 		case metav1.ConditionTrue:
 		}
 	}
 	switch {
 	case looked == 0:
-		return []Finding{{
-			Level: Unchecked, About: about, Check: "Preflight", Cause: "No agent has looked into its image yet.",
-			Cure: "Let a QueueWorker run with at least one process; its agent looks when it starts.",
-		}}
+		return []Finding{{Level: Unchecked, About: about, Check: checkImage, Cause: Cause{Code: ImageUnseen}, Cure: cure(RunOneProcess)}}
 	case len(found) == 0:
-		return []Finding{{Level: Fine, About: about, Check: "Preflight", Cause: fmt.Sprintf("All %d things that were looked for in its image and settings are as they should be.", looked)}}
+		return []Finding{{Level: Fine, About: about, Check: checkImage, Cause: Cause{Code: ImageInOrder, Count: looked}}}
 	}
 	return found
 }
 
 // mends says what to do about an agent's findings.
-var mends = map[string]string{
-	protocol.FindingPcntl:            "Add PHP's extension pcntl to the image: docker-php-ext-install pcntl.",
-	protocol.FindingUnwrapped:        "Write command in its exec form, or put exec before the last command of the wrapper.",
-	protocol.FindingSettingsReadable: "Run php artisan about in the container; it tells why the application does not boot.",
-	protocol.FindingConnection:       "Correct spec.connection.name of the QueueApp, or QUEUE_CONNECTION in the env.",
-	protocol.FindingMemory:           "Remove the application's own ini_set of memory_limit; the operator sets it from spec.memory.",
-	protocol.FindingRetryAfter:       "Raise retry_after in config/queue.php and the QueueApp's retryAfter above timeout, or lower timeout.",
-	protocol.FindingBlockFor:         "Set block_for of the connection to a few seconds, or to null.",
-	protocol.FindingLogs:             "Set LOG_CHANNEL=stderr in the env, so that kubectl logs shows the application's log.",
-	protocol.FindingCache:            "Let the cache be one that all pods share, such as redis: CACHE_DRIVER or CACHE_STORE in the env.",
+var mends = map[string]view.AdviceCode{
+	protocol.FindingPcntl:            InstallPcntl,
+	protocol.FindingUnwrapped:        UseExec,
+	protocol.FindingSettingsReadable: RunAbout,
+	protocol.FindingConnection:       CorrectName,
+	protocol.FindingMemory:           RemoveMemoryLimit,
+	protocol.FindingRetryAfter:       RaiseRetryAfterOfApp,
+	protocol.FindingBlockFor:         LowerBlockFor,
+	protocol.FindingLogs:             LogToStderr,
+	protocol.FindingCache:            ShareCache,
 }
 
-func mend(check string) string {
-	if text, ok := mends[check]; ok {
-		return text
+func mend(check string) view.Advice {
+	if code, ok := mends[check]; ok {
+		return cure(code)
 	}
-	return "Change the image or the QueueApp as the cause says."
+	return cure(ChangeImage)
 }
 
 func workers(in Input) []Finding {
 	if len(in.Workers) == 0 {
 		found := Finding{
-			Level: Warning, About: "QueueWorkers", Check: "AnyPool", Cause: "There is no QueueWorker " + where(in.Namespace) + ".",
-			Cure: "Name another namespace, or make one: kubectl queueworker create NAME --queue QUEUE.",
+			Level: Warning, About: Subject{Kind: OfQueueWorker}, Check: "AnyPool",
+			Cause: Cause{Code: NoPool, Namespace: in.Namespace}, Cure: cure(CreatePool),
 		}
 		if in.Selector != "" {
-			found.Cause = fmt.Sprintf("No QueueWorker %s has the labels %s.", where(in.Namespace), in.Selector)
-			found.Cure = "See which labels they have: kubectl get queueworkers --show-labels."
+			found.Cause = Cause{Code: NoPoolSelected, Namespace: in.Namespace, Selector: in.Selector}
+			found.Cure = cure(SeeLabels)
 		}
 		return []Finding{found}
 	}
 	var found []Finding
 	for i := range in.Workers {
 		worker := &in.Workers[i]
-		about := "QueueWorker " + named(in, worker.Namespace, worker.Name)
+		about := Subject{Kind: OfQueueWorker, Name: named(in, worker.Namespace, worker.Name)}
 		one := pool(in, worker, about)
 		if len(one) == 0 {
 			one = []Finding{{Level: Fine, About: about, Check: v1alpha1.ConditionReady, Cause: ready(worker)}}
@@ -109,34 +114,32 @@ func workers(in Input) []Finding {
 	return found
 }
 
-func ready(worker *v1alpha1.QueueWorker) string {
+func ready(worker *v1alpha1.QueueWorker) Cause {
 	if condition := meta.FindStatusCondition(worker.Status.Conditions, v1alpha1.ConditionReady); condition != nil {
-		return condition.Message
+		return Cause{Code: Reported, Message: condition.Message}
 	}
-	return "As wanted."
+	return Cause{Code: PoolInOrder}
 }
 
 // pool reports what is wrong with one QueueWorker; nothing if all is well.
-func pool(in Input, worker *v1alpha1.QueueWorker, about string) []Finding {
+func pool(in Input, worker *v1alpha1.QueueWorker, about Subject) []Finding {
 	if worker.Status.ObservedGeneration < worker.Generation && in.Now.Sub(changed(worker)) > patience {
 		return []Finding{{
 			Level: Wrong, About: about, Check: "Observed",
-			Cause: fmt.Sprintf("Its spec was changed %s ago and the operator has not taken it up.", in.Now.Sub(changed(worker)).Round(time.Second)),
-			Cure:  "See that the operator runs and watches this namespace: watchNamespaces in the chart's values.",
+			Cause: Cause{Code: NotObserved, Age: in.Now.Sub(changed(worker))}, Cure: cure(CheckOperator),
 		}}
 	}
 	var found []Finding
 	for i := range worker.Status.Conditions {
 		condition := &worker.Status.Conditions[i]
 		if level, bad := judge(worker, condition); bad {
-			found = append(found, Finding{Level: level, About: about, Check: condition.Type, Cause: condition.Message, Cure: view.Advice(condition, worker.Name)})
+			found = append(found, Finding{Level: level, About: about, Check: condition.Type, Cause: Cause{Code: Reported, Message: condition.Message}, Cure: view.Advise(condition, worker.Name)})
 		}
 	}
 	if silent(in, worker) {
 		found = append(found, Finding{
 			Level: Warning, About: about, Check: "QueueInUse",
-			Cause: fmt.Sprintf("It never had a job, and nothing waits on %s.", worker.Spec.Queue),
-			Cure:  "If jobs should have come, compare the name with the one they are dispatched to, and the QueueApp's connection with the application's.",
+			Cause: Cause{Code: NeverUsed, Queue: worker.Spec.Queue}, Cure: cure(CompareQueue),
 		})
 	}
 	return found

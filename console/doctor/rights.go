@@ -4,25 +4,13 @@
 package doctor
 
 import (
-	"fmt"
 	"slices"
-	"strings"
 
 	"queueworker.dev/queueworker/api/v1alpha1"
+	"queueworker.dev/queueworker/console/view"
 )
 
-// A Right is a verb on a resource, and whether an account has it.
-type Right struct {
-	Group, Resource, Subresource, Verb string
-	// For says what needs the right.
-	For string
-	// Needed is true if nothing works without the right.
-	Needed bool
-	// Allowed is the cluster's answer.
-	Allowed bool
-}
-
-// String returns the right as kubectl auth can-i writes it.
+// String returns the right as VERB RESOURCE.GROUP/SUBRESOURCE.
 func (r Right) String() string {
 	resource := r.Resource
 	if r.Group != "" {
@@ -34,28 +22,48 @@ func (r Right) String() string {
 	return r.Verb + " " + resource
 }
 
-// Wanted returns the rights that the commands of this plugin need.
+// Use names what a caller needs a right for. Each user interface has its own words for it.
+type Use string
+
+// The uses.
+const (
+	// SeePools is the use without which nothing works.
+	SeePools      Use = "SeePools"
+	FindPool      Use = "FindPool"
+	SeeApps       Use = "SeeApps"
+	ChangePools   Use = "ChangePools"
+	CreatePools   Use = "CreatePools"
+	ActOnJobs     Use = "ActOnJobs"
+	SeeWorkers    Use = "SeeWorkers"
+	FollowLogs    Use = "FollowLogs"
+	ChangeWorkers Use = "ChangeWorkers"
+	ReadLogs      Use = "ReadLogs"
+	SeeLive       Use = "SeeLive"
+	WriteReports  Use = "WriteReports"
+)
+
+// Wanted returns the rights that a user interface needs to do everything for its caller.
 func Wanted() []Right {
-	own := func(resource, verb, what string) Right {
+	own := func(resource, verb string, what Use) Right {
 		return Right{Group: v1alpha1.GroupName, Resource: resource, Verb: verb, For: what}
 	}
-	seeing := own("queueworkers", "list", "seeing any pool")
+	seeing := own("queueworkers", "list", SeePools)
 	seeing.Needed = true
 	return []Right{
 		seeing,
-		own("queueworkers", "get", "every command that names a pool"),
-		own("queueapps", "list", "status, doctor"),
-		own("queueworkers", "patch", "start, stop, pause, resume, restart, scale, run, create"),
-		own("queueworkers", "create", "create"),
-		own("queuecommands", "create", "failed, clear, once"),
-		own("queuecommands", "get", "failed, clear, once"),
-		{Resource: "pods", Verb: "list", For: "workers, logs"},
-		{Resource: "pods", Verb: "watch", For: "logs -f"},
-		{Resource: "pods", Verb: "get", For: "stop, pause, resume, restart with --worker"},
-		{Resource: "pods", Verb: "patch", For: "stop, pause, resume, restart with --worker"},
-		{Resource: "pods", Subresource: "log", Verb: "get", For: "logs, once"},
-		{Resource: "pods", Subresource: "proxy", Verb: "get", For: "live figures in top"},
-		{Group: "events.k8s.io", Resource: "events", Verb: "list", For: "report"},
+		own("queueworkers", "get", FindPool),
+		own("queueapps", "list", SeeApps),
+		own("queueworkers", "patch", ChangePools),
+		own("queueworkers", "create", CreatePools),
+		own("queuecommands", "create", ActOnJobs),
+		own("queuecommands", "get", ActOnJobs),
+		{Resource: "pods", Verb: "list", For: SeeWorkers},
+		{Resource: "pods", Verb: "watch", For: FollowLogs},
+		{Resource: "pods", Verb: "get", For: ChangeWorkers},
+		{Resource: "pods", Verb: "patch", For: ChangeWorkers},
+		{Resource: "pods", Subresource: "log", Verb: "get", For: ReadLogs},
+		{Resource: "pods", Subresource: "proxy", Verb: "get", For: SeeLive},
+		{Group: "events.k8s.io", Resource: "events", Verb: "list", For: WriteReports},
 	}
 }
 
@@ -84,69 +92,59 @@ func Operators() []Right {
 	return rights
 }
 
-// mine reports which commands the cluster will refuse to the caller. A missing right is
-// no fault of the installation, unless nothing works without it.
+// mine reports what the cluster will refuse to the caller. A missing right is no fault of
+// the installation, unless nothing works without it.
 func mine(in Input) []Finding {
 	if len(in.Mine) == 0 {
 		return nil
 	}
-	var missing, commands []string
+	missing := Cause{Code: RightsMissing, Namespace: in.Namespace}
 	level := Warning
 	for _, right := range in.Mine {
 		if right.Allowed {
 			continue
 		}
-		missing = append(missing, right.String())
-		if !slices.Contains(commands, right.For) {
-			commands = append(commands, right.For)
+		missing.Rights = append(missing.Rights, right.String())
+		if !slices.Contains(missing.Uses, right.For) {
+			missing.Uses = append(missing.Uses, right.For)
 		}
 		if right.Needed {
 			level = Wrong
 		}
 	}
-	if len(missing) == 0 {
-		return []Finding{{Level: Fine, About: "you", Check: "YourRights", Cause: "You may use every command " + where(in.Namespace) + "."}}
+	found := Finding{Level: level, About: Subject{Kind: OfCaller}, Check: "YourRights", Cause: missing, Cure: cure(AskForEdit)}
+	if len(missing.Rights) == 0 {
+		found.Level, found.Cause, found.Cure = Fine, Cause{Code: RightsHeld, Namespace: in.Namespace}, view.Advice{}
 	}
-	return []Finding{{
-		Level: level, About: "you", Check: "YourRights",
-		Cause: fmt.Sprintf("You may not %s %s, so these will be refused: %s.", strings.Join(missing, ", "), where(in.Namespace), strings.Join(commands, "; ")),
-		Cure:  "If you need them, ask for the role edit of the namespace, which the chart adds QueueWorker's rights to.",
-	}}
-}
-
-// where names a namespace in a sentence; empty means all.
-func where(namespace string) string {
-	if namespace == "" {
-		return "in all namespaces"
-	}
-	return "in the namespace " + namespace
+	return []Finding{found}
 }
 
 func theirs(in Input) []Finding {
-	if in.TheirsError != "" {
-		return []Finding{{Level: Unchecked, About: "operator", Check: "OperatorRights", Cause: in.TheirsError, Cure: "Ask somebody who may create subjectaccessreviews to run this command."}}
-	}
-	if len(in.Theirs) == 0 {
+	found := Finding{Level: Fine, About: Subject{Kind: OfOperator}, Check: "OperatorRights", Cause: Cause{Code: OperatorRightsHeld}}
+	switch {
+	case in.TheirsError != nil:
+		found.Level, found.Cause, found.Cure = Unchecked, Cause{Code: NotRead, Err: in.TheirsError}, cure(AskWhoSeesRights)
+		return []Finding{found}
+	case len(in.Theirs) == 0:
 		return nil
 	}
-	var found []Finding
+	var lacking []Finding
 	for _, powers := range in.Theirs {
-		var missing []string
+		missing := Cause{Code: OperatorRightsMissing, Namespace: powers.Namespace}
 		for _, right := range powers.Rights {
 			if !right.Allowed {
-				missing = append(missing, right.String())
+				missing.Rights = append(missing.Rights, right.String())
 			}
 		}
-		if len(missing) > 0 {
-			found = append(found, Finding{
-				Level: Wrong, About: "operator " + powers.Operator, Check: "OperatorRights",
-				Cause: fmt.Sprintf("The operator may not %s %s.", strings.Join(missing, ", "), where(powers.Namespace)),
-				Cure:  "Upgrade QueueWorker's chart, which brings the role of its version; one written by hand must have these too.",
+		if len(missing.Rights) > 0 {
+			lacking = append(lacking, Finding{
+				Level: Wrong, About: Subject{Kind: OfOperator, Name: powers.Operator}, Check: found.Check,
+				Cause: missing, Cure: cure(UpgradeRole),
 			})
 		}
 	}
-	if len(found) == 0 {
-		return []Finding{{Level: Fine, About: "operator", Check: "OperatorRights", Cause: "The operator has the rights it needs."}}
+	if len(lacking) == 0 {
+		return []Finding{found}
 	}
-	return found
+	return lacking
 }

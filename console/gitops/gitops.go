@@ -12,7 +12,6 @@ package gitops
 
 import (
 	"encoding/json"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -52,17 +51,17 @@ var managers = map[string]Tool{
 
 // Owner describes the tool that keeps an object as Git has it.
 type Owner struct {
-	Tool Tool
+	Tool Tool `json:"tool"`
 	// Name is the tool's own object: an Application, a Kustomization or a HelmRelease. It
 	// is empty if the object does not name it.
-	Name string
+	Name string `json:"name,omitempty"`
 	// Namespace is the namespace of that object; empty if it is not named.
-	Namespace string
+	Namespace string `json:"namespace,omitempty"`
 	// Fields are the fields, of those asked about, that the tool owns; sorted.
-	Fields []string
+	Fields []string `json:"fields,omitempty"`
 	// ByHand are the fields that a user changed before, so that it is unknown whether Git
 	// sets them; sorted.
-	ByHand []string
+	ByHand []string `json:"byHand,omitempty"`
 }
 
 // Find returns the tool that keeps an object as Git has it, with the fields to be written
@@ -160,50 +159,38 @@ func path(field string) []string {
 	return strings.Split(field, ".")
 }
 
-// Warning says that a manual change will not last, and what to do instead; or that it
-// lasts until Git says otherwise. what is the object, such as QueueWorker emails.
-func (o Owner) Warning(what string, fields []string) string {
-	where := o.where()
-	if len(o.Fields) == 0 && len(o.ByHand) > 0 {
-		return fmt.Sprintf("%s keeps %s as Git has it, and %s was changed by hand before: if Git sets it, this change will be undone. Then change it in Git instead%s.",
-			where, what, strings.Join(o.ByHand, " and "), o.instead())
-	}
-	if len(o.Fields) == 0 {
-		return fmt.Sprintf("%s keeps %s as Git has it. Git does not set %s, so this change stays until it does; to keep it for good, write it to Git.",
-			where, what, strings.Join(fields, " and "))
-	}
-	return fmt.Sprintf("%s owns %s of %s and will undo this change. Change it in Git instead%s.",
-		where, strings.Join(o.Fields, " and "), what, o.instead())
+// Code names what a GitOps tool does with a manual change. Each user interface has its own
+// words for it.
+type Code string
+
+// The codes.
+const (
+	// Undone: the tool owns Owner.Fields and will undo the change.
+	Undone Code = "Undone"
+	// MaybeUndone: a user changed Owner.ByHand before. The tool will undo the change if Git
+	// sets them.
+	MaybeUndone Code = "MaybeUndone"
+	// Stays: Git does not set Fields, so the change stays until Git does.
+	Stays Code = "Stays"
+)
+
+// Warning says what becomes of a manual change.
+type Warning struct {
+	Code  Code  `json:"code"`
+	Owner Owner `json:"owner"`
+	// Fields are the fields that the change writes.
+	Fields []string `json:"fields"`
 }
 
-func (o Owner) where() string {
-	kind := map[Tool]string{ArgoCD: "Argo CD application", FluxKustomize: "Flux Kustomization", FluxHelm: "Flux HelmRelease"}[o.Tool]
-	if o.Name == "" {
-		return string(o.Tool)
+// Warn returns the warning about a change of fields.
+func (o Owner) Warn(fields []string) Warning {
+	warning := Warning{Code: Undone, Owner: o, Fields: fields}
+	switch {
+	case len(o.Fields) > 0:
+	case len(o.ByHand) > 0:
+		warning.Code = MaybeUndone
+	default:
+		warning.Code = Stays
 	}
-	if o.Namespace == "" {
-		return kind + " " + o.Name
-	}
-	return kind + " " + o.Namespace + "/" + o.Name
-}
-
-// instead says how to make the tool leave the field alone, for a change that cannot wait
-// for a commit.
-func (o Owner) instead() string {
-	name, namespace := o.Name, ""
-	if name == "" {
-		name = "NAME"
-	}
-	if o.Namespace != "" {
-		namespace = " -n " + o.Namespace
-	}
-	switch o.Tool {
-	case ArgoCD:
-		return ", or let the application ignore what is set by hand: ignoreDifferences with managedFieldsManagers: [queueworker-cli], and the sync option RespectIgnoreDifferences=true"
-	case FluxKustomize:
-		return ", or hold Flux meanwhile: flux suspend kustomization " + name + namespace
-	case FluxHelm:
-		return " (the chart's values), or hold Flux meanwhile: flux suspend helmrelease " + name + namespace
-	}
-	return ""
+	return warning
 }

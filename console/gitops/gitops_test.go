@@ -4,7 +4,6 @@
 package gitops
 
 import (
-	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -114,39 +113,21 @@ func TestFind(t *testing.T) {
 	}
 }
 
-func TestWarning(t *testing.T) {
+func TestWarn(t *testing.T) {
 	tests := map[string]struct {
 		owner Owner
-		want  []string
+		want  Code
 	}{
-		"a field of Argo CD's": {
-			owner: Owner{Tool: ArgoCD, Name: "shop", Fields: []string{"spec.paused"}},
-			want:  []string{"Argo CD application shop owns spec.paused of QueueWorker emails and will undo this change", "managedFieldsManagers: [queueworker-cli]"},
-		},
-		"a field of Flux's": {
-			owner: Owner{Tool: FluxKustomize, Name: "apps", Namespace: "flux-system", Fields: []string{"spec.paused"}},
-			want:  []string{"Flux Kustomization flux-system/apps owns", "flux suspend kustomization apps -n flux-system"},
-		},
-		"a field of a chart's": {
-			owner: Owner{Tool: FluxHelm, Name: "shop", Fields: []string{"spec.paused"}},
-			want:  []string{"Flux HelmRelease shop owns", "(the chart's values)", "flux suspend helmrelease shop."},
-		},
-		"a field changed by hand before": {
-			owner: Owner{Tool: FluxKustomize, Name: "apps", ByHand: []string{"spec.paused"}},
-			want:  []string{"spec.paused was changed by hand before: if Git sets it, this change will be undone", "flux suspend kustomization apps"},
-		},
-		"a field Git does not set": {
-			owner: Owner{Tool: ArgoCD},
-			want:  []string{"Argo CD keeps QueueWorker emails as Git has it. Git does not set spec.paused, so this change stays until it does"},
-		},
+		"the tool owns the field":         {Owner{Fields: []string{"spec.paused"}}, Undone},
+		"it owns one, a user changed one": {Owner{Fields: []string{"spec.paused"}, ByHand: []string{"spec.stopped"}}, Undone},
+		"a user changed the field before": {Owner{ByHand: []string{"spec.paused"}}, MaybeUndone},
+		"Git does not set it":             {Owner{}, Stays},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
-			got := tc.owner.Warning("QueueWorker emails", []string{"spec.paused"})
-			for _, phrase := range tc.want {
-				if !strings.Contains(got, phrase) {
-					t.Errorf("%q lacks %q", got, phrase)
-				}
+			got := tc.owner.Warn([]string{"spec.paused", "spec.stopped"})
+			if diff := cmp.Diff(Warning{tc.want, tc.owner, []string{"spec.paused", "spec.stopped"}}, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
 	}

@@ -4,6 +4,7 @@
 package intent
 
 import (
+	"errors"
 	"reflect"
 	"strings"
 	"testing"
@@ -17,7 +18,7 @@ func TestManifest(t *testing.T) {
 	tests := map[string]struct {
 		set         map[string]any
 		want        map[string]any
-		wantRefusal string
+		wantRefusal Message
 	}{
 		"the least": {
 			set:  map[string]any{"queue": new("emails")},
@@ -35,34 +36,34 @@ func TestManifest(t *testing.T) {
 			},
 		},
 		"autoscaling": {
-			set:  map[string]any{"queue": new("emails"), "min": new(int32(0)), "max": new(int32(20)), "target-wait": new("2m")},
+			set:  map[string]any{"queue": new("emails"), "autoscaling.minProcesses": new(int32(0)), "autoscaling.maxProcesses": new(int32(20)), "autoscaling.targetWait": new("2m")},
 			want: map[string]any{"queue": "emails", "autoscaling": map[string]any{"minProcesses": int64(0), "maxProcesses": int64(20), "targetWait": "2m"}},
 		},
 		"runs": {
-			set: map[string]any{"queue": new("reports"), "mode": new("Batch"), "schedule": new("30 2 * * *"), "time-zone": new("Europe/Berlin"), "wait-for-delayed": new(false)},
+			set: map[string]any{"queue": new("reports"), "mode": new("Batch"), "batch.schedule": new("30 2 * * *"), "batch.timeZone": new("Europe/Berlin"), "batch.waitForDelayed": new(false)},
 			want: map[string]any{"queue": "reports", "mode": "Batch", "batch": map[string]any{
 				"schedule": "30 2 * * *", "timeZone": "Europe/Berlin", "waitForDelayed": false,
 			}},
 		},
-		"a schedule alone":     {set: map[string]any{"queue": new("emails"), "schedule": new("@daily")}, wantRefusal: "say --mode Batch too"},
-		"a schedule for good":  {set: map[string]any{"queue": new("emails"), "mode": new("Continuous"), "schedule": new("@daily")}, wantRefusal: "say --mode Batch too"},
-		"a mode that is none":  {set: map[string]any{"queue": new("emails"), "mode": new("batch")}, wantRefusal: `--mode must be Continuous or Batch, not "batch"`},
-		"a time that is none":  {set: map[string]any{"queue": new("emails"), "timeout": new("banana")}, wantRefusal: `--timeout must be a duration such as 60s or 1h30m, not "banana"`},
-		"a time without units": {set: map[string]any{"queue": new("emails"), "backoff": &[]string{"10s", "60"}}, wantRefusal: `--backoff must be a duration such as 60s or 1h30m, not "60"`},
-		"an amount of nothing": {set: map[string]any{"queue": new("emails"), "memory": new("much")}, wantRefusal: `--memory must be an amount such as 256Mi or 250m, not "much"`},
-		"no queue":             {set: map[string]any{}, wantRefusal: "say which queue"},
-		"an empty queue":       {set: map[string]any{"queue": new("")}, wantRefusal: "say which queue"},
-		"a minimum alone":      {set: map[string]any{"queue": new("emails"), "min": new(int32(0))}, wantRefusal: "needs --max"},
-		"two sizes":            {set: map[string]any{"queue": new("emails"), "max": new(int32(1)), "processes": new(int32(1))}, wantRefusal: "one or the other"},
-		"a variable unnamed":   {set: map[string]any{"queue": new("emails"), "env": &[]string{"=x"}}, wantRefusal: "NAME=VALUE"},
-		"a variable unvalued":  {set: map[string]any{"queue": new("emails"), "env": &[]string{"x"}}, wantRefusal: "NAME=VALUE"},
+		"a schedule alone":     {set: map[string]any{"queue": new("emails"), "batch.schedule": new("@daily")}, wantRefusal: Message{Code: BatchMissing}},
+		"a schedule for good":  {set: map[string]any{"queue": new("emails"), "mode": new("Continuous"), "batch.schedule": new("@daily")}, wantRefusal: Message{Code: BatchMissing}},
+		"a mode that is none":  {set: map[string]any{"queue": new("emails"), "mode": new("batch")}, wantRefusal: Message{Code: NotAmongWords, Field: "mode", Given: "batch", Words: []string{"Continuous", "Batch"}}},
+		"a time that is none":  {set: map[string]any{"queue": new("emails"), "timeout": new("banana")}, wantRefusal: Message{Code: NotDuration, Field: "timeout", Given: "banana"}},
+		"a time without units": {set: map[string]any{"queue": new("emails"), "backoff": &[]string{"10s", "60"}}, wantRefusal: Message{Code: NotDuration, Field: "backoff", Given: "60"}},
+		"an amount of nothing": {set: map[string]any{"queue": new("emails"), "memory": new("much")}, wantRefusal: Message{Code: NotQuantity, Field: "memory", Given: "much"}},
+		"no queue":             {set: map[string]any{}, wantRefusal: Message{Code: QueueMissing}},
+		"an empty queue":       {set: map[string]any{"queue": new("")}, wantRefusal: Message{Code: QueueMissing}},
+		"a minimum alone":      {set: map[string]any{"queue": new("emails"), "autoscaling.minProcesses": new(int32(0))}, wantRefusal: Message{Code: MaximumMissing}},
+		"two sizes":            {set: map[string]any{"queue": new("emails"), "autoscaling.maxProcesses": new(int32(1)), "processes": new(int32(1))}, wantRefusal: Message{Code: ProcessesAndBounds}},
+		"a variable unnamed":   {set: map[string]any{"queue": new("emails"), "env": &[]string{"=x"}}, wantRefusal: Message{Code: NotPair, Field: "env", Given: "=x"}},
+		"a variable unvalued":  {set: map[string]any{"queue": new("emails"), "env": &[]string{"x"}}, wantRefusal: Message{Code: NotPair, Field: "env", Given: "x"}},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
 			got, err := Manifest("emails", tc.set)
-			if tc.wantRefusal != "" {
-				if err == nil || !strings.Contains(err.Error(), tc.wantRefusal) {
-					t.Errorf("got %v, want a refusal with %q", err, tc.wantRefusal)
+			if tc.wantRefusal.Code != "" {
+				if diff := cmp.Diff(error(Refusal{tc.wantRefusal}), err); diff != "" {
+					t.Errorf("the refusal differs (-want +got):\n%s", diff)
 				}
 				return
 			}
@@ -79,23 +80,24 @@ func TestManifest(t *testing.T) {
 func TestManifestNeedsAName(t *testing.T) {
 	for name, wantRefusal := range map[string]bool{"emails": false, "Bad_Name!": true, "": true, strings.Repeat("x", 50): false, strings.Repeat("x", 51): true} {
 		_, err := Manifest(name, map[string]any{"queue": new("emails")})
-		if refused := err != nil; refused != wantRefusal || refused && !strings.Contains(err.Error(), "cannot be a QueueWorker's name") {
+		var refusal Refusal
+		if refused := errors.As(err, &refusal); refused != wantRefusal || refused && refusal.Code != NameInvalid {
 			t.Errorf("%q: %v", name, err)
 		}
 	}
 }
 
-// TestOptionsAreFields: every flag sets a field that the API has.
-func TestOptionsAreFields(t *testing.T) {
-	for _, option := range Options() {
+// TestFieldsAreInTheAPI: every field is one that the API has.
+func TestFieldsAreInTheAPI(t *testing.T) {
+	for _, offered := range Fields() {
 		at := reflect.TypeFor[v1alpha1.QueueWorkerSpec]()
-		for _, step := range option.Path {
+		for step := range strings.SplitSeq(offered.Path, ".") {
 			if at.Kind() == reflect.Pointer {
 				at = at.Elem()
 			}
 			field, ok := byJSON(at, step)
 			if !ok {
-				t.Fatalf("--%s sets %s, which the API does not have", option.Flag, strings.Join(option.Path, "."))
+				t.Fatalf("the API does not have spec.%s", offered.Path)
 			}
 			at = field
 		}

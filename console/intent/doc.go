@@ -3,15 +3,14 @@
 
 // Package intent decides what a command writes. From the QueueWorker and the user's
 // request it makes merge patches: of the QueueWorker's spec and annotations, and of the
-// annotations of one pod. It asks neither the cluster nor a clock.
+// annotations of one pod. It asks neither the cluster nor a clock. What it tells the user
+// is a Code with values, because each user interface has its own words.
 //
 // A switch that is turned off is written as false, not removed. A manifest in Git that
 // says false then does not differ from the cluster.
 package intent
 
 import (
-	"fmt"
-
 	corev1 "k8s.io/api/core/v1"
 
 	"queueworker.dev/queueworker/api/v1alpha1"
@@ -38,25 +37,18 @@ type Plan struct {
 	Pod *Patch
 	// Worker is the patch of the QueueWorker.
 	Worker *Patch
-	// Done says what is true once the patches are written. It follows the pool's name:
-	// "is paused".
-	Done string
-	// Danger says what the patches may destroy, and needs confirmation; empty if they
+	// Done says what is true of the pool once the patches are written.
+	Done Message
+	// Danger says what the patches may destroy, and needs confirmation; nil if they
 	// destroy nothing.
-	Danger string
-	// Notes are remarks on what the user may not expect.
-	Notes []string
+	Danger *Message
+	// Notes say what the user may not expect.
+	Notes []Message
 }
 
-// A Refusal is the reason why a command does nothing, in a sentence that also says what
-// to do.
-type Refusal string
-
-// Error returns the sentence.
-func (r Refusal) Error() string { return string(r) }
-
-func refuse(format string, arguments ...any) error {
-	return Refusal(fmt.Sprintf(format, arguments...))
+// note adds a note about the QueueWorker.
+func (p *Plan) note(code Code, worker *v1alpha1.QueueWorker) {
+	p.Notes = append(p.Notes, Message{Code: code, Worker: worker.Name})
 }
 
 // spec returns a patch of fields of the spec.
@@ -94,12 +86,9 @@ func (p *Patch) annotate(key string, value any) *Patch {
 func Belongs(worker *v1alpha1.QueueWorker, pod *corev1.Pod) error {
 	switch {
 	case pod.Labels[v1alpha1.LabelName] != worker.Name:
-		return refuse("pod %s belongs to no worker of QueueWorker %s; `kubectl queueworker workers %s` lists them", pod.Name, worker.Name, worker.Name)
+		return refuse(Message{Code: ForeignPod, Worker: worker.Name, Pod: pod.Name})
 	case pod.DeletionTimestamp != nil:
-		return refuse("pod %s is being removed already", pod.Name)
+		return refuse(Message{Code: PodLeaving, Worker: worker.Name, Pod: pod.Name})
 	}
 	return nil
 }
-
-// isBatch reports whether a pool works in runs.
-func isBatch(worker *v1alpha1.QueueWorker) bool { return worker.Spec.Mode == v1alpha1.ModeBatch }

@@ -4,7 +4,7 @@
 package intent
 
 import (
-	"fmt"
+	"queueworker.dev/queueworker/api/effective"
 )
 
 // Size is what `scale` asks for; nil fields stay as they are.
@@ -29,21 +29,20 @@ func (s Size) suits(in Input) error {
 	name, auto, bounds := in.Worker.Name, in.Worker.Spec.Autoscaling, s.Lowest != nil || s.Highest != nil
 	switch {
 	case s.Processes == nil && !bounds:
-		return refuse("say how many: --processes N, or --min N and --max N where autoscaling sets the size")
+		return refuse(Message{Code: SizeMissing})
 	case s.Processes != nil && bounds:
-		return refuse("--processes is for a fixed size, --min and --max are for autoscaling; use one or the other")
+		return refuse(Message{Code: SizeAndBounds})
 	case !bounds && auto != nil:
-		return refuse("autoscaling sets the size of QueueWorker %s, between %d and %d processes, so processes is ignored; move its bounds with `kubectl queueworker scale %s --min N --max N`",
-			name, lowest(auto.MinProcesses), auto.MaxProcesses, name)
+		return refuse(Message{Code: AutoscalingDecides, Worker: name, Lowest: effective.MinProcesses(auto), Highest: auto.MaxProcesses})
 	case bounds && auto == nil:
-		return refuse("QueueWorker %s has no autoscaling, so there are no bounds to move; set its size with `kubectl queueworker scale %s --processes N`, or add spec.autoscaling", name, name)
+		return refuse(Message{Code: NoBounds, Worker: name})
 	}
 	return nil
 }
 
 func bounds(in Input, size Size) (Plan, error) {
 	auto := in.Worker.Spec.Autoscaling
-	low, high := lowest(auto.MinProcesses), auto.MaxProcesses
+	low, high := effective.MinProcesses(auto), auto.MaxProcesses
 	values := map[string]any{}
 	patch := &Patch{Body: map[string]any{"spec": map[string]any{"autoscaling": values}}}
 	if size.Lowest != nil {
@@ -55,39 +54,33 @@ func bounds(in Input, size Size) (Plan, error) {
 		patch.Fields = append(patch.Fields, "spec.autoscaling.maxProcesses")
 	}
 	if low > high {
-		return Plan{}, refuse("the minimum, %d, must not be above the maximum, %d; give both --min and --max", low, high)
+		return Plan{}, refuse(Message{Code: BoundsCross, Lowest: low, Highest: high})
 	}
-	done := fmt.Sprintf("is kept between %d and %d processes", low, high)
-	if low == lowest(auto.MinProcesses) && high == auto.MaxProcesses {
-		return Plan{Done: done + " already"}, nil
+	done := in.about(Bounded)
+	done.Lowest, done.Highest = low, high
+	if low == effective.MinProcesses(auto) && high == auto.MaxProcesses {
+		done.Code = AlreadyBounded
+		return Plan{Done: done}, nil
 	}
 	return Plan{Worker: patch, Done: done}, nil
 }
 
 func fixed(in Input, wanted int32) (Plan, error) {
-	if wanted == processes(in.Worker) {
-		return Plan{Done: fmt.Sprintf("has processes %d already", wanted)}, nil
+	done := in.about(Scaled)
+	done.From, done.To = effective.SpecProcesses(&in.Worker.Spec), wanted
+	if done.From == done.To {
+		done.Code = AlreadyScaled
+		return Plan{Done: done}, nil
 	}
-	plan := Plan{
-		Worker: spec(map[string]any{"processes": wanted}),
-		Done:   fmt.Sprintf("goes from %d to %d processes", processes(in.Worker), wanted),
+	plan := Plan{Worker: spec(map[string]any{"processes": wanted}), Done: done}
+	if perPod := effective.ProcessesPerPod(&in.Worker.Spec); perPod > 1 && wanted%perPod != 0 {
+		plan.Notes = append(plan.Notes, Message{Code: WholePods, Worker: in.Worker.Name, PerPod: perPod, To: effective.Pods(wanted, &in.Worker.Spec) * perPod})
 	}
-	if perPod := in.Worker.Spec.ProcessesPerPod; perPod > 1 && wanted%perPod != 0 {
-		plan.Notes = append(plan.Notes, fmt.Sprintf("A pod holds %d processes, so there will be %d.", perPod, (wanted+perPod-1)/perPod*perPod))
-	}
-	if isBatch(in.Worker) {
-		plan.Notes = append(plan.Notes, "It is of mode Batch, so the size counts from the next run; a run that is on its way keeps the one it has.")
+	if effective.IsBatch(&in.Worker.Spec) {
+		plan.note(FromNextRun, in.Worker)
 	}
 	if in.Worker.Spec.Stopped {
-		plan.Notes = append(plan.Notes, "It is stopped, and has no processes until `kubectl queueworker start "+in.Worker.Name+"`.")
+		plan.note(NoneWhileStopped, in.Worker)
 	}
 	return plan, nil
-}
-
-// lowest returns autoscaling's minimum; the default is 1.
-func lowest(n *int32) int32 {
-	if n == nil {
-		return 1
-	}
-	return *n
 }

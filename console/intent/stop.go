@@ -4,9 +4,9 @@
 package intent
 
 import (
-	"fmt"
 	"strings"
 
+	"queueworker.dev/queueworker/api/effective"
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
@@ -17,12 +17,12 @@ func Stop(in Input, now bool) (Plan, error) {
 		return stopPod(in, now)
 	}
 	if in.Worker.Spec.Stopped && !now {
-		return Plan{Done: "is stopped already"}, nil
+		return Plan{Done: in.about(AlreadyStopped)}, nil
 	}
-	plan := Plan{Worker: spec(map[string]any{"stopped": true}), Done: "is stopped"}
+	plan := Plan{Worker: spec(map[string]any{"stopped": true}), Done: in.about(Stopped)}
 	if now {
 		plan.Worker.annotate(v1alpha1.AnnotationKillAt, in.Token)
-		plan.Done = "is stopped at once"
+		plan.Done = in.about(Killed)
 		plan.Danger = danger(in)
 	}
 	return plan, nil
@@ -32,25 +32,23 @@ func stopPod(in Input, now bool) (Plan, error) {
 	if err := Belongs(in.Worker, in.Pod); err != nil {
 		return Plan{}, err
 	}
-	name := in.Pod.Name
-	if isBatch(in.Worker) {
-		return Plan{}, refuse("QueueWorker %s is of mode Batch: its run would replace worker %s, and keeps its size to the end; `kubectl queueworker pause --worker %s` has the worker take no more jobs, `kubectl queueworker stop %s` ends the run",
-			in.Worker.Name, name, name, in.Worker.Name)
+	if effective.IsBatch(&in.Worker.Spec) {
+		return Plan{}, refuse(in.about(RunKeepsWorkers))
 	}
-	plan := Plan{Pod: annotation(v1alpha1.AnnotationRetire, v1alpha1.AnnotationTrue), Done: "lets worker " + name + " go"}
+	plan := Plan{Pod: annotation(v1alpha1.AnnotationRetire, v1alpha1.AnnotationTrue), Done: in.about(WorkerRetired)}
 	if now {
 		plan.Pod.annotate(v1alpha1.AnnotationKillAt, in.Token)
-		plan.Done = "lets worker " + name + " go at once"
+		plan.Done = in.about(WorkerKilled)
 		plan.Danger = danger(in)
 	}
 	switch {
 	case in.Pod.Annotations[v1alpha1.AnnotationRetire] == v1alpha1.AnnotationTrue:
 		// The pool's size was lowered when the pod was first marked.
 		if !now {
-			return Plan{Done: "lets worker " + name + " go already"}, nil
+			return Plan{Done: in.about(AlreadyRetired)}, nil
 		}
 	case in.Worker.Spec.Autoscaling != nil:
-		plan.Notes = append(plan.Notes, "Autoscaling sets the size of QueueWorker "+in.Worker.Name+", so the worker is replaced if it is still needed.")
+		plan.note(ReplacedIfNeeded, in.Worker)
 	default:
 		fewer(in.Worker, &plan)
 	}
@@ -61,84 +59,34 @@ func stopPod(in Input, now bool) (Plan, error) {
 // processes. If the size is no multiple of that number, fewer lowers it by the remainder
 // only.
 func fewer(worker *v1alpha1.QueueWorker, plan *Plan) {
-	wanted, perPod := processes(worker), max(worker.Spec.ProcessesPerPod, 1)
+	wanted, perPod := effective.SpecProcesses(&worker.Spec), effective.ProcessesPerPod(&worker.Spec)
 	if wanted == 0 {
 		return
 	}
-	left := (wanted+perPod-1)/perPod*perPod - perPod
+	left := (effective.Pods(wanted, &worker.Spec) - 1) * perPod
 	plan.Worker = spec(map[string]any{"processes": left})
 	plan.Worker.Locked = true
-	plan.Done += fmt.Sprintf("; processes goes from %d to %d", wanted, left)
+	plan.Done.From, plan.Done.To = wanted, left
 }
 
-// afterwards says what becomes of a job whose only try was interrupted.
-const afterwards = "is lost to the queue; only `kubectl queueworker failed retry` puts it back, where the application keeps failed jobs."
+// shownJobs is the maximum number of jobs that a danger names.
+const shownJobs = 10
 
-// danger says which jobs a kill interrupts and what becomes of them.
-func danger(in Input) string {
-	var out strings.Builder
-	where := "QueueWorker " + in.Worker.Name
-	if in.Pod != nil {
-		where = "worker " + in.Pod.Name
-	}
-	fmt.Fprintf(&out, "Every process of %s is killed now, in the middle of its job.", where)
-	if jobs := running(in); len(jobs) > 0 {
-		fmt.Fprintf(&out, " Jobs running when last seen: %s.", strings.Join(jobs, ", "))
-	}
-	out.WriteString(" An interrupted job runs again once its connection's retry_after has passed")
-	switch tries := tries(in.Worker); tries {
-	case 0:
-		out.WriteString(".")
-	case 1:
-		out.WriteString(", unless it has one try: with tries=1, as here, it has failed then and " + afterwards)
-	default:
-		fmt.Fprintf(&out, ", if it has a try left of its %d; a job with tries=1 %s", tries, afterwards)
-	}
-	return out.String()
-}
-
-func running(in Input) []string {
-	const shown = 10
-	var jobs []string
-	more := 0
+// danger says which jobs a kill interrupts, and how often a job is attempted.
+func danger(in Input) *Message {
+	message := in.about(InterruptsJobs)
+	message.Tries = effective.Tries(&in.Worker.Spec)
 	for i := range in.Worker.Status.Workers {
 		row := &in.Worker.Status.Workers[i]
 		pod, _, _ := strings.Cut(row.Name, "/")
 		if row.CurrentJob == nil || in.Pod != nil && pod != in.Pod.Name {
 			continue
 		}
-		if len(jobs) == shown {
-			more++
+		if len(message.Jobs) == shownJobs {
+			message.More++
 			continue
 		}
-		name := row.CurrentJob.Class
-		if name == "" {
-			name = "a job of unknown class"
-		}
-		if row.CurrentJob.ID != "" {
-			name += " " + row.CurrentJob.ID
-		}
-		jobs = append(jobs, name+" on "+row.Name)
+		message.Jobs = append(message.Jobs, Job{Class: row.CurrentJob.Class, ID: row.CurrentJob.ID, Worker: row.Name})
 	}
-	if more > 0 {
-		jobs = append(jobs, fmt.Sprintf("and %d more", more))
-	}
-	return jobs
-}
-
-// processes returns the size that the spec asks for; the default is 1.
-func processes(worker *v1alpha1.QueueWorker) int32 {
-	if worker.Spec.Processes == nil {
-		return 1
-	}
-	return *worker.Spec.Processes
-}
-
-// tries returns how often a job is attempted; the default is 1, and 0 means without
-// limit.
-func tries(worker *v1alpha1.QueueWorker) int32 {
-	if worker.Spec.Tries == nil {
-		return 1
-	}
-	return *worker.Spec.Tries
+	return &message
 }

@@ -10,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
+	"queueworker.dev/queueworker/api/effective"
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
@@ -30,19 +31,28 @@ type Input struct {
 	Token string
 }
 
+// about returns a message about the pool, or about its one worker.
+func (in Input) about(code Code) Message {
+	message := Message{Code: code, Worker: in.Worker.Name}
+	if in.Pod != nil {
+		message.Pod = in.Pod.Name
+	}
+	return message
+}
+
 // Start lets a stopped pool have pods again.
 func Start(in Input) (Plan, error) {
-	plan := Plan{Done: "is started"}
+	plan := Plan{Done: in.about(Started)}
 	if in.Worker.Spec.Stopped {
 		plan.Worker = spec(map[string]any{"stopped": false})
 	} else {
-		plan.Done = "is not stopped"
+		plan.Done = in.about(NotStopped)
 	}
 	switch {
 	case in.Worker.Spec.Paused:
-		plan.Notes = append(plan.Notes, "It is paused, so it takes no jobs; `kubectl queueworker resume "+in.Worker.Name+"` ends that.")
-	case in.Worker.Spec.Autoscaling == nil && processes(in.Worker) == 0:
-		plan.Notes = append(plan.Notes, "It has 0 processes; `kubectl queueworker scale "+in.Worker.Name+" --processes N` gives it some.")
+		plan.note(StillPaused, in.Worker)
+	case in.Worker.Spec.Autoscaling == nil && effective.SpecProcesses(&in.Worker.Spec) == 0:
+		plan.note(NoProcesses, in.Worker)
 	}
 	return plan, nil
 }
@@ -57,24 +67,25 @@ func Pause(in Input, until *time.Time) (Plan, error) {
 		return pauseUntil(in, *until)
 	}
 	if in.Worker.Spec.Paused {
-		return Plan{Done: "is paused already"}, nil
+		return Plan{Done: in.about(AlreadyPaused)}, nil
 	}
-	plan := Plan{Worker: spec(map[string]any{"paused": true}), Done: "is paused"}
+	plan := Plan{Worker: spec(map[string]any{"paused": true}), Done: in.about(Paused)}
 	if in.Worker.Spec.Stopped {
-		plan.Notes = append(plan.Notes, "It is stopped, and stays so until `kubectl queueworker start "+in.Worker.Name+"`.")
+		plan.note(StillStopped, in.Worker)
 	}
 	return plan, nil
 }
 
 func pauseUntil(in Input, until time.Time) (Plan, error) {
 	if in.Worker.Spec.Paused {
-		return Plan{}, refuse("QueueWorker %s is paused without an end, which a time would not change; `kubectl queueworker resume %s` first", in.Worker.Name, in.Worker.Name)
+		return Plan{}, refuse(Message{Code: PausedWithoutEnd, Worker: in.Worker.Name})
 	}
 	if !until.After(in.Now) {
-		return Plan{}, refuse("a pause must end in the future; --for takes a duration such as 30m or 2h")
+		return Plan{}, refuse(Message{Code: PauseInPast, Worker: in.Worker.Name})
 	}
-	stamp := until.UTC().Truncate(time.Second).Format(time.RFC3339)
-	return Plan{Worker: spec(map[string]any{"pausedUntil": stamp}), Done: "is paused until " + stamp}, nil
+	done := in.about(PausedUntil)
+	done.Until = until.UTC().Truncate(time.Second)
+	return Plan{Worker: spec(map[string]any{"pausedUntil": done.Until.Format(time.RFC3339)}), Done: done}, nil
 }
 
 func pausePod(in Input, until *time.Time) (Plan, error) {
@@ -82,12 +93,12 @@ func pausePod(in Input, until *time.Time) (Plan, error) {
 		return Plan{}, err
 	}
 	if until != nil {
-		return Plan{}, refuse("--for is for whole pools; a single worker stays paused until `kubectl queueworker resume %s --worker %s`", in.Worker.Name, in.Pod.Name)
+		return Plan{}, refuse(in.about(WorkerPauseHasNoEnd))
 	}
 	if in.Pod.Annotations[v1alpha1.AnnotationPaused] == v1alpha1.AnnotationTrue {
-		return Plan{Done: "has worker " + in.Pod.Name + " paused already"}, nil
+		return Plan{Done: in.about(PausedBefore)}, nil
 	}
-	return Plan{Pod: annotation(v1alpha1.AnnotationPaused, v1alpha1.AnnotationTrue), Done: "has worker " + in.Pod.Name + " paused"}, nil
+	return Plan{Pod: annotation(v1alpha1.AnnotationPaused, v1alpha1.AnnotationTrue), Done: in.about(WorkerPaused)}, nil
 }
 
 // Resume ends the pause of a pool, whatever began it, or the pause of one worker.
@@ -100,11 +111,11 @@ func Resume(in Input) (Plan, error) {
 		values["pausedUntil"] = nil
 	}
 	if !pausedAnyhow(in) {
-		return Plan{Done: "is not paused"}, nil
+		return Plan{Done: in.about(NotPaused)}, nil
 	}
-	plan := Plan{Worker: spec(values).annotate(v1alpha1.AnnotationResumedAt, in.Token), Done: "is resumed"}
+	plan := Plan{Worker: spec(values).annotate(v1alpha1.AnnotationResumedAt, in.Token), Done: in.about(Resumed)}
 	if in.Worker.Spec.Stopped {
-		plan.Notes = append(plan.Notes, "It is stopped, and stays so until `kubectl queueworker start "+in.Worker.Name+"`.")
+		plan.note(StillStopped, in.Worker)
 	}
 	return plan, nil
 }
@@ -129,11 +140,11 @@ func resumePod(in Input) (Plan, error) {
 		return Plan{}, err
 	}
 	if _, ok := in.Pod.Annotations[v1alpha1.AnnotationPaused]; !ok {
-		return Plan{Done: "has worker " + in.Pod.Name + " not paused by itself"}, nil
+		return Plan{Done: in.about(WorkerNotPaused)}, nil
 	}
-	plan := Plan{Pod: annotation(v1alpha1.AnnotationPaused, nil), Done: "has worker " + in.Pod.Name + " resumed"}
+	plan := Plan{Pod: annotation(v1alpha1.AnnotationPaused, nil), Done: in.about(WorkerResumed)}
 	if in.Worker.Spec.Paused {
-		plan.Notes = append(plan.Notes, "The pool is paused as a whole; `kubectl queueworker resume "+in.Worker.Name+"` ends that.")
+		plan.note(PoolPaused, in.Worker)
 	}
 	return plan, nil
 }
@@ -143,17 +154,16 @@ func resumePod(in Input) (Plan, error) {
 func Restart(in Input, pods bool) (Plan, error) {
 	switch {
 	case in.Pod != nil && pods:
-		return Plan{}, refuse("--pods replaces all pods of a pool, --worker restarts the processes of one; choose one of them, or `kubectl queueworker stop %s --worker %s` and scale up again", in.Worker.Name, in.Pod.Name)
+		return Plan{}, refuse(in.about(PodsOfOneWorker))
 	case in.Pod != nil:
 		if err := Belongs(in.Worker, in.Pod); err != nil {
 			return Plan{}, err
 		}
-		return Plan{Pod: annotation(v1alpha1.AnnotationRestartedAt, in.Token), Done: "has worker " + in.Pod.Name + " restarted"}, nil
-	case pods && isBatch(in.Worker):
-		return Plan{}, refuse("QueueWorker %s is of mode Batch: the pods of a run live as long as the run, and the next run has new ones; `kubectl queueworker restart %s` restarts the processes in them, `kubectl queueworker stop %s` ends the run",
-			in.Worker.Name, in.Worker.Name, in.Worker.Name)
+		return Plan{Pod: annotation(v1alpha1.AnnotationRestartedAt, in.Token), Done: in.about(WorkerRestarted)}, nil
+	case pods && effective.IsBatch(&in.Worker.Spec):
+		return Plan{}, refuse(Message{Code: RunKeepsPods, Worker: in.Worker.Name})
 	case pods:
-		return Plan{Worker: annotation(v1alpha1.AnnotationRecreatedAt, in.Token), Done: "has its pods replaced, one after the other"}, nil
+		return Plan{Worker: annotation(v1alpha1.AnnotationRecreatedAt, in.Token), Done: in.about(PodsReplaced)}, nil
 	}
-	return Plan{Worker: annotation(v1alpha1.AnnotationRestartedAt, in.Token), Done: "has its processes restarted, each after its current job"}, nil
+	return Plan{Worker: annotation(v1alpha1.AnnotationRestartedAt, in.Token), Done: in.about(Restarted)}, nil
 }

@@ -23,7 +23,7 @@ type Follower struct {
 	// Show shows a line, Note reports what happens to pods. They are never called
 	// concurrently.
 	Show func(Line) error
-	Note func(string)
+	Note func(Note)
 
 	output  sync.Mutex
 	failure error
@@ -90,7 +90,7 @@ func (f *Follower) see(ctx context.Context, pod *corev1.Pod, initial bool) {
 	options := f.Options
 	if news {
 		options = Options{Tail: -1} // it started after Follow began, so all of it is new
-		f.note("pod " + pod.Name + " has started")
+		f.note(Note{Code: Started, Pod: pod.Name})
 	}
 	f.streams.Go(func() { f.stream(ctx, pod, p, options) })
 }
@@ -111,7 +111,7 @@ func (f *Follower) gone(object any) {
 		delete(f.pods, pod.UID)
 	}
 	f.state.Unlock()
-	f.note("pod " + pod.Name + " is gone")
+	f.note(Note{Code: Gone, Pod: pod.Name})
 }
 
 // show shows a line. If that fails, show stops the Follower and returns false.
@@ -135,8 +135,8 @@ func (f *Follower) fail(err error) {
 	f.stop()
 }
 
-func (f *Follower) note(text string) {
+func (f *Follower) note(note Note) {
 	f.output.Lock()
 	defer f.output.Unlock()
-	f.Note(text)
+	f.Note(note)
 }

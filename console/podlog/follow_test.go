@@ -122,28 +122,28 @@ var endings = map[string]struct {
 		tail:    -1,
 		answers: []answer{tooMany, tooMany, {text: one}, tooMany, tooMany},
 		watch:   map[int]any{3: over(running("a"))},
-		want:    []string{"-- the log of pod a cannot be read: too many open files; it is tried again", "one"},
+		want:    []string{"-- TriedAgain a: the log of pod a cannot be read: too many open files", "one"},
 		wantAsk: []string{"", "", "", afterTwo},
 	},
 	"the pod is gone": {
 		tail:    -1,
 		answers: []answer{{text: one}, {text: one + two}, {fault: apierrors.NewNotFound(corev1.Resource("pods"), "a")}},
 		watch:   map[int]any{2: deleted{running("a")}},
-		want:    []string{"one", "-- pod a is gone", "two"},
+		want:    []string{"one", "-- Gone a", "two"},
 		wantAsk: []string{"", afterTwo, afterTwo},
 	},
 	"the pod is gone, and the watch missed it": {
 		tail:    -1,
 		answers: []answer{{text: one}},
 		watch:   map[int]any{2: deleted{toolscache.DeletedFinalStateUnknown{Obj: running("a")}}},
-		want:    []string{"one", "-- pod a is gone"},
+		want:    []string{"one", "-- Gone a"},
 		wantAsk: []string{"", afterTwo, afterTwo},
 	},
 	"and the next instance is there already": {
 		tail:    -1,
 		answers: []answer{{text: one}, {text: two}, {text: two}, {text: two + three}, {text: three}},
 		watch:   map[int]any{2: restarted("a"), 4: over(restarted("a"))},
-		want:    []string{"one", "-- pod a has started", "two", "three"},
+		want:    []string{"one", "-- Started a", "two", "three"},
 		wantAsk: []string{"", afterTwo, afterTwo, afterTwo, afterThree},
 	},
 }
@@ -159,7 +159,7 @@ func TestALogThatEndsInOrderGoesOn(t *testing.T) {
 				f := &Follower{
 					Options: Options{Tail: tc.tail}, pods: map[types.UID]*followed{},
 					Show: func(line Line) error { said = append(said, line.Text); return nil },
-					Note: func(note string) { said = append(said, "-- "+note) },
+					Note: func(note Note) { said = append(said, "-- "+told(note)) },
 				}
 				cluster := &fakeCluster{fakeLogs: fakeLogs{"a": tc.answers}, follower: f, ctx: t.Context(), watch: tc.watch}
 				f.Core = coreOf(t, cluster)
@@ -183,7 +183,7 @@ func TestAPodThatIsGoneIsForgotten(t *testing.T) {
 		"the watch missed it": toolscache.DeletedFinalStateUnknown{Obj: running("a")},
 	} {
 		t.Run(name, func(t *testing.T) {
-			f := &Follower{pods: map[types.UID]*followed{}, Note: func(string) {}}
+			f := &Follower{pods: map[types.UID]*followed{}, Note: func(Note) {}}
 			f.see(t.Context(), over(running("a")), true)
 			if len(f.pods) != 1 {
 				t.Fatalf("it knows %d pods before, want 1", len(f.pods))

@@ -94,19 +94,19 @@ func TestMergeGoesOnWithoutALog(t *testing.T) {
 	}{
 		"one is gone": {
 			[]*corev1.Pod{running("gone"), running("well")}, []string{"well done"},
-			[]string{`the log of pod gone cannot be read: pods "gone" not found`}, "",
+			[]string{`BrokenOff gone: the log of pod gone cannot be read: pods "gone" not found`}, "",
 		},
 		"a node is down": {
 			[]*corev1.Pod{running("well"), running("down")}, []string{"well done"},
-			[]string{"the log of pod down cannot be read: Internal error occurred: dial tcp 10.0.0.7:10250: no route to host"}, "",
+			[]string{"BrokenOff down: the log of pod down cannot be read: Internal error occurred: dial tcp 10.0.0.7:10250: no route to host"}, "",
 		},
 		"one breaks off": {
 			[]*corev1.Pod{running("well"), running("cut")}, []string{"cut done", "well done"},
-			[]string{"the log of pod cut cannot be read: unexpected EOF"}, "",
+			[]string{"BrokenOff cut: the log of pod cut cannot be read: unexpected EOF"}, "",
 		},
 		"one has not started": {
 			[]*corev1.Pod{running("well"), {ObjectMeta: metav1.ObjectMeta{Name: "new"}}}, []string{"well done"},
-			[]string{"pod new has not started yet"}, "",
+			[]string{"NotStarted new"}, "",
 		},
 		"none can be read": {[]*corev1.Pod{running("gone"), running("down")}, nil, nil, "no route to host"},
 		"a right is missing": {
@@ -122,7 +122,7 @@ func TestMergeGoesOnWithoutALog(t *testing.T) {
 			err := Merge(t.Context(), core, tc.pods, Options{Tail: -1}, func(line Line) error {
 				got = append(got, line.Pod.Name+" "+line.Text)
 				return nil
-			}, func(note string) { notes = append(notes, note) })
+			}, func(note Note) { notes = append(notes, told(note)) })
 			slices.Sort(got)
 			if diff := cmp.Diff(tc.want, got); diff != "" {
 				t.Errorf("lines differ (-want +got):\n%s", diff)
@@ -145,11 +145,11 @@ func TestALogThatCannotBeFollowedIsTold(t *testing.T) {
 		core := coreOf(t, fakeLogs{"a": {down, down, {text: "2026-11-23T12:00:01Z done\n"}}})
 		var said []string
 		f := &Follower{
-			Core: core, Note: func(note string) { said = append(said, note) },
+			Core: core, Note: func(note Note) { said = append(said, told(note)) },
 			Show: func(line Line) error { said = append(said, line.Pod.Name+" "+line.Text); return nil },
 		}
 		f.stream(t.Context(), running("a"), &followed{turn: make(chan struct{}, 1)}, Options{Tail: -1})
-		if diff := cmp.Diff([]string{"the log of pod a cannot be read: the node is down; it is tried again", "a done"}, said); diff != "" {
+		if diff := cmp.Diff([]string{"TriedAgain a: the log of pod a cannot be read: the node is down", "a done"}, said); diff != "" {
 			t.Errorf("(-want +got):\n%s", diff)
 		}
 	})

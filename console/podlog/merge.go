@@ -17,17 +17,17 @@ import (
 // Merge shows what the pods have logged so far, by time. A note names each pod that has
 // not started or whose log cannot be read. Merge fails if the caller may not read logs,
 // or if pods have started but none of their logs can be read.
-func Merge(ctx context.Context, core corev1client.CoreV1Interface, pods []*corev1.Pod, options Options, show func(Line) error, note func(string)) error {
+func Merge(ctx context.Context, core corev1client.CoreV1Interface, pods []*corev1.Pod, options Options, show func(Line) error, note func(Note)) error {
 	var sources []source
 	defer func() {
 		for _, s := range sources {
 			s.close()
 		}
 	}()
-	var lost []error
+	var lost []Note
 	for _, pod := range pods {
 		if id, _ := started(pod); id == "" {
-			note("pod " + pod.Name + " has not started yet")
+			note(Note{Code: NotStarted, Pod: pod.Name})
 			continue
 		}
 		r, err := open(ctx, core, pod, options, false, time.Time{})
@@ -35,21 +35,30 @@ func Merge(ctx context.Context, core corev1client.CoreV1Interface, pods []*corev
 		case apierrors.IsForbidden(err) || ctx.Err() != nil:
 			return err
 		case err != nil:
-			lost = append(lost, err)
+			lost = append(lost, Note{Code: BrokenOff, Pod: pod.Name, Err: err})
 		default:
 			sources = append(sources, r)
 		}
 	}
 	if len(sources) == 0 {
-		return errors.Join(lost...)
+		return joined(lost)
 	}
-	for _, err := range lost {
-		note(err.Error())
+	for _, one := range lost {
+		note(one)
 	}
 	if err := merge(sources, show, note); err != nil {
 		return err
 	}
 	return ctx.Err()
+}
+
+// joined returns the errors of notes as one error; nil without notes.
+func joined(notes []Note) error {
+	problems := make([]error, 0, len(notes))
+	for _, note := range notes {
+		problems = append(problems, note.Err)
+	}
+	return errors.Join(problems...)
 }
 
 // source is a log that merge reads lines from.
@@ -60,7 +69,7 @@ type source interface {
 
 // merge shows the lines of all sources by time; each source is in order. A note reports a
 // source that breaks off.
-func merge(sources []source, show func(Line) error, note func(string)) error {
+func merge(sources []source, show func(Line) error, note func(Note)) error {
 	heads := make([]*Line, len(sources))
 	advance := func(i int) {
 		line, err := sources[i].next()
@@ -69,7 +78,7 @@ func merge(sources []source, show func(Line) error, note func(string)) error {
 			heads[i] = nil
 		}
 		if err != nil && !errors.Is(err, io.EOF) && !errors.Is(err, context.Canceled) {
-			note(err.Error())
+			note(Note{Code: BrokenOff, Pod: line.Pod.Name, Err: err})
 		}
 	}
 	for i := range sources {

@@ -24,8 +24,17 @@ func logOf(pod, text string) *reader {
 }
 
 // noNote fails the test for each note.
-func noNote(t *testing.T) func(string) {
-	return func(note string) { t.Errorf("noted %q", note) }
+func noNote(t *testing.T) func(Note) {
+	return func(note Note) { t.Errorf("noted %q", told(note)) }
+}
+
+// told writes a note as its code, its pod and its error.
+func told(note Note) string {
+	text := string(note.Code) + " " + note.Pod
+	if note.Err != nil {
+		text += ": " + note.Err.Error()
+	}
+	return text
 }
 
 func TestMergeIsByTime(t *testing.T) {

@@ -77,10 +77,10 @@ func unreadable(pod *corev1.Pod, err error) error {
 func (r *reader) next() (Line, error) {
 	data, err := r.lines.ReadSlice('\n')
 	if len(data) == 0 && errors.Is(err, io.EOF) {
-		return Line{}, err
+		return Line{Pod: r.pod}, err
 	}
 	if err != nil && !errors.Is(err, bufio.ErrBufferFull) && !errors.Is(err, io.EOF) {
-		return Line{}, unreadable(r.pod, err)
+		return Line{Pod: r.pod}, unreadable(r.pod, err)
 	}
 	text := strings.TrimRight(string(data), "\r\n")
 	if !r.broken {

@@ -76,7 +76,7 @@ func (f *Follower) stream(ctx context.Context, pod *corev1.Pod, p *followed, opt
 			return
 		}
 		if err != nil && !told && ctx.Err() == nil {
-			f.note(err.Error() + "; it is tried again")
+			f.note(Note{Code: TriedAgain, Pod: pod.Name, Err: err})
 		}
 		told = err != nil
 		pause(ctx)

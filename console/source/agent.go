@@ -116,7 +116,7 @@ func decode(data []byte, uid string) (*protocol.Status, error) {
 	}
 	switch {
 	case status.Version < protocol.OldestVersion || status.Version > protocol.Version:
-		return nil, fmt.Errorf("the answer has version %d, which this plugin does not know", status.Version)
+		return nil, fmt.Errorf("the answer has version %d, which this program does not know", status.Version)
 	case status.PodUID != uid:
 		return nil, errors.New("another pod answered")
 	}

@@ -24,7 +24,7 @@ const atOnce = 16
 // cluster refuses, because a caller who may not ask one agent may not ask any.
 func (s *Source) ask(ctx context.Context, snapshot *view.Snapshot) {
 	if s.Now().Before(s.proxyRefused) {
-		snapshot.AgentsRefused = s.refusal
+		snapshot.AgentsRefused = true
 		return
 	}
 	var running []*view.Pod
@@ -58,9 +58,8 @@ func (s *Source) ask(ctx context.Context, snapshot *view.Snapshot) {
 	}
 	group.Wait()
 	if refused.Load() {
-		s.refusal = "you may not `get` `pods/proxy`"
 		s.proxyRefused = s.Now().Add(refusalHolds)
-		snapshot.AgentsRefused = s.refusal
+		snapshot.AgentsRefused = true
 	}
 }
 

@@ -51,7 +51,6 @@ type Source struct {
 
 	// proxyRefused is when to ask agents again after the cluster has refused.
 	proxyRefused time.Time
-	refusal      string
 	allowed      rights
 	// memory is set by Follow.
 	memory *following
@@ -77,7 +76,7 @@ func (s *Source) Read(ctx context.Context) (*view.Snapshot, error) {
 		if err := s.pods(ctx, snapshot); err != nil {
 			return nil, err
 		}
-		if snapshot.PodsRefused == "" {
+		if !snapshot.PodsRefused {
 			s.ask(ctx, snapshot)
 		}
 	}
@@ -127,7 +126,7 @@ func (s *Source) pods(ctx context.Context, snapshot *view.Snapshot) error {
 	}
 	err := reader.List(ctx, list, options...)
 	if apierrors.IsForbidden(err) {
-		snapshot.PodsRefused = "you may not list pods"
+		snapshot.PodsRefused = true
 		return nil
 	}
 	if err != nil {

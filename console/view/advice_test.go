@@ -47,7 +47,7 @@ func TestEveryReasonHasAdvice(t *testing.T) {
 		}
 		for reason, name := range reasons(t, file) {
 			found++
-			if _, told := advice[reason]; !told && !slices.Contains(well, reason) && !slices.Contains(ofCommands, reason) {
+			if _, told := byReason[reason]; !told && !slices.Contains(well, reason) && !slices.Contains(ofCommands, reason) {
 				t.Errorf("there is no advice for the reason %s of %s", reason, name)
 			}
 		}
@@ -81,18 +81,23 @@ func reasons(t *testing.T, file *ast.File) map[string]string {
 func TestAdvice(t *testing.T) {
 	tests := map[string]struct {
 		condition metav1.Condition
-		want      string
+		want      AdviceCode
 	}{
 		"nothing amiss":        {condition(v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonStopped, ""), ""},
 		"not known":            {condition(v1alpha1.ConditionAgentsReporting, metav1.ConditionUnknown, v1alpha1.ReasonNoPods, ""), ""},
-		"paused":               {condition(v1alpha1.ConditionPaused, metav1.ConditionTrue, v1alpha1.ReasonPaused, ""), "To go on: kubectl queueworker resume emails."},
-		"of its type":          {condition(v1alpha1.ConditionFailuresHigh, metav1.ConditionTrue, "Whatever", ""), "See which jobs fail and why: kubectl queueworker failed list, and kubectl queueworker logs emails."},
-		"of a newer operator":  {condition(v1alpha1.ConditionStalled, metav1.ConditionTrue, "New", ""), "Its events may tell more: kubectl describe queueworker emails."},
+		"paused":               {condition(v1alpha1.ConditionPaused, metav1.ConditionTrue, v1alpha1.ReasonPaused, ""), Resume},
+		"of its type":          {condition(v1alpha1.ConditionFailuresHigh, metav1.ConditionTrue, "Whatever", ""), SeeFailedJobs},
+		"of a newer operator":  {condition(v1alpha1.ConditionStalled, metav1.ConditionTrue, "New", ""), SeeEvents},
 		"a newer type is good": {condition("PcntlAvailable", metav1.ConditionTrue, "Found", ""), ""},
 	}
 	for name, tt := range tests {
-		if got := Advice(&tt.condition, "emails"); got != tt.want {
-			t.Errorf("%s: advice is %q, want %q", name, got, tt.want)
+		got := Advise(&tt.condition, "emails")
+		if got.Code != tt.want || got.Name != "emails" && got != (Advice{}) {
+			t.Errorf("%s: advice is %+v, want %s", name, got, tt.want)
 		}
 	}
+}
+
+func condition(kind string, status metav1.ConditionStatus, reason, message string) metav1.Condition {
+	return metav1.Condition{Type: kind, Status: status, Reason: reason, Message: message}
 }

@@ -4,83 +4,91 @@
 package view
 
 import (
-	"fmt"
-	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
-// Freshness says how old the rows of a snapshot's workers are, and why, if some are not
-// live. It returns an empty string if all are live.
-func Freshness(s *Snapshot) string {
+// FreshnessCode names why some rows of workers are not live. Each user interface has its
+// own words for it.
+type FreshnessCode string
+
+// The reasons.
+const (
+	// PodsRefused: the caller may not list pods, so every row comes from the status.
+	PodsRefused FreshnessCode = "PodsRefused"
+	// AgentsRefused: the caller may not use the proxy of pods, so every row comes from the
+	// status.
+	AgentsRefused FreshnessCode = "AgentsRefused"
+	// AgentsSilent: Silent of Running pods do not answer, so their rows come from the status.
+	AgentsSilent FreshnessCode = "AgentsSilent"
+)
+
+// Freshness says how old the rows of a snapshot's workers are, and why. Without a code, all
+// rows are live.
+type Freshness struct {
+	Code FreshnessCode `json:"code,omitempty"`
+	// Age is the age of the oldest status that rows come from; negative if it is unknown.
+	Age time.Duration `json:"age,omitempty"`
+	// Silent and Running count pods. Silence is the error of the last agent that did not
+	// answer.
+	Silent  int    `json:"silent,omitempty"`
+	Running int    `json:"running,omitempty"`
+	Silence string `json:"silence,omitempty"`
+}
+
+// Freshness says how old the rows of the snapshot's workers are.
+func (s *Snapshot) Freshness() Freshness {
+	age := s.OldestStatus(func(status *v1alpha1.QueueWorkerStatus) bool { return len(status.Workers) > 0 })
 	switch {
-	case s.PodsRefused != "":
-		return fmt.Sprintf("As of %s, since %s: shown is what the QueueWorkers' status says.", s.statusAge(), s.PodsRefused)
-	case s.AgentsRefused != "":
-		return fmt.Sprintf("As of %s, since %s: shown is what the QueueWorkers' status says.", s.statusAge(), s.AgentsRefused)
+	case s.PodsRefused:
+		return Freshness{Code: PodsRefused, Age: age}
+	case s.AgentsRefused:
+		return Freshness{Code: AgentsRefused, Age: age}
 	}
-	silent, running, reason := 0, 0, ""
+	out := Freshness{Code: AgentsSilent, Age: age}
 	for i := range s.Pods {
 		pod := &s.Pods[i]
 		if pod.Phase != corev1.PodRunning {
 			continue
 		}
-		running++
+		out.Running++
 		if pod.Answer == nil && pod.Silence != "" {
-			silent++
-			reason = pod.Silence
+			out.Silent++
+			out.Silence = pod.Silence
 		}
 	}
-	if silent == 0 {
-		return ""
+	if out.Silent == 0 {
+		return Freshness{}
 	}
-	return fmt.Sprintf("%d of %d pods do not answer; their rows are as of %s, from the status. The last one: %s", silent, running, s.statusAge(), Clean(reason))
+	return out
 }
 
-// statusAge returns the age of the oldest status in the snapshot that lists workers.
-func (s *Snapshot) statusAge() string {
-	oldest := s.oldestStatus(func(status *v1alpha1.QueueWorkerStatus) bool { return len(status.Workers) > 0 })
-	if oldest < 0 {
-		return "an unknown time"
-	}
-	return short(oldest) + " ago"
-}
-
-// oldestStatus returns the age of the oldest status for which tells is true; negative if
+// OldestStatus returns the age of the oldest status for which tells is true; negative if
 // none has a known age.
-func (s *Snapshot) oldestStatus(tells func(*v1alpha1.QueueWorkerStatus) bool) time.Duration {
+func (s *Snapshot) OldestStatus(tells func(*v1alpha1.QueueWorkerStatus) bool) time.Duration {
 	oldest := time.Duration(-1)
 	for i := range s.Pools {
-		if at := statusTime(&s.Pools[i]); at != nil && tells(&s.Pools[i].Status) {
+		if at := StatusTime(&s.Pools[i]); at != nil && tells(&s.Pools[i].Status) {
 			oldest = max(oldest, s.Time.Sub(at.Time))
 		}
 	}
 	return oldest
 }
 
-// recent is the greatest age of a figure that is shown as current.
-const recent = 5 * time.Second
-
-// NoWorkers says why there is no worker to show; nothing is the text if there are no
-// pools either.
-func NoWorkers(s *Snapshot, nothing string) string {
-	if len(s.Pools) == 0 {
-		return nothing
+// StatusTime returns when the operator last wrote a QueueWorker's status; nil if unknown.
+func StatusTime(pool *v1alpha1.QueueWorker) *metav1.Time {
+	for i := range pool.ManagedFields {
+		entry := &pool.ManagedFields[i]
+		if entry.Manager == v1alpha1.FieldManager && entry.Subresource == "status" {
+			return entry.Time
+		}
 	}
-	var states []string
-	for i := range s.Pools {
-		states = append(states, s.Pools[i].Name+" is "+stateWord(&s.Pools[i]))
-	}
-	return "There are no workers: " + strings.Join(states, ", ") + "."
+	return nil
 }
 
-// stateWord returns a pool's state as part of a sentence.
-func stateWord(pool *v1alpha1.QueueWorker) string {
-	if pool.Status.State == "" {
-		return "not looked at by the operator yet"
-	}
-	return strings.ToLower(string(pool.Status.State))
-}
+// Recent is the greatest age of a figure that is shown as current.
+const Recent = 5 * time.Second

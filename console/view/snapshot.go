@@ -27,9 +27,9 @@ type Snapshot struct {
 	// Pods are the pods of the pools; empty if PodsRefused is set or the pods were not
 	// read.
 	Pods []Pod
-	// PodsRefused and AgentsRefused say why no pods or no agents could be read; empty if
-	// they could.
-	PodsRefused, AgentsRefused string
+	// PodsRefused is true if the caller may not list pods, AgentsRefused if the caller may
+	// not use the proxy of pods to ask agents.
+	PodsRefused, AgentsRefused bool
 }
 
 // KeepApp removes every QueueApp but one from a snapshot.
@@ -46,8 +46,8 @@ func (s *Snapshot) KeepUsedApps() {
 	s.Apps = slices.DeleteFunc(s.Apps, func(app v1alpha1.QueueApp) bool { return !used[app.Namespace+"/"+app.Name] })
 }
 
-// severalNamespaces reports whether a name needs its namespace to be unambiguous.
-func (s *Snapshot) severalNamespaces() bool {
+// SeveralNamespaces reports whether a name needs its namespace to be unambiguous.
+func (s *Snapshot) SeveralNamespaces() bool {
 	seen := map[string]bool{}
 	for i := range s.Pools {
 		seen[s.Pools[i].Namespace] = true
@@ -56,6 +56,36 @@ func (s *Snapshot) severalNamespaces() bool {
 		seen[s.Apps[i].Namespace] = true
 	}
 	return len(seen) > 1
+}
+
+// AppOf returns the name of the QueueApp that a pool uses; empty while it is unknown.
+func AppOf(pool *v1alpha1.QueueWorker) string { return cmp.Or(pool.Status.AppName, pool.Spec.AppName) }
+
+// Doing counts a pool's processes by what they do.
+type Doing struct{ Busy, Idle, Paused, Failing int32 }
+
+// Doing counts the rows if an agent has answered, so that a pool's headline agrees with
+// its rows. Otherwise it takes the numbers of the status, which lags behind and does not
+// count paused processes.
+func (s *Snapshot) Doing(pool *v1alpha1.QueueWorker) Doing {
+	workers := s.PoolWorkers(pool)
+	if !slices.ContainsFunc(workers, func(w Worker) bool { return w.Live }) {
+		return Doing{Busy: pool.Status.Busy, Idle: pool.Status.Idle, Failing: pool.Status.Failing}
+	}
+	var out Doing
+	for i := range workers {
+		switch w := &workers[i]; {
+		case w.State == v1alpha1.WorkerBusy || w.CurrentJob != nil:
+			out.Busy++
+		case w.State == v1alpha1.WorkerIdle:
+			out.Idle++
+		case w.State == v1alpha1.WorkerPaused:
+			out.Paused++
+		case w.State == v1alpha1.WorkerBackingOff:
+			out.Failing++
+		}
+	}
+	return out
 }
 
 // Pod is a worker pod, with its agent's answer.
@@ -119,11 +149,11 @@ func (s *Snapshot) PoolWorkers(pool *v1alpha1.QueueWorker) []Worker {
 			out = append(out, liveWorkers(pool, pod, rows)...)
 		}
 	}
-	asOf := statusTime(pool)
+	asOf := StatusTime(pool)
 	for _, row := range pool.Status.Workers {
 		name := podOf(row.Name)
 		pod, exists := pods[name]
-		if exists && pod.Answer != nil || !exists && s.PodsRefused == "" {
+		if exists && pod.Answer != nil || !exists && !s.PodsRefused {
 			continue // the agent's answer is better, or the pod is gone
 		}
 		out = append(out, Worker{Namespace: pool.Namespace, QueueWorker: pool.Name, Pod: name, Worker: row, AsOf: asOf})
@@ -145,15 +175,4 @@ func liveWorkers(pool *v1alpha1.QueueWorker, pod *Pod, rows map[string]*v1alpha1
 		})
 	}
 	return out
-}
-
-// statusTime returns when the operator last wrote a QueueWorker's status; nil if unknown.
-func statusTime(pool *v1alpha1.QueueWorker) *metav1.Time {
-	for i := range pool.ManagedFields {
-		entry := &pool.ManagedFields[i]
-		if entry.Manager == v1alpha1.FieldManager && entry.Subresource == "status" {
-			return entry.Time
-		}
-	}
-	return nil
 }

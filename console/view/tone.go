@@ -4,12 +4,14 @@
 package view
 
 import (
+	"slices"
+
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
-// Tone says how good or bad the meaning of a word is; a terminal shows it as a colour.
+// Tone says how good or bad the meaning of a word is. An interface may show it as a colour.
 type Tone int
 
 // The tones.
@@ -21,26 +23,6 @@ const (
 	Faint
 	Strong
 )
-
-// Paint shows text in a tone; a nil Paint leaves the text as it is.
-type Paint func(tone Tone, text string) string
-
-func (p Paint) in(tone Tone, text string) string {
-	if p == nil || text == "" {
-		return text
-	}
-	return p(tone, text)
-}
-
-// Colours paints with the colours that every terminal has.
-func Colours(tone Tone, text string) string {
-	codes := map[Tone]string{Good: "32", Doubtful: "33", Bad: "31", Faint: "2", Strong: "1"}
-	code, ok := codes[tone]
-	if !ok {
-		return text
-	}
-	return "\x1b[" + code + "m" + text + "\x1b[0m"
-}
 
 // StateTone returns the tone of a pool's state.
 func StateTone(state v1alpha1.State) Tone {
@@ -119,6 +101,33 @@ func oneCause(conditions []metav1.Condition) [][]metav1.Condition {
 		out = append(out, []metav1.Condition{c})
 	}
 	return out
+}
+
+// Problems returns the conditions that are not good with what to do about them, the worst
+// first, and the good conditions. name is the name of the object that has the conditions.
+func Problems(conditions []metav1.Condition, name string) (problems []Problem, well []metav1.Condition) {
+	sorted := slices.Clone(conditions)
+	slices.SortStableFunc(sorted, func(a, b metav1.Condition) int { return severity(&b) - severity(&a) })
+	for _, group := range oneCause(sorted) {
+		if ConditionTone(&group[0]) == Good {
+			well = append(well, group...)
+			continue
+		}
+		problems = append(problems, Problem{Conditions: group, Advice: Advise(&group[0], name)})
+	}
+	return problems, well
+}
+
+// severity sorts conditions: problems come first.
+func severity(c *metav1.Condition) int {
+	switch ConditionTone(c) {
+	case Bad:
+		return 2
+	case Doubtful:
+		return 1
+	default:
+		return 0
+	}
 }
 
 // ConditionTone returns the tone of a condition.

@@ -5,7 +5,6 @@ package view
 
 import (
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -98,93 +97,4 @@ func ago(now time.Time, seconds float64) *metav1.Time {
 		age = protocol.Duration(max(seconds, 0))
 	}
 	return new(metav1.NewTime(now.Add(-age)))
-}
-
-// WorkerTable lists workers in the table that the guide shows.
-func WorkerTable(workers []Worker, now time.Time, namespaces bool) Listing {
-	listing := Listing{Object: workerList(workers), Names: []string{}}
-	if namespaces {
-		listing.Columns = append(listing.Columns, Column{Name: "Namespace"})
-	}
-	for _, name := range []string{"ID", "Queue", "Status", "PID", "Started", "Processed", "Failed", "Memory", "CPU", "Current job"} {
-		listing.Columns = append(listing.Columns, Column{Name: name})
-	}
-	for _, name := range []string{"Queueworker", "Last exit", "Seen"} {
-		listing.Columns = append(listing.Columns, Column{Name: name, Wide: true})
-	}
-	for i := range workers {
-		var row []string
-		if namespaces {
-			row = append(row, workers[i].Namespace)
-		}
-		listing.Rows = append(listing.Rows, append(row, workerCells(&workers[i], now)...))
-		if name := "pod/" + workers[i].Pod; len(listing.Names) == 0 || listing.Names[len(listing.Names)-1] != name {
-			listing.Names = append(listing.Names, name)
-		}
-	}
-	return listing
-}
-
-func workerCells(w *Worker, now time.Time) []string {
-	exit := none
-	if w.LastExit != nil {
-		exit = w.LastExit.Reason
-	}
-	return []string{
-		w.Name, or(w.Queue), string(w.State), pid(w.PID), since(w.StartedTime, now),
-		count(w.Processed), count(w.Failed), memory(w.Memory), cpu(w.CPU), job(w.CurrentJob, now),
-		w.QueueWorker, exit, seen(w, now),
-	}
-}
-
-func count(n int64) string { return strconv.FormatInt(n, 10) }
-
-func pid(n int32) string {
-	if n == 0 {
-		return none
-	}
-	return number(n)
-}
-
-func memory(q *resource.Quantity) string {
-	if q == nil {
-		return none
-	}
-	return fmt.Sprintf("%dMi", (q.Value()+mebibyte-1)/mebibyte)
-}
-
-func cpu(q *resource.Quantity) string {
-	if q == nil {
-		return none
-	}
-	return fmt.Sprintf("%dm", q.MilliValue())
-}
-
-// job names a job and says how long it has been running.
-func job(j *v1alpha1.CurrentJob, now time.Time) string {
-	if j == nil {
-		return none
-	}
-	name := j.Class
-	if name == "" {
-		name = "a job"
-	}
-	if j.StartedTime == nil {
-		return name
-	}
-	return name + " for " + since(j.StartedTime, now)
-}
-
-// plainClass cuts a class's namespace from the name of a job, to save room.
-func plainClass(job string) string { return job[strings.LastIndex(job, `\`)+1:] }
-
-// seen says how fresh a row is.
-func seen(w *Worker, now time.Time) string {
-	if w.Live {
-		return "live"
-	}
-	if w.AsOf == nil {
-		return none
-	}
-	return since(w.AsOf, now) + " ago"
 }

@@ -20,8 +20,8 @@ import (
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
 // retry returns a command that was created at noon.
-// tenMinutes is the default of spec.ttl.
-const tenMinutes = 10 * time.Minute
+// defaultTTL is the default of spec.ttl.
+const defaultTTL = 10 * time.Minute
 
 func retry(change func(*v1alpha1.QueueCommand)) *v1alpha1.QueueCommand {
 	cmd := &v1alpha1.QueueCommand{
@@ -104,33 +104,33 @@ func TestDecide(t *testing.T) {
 	}{
 		"a new command wants a Job":            {in: Input{Command: retry(nil)}, step: StepCreate},
 		"an app that is not there may come":    {in: Input{Command: retry(nil), Problem: missing}, state: v1alpha1.CommandPending, says: "does not exist", recheck: lookAgain},
-		"but not for ever":                     {after: patience, in: Input{Command: retry(nil), Problem: missing}, state: v1alpha1.CommandFailed, reason: v1alpha1.ReasonAppNotFound, says: "does not exist", recheck: tenMinutes},
-		"what cannot come fails at once":       {in: Input{Command: retry(nil), Problem: &effective.Problem{Reason: v1alpha1.ReasonAppInvalid, Message: "No."}}, state: v1alpha1.CommandFailed, reason: v1alpha1.ReasonAppInvalid, says: "No.", recheck: tenMinutes},
-		"a Job that is refused":                {in: Input{Command: retry(nil), Rejected: "The API server refused the Job: exceeded quota."}, state: v1alpha1.CommandFailed, reason: v1alpha1.ReasonRejected, says: "quota", recheck: tenMinutes},
-		"somebody else's Job":                  {in: Input{Command: retry(nil), Job: job(func(j *batchv1.Job) { j.OwnerReferences = nil })}, state: v1alpha1.CommandFailed, reason: v1alpha1.ReasonForeignObject, says: "does not belong", recheck: tenMinutes},
+		"but not for ever":                     {after: patience, in: Input{Command: retry(nil), Problem: missing}, state: v1alpha1.CommandFailed, reason: v1alpha1.ReasonAppNotFound, says: "does not exist", recheck: defaultTTL},
+		"what cannot come fails at once":       {in: Input{Command: retry(nil), Problem: &effective.Problem{Reason: v1alpha1.ReasonAppInvalid, Message: "No."}}, state: v1alpha1.CommandFailed, reason: v1alpha1.ReasonAppInvalid, says: "No.", recheck: defaultTTL},
+		"a Job that is refused":                {in: Input{Command: retry(nil), Rejected: "The API server refused the Job: exceeded quota."}, state: v1alpha1.CommandFailed, reason: v1alpha1.ReasonRejected, says: "quota", recheck: defaultTTL},
+		"somebody else's Job":                  {in: Input{Command: retry(nil), Job: job(func(j *batchv1.Job) { j.OwnerReferences = nil })}, state: v1alpha1.CommandFailed, reason: v1alpha1.ReasonForeignObject, says: "does not belong", recheck: defaultTTL},
 		"a Job that was made":                  {in: Input{Command: retry(nil), Job: suspendedJob(false)}, state: v1alpha1.CommandPending, step: StepBegin, says: "is being started"},
 		"a Job that the status names":          {in: Input{Command: begun(), Job: suspendedJob(false)}, state: v1alpha1.CommandPending, step: StepBegin, says: "Pod p is starting."},
-		"a Job that was suspended again":       {in: Input{Command: begun(), Job: suspendedJob(true)}, state: v1alpha1.CommandFailed, reason: v1alpha1.ReasonJobGone, says: "was suspended", recheck: tenMinutes},
-		"a Job that is gone":                   {in: Input{Command: begun()}, state: v1alpha1.CommandFailed, reason: v1alpha1.ReasonJobGone, says: "was deleted", recheck: tenMinutes},
-		"another Job of the name":              {in: Input{Command: begun(), Job: job(func(j *batchv1.Job) { j.UID = "another" })}, state: v1alpha1.CommandFailed, reason: v1alpha1.ReasonJobGone, says: "was deleted", recheck: tenMinutes},
+		"a Job that was suspended again":       {in: Input{Command: begun(), Job: suspendedJob(true)}, state: v1alpha1.CommandFailed, reason: v1alpha1.ReasonJobGone, says: "was suspended", recheck: defaultTTL},
+		"a Job that is gone":                   {in: Input{Command: begun()}, state: v1alpha1.CommandFailed, reason: v1alpha1.ReasonJobGone, says: "was deleted", recheck: defaultTTL},
+		"another Job of the name":              {in: Input{Command: begun(), Job: job(func(j *batchv1.Job) { j.UID = "another" })}, state: v1alpha1.CommandFailed, reason: v1alpha1.ReasonJobGone, says: "was deleted", recheck: defaultTTL},
 		"no pod yet":                           {after: time.Second, in: Input{Command: begun(), Job: job(nil)}, state: v1alpha1.CommandPending, says: "is being started", recheck: podTime - time.Second},
 		"no pod for long":                      {after: time.Minute, in: Input{Command: begun(), Job: job(nil)}, state: v1alpha1.CommandPending, says: "kubectl describe job retry-1"},
 		"a pod that starts":                    {in: Input{Command: begun(), Job: job(nil), Pods: waiting("ContainerCreating", "")}, state: v1alpha1.CommandPending, says: "Pod p is starting"},
 		"an image that cannot be pulled":       {in: Input{Command: begun(), Job: job(nil), Pods: waiting("ImagePullBackOff", "not found")}, state: v1alpha1.CommandPending, says: "The image shop:1 of container worker of pod p cannot be pulled: not found."},
 		"a pod that runs":                      {in: Input{Command: begun(), Job: job(nil), Pods: pod(corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: metav1.NewTime(noon)}})}, state: v1alpha1.CommandRunning, says: "runs in pod p"},
-		"success":                              {in: Input{Command: begun(), Job: job(nil), Pods: endedPod(0, "Completed", "one\ntwo!")}, state: v1alpha1.CommandSucceeded, reason: v1alpha1.ReasonSucceeded, says: "two!", recheck: tenMinutes},
-		"success without a word":               {in: Input{Command: begun(), Job: job(nil), Pods: endedPod(0, "Completed", "")}, state: v1alpha1.CommandSucceeded, reason: v1alpha1.ReasonSucceeded, says: "printed nothing", recheck: tenMinutes},
-		"a failure":                            {in: Input{Command: begun(), Job: job(nil), Pods: endedPod(1, "Error", "no such command\n")}, state: v1alpha1.CommandFailed, reason: v1alpha1.ReasonCommandFailed, says: "exit code 1: no such command.", recheck: tenMinutes},
-		"a failure without a word":             {in: Input{Command: begun(), Job: job(nil), Pods: endedPod(255, "Error", "")}, state: v1alpha1.CommandFailed, reason: v1alpha1.ReasonCommandFailed, says: "see the log of pod p", recheck: tenMinutes},
-		"too little memory":                    {in: Input{Command: begun(), Job: job(nil), Pods: endedPod(137, "OOMKilled", "")}, state: v1alpha1.CommandFailed, reason: v1alpha1.ReasonCommandFailed, says: "higher memory limit", recheck: tenMinutes},
-		"the word of a pod whose Job is gone":  {in: Input{Command: begun(), Pods: endedPod(0, "Completed", "done")}, state: v1alpha1.CommandSucceeded, reason: v1alpha1.ReasonSucceeded, says: "done.", recheck: tenMinutes},
-		"too late while it ran":                {in: Input{Command: running(), Job: jobWith(batchv1.JobFailureTarget, "DeadlineExceeded", noon), Pods: endedPod(143, "Error", "half")}, state: v1alpha1.CommandFailed, reason: v1alpha1.ReasonDeadlineExceeded, says: "did not end within 30m0s", recheck: tenMinutes},
-		"too late before it ran":               {in: Input{Command: begun(), Job: jobWith(batchv1.JobFailed, "DeadlineExceeded", noon), Pods: waiting("ErrImagePull", "denied")}, state: v1alpha1.CommandFailed, reason: v1alpha1.ReasonDeadlineExceeded, says: "could not be started within 30m0s: The image shop:1", recheck: tenMinutes},
+		"success":                              {in: Input{Command: begun(), Job: job(nil), Pods: endedPod(0, "Completed", "one\ntwo!")}, state: v1alpha1.CommandSucceeded, reason: v1alpha1.ReasonSucceeded, says: "two!", recheck: defaultTTL},
+		"success without a word":               {in: Input{Command: begun(), Job: job(nil), Pods: endedPod(0, "Completed", "")}, state: v1alpha1.CommandSucceeded, reason: v1alpha1.ReasonSucceeded, says: "printed nothing", recheck: defaultTTL},
+		"a failure":                            {in: Input{Command: begun(), Job: job(nil), Pods: endedPod(1, "Error", "no such command\n")}, state: v1alpha1.CommandFailed, reason: v1alpha1.ReasonCommandFailed, says: "exit code 1: no such command.", recheck: defaultTTL},
+		"a failure without a word":             {in: Input{Command: begun(), Job: job(nil), Pods: endedPod(255, "Error", "")}, state: v1alpha1.CommandFailed, reason: v1alpha1.ReasonCommandFailed, says: "see the log of pod p", recheck: defaultTTL},
+		"too little memory":                    {in: Input{Command: begun(), Job: job(nil), Pods: endedPod(137, "OOMKilled", "")}, state: v1alpha1.CommandFailed, reason: v1alpha1.ReasonCommandFailed, says: "higher memory limit", recheck: defaultTTL},
+		"the word of a pod whose Job is gone":  {in: Input{Command: begun(), Pods: endedPod(0, "Completed", "done")}, state: v1alpha1.CommandSucceeded, reason: v1alpha1.ReasonSucceeded, says: "done.", recheck: defaultTTL},
+		"too late while it ran":                {in: Input{Command: running(), Job: jobWith(batchv1.JobFailureTarget, "DeadlineExceeded", noon), Pods: endedPod(143, "Error", "half")}, state: v1alpha1.CommandFailed, reason: v1alpha1.ReasonDeadlineExceeded, says: "did not end within 30m0s", recheck: defaultTTL},
+		"too late before it ran":               {in: Input{Command: begun(), Job: jobWith(batchv1.JobFailed, "DeadlineExceeded", noon), Pods: waiting("ErrImagePull", "denied")}, state: v1alpha1.CommandFailed, reason: v1alpha1.ReasonDeadlineExceeded, says: "could not be started within 30m0s: The image shop:1", recheck: defaultTTL},
 		"a failed Job whose pod may yet tell":  {after: time.Second, in: Input{Command: begun(), Job: jobWith(batchv1.JobFailed, "BackoffLimitExceeded", noon)}, state: v1alpha1.CommandPending, says: "Pod p is starting.", recheck: time.Second},
-		"a failed Job whose pod tells nothing": {after: time.Minute, in: Input{Command: begun(), Job: jobWith(batchv1.JobFailed, "BackoffLimitExceeded", noon)}, state: v1alpha1.CommandFailed, reason: v1alpha1.ReasonPodFailed, says: "was removed or failed", recheck: tenMinutes},
-		"an init container that fails":         {in: Input{Command: begun(), Job: jobWith(batchv1.JobFailed, "BackoffLimitExceeded", noon), Pods: initFailed()}, state: v1alpha1.CommandFailed, reason: v1alpha1.ReasonPodFailed, says: "The init container config of pod p ended with exit code 3, so the command was not run: no config.", recheck: tenMinutes},
+		"a failed Job whose pod tells nothing": {after: time.Minute, in: Input{Command: begun(), Job: jobWith(batchv1.JobFailed, "BackoffLimitExceeded", noon)}, state: v1alpha1.CommandFailed, reason: v1alpha1.ReasonPodFailed, says: "was removed or failed", recheck: defaultTTL},
+		"an init container that fails":         {in: Input{Command: begun(), Job: jobWith(batchv1.JobFailed, "BackoffLimitExceeded", noon), Pods: initFailed()}, state: v1alpha1.CommandFailed, reason: v1alpha1.ReasonPodFailed, says: "The init container config of pod p ended with exit code 3, so the command was not run: no config.", recheck: defaultTTL},
 		"a Job done whose pod may yet tell":    {after: time.Second, in: Input{Command: begun(), Job: jobWith(batchv1.JobComplete, "", noon)}, state: v1alpha1.CommandPending, says: "Pod p is starting.", recheck: time.Second},
-		"a Job done whose pod tells nothing":   {after: time.Minute, in: Input{Command: begun(), Job: jobWith(batchv1.JobComplete, "", noon)}, state: v1alpha1.CommandSucceeded, reason: v1alpha1.ReasonSucceeded, says: "before its output was read", recheck: tenMinutes},
+		"a Job done whose pod tells nothing":   {after: time.Minute, in: Input{Command: begun(), Job: jobWith(batchv1.JobComplete, "", noon)}, state: v1alpha1.CommandSucceeded, reason: v1alpha1.ReasonSucceeded, says: "before its output was read", recheck: defaultTTL},
 		"an ended command is kept":             {after: time.Minute, in: Input{Command: done(noon)}, state: v1alpha1.CommandSucceeded, recheck: 9 * time.Minute},
 		"an ended command goes":                {after: 10 * time.Minute, in: Input{Command: done(noon)}, state: v1alpha1.CommandSucceeded, step: StepRemove},
 	} {
@@ -196,10 +196,10 @@ func TestAnEndThatIsToldLateIsKeptAsLong(t *testing.T) {
 	back := noon.Add(24 * time.Hour)
 	cmd := begun()
 	out := Decide(Input{Now: back, Command: cmd, Job: job(nil), Pods: endedPod(0, "Completed", "done")})
-	if cmd.Status = out.Status; out.Step != StepNone || out.Recheck != tenMinutes {
+	if cmd.Status = out.Status; out.Step != StepNone || out.Recheck != defaultTTL {
 		t.Errorf("when it is told, the step is %q, again after %s", out.Step, out.Recheck)
 	}
-	for after, want := range map[time.Duration]Step{time.Second: StepNone, tenMinutes - 1: StepNone, tenMinutes: StepRemove} {
+	for after, want := range map[time.Duration]Step{time.Second: StepNone, defaultTTL - 1: StepNone, defaultTTL: StepRemove} {
 		if got := Decide(Input{Now: back.Add(after), Command: cmd}).Step; got != want {
 			t.Errorf("%s later the step is %q, want %q", after, got, want)
 		}

@@ -71,7 +71,7 @@ func (r *Reconciler) apply(ctx context.Context, w *plan.World, d plan.Decision, 
 	}
 	a := kube.Outcome{Conflict: conflict}
 	if conflict == "" {
-		if a, err = r.applyAll(ctx, w, d, pending, next); err != nil {
+		if a, err = r.applyAll(ctx, d, pending, next); err != nil {
 			return kube.Outcome{}, err
 		}
 	}
@@ -101,7 +101,7 @@ func (r *Reconciler) applyLittle(ctx context.Context, w *plan.World, d plan.Deci
 }
 
 // applyAll writes objects in order, up to the first refused one.
-func (r *Reconciler) applyAll(ctx context.Context, w *plan.World, d plan.Decision, pending []child, next *poolMemory) (kube.Outcome, error) {
+func (r *Reconciler) applyAll(ctx context.Context, d plan.Decision, pending []child, next *poolMemory) (kube.Outcome, error) {
 	for _, c := range pending {
 		if refused, err := kube.Apply(ctx, r.Client, c.String(), c.wanted); refused != "" || err != nil {
 			return kube.Outcome{Refused: refused}, err

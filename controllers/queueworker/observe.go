@@ -36,25 +36,33 @@ func (r *Reconciler) observe(ctx context.Context, name types.NamespacedName, nex
 	if err := r.observeChildren(ctx, w); err != nil {
 		return nil, err
 	}
-	apps, err := kube.QueueApps(ctx, r.Client, name.Namespace)
-	if err != nil {
+	if err := r.observeApp(ctx, w); err != nil {
 		return nil, err
-	}
-	used, problem := effective.SelectApp(worker, apps)
-	if w.Problem = problem; used != nil {
-		w.App, w.Problem = used.Usable()
-	}
-	if app, _ := effective.AppNamed(name.Namespace, "", apps); app != nil && w.App != nil {
-		w.Unnamed = app.Name == w.App.Name
-	}
-	if w.Problem == nil {
-		w.Problem = effective.Oversized(worker)
 	}
 	w.Pin, w.PinAgain = r.pins.of(r.Pin, name, objects.PoolPin(w.ConfigMap), w.Now)
 	if err := r.observeRuns(ctx, w, next); err != nil {
 		return nil, err
 	}
 	return w, r.observePods(ctx, w, next)
+}
+
+// observeApp reads the QueueApp that the pool uses, and what is wrong with it or the pool.
+func (r *Reconciler) observeApp(ctx context.Context, w *plan.World) error {
+	apps, err := kube.QueueApps(ctx, r.Client, w.Worker.Namespace)
+	if err != nil {
+		return err
+	}
+	used, problem := effective.SelectApp(w.Worker, apps)
+	if w.Problem = problem; used != nil {
+		w.App, w.Problem = used.Usable()
+	}
+	if app, _ := effective.AppNamed(w.Worker.Namespace, "", apps); app != nil && w.App != nil {
+		w.Unnamed = app.Name == w.App.Name
+	}
+	if w.Problem == nil {
+		w.Problem = effective.Oversized(w.Worker)
+	}
+	return nil
 }
 
 // subscribe has the collector ask the pool's agents, and the QueueApp's probe ask about

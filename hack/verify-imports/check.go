@@ -78,21 +78,29 @@ func forbiddenUses(p goPackage) ([]string, error) {
 			if !ok {
 				return true
 			}
-			at := fmt.Sprintf("%s/%s:%d uses ", name, file, files.Position(node.Pos()).Line)
-			switch from := selector.X.(type) {
-			case *ast.Ident:
-				if r.pure && slices.Contains(clocks[names[from.Name]], selector.Sel.Name) {
-					violations = append(violations, fmt.Sprintf("%s%s.%s: a package that decides is given the time in its input", at, from.Name, selector.Sel.Name))
-				}
-			case *ast.SelectorExpr:
-				if slices.Contains(clients, from.Sel.Name) && slices.Contains(verbs, selector.Sel.Name) {
-					violations = append(violations, fmt.Sprintf("%s%s.%s: only controllers/kube calls the verbs of a client", at, from.Sel.Name, selector.Sel.Name))
-				}
+			if use := forbiddenUse(selector, names, r.pure); use != "" {
+				violations = append(violations, fmt.Sprintf("%s/%s:%d uses %s", name, file, files.Position(node.Pos()).Line, use))
 			}
 			return true
 		})
 	}
 	return violations, nil
+}
+
+// forbiddenUse says what is forbidden about a selector, such as time.Now; empty if nothing
+// is.
+func forbiddenUse(selector *ast.SelectorExpr, names map[string]string, pure bool) string {
+	switch from := selector.X.(type) {
+	case *ast.Ident:
+		if pure && slices.Contains(clocks[names[from.Name]], selector.Sel.Name) {
+			return from.Name + "." + selector.Sel.Name + ": a package that decides is given the time in its input"
+		}
+	case *ast.SelectorExpr:
+		if slices.Contains(clients, from.Sel.Name) && slices.Contains(verbs, selector.Sel.Name) {
+			return from.Sel.Name + "." + selector.Sel.Name + ": only controllers/kube calls the verbs of a client"
+		}
+	}
+	return ""
 }
 
 // importNames maps the names that a file uses to their import paths.

@@ -37,6 +37,9 @@ var purePackages = []string{
 // consolePure are the pure packages that every user interface shares.
 var consolePure = []string{"console/view", "console/intent", "console/gitops", "console/redact", "console/doctor"}
 
+// terminal are the pure packages with the plugin's words and pictures.
+var terminal = []string{"plugin/wording", "plugin/render"}
+
 // importing are the packages that read foreign configurations, which are pure too.
 var importing = []string{
 	"plugin/importing/artisan", "plugin/importing/budget", "plugin/importing/flags", "plugin/importing/horizon", "plugin/importing/manifest",
@@ -76,7 +79,7 @@ var rules = []rule{
 	{
 		packages:  []string{"api/effective"},
 		ours:      []string{"api/bounds", "api/runtimes", "api/v1alpha1"},
-		libraries: []string{"k8s.io/api/...", "k8s.io/apimachinery/...", "k8s.io/utils/ptr"},
+		libraries: []string{"k8s.io/api/...", "k8s.io/apimachinery/..."},
 		pure:      true,
 		because:   "operator, plugin and importers read settings through it, so it needs nothing but the API",
 	},
@@ -187,6 +190,19 @@ var rules = []rule{
 		},
 		pure:    true,
 		because: "an import reads what it is given and runs nothing",
+	},
+	{
+		packages:  terminal,
+		ours:      append([]string{"api/...", "console/podlog", "plugin/wording"}, consolePure...),
+		libraries: []string{"k8s.io/api/...", "k8s.io/apimachinery/..."},
+		pure:      true,
+		because:   "words and pictures are a pure function of what was decided",
+	},
+	{
+		packages:  []string{"plugin/cli/..."},
+		ours:      []string{"api/...", "console/...", "plugin/wording", "plugin/render", "plugin/cli/..."},
+		libraries: []string{"..."},
+		because:   "every command is built on it, so it knows none of them",
 	},
 	{
 		packages:  []string{"plugin/..."},

@@ -12,7 +12,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"queueworker.dev/queueworker/api/v1alpha1"
-	"queueworker.dev/queueworker/plugin"
+	"queueworker.dev/queueworker/plugin/cli"
 	"queueworker.dev/queueworker/test/lab"
 )
 
@@ -44,11 +44,11 @@ func TestPluginSteersBatches(t *testing.T) {
 	}
 	before := l.Worker("nightly")
 	for line, want := range map[string]string{
-		"stop --worker POD":      "has the worker take no more jobs",
+		"stop --worker POD":      "makes the worker take no more jobs",
 		"restart nightly --pods": "restarts the processes in them",
 	} {
 		said := user.Run(strings.Fields(strings.ReplaceAll(line, "POD", pod))...)
-		if said.Code != plugin.CodeUsage || !strings.Contains(said.Err, "is of mode Batch") || !strings.Contains(said.Err, want) {
+		if said.Code != cli.CodeUsage || !strings.Contains(said.Err, "is of mode Batch") || !strings.Contains(said.Err, want) {
 			t.Errorf("%s said %+v", line, said)
 		}
 	}

@@ -25,7 +25,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"queueworker.dev/queueworker/api/v1alpha1"
-	"queueworker.dev/queueworker/plugin"
+	"queueworker.dev/queueworker/plugin/cli"
 	"queueworker.dev/queueworker/test/builders"
 	"queueworker.dev/queueworker/test/lab"
 )
@@ -82,10 +82,10 @@ func TestPluginFindsFaults(t *testing.T) {
 					return false, "lacks " + phrase + ": " + said.Out + said.Err
 				}
 			}
-			return said.Code == plugin.CodeFailed || name == "orphan", said.Out + said.Err
+			return said.Code == cli.CodeFailed || name == "orphan", said.Out + said.Err
 		})
 	}
-	if said := user.Run("doctor", "-o", "jsonpath={.items[?(@.check=='TimeoutChain')].level}"); said.Out != "Wrong" || said.Code != plugin.CodeFailed {
+	if said := user.Run("doctor", "-o", "jsonpath={.items[?(@.check=='TimeoutChain')].level}"); said.Out != "Wrong" || said.Code != cli.CodeFailed {
 		t.Errorf("doctor -o jsonpath said %+v", said)
 	}
 	if said := user.Run("doctor", "--all-namespaces", "-o", "jsonpath={.items[?(@.check=='OperatorRights')].level}"); said.Out != "Fine" {
@@ -98,11 +98,11 @@ func TestPluginFindsFaults(t *testing.T) {
 	// about what doctor could not check.
 	said := l.Viewer().Run("doctor")
 	for _, phrase := range []string{"✘ QueueWorker slow: TimeoutChain", "! you: YourRights", "patch queueworkers.queueworker.dev", "? operator: OperatorRuns"} {
-		if !strings.Contains(said.Out, phrase) || said.Code != plugin.CodeFailed {
+		if !strings.Contains(said.Out, phrase) || said.Code != cli.CodeFailed {
 			t.Errorf("a viewer's doctor lacks %q: %+v", phrase, said)
 		}
 	}
-	if said := l.User().Run("doctor"); said.Code != plugin.CodeFailed || !strings.Contains(said.Out, "✘ you: YourRights") {
+	if said := l.User().Run("doctor"); said.Code != cli.CodeFailed || !strings.Contains(said.Out, "✘ you: YourRights") {
 		t.Errorf("a stranger's doctor said %+v", said)
 	}
 }
@@ -201,7 +201,7 @@ func TestPluginReportsNoSecrets(t *testing.T) {
 	if !hasFile(files, "queueworkers.yaml") || hasFile(files, "pods.yaml") || !hasFile(files, "missing.txt") {
 		t.Errorf("a viewer's bundle has %d files", len(files))
 	}
-	if said := l.User().Run("report"); said.Code != plugin.CodeForbidden {
+	if said := l.User().Run("report"); said.Code != cli.CodeForbidden {
 		t.Errorf("a stranger's report said %+v", said)
 	}
 }
@@ -304,7 +304,7 @@ func TestPluginRunsBatches(t *testing.T) {
 		return batch != nil && batch.ActiveRun == "" && len(batch.Runs) == 1, describeBatch(batch)
 	})
 	l.Dispatch(lab.Jobs{Kind: "slow", Arg: "1", Queue: "nightly", Count: 5, Run: "batch"})
-	if said := l.Viewer().Run("run", "nightly"); said.Code != plugin.CodeForbidden {
+	if said := l.Viewer().Run("run", "nightly"); said.Code != cli.CodeForbidden {
 		t.Errorf("a viewer's run said %+v", said)
 	}
 	user.OK("run", "nightly", "--wait")
@@ -312,7 +312,7 @@ func TestPluginRunsBatches(t *testing.T) {
 	if truth.Ends != 5 || len(batch.Runs) != 2 || batch.Runs[0].Outcome != v1alpha1.RunComplete || batch.Runs[0].Processed != 5 {
 		t.Errorf("the jobs counted %+v, the status says %s", truth, describeBatch(batch))
 	}
-	if said := user.Run("run", "emails"); said.Code != plugin.CodeUsage || !strings.Contains(said.Err, "mode Batch") {
+	if said := user.Run("run", "emails"); said.Code != cli.CodeUsage || !strings.Contains(said.Err, "mode Batch") {
 		t.Errorf("to run a pool that is no batch said %+v", said)
 	}
 }

@@ -13,7 +13,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"queueworker.dev/queueworker/api/v1alpha1"
-	"queueworker.dev/queueworker/plugin"
+	"queueworker.dev/queueworker/plugin/cli"
 	"queueworker.dev/queueworker/test/builders"
 	"queueworker.dev/queueworker/test/lab"
 )
@@ -70,10 +70,10 @@ func TestPluginLooksAfterFailedJobs(t *testing.T) {
 	if left := ids(); len(left) != 35 || slices.ContainsFunc(left, func(id string) bool { return slices.Contains(reports[:5], id) || slices.Contains(emails[:10], id) }) {
 		t.Errorf("%d failed jobs are left, want 35 and none of those retried or forgotten", len(left))
 	}
-	if again := user.Run("failed", "forget", reports[0]); again.Code != plugin.CodeFailed || !strings.Contains(again.Err, "No failed job matches") {
+	if again := user.Run("failed", "forget", reports[0]); again.Code != cli.CodeFailed || !strings.Contains(again.Err, "No failed job matches") {
 		t.Errorf("to forget one that is not there said %+v", again)
 	}
-	if asked := user.Run("failed", "flush"); asked.Code != plugin.CodeUsage || !strings.Contains(asked.Err, "--yes") || len(ids()) != 35 {
+	if asked := user.Run("failed", "flush"); asked.Code != cli.CodeUsage || !strings.Contains(asked.Err, "--yes") || len(ids()) != 35 {
 		t.Errorf("flush did not ask: %+v", asked)
 	}
 	user.OK("failed", "flush", "--yes")
@@ -106,7 +106,7 @@ func TestPluginClearsQueues(t *testing.T) {
 		return n
 	}
 	user := l.Plugin()
-	if said := user.Run("clear", "emails"); said.Code != plugin.CodeUsage || !strings.Contains(said.Err, "nothing brings them back") || waiting("emails") != 20 {
+	if said := user.Run("clear", "emails"); said.Code != cli.CodeUsage || !strings.Contains(said.Err, "nothing brings them back") || waiting("emails") != 20 {
 		t.Errorf("clear did not ask: %+v", said)
 	}
 	if out := user.OK("clear", "emails", "--yes"); !strings.Contains(out, "Cleared 20 jobs") || waiting("emails") != 0 || waiting("reports") != 3 {
@@ -139,7 +139,7 @@ func TestPluginRunsOneJob(t *testing.T) {
 	broken.Spec.Connection.Name = "nowhere"
 	l.Create(broken)
 	said := l.Plugin().Run("once", "--queue", "emails", "--app", "broken")
-	if said.Code != plugin.CodeFailed || !strings.Contains(said.Out+said.Err, "nowhere") {
+	if said.Code != cli.CodeFailed || !strings.Contains(said.Out+said.Err, "nowhere") {
 		t.Errorf("once with a connection that does not exist said %+v", said)
 	}
 }
@@ -155,7 +155,7 @@ func TestPluginRunsOneLongJob(t *testing.T) {
 	l.Dispatch(lab.Jobs{Kind: "slow", Arg: "30", Queue: "emails", Run: "long"})
 	user := l.Plugin()
 	said := user.Run("once", "emails", "--timeout", "15s")
-	if said.Code != plugin.CodeTimedOut || !strings.Contains(said.Err, ": not within 15s; last seen: ") || strings.Contains(said.Out, "Processed:") {
+	if said.Code != cli.CodeTimedOut || !strings.Contains(said.Err, ": not within 15s; last seen: ") || strings.Contains(said.Out, "Processed:") {
 		t.Errorf("it said %+v", said)
 	}
 	if truth := l.Settled("long", time.Minute); truth.Starts != 1 || truth.Ends != 1 {

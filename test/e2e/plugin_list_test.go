@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"queueworker.dev/queueworker/plugin"
+	"queueworker.dev/queueworker/plugin/cli"
 	"queueworker.dev/queueworker/test/builders"
 	"queueworker.dev/queueworker/test/lab"
 )
@@ -33,10 +33,10 @@ func TestPluginLists(t *testing.T) {
 		t.Errorf("list printed %q", table)
 	}
 	said := viewer.Run("list", "--all-namespaces")
-	if said.Code != plugin.CodeForbidden || !strings.Contains(said.Err, "may not list queueworkers in the whole cluster") {
+	if said.Code != cli.CodeForbidden || !strings.Contains(said.Err, "may not list queueworkers in the whole cluster") {
 		t.Errorf("list --all-namespaces without the right said %+v", said)
 	}
-	if said := l.User().Run("list"); said.Code != plugin.CodeForbidden || !strings.Contains(said.Err, "Ask for the right `list` on `queueworkers`") {
+	if said := l.User().Run("list"); said.Code != cli.CodeForbidden || !strings.Contains(said.Err, "Ask for the right `list` on `queueworkers`") {
 		t.Errorf("list without the right said %+v", said)
 	}
 }

@@ -11,7 +11,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 
-	"queueworker.dev/queueworker/plugin"
+	"queueworker.dev/queueworker/plugin/cli"
 	"queueworker.dev/queueworker/test/builders"
 	"queueworker.dev/queueworker/test/lab"
 )
@@ -63,12 +63,12 @@ func TestPluginLogs(t *testing.T) {
 		t.Errorf("kubectl completes the pod with %q", completed.Out)
 	}
 
-	for arguments, want := range map[string]int{"logs none": plugin.CodeNotFound, "logs emails --job none": plugin.CodeNotFound, "logs emails --worker none": plugin.CodeNotFound} {
+	for arguments, want := range map[string]int{"logs none": cli.CodeNotFound, "logs emails --job none": cli.CodeNotFound, "logs emails --worker none": cli.CodeNotFound} {
 		if said := admin.Run(strings.Fields(arguments)...); said.Code != want {
 			t.Errorf("%s said %+v, want code %d", arguments, said, want)
 		}
 	}
-	if said := l.Viewer().Run("logs", "emails"); said.Code != plugin.CodeForbidden || !strings.Contains(said.Err, "may not list pods in the namespace "+l.Namespace) {
+	if said := l.Viewer().Run("logs", "emails"); said.Code != cli.CodeForbidden || !strings.Contains(said.Err, "may not list pods in the namespace "+l.Namespace) {
 		t.Errorf("logs without a right on pods said %+v", said)
 	}
 }

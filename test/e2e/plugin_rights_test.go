@@ -18,7 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"queueworker.dev/queueworker/api/v1alpha1"
-	"queueworker.dev/queueworker/plugin"
+	"queueworker.dev/queueworker/plugin/cli"
 	"queueworker.dev/queueworker/test/builders"
 	"queueworker.dev/queueworker/test/lab"
 )
@@ -43,7 +43,7 @@ func TestPluginRefusesWithoutRights(t *testing.T) {
 		"once emails", "failed list", "failed retry 1", "failed retry --all", "failed forget 1", "failed flush --yes", "clear default --yes",
 	} {
 		said := viewer.Run(strings.Fields(strings.ReplaceAll(line, "POD", pod))...)
-		if said.Code != plugin.CodeForbidden || !strings.Contains(said.Err, "may not") || !strings.Contains(said.Err, "Ask for the right") || strings.Contains(said.Out, "is ") {
+		if said.Code != cli.CodeForbidden || !strings.Contains(said.Err, "may not") || !strings.Contains(said.Err, "Ask for the right") || strings.Contains(said.Out, "is ") {
 			t.Errorf("%s: %+v", line, said)
 		}
 	}
@@ -62,7 +62,7 @@ func TestPluginRetiresAllOrNothing(t *testing.T) {
 	l.Ready("emails", 2*time.Minute)
 	pod := names(l)[0]
 	said := l.User("view", podPatcher(l)).Run("stop", "emails", "--worker", pod)
-	if said.Code != plugin.CodeForbidden || !strings.Contains(said.Err, "may not patch queueworkers") {
+	if said.Code != cli.CodeForbidden || !strings.Contains(said.Err, "may not patch queueworkers") {
 		t.Errorf("it said %+v", said)
 	}
 	if pods := l.Pods("emails"); len(pods) != 1 || pods[0].Annotations[v1alpha1.AnnotationRetire] != "" {
@@ -154,7 +154,7 @@ func TestPluginChangesNothingInADryRun(t *testing.T) {
 	if after := everything(l); after != before {
 		t.Errorf("something changed:\n%s\n%s", before, after)
 	}
-	if said := user.Run("scale", "emails", "--processes", "5000", "--dry-run=server"); said.Code != plugin.CodeUsage || !strings.Contains(said.Err, "less than or equal to 1000") {
+	if said := user.Run("scale", "emails", "--processes", "5000", "--dry-run=server"); said.Code != cli.CodeUsage || !strings.Contains(said.Err, "less than or equal to 1000") {
 		t.Errorf("the cluster was not asked: %+v", said)
 	}
 }

@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"queueworker.dev/queueworker/api/v1alpha1"
-	"queueworker.dev/queueworker/plugin"
+	"queueworker.dev/queueworker/plugin/cli"
 	"queueworker.dev/queueworker/test/builders"
 	"queueworker.dev/queueworker/test/lab"
 )
@@ -100,7 +100,7 @@ func TestPluginShowsWorkers(t *testing.T) {
 			t.Errorf("workers shows no %s of the status:\n%s", worker.Name, said.Out)
 		}
 	}
-	if said := l.User().Run("workers", "emails"); said.Code != plugin.CodeForbidden || !strings.Contains(said.Err, "may not get queueworkers") {
+	if said := l.User().Run("workers", "emails"); said.Code != cli.CodeForbidden || !strings.Contains(said.Err, "may not get queueworkers") {
 		t.Errorf("workers without any right said %+v", said)
 	}
 }
@@ -149,10 +149,10 @@ func TestPluginExplains(t *testing.T) {
 		t.Errorf("status of the namespace shows:\n%s", tree)
 	}
 	for _, command := range []string{"status", "explain"} {
-		if said := viewer.Run(command, "none"); said.Code != plugin.CodeNotFound {
-			t.Errorf("%s of what is not there said %+v, want code %d", command, said, plugin.CodeNotFound)
+		if said := viewer.Run(command, "none"); said.Code != cli.CodeNotFound {
+			t.Errorf("%s of what is not there said %+v, want code %d", command, said, cli.CodeNotFound)
 		}
-		if said := l.User().Run(command, "emails"); said.Code != plugin.CodeForbidden || !strings.Contains(said.Err, "may not get queueworkers in the namespace "+l.Namespace) {
+		if said := l.User().Run(command, "emails"); said.Code != cli.CodeForbidden || !strings.Contains(said.Err, "may not get queueworkers in the namespace "+l.Namespace) {
 			t.Errorf("%s without the right said %+v", command, said)
 		}
 	}
@@ -176,7 +176,7 @@ func TestPluginStatusWatches(t *testing.T) {
 	shows(aJob)
 	l.UpdateWorker("emails", func(w *v1alpha1.QueueWorker) { w.Spec.Paused = true })
 	shows("QueueWorker emails  Paused")
-	shows("What to do: To go on: kubectl queueworker resume emails.")
+	shows("What to do: To resume it: kubectl queueworker resume emails.")
 	terminal.Resize(60, 6)
 	screen := terminal.Shows("as much as there is room for", 20*time.Second, func(screen string) bool {
 		return strings.Contains(screen, "lines more than this terminal has room for")
@@ -217,7 +217,7 @@ func TestPluginTablesWatch(t *testing.T) {
 		terminal.Keys("C-c")
 		terminal.EndsWith("130", 10*time.Second)
 	}
-	if said := l.Plugin().Run("list", "--watch", "-o", "json"); said.Code != plugin.CodeUsage {
+	if said := l.Plugin().Run("list", "--watch", "-o", "json"); said.Code != cli.CodeUsage {
 		t.Errorf("list --watch -o json said %+v", said)
 	}
 }

@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"queueworker.dev/queueworker/plugin"
+	"queueworker.dev/queueworker/plugin/cli"
 	"queueworker.dev/queueworker/test/builders"
 	"queueworker.dev/queueworker/test/lab"
 )
@@ -128,11 +128,11 @@ func TestPluginTopWithoutProxy(t *testing.T) {
 	})
 	terminal := l.User("view").Terminal(160, 24, "top", "emails")
 	terminal.Shows("the status with its age", 20*time.Second, func(screen string) bool {
-		return strings.Contains(screen, "As of ") && strings.Contains(screen, "since you may not `get` `pods/proxy`") && strings.Contains(screen, l.Pods("emails")[0].Name)
+		return strings.Contains(screen, "As of ") && strings.Contains(screen, "because you may not `get` `pods/proxy`") && strings.Contains(screen, l.Pods("emails")[0].Name)
 	})
 	terminal.Keys("C-c")
 	terminal.EndsWith("0", 10*time.Second)
 	terminal = l.User().Terminal(160, 24, "top")
-	terminal.EndsWith(strconv.Itoa(plugin.CodeForbidden), 20*time.Second)
+	terminal.EndsWith(strconv.Itoa(cli.CodeForbidden), 20*time.Second)
 	terminal.Shows("why not", 5*time.Second, func(screen string) bool { return strings.Contains(screen, "may not list queueworkers") })
 }

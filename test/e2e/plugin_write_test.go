@@ -17,7 +17,7 @@ import (
 
 	"queueworker.dev/queueworker/api/protocol"
 	"queueworker.dev/queueworker/api/v1alpha1"
-	"queueworker.dev/queueworker/plugin"
+	"queueworker.dev/queueworker/plugin/cli"
 	"queueworker.dev/queueworker/test/builders"
 	"queueworker.dev/queueworker/test/lab"
 )
@@ -142,7 +142,7 @@ func TestPluginSteersSingleWorkers(t *testing.T) {
 		t.Errorf("let %s go of %v, and there are %v, processes %d", pods[2], pods, now, *l.Worker("emails").Spec.Processes)
 	}
 	said := user.Run("stop", "--worker", pods[2])
-	if said.Code != plugin.CodeNotFound {
+	if said.Code != cli.CodeNotFound {
 		t.Errorf("to let a pod go that is gone said %+v", said)
 	}
 }
@@ -160,7 +160,7 @@ func TestPluginStopsAtOnce(t *testing.T) {
 	begun(l, "killed", 2)
 
 	unconfirmed := user.Run("stop", "emails", "--now")
-	if unconfirmed.Code != plugin.CodeUsage || !strings.Contains(unconfirmed.Err, "is lost") || !strings.Contains(unconfirmed.Err, "--yes") || l.Worker("emails").Spec.Stopped {
+	if unconfirmed.Code != cli.CodeUsage || !strings.Contains(unconfirmed.Err, "is lost") || !strings.Contains(unconfirmed.Err, "--yes") || l.Worker("emails").Spec.Stopped {
 		t.Errorf("unconfirmed, it said %+v", unconfirmed)
 	}
 	pods := names(l)
@@ -190,7 +190,7 @@ func TestPluginMovesBounds(t *testing.T) {
 	l.Ready("emails", 2*time.Minute)
 	user := l.Plugin()
 	said := user.Run("scale", "emails", "--processes", "3")
-	if said.Code != plugin.CodeUsage || !strings.Contains(said.Err, "between 1 and 4") || *l.Worker("emails").Spec.Processes != 1 {
+	if said.Code != cli.CodeUsage || !strings.Contains(said.Err, "between 1 and 4") || *l.Worker("emails").Spec.Processes != 1 {
 		t.Errorf("scale said %+v", said)
 	}
 	user.OK("scale", "emails", "--min", "3", "--max", "5", "--wait")
@@ -236,7 +236,7 @@ func TestPluginCreates(t *testing.T) {
 	l.Ready("emails", 2*time.Minute)
 	l.Dispatch(lab.Jobs{Kind: "quick", Queue: "high", Count: 10, Run: "created"})
 	l.Settled("created", time.Minute)
-	if said := user.Run("create", "bad", "--queue", "a b"); said.Code != plugin.CodeUsage || !strings.Contains(said.Err, "queue must be a queue's name") {
+	if said := user.Run("create", "bad", "--queue", "a b"); said.Code != cli.CodeUsage || !strings.Contains(said.Err, "queue must be a queue's name") {
 		t.Errorf("to create a bad one said %+v", said)
 	}
 }
@@ -266,14 +266,14 @@ func TestPluginCreatesAgain(t *testing.T) {
 		t.Errorf("created again, it is %+v", spec)
 	}
 	user.OK("scale", "emails", "--processes", "5")
-	if said := create("--processes", "3"); said.Code != plugin.CodeUsage || !strings.Contains(said.Err, "was changed since it was created") || !strings.Contains(said.Err, ".spec.processes") {
+	if said := create("--processes", "3"); said.Code != cli.CodeUsage || !strings.Contains(said.Err, "was changed since it was created") || !strings.Contains(said.Err, ".spec.processes") {
 		t.Errorf("to undo a change said %+v", said)
 	}
 	if said := create(); said.Code != 0 || *l.Worker("emails").Spec.Processes != 5 {
 		t.Errorf("to leave a change alone said %+v", said)
 	}
 	l.Create(builders.QueueWorker(l.Namespace, "theirs").Stopped(true).Obj())
-	if said := user.Run("create", "theirs", "--queue", "emails"); said.Code != plugin.CodeUsage || !strings.Contains(said.Err, "exists already") || l.Worker("theirs").Spec.Queue != "default" {
+	if said := user.Run("create", "theirs", "--queue", "emails"); said.Code != cli.CodeUsage || !strings.Contains(said.Err, "exists already") || l.Worker("theirs").Spec.Queue != "default" {
 		t.Errorf("to create what somebody else did said %+v", said)
 	}
 }
@@ -300,10 +300,10 @@ func TestPluginTakesPoolsByTheirLabels(t *testing.T) {
 	if tree := user.OK("status", "-l", "team=shop"); !strings.Contains(tree, "QueueWorker emails") || !strings.Contains(tree, "QueueWorker reports") || strings.Contains(tree, "audit") {
 		t.Errorf("status -l printed\n%s", tree)
 	}
-	if said := user.Run("resume", "-l", "team=none"); said.Code != plugin.CodeNotFound {
+	if said := user.Run("resume", "-l", "team=none"); said.Code != cli.CodeNotFound {
 		t.Errorf("to resume nobody said %+v", said)
 	}
-	if said := user.Run("resume", "emails", "-l", "team=shop"); said.Code != plugin.CodeUsage || !l.Worker("emails").Spec.Paused {
+	if said := user.Run("resume", "emails", "-l", "team=shop"); said.Code != cli.CodeUsage || !l.Worker("emails").Spec.Paused {
 		t.Errorf("a name and a label said %+v", said)
 	}
 }
@@ -319,7 +319,7 @@ func TestPluginWaitsInVain(t *testing.T) {
 	l.Dispatch(lab.Jobs{Kind: "slow", Arg: "20", Run: "long"})
 	begun(l, "long", 1)
 	said := l.Plugin().Run("stop", "emails", "--wait", "--timeout", "2s")
-	if said.Code != plugin.CodeTimedOut || !strings.Contains(said.Err, "QueueWorker emails: not within 2s; last seen: 1 pod(s) finish their jobs.") {
+	if said.Code != cli.CodeTimedOut || !strings.Contains(said.Err, "QueueWorker emails: not within 2s; last seen: 1 pod(s) finish their jobs.") {
 		t.Errorf("it said %+v", said)
 	}
 	if truth := l.Settled("long", time.Minute); truth.Ends != 1 || !l.Worker("emails").Spec.Stopped {

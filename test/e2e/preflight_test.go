@@ -15,7 +15,7 @@ import (
 
 	"queueworker.dev/queueworker/api/protocol"
 	"queueworker.dev/queueworker/api/v1alpha1"
-	"queueworker.dev/queueworker/plugin"
+	"queueworker.dev/queueworker/plugin/cli"
 	"queueworker.dev/queueworker/test/builders"
 	"queueworker.dev/queueworker/test/lab"
 )
@@ -86,7 +86,7 @@ func TestPreflightTellsWhatIsWrongWithAnApplication(t *testing.T) {
 func doctorTells(l *lab.Lab, wrong map[string]string) {
 	l.Helper()
 	said := l.Plugin().Run("doctor")
-	if said.Code != plugin.CodeFailed || !strings.Contains(said.Out, "✔ QueueApp demo: Preflight") {
+	if said.Code != cli.CodeFailed || !strings.Contains(said.Out, "✔ QueueApp demo: Preflight") {
 		l.Errorf("doctor said %+v", said)
 	}
 	for kind, want := range wrong {

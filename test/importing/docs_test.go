@@ -14,6 +14,7 @@ import (
 	"k8s.io/cli-runtime/pkg/genericiooptions"
 
 	"queueworker.dev/queueworker/plugin"
+	"queueworker.dev/queueworker/plugin/cli"
 )
 
 // fence finds a block of the documentation: its language, its file name, its text.
@@ -60,7 +61,7 @@ func TestTheDocumentationsExamplesAreTrue(t *testing.T) {
 func run(t *testing.T, command string) string {
 	t.Helper()
 	streams, _, out, errOut := genericiooptions.NewTestIOStreams()
-	root := plugin.NewRootCommand(plugin.NewDeps(streams, "test"))
+	root := plugin.NewRootCommand(cli.NewDeps(streams, "test"))
 	root.SetArgs(strings.Fields(command))
 	if err := root.ExecuteContext(t.Context()); err != nil {
 		t.Fatalf("%s: %v\n%s", command, err, errOut)

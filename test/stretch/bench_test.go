@@ -30,11 +30,11 @@ func BenchmarkPool(b *testing.B) {
 				b.Fatal(err)
 			}
 			stored.Spec.Template.Spec.Containers[0].Command = []string{"/worker"}
-			objects, problem := objects.Build(objects.Input{Worker: worker, App: stored, Most: 1, Replicas: 1, AgentImage: "agent"})
+			built, problem := objects.Build(objects.Input{Worker: worker, App: stored, Most: 1, Replicas: 1, AgentImage: "agent"})
 			if problem != nil {
 				b.Fatal(problem.Message)
 			}
-			return objects
+			return built
 		}
 		document, err := json.Marshal(build(b).Deployment)
 		if err != nil {

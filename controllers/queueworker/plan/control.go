@@ -60,6 +60,8 @@ func PodAnnotations(w *World, d Decision, told Orders, pod string) map[string]*s
 	return out
 }
 
+// RecheckRuns returns the time after which to decide about the runs again; 0 if only news
+// can change the decision.
 func RecheckRuns(d Decision) time.Duration {
 	if d.Runs == nil {
 		return 0

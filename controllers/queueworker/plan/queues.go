@@ -11,7 +11,7 @@ import (
 	"queueworker.dev/queueworker/controllers/scaling"
 )
 
-// soon returns the span of time in which delayed jobs count as due soon: the time that a
+// Soon returns the span of time in which delayed jobs count as due soon: the time that a
 // pod takes to start, in steps, so that the pools of an application ask for the same span.
 func Soon(startLatency time.Duration) time.Duration {
 	span := scaling.DefaultStartLatency
@@ -21,7 +21,7 @@ func Soon(startLatency time.Duration) time.Duration {
 	return span
 }
 
-// queues returns the queues that the pool's workers process, each once. The workers of
+// QueuesOf returns the queues that the pool's workers process, each once. The workers of
 // a run keep the queues that it began with.
 func QueuesOf(w *World) []string {
 	list := w.Worker.Spec.Queue

@@ -30,17 +30,10 @@ func poolOf(name string, processes int32) *World {
 }
 
 // autoscaled makes the pool follow a backlog of ready jobs.
-func (o *World) autoscaled(lowest, highest int32, ready int64) *World {
-	o.Worker.Spec.Autoscaling = &v1alpha1.Autoscaling{MinProcesses: &lowest, MaxProcesses: highest}
-	o.Backlog = telemetry.BacklogReport{MeasuredAt: o.Now, Queues: []protocol.QueueDepth{{Queue: "default", Ready: ready}}}
-	return o
-}
-
-// capped gives the pool's QueueApp a cap.
-func (o *World) capped(limit int32) *World {
-	o.App.Spec.MaxProcesses = &limit
-	o.Unnamed = true
-	return o
+func (w *World) autoscaled(lowest, highest int32, ready int64) *World {
+	w.Worker.Spec.Autoscaling = &v1alpha1.Autoscaling{MinProcesses: &lowest, MaxProcesses: highest}
+	w.Backlog = telemetry.BacklogReport{MeasuredAt: w.Now, Queues: []protocol.QueueDepth{{Queue: "default", Ready: ready}}}
+	return w
 }
 
 func TestScalingInput(t *testing.T) {

@@ -130,7 +130,7 @@ func (p *parser) run() error {
 			return p.other(name)
 		}
 		if p.wrappers++; p.wrappers > maxWrappers {
-			return &NotAWorkerError{What: "too many programs stand around it"}
+			return &NotAWorkerError{What: "too many programs wrap it"}
 		}
 		done, err := wrapper(p)
 		if err != nil || done {
@@ -148,7 +148,7 @@ func (p *parser) other(name string) error {
 	for i := 1; i <= last && i+1 < len(p.words); i++ {
 		base := path.Base(p.words[i])
 		if base == "artisan" || phpName.MatchString(base) {
-			p.remark(true, strings.Join(p.words[:i], " "), "what it does is not known here; if the image has it and workers need it, make it the command of the container in the QueueApp's template")
+			p.remark(true, strings.Join(p.words[:i], " "), "the import does not know what it does; if the image has it and workers need it, make it the command of the container in the QueueApp's template")
 			p.words = p.words[i:]
 			return p.run()
 		}

@@ -129,7 +129,7 @@ func TestWhatIsLeftOutIsTold(t *testing.T) {
 	}
 	want := []string{
 		"nice -n 5", ". ./env.sh", "sleep 5", "php artisan migrate", "a loop around the worker", "${QUEUE}", "/usr/bin/php8.2", "-d precision=5",
-		"extra", "a pipe behind the worker",
+		"extra", "a pipe after the worker",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("unexpected remarks (-want +got):\n%s", diff)

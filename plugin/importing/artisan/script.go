@@ -40,7 +40,7 @@ type scripted struct {
 // conditions.
 func (p *parser) script(text string) error {
 	if p.wrappers++; p.wrappers > maxWrappers {
-		return &NotAWorkerError{What: "too many programs stand around it"}
+		return &NotAWorkerError{What: "too many programs wrap it"}
 	}
 	if err := payText(p.left, text); err != nil {
 		return err
@@ -97,7 +97,7 @@ func (s *scripted) statements(list []*syntax.Stmt) error {
 
 func (s *scripted) statement(statement *syntax.Stmt) error {
 	if len(statement.Redirs) > 0 {
-		s.parser.remark(false, "redirected output", "what a worker prints is the log of its container")
+		s.parser.remark(false, "redirected output", "the output of a worker is the log of its container")
 	}
 	switch command := statement.Cmd.(type) {
 	case *syntax.CallExpr:
@@ -116,7 +116,7 @@ func (s *scripted) statement(statement *syntax.Stmt) error {
 			return err
 		}
 		if command.Op == syntax.Pipe || command.Op == syntax.PipeAll {
-			s.parser.remark(false, "a pipe behind the worker", "what a worker prints is the log of its container")
+			s.parser.remark(false, "a pipe after the worker", "the output of a worker is the log of its container")
 			return nil
 		}
 		return s.statement(command.Y)
@@ -226,12 +226,12 @@ func (s *scripted) command(words []string) error {
 	switch {
 	case errors.As(err, &other):
 		s.first = firstOf(s.first, err)
-		s.parser.remark(true, strings.Join(words, " "), "the script runs it beside the worker; if it is needed, run it as an init container of the QueueApp's template")
+		s.parser.remark(true, strings.Join(words, " "), "the script also runs it; if the worker needs it, run it as an init container of the QueueApp's template")
 		return nil
 	case err != nil:
 		return err
 	case s.found:
-		return &NotAWorkerError{What: "its script runs several queue workers; give each a program of its own"}
+		return &NotAWorkerError{What: "its script runs several queue workers; give each its own program"}
 	}
 	s.found = true
 	s.parser.worker = inner.worker

@@ -152,7 +152,7 @@ func timeout(p *parser) (bool, error) {
 	p.words = p.words[1:]
 	p.ownOptions([]string{"-k", "--kill-after", "-s", "--signal"})
 	if len(p.words) > 0 {
-		p.remark(true, "timeout "+p.words[0], "it would end the worker, and the job it may have; maxTime ends it between two jobs")
+		p.remark(true, "timeout "+p.words[0], "it would end the worker in the middle of a job; maxTime ends it between two jobs")
 		p.words = p.words[1:]
 	}
 	return false, nil

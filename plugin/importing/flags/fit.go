@@ -41,7 +41,7 @@ func Grace(spec *v1alpha1.QueueWorkerSpec, seconds int) Outcome {
 	switch {
 	case seconds <= 0, timeout > 0 && grace <= timeout:
 		return Outcome{Warning: true, Why: fmt.Sprintf(
-			"a job may run for %s, so some would be killed when a pod goes; without gracePeriod the operator takes one that is long enough", limit(timeout))}
+			"a job may run for %s, so some jobs would be killed when a pod is deleted; without gracePeriod the operator uses one that is long enough", limit(timeout))}
 	case grace > maxGrace:
 		spec.GracePeriod = &metav1.Duration{Duration: maxGrace}
 		return Outcome{Warning: true, Why: "the field takes at most 48h"}

@@ -79,7 +79,7 @@ var numbers = map[string]number{
 		set: func(s *v1alpha1.QueueWorkerSpec, n float64) {
 			s.Memory = resource.NewQuantity(int64(n)<<20, resource.BinarySI)
 		},
-		zero: "no limit has no counterpart, as a pod has one",
+		zero: "no limit has no counterpart, because a pod has a limit",
 	},
 }
 
@@ -118,7 +118,7 @@ func Apply(spec *v1alpha1.QueueWorkerSpec, option Option) Outcome {
 		return Outcome{}
 	case "once":
 		spec.MaxJobs = 1
-		return Outcome{Why: "maxJobs: 1 takes its place: a process ends after one job and the next begins at once, with signals and timeout heeded, which --once does not"}
+		return Outcome{Why: "maxJobs: 1 replaces it: a process ends after one job and the next starts at once. Unlike --once it obeys signals and the timeout"}
 	}
 	if why, ok := without[option.Name]; ok {
 		return why
@@ -136,8 +136,8 @@ var without = map[string]Outcome{
 	"q":                   {Why: "the agent needs the worker's output to count its jobs"},
 	"quiet":               {Why: "the agent needs the worker's output to count its jobs"},
 	"silent":              {Why: "the agent needs the worker's output to count its jobs"},
-	"n":                   {Why: "a worker in a pod is never asked anything"},
-	"no-interaction":      {Why: "a worker in a pod is never asked anything"},
+	"n":                   {Why: "a worker in a pod gets no questions"},
+	"no-interaction":      {Why: "a worker in a pod gets no questions"},
 	"ansi":                {Why: "there are no colours without a terminal"},
 	"no-ansi":             {Why: "there are no colours without a terminal"},
 	"workers-name":        {Why: "it only chooses callbacks of Worker::popUsing(), and has no field"},

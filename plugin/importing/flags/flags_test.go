@@ -45,7 +45,7 @@ func TestOptionsBecomeFields(t *testing.T) {
 		"no queue":                      {"queue=,", `{}`, []string{"it names no queue"}},
 		"a variable that is not known":  {"timeout=" + flags.MarkUnknown("ENV_T"), `{}`, []string{"the value of ENV_T is not known here"}},
 		"switches":                      {"force verbose", `{"force":true,"verbose":true}`, nil},
-		"one job a process":             {"once", `{"maxJobs":1}`, []string{"maxJobs: 1 takes its place"}},
+		"one job a process":             {"once", `{"maxJobs":1}`, []string{"maxJobs: 1 replaces it"}},
 		"options without a counterpart": {"name=x json stop-when-empty", `{}`, []string{"popUsing", "the agent asks", "mode: Batch"}},
 		"an option nobody knows":        {"max-exceptions=3", `{}`, []string{"queue:work has no such option"}},
 	} {

@@ -45,7 +45,7 @@ func queue(spec *v1alpha1.QueueWorkerSpec, option Option) Outcome {
 	}
 	spec.Queue = strings.Join(names, ",")
 	if blanks {
-		return Outcome{Why: "the blanks are left out; Laravel takes them for a part of the name", Warning: true}
+		return Outcome{Why: "the blanks are left out; Laravel treats them as part of the name", Warning: true}
 	}
 	return Outcome{}
 }

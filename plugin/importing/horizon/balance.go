@@ -32,7 +32,7 @@ func (s *supervisor) pools(queues []string) []manifest.Placement {
 	}
 	if _, given := s.options["minProcesses"]; given && least < most {
 		s.note(s.options["minProcesses"].Line, false, fmt.Sprintf("minProcesses %d", least),
-			"without balancing there are maxProcesses of them; for a size by need, set autoscaling")
+			"without balancing the size is maxProcesses; for a size that follows the backlog, set autoscaling")
 	}
 	if s.left.Steps(budget.PoolSteps) != nil {
 		return nil // the caller sees that the budget is spent
@@ -46,7 +46,7 @@ func (s *supervisor) pools(queues []string) []manifest.Placement {
 func (s *supervisor) balance() string {
 	value, ok := s.options["balance"]
 	if !ok {
-		s.note(s.value.Line, false, "no balance", "Horizon does not balance then, so one pool takes from all queues in their order")
+		s.note(s.value.Line, false, "no balance", "Horizon does not balance then, so one pool takes jobs from all queues in their order")
 		return "off"
 	}
 	if value.Kind == phpvalue.Unknown {
@@ -58,7 +58,7 @@ func (s *supervisor) balance() string {
 		return given
 	case "", "off", "false", "0":
 	default:
-		s.note(value.Line, true, "balance "+given, "Horizon knows auto, simple and false; this is no balancing to it")
+		s.note(value.Line, true, "balance "+given, "Horizon knows auto, simple and false; it treats this value as no balancing")
 	}
 	return "off"
 }

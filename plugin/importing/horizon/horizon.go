@@ -207,13 +207,13 @@ var otherKeys = map[string]string{
 	"middleware":       "it is the dashboard's",
 	"use":              "Horizon keeps its own figures there; workers do not",
 	"prefix":           "Horizon keeps its own figures there; workers do not",
-	"waits":            "nobody is told of a long wait; targetWait of a pool is the wait that autoscaling keeps to",
-	"trim":             "Horizon keeps records of jobs for so long; the status of a QueueWorker has figures, not jobs",
+	"waits":            "QueueWorker sends no message about a long wait; autoscaling aims at targetWait",
+	"trim":             "Horizon keeps records of jobs for this time; the status of a QueueWorker has figures, not jobs",
 	"silenced":         "jobs are not listed one by one",
 	"silenced_tags":    "jobs are not listed one by one",
 	"metrics":          "the operator and the agents serve metrics for Prometheus",
-	"fast_termination": "a pod that goes finishes its jobs first, while its successor is there already",
-	"memory_limit":     "it is that of Horizon's own process, which there is none of here",
+	"fast_termination": "a pod that is deleted finishes its jobs first, while the new pod already runs",
+	"memory_limit":     "it is about Horizon's own process, which does not run here",
 	"watch":            "it is for development",
 }
 
@@ -225,7 +225,7 @@ func (c *configuration) others(root *phpvalue.Array) {
 		}
 		reason, known := otherKeys[name]
 		if !known {
-			reason = "it is no setting of workers"
+			reason = "it is not about workers"
 		}
 		c.note(item.Value.Line, false, name, reason)
 	}

@@ -105,11 +105,11 @@ var withoutFields = map[string]string{
 	"nice":                "the weight of a pod is its CPU request; see the field cpu",
 	"workersName":         "it only chooses callbacks of Worker::popUsing()",
 	"name":                "the name is that of the supervisor",
-	"directory":           "the working directory of the image counts",
+	"directory":           "the working directory of the image is used",
 	"parentId":            "it is Horizon's own",
 	"balanceCooldown":     "the operator decides every few seconds and makes a pool smaller only when a smaller one was enough for a while; see autoscaling.scaleDown",
-	"balanceMaxShift":     "the operator makes a pool as large as it takes at once, and smaller slowly; see autoscaling.scaleDown",
-	"autoScalingStrategy": "the operator sizes a pool so that jobs wait no longer than targetWait, by number and duration of jobs both",
+	"balanceMaxShift":     "the operator makes a pool larger at once, and smaller slowly; see autoscaling.scaleDown",
+	"autoScalingStrategy": "the operator sizes a pool so that jobs wait no longer than targetWait, by both number and duration of jobs",
 }
 
 func (s *supervisor) withoutField(name string, value phpvalue.Value) {
@@ -123,7 +123,7 @@ func (s *supervisor) withoutField(name string, value phpvalue.Value) {
 	}
 	known := []string{"connection", "queue", "balance", "minProcesses", "maxProcesses", "force"}
 	if _, ok := workerFlags[name]; !ok && !slices.Contains(known, name) {
-		s.note(value.Line, false, name, "Horizon knows no such option")
+		s.note(value.Line, false, name, "Horizon has no such option")
 	}
 }
 
@@ -180,7 +180,7 @@ func (s *supervisor) queues() (queues []string, refused string) {
 	}
 	for i := range found {
 		if trimmed := strings.TrimSpace(found[i]); trimmed != found[i] {
-			s.note(value.Line, true, strconv.Quote(found[i]), "the blanks are left out; Laravel takes them for a part of the name")
+			s.note(value.Line, true, strconv.Quote(found[i]), "the blanks are left out; Laravel treats them as part of the name")
 			found[i] = trimmed
 		}
 	}
@@ -210,7 +210,7 @@ func (s *supervisor) checkQueues(queues []string) string {
 func (s *supervisor) connection() (name, refused string) {
 	value, ok := s.options["connection"]
 	if !ok {
-		s.note(s.value.Line, true, "no connection", "Horizon needs one; redis is taken here")
+		s.note(s.value.Line, true, "no connection", "Horizon needs one; redis is used here")
 		return "redis", ""
 	}
 	name, known := value.AsText()

@@ -269,7 +269,7 @@ func appNotes(pools []Placement, settings Settings) []Note {
 			"it is %s here and must be what retry_after is in config/queue.php, longer than any timeout; a job that runs longer is given out twice", flags.Short(retry)))
 	}
 	if differ := users(pools); len(differ) > 1 {
-		add(true, "runAsUser", "the workers ran as different users ("+strings.Join(differ, ", ")+"), but the pods of a QueueApp run as one; the image's own counts")
+		add(true, "runAsUser", "the workers ran as different users ("+strings.Join(differ, ", ")+"), but all pods of a QueueApp run as one user; the user of the image is used")
 	}
 	return notes
 }

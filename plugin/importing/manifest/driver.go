@@ -27,14 +27,14 @@ func driverNotes(connection string, without map[string]bool, drivers map[string]
 	case drivers[connection] != "" || known != "" || driver == v1alpha1.DriverNone:
 		return nil
 	case driver == "":
-		note.Why = "nobody asks how many jobs wait; --driver=Redis or --driver=Database starts a backlog probe, which autoscaling needs"
+		note.Why = "the backlog is not measured; --driver=Redis or --driver=Database starts a backlog probe, which autoscaling needs"
 	default:
 		doubt := doubtful(connection, driver, without)
 		if doubt == "" {
 			return nil
 		}
 		note.Warning = true
-		note.Why = fmt.Sprintf("it is %s, %s; if that is wrong, give it one of its own, such as --driver=%s=None", driver, doubt, connection)
+		note.Why = fmt.Sprintf("it is %s, %s; if that is wrong, give the connection its own driver, such as --driver=%s=None", driver, doubt, connection)
 	}
 	return []Note{note}
 }

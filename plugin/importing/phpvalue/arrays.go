@@ -15,7 +15,7 @@ func arrays(combine func(e *evaluator, into, from *Array)) func(*evaluator, []Va
 		out := &Array{}
 		for _, argument := range arguments {
 			if argument.Kind != List {
-				return unknown("it puts together what are no arrays")
+				return unknown("it merges values that are no arrays")
 			}
 			combine(e, out, argument.Array)
 		}
@@ -73,7 +73,7 @@ func (e *evaluator) clone(array *Array) *Array {
 
 func (e *evaluator) arrayValues(arguments []Value) Value {
 	if arguments[0].Kind != List {
-		return unknown("it takes the values of what is no array")
+		return unknown("it takes the values of something that is no array")
 	}
 	if !e.pay(arguments[0].Array.size()) {
 		return spent()
@@ -105,7 +105,7 @@ func (e *evaluator) arrayFilter(arguments []Value) Value {
 
 func (e *evaluator) arrayUnique(arguments []Value) Value {
 	if arguments[0].Kind != List {
-		return unknown("it takes the values of what is no array")
+		return unknown("it takes the values of something that is no array")
 	}
 	if !e.pay(arguments[0].Array.size()) {
 		return spent()

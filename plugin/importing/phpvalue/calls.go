@@ -208,7 +208,7 @@ func texts(convert func(string) string) func(*evaluator, []Value) Value {
 
 func length(v Value) Value {
 	if v.Kind != List || len(v.Array.Gaps) > 0 {
-		return unknown("it counts what is not known")
+		return unknown("it counts an array that is not known")
 	}
 	return integer(int64(len(v.Array.Items)))
 }
@@ -219,7 +219,7 @@ func extreme(better func(a, b float64) bool) func(*evaluator, []Value) Value {
 		best := arguments[0]
 		for _, candidate := range arguments {
 			if !numeric(candidate) {
-				return unknown("it compares what are no numbers")
+				return unknown("it compares values that are no numbers")
 			}
 			if better(candidate.number().Float, best.number().Float) {
 				best = candidate

@@ -117,7 +117,7 @@ func not(operator func(a, b Value) Value) func(a, b Value) Value {
 func ordered(holds func(a, b float64) bool) func(a, b Value) Value {
 	return func(a, b Value) Value {
 		if !numeric(a) || !numeric(b) {
-			return unknown("it compares what are no numbers")
+			return unknown("it compares values that are no numbers")
 		}
 		return boolean(holds(a.number().Float, b.number().Float))
 	}

@@ -71,7 +71,7 @@ func (e *evaluator) withItem(array Value, at []place, value Value) Value {
 		value = e.withItem(e.item(array, at[0].key), at[1:], value)
 	}
 	if array.Kind != List {
-		return unknown("an item is set of what is no known array")
+		return unknown("it sets an item of an array that is not known")
 	}
 	changed := e.clone(array.Array)
 	if !e.pay(1) {
@@ -83,7 +83,7 @@ func (e *evaluator) withItem(array Value, at []place, value Value) Value {
 	}
 	key, ok := at[0].key.key()
 	if !ok {
-		return unknown("an item is set whose key is not known")
+		return unknown("it sets an item whose key is not known")
 	}
 	changed.Set(key, value)
 	return e.assuming(list(changed), array)
@@ -102,7 +102,7 @@ func (e *evaluator) item(array, at Value) Value {
 	case array.Kind == Unknown:
 		return array
 	case array.Kind != List || !ok:
-		return unknown("it is an item of what is no known array")
+		return unknown("it is an item of an array that is not known")
 	}
 	value, found := array.Array.Get(key)
 	if !found && len(array.Array.Gaps) > 0 {

@@ -72,7 +72,7 @@ func TestShortFilesAskForLittle(t *testing.T) {
 		"many members of a group":      {repeat(worker, 1) + "[group:g]\nprograms=" + strings.TrimSuffix(strings.Repeat("p0,", 100_000), ",") + "\n", nil},
 		"many workers":                 {repeat(worker, 10_000), []string{"worker.conf line ", "more than 2000000 steps"}},
 		"many workers of one name":     {repeat("[program:%d%[1]d-]\ncommand=php artisan queue:work\n", 3000), nil},
-		"percent signs":                {"[program:a]\ncommand=" + strings.Repeat("%(", 400_000) + "\n", []string{"worker.conf line 2: command: ", "is written %%"}},
+		"percent signs":                {"[program:a]\ncommand=" + strings.Repeat("%(", 400_000) + "\n", []string{"worker.conf line 2: command: ", "percent sign as %%"}},
 		"many queues":                  {"[program:a]\ncommand=php artisan queue:work --queue=" + repeat("q%d,", 15_000) + "\n", nil},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -120,7 +120,7 @@ func (b *builder) build(processes int, environment []variable) {
 		b.setting(given)
 	}
 	if b.program.stopWait < 0 {
-		b.note(b.program.section.line, false, "stopwaitsecs", "it is not set, and Supervisor's default of 10 seconds would kill jobs; without gracePeriod the operator takes one that is long enough")
+		b.note(b.program.section.line, false, "stopwaitsecs", "it is not set, and Supervisor's default of 10 seconds would kill jobs; without gracePeriod the operator uses one that is long enough")
 	}
 }
 
@@ -145,7 +145,7 @@ func (b *builder) options() {
 		b.note(b.command, true, "no --queue", "the worker takes from its connection's own queue, which is default unless config/queue.php says otherwise")
 	}
 	if b.worker.Listen {
-		b.note(b.command, false, "queue:listen", "it starts the application anew for every job, queue:work does not; maxJobs: 1 would")
+		b.note(b.command, false, "queue:listen", "it starts the application again for every job, and queue:work does not; maxJobs: 1 does")
 	}
 	if why := flags.CheckConnection(b.worker.Connection); why != "" {
 		b.refused = why
@@ -217,9 +217,9 @@ func (b *builder) runAs(given setting) {
 	case err == nil && n > 0:
 		b.user = &n
 	case given.value == "root" || err == nil && n == 0:
-		b.note(given.line, true, given.key+"="+given.value, "workers must not run as root; the user of the image counts, and must be another")
+		b.note(given.line, true, given.key+"="+given.value, "workers must not run as root; the user of the image is used, and must not be root")
 	default:
-		b.note(given.line, false, given.key+"="+given.value, "an image has users of its own, and its own counts; if that is root, set runAsUser in the QueueApp's template")
+		b.note(given.line, false, given.key+"="+given.value, "an image has its own users, and its default user is used; if that is root, set runAsUser in the QueueApp's template")
 	}
 }
 
@@ -259,7 +259,7 @@ func (b *builder) setVariable(line manifest.Line, v variable) {
 		b.note(line, true, v.name, "it is no name of a variable")
 		return
 	case strings.HasPrefix(v.name, "QUEUEWORKER_"):
-		b.note(line, true, v.name, "such names belong to the agent in the pod")
+		b.note(line, true, v.name, "such names are reserved for the agent in the pod")
 		return
 	case unknown:
 		b.note(line, true, v.name, "the value of "+unknownName+" is not known here; give it with --env")
@@ -271,7 +271,7 @@ func (b *builder) setVariable(line manifest.Line, v variable) {
 	name := strings.ToUpper(v.name)
 	for _, word := range secretWords {
 		if strings.Contains(name, word) {
-			b.note(line, true, v.name, "its value stands here for everybody to read; put it into a Secret, and refer to it in the QueueApp, with valueFrom or --env-from")
+			b.note(line, true, v.name, "anyone who reads this YAML can read its value; put it into a Secret, and refer to the Secret in the QueueApp, with valueFrom or --env-from")
 			break
 		}
 	}

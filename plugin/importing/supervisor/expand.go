@@ -78,7 +78,7 @@ func (e expansions) one(name, options, width, kind string) (string, error) {
 		return "%", nil
 	}
 	if name == "" {
-		return "", errors.New("a percent sign that is meant as one is written %%")
+		return "", errors.New("write a literal percent sign as %%")
 	}
 	value, number, err := e.value(name)
 	if err != nil {

@@ -10,16 +10,16 @@ import (
 )
 
 const (
-	logs     = "what a worker prints is the log of its container, which the kubelet rotates: kubectl logs"
-	restarts = "the agent starts a process again at once, and waits longer after each crash, up to a limit, but never gives up"
+	logs     = "the output of a worker is the log of its container, which the kubelet rotates: kubectl logs"
+	restarts = "the agent restarts a process at once, waits longer after each crash, up to a limit, and never gives up"
 )
 
 // withoutField are the settings that no field takes, and why none is needed.
 var withoutField = map[string]string{
-	"process_name":            "pods have names of their own",
+	"process_name":            "pods have their own names",
 	"numprocs_start":          "processes have no numbers",
-	"directory":               "the working directory of the image counts; set workingDir in the QueueApp's template if the application lies elsewhere",
-	"umask":                   "it has no field; set it in the image's entry point",
+	"directory":               "the working directory of the image is used; set workingDir in the QueueApp's template if the application lies elsewhere",
+	"umask":                   "no field sets it; set it in the image's entry point",
 	"priority":                "pools start at once; the field priority is about something else",
 	"startsecs":               restarts,
 	"startretries":            restarts,
@@ -49,7 +49,7 @@ var carried = map[string]bool{"command": true, "numprocs": true, "autostart": tr
 func (b *builder) setting(given setting) {
 	latest, _ := b.program.section.get(given.key)
 	if latest != given {
-		b.note(given.line, false, show(given), "the same setting stands again below, which counts")
+		b.note(given.line, false, show(given), "the setting is repeated below, and the last one counts")
 		return
 	}
 	if carried[given.key] {
@@ -73,7 +73,7 @@ func (b *builder) setting(given setting) {
 	default:
 		why, known := withoutField[given.key]
 		if !known {
-			why = "Supervisor knows no such setting"
+			why = "Supervisor has no such setting"
 		}
 		b.note(given.line, !known, show(given), why)
 	}
@@ -82,10 +82,10 @@ func (b *builder) setting(given setting) {
 func (b *builder) autorestart(given setting) {
 	switch strings.ToLower(given.value) {
 	case "unexpected":
-		b.note(given.line, false, show(given), "a process that ended by itself, as after max-jobs, is started again here")
+		b.note(given.line, false, show(given), "here a process that ended by itself, as after max-jobs, is started again")
 	default:
 		if truth, ok := truths[strings.ToLower(given.value)]; ok && !truth {
-			b.note(given.line, true, show(given), "a process that ended is always started again here; for workers that end when their queues are empty, see mode: Batch")
+			b.note(given.line, true, show(given), "here a process that ended is always started again; for workers that end when their queues are empty, see mode: Batch")
 		}
 	}
 }
