@@ -22,6 +22,7 @@ verify() {
   go run ./hack/verify-imports
   hack/verify-headers.sh
   hack/verify-format.sh
+  hack/verify-english.sh
   hack/verify-generated.sh
   hack/update-images.sh --check
 }

@@ -79,7 +79,7 @@ func (f *Failed) answer(ctx context.Context, request protocol.FailedRequest) (li
 	case f.turn <- struct{}{}:
 		defer func() { <-f.turn }()
 	case <-ctx.Done():
-		return protocol.FailedList{Reason: protocol.BacklogUnreachable, Message: "The backlog probe is busy listing failed jobs for somebody else: ask again."}
+		return protocol.FailedList{Reason: protocol.BacklogUnreachable, Message: "The backlog probe is busy with another list of failed jobs: ask again."}
 	}
 	defer func() {
 		if fault := recover(); fault != nil {

@@ -107,7 +107,7 @@ var rules = []rule{
 		packages:  []string{"backlog/settings"},
 		ours:      []string{"api/protocol", "backlog"},
 		libraries: []string{"golang.org/x/text/unicode/norm"},
-		because:   "settings are found without asking anybody",
+		because:   "settings are found without asking a server",
 	},
 	{
 		packages:  []string{"backlog/backend/redis"},
