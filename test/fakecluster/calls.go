@@ -97,6 +97,7 @@ func (c *Cluster) hide(kind string, list client.ObjectList) error {
 func (c *Cluster) create(ctx context.Context, inner client.WithWatch, object client.Object, options ...client.CreateOption) error {
 	return c.write(c.name("create", object), func() error {
 		object.SetUID(c.uid(object.GetName()))
+		object.SetCreationTimestamp(metav1.NewTime(c.Now()))
 		return inner.Create(ctx, object, options...)
 	})
 }
@@ -191,7 +192,7 @@ func (c *Cluster) apply(ctx context.Context, inner client.WithWatch, wanted runt
 	})
 }
 
-// identify gives an object that an apply has created its UID.
+// identify gives an object that an apply has created its UID and its time.
 func (c *Cluster) identify(ctx context.Context, object *metav1.PartialObjectMetadata) error {
 	kind := object.GroupVersionKind()
 	live := &metav1.PartialObjectMetadata{}
@@ -199,7 +200,9 @@ func (c *Cluster) identify(ctx context.Context, object *metav1.PartialObjectMeta
 	if err := c.api.Get(ctx, client.ObjectKeyFromObject(object), live); err != nil || live.UID != "" {
 		return err
 	}
-	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"uid": c.uid(object.Name)}})
+	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{
+		"uid": c.uid(object.Name), "creationTimestamp": metav1.NewTime(c.Now()),
+	}})
 	if err != nil {
 		return err
 	}

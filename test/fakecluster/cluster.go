@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"sync"
 	"testing"
+	"time"
 
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
@@ -24,6 +25,9 @@ import (
 	policyv1 "k8s.io/api/policy/v1"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/managedfields"
+	"k8s.io/client-go/applyconfigurations"
+	clientscheme "k8s.io/client-go/kubernetes/scheme"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/fake"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
@@ -37,6 +41,9 @@ var ErrCut = errors.New("the connection to the API server is lost")
 
 // Cluster is a fake API server and the operator's cache of it.
 type Cluster struct {
+	// Now returns the time at which the API server creates an object.
+	Now func() time.Time
+
 	t      testing.TB
 	scheme *runtime.Scheme
 	// api holds the objects. It neither logs nor fails.
@@ -61,7 +68,7 @@ type Cluster struct {
 // operator's cache reads it.
 func New(t testing.TB, objects ...client.Object) *Cluster {
 	t.Helper()
-	c := &Cluster{t: t, scheme: Scheme(t), fails: map[string]error{}, before: map[string]func(){}, hidden: map[string]bool{}, left: -1}
+	c := &Cluster{t: t, scheme: Scheme(t), fails: map[string]error{}, before: map[string]func(){}, hidden: map[string]bool{}, left: -1, Now: time.Now}
 	all := make([]client.Object, 0, len(objects))
 	for _, object := range objects {
 		all = append(all, stored(object))
@@ -84,8 +91,14 @@ func Scheme(t testing.TB) *runtime.Scheme {
 	return scheme
 }
 
+// converters know the schemas of Kubernetes' kinds. They are made once, because that takes
+// longer than most tests.
+var converters = sync.OnceValue(func() []managedfields.TypeConverter {
+	return []managedfields.TypeConverter{applyconfigurations.NewTypeConverter(clientscheme.Scheme), managedfields.NewDeducedTypeConverter()}
+})
+
 func (c *Cluster) build(objects ...client.Object) client.WithWatch {
-	return fake.NewClientBuilder().WithScheme(c.scheme).WithObjects(objects...).WithGlobalResourceVersionCounter().
+	return fake.NewClientBuilder().WithScheme(c.scheme).WithObjects(objects...).WithGlobalResourceVersionCounter().WithTypeConverters(converters()...).
 		WithStatusSubresource(&v1alpha1.QueueWorker{}, &v1alpha1.QueueCommand{}, &cached.QueueApp{}).Build()
 }
 

@@ -6,6 +6,7 @@ package fakecluster
 import (
 	"encoding/json"
 	"fmt"
+	"regexp"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/types"
@@ -97,12 +98,22 @@ func Change[T any, P interface {
 	if object == nil {
 		c.t.Fatalf("there is no %T %s", object, name)
 	}
+	before := object.DeepCopyObject().(client.Object)
 	change(object)
-	c.Put(object)
+	status := object.DeepCopyObject().(client.Object)
+	if err := c.api.Patch(c.t.Context(), object, client.MergeFrom(before)); err != nil {
+		c.t.Fatal(err)
+	}
+	if err := c.api.Status().Patch(c.t.Context(), status, client.MergeFrom(before)); err != nil && !apierrors.IsNotFound(err) {
+		c.t.Fatal(err)
+	}
 }
 
+// times matches the times in JSON.
+var times = regexp.MustCompile(`\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?Z`)
+
 // Dump returns all objects by kind and name, as JSON without what differs between two
-// ways to one state: UIDs, versions and the managers of fields.
+// ways to one state: UIDs, versions, times and the managers of fields.
 func (c *Cluster) Dump() map[string]string {
 	c.t.Helper()
 	out := map[string]string{}
@@ -120,7 +131,7 @@ func (c *Cluster) Dump() map[string]string {
 		if err != nil {
 			c.t.Fatal(fmt.Errorf("encode %s: %w", name, err))
 		}
-		out[name] = string(document)
+		out[name] = times.ReplaceAllString(string(document), "a time")
 	}
 	return out
 }
