@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"strings"
 
+	networkingv1 "k8s.io/api/networking/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -185,6 +186,9 @@ func (c *Cluster) apply(ctx context.Context, inner client.WithWatch, wanted runt
 		return err
 	}
 	return c.write(c.name("apply", object), func() error {
+		if object.Kind == "NetworkPolicy" {
+			return c.replacePolicy(ctx, document)
+		}
 		if err := inner.Apply(ctx, wanted, options...); err != nil {
 			return err
 		}
@@ -207,4 +211,22 @@ func (c *Cluster) identify(ctx context.Context, object *metav1.PartialObjectMeta
 		return err
 	}
 	return c.api.Patch(ctx, live, client.RawPatch(types.MergePatchType, patch))
+}
+
+// replacePolicy writes a NetworkPolicy as a whole, because the fake client cannot merge one.
+func (c *Cluster) replacePolicy(ctx context.Context, document []byte) error {
+	wanted, live := &networkingv1.NetworkPolicy{}, &networkingv1.NetworkPolicy{}
+	if err := json.Unmarshal(document, wanted); err != nil {
+		return err
+	}
+	err := c.api.Get(ctx, client.ObjectKeyFromObject(wanted), live)
+	switch {
+	case apierrors.IsNotFound(err):
+		wanted.UID, wanted.CreationTimestamp = c.uid(wanted.Name), metav1.NewTime(c.Now())
+		return c.api.Create(ctx, wanted)
+	case err != nil:
+		return err
+	}
+	wanted.UID, wanted.CreationTimestamp, wanted.ResourceVersion = live.UID, live.CreationTimestamp, live.ResourceVersion
+	return c.api.Update(ctx, wanted)
 }
