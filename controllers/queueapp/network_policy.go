@@ -6,6 +6,8 @@ package queueapp
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	networkingv1 "k8s.io/api/networking/v1"
@@ -61,6 +63,7 @@ func networkCondition(app *v1alpha1.QueueApp, reason, message string) *metav1.Co
 }
 
 // setNetworkCondition replaces the condition NetworkPolicyApplied, or removes it for nil.
+// The conditions stay in order: in another order, the next pass would write them again.
 func setNetworkCondition(status *v1alpha1.QueueAppStatus, condition *metav1.Condition, now time.Time) {
 	if condition == nil {
 		meta.RemoveStatusCondition(&status.Conditions, v1alpha1.ConditionNetworkPolicyApplied)
@@ -69,6 +72,7 @@ func setNetworkCondition(status *v1alpha1.QueueAppStatus, condition *metav1.Cond
 	set := *condition
 	set.LastTransitionTime = metav1.NewTime(now)
 	meta.SetStatusCondition(&status.Conditions, set)
+	slices.SortFunc(status.Conditions, func(a, b metav1.Condition) int { return strings.Compare(a.Type, b.Type) })
 }
 
 // liveNetworkPolicy returns the NetworkPolicy of that name, whoever owns it, and

@@ -12,6 +12,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
@@ -44,6 +45,9 @@ func (b *App) Custom(command ...string) *App {
 	b.obj.Spec.Template.Spec.Containers[0].Command = command
 	return b
 }
+
+// UID sets the UID, by which the children of the QueueApp know their owner.
+func (b *App) UID(uid types.UID) *App { b.obj.UID = uid; return b }
 
 // Connection names the queue connection.
 func (b *App) Connection(name string) *App {
@@ -117,6 +121,15 @@ func QueueWorker(namespace, name string) *Worker {
 
 // Obj returns a copy of the QueueWorker built so far.
 func (b *Worker) Obj() *v1alpha1.QueueWorker { return b.obj.DeepCopy() }
+
+// UID sets the UID, by which the children of the QueueWorker know their owner.
+func (b *Worker) UID(uid types.UID) *Worker { b.obj.UID = uid; return b }
+
+// Created sets the time of its creation.
+func (b *Worker) Created(at time.Time) *Worker {
+	b.obj.CreationTimestamp = metav1.NewTime(at)
+	return b
+}
 
 // App names the QueueApp.
 func (b *Worker) App(name string) *Worker { b.obj.Spec.AppName = name; return b }
