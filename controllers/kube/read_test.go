@@ -17,7 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"queueworker.dev/queueworker/test/builders"
-	"queueworker.dev/queueworker/test/fakecluster"
+	"queueworker.dev/queueworker/test/fakeapiserver"
 )
 
 func TestGetReturnsAnObjectOrNone(t *testing.T) {
@@ -35,7 +35,7 @@ func TestGetReturnsAnObjectOrNone(t *testing.T) {
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
-			cluster := fakecluster.New(t, present)
+			cluster := fakeapiserver.New(t, present)
 			cluster.Fail("get ConfigMap a", tc.err)
 			object, err := Get[corev1.ConfigMap](t.Context(), cluster.Client(), tc.namespace, tc.name)
 			if (object != nil) != tc.found || !errors.Is(err, tc.want) {
@@ -83,7 +83,7 @@ func poolObjects() (deployment *appsv1.Deployment, objects []client.Object) {
 
 func TestPodsCountOnlyIfTheyAreOwned(t *testing.T) {
 	deployment, objects := poolObjects()
-	cluster := fakecluster.New(t, objects...)
+	cluster := fakeapiserver.New(t, objects...)
 	among := []client.ListOption{client.InNamespace("shop"), client.MatchingLabels{"pool": "emails"}}
 	owners, err := ReplicaSetsOf(t.Context(), cluster.Client(), deployment, among...)
 	if diff := cmp.Diff(map[types.UID]bool{"uid-deployment": true}, owners); diff != "" || err != nil {
@@ -103,7 +103,7 @@ func TestPodsCountOnlyIfTheyAreOwned(t *testing.T) {
 }
 
 func TestAFailedListSaysWhatWasListed(t *testing.T) {
-	cluster := fakecluster.New(t)
+	cluster := fakeapiserver.New(t)
 	for call, tc := range map[string]struct {
 		list func() error
 		want string
@@ -135,7 +135,7 @@ func TestAFailedListSaysWhatWasListed(t *testing.T) {
 }
 
 func TestQueueAppsAreThoseOfTheNamespace(t *testing.T) {
-	cluster := fakecluster.New(t, builders.QueueApp("shop", "web").Obj(), builders.QueueApp("blog", "web").Obj(), builders.QueueApp("shop", "mail").Obj())
+	cluster := fakeapiserver.New(t, builders.QueueApp("shop", "web").Obj(), builders.QueueApp("blog", "web").Obj(), builders.QueueApp("shop", "mail").Obj())
 	apps, err := QueueApps(t.Context(), cluster.Client(), "shop")
 	var names []string
 	for i := range apps {

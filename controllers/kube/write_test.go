@@ -19,7 +19,7 @@ import (
 
 	"queueworker.dev/queueworker/api/v1alpha1"
 	"queueworker.dev/queueworker/test/builders"
-	"queueworker.dev/queueworker/test/fakecluster"
+	"queueworker.dev/queueworker/test/fakeapiserver"
 )
 
 func TestApplySaysWhatBecameOfAnObject(t *testing.T) {
@@ -37,7 +37,7 @@ func TestApplySaysWhatBecameOfAnObject(t *testing.T) {
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
-			cluster := fakecluster.New(t)
+			cluster := fakeapiserver.New(t)
 			cluster.Fail("apply ConfigMap a", tc.err)
 			refused, err := Apply(t.Context(), cluster.Client(), "ConfigMap a", corev1ac.ConfigMap("a", "shop").WithData(map[string]string{"k": "v"}))
 			if refused != tc.refused || !errors.Is(err, tc.want) {
@@ -46,7 +46,7 @@ func TestApplySaysWhatBecameOfAnObject(t *testing.T) {
 			if err != nil && !strings.HasPrefix(err.Error(), "apply ConfigMap a: ") {
 				t.Errorf("the error does not say what was attempted: %v", err)
 			}
-			if there := fakecluster.Read[corev1.ConfigMap](cluster, "shop", "a") != nil; there != (tc.err == nil) {
+			if there := fakeapiserver.Read[corev1.ConfigMap](cluster, "shop", "a") != nil; there != (tc.err == nil) {
 				t.Errorf("the object exists: %t", there)
 			}
 		})
@@ -56,7 +56,7 @@ func TestApplySaysWhatBecameOfAnObject(t *testing.T) {
 // A user may have changed a field of the operator by hand. The operator takes it back, and
 // leaves alone the fields that it does not set.
 func TestApplyTakesItsFieldsBackAndNoOthers(t *testing.T) {
-	cluster := fakecluster.New(t)
+	cluster := fakeapiserver.New(t)
 	user := client.WithFieldOwner(cluster.Client(), "kubectl")
 	if _, err := Apply(t.Context(), user, "ConfigMap a", corev1ac.ConfigMap("a", "shop").WithData(map[string]string{"k": "theirs", "other": "theirs"})); err != nil {
 		t.Fatal(err)
@@ -66,7 +66,7 @@ func TestApplyTakesItsFieldsBackAndNoOthers(t *testing.T) {
 		if _, err := Apply(t.Context(), operator, "ConfigMap a", corev1ac.ConfigMap("a", "shop").WithData(map[string]string{"k": "ours"})); err != nil {
 			t.Fatal(err)
 		}
-		got := fakecluster.Read[corev1.ConfigMap](cluster, "shop", "a").Data
+		got := fakeapiserver.Read[corev1.ConfigMap](cluster, "shop", "a").Data
 		if diff := cmp.Diff(map[string]string{"k": "ours", "other": "theirs"}, got); diff != "" {
 			t.Errorf("data (-want +got):\n%s", diff)
 		}
@@ -90,7 +90,7 @@ func TestCreateSaysWhatBecameOfAnObject(t *testing.T) {
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
-			cluster := fakecluster.New(t, tc.before...)
+			cluster := fakeapiserver.New(t, tc.before...)
 			cluster.Fail("create Job a", tc.err)
 			job := &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "a", Labels: map[string]string{"new": "yes"}}}
 			exists, refused, err := Create(t.Context(), cluster.Client(), "Job a", job)
@@ -100,7 +100,7 @@ func TestCreateSaysWhatBecameOfAnObject(t *testing.T) {
 			if err != nil && !strings.HasPrefix(err.Error(), "create Job a: ") {
 				t.Errorf("the error does not say what was attempted: %v", err)
 			}
-			live := fakecluster.Read[batchv1.Job](cluster, "shop", "a")
+			live := fakeapiserver.Read[batchv1.Job](cluster, "shop", "a")
 			if created := live != nil && live.Labels["new"] == "yes"; created != (tc.err == nil && !tc.exists) {
 				t.Errorf("the Job is %+v", live)
 			}
@@ -124,7 +124,7 @@ func TestDeleteDeletesTheObjectThatWasRead(t *testing.T) {
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
-			cluster := fakecluster.New(t)
+			cluster := fakeapiserver.New(t)
 			if tc.live != nil {
 				cluster.Put(tc.live)
 			}
@@ -136,7 +136,7 @@ func TestDeleteDeletesTheObjectThatWasRead(t *testing.T) {
 			if err != nil && !strings.HasPrefix(err.Error(), "delete Job a: ") {
 				t.Errorf("the error does not say what was attempted: %v", err)
 			}
-			if remains := fakecluster.Read[batchv1.Job](cluster, "shop", "a") != nil; remains != tc.remains {
+			if remains := fakeapiserver.Read[batchv1.Job](cluster, "shop", "a") != nil; remains != tc.remains {
 				t.Errorf("it remains: %t", remains)
 			}
 			if done := len(cluster.Writes()) == 1; done != (tc.want == nil && tc.live != nil) {
@@ -153,10 +153,10 @@ func TestScaleWritesTheReplicasAlone(t *testing.T) {
 		out.Spec.Replicas = new(int32(1))
 		return out
 	}
-	cluster := fakecluster.New(t, read)
-	fakecluster.Change(cluster, "shop", "a", func(d *appsv1.Deployment) { d.Spec.Paused, d.Labels = true, map[string]string{"by": "a user"} })
+	cluster := fakeapiserver.New(t, read)
+	fakeapiserver.Change(cluster, "shop", "a", func(d *appsv1.Deployment) { d.Spec.Paused, d.Labels = true, map[string]string{"by": "a user"} })
 	version, err := Scale(t.Context(), cluster.Client(), "Deployment a", read, scaled())
-	live := fakecluster.Read[appsv1.Deployment](cluster, "shop", "a")
+	live := fakeapiserver.Read[appsv1.Deployment](cluster, "shop", "a")
 	if err != nil || version != live.ResourceVersion {
 		t.Errorf("Scale() = %q, %v; the version is %q", version, err, live.ResourceVersion)
 	}
@@ -199,7 +199,7 @@ func TestAnnotateChangesAnnotationsOfOneUIDInOneWrite(t *testing.T) {
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
-			cluster := fakecluster.New(t)
+			cluster := fakeapiserver.New(t)
 			if tc.live != nil {
 				cluster.Put(tc.live)
 			}
@@ -217,7 +217,7 @@ func TestAnnotateChangesAnnotationsOfOneUIDInOneWrite(t *testing.T) {
 			if tc.live == nil {
 				return
 			}
-			live := fakecluster.Read[corev1.Pod](cluster, "shop", "emails-1")
+			live := fakeapiserver.Read[corev1.Pod](cluster, "shop", "emails-1")
 			if diff := cmp.Diff(tc.after, live.Annotations); diff != "" {
 				t.Errorf("annotations (-want +got):\n%s", diff)
 			}
@@ -245,7 +245,7 @@ func TestAnnotateOnceWritesAValueOnce(t *testing.T) {
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
-			cluster := fakecluster.New(t)
+			cluster := fakeapiserver.New(t)
 			if tc.live != nil {
 				cluster.Put(tc.live)
 			}
@@ -265,19 +265,19 @@ func TestPatchVersionWritesOnlyToTheVersionThatWasRead(t *testing.T) {
 		return map[string]any{"metadata": map[string]any{"annotations": map[string]any{"begun": "true"}}, "spec": map[string]any{"suspend": false}}
 	}
 	tests := map[string]struct {
-		meanwhile func(*fakecluster.Cluster)
+		meanwhile func(*fakeapiserver.Cluster)
 		err, want error
 		changed   bool
 	}{
 		"the version that was read": {},
 		"a later version": {
-			meanwhile: func(c *fakecluster.Cluster) {
-				fakecluster.Change(c, "shop", "a", func(job *batchv1.Job) { job.Labels = map[string]string{"by": "a user"} })
+			meanwhile: func(c *fakeapiserver.Cluster) {
+				fakeapiserver.Change(c, "shop", "a", func(job *batchv1.Job) { job.Labels = map[string]string{"by": "a user"} })
 			},
 			changed: true,
 		},
 		"a Job that is gone": {
-			meanwhile: func(c *fakecluster.Cluster) { c.Remove(fakecluster.Read[batchv1.Job](c, "shop", "a")) },
+			meanwhile: func(c *fakeapiserver.Cluster) { c.Remove(fakeapiserver.Read[batchv1.Job](c, "shop", "a")) },
 			changed:   true,
 		},
 		"a Job that it may not":  {err: errForbidden, want: errForbidden},
@@ -285,8 +285,8 @@ func TestPatchVersionWritesOnlyToTheVersionThatWasRead(t *testing.T) {
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
-			cluster := fakecluster.New(t, &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "a", UID: "one"}, Spec: batchv1.JobSpec{Suspend: new(true)}})
-			read := fakecluster.Read[batchv1.Job](cluster, "shop", "a")
+			cluster := fakeapiserver.New(t, &batchv1.Job{ObjectMeta: metav1.ObjectMeta{Namespace: "shop", Name: "a", UID: "one"}, Spec: batchv1.JobSpec{Suspend: new(true)}})
+			read := fakeapiserver.Read[batchv1.Job](cluster, "shop", "a")
 			if tc.meanwhile != nil {
 				tc.meanwhile(cluster)
 			}
@@ -295,7 +295,7 @@ func TestPatchVersionWritesOnlyToTheVersionThatWasRead(t *testing.T) {
 			if changed != tc.changed || !errors.Is(err, tc.want) {
 				t.Errorf("PatchVersion() = %t, %v; want %t, %v", changed, err, tc.changed, tc.want)
 			}
-			live := fakecluster.Read[batchv1.Job](cluster, "shop", "a")
+			live := fakeapiserver.Read[batchv1.Job](cluster, "shop", "a")
 			if resumed := live != nil && !*live.Spec.Suspend && live.Annotations["begun"] == "true"; resumed != (tc.meanwhile == nil && tc.err == nil) {
 				t.Errorf("it was resumed: %t", resumed)
 			}
@@ -305,22 +305,24 @@ func TestPatchVersionWritesOnlyToTheVersionThatWasRead(t *testing.T) {
 
 func TestPatchStatusWritesOnlyToTheVersionThatWasRead(t *testing.T) {
 	tests := map[string]struct {
-		meanwhile func(*fakecluster.Cluster)
+		meanwhile func(*fakeapiserver.Cluster)
 		err, want error
 		written   bool
 	}{
 		"the version that was read": {written: true},
-		"a later version": {meanwhile: func(c *fakecluster.Cluster) {
-			fakecluster.Change(c, "shop", "emails", func(w *v1alpha1.QueueWorker) { w.Spec.Queue = "high" })
+		"a later version": {meanwhile: func(c *fakeapiserver.Cluster) {
+			fakeapiserver.Change(c, "shop", "emails", func(w *v1alpha1.QueueWorker) { w.Spec.Queue = "high" })
 		}},
-		"a QueueWorker that is gone": {meanwhile: func(c *fakecluster.Cluster) { c.Remove(fakecluster.Read[v1alpha1.QueueWorker](c, "shop", "emails")) }},
-		"a status that is refused":   {err: errInvalid, want: errInvalid},
-		"the API server is away":     {err: errAway, want: errAway},
+		"a QueueWorker that is gone": {meanwhile: func(c *fakeapiserver.Cluster) {
+			c.Remove(fakeapiserver.Read[v1alpha1.QueueWorker](c, "shop", "emails"))
+		}},
+		"a status that is refused": {err: errInvalid, want: errInvalid},
+		"the API server is away":   {err: errAway, want: errAway},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
-			cluster := fakecluster.New(t, builders.QueueWorker("shop", "emails").Obj())
-			before := fakecluster.Read[v1alpha1.QueueWorker](cluster, "shop", "emails")
+			cluster := fakeapiserver.New(t, builders.QueueWorker("shop", "emails").Obj())
+			before := fakeapiserver.Read[v1alpha1.QueueWorker](cluster, "shop", "emails")
 			after := before.DeepCopy()
 			after.Status.Desired, after.Spec.Queue = 7, "not written"
 			if tc.meanwhile != nil {
@@ -334,7 +336,7 @@ func TestPatchStatusWritesOnlyToTheVersionThatWasRead(t *testing.T) {
 			if err != nil && !strings.HasPrefix(err.Error(), "write status of QueueWorker emails: ") {
 				t.Errorf("the error does not say what was attempted: %v", err)
 			}
-			live := fakecluster.Read[v1alpha1.QueueWorker](cluster, "shop", "emails")
+			live := fakeapiserver.Read[v1alpha1.QueueWorker](cluster, "shop", "emails")
 			if live != nil && (live.Status.Desired == 7 != tc.written || live.Spec.Queue == "not written") {
 				t.Errorf("the QueueWorker is %+v", live)
 			}

@@ -23,7 +23,7 @@ import (
 	"queueworker.dev/queueworker/controllers/cached"
 	"queueworker.dev/queueworker/controllers/preflight"
 	"queueworker.dev/queueworker/test/builders"
-	"queueworker.dev/queueworker/test/fakecluster"
+	"queueworker.dev/queueworker/test/fakeapiserver"
 )
 
 func TestAProbeComesChangesAndGoes(t *testing.T) {
@@ -53,7 +53,7 @@ func TestAProbeComesChangesAndGoes(t *testing.T) {
 		{"another image of the probe", func() { o.ProbeImage = "probe:2" }, applyProbe},
 		{"another driver", func() { o.cluster.Put(measured().Driver(v1alpha1.DriverDatabase).Obj()) }, applyProbe},
 		{"changed by hand", func() {
-			fakecluster.Change(o.cluster, "shop", "web-backlog", func(d *appsv1.Deployment) { d.Spec.Replicas = new(int32(0)) })
+			fakeapiserver.Change(o.cluster, "shop", "web-backlog", func(d *appsv1.Deployment) { d.Spec.Replicas = new(int32(0)) })
 		}, applyProbe},
 		{"no driver", func() { o.cluster.Put(builders.QueueApp("shop", "web").UID("the-app").Obj()) }, deleteProbe},
 		{"a driver again", func() { o.cluster.Put(measured().Obj()) }, applyProbe},
@@ -80,7 +80,7 @@ func TestAProbeComesChangesAndGoes(t *testing.T) {
 func TestWhatIsGoingNeedsNoProbe(t *testing.T) {
 	o := newApp(t, measured())
 	o.settle()
-	fakecluster.Change(o.cluster, "shop", "emails", func(w *v1alpha1.QueueWorker) { w.Finalizers = []string{"example.com/wait"} })
+	fakeapiserver.Change(o.cluster, "shop", "emails", func(w *v1alpha1.QueueWorker) { w.Finalizers = []string{"example.com/wait"} })
 	o.cluster.Remove(pool("emails"))
 	o.settle()
 	if o.probe() != nil {
@@ -89,7 +89,7 @@ func TestWhatIsGoingNeedsNoProbe(t *testing.T) {
 
 	o = newApp(t, measured())
 	o.settle()
-	o.cluster.Remove(fakecluster.Read[cached.QueueApp](o.cluster, "shop", "web"))
+	o.cluster.Remove(fakeapiserver.Read[cached.QueueApp](o.cluster, "shop", "web"))
 	_, writes := o.pass()
 	wantWrites(t, writes)
 	if _, tracked := o.Backlogs.Where(web); tracked {
@@ -107,12 +107,12 @@ func TestAProbeThatCannotBeWritten(t *testing.T) {
 	}{
 		"another owner's": {
 			prepare: func(o *operator) { o.cluster.Put(foreign) }, free: func(o *operator) { o.cluster.Remove(foreign) },
-			again: 15 * time.Second, message: "The Deployment web-backlog exists already and belongs to nobody, so it is left alone",
+			again: 15 * time.Second, message: "The Deployment web-backlog exists already and has no owner, so it is left alone",
 		},
 		"another owner's that the cache lacks": {
 			prepare: func(o *operator) { o.cluster.Put(foreign); o.cluster.Hide("Deployment", "web-backlog") },
 			free:    func(o *operator) { o.cluster.Remove(foreign); o.cluster.Thaw() },
-			again:   15 * time.Second, message: "The Deployment web-backlog exists already and belongs to nobody, so it is left alone",
+			again:   15 * time.Second, message: "The Deployment web-backlog exists already and has no owner, so it is left alone",
 		},
 		"refused": {
 			prepare: func(o *operator) { o.cluster.Fail(applyProbe, errRefuse) }, free: func(o *operator) { o.cluster.Fail(applyProbe, nil) },
@@ -174,7 +174,7 @@ func TestOnlyTheAppsOwnProbeIsToldThePinAndAsked(t *testing.T) {
 		if where, _ := o.Backlogs.Where(web); where.UID != pod.UID || where.Secure != secure || !strings.HasPrefix(where.Address, "10.0.0.1:") {
 			t.Errorf("secure %t: asked is %+v", secure, where)
 		}
-		if pin := fakecluster.Read[corev1.Pod](o.cluster, "shop", "probe").Annotations[v1alpha1.AnnotationOperator]; (pin == "pin") != secure {
+		if pin := fakeapiserver.Read[corev1.Pod](o.cluster, "shop", "probe").Annotations[v1alpha1.AnnotationOperator]; (pin == "pin") != secure {
 			t.Errorf("secure %t: it is told %q", secure, pin)
 		}
 	}
@@ -198,14 +198,14 @@ func TestAProbeThatCannotBeToldThePinIsNotAsked(t *testing.T) {
 }
 
 func TestTheNetworkPolicyFollowsTheSpec(t *testing.T) {
-	o := newOperator(t, fakecluster.New(t, withPolicy(builders.QueueApp("shop", "web").UID("the-app"))))
+	o := newOperator(t, fakeapiserver.New(t, withPolicy(builders.QueueApp("shop", "web").UID("the-app"))))
 	_, writes := o.pass()
 	wantWrites(t, writes, applyPolicy, writeStatus)
 	if is := o.condition(v1alpha1.ConditionNetworkPolicyApplied); is == nil || is.Status != metav1.ConditionTrue || is.Reason != v1alpha1.ReasonApplied {
 		t.Errorf("the condition is %+v", is)
 	}
 	wantWrites(t, o.settle())
-	fakecluster.Change(o.cluster, "shop", "web-queueworker", func(p *networkingv1.NetworkPolicy) { p.Spec.Ingress = nil })
+	fakeapiserver.Change(o.cluster, "shop", "web-queueworker", func(p *networkingv1.NetworkPolicy) { p.Spec.Ingress = nil })
 	wantWrites(t, o.settle(), applyPolicy)
 	if len(o.policy().Spec.Ingress) == 0 {
 		t.Error("a change by hand stays")
@@ -213,7 +213,7 @@ func TestTheNetworkPolicyFollowsTheSpec(t *testing.T) {
 
 	o.cluster.Hide("NetworkPolicy", "web-queueworker")
 	wantWrites(t, o.settle()) // it is too new for the cache
-	fakecluster.Change(o.cluster, "shop", "web-queueworker", func(p *networkingv1.NetworkPolicy) { delete(p.Labels, v1alpha1.LabelManagedBy) })
+	fakeapiserver.Change(o.cluster, "shop", "web-queueworker", func(p *networkingv1.NetworkPolicy) { delete(p.Labels, v1alpha1.LabelManagedBy) })
 	_, writes = o.pass()
 	wantWrites(t, writes, applyPolicy)
 	o.cluster.Thaw()
@@ -234,11 +234,11 @@ func TestANetworkPolicyThatCannotBeWritten(t *testing.T) {
 	}{
 		"another owner's": {
 			func(o *operator) { o.cluster.Put(foreign) }, v1alpha1.ReasonForeignObject,
-			"The NetworkPolicy web-queueworker exists already and belongs to nobody, so it is left alone", 15 * time.Second,
+			"The NetworkPolicy web-queueworker exists already and has no owner, so it is left alone", 15 * time.Second,
 		},
 		"another owner's that the cache lacks": {
 			func(o *operator) { o.cluster.Put(foreign); o.cluster.Hide("NetworkPolicy", "web-queueworker") }, v1alpha1.ReasonForeignObject,
-			"The NetworkPolicy web-queueworker exists already and belongs to nobody, so it is left alone", 15 * time.Second,
+			"The NetworkPolicy web-queueworker exists already and has no owner, so it is left alone", 15 * time.Second,
 		},
 		"refused": {
 			func(o *operator) { o.cluster.Fail(applyPolicy, errRefuse) }, v1alpha1.ReasonRejected,
@@ -251,7 +251,7 @@ func TestANetworkPolicyThatCannotBeWritten(t *testing.T) {
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
-			o := newOperator(t, fakecluster.New(t, withPolicy(builders.QueueApp("shop", "web").UID("the-app"))))
+			o := newOperator(t, fakeapiserver.New(t, withPolicy(builders.QueueApp("shop", "web").UID("the-app"))))
 			tc.prepare(o)
 			result, writes := o.pass()
 			wantWrites(t, writes, writeStatus)
@@ -280,7 +280,7 @@ func TestTheStatusOfAnAppIsWrittenOnce(t *testing.T) {
 		Name: "emails", Findings: []protocol.Finding{{Kind: protocol.FindingKinds[0], OK: false, Message: "It is missing."}},
 	})
 	o.cluster.Before(writeStatus, func() {
-		fakecluster.Change(o.cluster, "shop", "web", func(app *cached.QueueApp) { app.Annotations = map[string]string{"by": "a user"} })
+		fakeapiserver.Change(o.cluster, "shop", "web", func(app *cached.QueueApp) { app.Annotations = map[string]string{"by": "a user"} })
 	})
 	result, writes := o.pass()
 	wantWrites(t, writes)
@@ -296,7 +296,7 @@ func TestTheStatusOfAnAppIsWrittenOnce(t *testing.T) {
 	if is := o.condition(v1alpha1.ConditionPreflightPassed); is == nil || is.Status != metav1.ConditionFalse {
 		t.Errorf("the condition is %+v", is)
 	}
-	app := fakecluster.Read[cached.QueueApp](o.cluster, "shop", "web")
+	app := fakeapiserver.Read[cached.QueueApp](o.cluster, "shop", "web")
 	if whole, refusal := app.Whole(); refusal != "" || len(whole.Spec.Template.Spec.Containers) != 1 || app.Annotations["by"] != "a user" {
 		t.Errorf("the write of the status has changed the QueueApp: %+v", app)
 	}
@@ -306,7 +306,7 @@ func TestAReadThatFailsIsNoReasonToDeleteAnything(t *testing.T) {
 	for _, call := range []string{
 		"get QueueApp web", "list QueueApp", "list QueueWorker", "get Deployment web-backlog", "get NetworkPolicy web-queueworker", "list ReplicaSet", "list Pod",
 	} {
-		o := newOperator(t, fakecluster.New(t, withPolicy(measured()), pool("emails")))
+		o := newOperator(t, fakeapiserver.New(t, withPolicy(measured()), pool("emails")))
 		o.settle()
 		o.cluster.Fail(call, errAway)
 		if _, err := o.try(); !errors.Is(err, errAway) {
@@ -320,7 +320,7 @@ func TestAReadThatFailsIsNoReasonToDeleteAnything(t *testing.T) {
 		}
 	}
 	for _, call := range []string{"read Deployment web-backlog", "read NetworkPolicy web-queueworker"} {
-		o := newOperator(t, fakecluster.New(t, withPolicy(measured()), pool("emails")))
+		o := newOperator(t, fakeapiserver.New(t, withPolicy(measured()), pool("emails")))
 		o.cluster.Fail(call, errAway)
 		if _, err := o.try(); !errors.Is(err, errAway) {
 			t.Errorf("%s: the error is %v, want %v", call, err, errAway)
@@ -350,7 +350,7 @@ func TestAPassThatIsCutOffIsCompletedByTheNext(t *testing.T) {
 	}
 	for name, change := range changes {
 		start := func() *operator {
-			o := newOperator(t, fakecluster.New(t, withPolicy(measured()), pool("emails")))
+			o := newOperator(t, fakeapiserver.New(t, withPolicy(measured()), pool("emails")))
 			change(o)
 			return o
 		}
@@ -365,7 +365,7 @@ func TestAPassThatIsCutOffIsCompletedByTheNext(t *testing.T) {
 				t.Run(fmt.Sprintf("%s, after %d of %d, answer lost: %t", name, cut, len(writes), lost), func(t *testing.T) {
 					o := start()
 					o.cluster.CutAfter(cut, lost)
-					if _, err := o.try(); !errors.Is(err, fakecluster.ErrCut) {
+					if _, err := o.try(); !errors.Is(err, fakeapiserver.ErrCut) {
 						t.Errorf("the error is %v", err)
 					}
 					o.cluster.Restore()

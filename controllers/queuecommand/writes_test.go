@@ -25,7 +25,7 @@ import (
 	"queueworker.dev/queueworker/controllers/collector"
 	"queueworker.dev/queueworker/controllers/objects"
 	"queueworker.dev/queueworker/test/builders"
-	"queueworker.dev/queueworker/test/fakecluster"
+	"queueworker.dev/queueworker/test/fakeapiserver"
 )
 
 var errAway = errors.New("connection refused")
@@ -39,11 +39,11 @@ var job = objects.CommandJobName("retry", "the-command")
 type operator struct {
 	*Reconciler
 	t       *testing.T
-	cluster *fakecluster.Cluster
+	cluster *fakeapiserver.Cluster
 	clock   *clocktesting.FakePassiveClock
 }
 
-func newOperator(t *testing.T, cluster *fakecluster.Cluster, now time.Time) *operator {
+func newOperator(t *testing.T, cluster *fakeapiserver.Cluster, now time.Time) *operator {
 	t.Helper()
 	o := &operator{t: t, cluster: cluster, clock: clocktesting.NewFakePassiveClock(now)}
 	o.Reconciler = &Reconciler{
@@ -63,7 +63,7 @@ func retryAll() *v1alpha1.QueueCommand {
 
 func inCluster(t *testing.T, all ...client.Object) *operator {
 	t.Helper()
-	return newOperator(t, fakecluster.New(t, all...), noon)
+	return newOperator(t, fakeapiserver.New(t, all...), noon)
 }
 
 func (o *operator) try() (ctrl.Result, error) {
@@ -81,12 +81,12 @@ func (o *operator) pass() (ctrl.Result, []string) {
 
 func (o *operator) status() v1alpha1.QueueCommandStatus {
 	o.t.Helper()
-	return fakecluster.Read[v1alpha1.QueueCommand](o.cluster, "shop", "retry").Status
+	return fakeapiserver.Read[v1alpha1.QueueCommand](o.cluster, "shop", "retry").Status
 }
 
 func (o *operator) job() *batchv1.Job {
 	o.t.Helper()
-	return fakecluster.Read[batchv1.Job](o.cluster, "shop", job)
+	return fakeapiserver.Read[batchv1.Job](o.cluster, "shop", job)
 }
 
 func wantWrites(t *testing.T, got []string, want ...string) {
@@ -131,7 +131,7 @@ func TestACommandThatIsCutOffRunsOnce(t *testing.T) {
 			t.Run(fmt.Sprintf("after %d, answer lost: %t", cut, lost), func(t *testing.T) {
 				o := inCluster(t, shopApp(), retryAll())
 				o.cluster.CutAfter(cut, lost)
-				if _, err := o.try(); !errors.Is(err, fakecluster.ErrCut) {
+				if _, err := o.try(); !errors.Is(err, fakeapiserver.ErrCut) {
 					t.Errorf("the error is %v", err)
 				}
 				o.cluster.Restore()
@@ -162,7 +162,7 @@ func TestACommandIsNotRunAgain(t *testing.T) {
 	tests := map[string]func(*operator){
 		"its Job is deleted": func(o *operator) { o.cluster.Remove(o.job()) },
 		"its Job is suspended": func(o *operator) {
-			fakecluster.Change(o.cluster, "shop", job, func(j *batchv1.Job) { j.Spec.Suspend = new(true) })
+			fakeapiserver.Change(o.cluster, "shop", job, func(j *batchv1.Job) { j.Spec.Suspend = new(true) })
 		},
 		"its Job is replaced": func(o *operator) {
 			o.cluster.Remove(o.job())
@@ -188,7 +188,7 @@ func TestACommandIsNotRunAgain(t *testing.T) {
 func TestAJobThatChangedIsNotResumed(t *testing.T) {
 	o := inCluster(t, shopApp(), retryAll())
 	o.cluster.Before("patch Job "+job, func() {
-		fakecluster.Change(o.cluster, "shop", job, func(j *batchv1.Job) { j.Labels["by"] = "a user" })
+		fakeapiserver.Change(o.cluster, "shop", job, func(j *batchv1.Job) { j.Labels["by"] = "a user" })
 	})
 	_, writes := o.pass()
 	wantWrites(t, writes, "create Job "+job, writeStatus)
@@ -232,7 +232,7 @@ func TestACommandWaitsForWhatMayStillBeCreated(t *testing.T) {
 			}
 			_, writes = o.pass()
 			wantWrites(t, writes)
-			late := newOperator(t, fakecluster.New(t, append(tc.before, tc.command)...), noon.Add(3*time.Minute))
+			late := newOperator(t, fakeapiserver.New(t, append(tc.before, tc.command)...), noon.Add(3*time.Minute))
 			late.pass()
 			if told := late.status(); told.State != v1alpha1.CommandFailed || told.Conditions[0].Reason != tc.reason {
 				t.Errorf("after its time the status is %+v", told)
@@ -291,11 +291,11 @@ func TestAnEndedCommandIsRemovedInTime(t *testing.T) {
 	o.cluster.Put(successor)
 	_, writes = o.pass() // the cache has the earlier one
 	wantWrites(t, writes)
-	if fakecluster.Read[v1alpha1.QueueCommand](o.cluster, "shop", "retry") == nil {
+	if fakeapiserver.Read[v1alpha1.QueueCommand](o.cluster, "shop", "retry") == nil {
 		t.Error("its successor is deleted")
 	}
 
-	o = newOperator(t, fakecluster.New(t, ended), noon.Add(time.Minute))
+	o = newOperator(t, fakeapiserver.New(t, ended), noon.Add(time.Minute))
 	_, writes = o.pass()
 	wantWrites(t, writes, remove)
 	_, writes = o.pass()

@@ -19,7 +19,7 @@ import (
 	"queueworker.dev/queueworker/api/v1alpha1"
 	"queueworker.dev/queueworker/controllers/objects"
 	"queueworker.dev/queueworker/test/builders"
-	"queueworker.dev/queueworker/test/fakecluster"
+	"queueworker.dev/queueworker/test/fakeapiserver"
 )
 
 // ours is the label by which the cache selects objects. Any user can set it.
@@ -31,9 +31,9 @@ func TestAForeignObjectIsLeftAloneAndTold(t *testing.T) {
 		foreign client.Object
 		want    string
 	}{
-		"a ConfigMap":         {&corev1.ConfigMap{ObjectMeta: named("emails-control")}, "The ConfigMap emails-control exists already and belongs to nobody"},
-		"a budget":            {&policyv1.PodDisruptionBudget{ObjectMeta: named("emails-worker")}, "The PodDisruptionBudget emails-worker exists already and belongs to nobody"},
-		"a Deployment":        {&appsv1.Deployment{ObjectMeta: named("emails-worker")}, "The Deployment emails-worker exists already and belongs to nobody"},
+		"a ConfigMap":         {&corev1.ConfigMap{ObjectMeta: named("emails-control")}, "The ConfigMap emails-control exists already and has no owner"},
+		"a budget":            {&policyv1.PodDisruptionBudget{ObjectMeta: named("emails-worker")}, "The PodDisruptionBudget emails-worker exists already and has no owner"},
+		"a Deployment":        {&appsv1.Deployment{ObjectMeta: named("emails-worker")}, "The Deployment emails-worker exists already and has no owner"},
 		"one of another kind": {builders.ControlledBy(&corev1.ConfigMap{ObjectMeta: named("emails-control")}, "Deployment", owner), "The ConfigMap emails-control exists already and belongs to the Deployment web"},
 		"one of an earlier pool": {
 			builders.ControlledBy(&corev1.ConfigMap{ObjectMeta: named("emails-control")}, "QueueWorker", builders.QueueWorker("shop", "emails").UID("earlier").Obj()),
@@ -110,7 +110,7 @@ func TestAPoolThatCannotBeWrittenWhollyIsScaled(t *testing.T) {
 		trouble func(*operator)
 		reason  string
 	}{
-		"its app is gone": {func(o *operator) { o.cluster.Remove(fakecluster.Cached(builders.QueueApp("shop", "web").Obj())) }, v1alpha1.ReasonAppNotFound},
+		"its app is gone": {func(o *operator) { o.cluster.Remove(fakeapiserver.Cached(builders.QueueApp("shop", "web").Obj())) }, v1alpha1.ReasonAppNotFound},
 		"its Deployment is refused": {func(o *operator) {
 			o.cluster.Put(builders.QueueApp("shop", "web").Image("not an image").Obj())
 			o.cluster.Fail("apply Deployment emails-worker", errRefuse)
@@ -146,7 +146,7 @@ func TestAPoolThatCannotBeWrittenWhollyIsScaled(t *testing.T) {
 
 func TestAPoolThatCannotBeScaledSaysSo(t *testing.T) {
 	o := runningPool(t)
-	o.cluster.Remove(fakecluster.Cached(builders.QueueApp("shop", "web").Obj()))
+	o.cluster.Remove(fakeapiserver.Cached(builders.QueueApp("shop", "web").Obj()))
 	o.spec(processes(4))
 	o.cluster.Fail("patch Deployment emails-worker", errAway)
 	if _, err := o.try(); err == nil || !strings.Contains(err.Error(), "scale Deployment emails-worker: connection refused") {
@@ -162,7 +162,7 @@ func TestAPoolThatCannotBeScaledSaysSo(t *testing.T) {
 // Another client's Deployment is not scaled, even if no object of the pool can be built.
 func TestAForeignDeploymentIsNotScaled(t *testing.T) {
 	foreign := withLabels(&appsv1.Deployment{ObjectMeta: named("emails-worker"), Spec: appsv1.DeploymentSpec{Replicas: new(int32(7))}}, ours)
-	o := newOperator(t, fakecluster.New(t, foreign, poolOfTwo().Obj()), noon)
+	o := newOperator(t, fakeapiserver.New(t, foreign, poolOfTwo().Obj()), noon)
 	if writes := o.settle(); count(writes, "patch Deployment emails-worker") > 0 || *o.deployment().Spec.Replicas != 7 {
 		t.Errorf("the writes are %q", writes)
 	}
@@ -182,9 +182,9 @@ func TestABudgetThatIsNotNeededIsDeleted(t *testing.T) {
 	}
 
 	foreign := withLabels(&policyv1.PodDisruptionBudget{ObjectMeta: named("emails-worker")}, ours)
-	o = newOperator(t, fakecluster.New(t, foreign, builders.QueueApp("shop", "web").Obj(), poolOfTwo().Processes(1).Obj()), noon)
+	o = newOperator(t, fakeapiserver.New(t, foreign, builders.QueueApp("shop", "web").Obj(), poolOfTwo().Processes(1).Obj()), noon)
 	o.settle()
-	if fakecluster.Read[policyv1.PodDisruptionBudget](o.cluster, "shop", "emails-worker") == nil {
+	if fakeapiserver.Read[policyv1.PodDisruptionBudget](o.cluster, "shop", "emails-worker") == nil {
 		t.Error("another owner's budget is deleted")
 	}
 	if o.deployment() == nil {
@@ -199,19 +199,19 @@ func TestAChangeByHandIsUndone(t *testing.T) {
 		want   string
 	}{
 		"the template": {func(o *operator) {
-			fakecluster.Change(o.cluster, "shop", "emails-worker", func(d *appsv1.Deployment) { d.Spec.Template.Spec.Containers[0].Image = "mine" })
+			fakeapiserver.Change(o.cluster, "shop", "emails-worker", func(d *appsv1.Deployment) { d.Spec.Template.Spec.Containers[0].Image = "mine" })
 		}, "apply Deployment emails-worker"},
 		"the replicas": {func(o *operator) {
-			fakecluster.Change(o.cluster, "shop", "emails-worker", func(d *appsv1.Deployment) { d.Spec.Replicas = new(int32(0)) })
+			fakeapiserver.Change(o.cluster, "shop", "emails-worker", func(d *appsv1.Deployment) { d.Spec.Replicas = new(int32(0)) })
 		}, "apply Deployment emails-worker"},
 		"the budget": {func(o *operator) {
-			fakecluster.Change(o.cluster, "shop", "emails-worker", func(b *policyv1.PodDisruptionBudget) { b.Spec.Selector = nil })
+			fakeapiserver.Change(o.cluster, "shop", "emails-worker", func(b *policyv1.PodDisruptionBudget) { b.Spec.Selector = nil })
 		}, "apply PodDisruptionBudget emails-worker"},
 		"the control document": {func(o *operator) {
-			fakecluster.Change(o.cluster, "shop", "emails-control", func(m *corev1.ConfigMap) { m.Data = nil })
+			fakeapiserver.Change(o.cluster, "shop", "emails-control", func(m *corev1.ConfigMap) { m.Data = nil })
 		}, "apply ConfigMap emails-control"},
 		"a deleted ConfigMap": {func(o *operator) {
-			o.cluster.Remove(fakecluster.Read[corev1.ConfigMap](o.cluster, "shop", "emails-control"))
+			o.cluster.Remove(fakeapiserver.Read[corev1.ConfigMap](o.cluster, "shop", "emails-control"))
 		}, "apply ConfigMap emails-control"},
 	}
 	for name, tc := range tests {

@@ -18,7 +18,7 @@ import (
 	"queueworker.dev/queueworker/api/v1alpha1"
 	"queueworker.dev/queueworker/controllers/objects"
 	"queueworker.dev/queueworker/test/builders"
-	"queueworker.dev/queueworker/test/fakecluster"
+	"queueworker.dev/queueworker/test/fakeapiserver"
 )
 
 // firstRun is the name of the first run of the pool, which its UID decides.
@@ -26,13 +26,13 @@ const firstRun = "emails-run-f582ac60"
 
 func (o *operator) run() *batchv1.Job {
 	o.t.Helper()
-	return fakecluster.Read[batchv1.Job](o.cluster, "shop", firstRun)
+	return fakeapiserver.Read[batchv1.Job](o.cluster, "shop", firstRun)
 }
 
 // end plays the Job controller: the run has ended with this condition.
 func (o *operator) end(how batchv1.JobConditionType) {
 	o.t.Helper()
-	fakecluster.Change(o.cluster, "shop", firstRun, func(job *batchv1.Job) {
+	fakeapiserver.Change(o.cluster, "shop", firstRun, func(job *batchv1.Job) {
 		job.Status.Conditions = []batchv1.JobCondition{{Type: how, Status: corev1.ConditionTrue, LastTransitionTime: metav1.NewTime(o.clock.Now())}}
 	})
 }
@@ -113,7 +113,7 @@ func TestTheNameOfARunIsTaken(t *testing.T) {
 		t.Errorf("it looks again after %s", result.RequeueAfter)
 	}
 	told := o.wantCondition(v1alpha1.ConditionConflict, v1alpha1.ReasonForeignObject)
-	if told == nil || !strings.HasPrefix(told.Message, "The Job "+firstRun+" exists already and belongs to nobody") {
+	if told == nil || !strings.HasPrefix(told.Message, "The Job "+firstRun+" exists already and has no owner") {
 		t.Errorf("the condition is %+v", told)
 	}
 	if job := o.run(); len(job.Labels)+len(job.OwnerReferences) > 0 {
@@ -238,7 +238,7 @@ func TestARunThatMustEndLosesItsPodsFirst(t *testing.T) {
 // The pods of the Deployment finish their jobs before a run begins.
 func TestAPoolThatGetsRunsLosesItsDeploymentFirst(t *testing.T) {
 	o := runningPool(t)
-	fakecluster.Change(o.cluster, "shop", "emails-worker", func(d *appsv1.Deployment) { d.Finalizers = []string{"foregroundDeletion"} })
+	fakeapiserver.Change(o.cluster, "shop", "emails-worker", func(d *appsv1.Deployment) { d.Finalizers = []string{"foregroundDeletion"} })
 	o.settle()
 	o.spec(inRuns)
 	writes := o.settle()
@@ -248,7 +248,7 @@ func TestAPoolThatGetsRunsLosesItsDeploymentFirst(t *testing.T) {
 	if o.run() != nil || o.deployment() == nil {
 		t.Error("a run begins before the Deployment has gone")
 	}
-	fakecluster.Change(o.cluster, "shop", "emails-worker", func(d *appsv1.Deployment) { d.Finalizers = nil })
+	fakeapiserver.Change(o.cluster, "shop", "emails-worker", func(d *appsv1.Deployment) { d.Finalizers = nil })
 	o.settle()
 	if o.run() == nil {
 		t.Error("no run begins once the Deployment has gone")

@@ -20,7 +20,7 @@ import (
 	"queueworker.dev/queueworker/controllers/stuck"
 	"queueworker.dev/queueworker/controllers/telemetry"
 	"queueworker.dev/queueworker/test/builders"
-	"queueworker.dev/queueworker/test/fakecluster"
+	"queueworker.dev/queueworker/test/fakeapiserver"
 )
 
 // document returns the control document of a pod.
@@ -41,7 +41,7 @@ func TestEachPodIsToldInOneWrite(t *testing.T) {
 	o.spec(paused(true))
 	_, writes := o.pass()
 	wantWrites(t, writes, "apply ConfigMap emails-control", "patch Pod emails-1", "patch Pod emails-2", "patch status QueueWorker emails")
-	pool := objects.PoolControl(fakecluster.Read[corev1.ConfigMap](o.cluster, "shop", "emails-control"))
+	pool := objects.PoolControl(fakeapiserver.Read[corev1.ConfigMap](o.cluster, "shop", "emails-control"))
 	for _, name := range []string{"emails-1", "emails-2"} {
 		if own := objects.ReadControl(o.document(name)); !own.Paused || own.Revision != pool.Revision {
 			t.Errorf("%s is told %+v, the pool %+v", name, own, pool)
@@ -57,7 +57,7 @@ func TestAPodThatIsBeingDeletedIsToldNothing(t *testing.T) {
 	o := newPool(t)
 	o.settle()
 	set := builders.ReplicaSet(o.deployment())
-	cluster := fakecluster.New(t, o.worker(), o.deployment(), set, fakecluster.Cached(builders.QueueApp("shop", "web").Obj()),
+	cluster := fakeapiserver.New(t, o.worker(), o.deployment(), set, fakeapiserver.Cached(builders.QueueApp("shop", "web").Obj()),
 		builders.PodOfSet(set, "emails-1", noon), leaving(builders.PodOfSet(set, "emails-2", noon)))
 	o = newOperator(t, cluster, noon)
 	o.spec(paused(true))

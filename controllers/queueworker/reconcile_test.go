@@ -20,7 +20,7 @@ import (
 	"queueworker.dev/queueworker/api/v1alpha1"
 	"queueworker.dev/queueworker/controllers/objects"
 	"queueworker.dev/queueworker/test/builders"
-	"queueworker.dev/queueworker/test/fakecluster"
+	"queueworker.dev/queueworker/test/fakeapiserver"
 )
 
 // Pods wait for the ConfigMap, and a budget must exist before a pod can be evicted.
@@ -115,7 +115,7 @@ func (o *operator) cutOff(after int, lost bool) {
 	for range 5 {
 		o.clock.SetTime(o.clock.Now().Add(5 * time.Second))
 		_, err := o.try()
-		failed = failed || errors.Is(err, fakecluster.ErrCut)
+		failed = failed || errors.Is(err, fakeapiserver.ErrCut)
 	}
 	o.cluster.Restore()
 	if !failed {
@@ -207,7 +207,7 @@ func TestAnObjectThatTheCacheLacks(t *testing.T) {
 	if writes := o.settle(); slices.ContainsFunc(writes, func(w string) bool { return w != writeStatus }) {
 		t.Errorf("the writes of what is too new are %q", writes)
 	}
-	fakecluster.Change(o.cluster, "shop", "emails-worker", func(d *appsv1.Deployment) { delete(d.Labels, v1alpha1.LabelManagedBy) })
+	fakeapiserver.Change(o.cluster, "shop", "emails-worker", func(d *appsv1.Deployment) { delete(d.Labels, v1alpha1.LabelManagedBy) })
 	_, writes := o.pass()
 	wantWrites(t, writes, "apply Deployment emails-worker")
 	if o.deployment().Labels[v1alpha1.LabelManagedBy] != v1alpha1.ManagedBy {
@@ -285,7 +285,7 @@ func TestOnlyThePoolsOwnPodsAreObserved(t *testing.T) {
 // but not those of all pools at once.
 func TestAnotherPinIsReplacedInItsTime(t *testing.T) {
 	o := runningPool(t)
-	fakecluster.Change(o.cluster, "shop", "emails-control", func(m *corev1.ConfigMap) {
+	fakeapiserver.Change(o.cluster, "shop", "emails-control", func(m *corev1.ConfigMap) {
 		for key, value := range m.Data {
 			if value == "pin" {
 				m.Data[key] = "an earlier one"
@@ -306,7 +306,7 @@ func TestAnotherPinIsReplacedInItsTime(t *testing.T) {
 // A cap that becomes too small for all concerns the pools that have more than their part.
 func TestAPoolThatMakesACapScarceWakesTheOthers(t *testing.T) {
 	app, rival := builders.QueueApp("shop", "web").MaxProcesses(3).Obj(), builders.QueueWorker("shop", "reports").UID("r").Processes(2).Obj()
-	o := newOperator(t, fakecluster.New(t, app, rival, poolOfTwo().Obj()), noon)
+	o := newOperator(t, fakeapiserver.New(t, app, rival, poolOfTwo().Obj()), noon)
 	o.caps.see(rival)
 	o.pass()
 	if woken := o.woken.woken(); !slices.Equal(woken, []string{"reports"}) {

@@ -14,7 +14,7 @@ import (
 	"queueworker.dev/queueworker/controllers/queueworker/plan"
 	"queueworker.dev/queueworker/controllers/status"
 	"queueworker.dev/queueworker/controllers/telemetry"
-	"queueworker.dev/queueworker/test/fakecluster"
+	"queueworker.dev/queueworker/test/fakeapiserver"
 )
 
 const writeStatus = "patch status QueueWorker emails"
@@ -122,7 +122,7 @@ func TestALongEventIsCut(t *testing.T) {
 // until the agents have had time to answer.
 func TestANewOperatorWaitsForTheReportsThatItsPredecessorHad(t *testing.T) {
 	o := runningPool(t)
-	fakecluster.Change(o.cluster, "shop", "emails", func(w *v1alpha1.QueueWorker) {
+	fakeapiserver.Change(o.cluster, "shop", "emails", func(w *v1alpha1.QueueWorker) {
 		w.Status.Accounted = []v1alpha1.AccountedPod{{UID: "uid-emails-1", Name: "emails-1", Reported: true}}
 		w.Status.Ready = 2
 	})

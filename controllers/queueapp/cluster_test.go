@@ -26,7 +26,7 @@ import (
 	"queueworker.dev/queueworker/controllers/collector"
 	"queueworker.dev/queueworker/controllers/findings"
 	"queueworker.dev/queueworker/test/builders"
-	"queueworker.dev/queueworker/test/fakecluster"
+	"queueworker.dev/queueworker/test/fakeapiserver"
 )
 
 var (
@@ -48,11 +48,11 @@ const (
 type operator struct {
 	*Reconciler
 	t       *testing.T
-	cluster *fakecluster.Cluster
+	cluster *fakeapiserver.Cluster
 	clock   *clocktesting.FakePassiveClock
 }
 
-func newOperator(t *testing.T, cluster *fakecluster.Cluster) *operator {
+func newOperator(t *testing.T, cluster *fakeapiserver.Cluster) *operator {
 	t.Helper()
 	o := &operator{t: t, cluster: cluster, clock: clocktesting.NewFakePassiveClock(noon)}
 	o.Reconciler = &Reconciler{
@@ -74,7 +74,7 @@ func pool(name string) *v1alpha1.QueueWorker { return builders.QueueWorker("shop
 // newApp returns an operator in a cluster with an app, its pool, and more.
 func newApp(t *testing.T, app *builders.App, more ...client.Object) *operator {
 	t.Helper()
-	return newOperator(t, fakecluster.New(t, append(more, app.Obj(), pool("emails"))...))
+	return newOperator(t, fakeapiserver.New(t, append(more, app.Obj(), pool("emails"))...))
 }
 
 func (o *operator) try() (ctrl.Result, error) {
@@ -104,17 +104,17 @@ func (o *operator) settle() (writes []string) {
 
 func (o *operator) probe() *appsv1.Deployment {
 	o.t.Helper()
-	return fakecluster.Read[appsv1.Deployment](o.cluster, "shop", "web-backlog")
+	return fakeapiserver.Read[appsv1.Deployment](o.cluster, "shop", "web-backlog")
 }
 
 func (o *operator) policy() *networkingv1.NetworkPolicy {
 	o.t.Helper()
-	return fakecluster.Read[networkingv1.NetworkPolicy](o.cluster, "shop", "web-queueworker")
+	return fakeapiserver.Read[networkingv1.NetworkPolicy](o.cluster, "shop", "web-queueworker")
 }
 
 func (o *operator) condition(kind string) *metav1.Condition {
 	o.t.Helper()
-	return meta.FindStatusCondition(fakecluster.Read[cached.QueueApp](o.cluster, "shop", "web").Status.Conditions, kind)
+	return meta.FindStatusCondition(fakeapiserver.Read[cached.QueueApp](o.cluster, "shop", "web").Status.Conditions, kind)
 }
 
 func wantWrites(t *testing.T, got []string, want ...string) {

@@ -27,7 +27,7 @@ import (
 	"queueworker.dev/queueworker/controllers/collector"
 	"queueworker.dev/queueworker/controllers/findings"
 	"queueworker.dev/queueworker/test/builders"
-	"queueworker.dev/queueworker/test/fakecluster"
+	"queueworker.dev/queueworker/test/fakeapiserver"
 )
 
 var (
@@ -42,14 +42,14 @@ var emails = types.NamespacedName{Namespace: "shop", Name: "emails"}
 type operator struct {
 	*Reconciler
 	t       *testing.T
-	cluster *fakecluster.Cluster
+	cluster *fakeapiserver.Cluster
 	clock   *clocktesting.FakePassiveClock
 	events  *events.FakeRecorder
 	woken   *countingQueue
 }
 
 // newOperator returns an operator that has just started.
-func newOperator(t *testing.T, cluster *fakecluster.Cluster, now time.Time) *operator {
+func newOperator(t *testing.T, cluster *fakeapiserver.Cluster, now time.Time) *operator {
 	t.Helper()
 	o := &operator{t: t, cluster: cluster, clock: clocktesting.NewFakePassiveClock(now), events: events.NewFakeRecorder(1000), woken: &countingQueue{}}
 	o.Reconciler = &Reconciler{
@@ -64,7 +64,7 @@ func newOperator(t *testing.T, cluster *fakecluster.Cluster, now time.Time) *ope
 // newPool returns an operator in a cluster with an app, a pool of two pods, and more.
 func newPool(t *testing.T, more ...client.Object) *operator {
 	t.Helper()
-	return newOperator(t, fakecluster.New(t, append(more, builders.QueueApp("shop", "web").Obj(), poolOfTwo().Obj())...), noon)
+	return newOperator(t, fakeapiserver.New(t, append(more, builders.QueueApp("shop", "web").Obj(), poolOfTwo().Obj())...), noon)
 }
 
 // settledPool returns an operator that has brought up the pool, which has no pods yet.
@@ -93,7 +93,7 @@ func poolOfTwo() *builders.Worker {
 func batchPool(t *testing.T, more ...client.Object) *operator {
 	t.Helper()
 	pool := poolOfTwo().Spec(inRuns).Obj()
-	return newOperator(t, fakecluster.New(t, append(more, builders.QueueApp("shop", "web").Obj(), pool)...), noon)
+	return newOperator(t, fakeapiserver.New(t, append(more, builders.QueueApp("shop", "web").Obj(), pool)...), noon)
 }
 
 func inRuns(spec *v1alpha1.QueueWorkerSpec) { spec.Mode = v1alpha1.ModeBatch }
@@ -127,7 +127,7 @@ func (o *operator) settle() (writes []string) {
 // change changes the spec of the pool, as a user does.
 func (o *operator) change(change func(*v1alpha1.QueueWorker)) {
 	o.t.Helper()
-	fakecluster.Change(o.cluster, "shop", "emails", func(w *v1alpha1.QueueWorker) {
+	fakeapiserver.Change(o.cluster, "shop", "emails", func(w *v1alpha1.QueueWorker) {
 		change(w)
 		w.Generation++
 	})
@@ -152,7 +152,7 @@ func (o *operator) runPods(names ...string) {
 	for _, name := range names {
 		o.cluster.Put(builders.PodOfSet(set, name, noon))
 	}
-	fakecluster.Change(o.cluster, "shop", "emails-worker", func(d *appsv1.Deployment) {
+	fakeapiserver.Change(o.cluster, "shop", "emails-worker", func(d *appsv1.Deployment) {
 		n := int32(len(names))
 		d.Status.Replicas, d.Status.UpdatedReplicas, d.Status.ReadyReplicas, d.Status.AvailableReplicas = n, n, n, n
 	})
@@ -160,18 +160,18 @@ func (o *operator) runPods(names ...string) {
 
 func (o *operator) worker() *v1alpha1.QueueWorker {
 	o.t.Helper()
-	return fakecluster.Read[v1alpha1.QueueWorker](o.cluster, "shop", "emails")
+	return fakeapiserver.Read[v1alpha1.QueueWorker](o.cluster, "shop", "emails")
 }
 
 // deployment returns the pool's Deployment; nil if there is none.
 func (o *operator) deployment() *appsv1.Deployment {
 	o.t.Helper()
-	return fakecluster.Read[appsv1.Deployment](o.cluster, "shop", "emails-worker")
+	return fakeapiserver.Read[appsv1.Deployment](o.cluster, "shop", "emails-worker")
 }
 
 func (o *operator) pod(name string) *corev1.Pod {
 	o.t.Helper()
-	return fakecluster.Read[corev1.Pod](o.cluster, "shop", name)
+	return fakeapiserver.Read[corev1.Pod](o.cluster, "shop", name)
 }
 
 // wantCondition fails unless a condition of the pool is true for a reason, or, for an

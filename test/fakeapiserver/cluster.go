@@ -1,7 +1,7 @@
 // Copyright The QueueWorker Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package fakecluster is a fake API server, and the operator's cache of it, for tests of
+// Package fakeapiserver is a fake API server, and the operator's cache of it, for tests of
 // what controllers read and write. It logs each write by its name, such as
 // "apply Deployment emails-worker", and fails the calls that a test names:
 //
@@ -9,7 +9,7 @@
 //	cluster.Fail("apply Deployment emails-worker", refusal)
 //
 // A test can cut a pass off between two writes, and can hold the cache back.
-package fakecluster
+package fakeapiserver
 
 import (
 	"errors"

@@ -1,7 +1,7 @@
 // Copyright The QueueWorker Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package fakecluster
+package fakeapiserver
 
 import (
 	"context"
