@@ -91,11 +91,11 @@ func Table(promises []Promise, tests Tests) (string, error) {
 		}
 		out.WriteString("| " + promise.Promise + " |")
 		for _, cell := range cells {
-			out.WriteString(" " + strings.Join(cell, "<br>") + " |")
+			out.WriteString(strings.TrimRight(" "+strings.Join(cell, "<br>"), " ") + " |")
 		}
 		out.WriteString("\n")
 	}
-	return strings.ReplaceAll(out.String(), "|  |", "| |"), errors.Join(failures...)
+	return out.String(), errors.Join(failures...)
 }
 
 // find returns the file of a test.
