@@ -59,7 +59,8 @@ images: ## Build the container images and load them into the cluster, which must
 	hack/load-images.sh
 
 .PHONY: generate
-generate: manifests ## Write everything that is generated (the same as manifests).
+generate: manifests ## Write everything that is generated: what manifests writes, and the table of docs/testing.md.
+	go run ./hack/testtable
 
 .PHONY: manifests
 manifests: ## Write deepcopy code, CRDs and roles, for the kustomize tree and the chart.

@@ -12,15 +12,17 @@ generated=(
   config/crd/bases
   config/rbac
   charts/queueworker/templates
+  docs/testing.md
 )
 
 # Compares content, not git's index, so that a regenerated but uncommitted change passes.
 fingerprint() {
-  find "${generated[@]}" -type f \( -name '*.yaml' -o -name '*.tpl' -o -name 'zz_generated.*' \) -print0 | sort -z | xargs -0 sha256sum
+  find "${generated[@]}" -type f \( -name '*.yaml' -o -name 'testing.md' -o -name '*.tpl' -o -name 'zz_generated.*' \) -print0 | sort -z | xargs -0 sha256sum
 }
 
 before=$(fingerprint)
 go run ./hack/manifests
+go run ./hack/testtable
 after=$(fingerprint)
 if [ "$before" != "$after" ]; then
   echo "verify-generated: these files were not fresh and are now; commit them:" >&2

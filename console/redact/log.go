@@ -61,6 +61,17 @@ var words = reasons(
 	"pod", "address", "reconcileID", "version", "addr", "bindAddress", "type", "reflector", "stacktrace", "source",
 )
 
+// code matches reasons, types of conditions and states, in the operator's line about the
+// end of a pass. A sentence does not match.
+var code = regexp.MustCompile(`^[A-Z][A-Za-z]*(:[A-Z][A-Za-z]*)?( [A-Z][A-Za-z]*:[A-Z][A-Za-z]*)*$`)
+
+// passes are the other fields of that line, and what they may say.
+var passes = map[string]*regexp.Regexp{
+	"reason": code, "conditions": code, "drain": code, "scaling": code, "limitedBy": code, "state": code,
+	"status": regexp.MustCompile(`^(written|unchanged|due in [0-9hmsµn.]+)$`),
+	"next":   regexp.MustCompile(`^on a change(, at the latest in [0-9hmsµn.]+)?$`),
+}
+
 // record returns the redacted form of a JSON record.
 func (r *Redactor) record(fields map[string]any) map[string]any {
 	out := make(map[string]any, len(fields))
@@ -82,9 +93,12 @@ func (r *Redactor) record(fields map[string]any) map[string]any {
 }
 
 func (r *Redactor) word(name, text string) string {
+	said := passes[name]
 	switch {
 	case words[name]:
 		return r.Text(text)
+	case said != nil && said.MatchString(text):
+		return text
 	case name == "msg", name == "error", name == "err", name == "logger":
 		return r.errorText(text)
 	}

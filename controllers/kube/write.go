@@ -7,6 +7,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -53,7 +55,10 @@ func Create(ctx context.Context, writer client.Client, what string, wanted clien
 func Delete(ctx context.Context, writer client.Client, what string, object client.Object, how metav1.DeletionPropagation) error {
 	uid := object.GetUID()
 	err := writer.Delete(ctx, object, client.Preconditions{UID: &uid}, client.PropagationPolicy(how))
-	if client.IgnoreNotFound(err) != nil {
+	switch {
+	case apierrors.IsNotFound(err):
+		return nil
+	case err != nil:
 		return fmt.Errorf("delete %s: %w", what, err)
 	}
 	ctrl.LoggerFrom(ctx).Info("Deleted object", "object", what, "propagation", how)
@@ -66,6 +71,7 @@ func Scale(ctx context.Context, writer client.Client, what string, live, scaled 
 	if err := writer.Patch(ctx, scaled, client.MergeFrom(live)); err != nil {
 		return "", fmt.Errorf("scale %s: %w", what, err)
 	}
+	ctrl.LoggerFrom(ctx).Info("Scaled object", "object", what)
 	return scaled.GetResourceVersion(), nil
 }
 
@@ -80,9 +86,14 @@ func Annotate(ctx context.Context, writer client.Client, kind schema.GroupVersio
 	written.SetGroupVersionKind(kind)
 	written.Namespace, written.Name = object.GetNamespace(), object.GetName()
 	err = writer.Patch(ctx, written, client.RawPatch(types.MergePatchType, patch))
-	if client.IgnoreNotFound(err) != nil {
+	switch {
+	case apierrors.IsNotFound(err):
+		return "", nil
+	case err != nil:
 		return "", fmt.Errorf("write annotations of %s %s: %w", kind.Kind, object.GetName(), err)
 	}
+	// The values are not logged, because some of them are text of users.
+	ctrl.LoggerFrom(ctx).Info("Annotated object", "object", kind.Kind+" "+object.GetName(), "annotations", slices.Sorted(maps.Keys(annotations)))
 	return written.ResourceVersion, nil
 }
 
@@ -115,6 +126,7 @@ func PatchVersion(ctx context.Context, writer client.Client, what string, object
 	case err != nil:
 		return false, fmt.Errorf("patch %s: %w", what, err)
 	}
+	ctrl.LoggerFrom(ctx).Info("Patched object", "object", what)
 	return false, nil
 }
 
@@ -129,5 +141,7 @@ func PatchStatus(ctx context.Context, writer client.Client, what string, before,
 	case err != nil:
 		return false, fmt.Errorf("write status of %s: %w", what, err)
 	}
+	// A status changes often and is seen in the object, so its line is for V(1) alone.
+	ctrl.LoggerFrom(ctx).V(1).Info("Wrote status", "object", what)
 	return true, nil
 }

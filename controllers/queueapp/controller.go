@@ -19,6 +19,7 @@ import (
 	"queueworker.dev/queueworker/controllers/defaultapp"
 	"queueworker.dev/queueworker/controllers/findings"
 	"queueworker.dev/queueworker/controllers/kube"
+	"queueworker.dev/queueworker/controllers/passlog"
 	"queueworker.dev/queueworker/controllers/requeue"
 	"queueworker.dev/queueworker/controllers/workqueue"
 )
@@ -60,6 +61,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	}
 	if stored == nil || stored.DeletionTimestamp != nil {
 		r.Backlogs.Drop(request.NamespacedName)
+		passlog.Pass{Reason: passlog.Gone}.End(ctx)
 		return ctrl.Result{}, nil
 	}
 	workers, err := r.workersOf(ctx, request.NamespacedName)
@@ -75,11 +77,13 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	if networkErr != nil {
 		return ctrl.Result{}, errors.Join(probeErr, networkErr)
 	}
-	statusAgain, statusErr := r.report(ctx, stored, workers, network)
+	pass, statusErr := r.report(ctx, stored, workers, network)
 	if err := errors.Join(probeErr, statusErr); err != nil {
 		return ctrl.Result{}, err
 	}
-	return ctrl.Result{RequeueAfter: requeue.Sooner(networkAgain, probeAgain, statusAgain)}, nil
+	pass.Again = requeue.Sooner(networkAgain, probeAgain, pass.Again)
+	pass.End(ctx)
+	return ctrl.Result{RequeueAfter: pass.Again}, nil
 }
 
 // workersOf returns the names of the QueueWorkers that use an app.

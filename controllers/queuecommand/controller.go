@@ -27,6 +27,7 @@ import (
 	"queueworker.dev/queueworker/controllers/command"
 	"queueworker.dev/queueworker/controllers/kube"
 	"queueworker.dev/queueworker/controllers/objects"
+	"queueworker.dev/queueworker/controllers/passlog"
 	"queueworker.dev/queueworker/controllers/status"
 	"queueworker.dev/queueworker/controllers/workqueue"
 )
@@ -83,6 +84,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	}
 	if cmd == nil || cmd.DeletionTimestamp != nil {
 		r.waits.forget(request.NamespacedName)
+		passlog.Pass{Reason: passlog.Gone}.End(ctx)
 		return ctrl.Result{}, nil
 	}
 	if command.Ended(cmd) {
@@ -99,7 +101,7 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 func (r *Reconciler) expire(ctx context.Context, cmd *v1alpha1.QueueCommand) (ctrl.Result, error) {
 	out := command.Expire(r.Clock.Now(), cmd)
 	if out.Step != command.StepRemove {
-		return ctrl.Result{RequeueAfter: out.Recheck}, nil
+		return ended(ctx, passOf(out, nil))
 	}
 	err := kube.Delete(ctx, r.Client, "QueueCommand "+cmd.Name, cmd, metav1.DeletePropagationBackground)
 	if apierrors.IsConflict(err) {
@@ -123,17 +125,21 @@ func (r *Reconciler) run(ctx context.Context, cmd *v1alpha1.QueueCommand) (ctrl.
 		if out = command.Decide(in); out.Step == command.StepCreate {
 			// A Job of that name existed and is gone now. No event will requeue this
 			// command.
-			return ctrl.Result{RequeueAfter: time.Second}, nil
+			return ended(ctx, passlog.Pass{Reason: passlog.ObjectChanged, Again: time.Second})
 		}
 	}
 	written, err := r.report(ctx, cmd, out.Status)
-	if err != nil || !written {
+	switch {
+	case err != nil:
 		return ctrl.Result{}, err
+	case !written:
+		return ended(ctx, passlog.Pass{Reason: passlog.ObjectChanged})
+	case out.Step == command.StepBegin:
+		if err := r.begin(ctx, in.Job); err != nil {
+			return ctrl.Result{}, err
+		}
 	}
-	if out.Step == command.StepBegin {
-		return ctrl.Result{}, r.begin(ctx, in.Job)
-	}
-	return ctrl.Result{RequeueAfter: out.Recheck}, nil
+	return ended(ctx, passOf(out, in.Problem))
 }
 
 // observe reads everything about a command that runs as a Job, and builds the wanted Job.

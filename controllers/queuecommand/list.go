@@ -23,6 +23,7 @@ import (
 	"queueworker.dev/queueworker/controllers/command"
 	"queueworker.dev/queueworker/controllers/kube"
 	"queueworker.dev/queueworker/controllers/objects"
+	"queueworker.dev/queueworker/controllers/passlog"
 )
 
 // probeKeys are the keys for which older probes, from before the operator's key pair,
@@ -74,7 +75,11 @@ func (r *Reconciler) list(ctx context.Context, cmd *v1alpha1.QueueCommand) (ctrl
 	if _, err := r.report(ctx, cmd, out.Status); err != nil {
 		return ctrl.Result{}, err
 	}
-	return ctrl.Result{RequeueAfter: out.Recheck}, nil
+	told := passOf(out, problem)
+	if in.Trouble != "" && len(out.Status.Conditions) == 0 {
+		told.Reason = passlog.AwaitingReports
+	}
+	return ended(ctx, told)
 }
 
 // ask asks the probe of an app, if the probe exists and knows the key.

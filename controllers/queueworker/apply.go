@@ -31,6 +31,9 @@ type child struct {
 	wanted runtime.ApplyConfiguration
 }
 
+// deploymentKind is the kind of the object that runs the pods of a pool.
+var deploymentKind = appsv1.SchemeGroupVersion.WithKind("Deployment")
+
 // String names the child in messages.
 func (c child) String() string { return c.kind.Kind + " " + c.name }
 
@@ -51,7 +54,7 @@ func children(w *plan.World, d plan.Decision) []child {
 			w.Budget != nil, w.Budget, d.Objects.PodDisruptionBudget)
 	}
 	if d.Objects.Deployment != nil {
-		add(appsv1.SchemeGroupVersion.WithKind("Deployment"), objects.WorkloadName(w.Worker.Name),
+		add(deploymentKind, objects.WorkloadName(w.Worker.Name),
 			w.Deployment != nil, w.Deployment, d.Objects.Deployment)
 	}
 	return out
@@ -71,7 +74,7 @@ func (r *Reconciler) apply(ctx context.Context, w *plan.World, d plan.Decision, 
 	}
 	a := kube.Outcome{Conflict: conflict}
 	if conflict == "" {
-		if a, err = r.applyAll(ctx, d, pending, next); err != nil {
+		if a, err = r.applyAll(ctx, w, d, pending, next); err != nil {
 			return kube.Outcome{}, err
 		}
 	}
@@ -101,8 +104,12 @@ func (r *Reconciler) applyLittle(ctx context.Context, w *plan.World, d plan.Deci
 }
 
 // applyAll writes objects in order, up to the first refused one.
-func (r *Reconciler) applyAll(ctx context.Context, d plan.Decision, pending []child, next *poolMemory) (kube.Outcome, error) {
+func (r *Reconciler) applyAll(ctx context.Context, w *plan.World, d plan.Decision, pending []child, next *poolMemory) (kube.Outcome, error) {
 	for _, c := range pending {
+		ctx := ctx
+		if c.kind.Kind == deploymentKind.Kind {
+			ctx = resizing(ctx, w, d)
+		}
 		if refused, err := kube.Apply(ctx, r.Client, c.String(), c.wanted); refused != "" || err != nil {
 			return kube.Outcome{Refused: refused}, err
 		}
@@ -176,7 +183,7 @@ func (r *Reconciler) scaleOnly(ctx context.Context, w *plan.World, d plan.Decisi
 	}
 	scaled := live.DeepCopy()
 	scaled.Spec.Replicas = &pods
-	version, err := kube.Scale(ctx, r.Client, "Deployment "+live.Name, live, scaled)
+	version, err := kube.Scale(resizing(ctx, w, d), r.Client, "Deployment "+live.Name, live, scaled)
 	if err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	ctrl "sigs.k8s.io/controller-runtime"
 
+	"queueworker.dev/queueworker/controllers/passlog"
 	"queueworker.dev/queueworker/controllers/queueworker/plan"
 	"queueworker.dev/queueworker/controllers/requeue"
 )
@@ -36,12 +37,14 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 	}
 	if w == nil {
 		r.forget(name)
+		passlog.Pass{Reason: passlog.Gone}.End(ctx)
 		return ctrl.Result{}, nil
 	}
 	defer func() { r.memory.replace(name, next) }()
 	r.subscribe(w, &next)
 	if next.forgetWrites(w); next.behind(w) {
 		// The missing changes wake this pool again when the cache receives them.
+		passlog.Pass{Reason: passlog.CacheBehind, Conditions: w.Worker.Status.Conditions, Again: time.Second}.End(ctx)
 		return ctrl.Result{RequeueAfter: time.Second}, nil
 	}
 	next.Memory = next.Observed(w)
@@ -57,11 +60,14 @@ func (r *Reconciler) Reconcile(ctx context.Context, request ctrl.Request) (ctrl.
 		// A stuck worker may not have received its order to restart.
 		next.Stuck = w.Memory.Stuck
 	}
-	again, reportErr := r.report(ctx, w, wanted, applied, &next)
+	pass, reportErr := r.report(ctx, w, wanted, applied, &next)
 	if err := errors.Join(applyErr, reportErr); err != nil {
 		return ctrl.Result{}, err
 	}
-	return ctrl.Result{RequeueAfter: requeue.Sooner(again, w.PinAgain)}, nil
+	pass.Again = requeue.Sooner(pass.Again, w.PinAgain)
+	pass.Values = append(pass.Values, sizeValues(w, wanted)...)
+	pass.End(ctx)
+	return ctrl.Result{RequeueAfter: pass.Again}, nil
 }
 
 // forget drops everything that is kept about a pool that is gone.

@@ -20,6 +20,7 @@ import (
 	"queueworker.dev/queueworker/api/v1alpha1"
 	"queueworker.dev/queueworker/controllers/kube"
 	"queueworker.dev/queueworker/controllers/objects"
+	"queueworker.dev/queueworker/controllers/passlog"
 	"queueworker.dev/queueworker/controllers/queueworker/plan"
 	"queueworker.dev/queueworker/controllers/requeue"
 	"queueworker.dev/queueworker/controllers/status"
@@ -31,14 +32,15 @@ const (
 )
 
 // report writes the status if a relevant part of it has changed, and then the events of the
-// change. It returns the time after which to look again; zero means when something happens.
-func (r *Reconciler) report(ctx context.Context, w *plan.World, d plan.Decision, a kube.Outcome, next *poolMemory) (time.Duration, error) {
+// change. It returns what the log says about the pass, with the time after which to look
+// again; zero means when something happens.
+func (r *Reconciler) report(ctx context.Context, w *plan.World, d plan.Decision, a kube.Outcome, next *poolMemory) (passlog.Pass, error) {
 	name := client.ObjectKeyFromObject(w.Worker)
 	in := plan.StatusInput(w, d)
 	in.Conflict, in.Rejected, in.Expected = a.Conflict, a.Refused, next.expect(w)
-	if again, early := tooEarly(in, next); early {
+	if pass, early := tooEarly(in, next); early {
 		r.tellExits(w, d, in, next)
-		return again, nil
+		return pass, nil
 	}
 	r.tellPreflight(w)
 	out := status.Compute(in)
@@ -54,7 +56,7 @@ func (r *Reconciler) report(ctx context.Context, w *plan.World, d plan.Decision,
 			// What this pass ordered is ordered, and no later pass knows about it.
 			r.tellExits(w, d, in, next)
 			// The cache is behind: the missing change wakes this pool again.
-			return time.Second, err
+			return passlog.Pass{Reason: passlog.ObjectChanged, Conditions: out.Status.Conditions, Again: time.Second}, err
 		}
 	}
 	if write || wait == 0 {
@@ -65,8 +67,12 @@ func (r *Reconciler) report(ctx context.Context, w *plan.World, d plan.Decision,
 		}
 	}
 	r.tellExits(w, d, in, next)
-	return requeue.Sooner(out.Recheck, wait, a.RetryAfter(), d.Size.Recheck, d.Removal.Recheck, d.Stuck.Recheck, d.Alerts.Recheck, plan.RecheckRuns(d),
-		effective.PauseLeft(w.Worker, w.Now), w.Memory.Foreign.Left(w.Now), plan.Hearing(w, d)), nil
+	again := requeue.Sooner(out.Recheck, wait, a.RetryAfter(), d.Size.Recheck, d.Removal.Recheck, d.Stuck.Recheck, d.Alerts.Recheck, plan.RecheckRuns(d),
+		effective.PauseLeft(w.Worker, w.Now), w.Memory.Foreign.Left(w.Now), plan.Hearing(w, d))
+	return passlog.Pass{
+		Reason: passlog.ReasonOf(out.Status.Conditions, v1alpha1.ConditionReady), Conditions: out.Status.Conditions,
+		Values: []any{"status", statusWord(write, wait)}, Again: again,
+	}, nil
 }
 
 // write writes the status and the events of its change. It does not write if the
@@ -87,19 +93,22 @@ func (r *Reconciler) write(ctx context.Context, in status.Input, out status.Outp
 	return true, nil
 }
 
-// tooEarly reports whether a status would be computed from incomplete data, and when to
-// look again.
-func tooEarly(in status.Input, next *poolMemory) (time.Duration, bool) {
+// tooEarly reports whether a status would be computed from incomplete data. If it would,
+// the pass says why, and when to look again.
+func tooEarly(in status.Input, next *poolMemory) (passlog.Pass, bool) {
+	pass := passlog.Pass{Conditions: in.Worker.Status.Conditions}
 	switch {
 	case next.ahead(in.Worker):
 		// A write over an old status would be refused; the new status wakes this pool.
-		return 0, true
+		pass.Reason = passlog.CacheBehind
+		return pass, true
 	case in.Now.Sub(next.Since) < plan.HearingTime && awaitsReports(in):
 		// The present status of these pods is better than a status without their
 		// reports, and the next reports would restore it at once.
-		return hearAgain, true
+		pass.Reason, pass.Again = passlog.AwaitingReports, hearAgain
+		return pass, true
 	}
-	return 0, false
+	return pass, false
 }
 
 // awaitsReports reports whether a running pod, or the backlog probe, has answered an

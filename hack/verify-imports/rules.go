@@ -226,7 +226,7 @@ var rules = []rule{
 // shared are the packages that every controller may import, beside the pure ones.
 var shared = []string{
 	"controllers/cached", "controllers/cachefilter", "controllers/collector", "controllers/defaultapp",
-	"controllers/findings", "controllers/kube", "controllers/workqueue",
+	"controllers/findings", "controllers/kube", "controllers/passlog", "controllers/workqueue",
 }
 
 // controller returns the rule of a controller.

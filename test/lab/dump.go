@@ -55,7 +55,7 @@ func (l *Lab) dumpOperator(ctx context.Context, clients kubernetes.Interface) {
 			l.Logf("read the log of %s: %v", pods.Items[i].Name, err)
 		}
 		for line := range strings.Lines(string(log)) {
-			if strings.Contains(line, l.Namespace) && !strings.Contains(line, "Applied object") {
+			if strings.Contains(line, l.Namespace) && !strings.Contains(line, "Applied object") && !strings.Contains(line, "Annotated object") {
 				l.Logf("operator: %s", strings.TrimSpace(line))
 			}
 		}
