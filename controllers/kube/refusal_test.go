@@ -19,7 +19,7 @@ func TestOwnerOfNamesTheController(t *testing.T) {
 	for want, object := range map[string]metav1.Object{
 		"belongs to the Deployment web":     owned,
 		"belongs to the QueueWorker emails": builders.ControlledBy(&metav1.ObjectMeta{}, "QueueWorker", &metav1.ObjectMeta{Name: "emails"}),
-		"has no owner":                 &metav1.ObjectMeta{OwnerReferences: owned.OwnerReferences[:1]},
+		"has no owner":                      &metav1.ObjectMeta{OwnerReferences: owned.OwnerReferences[:1]},
 	} {
 		if got := OwnerOf(object); got != want {
 			t.Errorf("OwnerOf() = %q, want %q", got, want)
