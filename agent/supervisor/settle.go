@@ -16,7 +16,7 @@ func (s *step) settle() {
 	for i := range s.Slots {
 		slot := &s.Slots[i]
 		if slot.Running() {
-			s.tend(slot, wanted)
+			s.lookAfter(slot, wanted)
 		} else if wanted && s.startable(slot) && !s.now.Before(slot.RetryAt) {
 			s.start(i)
 		}
@@ -84,8 +84,8 @@ func (s *step) start(number int) {
 	s.do(Start{Slot: number, MaxTime: limit})
 }
 
-// tend looks after a running process.
-func (s *step) tend(slot *Slot, wanted bool) {
+// lookAfter looks after a running process.
+func (s *step) lookAfter(slot *Slot, wanted bool) {
 	p := &slot.Process
 	if p.Finished > 0 || s.now.Sub(p.StartedAt) >= healthyAfter {
 		slot.Healthy = true

@@ -14,11 +14,11 @@ import (
 	"queueworker.dev/queueworker/console/view"
 )
 
-// patience is how long an operator may leave a change unobserved. quiet is the age from
+// patience is how long an operator may leave a change unobserved. unusedAfter is the age from
 // which a pool that never had a job is worth a warning.
 const (
-	patience = time.Minute
-	quiet    = 10 * time.Minute
+	patience    = time.Minute
+	unusedAfter = 10 * time.Minute
 )
 
 // checkImage names the check of a QueueApp's image and settings.
@@ -188,7 +188,7 @@ func meant(worker *v1alpha1.QueueWorker, condition *metav1.Condition) bool {
 // The name of its queue may be wrong, which no backend can know.
 func silent(in Input, worker *v1alpha1.QueueWorker) bool {
 	status := &worker.Status
-	if in.Now.Sub(worker.CreationTimestamp.Time) < quiet || status.Backlog == nil || status.Processes == 0 {
+	if in.Now.Sub(worker.CreationTimestamp.Time) < unusedAfter || status.Backlog == nil || status.Processes == 0 {
 		return false
 	}
 	return status.Totals.Processed+status.Totals.Failed+status.Totals.Released == 0 &&

@@ -78,7 +78,7 @@ func (w *world) check(in Input, out Output) {
 	if out.Finish == "" || out.Finish == in.Told {
 		return
 	}
-	if measured := in.Work.MeasuredAt; in.Spec.Paused || in.Spec.Stopped || !in.Work.Known || !measured.After(out.Open.Created) || !measured.After(in.Work.Quiet) {
+	if measured := in.Work.MeasuredAt; in.Spec.Paused || in.Spec.Stopped || !in.Work.Known || !measured.After(out.Open.Created) || !measured.After(in.Work.LastActivity) {
 		w.Fatalf("finishes %s with %+v", out.Finish, in)
 	}
 	for _, job := range w.jobs {

@@ -30,7 +30,7 @@ func open() Input {
 			Runs: []v1alpha1.Run{{Name: name, Started: *at(noon.Add(-time.Minute))}},
 		},
 		Runs: []Run{{Name: name, Created: noon.Add(-time.Minute), Living: 2}},
-		Work: Work{Known: true, MeasuredAt: noon.Add(-time.Second), Quiet: noon.Add(-10 * time.Second)},
+		Work: Work{Known: true, MeasuredAt: noon.Add(-time.Second), LastActivity: noon.Add(-10 * time.Second)},
 	}
 }
 
@@ -67,8 +67,8 @@ func TestARunEndsOnlyWhenItIsOver(t *testing.T) {
 		"a job is delayed, which is left":     {func(in *Input) { in.Work.Delayed, in.Spec.WaitForDelayed = 1, false }, true, ""},
 		"a worker is busy":                    {func(in *Input) { in.Work.Busy = 1 }, false, ""},
 		"the backend cannot be read":          {func(in *Input) { in.Work.Known = false }, false, ""},
-		"measured before the last job ended":  {func(in *Input) { in.Work.Quiet = in.Work.MeasuredAt.Add(time.Millisecond) }, false, "time"},
-		"measured just after it ended":        {func(in *Input) { in.Work.Quiet = in.Work.MeasuredAt.Add(-margin / 2) }, false, "both"},
+		"measured before the last job ended":  {func(in *Input) { in.Work.LastActivity = in.Work.MeasuredAt.Add(time.Millisecond) }, false, "time"},
+		"measured just after it ended":        {func(in *Input) { in.Work.LastActivity = in.Work.MeasuredAt.Add(-margin / 2) }, false, "both"},
 		"measured before the run began":       {func(in *Input) { in.Work.MeasuredAt = in.Runs[0].Created }, false, "both"},
 		"a pod not heard of since":            {func(in *Input) { in.Work.Unheard = 1 }, false, "workers"},
 		"a pod that does not answer":          {func(in *Input) { in.Work.Silent = 1 }, false, ""},
@@ -309,7 +309,7 @@ func TestARunEndsSecondsAfterItsLastJob(t *testing.T) {
 	for ahead := range 50 {
 		in := open()
 		quiet := in.Now
-		in.Work.Quiet = quiet
+		in.Work.LastActivity = quiet
 		asked, pulled := quiet.Add(-time.Duration(ahead)*100*time.Millisecond), quiet
 		in.Work.MeasuredAt = asked
 		questions := 0

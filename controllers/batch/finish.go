@@ -67,8 +67,8 @@ func (d *decision) left(run *Run) (why string, lacking answers) {
 		why = "It continues: its queues are empty, but a worker still has a job."
 	case w.Silent > 0:
 		why = fmt.Sprintf("It continues: its queues are empty, but %d pod(s) that may have jobs do not answer; see the condition AgentsReporting.", w.Silent)
-	case w.MeasuredAt.Before(w.Quiet.Add(margin)):
-		return "Its queues are empty and no worker has a job; both are checked once more.", d.since(w.Quiet)
+	case w.MeasuredAt.Before(w.LastActivity.Add(margin)):
+		return "Its queues are empty and no worker has a job; both are checked once more.", d.since(w.LastActivity)
 	case w.Unheard > 0:
 		// The measurement is good. After another measurement, the reports would be too
 		// old again.

@@ -77,8 +77,8 @@ type Work struct {
 	Ready, Delayed, Reserved int64
 	// Busy is the number of processes that work on a job.
 	Busy int
-	// Quiet is the time since when the workers' reports have shown nothing new.
-	Quiet time.Time
+	// LastActivity is the time since when the workers' reports have shown nothing new.
+	LastActivity time.Time
 	// Unheard counts the running pods that have not reported since the measurement.
 	// Silent counts the pods that have not answered for long.
 	Unheard, Silent int

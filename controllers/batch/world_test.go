@@ -163,7 +163,7 @@ func (w *world) hear() {
 
 func (w *world) work() Work {
 	out := w.measured
-	out.Quiet = w.quiet
+	out.LastActivity = w.quiet
 	for i := range crew {
 		out.Busy += w.told[i] % 2
 		if w.heard[i].Before(out.MeasuredAt) {

@@ -24,9 +24,9 @@ type toldBacklog struct {
 	figures []int64
 }
 
-// standing returns the news that a pool gets at once: whether its backlog is known, and
+// atOnce returns the news that a pool gets at once: whether its backlog is known, and
 // why not.
-func (t toldBacklog) standing() toldBacklog {
+func (t toldBacklog) atOnce() toldBacklog {
 	t.figures = nil
 	return t
 }
@@ -46,7 +46,7 @@ func (b *Backlogs) tell(app types.NamespacedName, p *probe, now time.Time) {
 		if news.equal(pool.told) {
 			continue
 		}
-		urgent := pool.use.Eager || !news.standing().equal(pool.told.standing()) || empty(pool.told.figures) != empty(news.figures)
+		urgent := pool.use.Eager || !news.atOnce().equal(pool.told.atOnce()) || empty(pool.told.figures) != empty(news.figures)
 		if urgent || now.Sub(pool.wokenAt) >= b.options.QuietInterval {
 			pool.told, pool.wokenAt = news, now
 			b.push(key)

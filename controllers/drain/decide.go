@@ -219,7 +219,7 @@ func (d *decision) recheck(after time.Duration) {
 // removable reports whether no job is lost with a pod.
 func (d *decision) removable(pod *Pod) bool {
 	return pod.neverStarted() && (!d.strict || d.victims[pod]) ||
-		d.victims[pod] && (pod.Forsaken || pod.drained(d.Now, d.Silence))
+		d.victims[pod] && (pod.Abandoned || pod.drained(d.Now, d.Silence))
 }
 
 // leaving reports whether a pod is a victim and may go.

@@ -75,9 +75,9 @@ type Pod struct {
 	// while the pod's phase is Pending because of another container.
 	Started bool
 
-	// Forsaken: the pod is removed without waiting for it, and its jobs have its grace
+	// Abandoned: the pod is removed without waiting for it, and its jobs have its grace
 	// period.
-	Forsaken bool
+	Abandoned bool
 
 	// Cordoned reports whether the pod's control document cordons it.
 	Cordoned bool

@@ -133,7 +133,7 @@ func (r *Reconciler) pending(ctx context.Context, w *plan.World, d plan.Decision
 			}
 		}
 		if c.live != nil && !objects.OwnedBy(c.live, w.Worker) {
-			return nil, foreign(c, w.Worker), nil
+			return nil, conflictWith(c, w.Worker), nil
 		}
 		settled, err := c.settled(cached)
 		if err != nil {
@@ -168,7 +168,8 @@ func (r *Reconciler) readPastCache(ctx context.Context, w *plan.World, c *child)
 	return err
 }
 
-func foreign(c child, worker *v1alpha1.QueueWorker) string {
+// conflictWith says that a child of that name has another owner, and what to do.
+func conflictWith(c child, worker *v1alpha1.QueueWorker) string {
 	return fmt.Sprintf("The %s %s exists already and %s, so it is left alone and the QueueWorker %s cannot have its own; delete it or rename the QueueWorker.",
 		c.kind.Kind, c.name, kube.OwnerOf(c.live), worker.Name)
 }

@@ -185,7 +185,7 @@ func TestAStoppedPoolLosesItsPodsAfterTheirJobs(t *testing.T) {
 			t.Errorf("%s is told %v", name, pod.Annotations)
 		}
 	}
-	o.clock.SetTime(o.clock.Now().Add(plan.HearingTime - time.Second))
+	o.clock.SetTime(o.clock.Now().Add(plan.FirstReportTime - time.Second))
 	o.pass()
 	if n := *o.deployment().Spec.Replicas; n != 2 {
 		t.Errorf("too early it has %d replicas", n)

@@ -68,7 +68,7 @@ func (r *Reconciler) report(ctx context.Context, w *plan.World, d plan.Decision,
 	}
 	r.tellExits(w, d, in, next)
 	again := requeue.Sooner(out.Recheck, wait, a.RetryAfter(), d.Size.Recheck, d.Removal.Recheck, d.Stuck.Recheck, d.Alerts.Recheck, plan.RecheckRuns(d),
-		effective.PauseLeft(w.Worker, w.Now), w.Memory.Foreign.Left(w.Now), plan.Hearing(w, d))
+		effective.PauseLeft(w.Worker, w.Now), w.Memory.Foreign.Left(w.Now), plan.ConfirmAfter(w, d))
 	return passlog.Pass{
 		Reason: passlog.ReasonOf(out.Status.Conditions, v1alpha1.ConditionReady), Conditions: out.Status.Conditions,
 		Values: []any{"status", statusWord(write, wait)}, Again: again,
@@ -102,7 +102,7 @@ func tooEarly(in status.Input, next *poolMemory) (passlog.Pass, bool) {
 		// A write over an old status would be refused; the new status wakes this pool.
 		pass.Reason = passlog.CacheBehind
 		return pass, true
-	case in.Now.Sub(next.Since) < plan.HearingTime && awaitsReports(in):
+	case in.Now.Sub(next.Since) < plan.FirstReportTime && awaitsReports(in):
 		// The present status of these pods is better than a status without their
 		// reports, and the next reports would restore it at once.
 		pass.Reason, pass.Again = passlog.AwaitingReports, hearAgain

@@ -140,7 +140,7 @@ func TestANewOperatorWaitsForTheReportsThatItsPredecessorHad(t *testing.T) {
 	}
 	o.clock.SetTime(o.clock.Now().Add(time.Second))
 	if _, writes := o.pass(); count(writes, writeStatus) != 1 || o.worker().Status.Desired != 4 {
-		t.Errorf("after %s the writes are %q", plan.HearingTime, writes)
+		t.Errorf("after %s the writes are %q", plan.FirstReportTime, writes)
 	}
 }
 

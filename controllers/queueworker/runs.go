@@ -87,7 +87,7 @@ func (r *Reconciler) takenRun(ctx context.Context, w *plan.World, name string, n
 		return kube.Outcome{}, err
 	}
 	if !objects.OwnedBy(c.live, w.Worker) {
-		return kube.Outcome{Conflict: foreign(c, w.Worker)}, nil
+		return kube.Outcome{Conflict: conflictWith(c, w.Worker)}, nil
 	}
 	next.startedRun = name
 	return kube.Outcome{}, nil

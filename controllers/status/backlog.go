@@ -90,12 +90,12 @@ func queueBacklog(depth protocol.QueueDepth, measured time.Time, before *v1alpha
 
 // backlogCondition says whether the backlog is known. There is no condition if nothing
 // measures the backlog and nothing needs it.
-func backlogCondition(in Input) (standing, bool) {
+func backlogCondition(in Input) (conditionState, bool) {
 	b := in.Backlog
-	out := standing{conditionType: v1alpha1.ConditionBacklogKnown, is: metav1.ConditionFalse}
+	out := conditionState{conditionType: v1alpha1.ConditionBacklogKnown, is: metav1.ConditionFalse}
 	switch {
 	case !b.Measured && in.Worker.Spec.Autoscaling == nil:
-		return standing{}, false
+		return conditionState{}, false
 	case in.AppName == "":
 		out.reason, out.message = v1alpha1.ReasonAppNotFound, "There is no QueueApp that says where the queues are; see the condition Ready."
 	case !b.Measured:

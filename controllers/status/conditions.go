@@ -59,10 +59,10 @@ func setConditions(in Input, c counts, v verdict, status *v1alpha1.QueueWorkerSt
 	onlyWhen(v1alpha1.ConditionComplete, complete != "", v1alpha1.ReasonRunComplete, complete)
 	onlyWhen(v1alpha1.ConditionRunFailed, failed != "", v1alpha1.ReasonRunFailed, failed)
 
-	for _, judgement := range []standing{pausedCondition(in, c), reportingCondition(in), gracefulCondition(in)} {
+	for _, judgement := range []conditionState{pausedCondition(in, c), reportingCondition(in), gracefulCondition(in)} {
 		set(judgement.conditionType, judgement.is, judgement.reason, judgement.message)
 	}
-	for conditionType, find := range map[string]func(Input) (standing, bool){
+	for conditionType, find := range map[string]func(Input) (conditionState, bool){
 		v1alpha1.ConditionBacklogKnown:   backlogCondition,
 		v1alpha1.ConditionTimeoutChain:   timeoutCondition,
 		v1alpha1.ConditionScalingActive:  scalingCondition,
@@ -118,16 +118,16 @@ func restartClock(status *v1alpha1.QueueWorkerStatus, conditionType, reason stri
 	}
 }
 
-// standing is a computed condition.
-type standing struct {
+// conditionState is a computed condition.
+type conditionState struct {
 	conditionType string
 	is            metav1.ConditionStatus
 	reason        string
 	message       string
 }
 
-func pausedCondition(in Input, c counts) standing {
-	out := standing{v1alpha1.ConditionPaused, metav1.ConditionFalse, v1alpha1.ReasonNotPaused, "The workers take jobs."}
+func pausedCondition(in Input, c counts) conditionState {
+	out := conditionState{v1alpha1.ConditionPaused, metav1.ConditionFalse, v1alpha1.ReasonNotPaused, "The workers take jobs."}
 	switch reason := in.pausedBy(); {
 	case reason != "" && pausingDone(c):
 		out.is, out.reason, out.message = metav1.ConditionTrue, reason, "No worker takes jobs, "+pauseCause(in)
@@ -154,7 +154,7 @@ func pauseCause(in Input) string {
 	return "because spec.paused is true."
 }
 
-func reportingCondition(in Input) standing {
+func reportingCondition(in Input) conditionState {
 	running, silent := 0, []Pod{}
 	for _, pod := range in.Pods {
 		if pod.leaving() || !pod.running() {
@@ -165,7 +165,7 @@ func reportingCondition(in Input) standing {
 			silent = append(silent, pod)
 		}
 	}
-	out := standing{conditionType: v1alpha1.ConditionAgentsReporting}
+	out := conditionState{conditionType: v1alpha1.ConditionAgentsReporting}
 	switch {
 	case running == 0:
 		out.is, out.reason, out.message = metav1.ConditionUnknown, v1alpha1.ReasonNoPods, "No pod runs that could report."
@@ -179,8 +179,8 @@ func reportingCondition(in Input) standing {
 	return out
 }
 
-func gracefulCondition(in Input) standing {
-	out := standing{conditionType: v1alpha1.ConditionGracefulStop, is: metav1.ConditionFalse}
+func gracefulCondition(in Input) conditionState {
+	out := conditionState{conditionType: v1alpha1.ConditionGracefulStop, is: metav1.ConditionFalse}
 	for _, pod := range in.Pods {
 		if pod.leaving() || pod.Report == nil || pod.Report.Runtime == nil || pod.Report.Runtime.GracefulStop {
 			continue

@@ -46,7 +46,7 @@ func Due(before, after *v1alpha1.QueueWorkerStatus, now time.Time, last Writes) 
 		return true, 0
 	case !equality.Semantic.DeepEqual(progressing(before), progressing(after)):
 		return elapsed(now, last.Any, ProgressInterval)
-	case !equality.Semantic.DeepEqual(riding(before), riding(after)):
+	case !equality.Semantic.DeepEqual(deferrable(before), deferrable(after)):
 		return elapsed(now, last.OfJobs, ReportInterval)
 	}
 	return false, 0
@@ -107,9 +107,9 @@ func progressing(status *v1alpha1.QueueWorkerStatus) v1alpha1.QueueWorkerStatus 
 	return out
 }
 
-// riding returns the part of a status that is written with the next write or when its
+// deferrable returns the part of a status that is written with the next write or when its
 // interval is over.
-func riding(status *v1alpha1.QueueWorkerStatus) v1alpha1.QueueWorkerStatus {
+func deferrable(status *v1alpha1.QueueWorkerStatus) v1alpha1.QueueWorkerStatus {
 	return v1alpha1.QueueWorkerStatus{
 		State:       status.State,
 		Busy:        status.Busy,

@@ -61,11 +61,11 @@ func autoscalingStatus(in Input) *v1alpha1.AutoscalingStatus {
 
 // scalingCondition says whether the size follows the backlog. There is no condition
 // without autoscaling.
-func scalingCondition(in Input) (standing, bool) {
+func scalingCondition(in Input) (conditionState, bool) {
 	if in.Scaling == nil {
-		return standing{}, false
+		return conditionState{}, false
 	}
-	out := standing{v1alpha1.ConditionScalingActive, metav1.ConditionFalse, string(in.Scaling.Reason), ""}
+	out := conditionState{v1alpha1.ConditionScalingActive, metav1.ConditionFalse, string(in.Scaling.Reason), ""}
 	switch in.Scaling.Reason {
 	case scaling.ReasonStopped:
 		out.message = "The pool is stopped."
@@ -83,11 +83,11 @@ func scalingCondition(in Input) (standing, bool) {
 
 // limitCondition says what keeps the pool from the size it asks for. There is no
 // condition if nothing could limit it.
-func limitCondition(in Input) (standing, bool) {
+func limitCondition(in Input) (conditionState, bool) {
 	if in.Scaling == nil && in.Cap == nil {
-		return standing{}, false
+		return conditionState{}, false
 	}
-	out := standing{v1alpha1.ConditionScalingLimited, metav1.ConditionFalse, v1alpha1.ReasonNotLimited, "The pool has the size it asks for."}
+	out := conditionState{v1alpha1.ConditionScalingLimited, metav1.ConditionFalse, v1alpha1.ReasonNotLimited, "The pool has the size it asks for."}
 	limit := scaling.LimitNone
 	if in.Scaling != nil {
 		limit = in.Scaling.LimitedBy

@@ -91,7 +91,7 @@ func TestTheLargestStatusCanBeWritten(t *testing.T) {
 // A pool of the largest size in the middle of a rollout, whose pods have honest counts.
 func TestTheLargestPoolIsAccountedForInFull(t *testing.T) {
 	const pods = 1250
-	ledger := books{ledger: map[types.UID]entry{}, present: map[types.UID]bool{}, restarts: map[string]int64{}, totals: &v1alpha1.Totals{}}
+	ledger := accounts{ledger: map[types.UID]entry{}, present: map[types.UID]bool{}, restarts: map[string]int64{}, totals: &v1alpha1.Totals{}}
 	for i := range pods {
 		pod := &corev1.Pod{}
 		pod.Name = fmt.Sprintf("%s-worker-6d4b75cb6d-%05d", strings.Repeat("p", 50), i)

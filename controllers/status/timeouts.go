@@ -25,11 +25,11 @@ type Times struct {
 // timeoutCondition finds the first pair of times in the wrong order. The chain goes
 // from a job's timeout to its connection's retry_after and its pod's grace period.
 // There is no condition for a worker whose times are unknown.
-func timeoutCondition(in Input) (standing, bool) {
+func timeoutCondition(in Input) (conditionState, bool) {
 	if in.Times.Grace == 0 {
-		return standing{}, false
+		return conditionState{}, false
 	}
-	out := standing{conditionType: v1alpha1.ConditionTimeoutChain, is: metav1.ConditionFalse}
+	out := conditionState{conditionType: v1alpha1.ConditionTimeoutChain, is: metav1.ConditionFalse}
 	timeout, retry, grace := in.Times.Timeout, in.Times.RetryAfter, in.Times.Grace
 	job, queue := in.Backlog.jobTimeout()
 	switch {

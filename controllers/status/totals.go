@@ -26,30 +26,30 @@ const (
 
 // account adds the work of the pods since the last write to the totals.
 func account(in Input, status *v1alpha1.QueueWorkerStatus) {
-	books := books{
+	accounts := accounts{
 		totals:   &status.Totals,
 		restarts: countsOf(status.Restarts),
 		ledger:   ledgerOf(status.Accounted),
 		present:  map[types.UID]bool{},
 	}
-	for uid, entry := range books.ledger {
-		books.bytes += entry.size(uid, protocol.Counters{})
+	for uid, entry := range accounts.ledger {
+		accounts.bytes += entry.size(uid, protocol.Counters{})
 	}
 	for _, ended := range in.Ended {
-		books.close(ended)
+		accounts.close(ended)
 	}
 	for _, pod := range in.Pods {
-		if !books.present[pod.UID] {
-			books.update(pod)
+		if !accounts.present[pod.UID] {
+			accounts.update(pod)
 		}
 	}
-	books.giveUp(in.Expected)
-	status.Accounted = accountedOf(books.ledger)
-	status.Restarts = restartsOf(books.restarts)
+	accounts.giveUp(in.Expected)
+	status.Accounted = accountedOf(accounts.ledger)
+	status.Restarts = restartsOf(accounts.restarts)
 }
 
-// books are the totals, and the counts that they contain of each pod.
-type books struct {
+// accounts are the totals, and the counts that they contain of each pod.
+type accounts struct {
 	totals   *v1alpha1.Totals
 	restarts map[string]int64
 	ledger   map[types.UID]entry
@@ -60,7 +60,7 @@ type books struct {
 }
 
 // room reports whether the ledger has room for an entry after counts were seen.
-func (b *books) room(uid types.UID, entry entry, seen protocol.Counters) bool {
+func (b *accounts) room(uid types.UID, entry entry, seen protocol.Counters) bool {
 	before, known := b.ledger[uid]
 	bytes := b.bytes + entry.size(uid, seen)
 	if known {
@@ -70,14 +70,14 @@ func (b *books) room(uid types.UID, entry entry, seen protocol.Counters) bool {
 }
 
 // keep puts an entry into the ledger.
-func (b *books) keep(uid types.UID, entry entry) {
+func (b *accounts) keep(uid types.UID, entry entry) {
 	b.drop(uid)
 	b.ledger[uid] = entry
 	b.bytes += entry.size(uid, protocol.Counters{})
 }
 
 // drop removes an entry from the ledger.
-func (b *books) drop(uid types.UID) {
+func (b *accounts) drop(uid types.UID) {
 	if entry, known := b.ledger[uid]; known {
 		b.bytes -= entry.size(uid, protocol.Counters{})
 		delete(b.ledger, uid)
@@ -85,7 +85,7 @@ func (b *books) drop(uid types.UID) {
 }
 
 // close adds the last counts of a pod that has ended.
-func (b *books) close(ended EndedPod) {
+func (b *accounts) close(ended EndedPod) {
 	entry, known := b.ledger[ended.UID]
 	if ended.Counters != nil {
 		b.add(&entry, *ended.Counters)
@@ -98,7 +98,7 @@ func (b *books) close(ended EndedPod) {
 }
 
 // update adds the counts of a pod.
-func (b *books) update(pod Pod) {
+func (b *accounts) update(pod Pod) {
 	b.present[pod.UID] = true
 	entry := b.ledger[pod.UID]
 	entry.name = pod.Name
@@ -126,7 +126,7 @@ func (b *books) update(pod Pod) {
 
 // giveUp drops the pods that are only in the ledger. They ended while no operator
 // watched, unless the event of their end is still to come.
-func (b *books) giveUp(expected map[types.UID]bool) {
+func (b *accounts) giveUp(expected map[types.UID]bool) {
 	for uid, entry := range b.ledger {
 		if b.present[uid] || expected[uid] {
 			continue
@@ -140,7 +140,7 @@ func (b *books) giveUp(expected map[types.UID]bool) {
 
 // add raises an entry to the counts seen now, and the totals with it. Counts never go
 // down: lower counts than before are ignored.
-func (b *books) add(entry *entry, seen protocol.Counters) {
+func (b *accounts) add(entry *entry, seen protocol.Counters) {
 	b.totals.Processed += raise(&entry.counters.Processed, seen.Processed)
 	b.totals.Failed += raise(&entry.counters.Failed, seen.Failed)
 	b.totals.Released += raise(&entry.counters.Released, seen.Released)

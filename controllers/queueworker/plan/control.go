@@ -14,9 +14,9 @@ import (
 	"queueworker.dev/queueworker/controllers/requeue"
 )
 
-// Hearing returns the time after which to see whether every agent has taken up its
+// ConfirmAfter returns the time after which to see whether every agent has taken up its
 // document; 0 if all have, or do not answer.
-func Hearing(w *World, d Decision) time.Duration {
+func ConfirmAfter(w *World, d Decision) time.Duration {
 	var wait time.Duration
 	for _, pod := range w.Pods {
 		_, written := d.Controls.Pods[pod.Name]

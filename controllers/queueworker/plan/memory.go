@@ -26,8 +26,8 @@ type Memory struct {
 	Completed scaling.Completed
 	// StartLatency is the time that pods of the pool take to start; 0 if unknown.
 	StartLatency time.Duration
-	// Quiet is the time since when the workers have reported nothing new.
-	Quiet time.Time
+	// LastActivity is the time since when the workers have reported nothing new.
+	LastActivity time.Time
 	// Stuck is the memory of the last look for stuck workers.
 	Stuck stuck.Memory
 	// Alerts is the memory of the last judgement of the jobs' health.
@@ -49,7 +49,7 @@ func (m Memory) Observed(w *World) Memory {
 	m.Completed = m.tally.completed
 	m.StartLatency = startLatency(w.Pods, m.StartLatency)
 	m.activity = m.activity.next(w.Pods)
-	m.Quiet = m.activity.since
+	m.LastActivity = m.activity.since
 	m.Foreign = m.Foreign.next(w)
 	return m
 }

@@ -19,9 +19,9 @@ import (
 	"queueworker.dev/queueworker/controllers/requeue"
 )
 
-// HearingTime is how long an operator that has just started waits for the first reports
+// FirstReportTime is how long an operator that has just started waits for the first reports
 // of pods that its predecessor had reports of.
-const HearingTime = 15 * time.Second
+const FirstReportTime = 15 * time.Second
 
 // silenceMargin is how much longer than a job may run a victim may be silent.
 const silenceMargin = 30 * time.Second
@@ -131,20 +131,20 @@ type stopping struct {
 // pod returns the known state of an active pod.
 func (s *stopping) pod(pod *Pod) drain.Pod {
 	out := drainPod(pod)
-	out.Forsaken = s.forsakes(pod, out)
+	out.Abandoned = s.abandons(pod, out)
 	return out
 }
 
-// forsakes reports whether a stopped pool removes this pod without waiting: its agent
+// abandons reports whether a stopped pool removes this pod without waiting: its agent
 // cannot be reached, or its grace period is over.
-func (s *stopping) forsakes(pod *Pod, seen drain.Pod) bool {
+func (s *stopping) abandons(pod *Pod, seen drain.Pod) bool {
 	if !s.stops {
 		return false
 	}
 	if report := pod.Report; report.Unreachable {
 		return true
 	} else if report.Status == nil {
-		left := s.unheardFrom(pod).Add(HearingTime).Sub(s.Now)
+		left := s.unheardFrom(pod).Add(FirstReportTime).Sub(s.Now)
 		s.recheck = requeue.Sooner(s.recheck, left)
 		return left <= 0
 	}

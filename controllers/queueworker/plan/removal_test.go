@@ -149,11 +149,11 @@ func TestRemovalOfAStoppedPool(t *testing.T) {
 		"of which nothing is known": {func(o *World) { o.unheard() }, 0, 0, 0},
 		"of which a new operator knows nothing yet": {func(o *World) {
 			o.unheard()
-			o.Memory.Since = noon.Add(-HearingTime + 4*time.Second)
+			o.Memory.Since = noon.Add(-FirstReportTime + 4*time.Second)
 		}, 2, 2, 4 * time.Second},
 		"whose agents have just begun": {func(o *World) {
 			o.unheard()
-			started := metav1.NewTime(noon.Add(-HearingTime + 3*time.Second))
+			started := metav1.NewTime(noon.Add(-FirstReportTime + 3*time.Second))
 			for _, pod := range o.Pods {
 				pod.Spec.Containers = []corev1.Container{{Ports: []corev1.ContainerPort{{Name: protocol.PortName}}}}
 				pod.Status.ContainerStatuses = []corev1.ContainerStatus{{State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: started}}}}

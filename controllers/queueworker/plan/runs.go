@@ -108,7 +108,7 @@ func living(w *World, job *batchv1.Job) int {
 
 // work returns the work that is left in the open run, and the workers that do it.
 func work(w *World) batch.Work {
-	out := batch.Work{Quiet: w.Memory.Quiet}
+	out := batch.Work{LastActivity: w.Memory.LastActivity}
 	config := w.runConfig()
 	switch {
 	case config == nil:
