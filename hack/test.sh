@@ -31,7 +31,7 @@ verify() {
 # without the race detector, because they use no goroutines and their many generated cases
 # would take five times as long.
 unit() {
-  local memory='^(TestAnObjectCostsAtMostTenTimesItsBytes|TestTheCacheForgetsWhatIsLarge|TestFillingTheCacheTakesLittleAtOnce|TestTheCacheTakesWhatTheDocumentationSays)$'
+  local memory='^(TestAnObjectCostsAtMostTenTimesItsBytes|TestTheCacheForgetsWhatIsLarge|TestFillingTheCacheTakesLittleAtOnce|TestTheCacheTakesWhatTheDocumentationSays|TestNoObjectTakesMoreThanTheDocumentationSays)$'
   local packages pure='/(api/effective|controllers/(preflight|queueworker/plan|scaling|drain|batch|stuck|alerts|command|objects|podstate|requeue|telemetry|status|throughput|turns)|agent/dialect|console/(view|intent|gitops|redact|doctor)|plugin/(wording|render)|plugin/importing/.*|hack/scalesim(/.*)?)$'
   packages=$(go list ./... | grep -vE '/test/(integration|hostile|backends|e2e|bench)(/|$)')
   # shellcheck disable=SC2086 # one word per package
