@@ -333,6 +333,26 @@ func TestALongMessageFitsThePause(t *testing.T) {
 	}
 }
 
+// Jobs are counted in buckets of 5 s, and one may have begun just before a resumption.
+func TestFailuresInABucketFromBeforeAResumptionPauseAgain(t *testing.T) {
+	w := newWorld(func(spec *v1alpha1.QueueWorkerSpec) { spec.MaxExceptions, spec.OnFailing = 3, v1alpha1.OnFailingPause })
+	if out := w.jobs(0, 3).restart("a", 0).decide(); out.Pause == nil || !out.Pause.Paused {
+		t.Fatalf("a pool whose jobs all fail is not paused: %s", told(out))
+	}
+	w.after(10 * time.Second).in.Token = "resume"
+	if out := w.decide(); out.Pause.Paused {
+		t.Fatal("it is not resumed")
+	}
+	w.jobs(0, 3).after(3*time.Second).restart("b", 0)
+	if out := w.decide(); out.Pause.Paused {
+		t.Error("a restart without a failed job pauses it again")
+	}
+	w.in.Failures = []Failure{{Process: "pod/0", Class: "A", At: w.in.Now}}
+	if out := w.decide(); !out.Pause.Paused {
+		t.Errorf("new failures do not pause it again: %s", told(out))
+	}
+}
+
 func TestAPauseSurvivesItsOwnWriting(t *testing.T) {
 	w := newWorld(poisoned).jobs(0, 30)
 	out := w.decide()

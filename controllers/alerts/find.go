@@ -137,7 +137,7 @@ func (j *judgement) workersFailing() *Alert {
 	// Jobs are counted since this operator began. For an earlier restart, other jobs
 	// may have been processed.
 	counted := slices.ContainsFunc(restarts, func(end End) bool { return !end.At.Before(j.Watched) })
-	poisoned := counted && j.processed == 0 && j.failed > 0
+	poisoned := counted && j.processed == 0 && j.hasFailed()
 	switch {
 	case len(restarts) >= most, len(restarts) > 0 && (poisoned || reason == v1alpha1.ReasonMaxExceptions):
 		return j.restarting(restarts)
@@ -147,6 +147,13 @@ func (j *judgement) workersFailing() *Alert {
 			"%s process(es) crashed in the last 5 minutes, last %s: %s", j.number(crashes), last.Process, last.Message)}
 	}
 	return nil
+}
+
+// hasFailed reports whether a job has failed since failures count. Counts come in buckets
+// of some seconds, and a bucket that began before does not count, so the failures that
+// agents report with their time count too.
+func (j *judgement) hasFailed() bool {
+	return j.failed > 0 || slices.ContainsFunc(j.Failures, func(failure Failure) bool { return !failure.At.Before(j.since) })
 }
 
 // ends returns the crashes of the last Window, and its restarts for maxExceptions that
