@@ -106,3 +106,125 @@ func checkGrants(t *rapid.T, limit int32, claims []Claim, got []Grant) {
 		}
 	}
 }
+
+// TestWhatIsBeyondTheMinimumsGoesByPriority: pools of lower priorities have, beyond their
+// minimums, less than a pod of any pool of a higher priority that lacks one.
+func TestWhatIsBeyondTheMinimumsGoesByPriority(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		limit, claims := rapid.Int32Range(0, 200).Draw(t, "cap"), drawClaims(t, 6)
+		got := Share(limit, claims)
+		rest := int64(limit)
+		for _, g := range got {
+			rest -= int64(g.Processes)
+		}
+		for i, g := range got {
+			s := newShare(claims[i])
+			if int64(g.Processes) >= s.wanted {
+				continue
+			}
+			lower := rest
+			for k, other := range got {
+				if claims[k].Priority < claims[i].Priority {
+					lower += max(0, int64(other.Processes)-newShare(claims[k]).minimum)
+				}
+			}
+			if lower >= s.pod {
+				t.Fatalf("%d processes went to lower priorities or to nobody, although %+v lacks a pod: %+v of %+v", lower, g, got, claims)
+			}
+		}
+	})
+}
+
+// drawClaims draws claims of usual sizes.
+func drawClaims(t *rapid.T, mostPerPod int32) []Claim {
+	claims := make([]Claim, rapid.IntRange(1, 8).Draw(t, "pools"))
+	for i := range claims {
+		claims[i] = Claim{
+			Name: fmt.Sprint("pool-", i), Priority: rapid.Int32Range(0, 2).Draw(t, "priority"),
+			Minimum: rapid.Int32Range(0, 20).Draw(t, "minimum"), Wanted: rapid.Int32Range(0, 60).Draw(t, "wanted"),
+			ProcessesPerPod: rapid.Int32Range(1, mostPerPod).Draw(t, "perPod"),
+		}
+	}
+	return claims
+}
+
+// TestEqualPoolsShareByNeed: among pools of one priority and without minimums, each gets
+// its part of the cap, to less than a process, and the whole cap is given.
+func TestEqualPoolsShareByNeed(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		claims := drawClaims(t, 1)
+		var wanted int64
+		for i := range claims {
+			claims[i].Priority, claims[i].Minimum = 0, 0
+			wanted += int64(claims[i].Wanted)
+		}
+		limit := rapid.Int32Range(0, 480).Draw(t, "cap")
+		var given int64
+		for i, g := range Share(limit, claims) {
+			given += int64(g.Processes)
+			part := float64(claims[i].Wanted) * min(1, float64(limit)/max(1, float64(wanted)))
+			if off := float64(g.Processes) - part; off <= -1 || off >= 1 {
+				t.Fatalf("%+v gets %d of %d; its part is %.2f", claims[i], g.Processes, limit, part)
+			}
+		}
+		if given != min(int64(limit), wanted) {
+			t.Fatalf("%d of %d are given, and %d wanted", given, limit, wanted)
+		}
+	})
+}
+
+// TestACapThatSuffices: a pool gets all that it wants, in whole pods, exactly if the cap
+// is no less than what all pools want, or if there is no cap.
+func TestACapThatSuffices(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		claims := drawClaims(t, 6)
+		var whole int64
+		for _, c := range claims {
+			if c.Whole()%int64(c.ProcessesPerPod) != 0 || c.Whole() < int64(c.Wanted) || c.Whole() >= int64(c.Wanted+c.ProcessesPerPod) {
+				t.Fatalf("%+v makes whole pods of %d processes", c, c.Whole())
+			}
+			whole += c.Whole()
+		}
+		for _, limit := range []int32{int32(whole), int32(whole) + 1, -1, -5} {
+			for i, g := range Share(limit, claims) {
+				if int64(g.Processes) != claims[i].Whole() || g.Limited || g.Message != "" || g.Name != claims[i].Name {
+					t.Fatalf("a cap of %d for %d wanted: %+v for %+v", limit, whole, g, claims[i])
+				}
+			}
+		}
+		limited := slices.ContainsFunc(Share(int32(whole)-1, claims), func(g Grant) bool { return g.Limited })
+		if whole > 0 && !limited {
+			t.Fatalf("nobody is limited by a cap of one less than the %d wanted", whole)
+		}
+	})
+}
+
+// TestSharesInWords: the sentence names the cap, the pools, and what was wanted in whole
+// pods.
+func TestSharesInWords(t *testing.T) {
+	tests := map[string]struct {
+		limit  int32
+		claims []Claim
+		want   []string
+	}{
+		"one process": {1, []Claim{{Name: "a", Wanted: 2}, {Name: "b", Wanted: 1, Priority: 1}}, []string{
+			"The application's maximum of 1 process, shared by 2 pools, leaves 0 of the 2 wanted.", "",
+		}},
+		"whole pods": {7, []Claim{{Name: "a", Wanted: 7, ProcessesPerPod: 4}, {Name: "b"}, {Name: "c"}}, []string{
+			"The application's maximum of 7 processes, shared by 3 pools, leaves 4 of the 8 wanted.", "", "",
+		}},
+		"a minimum above what is wanted is not served": {5, []Claim{{Name: "a", Minimum: 9, Wanted: 1}, {Name: "b", Wanted: 4}}, []string{"", ""}},
+		"a negative wish is none":                      {5, []Claim{{Name: "a", Minimum: -3, Wanted: -3}, {Name: "b", Wanted: 5}}, []string{"", ""}},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			var got []string
+			for _, g := range Share(tc.limit, tc.claims) {
+				got = append(got, g.Message)
+			}
+			if diff := cmp.Diff(tc.want, got); diff != "" {
+				t.Errorf("unexpected sentences (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
