@@ -51,7 +51,10 @@ func TestLaw(t *testing.T) {
 			in.Backlog.Ready = 600
 			in.Memory.Arrived = []Arrival{{At: began.Add(-40 * time.Second), Jobs: 60}, {At: began, Jobs: 600}}
 		}), 18},
-		"660/33 if 60 more are due soon":       {still(func(in *Input) { in.Backlog.Ready, in.Backlog.DueSoon = 600, 60 }), 20},
+		"660/33 if 60 more are due soon": {still(func(in *Input) { in.Backlog.Ready, in.Backlog.DueSoon = 600, 60 }), 20},
+		"50.4 s of work are 1.05 processes, which is not worth a second": {still(func(in *Input) {
+			in.Backlog.Ready, in.Current, in.Memory.Seconds = 50, 1, 100.8
+		}), 1},
 		"1/33 is a process":                    {still(func(in *Input) { in.Backlog.Ready = 1 }), 1},
 		"1.045 is not worth a second process":  {still(func(in *Input) { in.Backlog.Ready = 36 }), 1},
 		"1.076 is worth a second process":      {still(func(in *Input) { in.Backlog.Ready = 37 }), 2},
@@ -150,6 +153,9 @@ func TestBoundsAndWholePods(t *testing.T) {
 		}
 		if inside := min(max(n, s.Min), s.Max); math.Abs(float64(got)-float64(inside)) >= float64(pod) {
 			t.Fatalf("%d processes are more than a pod of %d away from %d", got, pod, inside)
+		}
+		if got == 0 && n > 0 && s.Max > 0 {
+			t.Fatalf("a maximum of %d, less than a pod of %d, gives no process", s.Max, pod)
 		}
 		if (limit == LimitMinimum && got < n) || (limit == LimitMaximum && got > n) || (limit == LimitNone && got < n) {
 			t.Fatalf("%d instead of %d is called limited by %q", got, n, limit)

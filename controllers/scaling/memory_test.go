@@ -77,10 +77,20 @@ func TestMeasurementsThatDoNotCount(t *testing.T) {
 	t.Run("counts that went back", func(t *testing.T) {
 		in := first
 		in.Backlog = &Backlog{MeasuredAt: began.Add(Tick), Ready: 10}
+		same := memory.observe(in)
 		in.Completed = Completed{}
 		got := memory.observe(in)
-		if got.Attempts != memory.Attempts || got.Seconds != memory.Seconds || got.Measured.Moved || got.Rate > memory.Rate {
-			t.Errorf("fewer attempts than before became %+v", got)
+		same.Measured.Completed, same.Arrived, got.Arrived = Completed{}, nil, nil
+		if diff := cmp.Diff(same, got); diff != "" {
+			t.Errorf("fewer attempts than before are not taken for none (-want +got):\n%s", diff)
+		}
+	})
+	t.Run("seconds that are no number", func(t *testing.T) {
+		in := first
+		in.Completed.Seconds = math.NaN()
+		d := Decide(in)
+		if d.Memory.Measured.Completed.Seconds != 0 || math.IsNaN(d.Memory.Seconds) {
+			t.Errorf("they became %+v", d.Memory)
 		}
 	})
 }
