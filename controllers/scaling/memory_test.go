@@ -284,3 +284,35 @@ func TestWaitingJobs(t *testing.T) {
 		})
 	}
 }
+
+// TestRecordOfArrivals: the record has an entry for each slot, and goes back as far as the
+// target wait.
+func TestRecordOfArrivals(t *testing.T) {
+	ago := func(seconds int, jobs float64) Arrival {
+		return Arrival{At: began.Add(-time.Duration(seconds) * time.Second), Jobs: jobs}
+	}
+	tests := map[string]struct {
+		record []Arrival
+		inside float64 // beside 80 attempts that ended
+		want   []Arrival
+	}{
+		"the first":                    {nil, 10, []Arrival{ago(0, 90)}},
+		"nothing new":                  {[]Arrival{ago(3, 90)}, 10, []Arrival{ago(3, 90)}},
+		"more in the same slot":        {[]Arrival{ago(4, 85)}, 10, []Arrival{ago(4, 90)}},
+		"more in a new slot":           {[]Arrival{ago(5, 85)}, 10, []Arrival{ago(5, 85), ago(0, 90)}},
+		"jobs were removed":            {[]Arrival{ago(60, 80), ago(40, 85), ago(20, 95)}, 10, []Arrival{ago(60, 80), ago(40, 85), ago(0, 90)}},
+		"all jobs were removed":        {[]Arrival{ago(60, 81), ago(40, 85)}, 0, []Arrival{ago(0, 80)}},
+		"older than the target":        {[]Arrival{ago(70, 80), ago(65, 82), ago(10, 85)}, 10, []Arrival{ago(65, 82), ago(10, 85), ago(0, 90)}},
+		"the last one, however old":    {[]Arrival{ago(900, 90)}, 10, []Arrival{ago(900, 90)}},
+		"a target that became shorter": {slices.Repeat([]Arrival{ago(60, 80)}, 60), 0, slices.Repeat([]Arrival{ago(60, 80)}, 2*slots)},
+	}
+	for name, tc := range tests {
+		t.Run(name, func(t *testing.T) {
+			m := Memory{Measured: Measurement{Inside: tc.inside, Completed: Completed{Attempts: 80}}, Arrived: tc.record}
+			got := m.arrived(Input{Backlog: &Backlog{MeasuredAt: began}, Spec: Spec{TargetWait: time.Minute}})
+			if diff := cmp.Diff(tc.want, got); diff != "" {
+				t.Errorf("unexpected record (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
