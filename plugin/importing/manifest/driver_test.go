@@ -37,12 +37,14 @@ func TestDriversAndDoubts(t *testing.T) {
 		"its own wins over that of all":         {[]string{"redis"}, drivers{"": redis, "redis": database}, "", []said{{database, ""}}},
 		"none for all":                          {[]string{"redis", "sqs"}, drivers{"": none}, "", []said{{none, ""}, {none, ""}}},
 		"of that name":                          {[]string{"redis"}, drivers{"": redis}, "", []said{{redis, ""}}},
-		"of that name in capitals":              {[]string{"Database"}, drivers{"": database}, "", []said{{database, ""}}},
-		"the application's own default":         {[]string{""}, drivers{"": redis}, "", []said{{redis, ""}}},
-		"named after another":                   {[]string{"database"}, drivers{"": redis}, "", []said{{redis, "it is Redis" + namesake + "database=None"}}},
-		"named after another, the other way":    {[]string{"redis"}, drivers{"": database}, "", []said{{database, "it is Database" + namesake + "redis=None"}}},
-		"named after one that is not measured":  {[]string{"SQS"}, drivers{"": redis}, "", []said{{redis, "it is Redis" + namesake + "SQS=None"}}},
-		"a name that says nothing":              {[]string{"jobs"}, drivers{"": redis}, "", []said{{redis, ""}}},
+		"of that name in capitals": {[]string{"Database", "Redis"}, drivers{"": database}, "", []said{
+			{database, ""}, {database, "it is Database" + namesake + "Redis=None"},
+		}},
+		"the application's own default":        {[]string{""}, drivers{"": redis}, "", []said{{redis, ""}}},
+		"named after another":                  {[]string{"database"}, drivers{"": redis}, "", []said{{redis, "it is Redis" + namesake + "database=None"}}},
+		"named after another, the other way":   {[]string{"redis"}, drivers{"": database}, "", []said{{database, "it is Database" + namesake + "redis=None"}}},
+		"named after one that is not measured": {[]string{"SQS"}, drivers{"": redis}, "", []said{{redis, "it is Redis" + namesake + "SQS=None"}}},
+		"a name that says nothing":             {[]string{"jobs"}, drivers{"": redis}, "", []said{{redis, ""}}},
 		"two names that say nothing": {[]string{"jobs", "mails"}, drivers{"": redis}, "", []said{
 			{redis, "it is Redis" + ofAll + "jobs=None"}, {redis, "it is Redis" + ofAll + "mails=None"},
 		}},
@@ -50,6 +52,9 @@ func TestDriversAndDoubts(t *testing.T) {
 		"the other has its own":   {[]string{"jobs", "mails"}, drivers{"": redis, "mails": none}, "", []said{{redis, ""}, {none, ""}}},
 		"the other is the default": {[]string{"", "mails"}, drivers{"": redis}, "", []said{
 			{redis, ""}, {redis, ""},
+		}},
+		"the default beside two others": {[]string{"", "jobs", "mails"}, drivers{"": redis}, "", []said{
+			{redis, ""}, {redis, "it is Redis" + ofAll + "jobs=None"}, {redis, "it is Redis" + ofAll + "mails=None"},
 		}},
 		"two of one connection": {[]string{"jobs", "jobs"}, drivers{"": redis}, "", []said{{redis, ""}}},
 	}
