@@ -219,9 +219,19 @@ func (w *podWorker) terminate(ctx context.Context, pod *corev1.Pod) {
 	err := w.kubelet.client.CoreV1().Pods(w.namespace).Delete(ctx, w.name, metav1.DeleteOptions{
 		GracePeriodSeconds: new(int64(0)), Preconditions: &metav1.Preconditions{UID: &w.uid},
 	})
-	if err != nil && !apierrors.IsNotFound(err) && !apierrors.IsConflict(err) && ctx.Err() == nil {
+	if err != nil && !apierrors.IsNotFound(err) && !w.succeeded(ctx, err) && ctx.Err() == nil {
 		time.AfterFunc(retryStart, func() { w.kubelet.observe(pod) })
 	}
+}
+
+// succeeded reports whether a conflict means that another pod has the name now. A busy API
+// server also answers with a conflict if the pod changed while it was being deleted.
+func (w *podWorker) succeeded(ctx context.Context, conflict error) bool {
+	if !apierrors.IsConflict(conflict) {
+		return false
+	}
+	live, err := w.kubelet.client.CoreV1().Pods(w.namespace).Get(ctx, w.name, metav1.GetOptions{})
+	return apierrors.IsNotFound(err) || err == nil && live.UID != w.uid
 }
 
 // write writes the status if it differs from the last written status.
