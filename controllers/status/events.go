@@ -110,8 +110,9 @@ func standingMessage(status *v1alpha1.QueueWorkerStatus, conditionType string) s
 	return ""
 }
 
-// freshExit is how recently a process of a newly seen pod must have ended to cause an
-// event. The operator that ran before has reported older ends.
+// freshExit is how recently a process must have ended to cause an event, if its pod's
+// agent reports to this operator for the first time. The operator that ran before has
+// reported older ends.
 const freshExit = time.Minute
 
 // Exits returns the events of processes that ended since the sequence numbers in told,
@@ -122,10 +123,13 @@ func Exits(pods []Pod, told map[types.UID]int64) ([]Event, map[types.UID]int64) 
 	upTo := make(map[types.UID]int64, len(pods))
 	for _, pod := range pods {
 		last, known := told[pod.UID]
-		upTo[pod.UID] = last
-		if pod.Report == nil {
-			continue
+		if known {
+			upTo[pod.UID] = last
 		}
+		if pod.Report == nil {
+			continue // until its first report, nothing of the pod is reported
+		}
+		upTo[pod.UID] = last
 		for i := len(pod.Report.RecentExits) - 1; i >= 0; i-- {
 			exit := &pod.Report.RecentExits[i]
 			upTo[pod.UID] = max(upTo[pod.UID], exit.Sequence)
