@@ -125,6 +125,11 @@ func TestJobsAreTheSameNearby(t *testing.T) {
 		}
 	}
 	named := &v1alpha1.Worker{PID: 7, CurrentJob: &v1alpha1.CurrentJob{ID: "42", StartedTime: job(0).StartedTime}}
+	gone := &v1alpha1.Worker{CurrentJob: named.CurrentJob}
+	empty := &v1alpha1.Worker{CurrentJob: job(0)}
+	if name(empty, gone); empty.CurrentJob.ID != "" {
+		t.Errorf("a slot without a process takes a name: %+v", empty)
+	}
 	for _, live := range []*v1alpha1.Worker{
 		{PID: 7, CurrentJob: &v1alpha1.CurrentJob{Class: "Own", StartedTime: job(0).StartedTime}}, {PID: 0, CurrentJob: job(0)},
 	} {
@@ -136,7 +141,7 @@ func TestJobsAreTheSameNearby(t *testing.T) {
 
 // TestDoing: the headline of a pool agrees with its rows, as soon as one agent answers.
 func TestDoing(t *testing.T) {
-	pool := poolOf("shop", "emails", time.Minute)
+	pool := poolOf("shop", "emails", time.Minute, v1alpha1.Worker{Name: "b/0", State: v1alpha1.WorkerIdle})
 	pool.Status.Busy, pool.Status.Idle, pool.Status.Failing = 7, 8, 9
 	retiring := answering("shop", "emails", "a", protocol.WorkerRetiring)
 	retiring.Answer.Workers[0].Job = &protocol.Job{}
@@ -152,7 +157,7 @@ func TestDoing(t *testing.T) {
 		"of another pool":     {[]Pod{answering("shop", "other", "a", protocol.WorkerBusy)}, Doing{Busy: 7, Idle: 8, Failing: 9}},
 		"a last job":          {[]Pod{retiring}, Doing{Busy: 1}},
 		"each state":          {[]Pod{every}, Doing{Busy: 1, Idle: 2, Paused: 1, Failing: 1}},
-		"one is silent":       {[]Pod{every, silent}, Doing{Busy: 1, Idle: 2, Paused: 1, Failing: 1}},
+		"one is silent":       {[]Pod{every, silent}, Doing{Busy: 1, Idle: 3, Paused: 1, Failing: 1}},
 		"one and a last job ": {[]Pod{every, retiring}, Doing{Busy: 2, Idle: 2, Paused: 1, Failing: 1}},
 	}
 	for name, tc := range tests {
@@ -174,10 +179,11 @@ func TestAppsOfASnapshot(t *testing.T) {
 		}
 		return strings.Join(out, " ")
 	}
-	named, chosen, unknown := poolOf("shop", "a", 0), poolOf("shop", "b", 0), poolOf("shop", "c", 0)
+	named, chosen, unknown, elsewhere := poolOf("shop", "a", 0), poolOf("shop", "b", 0), poolOf("shop", "c", 0), poolOf("test", "d", 0)
+	elsewhere.Spec.AppName = "unused"
 	named.Spec.AppName, chosen.Status.AppName = "named", "chosen"
 	apps := []v1alpha1.QueueApp{app("shop", "named"), app("shop", "chosen"), app("test", "named"), app("shop", "unused")}
-	s := &Snapshot{Apps: slices.Clone(apps), Pools: []v1alpha1.QueueWorker{named, chosen, unknown}}
+	s := &Snapshot{Apps: slices.Clone(apps), Pools: []v1alpha1.QueueWorker{named, chosen, unknown, elsewhere}}
 	if s.KeepUsedApps(); names(s) != "shop/named shop/chosen" {
 		t.Errorf("used are %s", names(s))
 	}
@@ -185,7 +191,7 @@ func TestAppsOfASnapshot(t *testing.T) {
 	if s.KeepApp("named"); names(s) != "shop/named test/named" {
 		t.Errorf("of the name are %s", names(s))
 	}
-	if !s.SeveralNamespaces() || (&Snapshot{}).SeveralNamespaces() || (&Snapshot{Pools: s.Pools, Apps: s.Apps[:1]}).SeveralNamespaces() {
+	if !s.SeveralNamespaces() || (&Snapshot{}).SeveralNamespaces() || (&Snapshot{Pools: s.Pools[:3], Apps: s.Apps[:1]}).SeveralNamespaces() {
 		t.Error("the namespaces are counted wrong")
 	}
 	if !(&Snapshot{Pools: []v1alpha1.QueueWorker{poolOf("x", "a", 0), poolOf("y", "a", 0)}}).SeveralNamespaces() {
