@@ -415,7 +415,7 @@ func TestFilterLooksEverywhere(t *testing.T) {
 	idle := Worker{Namespace: "test", QueueWorker: "reports"}
 	idle.Name, idle.State = "pod-b/0", v1alpha1.WorkerIdle
 	for text, want := range map[string]int{
-		"": 2, "pod-": 2, "POD-a": 1, "shop": 1, "emails": 1, "HIGH": 1, "busy": 1, `jobs\s`: 1, "ax9": 1, "reports": 1, "idle": 1, "4711": 0, "shopemails": 0,
+		"": 2, "pod-": 2, "POD-a": 1, "shop": 1, "emails": 1, "HIGH": 1, "busy": 1, `jobs\s`: 1, "ax9": 1, "reports": 1, "idle": 1, "4711": 0, "emailsshop": 0,
 	} {
 		if got := FilterWorkers([]Worker{busy, idle}, text, false); len(got) != want {
 			t.Errorf("%q is found in %d rows, want %d", text, len(got), want)
