@@ -253,7 +253,8 @@ func TestLimits(t *testing.T) {
 	in.Scaling.LimitedBy = scaling.LimitMaximum
 	says(t, limited(in), v1alpha1.ConditionScalingLimited, metav1.ConditionTrue, v1alpha1.ReasonSharedCap, "The cap is 3.")
 	for reason, active := range map[scaling.Reason]bool{
-		scaling.ReasonDelayedJobs: true, scaling.ReasonNothingToDo: true, scaling.ReasonStopped: false,
+		scaling.ReasonDemand: true, scaling.ReasonDelayedJobs: true, scaling.ReasonNothingToDo: true, scaling.ReasonScaleDownPending: true,
+		scaling.ReasonPaused: false, scaling.ReasonStopped: false, scaling.ReasonBacklogUnknown: false, scaling.ReasonAgentsUnreadable: false,
 	} {
 		got := meta.FindStatusCondition(Compute(scaled(2, reason)).Status.Conditions, v1alpha1.ConditionScalingActive)
 		if (got.Status == metav1.ConditionTrue) != active || got.Message == "" {
