@@ -20,7 +20,7 @@ import (
 // TestAdviceOfEachReason: a reason has its advice for a condition that reports a problem,
 // and none for one that is good or unknown. Each reason has advice of its own.
 func TestAdviceOfEachReason(t *testing.T) {
-	given := map[AdviceCode]string{}
+	given := make(map[AdviceCode]string)
 	for reason, code := range byReason {
 		bad := condition(v1alpha1.ConditionReady, metav1.ConditionFalse, reason, "")
 		want := Advice{Code: code, Name: "emails"}

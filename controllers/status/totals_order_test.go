@@ -6,6 +6,7 @@ package status
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -46,9 +47,7 @@ func (c *crew) report(at int, stale bool) {
 func snapshotOf(counters *protocol.Counters) protocol.Counters {
 	out := *counters
 	out.Exits = map[protocol.ExitReason]int64{}
-	for reason, count := range counters.Exits {
-		out.Exits[reason] = count
-	}
+	maps.Copy(out.Exits, counters.Exits)
 	return out
 }
 
