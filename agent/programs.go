@@ -16,7 +16,7 @@ import (
 type program struct {
 	// open returns the worker program of a configuration.
 	open func(config protocol.Config, log func(string, ...any)) supervisor.Program
-	// facts are what is known of the program before it is asked.
+	// facts are the facts about the program that are known before it is asked.
 	facts supervisor.Facts
 	// worker says how the program ends.
 	worker supervisor.Worker

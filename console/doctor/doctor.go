@@ -52,7 +52,7 @@ type Input struct {
 // A Right is a verb on a resource, and whether an account has it.
 type Right struct {
 	Group, Resource, Subresource, Verb string
-	// For is what needs the right.
+	// For names the use that needs the right.
 	For Use
 	// Needed is true if nothing works without the right.
 	Needed bool

@@ -29,7 +29,7 @@ type Finding struct {
 	About Subject `json:"about"`
 	// Check names the check, such as TimeoutChain.
 	Check string `json:"check"`
-	// Cause is what was found.
+	// Cause describes the finding.
 	Cause Cause `json:"cause"`
 	// Cure is what to do. It has no code if nothing needs to be done, or if the cause also
 	// says what to do.

@@ -4,7 +4,6 @@
 package cachefilter
 
 import (
-	"encoding/json"
 	"testing"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -12,30 +11,13 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"queueworker.dev/queueworker/controllers/podstate"
-)
-
-// Managed fields as an API server of version 1.35 writes them.
-const (
-	operatorsFields = `{"manager":"queueworker-operator","operation":"Apply","apiVersion":"apps/v1","time":"2026-11-23T12:00:00Z","fieldsType":"FieldsV1","fieldsV1":{"f:metadata":{"f:annotations":{"f:queueworker.dev/applied-hash":{}},"f:labels":{"f:queueworker.dev/name":{}},"f:ownerReferences":{"k:{\"uid\":\"1\"}":{}}},"f:spec":{"f:replicas":{},"f:selector":{},"f:template":{"f:spec":{"f:containers":{"k:{\"name\":\"worker\"}":{".":{},"f:image":{},"f:name":{}}}}}}}}`
-	deploymentsOwn  = `{"manager":"kube-controller-manager","operation":"Update","apiVersion":"apps/v1","time":"2026-11-23T12:00:01Z","fieldsType":"FieldsV1","fieldsV1":{"f:metadata":{"f:annotations":{"f:deployment.kubernetes.io/revision":{}}},"f:status":{"f:availableReplicas":{},"f:conditions":{".":{},"k:{\"type\":\"Available\"}":{".":{},"f:type":{}}},"f:observedGeneration":{},"f:readyReplicas":{},"f:replicas":{},"f:updatedReplicas":{}}},"subresource":"status"}`
-	kubectlScale    = `{"manager":"kubectl","operation":"Update","apiVersion":"apps/v1","time":"2026-11-23T12:00:02Z","fieldsType":"FieldsV1","fieldsV1":{"f:spec":{"f:replicas":{}}},"subresource":"scale"}`
-	autoscalers     = `{"manager":"kube-controller-manager","operation":"Update","apiVersion":"apps/v1","time":"2026-11-23T12:00:02Z","fieldsType":"FieldsV1","fieldsV1":{"f:spec":{"f:replicas":{}}},"subresource":"scale"}`
-	kubectlEdit     = `{"manager":"kubectl-edit","operation":"Update","apiVersion":"apps/v1","time":"2026-11-23T12:00:02Z","fieldsType":"FieldsV1","fieldsV1":{"f:metadata":{"f:labels":{"f:team":{}}},"f:spec":{"f:replicas":{}}}}`
-	aLabel          = `{"manager":"kubectl-label","operation":"Update","apiVersion":"apps/v1","time":"2026-11-23T12:00:02Z","fieldsType":"FieldsV1","fieldsV1":{"f:metadata":{"f:labels":{"f:replicas":{}}},"f:spec":{"f:template":{"f:spec":{"f:nodeSelector":{"f:replicas":{}}}}}}}`
-	rolloutRestart  = `{"manager":"kubectl-rollout","operation":"Update","apiVersion":"apps/v1","time":"2026-11-23T12:00:02Z","fieldsType":"FieldsV1","fieldsV1":{"f:spec":{"f:template":{"f:metadata":{"f:annotations":{".":{},"f:kubectl.kubernetes.io/restartedAt":{}}}}}}}`
+	"queueworker.dev/queueworker/test/builders"
 )
 
 func deploymentWith(t testing.TB, entries ...string) *appsv1.Deployment {
 	t.Helper()
-	live := &appsv1.Deployment{}
+	live := builders.DeploymentWith(t, entries...)
 	live.OwnerReferences = []metav1.OwnerReference{ownerOf("QueueWorker", "emails")}
-	for _, entry := range entries {
-		var decoded metav1.ManagedFieldsEntry
-		if err := json.Unmarshal([]byte(entry), &decoded); err != nil {
-			t.Fatal(err)
-		}
-		live.ManagedFields = append(live.ManagedFields, decoded)
-	}
 	return live
 }
 
@@ -45,15 +27,15 @@ func TestReplicasManager(t *testing.T) {
 		want    string
 	}{
 		"nobody":                         {nil, ""},
-		"the operator":                   {[]string{operatorsFields, deploymentsOwn}, ""},
-		"kubectl scale":                  {[]string{operatorsFields, kubectlScale, deploymentsOwn}, "kubectl"},
-		"a HorizontalPodAutoscaler":      {[]string{deploymentsOwn, autoscalers}, "kube-controller-manager"},
-		"kubectl edit":                   {[]string{kubectlEdit, deploymentsOwn}, "kubectl-edit"},
-		"a label of that name":           {[]string{aLabel}, ""},
-		"kubectl rollout restart":        {[]string{rolloutRestart}, ""},
+		"the operator":                   {[]string{builders.OperatorsFields, builders.DeploymentsOwn}, ""},
+		"kubectl scale":                  {[]string{builders.OperatorsFields, builders.KubectlScale, builders.DeploymentsOwn}, "kubectl"},
+		"a HorizontalPodAutoscaler":      {[]string{builders.DeploymentsOwn, builders.Autoscalers}, "kube-controller-manager"},
+		"kubectl edit":                   {[]string{builders.KubectlEdit, builders.DeploymentsOwn}, "kubectl-edit"},
+		"a label of that name":           {[]string{builders.ALabel}, ""},
+		"kubectl rollout restart":        {[]string{builders.RolloutRestart}, ""},
 		"an entry without fields":        {[]string{`{"manager":"x","operation":"Update"}`}, ""},
 		"a field that is not an object":  {[]string{`{"manager":"x","fieldsV1":{"f:spec":["f:replicas"]}}`}, ""},
-		"a status written by a stranger": {[]string{deploymentsOwn}, ""},
+		"a status written by a stranger": {[]string{builders.DeploymentsOwn}, ""},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {

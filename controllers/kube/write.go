@@ -113,9 +113,14 @@ func AnnotateOnce(ctx context.Context, writer client.Client, kind schema.GroupVe
 // PatchVersion applies a merge patch to the version of an object that was read. changed
 // reports whether the object has changed since, or is gone, so that nothing was written.
 func PatchVersion(ctx context.Context, writer client.Client, what string, object client.Object, patch map[string]any) (changed bool, err error) {
-	metadata, _ := patch["metadata"].(map[string]any)
+	metadata := map[string]any{}
+	if given, ok := patch["metadata"].(map[string]any); ok {
+		maps.Copy(metadata, given)
+	}
 	metadata["uid"], metadata["resourceVersion"] = object.GetUID(), object.GetResourceVersion()
-	document, err := json.Marshal(patch)
+	exact := maps.Clone(patch)
+	exact["metadata"] = metadata
+	document, err := json.Marshal(exact)
 	if err != nil {
 		return false, fmt.Errorf("encode the patch of %s: %w", what, err)
 	}

@@ -15,7 +15,7 @@ import (
 	"queueworker.dev/queueworker/api/protocol"
 )
 
-// Facts are what the agent knows of the program. It has no questions.
+// Facts returns the facts about the program. The agent asks it nothing.
 var Facts = supervisor.Facts{Final: true, Signals: true, Dialect: dialect.Pattern}
 
 // Worker says how the program ends.

@@ -48,7 +48,7 @@ func (s *Server) options() *redis.Options {
 	return &redis.Options{
 		Network: s.settings.Network, Addr: s.settings.Address, Dialer: s.dial,
 		Username: s.settings.Username, Password: s.settings.Password, DB: s.settings.Database,
-		// These options are what older servers and proxies understand too.
+		// Older servers and proxies understand these options too.
 		Protocol: 2, DisableIdentity: true, ClientName: "",
 		MaintNotificationsConfig: &maintnotifications.Config{Mode: maintnotifications.ModeDisabled},
 		PoolSize:                 1, MaxRetries: 1, DialerRetries: 1,

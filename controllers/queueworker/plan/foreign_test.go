@@ -4,56 +4,30 @@
 package plan
 
 import (
-	"encoding/json"
 	"testing"
 	"time"
 
-	appsv1 "k8s.io/api/apps/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"queueworker.dev/queueworker/test/builders"
 )
-
-// Managed fields as an API server of version 1.35 writes them.
-const (
-	operatorsFields = `{"manager":"queueworker-operator","operation":"Apply","apiVersion":"apps/v1","time":"2026-11-23T12:00:00Z","fieldsType":"FieldsV1","fieldsV1":{"f:metadata":{"f:annotations":{"f:queueworker.dev/applied-hash":{}},"f:labels":{"f:queueworker.dev/name":{}},"f:ownerReferences":{"k:{\"uid\":\"1\"}":{}}},"f:spec":{"f:replicas":{},"f:selector":{},"f:template":{"f:spec":{"f:containers":{"k:{\"name\":\"worker\"}":{".":{},"f:image":{},"f:name":{}}}}}}}}`
-	deploymentsOwn  = `{"manager":"kube-controller-manager","operation":"Update","apiVersion":"apps/v1","time":"2026-11-23T12:00:01Z","fieldsType":"FieldsV1","fieldsV1":{"f:metadata":{"f:annotations":{"f:deployment.kubernetes.io/revision":{}}},"f:status":{"f:availableReplicas":{},"f:conditions":{".":{},"k:{\"type\":\"Available\"}":{".":{},"f:type":{}}},"f:observedGeneration":{},"f:readyReplicas":{},"f:replicas":{},"f:updatedReplicas":{}}},"subresource":"status"}`
-	kubectlScale    = `{"manager":"kubectl","operation":"Update","apiVersion":"apps/v1","time":"2026-11-23T12:00:02Z","fieldsType":"FieldsV1","fieldsV1":{"f:spec":{"f:replicas":{}}},"subresource":"scale"}`
-	autoscalers     = `{"manager":"kube-controller-manager","operation":"Update","apiVersion":"apps/v1","time":"2026-11-23T12:00:02Z","fieldsType":"FieldsV1","fieldsV1":{"f:spec":{"f:replicas":{}}},"subresource":"scale"}`
-	kubectlEdit     = `{"manager":"kubectl-edit","operation":"Update","apiVersion":"apps/v1","time":"2026-11-23T12:00:02Z","fieldsType":"FieldsV1","fieldsV1":{"f:metadata":{"f:labels":{"f:team":{}}},"f:spec":{"f:replicas":{}}}}`
-	aLabel          = `{"manager":"kubectl-label","operation":"Update","apiVersion":"apps/v1","time":"2026-11-23T12:00:02Z","fieldsType":"FieldsV1","fieldsV1":{"f:metadata":{"f:labels":{"f:replicas":{}}},"f:spec":{"f:template":{"f:spec":{"f:nodeSelector":{"f:replicas":{}}}}}}}`
-	rolloutRestart  = `{"manager":"kubectl-rollout","operation":"Update","apiVersion":"apps/v1","time":"2026-11-23T12:00:02Z","fieldsType":"FieldsV1","fieldsV1":{"f:spec":{"f:template":{"f:metadata":{"f:annotations":{".":{},"f:kubectl.kubernetes.io/restartedAt":{}}}}}}}`
-)
-
-func deploymentWith(t testing.TB, entries ...string) *appsv1.Deployment {
-	t.Helper()
-	live := &appsv1.Deployment{}
-	for _, entry := range entries {
-		var decoded metav1.ManagedFieldsEntry
-		if err := json.Unmarshal([]byte(entry), &decoded); err != nil {
-			t.Fatal(err)
-		}
-		live.ManagedFields = append(live.ManagedFields, decoded)
-	}
-	return live
-}
 
 func TestAForeignScalerIsToldOfForAWhile(t *testing.T) {
 	var f ForeignScaler
 	at := func(after time.Duration, entries ...string) *World {
-		return &World{Now: noon.Add(after), Deployment: deploymentWith(t, entries...)}
+		return &World{Now: noon.Add(after), Deployment: builders.DeploymentWith(t, entries...)}
 	}
 	steps := []struct {
 		o       *World
 		manager string
 		left    time.Duration
 	}{
-		{at(0, operatorsFields), "", 0},
-		{at(time.Second, operatorsFields, kubectlScale), "kubectl", foreignFor},
-		{at(time.Minute, operatorsFields), "kubectl", foreignFor - time.Minute + time.Second},
-		{at(2*time.Minute, autoscalers), "kube-controller-manager", foreignFor},
-		{at(2*time.Minute+foreignFor-1, operatorsFields), "kube-controller-manager", 1},
-		{at(2*time.Minute+foreignFor, operatorsFields), "", 0},
-		{at(10*time.Minute, kubectlScale), "kubectl", foreignFor},
-		{at(20*time.Minute, operatorsFields, kubectlScale), "", 0}, // still an owner, because of that one write
+		{at(0, builders.OperatorsFields), "", 0},
+		{at(time.Second, builders.OperatorsFields, builders.KubectlScale), "kubectl", foreignFor},
+		{at(time.Minute, builders.OperatorsFields), "kubectl", foreignFor - time.Minute + time.Second},
+		{at(2*time.Minute, builders.Autoscalers), "kube-controller-manager", foreignFor},
+		{at(2*time.Minute+foreignFor-1, builders.OperatorsFields), "kube-controller-manager", 1},
+		{at(2*time.Minute+foreignFor, builders.OperatorsFields), "", 0},
+		{at(10*time.Minute, builders.KubectlScale), "kubectl", foreignFor},
+		{at(20*time.Minute, builders.OperatorsFields, builders.KubectlScale), "", 0}, // still an owner, because of that one write
 	}
 	for i, step := range steps {
 		f = f.next(step.o)
