@@ -164,7 +164,7 @@ func podControl(pool protocol.Control, pod ControlledPod, changed bool) (string,
 	if written && !ofItsOwn && !stray {
 		return "", false
 	}
-	want.Revision = ownRevision(pool.Revision, own.Revision, pod.Reported, ofItsOwn && !changed)
+	want.Revision = ownRevision(pool.Revision, own.Revision, pod.Reported, ofItsOwn)
 	// A pod without its own document read the pool's document when it started.
 	return encodeControl(want), changed || stray || ofItsOwn || pod.Document != "" || pod.behind(pool.Revision)
 }
@@ -172,7 +172,8 @@ func podControl(pool protocol.Control, pod ControlledPod, changed bool) (string,
 // ownRevision returns the revision of a pod's next document. Its arguments are the
 // revisions of the pool's document and of the pod's present document, and the revision
 // that the pod's agent obeys. beyond reports whether the document must supersede the
-// pool's.
+// pool's, which it must if it says something of the pod's own: an agent that has read
+// only the pool's document would seem to obey it.
 func ownRevision(pool, own, obeyed int64, beyond bool) int64 {
 	switch {
 	case obeyed > max(own, pool):

@@ -267,6 +267,36 @@ func TestControlWritesAgainWhatWasNotHeard(t *testing.T) {
 	}
 }
 
+// TestAnAgentThatHeardOnlyOfThePoolsChangeIsWrittenAgain: the pool's document and the
+// pod's own change in one pass, and the agent reads only the pool's. Its revision must
+// not count as an answer to the pod's own document.
+func TestAnAgentThatHeardOnlyOfThePoolsChangeIsWrittenAgain(t *testing.T) {
+	changes := map[string]func(*ControlledPod){
+		"cordoned":        func(p *ControlledPod) { p.Cordoned = true },
+		"paused alone":    func(p *ControlledPod) { p.Paused = true },
+		"restarted alone": func(p *ControlledPod) { p.RestartToken = "now" },
+		"killed alone":    func(p *ControlledPod) { p.KillToken = "now" },
+	}
+	for name, change := range changes {
+		t.Run(name, func(t *testing.T) {
+			w := &world{worker: &v1alpha1.QueueWorker{}, pods: []ControlledPod{{Name: "a"}}, agents: make([]protocol.Control, 1)}
+			w.reconcile()
+			w.deliver(0)
+			metav1.SetMetaDataAnnotation(&w.worker.ObjectMeta, v1alpha1.AnnotationKillAt, "now")
+			change(&w.pods[0])
+			pool := w.reconcile().Pool
+			w.pods[0].Reported, w.pods[0].Overdue = pool.Revision, true
+			if w.reconcile().Pods["a"] == "" {
+				t.Error("the pod's own document is not written again")
+			}
+			w.deliver(0)
+			if own := ReadControl(w.pods[0].Document); w.agents[0] != own {
+				t.Errorf("the agent obeys %+v instead of %+v", w.agents[0], own)
+			}
+		})
+	}
+}
+
 // decoded returns pods with their documents decoded, as a pass reads them.
 func decoded(pods ...ControlledPod) []ControlledPod {
 	for i := range pods {

@@ -5,6 +5,7 @@ package lab
 
 import (
 	"context"
+	"encoding/json"
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
@@ -39,7 +40,23 @@ func (l *Lab) dump(ctx context.Context) {
 		pod := &pods.Items[i]
 		tail, err := clients.CoreV1().Pods(l.Namespace).GetLogs(pod.Name, &corev1.PodLogOptions{TailLines: new(int64(15))}).DoRaw(ctx)
 		l.Logf("pod %s is %s, its log ends: %s %v", pod.Name, pod.Status.Phase, tail, err)
+		l.dumpAgent(pod)
 	}
+}
+
+// dumpAgent logs what a worker pod was told and what its agent reports.
+func (l *Lab) dumpAgent(pod *corev1.Pod) {
+	told, isWorker := pod.Annotations[v1alpha1.AnnotationControl]
+	if !isWorker || pod.Status.Phase != corev1.PodRunning {
+		return
+	}
+	status, err := l.Agent(pod)
+	if err != nil {
+		l.Logf("pod %s was told %s, its agent does not answer: %v", pod.Name, told, err)
+		return
+	}
+	report, err := json.Marshal(status)
+	l.Logf("pod %s was told %s, its agent reports %s %v", pod.Name, told, report, err)
 }
 
 // dumpOperator logs the operator's log lines about the namespace.
