@@ -9,6 +9,7 @@ import (
 	"strconv"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/types"
 
 	"queueworker.dev/queueworker/api/protocol"
 )
@@ -24,4 +25,19 @@ func AddressOf(pod *corev1.Pod) (address string, secure bool) {
 		}
 	}
 	return net.JoinHostPort(pod.Status.PodIP, strconv.Itoa(port)), secure
+}
+
+// Probe is the place where a QueueApp's backlog probe can be asked.
+type Probe struct {
+	// UID is the UID of the probe's pod; an answer that names another UID is refused.
+	UID types.UID
+	// Address is its IP address and port; empty while there is no probe to ask.
+	Address string
+	// Secure reports whether the probe serves the operator over TLS, as the pod's spec
+	// says. An older probe is asked in the clear.
+	Secure bool
+	// Reason and Message say why there is no probe to ask; empty while the probe is
+	// starting.
+	Reason  protocol.BacklogError
+	Message string
 }

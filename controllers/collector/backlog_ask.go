@@ -38,6 +38,9 @@ func (a *asker) close() {
 	}
 }
 
+// ErrKey reports that a probe does not know the key yet.
+var ErrKey = errors.New("the probe does not know the key yet")
+
 // errNowhere reports that there is no probe to ask.
 var errNowhere = errors.New("there is no probe to ask")
 

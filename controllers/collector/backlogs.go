@@ -70,21 +70,6 @@ type Backlogs struct {
 	queued  map[types.NamespacedName]bool
 }
 
-// Probe is the place where a QueueApp's backlog probe can be asked.
-type Probe struct {
-	// UID is the UID of the probe's pod; an answer that names another UID is refused.
-	UID types.UID
-	// Address is its IP address and port; empty while there is no probe to ask.
-	Address string
-	// Secure reports whether the probe serves the operator over TLS, as the pod's spec
-	// says. An older probe is asked in the clear.
-	Secure bool
-	// Reason and Message say why there is no probe to ask; empty while the probe is
-	// starting.
-	Reason  protocol.BacklogError
-	Message string
-}
-
 // BacklogUse describes the backlog that a pool asks for.
 type BacklogUse struct {
 	// App is the QueueApp whose probe measures it.

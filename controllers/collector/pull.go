@@ -114,11 +114,6 @@ func readStatus(q question, document []byte) (*protocol.Status, string) {
 	return status, ""
 }
 
-// refusal is an answer that is not a status document.
-type refusal string
-
-func (r refusal) Error() string { return string(r) }
-
 // exchangeCost and handshakeCost are the operator's CPU time for an exchange without
 // decoding the answer, and for a TLS handshake. They are half of what BenchmarkSecurePull
 // measures, because it includes the other end. An exchange cannot be timed here: parts of

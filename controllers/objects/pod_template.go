@@ -20,10 +20,6 @@ const (
 	// InstallContainer is the init container that copies the agent into the pod.
 	InstallContainer = "queueworker-agent"
 
-	binaryVolume  = "queueworker-bin"
-	stateVolume   = "queueworker-state"
-	controlVolume = "queueworker-control"
-
 	// annotationDefaultContainer names the container that kubectl logs and exec use.
 	annotationDefaultContainer = "kubectl.kubernetes.io/default-container"
 )

@@ -17,6 +17,13 @@ import (
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
+// The volumes that the operator adds to a pod.
+const (
+	binaryVolume  = "queueworker-bin"
+	stateVolume   = "queueworker-state"
+	controlVolume = "queueworker-control"
+)
+
 // queueEnv holds the queues of a Custom worker, for use as $(QUEUEWORKER_QUEUE) in its
 // command.
 const queueEnv = "QUEUEWORKER_QUEUE"

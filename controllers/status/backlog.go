@@ -17,23 +17,6 @@ import (
 // counts as failing.
 const probeStartTime = 30 * time.Second
 
-// Backlog is the known state of a pool's queues.
-type Backlog struct {
-	// Measured reports whether the QueueApp has a backlog probe.
-	Measured bool
-	// MeasuredAt is when Queues were measured; zero if they never were.
-	MeasuredAt time.Time
-	// Queues holds the last figures, in the order of spec.queue.
-	Queues []protocol.QueueDepth
-	// Reason and Message say why there are no newer figures; empty if there is no
-	// trouble. FailingSince is when the trouble began.
-	Reason       protocol.BacklogError
-	Message      string
-	FailingSince time.Time
-	// Backend says in words which backend is asked.
-	Backend string
-}
-
 // backlogStatus returns status.backlog; nil if nothing was ever measured.
 func backlogStatus(b Backlog, before *v1alpha1.BacklogStatus) *v1alpha1.BacklogStatus {
 	if !b.Measured {

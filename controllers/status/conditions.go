@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -118,14 +117,6 @@ func restartClock(status *v1alpha1.QueueWorkerStatus, conditionType, reason stri
 	}
 }
 
-// conditionState is a computed condition.
-type conditionState struct {
-	conditionType string
-	is            metav1.ConditionStatus
-	reason        string
-	message       string
-}
-
 func pausedCondition(in Input, c counts) conditionState {
 	out := conditionState{v1alpha1.ConditionPaused, metav1.ConditionFalse, v1alpha1.ReasonNotPaused, "The workers take jobs."}
 	switch reason := in.pausedBy(); {
@@ -137,21 +128,6 @@ func pausedCondition(in Input, c counts) conditionState {
 		out.message = "The pool has no processes, and is not paused."
 	}
 	return out
-}
-
-// pausedBy returns why the pool shall take no jobs; empty if it shall take jobs.
-func (in Input) pausedBy() string { return effective.PausedBy(in.Worker, in.Now) }
-
-// pauseCause ends a sentence with the reason of a pause, and what ends the pause.
-func pauseCause(in Input) string {
-	if in.pausedBy() == v1alpha1.ReasonPausedByFailing {
-		return fmt.Sprintf("because its jobs fail and spec.onFailing is Pause: %s Fix the cause, then resume: kubectl annotate queueworker %s %s=$(date +%%s) --overwrite",
-			in.Worker.Status.OnFailing.Cause, in.Worker.Name, v1alpha1.AnnotationResumedAt)
-	}
-	if in.pausedBy() == v1alpha1.ReasonPausedUntil {
-		return fmt.Sprintf("because spec.pausedUntil is %s.", in.Worker.Spec.PausedUntil.UTC().Format(time.RFC3339))
-	}
-	return "because spec.paused is true."
 }
 
 func reportingCondition(in Input) conditionState {

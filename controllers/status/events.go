@@ -14,21 +14,6 @@ import (
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
-// Event is something that happened to a pool.
-type Event struct {
-	// Type is corev1.EventTypeNormal or corev1.EventTypeWarning.
-	Type string
-	// Reason is a reason of the API.
-	Reason string
-	// Action is the action, in one word.
-	Action string
-	// Note is a sentence.
-	Note string
-	// Related is the pod concerned, so that events about several pods are not taken for
-	// repetitions of one event; nil if the event concerns the pool.
-	Related *corev1.ObjectReference
-}
-
 // Changes returns the events of a status that replaced another.
 func Changes(in Input, after *v1alpha1.QueueWorkerStatus) []Event {
 	before := &in.Worker.Status
@@ -70,10 +55,6 @@ func pauseChanges(in Input, after *v1alpha1.QueueWorkerStatus) []Event {
 	return nil
 }
 
-func normal(reason, action, note string, args ...any) Event {
-	return Event{Type: corev1.EventTypeNormal, Reason: reason, Action: action, Note: fmt.Sprintf(note, args...)}
-}
-
 // resized returns the event of another number of wanted processes.
 func resized(in Input, after *v1alpha1.QueueWorkerStatus) Event {
 	before := in.Worker.Status.Desired
@@ -90,24 +71,6 @@ func resized(in Input, after *v1alpha1.QueueWorkerStatus) Event {
 
 func pauseReason(status *v1alpha1.QueueWorkerStatus) string {
 	return standingReason(status, v1alpha1.ConditionPaused)
-}
-
-func standingReason(status *v1alpha1.QueueWorkerStatus, conditionType string) string {
-	for i := range status.Conditions {
-		if status.Conditions[i].Type == conditionType {
-			return status.Conditions[i].Reason
-		}
-	}
-	return ""
-}
-
-func standingMessage(status *v1alpha1.QueueWorkerStatus, conditionType string) string {
-	for i := range status.Conditions {
-		if status.Conditions[i].Type == conditionType {
-			return status.Conditions[i].Message
-		}
-	}
-	return ""
 }
 
 // freshExit is how recently a process must have ended to cause an event, if its pod's

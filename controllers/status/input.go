@@ -16,6 +16,7 @@ import (
 	"queueworker.dev/queueworker/controllers/alerts"
 	"queueworker.dev/queueworker/controllers/batch"
 	"queueworker.dev/queueworker/controllers/drain"
+	"queueworker.dev/queueworker/controllers/objects"
 	"queueworker.dev/queueworker/controllers/podstate"
 	"queueworker.dev/queueworker/controllers/scaling"
 )
@@ -151,4 +152,37 @@ func (p Pod) workers() []protocol.Worker {
 		return nil
 	}
 	return p.Report.Workers
+}
+
+// Backlog is the known state of a pool's queues.
+type Backlog struct {
+	// Measured reports whether the QueueApp has a backlog probe.
+	Measured bool
+	// MeasuredAt is when Queues were measured; zero if they never were.
+	MeasuredAt time.Time
+	// Queues holds the last figures, in the order of spec.queue.
+	Queues []protocol.QueueDepth
+	// Reason and Message say why there are no newer figures; empty if there is no
+	// trouble. FailingSince is when the trouble began.
+	Reason       protocol.BacklogError
+	Message      string
+	FailingSince time.Time
+	// Backend says in words which backend is asked.
+	Backend string
+}
+
+// Times are the times that must be in order for a job to run once.
+type Times struct {
+	// Timeout is how long a job may run; 0 means without limit.
+	Timeout time.Duration
+	// RetryAfter is the time after which a job is handed out again; 0 if unknown.
+	RetryAfter time.Duration
+	// Grace is how long a pod may take to end; 0 if there is none.
+	Grace time.Duration
+}
+
+// inRuns reports whether the pool consists of runs: it is of mode Batch, or a run of
+// that mode must still end before the pool gets its Deployment.
+func inRuns(in Input) bool {
+	return in.Runs != nil && (effective.IsBatch(&in.Worker.Spec) || in.Runs.Open != nil && !objects.HasDeployment(in.Worker, in.Deployment))
 }

@@ -77,19 +77,6 @@ func shrinking(in Input) bool {
 	return false
 }
 
-// changingPause reports whether any pod must still pause or resume.
-func changingPause(in Input, c counts) (verdict, bool) {
-	switch {
-	case in.pausedBy() != "" && c.desired > 0 && !pausingDone(c):
-		return verdict{reason: v1alpha1.ReasonPausing, message: fmt.Sprintf(
-			"Pausing: %d process(es) finish their jobs, %d of %d pods obey.", c.busy, c.obeying, c.running)}, true
-	case in.pausedBy() == "" && c.paused > 0:
-		return verdict{reason: v1alpha1.ReasonProgressing, message: fmt.Sprintf(
-			"Resuming: %d of %d pods are still paused.", c.paused, c.running)}, true
-	}
-	return verdict{}, false
-}
-
 func settledReason(in Input) string {
 	switch {
 	case in.Processes == 0 && in.Scaling != nil && !in.Worker.Spec.Stopped:

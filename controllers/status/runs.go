@@ -14,12 +14,6 @@ import (
 	"queueworker.dev/queueworker/controllers/objects"
 )
 
-// inRuns reports whether the pool consists of runs: it is of mode Batch, or a run of
-// that mode must still end before the pool gets its Deployment.
-func inRuns(in Input) bool {
-	return in.Runs != nil && (effective.IsBatch(&in.Worker.Spec) || in.Runs.Open != nil && !objects.HasDeployment(in.Worker, in.Deployment))
-}
-
 // batchStatus returns status.batch; nil for a pool that has nothing to do with runs.
 func batchStatus(in Input) *v1alpha1.BatchStatus {
 	if in.Runs == nil || !effective.IsBatch(&in.Worker.Spec) && in.Runs.Left == 0 {

@@ -41,8 +41,3 @@ func stateWithoutProcesses(in Input, c counts) v1alpha1.State {
 	}
 	return v1alpha1.StateStopped
 }
-
-// pausingDone reports whether every pod obeys the pause and no process works any more.
-func pausingDone(c counts) bool {
-	return c.finishing == 0 && c.busy == 0 && c.idle == 0 && c.obeying == c.running
-}

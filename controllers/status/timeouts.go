@@ -12,16 +12,6 @@ import (
 	"queueworker.dev/queueworker/api/v1alpha1"
 )
 
-// Times are the times that must be in order for a job to run once.
-type Times struct {
-	// Timeout is how long a job may run; 0 means without limit.
-	Timeout time.Duration
-	// RetryAfter is the time after which a job is handed out again; 0 if unknown.
-	RetryAfter time.Duration
-	// Grace is how long a pod may take to end; 0 if there is none.
-	Grace time.Duration
-}
-
 // timeoutCondition finds the first pair of times in the wrong order. The chain goes
 // from a job's timeout to its connection's retry_after and its pod's grace period.
 // There is no condition for a worker whose times are unknown.
