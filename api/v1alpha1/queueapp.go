@@ -189,7 +189,7 @@ type QueueApp struct {
 	// +required
 	Spec QueueAppSpec `json:"spec"`
 
-	// status is what its workers found out about the application.
+	// status holds what its workers found out about the application.
 	// +optional
 	Status QueueAppStatus `json:"status,omitzero"`
 }

@@ -7,7 +7,7 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// QueueAppStatus is what the workers of an application have found out about its image and
+// QueueAppStatus holds what the workers of an application have found out about its image and
 // settings.
 type QueueAppStatus struct {
 	// conditions are PreflightPassed and the checks that it sums up: PcntlAvailable,
@@ -40,7 +40,7 @@ type CheckedImage struct {
 	// +kubebuilder:validation:MaxLength=1024
 	Image string `json:"image"`
 
-	// imageID is what the name stood for on the node, usually a digest.
+	// imageID is the image that the name stood for on the node, usually a digest.
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024
 	ImageID string `json:"imageID,omitempty"`

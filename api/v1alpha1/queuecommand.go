@@ -8,7 +8,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// CommandAction is what a QueueCommand does.
+// CommandAction says what a QueueCommand does.
 //
 // +kubebuilder:validation:Enum=ListFailed;RetryFailed;ForgetFailed;FlushFailed;ClearQueue;Once
 type CommandAction string
@@ -81,7 +81,7 @@ type QueueCommandSpec struct {
 	// +kubebuilder:validation:XValidation:rule="self == '' || self.matches('^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$')",message="workerName must be the name of a QueueWorker: lower-case letters, digits, hyphens and dots"
 	WorkerName string `json:"workerName,omitempty"`
 
-	// action is what the command does: ListFailed (read a page of the failed jobs),
+	// action says what the command does: ListFailed (read a page of the failed jobs),
 	// RetryFailed (put failed jobs back onto their queues), ForgetFailed (delete the failed
 	// jobs in ids), FlushFailed (delete all failed jobs), ClearQueue (delete all jobs of a
 	// queue) or Once (run one waiting job).
@@ -273,7 +273,7 @@ type QueueCommand struct {
 	// +required
 	Spec QueueCommandSpec `json:"spec"`
 
-	// status is what came of it.
+	// status says how the command went.
 	// +optional
 	Status QueueCommandStatus `json:"status,omitzero"`
 }

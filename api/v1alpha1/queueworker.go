@@ -206,7 +206,7 @@ type QueueWorkerSpec struct {
 	// +kubebuilder:validation:XValidation:rule="self != '' && self.matches('^([0-9]{1,5}h)?([0-9]{1,5}m)?([0-9]{1,6}s)?$') && duration(self) <= duration('168h')",message="maxTime must be a duration in whole seconds such as 1h, from 0s (no limit) to 168h"
 	MaxTime *metav1.Duration `json:"maxTime,omitempty"`
 
-	// recycle is what is replaced at maxJobs or maxTime: Process or Pod. Default: Process,
+	// recycle says what is replaced at maxJobs or maxTime: Process or Pod. Default: Process,
 	// the process alone, at once and in its pod. Pod replaces the whole pod: its successor
 	// becomes ready first, then its jobs finish. If the pod is not replaced by then, the
 	// process is restarted in its pod at twice the limit.

@@ -234,7 +234,7 @@ type Worker struct {
 	// +optional
 	PID int32 `json:"pid,omitempty"`
 
-	// state is what the process does: Starting, Idle, Busy, Retiring, Paused,
+	// state says what the process does: Starting, Idle, Busy, Retiring, Paused,
 	// BackingOff or Stopped.
 	State WorkerState `json:"state"`
 
