@@ -5,6 +5,8 @@ package plugin
 
 import (
 	"bytes"
+	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -86,6 +88,27 @@ func TestCommandsAreWhole(t *testing.T) {
 		}
 		if cmd.Short == "" || strings.HasSuffix(cmd.Short, ".") || cmd.GroupID == "" {
 			t.Errorf("%s: short %q, group %q", cmd.Name(), cmd.Short, cmd.GroupID)
+		}
+	}
+}
+
+// TestDoctorNamesEveryCommandThatActs: the report about rights names each command that
+// changes pools or jobs at a right that it needs.
+func TestDoctorNamesEveryCommandThatActs(t *testing.T) {
+	words, err := os.ReadFile("wording/testdata/words.golden")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var named []string
+	for line := range strings.Lines(string(words)) {
+		if uses, isUse := strings.CutPrefix(line, "doctor.Use "); isUse {
+			named = append(named, strings.FieldsFunc(uses, func(r rune) bool { return strings.ContainsRune(" ,\n", r) })...)
+		}
+	}
+	root := NewRootCommand(cli.NewDeps(genericiooptions.NewTestIOStreamsDiscard(), "v1"))
+	for _, cmd := range root.Commands() {
+		if acts := cmd.GroupID == cli.GroupAct || cmd.GroupID == cli.GroupJobs; acts && !slices.Contains(named, cmd.Name()) {
+			t.Errorf("no right is said to be for %s", cmd.Name())
 		}
 	}
 }

@@ -4,8 +4,13 @@
 package probe
 
 import (
+	"os"
+	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"go.yaml.in/yaml/v3"
 
 	"queueworker.dev/queueworker/api/protocol"
 	"queueworker.dev/queueworker/api/runtimes"
@@ -21,6 +26,39 @@ func TestEveryRuntimeHasALayout(t *testing.T) {
 		if lists := runtimes.Of(name).ListsFailed; lists != (layout.failed != nil) {
 			t.Errorf("%s lists failed jobs: %t, and its layout does: %t", name, lists, layout.failed != nil)
 		}
+	}
+}
+
+// TestEveryDriverOfTheAPIHasABackend: only None, which measures nothing, has no row.
+func TestEveryDriverOfTheAPIHasABackend(t *testing.T) {
+	text, err := os.ReadFile("../../config/crd/bases/queueworker.dev_queueapps.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var crd struct {
+		Spec struct{ Versions []struct{ Schema map[string]any } }
+	}
+	if err := yaml.Unmarshal(text, &crd); err != nil {
+		t.Fatal(err)
+	}
+	node := any(crd.Spec.Versions[0].Schema)
+	for _, key := range []string{"openAPIV3Schema", "properties", "spec", "properties", "connection", "properties", "driver", "enum"} {
+		node = node.(map[string]any)[key]
+	}
+	var want []string
+	for _, name := range node.([]any) {
+		if name != "None" {
+			want = append(want, name.(string))
+		}
+	}
+	slices.Sort(want)
+	var got []string
+	for name := range backends {
+		got = append(got, string(name))
+	}
+	slices.Sort(got)
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("the API and the table differ (-API +table):\n%s", diff)
 	}
 }
 

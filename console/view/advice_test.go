@@ -35,46 +35,46 @@ var ofCommands = []string{
 
 // TestEveryReasonHasAdvice: every reason of the API has advice.
 func TestEveryReasonHasAdvice(t *testing.T) {
+	reasons := constants(t, "Reason")
+	if len(reasons) < 40 {
+		t.Errorf("found %d reasons in the API, which has more", len(reasons))
+	}
+	for reason, name := range reasons {
+		if _, told := byReason[reason]; !told && !slices.Contains(well, reason) && !slices.Contains(ofCommands, reason) {
+			t.Errorf("there is no advice for the reason %s of %s", reason, name)
+		}
+	}
+}
+
+// constants returns the string constants of the API whose names begin with a prefix, by
+// their values.
+func constants(t *testing.T, prefix string) map[string]string {
+	t.Helper()
 	files, err := filepath.Glob("../../api/v1alpha1/*.go")
 	if err != nil {
 		t.Fatal(err)
 	}
-	found := 0
+	out := map[string]string{}
 	for _, path := range files {
 		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for reason, name := range reasons(t, file) {
-			found++
-			if _, told := byReason[reason]; !told && !slices.Contains(well, reason) && !slices.Contains(ofCommands, reason) {
-				t.Errorf("there is no advice for the reason %s of %s", reason, name)
+		ast.Inspect(file, func(node ast.Node) bool {
+			spec, ok := node.(*ast.ValueSpec)
+			if !ok || len(spec.Values) != 1 || !strings.HasPrefix(spec.Names[0].Name, prefix) {
+				return true
 			}
-		}
-	}
-	if found < 40 {
-		t.Errorf("found %d reasons in the API, which has more", found)
-	}
-}
-
-// reasons returns the constants Reason... of a file, by their values.
-func reasons(t *testing.T, file *ast.File) map[string]string {
-	t.Helper()
-	out := map[string]string{}
-	ast.Inspect(file, func(node ast.Node) bool {
-		spec, ok := node.(*ast.ValueSpec)
-		if !ok || len(spec.Values) != 1 || !strings.HasPrefix(spec.Names[0].Name, "Reason") {
+			if literal, ok := spec.Values[0].(*ast.BasicLit); ok {
+				value, err := strconv.Unquote(literal.Value)
+				if err != nil {
+					t.Fatal(err)
+				}
+				out[value] = spec.Names[0].Name
+			}
 			return true
-		}
-		if literal, ok := spec.Values[0].(*ast.BasicLit); ok {
-			reason, err := strconv.Unquote(literal.Value)
-			if err != nil {
-				t.Fatal(err)
-			}
-			out[reason] = spec.Names[0].Name
-		}
-		return true
-	})
+		})
+	}
 	return out
 }
 

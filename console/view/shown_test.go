@@ -55,7 +55,8 @@ func TestAdviceOfEachReason(t *testing.T) {
 	}
 }
 
-// TestTonesOfConditions: which status of each condition is a problem, and how bad it is.
+// TestTonesOfConditions: which status of each condition of the API is a problem, and how
+// bad it is.
 func TestTonesOfConditions(t *testing.T) {
 	const isTrue, isFalse = metav1.ConditionTrue, metav1.ConditionFalse
 	tests := map[string]struct {
@@ -70,6 +71,11 @@ func TestTonesOfConditions(t *testing.T) {
 		v1alpha1.ConditionConflict: {isTrue, Bad}, v1alpha1.ConditionRunFailed: {isTrue, Bad}, v1alpha1.ConditionNotPermitted: {isTrue, Bad},
 		v1alpha1.ConditionPreflightPassed: {isFalse, Bad}, v1alpha1.ConditionNetworkPolicyApplied: {isFalse, Bad},
 		v1alpha1.ConditionComplete: {isFalse, Bad}, v1alpha1.ConditionFailed: {isTrue, Bad}, "Newer": {isFalse, Bad},
+	}
+	for kind, name := range constants(t, "Condition") {
+		if _, judged := tests[kind]; !judged {
+			t.Errorf("there is no row for the condition %s of %s", kind, name)
+		}
 	}
 	for kind, tc := range tests {
 		for status, want := range map[metav1.ConditionStatus]Tone{isTrue: Good, isFalse: Good, metav1.ConditionUnknown: Faint} {

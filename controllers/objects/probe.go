@@ -216,7 +216,7 @@ func probeConfig(app *v1alpha1.QueueApp) protocol.ProbeConfig {
 	}
 	// The default stays unnamed, so that a newer operator restarts no probe. An endpoint
 	// knows itself where the jobs are.
-	if runtime := runtimes.Of(app.Spec.Runtime).Name; runtime != runtimes.Default && effective.KnowsRetryAfter(app) {
+	if runtime := runtimes.Of(app.Spec.Runtime).Name; runtime != runtimes.Default && from.Driver != v1alpha1.DriverHTTP {
 		config.Runtime = string(runtime)
 	}
 	for name, variable := range from.Variables {

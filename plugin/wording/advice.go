@@ -51,7 +51,7 @@ var conditionAdvice = map[view.AdviceCode]adviceText{
 	view.MakeSmaller:        always[view.Advice]("Make the field that the message names smaller; docs/bounds.md lists the bounds."),
 	view.RemoveObject:       always[view.Advice]("Rename the QueueWorker, or delete the object that the message names."),
 	view.RemoveScaler:       always[view.Advice]("Delete the autoscaler that the message names: only the operator may set the number of pods."),
-	view.SetDriver:          always[view.Advice]("Set spec.connection.driver of the QueueApp to Redis, Database or HTTP, so that the backlog is measured."),
+	view.SetDriver:          always[view.Advice]("Set spec.connection.driver of the QueueApp to the kind of backend that holds the queues, so that the backlog is measured."),
 	view.RaiseRetryAfter:    always[view.Advice]("Raise retry_after of the connection above the timeout, or lower spec.timeout. Until then a job may run twice."),
 	view.RaiseMaximum:       always[view.Advice]("Raise spec.autoscaling.maxProcesses if jobs must not wait this long."),
 	view.RaiseCap:           always[view.Advice]("Raise spec.maxProcesses of the QueueApp, or this pool's spec.priority."),
