@@ -29,7 +29,7 @@ var swing = struct {
 	// jobs are the durations of the jobs in seconds, used in turn.
 	jobs string
 }{
-	removals: lab.Either(300, 30),
+	removals: lab.Either(300, 15),
 	highest:  lab.Either(21, 7),
 	lowest:   1,
 	step:     6,
@@ -113,7 +113,7 @@ func swingPool(l *lab.Lab, p subject) string {
 		s.climb()
 		// Every third time, ask for the pods again while they are being removed.
 		enough := swing.lowest
-		if turn%3 == 2 {
+		if turn%3 == 1 {
 			enough = swing.highest - 1
 		}
 		removed = s.fall(enough)

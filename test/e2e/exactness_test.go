@@ -75,12 +75,12 @@ func TestCountsAreExact(t *testing.T) {
 			l.Create(builders.QueueWorker(l.Namespace, "all").Processes(4).MaxJobs(100).Timeout(45 * time.Second).Sleep(time.Second).Obj())
 			l.Ready("all", 2*time.Minute)
 
-			jobs := lab.Either(3000, 1000)
+			jobs := lab.Either(3000, 600)
 			for _, part := range mix {
 				part.jobs.Run, part.jobs.Count = "exact", jobs*part.share/1000
 				l.Dispatch(part.jobs)
 			}
-			chaos(l, lab.Either(20, 6))
+			chaos(l, lab.Either(20, 4))
 			l.Settled("exact", 5*time.Minute)
 			k := checkEveryJob(l, "exact")
 
