@@ -59,7 +59,7 @@ func Main(arguments []string, version string) int {
 		fmt.Println(version)
 		return exitOK
 	}
-	fmt.Fprintf(os.Stderr, "agent: there is no command %q\n%s", arguments[0], usage)
+	fmt.Fprintf(os.Stderr, "queueworker-agent: there is no command %q\n%s", arguments[0], usage)
 	return exitUsage
 }
 
@@ -92,7 +92,7 @@ func install(arguments []string) int {
 		return exitUsage
 	}
 	if err := Install(arguments[0]); err != nil {
-		fmt.Fprintf(os.Stderr, "agent: %v\n", err)
+		fmt.Fprintf(os.Stderr, "queueworker-agent: %v\n", err)
 		return exitFailed
 	}
 	return exitOK

@@ -31,7 +31,7 @@ func await(statusPath string) int {
 			return exitOK
 		}
 		if time.Now().After(deadline) {
-			fmt.Fprintf(os.Stderr, "agent: PID 1 has not begun to catch SIGTERM in %s (%v)\n", awaitAtMost, err)
+			fmt.Fprintf(os.Stderr, "queueworker-agent: PID 1 did not start to handle SIGTERM within %s (%v)\n", awaitAtMost, err)
 			return exitFailed
 		}
 	}

@@ -113,7 +113,7 @@ func TestTheAgentInstallsItselfWhereNothingElseIs(t *testing.T) {
 
 func TestInstallIntoAMissingDirectoryIsASentence(t *testing.T) {
 	output, err := exec.Command(binary(t), "install", "/no/such/dir").CombinedOutput()
-	if err == nil || !strings.HasPrefix(string(output), "agent: install the agent: open /no/such/dir/") {
+	if err == nil || !strings.HasPrefix(string(output), "queueworker-agent: install the agent: open /no/such/dir/") {
 		t.Errorf("it said %q (%v)", output, err)
 	}
 }

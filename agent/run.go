@@ -105,7 +105,7 @@ func supervise(p paths, config protocol.Config, version string, ends <-chan os.S
 		State: executor.State, Agent: version, PodUID: os.Getenv(protocol.PodUIDEnv),
 		Namespace: config.Namespace, Name: config.Name, App: config.App,
 	}, filepath.Join(p.control, protocol.OperatorFile)).Serve(listeners, func(err error) {
-		log("stopped to serve the status: %v", err)
+		log("the agent no longer serves the status: %v", err)
 	})
 	listen(executor, ends, p.control)
 	executor.Run()

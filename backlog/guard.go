@@ -75,7 +75,7 @@ func (g *Guard) Fail(problem *Error) {
 
 // refuse keeps the first refusal of a measurement, which is the cause of the others.
 func (g *Guard) refuse(text string) *Error {
-	problem := Errorf(protocol.BacklogUnreadable, "%s %s: check that it is the server that the settings mean.", capital(g.backend), text)
+	problem := Errorf(protocol.BacklogUnreadable, "%s %s: check that the settings name the right server.", capital(g.backend), text)
 	if g.refused == nil {
 		g.refused = problem
 	}

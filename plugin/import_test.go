@@ -57,7 +57,7 @@ func TestImportSaysWhatIsWrong(t *testing.T) {
 		"Horizon":              {"horizon horizon.php --image=shop:1", cli.CodeOK, "driver: Redis\n", "1 QueueWorker of 1 QueueApp imported."},
 		"a list in a variable": {"horizon list.php --image=shop:1 --env QUEUES=a,b", cli.CodeOK, "queue: a,b\n", ""},
 		"no variable":          {"horizon list.php --image=shop:1 --env QUEUES", cli.CodeUsage, "", "--env must be KEY=VALUE"},
-		"another environment":  {"horizon horizon.php --image=shop:1 --environment=local", cli.CodeFailed, "", "horizon.php has no environment local, but production; choose with --environment"},
+		"another environment":  {"horizon horizon.php --image=shop:1 --environment=local", cli.CodeFailed, "", "horizon.php has no environment local. It has production; choose one with --environment"},
 		"PHP that is none":     {"horizon worker.conf --image=shop:1", cli.CodeFailed, "", "worker.conf line 1: the file returns nothing that can be read"},
 	} {
 		t.Run(name, func(t *testing.T) {

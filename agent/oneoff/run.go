@@ -162,7 +162,7 @@ func (r *run) write() {
 
 func notStarted(arguments []string, err error) string {
 	if missing, ok := err.(*exec.Error); ok { //nolint:errorlint // as process.Start returns it
-		return fmt.Sprintf("The program %s was not found in the image: %v; set the worker container's PATH, or its command as a wrapper.", missing.Name, missing.Err)
+		return fmt.Sprintf("The program %s was not found in the image: %v. Correct PATH in the env of the worker container, or make a wrapper that sets PATH the container's command.", missing.Name, missing.Err)
 	}
 	return fmt.Sprintf("%s could not be started: %v.", strings.Join(arguments[:1], " "), err)
 }

@@ -145,13 +145,13 @@ func byAgent(e Ending) (protocol.ExitReason, string) {
 		return e.Killed, timeoutMessage(e)
 	}
 	if e.Killed == protocol.ExitOOMKilled {
-		return e.Killed, fmt.Sprintf("It was killed at %s of its own, because the container used %s of its memory limit of %s%s.",
+		return e.Killed, fmt.Sprintf("It used %s itself when the agent killed it, because the container used %s of its memory limit of %s%s.",
 			mebibytes(e.Memory), mebibytes(e.Pressure.Used), mebibytes(e.Pressure.Limit), during(e))
 	}
 	if e.Killed == protocol.ExitKilledOnRequest {
 		return e.Killed, "It was killed on request (killAt)" + during(e) + "."
 	}
-	return e.Killed, "The pod's grace period was over before it had ended" + during(e) + ", and it was killed."
+	return e.Killed, "The agent killed it at the end of the pod's grace period" + during(e) + "."
 }
 
 // byItself classifies exit code 0, for which a worker prints no reason.
@@ -213,9 +213,9 @@ func timeoutMessage(e Ending) string {
 func asked(e Ending) string {
 	messages := map[protocol.ExitReason]string{
 		protocol.ExitPaused:           "It was asked to end because the pool is paused.",
-		protocol.ExitDrained:          "It was asked to end because its pod is to be removed.",
+		protocol.ExitDrained:          "It was asked to end because its pod is being removed.",
 		protocol.ExitFinished:         "It was asked to end because its run is over.",
-		protocol.ExitRestartRequested: "It was asked to end to be restarted.",
+		protocol.ExitRestartRequested: "It was asked to end because a restart was requested.",
 		protocol.ExitMaxJobs:          fmt.Sprintf("It was replaced after %d jobs, %s", e.Jobs, limitAsks(e, "maxJobs")),
 		protocol.ExitMaxExceptions: fmt.Sprintf("%d jobs in a row had failed, last%s, and it was replaced, as maxExceptions asks.",
 			e.FailuresInARow, called(e.Last.Class)),

@@ -50,13 +50,13 @@ func TestClassify(t *testing.T) {
 			ending: Ending{Jobs: 3, Uptime: time.Minute}, want: protocol.ExitRestartRequested, message: "queue:restart",
 		},
 		"restart token": {
-			ending: Ending{Asked: protocol.ExitRestartRequested}, want: protocol.ExitRestartRequested, message: "asked to end to be restarted",
+			ending: Ending{Asked: protocol.ExitRestartRequested}, want: protocol.ExitRestartRequested, message: "asked to end because a restart was requested",
 		},
 		"paused": {
 			ending: Ending{Asked: protocol.ExitPaused, Jobs: 500}, want: protocol.ExitPaused, message: "paused",
 		},
 		"drained": {
-			ending: Ending{Asked: protocol.ExitDrained}, want: protocol.ExitDrained, message: "pod is to be removed",
+			ending: Ending{Asked: protocol.ExitDrained}, want: protocol.ExitDrained, message: "pod is being removed",
 		},
 		"asked to end, by a worker that does not handle SIGTERM": {
 			ending: Ending{Asked: protocol.ExitDrained, Code: 143, Signal: 15}, want: protocol.ExitDrained, wantCode: 143, message: "pod",
@@ -95,7 +95,7 @@ func TestClassify(t *testing.T) {
 		},
 		"grace period over": {
 			ending: Ending{Code: 137, Signal: kill, Killed: protocol.ExitGraceExceeded, Asked: protocol.ExitDrained, Open: running("E", 5*time.Second)},
-			want:   protocol.ExitGraceExceeded, wantCode: 137, wantClass: "E", message: "grace period was over",
+			want:   protocol.ExitGraceExceeded, wantCode: 137, wantClass: "E", message: "at the end of the pod's grace period",
 		},
 		"SIGKILL from elsewhere": {
 			ending: Ending{Code: 137, Signal: kill, Open: running("F", time.Second)},

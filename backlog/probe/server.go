@@ -75,7 +75,7 @@ func NewServers(p *Prober, failed *Failed, identity Identity, pins string) *gate
 // refuse answers any client but the operator. It does not read the body.
 func refuse(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Connection", "close")
-	http.Error(w, fmt.Sprintf("only the operator is told, by TLS on port %d, with the key whose pin the operator has written to this pod, and with this pod's UID in the header %s",
+	http.Error(w, fmt.Sprintf("only the operator may ask, with TLS on port %d. It must prove the key whose pin it has written to this pod, and send this pod's UID in the header %s",
 		protocol.OperatorPort, protocol.PodUIDHeader), http.StatusUnauthorized)
 }
 

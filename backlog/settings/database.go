@@ -128,7 +128,7 @@ func kind(explicit protocol.DatabaseBackend, address *url.URL, environment Envir
 		}
 	}
 	if strings.HasPrefix(environment.Get("DB_CONNECTION"), "sqlite") {
-		return "", misconfigured("The jobs are in an SQLite file of a worker's pod, where nobody else can count them: use a database server, Redis, or the driver HTTP.")
+		return "", misconfigured("The jobs are in an SQLite file inside a worker's pod, which the probe cannot read: use a database server, Redis, or the driver HTTP.")
 	}
 	return "", misconfigured("It is not known whether the jobs are in PostgreSQL or MySQL: set %s to pgsql, mysql or mariadb in the env of the worker container, or connection.database.kind of the QueueApp.",
 		environment.Name("DB_CONNECTION"))

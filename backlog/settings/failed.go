@@ -26,7 +26,7 @@ func NewFailed(config protocol.ProbeConfig, environment Environment) (Failed, er
 	name := environment.Name("QUEUE_FAILED_DRIVER")
 	switch {
 	case given && driver == "":
-		return Failed{}, misconfigured("The application keeps no failed jobs: %s is null. Set it to database-uuids to keep them. Where it is set already, in a Secret or ConfigMap, restart the probe, which reads it when it starts: kubectl rollout restart deployment APP-backlog.", name)
+		return Failed{}, misconfigured("The application keeps no failed jobs: %s is null. Set it to database-uuids to keep them. If you have already set it in a Secret or ConfigMap, restart the probe, because it reads it only when it starts: kubectl rollout restart deployment APP-backlog.", name)
 	case driver != "" && driver != "database" && driver != "database-uuids":
 		return Failed{}, misconfigured("The application keeps its failed jobs in %s, as %s says; only those in a table of PostgreSQL, MySQL or MariaDB can be listed.",
 			backlog.Secrets(nil).Clean(driver), name)

@@ -26,7 +26,7 @@ func TestNewFailed(t *testing.T) {
 		"a table of its own":        {driver: "-", config: protocol.ProbeConfig{Database: &protocol.DatabaseBackend{FailedTable: "broken"}}, table: "broken"},
 		"another variable":          {driver: "-", config: protocol.ProbeConfig{Variables: map[string]string{"QUEUE_FAILED_DRIVER": "KEEPS"}}, table: "failed_jobs", numbers: true},
 		"none kept":                 {driver: "null", says: "keeps no failed jobs: QUEUE_FAILED_DRIVER is null"},
-		"kept from now on":          {driver: "null", says: "restart the probe, which reads it when it starts: kubectl rollout restart deployment APP-backlog."},
+		"kept from now on":          {driver: "null", says: "restart the probe, because it reads it only when it starts: kubectl rollout restart deployment APP-backlog."},
 		"kept in a file":            {driver: "file", says: "keeps its failed jobs in file"},
 		"kept elsewhere":            {driver: "dynamodb", says: "keeps its failed jobs in dynamodb"},
 		"a database without a host": {driver: "-", without: "DB_HOST", says: "It is not known which database the failed jobs are in. It is not known where the database is"},

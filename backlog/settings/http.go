@@ -30,7 +30,7 @@ type HTTP struct {
 // BACKLOG_TOKEN.
 func NewHTTP(config protocol.ProbeConfig, environment Environment) (HTTP, error) {
 	if config.HTTP == nil || config.HTTP.URL == "" {
-		return HTTP{}, misconfigured("It is not known whom to ask: set connection.http.url of the QueueApp.")
+		return HTTP{}, misconfigured("The address of the endpoint is not set: set connection.http.url of the QueueApp.")
 	}
 	address, err := url.Parse(config.HTTP.URL)
 	if err != nil || address.Host == "" || address.Scheme != "http" && address.Scheme != "https" {

@@ -52,7 +52,7 @@ var unquotable = reasons(
 )
 
 // marks are where the quoted text begins in a message whose reason is in quoting.
-var marks = []string{": ", ", last ", ", longest ", " at work on ", " while it worked on ", " with "}
+var marks = []string{": ", ", last ", ", longest ", ". The largest is ", ". The longest is ", " at work on ", ", while it works on ", " while it worked on ", " with "}
 
 func reasons(all ...string) map[string]bool {
 	set := make(map[string]bool, len(all))

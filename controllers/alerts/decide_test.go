@@ -115,7 +115,7 @@ func TestMemoryHighBeginsAfterAWhileAndEndsWellBelow(t *testing.T) {
 	}
 	w.after(119*time.Second).expect(t, "before two minutes", "")
 	out := w.after(time.Second).expect(t, "after two minutes", memoryHigh)
-	if message := out.Alerts[0].Message; !strings.Contains(message, "most pod/0 with 110Mi") || !strings.Contains(message, "128Mi") {
+	if message := out.Alerts[0].Message; !strings.Contains(message, "The largest is pod/0 with 110Mi") || !strings.Contains(message, "128Mi") {
 		t.Errorf("the message is %q", message)
 	}
 	use(100) // 78 %: below the threshold of 80, not yet below 75

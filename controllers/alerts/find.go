@@ -40,7 +40,7 @@ func (j *judgement) memoryHigh() *Alert {
 		return cmp.Or(cmp.Compare(a.Memory, b.Memory), cmp.Compare(b.Name, a.Name))
 	})
 	return &Alert{v1alpha1.ConditionMemoryHigh, v1alpha1.ReasonAboveThreshold, fmt.Sprintf(
-		"%d of %d process(es) use about %d %% or more of memory (%s), most %s with %s%s. Raise memory, or find what the jobs leave behind; above memory a process is replaced after its job.",
+		"%d of %d process(es) use about %d %% or more of spec.memory (%s). The largest is %s with %s%s. A process above spec.memory is replaced after its job. Raise spec.memory, or find out what the jobs keep in memory.",
 		len(high), len(j.Processes), rules.MemoryPercent, mebibytes(rules.Memory), most.Name, mebibytes(most.Memory), atWork(most))}
 }
 
@@ -89,7 +89,7 @@ func (j *judgement) slowJobs() *Alert {
 		return cmp.Or(cmp.Compare(a.Age, b.Age), cmp.Compare(b.Name, a.Name))
 	})
 	return &Alert{v1alpha1.ConditionSlowJobs, v1alpha1.ReasonNearTimeout, fmt.Sprintf(
-		"%d job(s) have run for more than %d %% of timeout (%s of %s), longest %s on %s. At the timeout a job is killed; raise timeout, or make the job smaller.",
+		"%d job(s) have run for more than %d %% of spec.timeout (%s of %s). The longest is %s on %s. A job that reaches the timeout is killed. Raise spec.timeout, or make the job smaller.",
 		len(slow), j.Rules.SlowJobPercent, limit, j.Rules.Timeout, named(oldest.Class), oldest.Name)}
 }
 
@@ -144,7 +144,7 @@ func (j *judgement) workersFailing() *Alert {
 	case len(crashes) >= most, len(crashes) > 0 && reason == v1alpha1.ReasonCrashes:
 		last := latest(crashes)
 		return &Alert{v1alpha1.ConditionWorkersFailing, v1alpha1.ReasonCrashes, fmt.Sprintf(
-			"%s process(es) crashed in the last 5 minutes, last %s: %s", j.number(crashes), last.Process, last.Message)}
+			"%s process(es) crashed in the last 5 minutes, last %s: %s See the pods' logs.", j.number(crashes), last.Process, last.Message)}
 	}
 	return nil
 }
@@ -212,7 +212,7 @@ func atWork(process Process) string {
 	if !process.Working {
 		return ""
 	}
-	return " at work on " + named(process.Class)
+	return ", while it works on " + named(process.Class)
 }
 
 // named returns a job's class, or "a job" because workers need not report the class.

@@ -255,7 +255,7 @@ func (d *decision) skip(table *timetable) {
 	if due := d.requested(); due != "" {
 		d.out.Status.RequestedRun = due
 		d.out.Skipped = append(d.out.Skipped, fmt.Sprintf(
-			"The run that %s asks for is skipped, because %s is still on its way; set another value once it has ended", v1alpha1.AnnotationRunAt, open))
+			"The run that %s requests is skipped, because the run %s is still under way. Set another value when it has ended", v1alpha1.AnnotationRunAt, open))
 	}
 	at := d.dueAt(table)
 	if at.IsZero() {
@@ -264,5 +264,5 @@ func (d *decision) skip(table *timetable) {
 	d.setNext(table.next(d.Now))
 	d.recheck(d.out.Status.NextScheduleTime.Sub(d.Now))
 	d.out.Skipped = append(d.out.Skipped, fmt.Sprintf(
-		"The run of %s is skipped, because %s is still on its way", at.Format(time.RFC3339), open))
+		"The run of %s is skipped, because the run %s is still under way", at.Format(time.RFC3339), open))
 }

@@ -55,8 +55,8 @@ func (d *decision) left(run *Run) (why string, lacking answers) {
 	case w.Unmeasured:
 		why = "It ends when every worker has found its queues empty."
 	case w.Changed:
-		why = "It continues, because the connection of its QueueApp has changed since it began and the remaining backlog is not measured: " +
-			"set the connection back, or end the run by spec.stopped."
+		why = "It continues, because the connection of its QueueApp has changed since it started, so its backlog is not measured: " +
+			"set the connection back, or stop the run with spec.stopped: true."
 	case !w.Known:
 		why = "It continues, because the backlog of its queues is unknown; see the condition BacklogKnown."
 	case w.MeasuredAt.Before(run.Created.Add(margin)):

@@ -149,7 +149,7 @@ func unexpected(code int) error {
 
 // unknownKey explains a probe's refusal of the operator.
 const unknownKey = "The backlog probe does not know this operator's key yet: its kubelet shows it the annotation " +
-	v1alpha1.AnnotationOperator + " of its pod within seconds; if that lasts, see whether something else writes the annotation, or another pod answers at its address."
+	v1alpha1.AnnotationOperator + " of its pod within seconds. If this lasts, check whether another controller writes the annotation, or another pod answers at the probe's address."
 
 // explain says in a sentence why there was no answer for so long, and what helps.
 func explain(err error, address string, waited time.Duration) string {

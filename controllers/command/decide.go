@@ -105,7 +105,7 @@ func prepare(in Input) Output {
 		return Output{Status: in.Command.Status, Step: StepCreate}
 	case !metav1.IsControlledBy(in.Job, in.Command):
 		return fail(in.Now, in.Command, v1alpha1.ReasonForeignObject, fmt.Sprintf(
-			"The Job %s exists already and does not belong to this QueueCommand, so nothing was run; delete one of them.", in.Job.Name))
+			"The Job %s exists already and does not belong to this QueueCommand, so the command was not run. Delete the Job, and create the QueueCommand again.", in.Job.Name))
 	}
 	out := pending(in.Command, "The Job "+in.Job.Name+" is being started.")
 	out.Status.JobName, out.Status.JobUID = in.Job.Name, in.Job.UID
@@ -139,12 +139,12 @@ func follow(in Input) Output {
 	switch {
 	case job == nil:
 		return fail(in.Now, in.Command, v1alpha1.ReasonJobGone, fmt.Sprintf(
-			"The Job %s was deleted before the command reported how it ended; it is not run again, because it may have run.", in.Command.Status.JobName))
+			"The Job %s was deleted before the command reported how it ended. The command is not run again, because it may have run already. To run it again, create another QueueCommand.", in.Command.Status.JobName))
 	case suspended(job) && job.Annotations[v1alpha1.AnnotationBegun] == "":
 		return Output{Status: in.Command.Status, Step: StepBegin}
 	case suspended(job):
 		return fail(in.Now, in.Command, v1alpha1.ReasonJobGone, fmt.Sprintf(
-			"The Job %s was suspended after it began; it is not run again, because it may have run.", job.Name))
+			"The Job %s was suspended after it started. The command is not run again, because it may have run already. To run it again, create another QueueCommand.", job.Name))
 	}
 	if failed := failure(job, ""); failed != nil {
 		return failedJob(in, pod, failed)

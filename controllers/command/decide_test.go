@@ -265,7 +265,7 @@ func TestDecideList(t *testing.T) {
 		"one that waits its turn": {after: time.Hour, in: ListInput{Trouble: "Others come first.", Busy: true}, state: v1alpha1.CommandPending, says: "Others come first."},
 		"no app":                  {after: time.Hour, in: ListInput{Problem: &effective.Problem{Reason: v1alpha1.ReasonAppNotFound, Message: "None."}}, state: v1alpha1.CommandFailed, reason: v1alpha1.ReasonAppNotFound, says: "None."},
 		"a database that refuses": {in: ListInput{Answer: &protocol.FailedList{Reason: protocol.BacklogDenied, Message: "Correct DB_PASSWORD."}}, state: v1alpha1.CommandFailed, reason: "Denied", says: "DB_PASSWORD"},
-		"none":                    {in: ListInput{Answer: list(0, 5, "")}, state: v1alpha1.CommandSucceeded, reason: v1alpha1.ReasonSucceeded, says: "There is no such failed job."},
+		"none":                    {in: ListInput{Answer: list(0, 5, "")}, state: v1alpha1.CommandSucceeded, reason: v1alpha1.ReasonSucceeded, says: "No failed job was found."},
 		"one":                     {in: ListInput{Answer: list(1, 5, "")}, state: v1alpha1.CommandSucceeded, reason: v1alpha1.ReasonSucceeded, says: "1 failed job of 5."},
 		"a page of many":          {in: ListInput{Answer: list(50, protocol.MaxFailedCount, "x")}, state: v1alpha1.CommandSucceeded, reason: v1alpha1.ReasonSucceeded, says: "50 failed jobs of 100000 or more; there may be more"},
 	} {

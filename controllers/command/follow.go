@@ -157,7 +157,7 @@ func silent(in Input, job *batchv1.Job) Output {
 		return Output{Status: in.Command.Status, Recheck: min(wait, time.Second)}
 	}
 	out := end(in.Now, in.Command, v1alpha1.CommandSucceeded, v1alpha1.ReasonSucceeded,
-		"The command has ended well; its pod was removed before its output was read.")
+		"The command succeeded, but its pod was removed before its output was read.")
 	out.Status.ExitCode = new(int32(0))
 	return out
 }

@@ -58,7 +58,7 @@ func CannotList(app *v1alpha1.QueueApp) *effective.Problem {
 			"The QueueApp %q has the runtime %s; only Laravel's failed jobs can be listed.", app.Name, runtime.Name)}
 	case !effective.NeedsProbe(app):
 		return &effective.Problem{Reason: v1alpha1.ReasonNoDriver, Message: fmt.Sprintf(
-			"The QueueApp %q has no connection.driver, so no backlog probe runs that could list failed jobs; set it.", app.Name)}
+			"The QueueApp %q has no backlog probe to list failed jobs, because its spec.connection.driver is None or not set. Set it to the backend that holds the queues.", app.Name)}
 	}
 	return nil
 }
@@ -109,7 +109,7 @@ func found(answer *protocol.FailedList) string {
 	text := fmt.Sprintf("%d failed jobs", len(answer.Jobs))
 	switch {
 	case len(answer.Jobs) == 0 && answer.Continue == "":
-		return "There is no such failed job."
+		return "No failed job was found."
 	case len(answer.Jobs) == 1:
 		text = "1 failed job"
 	}
@@ -120,7 +120,7 @@ func found(answer *protocol.FailedList) string {
 		}
 	}
 	if answer.Continue != "" {
-		text += "; there may be more, see status.continue"
+		text += "; there may be more: set spec.continue of the next list to status.continue"
 	}
 	return text + "."
 }

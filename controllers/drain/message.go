@@ -28,9 +28,9 @@ func (d *decision) happening() string {
 	case Draining:
 		return fmt.Sprintf("Waiting for the jobs of %s to end before %s", pods(d.unfinished()), shrinking)
 	case Ranking:
-		return "Waiting until the drained pods are marked in the cache before " + shrinking
+		return "Waiting until the operator's cache shows the deletion cost of the drained pods; then " + shrinking
 	case AwaitingRemoval:
-		return fmt.Sprintf("The pool has %s and its Deployment asks for %d; nothing is decided until the other pods are gone",
+		return fmt.Sprintf("The pool has %s and its Deployment asks for %d; the operator waits until Kubernetes has removed the other pods",
 			pods(len(d.pods)), d.Replicas)
 	case AwaitingRollout:
 		return "Waiting for the rollout in progress to end before " + shrinking
@@ -41,7 +41,7 @@ func (d *decision) happening() string {
 // replacement says how far the replacement of pods is.
 func (d *decision) replacement() string {
 	if d.awaiting() {
-		return "Waiting for a report of every pod before any is removed"
+		return "Waiting for a report from every pod before a pod is removed"
 	}
 	outgoing := 0
 	for _, pod := range d.pods {
@@ -58,9 +58,9 @@ func (d *decision) replacement() string {
 	case d.removing(), d.Leaving > 0 && d.Replicas == d.Wanted:
 		return of + ": waiting until the drained pods are gone"
 	case d.unfinished() > 0:
-		return fmt.Sprintf("%s: waiting for the jobs of %d to end", of, d.unfinished())
+		return fmt.Sprintf("%s: waiting for the jobs of %d pod(s) to end", of, d.unfinished())
 	case len(d.victims) > 0:
-		return of + ": waiting until the drained pods are marked in the cache"
+		return of + ": waiting until the operator's cache shows the deletion cost of the drained pods"
 	}
 	return of + ": waiting for successors to be ready"
 }

@@ -46,11 +46,11 @@ func TestPodsAreReplacedSuccessorFirst(t *testing.T) {
 		},
 		"then the pod drains, and no idle one instead": {
 			input(2, 3, podOf("a", due, working), podOf("b"), podOf("new")),
-			Plan{Replicas: 3, Cordon: []string{"a"}, Recheck: silence, Reason: Replacing}, "waiting for the jobs of 1 to end",
+			Plan{Replicas: 3, Cordon: []string{"a"}, Recheck: silence, Reason: Replacing}, "waiting for the jobs of 1 pod(s) to end",
 		},
 		"is marked": {
 			input(2, 3, podOf("a", due, minute, drained), podOf("b"), podOf("new")),
-			Plan{Replicas: 3, Costs: map[string]int32{"a": MinimumCost}, Reason: Replacing}, "waiting until the drained pods are marked",
+			Plan{Replicas: 3, Costs: map[string]int32{"a": MinimumCost}, Reason: Replacing}, "waiting until the operator's cache shows the deletion cost of the drained pods",
 		},
 		"and goes": {
 			input(2, 3, podOf("a", due, minute, drained, costing(MinimumCost)), podOf("b"), podOf("new")),
@@ -74,7 +74,7 @@ func TestPodsAreReplacedSuccessorFirst(t *testing.T) {
 		},
 		"one of them as soon as one successor is ready": {
 			input(3, 5, podOf("a", due), podOf("b", due), podOf("c"), podOf("new"), podOf("newer", pendingPod)).replacedAtOnce(2),
-			Plan{Replicas: 5, Cordon: []string{"a"}, Recheck: silence, Reason: Replacing}, "waiting for the jobs of 1 to end",
+			Plan{Replicas: 5, Cordon: []string{"a"}, Recheck: silence, Reason: Replacing}, "waiting for the jobs of 1 pod(s) to end",
 		},
 		"who works comes back when another serves no more": {
 			input(2, 3, podOf("a", due, minute, obeying, working), podOf("b", notReadyPod), podOf("new")),
@@ -82,7 +82,7 @@ func TestPodsAreReplacedSuccessorFirst(t *testing.T) {
 		},
 		"a retired pod that never started is replaced by no other": {
 			input(1, 2, podOf("a", retired, pendingPod), podOf("new", pendingPod)),
-			Plan{Replicas: 2, Costs: map[string]int32{"a": MinimumCost}, Reason: Replacing}, "drained pods are marked",
+			Plan{Replicas: 2, Costs: map[string]int32{"a": MinimumCost}, Reason: Replacing}, "deletion cost of the drained pods",
 		},
 		"a retired pod goes before one that is due": {
 			input(1, 2, podOf("a", due), podOf("b", retired)),
@@ -106,7 +106,7 @@ func TestPodsAreReplacedSuccessorFirst(t *testing.T) {
 				in.Awaiting = true
 				return in
 			}(),
-			Plan{Replicas: 3, Reason: Replacing}, "a report of every pod",
+			Plan{Replicas: 3, Reason: Replacing}, "a report from every pod",
 		},
 		"a cordoned pod that has not reported yet stays on its way out": {
 			func() Input {
@@ -114,7 +114,7 @@ func TestPodsAreReplacedSuccessorFirst(t *testing.T) {
 				in.Awaiting = true
 				return in
 			}(),
-			Plan{Replicas: 3, Reason: Replacing}, "a report of every pod",
+			Plan{Replicas: 3, Reason: Replacing}, "a report from every pod",
 		},
 	}
 	for name, tc := range tests {

@@ -23,7 +23,7 @@ func findings(in Input, container int, memory effective.MemoryLimits, gracePerio
 	switch {
 	case timeout == 0:
 		out = append(out, effective.Problem{Reason: v1alpha1.ReasonNoTimeout, Message: fmt.Sprintf(
-			"With timeout 0s a job may run for ever; when its pod is removed it is killed after the grace period of %s. Set timeout, or a gracePeriod longer than any job.",
+			"spec.timeout is 0s, so a job may run longer than the grace period of %s, and then it is killed when its pod is removed. Set timeout, or a gracePeriod longer than any job.",
 			gracePeriod)})
 	case gracePeriod <= timeout:
 		out = append(out, effective.Problem{Reason: v1alpha1.ReasonGraceBelowTimeout, Message: fmt.Sprintf(
@@ -34,7 +34,7 @@ func findings(in Input, container int, memory effective.MemoryLimits, gracePerio
 	if limit, set := resources.Limits[corev1.ResourceMemory]; set && limit.Value() < memory.Request+32*mebibyte {
 		needed := resource.NewQuantity(memory.Limit, resource.BinarySI)
 		out = append(out, effective.Problem{Reason: v1alpha1.ReasonMemoryLimitLow, Message: fmt.Sprintf(
-			"The template limits the container to %s of memory, less than %d process(es) of %s and the agent need, so the kernel may kill jobs. Remove the limit, or set at least %s.",
+			"The template limits the container to %s of memory, but %d process(es) of %s each and the agent need more, so the kernel may kill jobs. Remove the limit, or set at least %s.",
 			limit.String(), effective.ProcessesPerPod(spec), bytesString(memory.Process), needed.String())})
 	}
 	return out

@@ -172,7 +172,7 @@ func sum(conditions []metav1.Condition) (is metav1.ConditionStatus, reason, mess
 	}
 	switch {
 	case known == 0:
-		return metav1.ConditionUnknown, v1alpha1.ReasonNotChecked, "No worker has looked into the application yet."
+		return metav1.ConditionUnknown, v1alpha1.ReasonNotChecked, "No agent has checked the application's image and settings yet."
 	case len(bad) > 0:
 		return metav1.ConditionFalse, v1alpha1.ReasonNotPassed, fmt.Sprintf(
 			"%d of %d checks did not pass; see the conditions %s.", len(bad), known, strings.Join(bad, ", "))

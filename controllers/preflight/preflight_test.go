@@ -56,7 +56,7 @@ func TestStatus(t *testing.T) {
 		want   map[string]string
 	}{
 		"nobody has looked": {
-			want: map[string]string{"PreflightPassed": "Unknown NotChecked: No worker has looked into the application yet."},
+			want: map[string]string{"PreflightPassed": "Unknown NotChecked: No agent has checked the application's image and settings yet."},
 		},
 		"all is well": {
 			pools: []Pool{pool("a", finding("PcntlAvailable", true), finding("LogsVisible", true))},

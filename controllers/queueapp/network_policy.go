@@ -94,7 +94,7 @@ func (r *Reconciler) applyNetworkPolicy(ctx context.Context, app *v1alpha1.Queue
 	if live != nil {
 		if !metav1.IsControlledBy(live, app) {
 			return kube.Outcome{Conflict: fmt.Sprintf(
-				"The NetworkPolicy %s exists already and %s, so it is left alone and the QueueApp %s cannot have its own; delete it or set spec.networkPolicy to false.",
+				"The NetworkPolicy %s exists already and %s. The operator does not change it, so the QueueApp %s lacks its NetworkPolicy. Delete the existing NetworkPolicy, or set spec.networkPolicy to false.",
 				name, kube.OwnerOf(live), app.Name)}, nil
 		}
 		same, err := objects.SameNetworkPolicy(live, wanted)

@@ -72,7 +72,7 @@ func (r *Reconciler) apply(ctx context.Context, app *v1alpha1.QueueApp, live *ap
 	if live != nil {
 		if !metav1.IsControlledBy(live, app) {
 			return kube.Outcome{Conflict: fmt.Sprintf(
-				"The Deployment %s exists already and %s, so it is left alone and the QueueApp %s cannot have its backlog probe; delete it or rename the QueueApp.",
+				"The Deployment %s exists already and %s. The operator does not change it, so the QueueApp %s has no backlog probe. Delete the Deployment, or rename the QueueApp.",
 				name, kube.OwnerOf(live), app.Name)}, nil
 		}
 		// A Deployment that the cache lacks is too new for it, or has lost the label by

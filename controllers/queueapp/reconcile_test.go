@@ -107,12 +107,12 @@ func TestAProbeThatCannotBeWritten(t *testing.T) {
 	}{
 		"another owner's": {
 			prepare: func(o *operator) { o.cluster.Put(foreign) }, free: func(o *operator) { o.cluster.Remove(foreign) },
-			again: 15 * time.Second, message: "The Deployment web-backlog exists already and has no owner, so it is left alone",
+			again: 15 * time.Second, message: "The Deployment web-backlog exists already and has no owner. The operator does not change it",
 		},
 		"another owner's that the cache lacks": {
 			prepare: func(o *operator) { o.cluster.Put(foreign); o.cluster.Hide("Deployment", "web-backlog") },
 			free:    func(o *operator) { o.cluster.Remove(foreign); o.cluster.Thaw() },
-			again:   15 * time.Second, message: "The Deployment web-backlog exists already and has no owner, so it is left alone",
+			again:   15 * time.Second, message: "The Deployment web-backlog exists already and has no owner. The operator does not change it",
 		},
 		"refused": {
 			prepare: func(o *operator) { o.cluster.Fail(applyProbe, errRefuse) }, free: func(o *operator) { o.cluster.Fail(applyProbe, nil) },
@@ -234,11 +234,11 @@ func TestANetworkPolicyThatCannotBeWritten(t *testing.T) {
 	}{
 		"another owner's": {
 			func(o *operator) { o.cluster.Put(foreign) }, v1alpha1.ReasonForeignObject,
-			"The NetworkPolicy web-queueworker exists already and has no owner, so it is left alone", 15 * time.Second,
+			"The NetworkPolicy web-queueworker exists already and has no owner. The operator does not change it", 15 * time.Second,
 		},
 		"another owner's that the cache lacks": {
 			func(o *operator) { o.cluster.Put(foreign); o.cluster.Hide("NetworkPolicy", "web-queueworker") }, v1alpha1.ReasonForeignObject,
-			"The NetworkPolicy web-queueworker exists already and has no owner, so it is left alone", 15 * time.Second,
+			"The NetworkPolicy web-queueworker exists already and has no owner. The operator does not change it", 15 * time.Second,
 		},
 		"refused": {
 			func(o *operator) { o.cluster.Fail(applyPolicy, errRefuse) }, v1alpha1.ReasonRejected,

@@ -87,7 +87,7 @@ func (r *Reconciler) ask(ctx context.Context, app *v1alpha1.QueueApp, in *comman
 	where, tracked := r.Backlogs.Where(client.ObjectKeyFromObject(app))
 	switch {
 	case !tracked:
-		in.Trouble = fmt.Sprintf("No backlog probe runs for the QueueApp %s, because no QueueWorker uses it; create one; with spec.stopped it does no work.", app.Name)
+		in.Trouble = fmt.Sprintf("No backlog probe runs for the QueueApp %s, because no QueueWorker uses it. Create a QueueWorker; with spec.stopped: true it has no processes.", app.Name)
 		return nil
 	case where.Address == "" && where.Message != "":
 		in.Trouble = where.Message

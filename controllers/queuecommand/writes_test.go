@@ -337,7 +337,7 @@ func TestAListSaysWhatItWaitsFor(t *testing.T) {
 			func(o *operator) { o.Backlogs.Track(web, collector.Probe{Message: "Its image cannot be pulled."}) }, v1alpha1.CommandPending, "Its image cannot be pulled.",
 		},
 		"an app without a driver": {
-			func(o *operator) { o.cluster.Put(builders.QueueApp("shop", "web").Obj()) }, v1alpha1.CommandFailed, `The QueueApp "web" has no connection.driver`,
+			func(o *operator) { o.cluster.Put(builders.QueueApp("shop", "web").Obj()) }, v1alpha1.CommandFailed, `The QueueApp "web" has no backlog probe to list failed jobs`,
 		},
 		"another runtime": {
 			func(o *operator) { o.cluster.Put(builders.QueueApp("shop", "web").Custom("work").Obj()) }, v1alpha1.CommandFailed, `The QueueApp "web" has the runtime Custom`,

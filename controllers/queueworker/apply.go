@@ -170,7 +170,7 @@ func (r *Reconciler) readPastCache(ctx context.Context, w *plan.World, c *child)
 
 // conflictWith says that a child of that name has another owner, and what to do.
 func conflictWith(c child, worker *v1alpha1.QueueWorker) string {
-	return fmt.Sprintf("The %s %s exists already and %s, so it is left alone and the QueueWorker %s cannot have its own; delete it or rename the QueueWorker.",
+	return fmt.Sprintf("The %s %s exists already and %s. The operator does not change it, so the QueueWorker %s lacks this object. Delete the existing object, or rename the QueueWorker.",
 		c.kind.Kind, c.name, kube.OwnerOf(c.live), worker.Name)
 }
 

@@ -55,7 +55,7 @@ func TestAForeignObjectIsLeftAloneAndTold(t *testing.T) {
 					t.Errorf("it looks again after %s", result.RequeueAfter)
 				}
 				told := o.wantCondition(v1alpha1.ConditionConflict, v1alpha1.ReasonForeignObject)
-				if told == nil || !strings.HasPrefix(told.Message, tc.want) || !strings.Contains(told.Message, "QueueWorker emails cannot have its own") {
+				if told == nil || !strings.HasPrefix(told.Message, tc.want) || !strings.Contains(told.Message, "the QueueWorker emails lacks this object") {
 					t.Errorf("the condition is %+v, want %q", told, tc.want)
 				}
 				if writes := o.settle(); len(writes) > 0 {

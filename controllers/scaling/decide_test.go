@@ -36,18 +36,18 @@ func TestDecide(t *testing.T) {
 		},
 		"up to the maximum": {
 			usual(func(in *Input) { in.Backlog.Ready, in.Spec.Max = 600, 10 }), 10, ReasonDemand, LimitMaximum, Tick,
-			"10 processes: 2.9 jobs a minute arrive and take 1.00s each, which keeps less than 0.1 processes busy, and the waiting jobs (600) must begin within 48.0s; that needs 18, but the maximum is 10.",
+			"10 processes: 2.9 jobs a minute arrive and take 1.00s each, which keeps less than 0.1 processes busy, and the waiting jobs (600) must begin within 48.0s; that needs 18, but spec.autoscaling.maxProcesses is 10.",
 		},
 		"no more processes than jobs": {
 			usual(func(in *Input) { in.Backlog.Ready, in.Memory.Seconds = 3, 60000 }), 4, ReasonDemand, LimitJobs, Tick, "",
 		},
 		"nothing to do": {
 			usual(func(*Input) {}), 0, ReasonNothingToDo, LimitNone, 0,
-			"0 processes: nothing waits, is about to be due or is being worked on.",
+			"0 processes: no job waits, none is due soon, and none is being worked on.",
 		},
 		"nothing to do, with a minimum": {
 			usual(func(in *Input) { in.Spec.Min, in.Current = 2, 2 }), 2, ReasonNothingToDo, LimitMinimum, 0,
-			"2 processes: nothing waits, is about to be due or is being worked on; the minimum is 2.",
+			"2 processes: no job waits, none is due soon, and none is being worked on; spec.autoscaling.minProcesses is 2.",
 		},
 		"a delayed job is far away": {
 			usual(func(in *Input) { in.Backlog.Delayed, in.Backlog.NextDue = 1, new(2*time.Minute) }),
@@ -61,7 +61,7 @@ func TestDecide(t *testing.T) {
 			usual(func(in *Input) {
 				in.Current, in.Memory.Asked = 8, []Asked{{At: began.Add(-time.Minute), Processes: 8}}
 			}), 8, ReasonScaleDownPending, LimitWindow, time.Minute + time.Millisecond,
-			"8 processes: 0 would do; the pool shrinks after this has lasted for 2m00s.",
+			"8 processes: 0 would be enough; the pool shrinks once fewer have been enough for 2m00s.",
 		},
 		"after the window": {
 			usual(func(in *Input) {

@@ -79,13 +79,13 @@ func sentence(in Input, d Decision, shown Shown) string {
 	size := processes(d.Processes)
 	switch d.Reason {
 	case ReasonNothingToDo:
-		return size + ": nothing waits, is about to be due or is being worked on" + d.limits(in, shown) + "."
+		return size + ": no job waits, none is due soon, and none is being worked on" + d.limits(in, shown) + "."
 	case ReasonDelayedJobs:
 		return fmt.Sprintf("%s: delayed jobs (%s) are due before a pod could start%s.", size, count(shown.Ready), d.limits(in, shown))
 	case ReasonAgentsUnreadable:
 		return size + ": not every agent answers, so the pool does not shrink."
 	case ReasonScaleDownPending:
-		return fmt.Sprintf("%s: %s would do%s.", size, count(shown.Enough), d.limits(in, shown))
+		return fmt.Sprintf("%s: %s would be enough%s.", size, count(shown.Enough), d.limits(in, shown))
 	case ReasonDemand, ReasonPaused, ReasonStopped, ReasonBacklogUnknown:
 	}
 	return fmt.Sprintf("%s: %s arrive and take %s each, which keeps %s busy, and %s%s.", size, rateOf(shown.ArrivalRate),
@@ -103,13 +103,13 @@ func waiting(shown Shown) string {
 func (d Decision) limits(in Input, shown Shown) string {
 	switch d.LimitedBy {
 	case LimitMinimum:
-		return fmt.Sprintf("; the minimum is %d", in.Spec.Min)
+		return fmt.Sprintf("; spec.autoscaling.minProcesses is %d", in.Spec.Min)
 	case LimitMaximum:
-		return fmt.Sprintf("; that needs %s, but the maximum is %d", count(shown.Enough), in.Spec.Max)
+		return fmt.Sprintf("; that needs %s, but spec.autoscaling.maxProcesses is %d", count(shown.Enough), in.Spec.Max)
 	case LimitJobs:
 		return "; more processes would find no job"
 	case LimitWindow:
-		return "; the pool shrinks after this has lasted for " + throughput.FormatTime(in.Spec.ScaleDownWindow.Seconds())
+		return "; the pool shrinks once fewer have been enough for " + throughput.FormatTime(in.Spec.ScaleDownWindow.Seconds())
 	case LimitStep:
 		return fmt.Sprintf("; the pool shrinks by %d at a time", max(in.Spec.ScaleDownStep, in.Spec.ProcessesPerPod))
 	case LimitNone, LimitCap:

@@ -66,7 +66,7 @@ func TestTimeToClear(t *testing.T) {
 
 // TestSentences: each reason and limit in words, with its numbers.
 func TestSentences(t *testing.T) {
-	const idle = ": nothing waits, is about to be due or is being worked on"
+	const idle = ": no job waits, none is due soon, and none is being worked on"
 	tests := map[string]struct {
 		change func(*Input)
 		want   string
@@ -79,15 +79,15 @@ func TestSentences(t *testing.T) {
 			"1 process: 1 jobs/s arrive and take 1.00s each, which keeps 1 process busy, and none waits."},
 		"no more than jobs": {func(in *Input) { in.Backlog.Ready, in.Memory.Seconds = 2, 60000 },
 			"2 processes: hardly any jobs arrive and take 10m00s each, which keeps less than 0.1 processes busy, and the waiting jobs (2) must begin within 48.0s; more processes would find no job."},
-		"the minimum, idle": {func(in *Input) { in.Spec.Min = 3 }, "3 processes" + idle + "; the minimum is 3."},
+		"the minimum, idle": {func(in *Input) { in.Spec.Min = 3 }, "3 processes" + idle + "; spec.autoscaling.minProcesses is 3."},
 		"the minimum, at work": {func(in *Input) { in.Spec.Min, in.Backlog.Ready = 3, 5 },
-			"3 processes: hardly any jobs arrive and take 1.00s each, which keeps less than 0.1 processes busy, and the waiting jobs (5) must begin within 48.0s; the minimum is 3."},
+			"3 processes: hardly any jobs arrive and take 1.00s each, which keeps less than 0.1 processes busy, and the waiting jobs (5) must begin within 48.0s; spec.autoscaling.minProcesses is 3."},
 		"delayed jobs": {func(in *Input) { in.Backlog.DueSoon = 40 }, "2 processes: delayed jobs (40) are due before a pod could start."},
 		"delayed jobs, at the maximum": {func(in *Input) { in.Backlog.DueSoon, in.Spec.Max = 600, 4 },
-			"4 processes: delayed jobs (600) are due before a pod could start; that needs 18, but the maximum is 4."},
-		"the window":       {waitsToShrink, "4 processes: 0 would do; the pool shrinks after this has lasted for 1m00s."},
-		"a step":           {func(in *Input) { in.Current, in.Spec.ScaleDownStep = 9, 2 }, "7 processes: 0 would do; the pool shrinks by 2 at a time."},
-		"a step of a pod":  {func(in *Input) { in.Current, in.Spec.ScaleDownStep, in.Spec.ProcessesPerPod = 9, 2, 3 }, "6 processes: 0 would do; the pool shrinks by 3 at a time."},
+			"4 processes: delayed jobs (600) are due before a pod could start; that needs 18, but spec.autoscaling.maxProcesses is 4."},
+		"the window":       {waitsToShrink, "4 processes: 0 would be enough; the pool shrinks once fewer have been enough for 1m00s."},
+		"a step":           {func(in *Input) { in.Current, in.Spec.ScaleDownStep = 9, 2 }, "7 processes: 0 would be enough; the pool shrinks by 2 at a time."},
+		"a step of a pod":  {func(in *Input) { in.Current, in.Spec.ScaleDownStep, in.Spec.ProcessesPerPod = 9, 2, 3 }, "6 processes: 0 would be enough; the pool shrinks by 3 at a time."},
 		"silent agents":    {func(in *Input) { in.Current, in.AgentsReadable, in.Backlog.Reserved = 4, false, 1 }, "4 processes: not every agent answers, so the pool does not shrink."},
 		"stopped":          {func(in *Input) { in.Stopped = true }, "0 processes: the pool is stopped."},
 		"paused":           {func(in *Input) { in.Paused, in.Current = true, 1 }, "1 process: the pool is paused, so its size stays."},

@@ -83,7 +83,7 @@ func backlogCondition(in Input) (conditionState, bool) {
 		out.reason, out.message = v1alpha1.ReasonAppNotFound, "There is no QueueApp that says where the queues are; see the condition Ready."
 	case !b.Measured:
 		out.reason = v1alpha1.ReasonNoDriver
-		out.message = "The backlog is not measured, because the QueueApp's spec.connection.driver is None; set it to the kind of backend that holds the queues."
+		out.message = "The backlog is not measured, because spec.connection.driver of the QueueApp is None or not set. Set it to the kind of backend that holds the queues."
 	case b.failing(in.Now):
 		out.reason, out.message = string(b.Reason), sentence(b.Message)
 		if !b.MeasuredAt.IsZero() {

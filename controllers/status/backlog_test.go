@@ -78,7 +78,7 @@ func TestBacklogCondition(t *testing.T) {
 		recheck time.Duration
 	}{
 		"nobody measures and nobody asks": {},
-		"nobody measures what is needed":  {autoscaled: true, want: metav1.ConditionFalse, reason: v1alpha1.ReasonNoDriver, phrase: "spec.connection.driver is None"},
+		"nobody measures what is needed":  {autoscaled: true, want: metav1.ConditionFalse, reason: v1alpha1.ReasonNoDriver, phrase: "spec.connection.driver of the QueueApp is None"},
 		"measured":                        {backlog: measured(), want: metav1.ConditionTrue, reason: v1alpha1.ReasonMeasured},
 		"the probe has yet to be asked":   {backlog: Backlog{Measured: true}, want: metav1.ConditionUnknown, reason: v1alpha1.ReasonProgressing, phrase: "is starting"},
 		"the probe is on its way": {
@@ -160,9 +160,9 @@ func TestTimeoutChain(t *testing.T) {
 		"no pods are built":                     {times: Times{Timeout: 60 * s, RetryAfter: 90 * s}},
 		"in order":                              {Times{60 * s, 90 * s, 75 * s}, Backlog{}, v1alpha1.ReasonInOrder, "retryAfter"},
 		"in order as far as is known":           {Times{60 * s, 0, 75 * s}, Backlog{}, v1alpha1.ReasonInOrder, "grace period"},
-		"no timeout":                            {Times{0, 90 * s, time.Hour}, Backlog{}, v1alpha1.ReasonNoTimeout, "timeout 0s"},
+		"no timeout":                            {Times{0, 90 * s, time.Hour}, Backlog{}, v1alpha1.ReasonNoTimeout, "spec.timeout is 0s"},
 		"given out again while it runs":         {Times{90 * s, 90 * s, 105 * s}, Backlog{}, v1alpha1.ReasonRetryAfterBelowTimeout, "for 1m30s (timeout)"},
-		"a job's own timeout is above retry":    {Times{60 * s, 90 * s, 175 * s}, sampled(120), v1alpha1.ReasonRetryAfterBelowTimeout, "Jobs on queue slow have a timeout of their own of 2m0s"},
+		"a job's own timeout is above retry":    {Times{60 * s, 90 * s, 175 * s}, sampled(120), v1alpha1.ReasonRetryAfterBelowTimeout, "Jobs on queue slow set a timeout of 2m0s themselves"},
 		"killed by its pod's end":               {Times{60 * s, 90 * s, 60 * s}, Backlog{}, v1alpha1.ReasonGraceBelowTimeout, "gracePeriod"},
 		"a job's own timeout is above grace":    {Times{60 * s, 300 * s, 75 * s}, sampled(120), v1alpha1.ReasonGraceBelowTimeout, "Jobs on queue slow"},
 		"the first pair is told, not the last":  {Times{120 * s, 90 * s, 60 * s}, Backlog{}, v1alpha1.ReasonRetryAfterBelowTimeout, "twice at once"},

@@ -95,7 +95,7 @@ func conflicting(in Input) (message, reason string) {
 	case in.Conflict != "":
 		return in.Conflict, v1alpha1.ReasonForeignObject
 	case in.Foreign != "":
-		return fmt.Sprintf("%q has written the replicas of the Deployment %s, and the operator has set them back. Scale the QueueWorker instead: kubectl scale queueworker %s, or a scaleTargetRef of that kind.",
+		return fmt.Sprintf("%q has changed the replicas of the Deployment %s, and the operator has set them back. Scale the QueueWorker instead: kubectl scale queueworker %s --replicas=N, or an autoscaler whose scaleTargetRef has the kind QueueWorker.",
 			in.Foreign, objects.WorkloadName(in.Worker.Name), in.Worker.Name), v1alpha1.ReasonForeignScaler
 	}
 	return "", ""
@@ -105,7 +105,7 @@ func stuckMessage(in Input) string {
 	if len(in.Stuck) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("%d pod(s), first %s, have a worker that takes no job while jobs wait; its processes are restarted once in 10 minutes. See what the application does between jobs: maintenance mode, a queue paused by the application, or a connection that no longer answers.",
+	return fmt.Sprintf("%d pod(s), first %s, have a process that takes no job while jobs wait. The operator restarts the processes of each such pod, at most once in 10 minutes. Check what the application does between jobs: maintenance mode, a queue that the application paused, or a connection that no longer answers.",
 		len(in.Stuck), in.Stuck[0])
 }
 
@@ -147,7 +147,7 @@ func reportingCondition(in Input) conditionState {
 		out.is, out.reason, out.message = metav1.ConditionUnknown, v1alpha1.ReasonNoPods, "No pod runs that could report."
 	case len(silent) > 0:
 		out.is, out.reason = metav1.ConditionFalse, v1alpha1.ReasonUnreachable
-		out.message = fmt.Sprintf("%d of %d running pods do not answer the operator, first %s: %s Check that network policies let the operator reach the pods' port queueworker.",
+		out.message = fmt.Sprintf("%d of %d running pods do not answer the operator, first %s: %s Check that network policies let the operator reach port 9799 of the pods (9797 of pods with an older agent).",
 			len(silent), running, silent[0].Name, sentence(silent[0].Error))
 	default:
 		out.is, out.reason, out.message = metav1.ConditionTrue, v1alpha1.ReasonReporting, "Every running pod answers the operator."

@@ -62,7 +62,7 @@ func TestStateAndReady(t *testing.T) {
 				in.Pods[0] = in.Pods[0].worker(protocol.WorkerPaused, nil)
 				in.Pods[1] = in.Pods[1].worker(protocol.WorkerPaused, nil)
 			},
-			wantState: v1alpha1.StateDraining, wantReason: v1alpha1.ReasonPausing, wantPhrase: "0 of 2 pods obey",
+			wantState: v1alpha1.StateDraining, wantReason: v1alpha1.ReasonPausing, wantPhrase: "0 of 2 pods have received the pause",
 		},
 		"paused": {
 			change: func(in *Input) {

@@ -23,7 +23,7 @@ func Changes(in Input, after *v1alpha1.QueueWorkerStatus) []Event {
 	out = append(out, alertChanges(before, after)...)
 	if lost := after.Totals.UnaccountedWorkers - before.Totals.UnaccountedWorkers; lost > 0 {
 		out = append(out, Event{Type: corev1.EventTypeWarning, Reason: v1alpha1.EventUnaccounted, Action: "Count", Note: fmt.Sprintf(
-			"%d pod(s) ended without a final report; totals contain their last known counts", lost)})
+			"%d pod(s) ended without a final report, so status.totals may lack the jobs of their last seconds", lost)})
 	}
 	if was, is := standingReason(before, v1alpha1.ConditionStalled), standingReason(after, v1alpha1.ConditionStalled); is != "" && was != is && is != v1alpha1.ReasonPausedByFailing {
 		out = append(out, Event{Type: corev1.EventTypeWarning, Reason: is, Action: "Reconcile", Note: standingMessage(after, v1alpha1.ConditionStalled)})
@@ -117,7 +117,7 @@ func exitEvent(pod Pod, exit *protocol.Exit) (Event, bool) {
 	case protocol.ExitMemory, protocol.ExitMaxExceptions, protocol.ExitJobTimeout, protocol.ExitOOMKilled, protocol.ExitGraceExceeded,
 		protocol.ExitKilledOnRequest, protocol.ExitKilled, protocol.ExitCrashed, protocol.ExitConfigError, protocol.ExitCommandNotFound:
 	}
-	event.Note = fmt.Sprintf("Worker %s/%d ended: %s", pod.Name, exit.Slot, sentence(exit.Message))
+	event.Note = fmt.Sprintf("Process %s/%d ended: %s", pod.Name, exit.Slot, sentence(exit.Message))
 	return event, true
 }
 

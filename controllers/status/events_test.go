@@ -97,7 +97,7 @@ func TestEventsOfExits(t *testing.T) {
 		events, _ := Exits([]Pod{p}, nil)
 		switch {
 		case want == "" && len(events) == 0:
-		case len(events) != 1 || events[0].Type != want || events[0].Reason != string(reason) || events[0].Note != "Worker a/2 ended: it was so.":
+		case len(events) != 1 || events[0].Type != want || events[0].Reason != string(reason) || events[0].Note != "Process a/2 ended: it was so.":
 			t.Errorf("%s: the events are %+v, want %q", reason, events, want)
 		}
 	}
@@ -128,7 +128,7 @@ func TestNotesOfChanges(t *testing.T) {
 			func(in *Input) { in.Worker.Spec.Paused = true; paused(in); in.Worker.Status = Compute(*in).Status },
 			func(in *Input) { in.Worker.Spec.Paused = false }, []string{"Normal Resumed: Resumed"},
 		},
-		"two pods are lost": {nil, func(in *Input) { in.Pods = nil }, []string{"Warning Unaccounted: 2 pod(s) ended without a final report; totals contain their last known counts"}},
+		"two pods are lost": {nil, func(in *Input) { in.Pods = nil }, []string{"Warning Unaccounted: 2 pod(s) ended without a final report, so status.totals may lack the jobs of their last seconds"}},
 		"stalled":           {nil, func(in *Input) { in.Rejected = "exceeded quota" }, []string{"Warning Rejected: exceeded quota."}},
 		"stalled otherwise": {
 			func(in *Input) { in.Rejected = "exceeded quota"; in.Worker.Status = Compute(*in).Status },

@@ -112,7 +112,7 @@ func crashingWorkers(in Input, c counts) *obstacle {
 		return &obstacle{reason: v1alpha1.ReasonWorkersCrashing, message: "Every worker process crashes; see the pods' logs."}
 	}
 	if exit.Reason == protocol.ExitCommandNotFound {
-		return &obstacle{reason: v1alpha1.ReasonCommandNotFound, final: true, message: "The worker's command cannot be run: " + sentence(exit.Message)}
+		return &obstacle{reason: v1alpha1.ReasonCommandNotFound, final: true, message: "No worker process can start. " + sentence(exit.Message)}
 	}
 	if exit.Reason == protocol.ExitConfigError {
 		return &obstacle{reason: v1alpha1.ReasonConfigError, message: "Every worker process ends as soon as it starts: " + sentence(exit.Message)}

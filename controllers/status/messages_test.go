@@ -73,7 +73,7 @@ func TestReadyCountsPods(t *testing.T) {
 			in.Worker.Spec.Paused, in.Revision = true, 5
 			in.Pods[0] = in.Pods[0].worker(protocol.WorkerRetiring, &protocol.Job{})
 			in.Pods[0].Report.ControlRevision = 5
-		}, "Pausing: 1 process(es) finish their jobs, 1 of 3 pods obey."},
+		}, "Pausing: 1 process(es) finish their jobs; 1 of 3 pods have received the pause."},
 	}
 	for name, tc := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -95,7 +95,7 @@ func TestAgentsReportingCountsRunningPods(t *testing.T) {
 	says(t, in, v1alpha1.ConditionAgentsReporting, metav1.ConditionTrue, v1alpha1.ReasonReporting, "Every running pod answers the operator.")
 	in.Pods[3].Unreachable, in.Pods[3].Error = true, "connection refused"
 	says(t, in, v1alpha1.ConditionAgentsReporting, metav1.ConditionFalse, v1alpha1.ReasonUnreachable,
-		"1 of 2 running pods do not answer the operator, first emails-3: connection refused. Check that network policies let the operator reach the pods' port queueworker.")
+		"1 of 2 running pods do not answer the operator, first emails-3: connection refused. Check that network policies let the operator reach port 9799 of the pods (9797 of pods with an older agent).")
 	in.Pods = in.Pods[:2]
 	says(t, in, v1alpha1.ConditionAgentsReporting, metav1.ConditionUnknown, v1alpha1.ReasonNoPods, "No pod runs that could report.")
 }
@@ -134,9 +134,9 @@ func TestWhyAPodCannotStart(t *testing.T) {
 		"no executable":   {"RunContainerError", "exec failed", nil, v1alpha1.ReasonPodFailed, "The " + where + " cannot be created: exec failed."},
 		"not created":     {"CreateContainerError", "no mount", nil, v1alpha1.ReasonPodFailed, "The " + where + " cannot be created: no mount."},
 		"root":            {"CreateContainerError", "runAsNonRoot", nil, v1alpha1.ReasonRunsAsRoot, "The image shop:1 of " + where + " runs as root, which its security context forbids: build it with another USER, or set runAsUser in the template."},
-		"ends, unknown":   {"CrashLoopBackOff", "", nil, v1alpha1.ReasonPodFailed, "The " + where + " ends as soon as it starts: see its log."},
-		"ends with words": {"CrashLoopBackOff", "", last(&corev1.ContainerStateTerminated{Message: "no key", ExitCode: 3}), v1alpha1.ReasonPodFailed, "The " + where + " ends as soon as it starts: no key."},
-		"ends with code":  {"CrashLoopBackOff", "", last(&corev1.ContainerStateTerminated{Reason: "Error", ExitCode: 3}), v1alpha1.ReasonPodFailed, "The " + where + " ends as soon as it starts: Error, exit code 3; see its log."},
+		"ends, unknown":   {"CrashLoopBackOff", "", nil, v1alpha1.ReasonPodFailed, "The " + where + " ends again and again, and the kubelet waits before each new start (CrashLoopBackOff): see its log."},
+		"ends with words": {"CrashLoopBackOff", "", last(&corev1.ContainerStateTerminated{Message: "no key", ExitCode: 3}), v1alpha1.ReasonPodFailed, "The " + where + " ends again and again, and the kubelet waits before each new start (CrashLoopBackOff): no key."},
+		"ends with code":  {"CrashLoopBackOff", "", last(&corev1.ContainerStateTerminated{Reason: "Error", ExitCode: 3}), v1alpha1.ReasonPodFailed, "The " + where + " ends again and again, and the kubelet waits before each new start (CrashLoopBackOff): Error, exit code 3; see its log."},
 		"no node": {"ContainerCreating", "", func(p *corev1.Pod) {
 			p.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodScheduled, Status: corev1.ConditionFalse, Reason: corev1.PodReasonUnschedulable, Message: "0/3 nodes fit"}}
 		}, v1alpha1.ReasonUnschedulable, "Pod a cannot be placed on a node: 0/3 nodes fit."},
@@ -201,7 +201,7 @@ func TestTimeoutChainHasAnOrder(t *testing.T) {
 		case retry > 0 && longest >= retry:
 			want, number = v1alpha1.ReasonRetryAfterBelowTimeout, "after "+retry.String()+" (retryAfter)"
 		case longest >= grace:
-			want, number = v1alpha1.ReasonGraceBelowTimeout, "pod is killed "+grace.String()
+			want, number = v1alpha1.ReasonGraceBelowTimeout, "is killed after "+grace.String()
 		}
 		switch {
 		case present != (grace > 0):

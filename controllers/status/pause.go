@@ -36,7 +36,7 @@ func changingPause(in Input, c counts) (verdict, bool) {
 	switch {
 	case in.pausedBy() != "" && c.desired > 0 && !pausingDone(c):
 		return verdict{reason: v1alpha1.ReasonPausing, message: fmt.Sprintf(
-			"Pausing: %d process(es) finish their jobs, %d of %d pods obey.", c.busy, c.obeying, c.running)}, true
+			"Pausing: %d process(es) finish their jobs; %d of %d pods have received the pause.", c.busy, c.obeying, c.running)}, true
 	case in.pausedBy() == "" && c.paused > 0:
 		return verdict{reason: v1alpha1.ReasonProgressing, message: fmt.Sprintf(
 			"Resuming: %d of %d pods are still paused.", c.paused, c.running)}, true

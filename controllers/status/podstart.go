@@ -52,7 +52,7 @@ func waitingProblem(pod Pod, container corev1.ContainerStatus, waiting *corev1.C
 		return &obstacle{reason: v1alpha1.ReasonPodFailed, message: fmt.Sprintf("The %s cannot be created: %s", where, sentence(waiting.Message))}
 	case "CrashLoopBackOff":
 		return &obstacle{reason: v1alpha1.ReasonPodFailed, message: fmt.Sprintf(
-			"The %s ends as soon as it starts: %s", where, lastWords(container))}
+			"The %s ends again and again, and the kubelet waits before each new start (CrashLoopBackOff): %s", where, lastWords(container))}
 	}
 	return nil
 }

@@ -66,7 +66,7 @@ func progressOfRuns(in Input, c counts) verdict {
 	case open == nil:
 		return betweenRuns(in)
 	case leavingRun(in):
-		return moving("The run %s is ended: %d pod(s) finish their jobs before they are removed.", open.Name, c.leaving+c.processes/c.perPod)
+		return moving("The run %s is being stopped: %d pod(s) finish their jobs before they are removed.", open.Name, c.leaving+c.processes/c.perPod)
 	}
 	if v, under := changingPause(in, c); under {
 		return v
@@ -135,7 +135,7 @@ func ended(run *v1alpha1.Run) string {
 	how := "ended with its queues empty"
 	switch run.Outcome {
 	case v1alpha1.RunStopped:
-		how = "was ended before its queues were empty"
+		how = "was stopped before its queues were empty"
 	case v1alpha1.RunFailed:
 		how = "failed"
 	case v1alpha1.RunComplete:

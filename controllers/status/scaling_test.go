@@ -138,7 +138,7 @@ func TestScalingConditions(t *testing.T) {
 				return in
 			}(),
 			active: metav1.ConditionTrue, activeReason: v1alpha1.ReasonFollowing,
-			limited: metav1.ConditionTrue, limitedReason: v1alpha1.ReasonMaximum, limitedPhrase: "maxProcesses, 20,",
+			limited: metav1.ConditionTrue, limitedReason: v1alpha1.ReasonMaximum, limitedPhrase: "maxProcesses limits the pool to 20 processes",
 		},
 	}
 	for name, tc := range tests {
@@ -237,7 +237,7 @@ func TestForeignScalersAndStuckWorkersAreTold(t *testing.T) {
 	}{
 		"somebody else scales": {
 			func(in *Input) { in.Foreign = "kubectl" }, v1alpha1.ConditionConflict, v1alpha1.ReasonForeignScaler,
-			[]string{`"kubectl" has written the replicas of the Deployment emails-worker`, "kubectl scale queueworker emails"},
+			[]string{`"kubectl" has changed the replicas of the Deployment emails-worker`, "kubectl scale queueworker emails"},
 		},
 		"a taken name counts more": {
 			func(in *Input) { in.Foreign, in.Conflict = "kubectl", "It is theirs." }, v1alpha1.ConditionConflict, v1alpha1.ReasonForeignObject, []string{"It is theirs."},

@@ -25,19 +25,19 @@ func timeoutCondition(in Input) (conditionState, bool) {
 	switch {
 	case timeout == 0:
 		out.reason = v1alpha1.ReasonNoTimeout
-		out.message = "With timeout 0s a job may run for ever, so no retry_after and no grace period is certain to be longer. Set timeout."
+		out.message = "spec.timeout is 0s, so a job may run longer than retry_after, and then run twice, or longer than the grace period, and then be killed. Set timeout."
 	case retry > 0 && timeout >= retry:
 		out.reason = v1alpha1.ReasonRetryAfterBelowTimeout
 		out.message = fmt.Sprintf("A job may run for %s (timeout), but the connection gives it out again after %s (retryAfter), so it may run twice at once. Raise retry_after in config/queue.php and the QueueApp's retryAfter above %s, or lower timeout.", timeout, retry, timeout)
 	case retry > 0 && job >= retry:
 		out.reason = v1alpha1.ReasonRetryAfterBelowTimeout
-		out.message = fmt.Sprintf("Jobs on queue %s have a timeout of their own of %s, but the connection gives them out again after %s (retryAfter), so they may run twice at once. Raise retry_after in config/queue.php and the QueueApp's retryAfter above %s.", queue, job, retry, job)
+		out.message = fmt.Sprintf("Jobs on queue %s set a timeout of %s themselves, but the connection gives them out again after %s (retryAfter), so a job may run twice at once. Raise retry_after in config/queue.php and the QueueApp's retryAfter above %s.", queue, job, retry, job)
 	case grace <= timeout:
 		out.reason = v1alpha1.ReasonGraceBelowTimeout
-		out.message = fmt.Sprintf("A job may run for %s (timeout), but its pod is killed %s after it was asked to end (gracePeriod). Leave gracePeriod out, or make it longer than timeout.", timeout, grace)
+		out.message = fmt.Sprintf("A job may run for %s (timeout), but a pod that is being deleted is killed after %s (gracePeriod), with its job. Leave gracePeriod out, or make it longer than timeout.", timeout, grace)
 	case job >= grace:
 		out.reason = v1alpha1.ReasonGraceBelowTimeout
-		out.message = fmt.Sprintf("Jobs on queue %s have a timeout of their own of %s, but their pod is killed %s after it was asked to end. Set gracePeriod to more than %s.", queue, job, grace, job)
+		out.message = fmt.Sprintf("Jobs on queue %s set a timeout of %s themselves, but a pod that is being deleted is killed after %s, with its job. Set gracePeriod to more than %s.", queue, job, grace, job)
 	default:
 		out.is, out.reason = metav1.ConditionTrue, v1alpha1.ReasonInOrder
 		out.message = "A job's timeout is shorter than the grace period of its pod."

@@ -53,7 +53,7 @@ func (b *Budget) Pay(namespace string, cpu time.Duration) {
 // pay charges CPU time. It logs if the namespace must rest from now on.
 func (b *Budget) pay(log logr.Logger, namespace string, cpu time.Duration) {
 	if b.spend(namespace, cpu) {
-		log.Info("A namespace has used up its share of the CPU, so its objects are looked at, and its pods asked, later for now",
+		log.Info("A namespace has used up its share of the CPU, so the operator reconciles its objects and asks its pods later",
 			"share", b.share, "rest", b.Rest(namespace).String())
 	}
 }

@@ -40,7 +40,7 @@ var conditionAdvice = map[view.AdviceCode]adviceText{
 	view.CorrectContainer:   always[view.Advice]("Correct spec.container of the QueueApp, or give the container that name in its template."),
 	view.CorrectImage:       always[view.Advice]("Correct the image in the QueueApp's template, or give its pods an imagePullSecret for that registry."),
 	view.RunAsOtherUser:     always[view.Advice]("Make the image run as another user (USER in its Dockerfile), or set securityContext.runAsUser in the QueueApp's template."),
-	view.CorrectConnection:  with("Correct the settings that the worker reports as wrong, mostly those of its connection: kubectl queueworker logs "),
+	view.CorrectConnection:  with("Correct the settings that the worker reports as wrong, often the settings of its connection. To see the report: kubectl queueworker logs "),
 	view.CreateReference:    always[view.Advice]("Create the object that the message names, mostly a Secret or ConfigMap of the QueueApp's template."),
 	view.AddNode:            always[view.Advice]("Add a node, or relax what the pods require: cpu, memory, nodeSelector, tolerations."),
 	view.SeeLogsOfCrashes:   with("See what the workers print before they end: kubectl queueworker logs "),

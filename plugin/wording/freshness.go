@@ -28,7 +28,7 @@ var freshnessTexts = map[view.FreshnessCode]func(view.Freshness) string{
 // refused returns a text for a caller who lacks a right.
 func refused(why string) func(view.Freshness) string {
 	return func(f view.Freshness) string {
-		return "As of " + age(f) + ", because " + why + ": the rows come from the QueueWorkers' status."
+		return "These rows are from the QueueWorkers' status of " + age(f) + ", because " + why + "."
 	}
 }
 

@@ -134,7 +134,7 @@ func interrupts(m intent.Message) string {
 	case 0:
 		out.WriteString(".")
 	case 1:
-		out.WriteString(", unless it has only one try: with tries=1, as here, it has failed by then and " + afterwards)
+		out.WriteString(", unless it has only one try. Here tries is 1, so an interrupted job counts as failed and " + afterwards)
 	default:
 		fmt.Fprintf(&out, ", if it has a try left of its %d; a job with tries=1 %s", m.Tries, afterwards)
 	}

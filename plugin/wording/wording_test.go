@@ -148,7 +148,7 @@ func TestEveryFieldHasAFlag(t *testing.T) {
 func TestDangerTellsTheWayBack(t *testing.T) {
 	for tries, want := range map[int32]string{
 		0: "once its connection's retry_after has passed.",
-		1: "unless it has only one try: with tries=1, as here, it has failed by then and is lost to the queue; only `kubectl queueworker failed retry` puts it back, if the application keeps failed jobs.",
+		1: "unless it has only one try. Here tries is 1, so an interrupted job counts as failed and is lost to the queue; only `kubectl queueworker failed retry` puts it back, if the application keeps failed jobs.",
 		3: "if it has a try left of its 3; a job with tries=1 is lost to the queue; only `kubectl queueworker failed retry` puts it back, if the application keeps failed jobs.",
 	} {
 		text := Intent(intent.Message{Code: intent.InterruptsJobs, Worker: "emails", Tries: tries})
@@ -220,8 +220,8 @@ func TestGitOps(t *testing.T) {
 func TestFreshness(t *testing.T) {
 	tests := map[string]view.Freshness{
 		"": {},
-		"As of 23s ago, because you may not `get` `pods/proxy`: the rows come from the QueueWorkers' status.": {Code: view.AgentsRefused, Age: 23 * time.Second},
-		"As of an unknown time, because you may not list pods: the rows come from the QueueWorkers' status.":  {Code: view.PodsRefused, Age: -1},
+		"These rows are from the QueueWorkers' status of 23s ago, because you may not `get` `pods/proxy`.": {Code: view.AgentsRefused, Age: 23 * time.Second},
+		"These rows are from the QueueWorkers' status of an unknown time, because you may not list pods.":  {Code: view.PodsRefused, Age: -1},
 	}
 	for want, fresh := range tests {
 		if got := Freshness(fresh); got != want {

@@ -105,7 +105,7 @@ func TestAlertsTellOfSlowJobsMemoryAndCrashes(t *testing.T) {
 		},
 		"large": {
 			pool: pool().Memory("64Mi").Timeout(0).Alerts(soon), jobs: []lab.Jobs{{Kind: "memory", Arg: "38"}, {Kind: "slow", Arg: "40"}},
-			alert: v1alpha1.ConditionMemoryHigh, words: []string{`at work on App\Jobs\SlowJob`, "memory (64Mi)"},
+			alert: v1alpha1.ConditionMemoryHigh, words: []string{`while it works on App\Jobs\SlowJob`, "spec.memory (64Mi)"},
 		},
 		"crashing": {
 			pool: pool().Sleep(time.Second), jobs: []lab.Jobs{{Kind: "exit", Arg: "255", Count: 3}},

@@ -92,7 +92,7 @@ func TestPluginShowsWorkers(t *testing.T) {
 	}
 
 	said := l.Viewer().Run("workers", "emails")
-	if said.Code != 0 || !strings.Contains(said.Err, "As of ") || !strings.Contains(said.Err, "you may not list pods") {
+	if said.Code != 0 || !strings.Contains(said.Err, "the QueueWorkers' status of ") || !strings.Contains(said.Err, "you may not list pods") {
 		t.Errorf("workers for who may not ask agents said %+v", said)
 	}
 	for _, worker := range l.Worker("emails").Status.Workers {

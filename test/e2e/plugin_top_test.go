@@ -128,7 +128,7 @@ func TestPluginTopWithoutProxy(t *testing.T) {
 	})
 	terminal := l.User("view").Terminal(160, 24, "top", "emails")
 	terminal.Shows("the status with its age", 20*time.Second, func(screen string) bool {
-		return strings.Contains(screen, "As of ") && strings.Contains(screen, "because you may not `get` `pods/proxy`") && strings.Contains(screen, l.Pods("emails")[0].Name)
+		return strings.Contains(screen, "the QueueWorkers' status of ") && strings.Contains(screen, "because you may not `get` `pods/proxy`") && strings.Contains(screen, l.Pods("emails")[0].Name)
 	})
 	terminal.Keys("C-c")
 	terminal.EndsWith("0", 10*time.Second)

@@ -327,6 +327,6 @@ func TestFailedJobsAreListedByTheProbe(t *testing.T) {
 		create(t, builders.QueueApp(namespace, "plain").Obj(), command(namespace, "plain", func(s *v1alpha1.QueueCommandSpec) {
 			s.Action, s.AppName = v1alpha1.ActionListFailed, "plain"
 		}))
-		waitForCommand(t, namespace, "plain", v1alpha1.CommandFailed, "has no connection.driver")
+		waitForCommand(t, namespace, "plain", v1alpha1.CommandFailed, "spec.connection.driver is None or not set")
 	})
 }

@@ -286,7 +286,7 @@ func TestAQueueWorkerFromBeforeKeepsItsSecret(t *testing.T) {
 	startOperator(t, operatorOptions{namespaces: []string{namespace}})
 	told := waitFor(t, namespace, "emails", "is ready and tells", all(isReady,
 		hasCondition(v1alpha1.ConditionNotPermitted, metav1.ConditionTrue, v1alpha1.ReasonFromBefore)))
-	requireSentence(t, message(told, v1alpha1.ConditionNotPermitted), []string{"takes KEY from a Secret", "the QueueApp's spec.template"})
+	requireSentence(t, message(told, v1alpha1.ConditionNotPermitted), []string{"takes KEY from a Secret", "spec.template of the QueueApp"})
 	requireEnv := func() {
 		t.Helper()
 		for _, variable := range deploymentOf(t, namespace, "emails").Spec.Template.Spec.Containers[0].Env {

@@ -193,7 +193,7 @@ func foreignObject(object client.Object, kind string) obstacle {
 		app: builders.QueueApp("", "shop").Obj(), worker: builders.QueueWorker("", "emails").Processes(2).Obj(),
 		arrange: func(t *testing.T, namespace string) { create(t, inNamespace(namespace)) },
 		reason:  v1alpha1.ReasonForeignObject, final: true,
-		phrases: []string{kind, object.GetName(), "left alone", "delete it or rename"},
+		phrases: []string{kind, object.GetName(), "does not change it", "rename the QueueWorker"},
 		mend: func(t *testing.T, namespace string) {
 			live := inNamespace(namespace)
 			if err := api.Get(t.Context(), client.ObjectKeyFromObject(live), live); err != nil {

@@ -61,7 +61,7 @@ func output(facts Facts) protocol.Finding {
 	case dialect.JSON:
 		return good(protocol.FindingOutput, "%s prints JSON: jobs are counted exactly, with their ids and exceptions.", framework)
 	case dialect.Text:
-		return good(protocol.FindingOutput, "%s prints text that tells neither a retried attempt from a failed job nor a released job from a done one; from 11.27 on it prints JSON, which does.", framework)
+		return good(protocol.FindingOutput, "%s prints text in which a retried attempt looks like a failed job, and a released job like a finished job. From 11.27 on it prints JSON, which shows the difference.", framework)
 	default:
 		return good(protocol.FindingOutput, "%s prints lines in brackets: jobs are counted by class and id, without exceptions; a job that puts itself back counts as done. From 11.27 on it prints JSON, which tells more.", framework)
 	}

@@ -65,7 +65,7 @@ func (p *Program) Ask(run supervisor.Runner) supervisor.Facts {
 	if facts.Known {
 		p.log("found Laravel %s, pcntl: %t, output: %s", facts.Version, facts.Pcntl, facts.Dialect())
 	} else {
-		p.log("could not find out what the worker can do (%s); it is asked again after its first process has ended", complaint(questions, answers))
+		p.log("could not find out which options the worker has (%s); the agent asks again after the first process has ended", complaint(questions, answers))
 	}
 	return supervised(facts)
 }

@@ -34,7 +34,7 @@ func always(message string) func(Table) string { return func(Table) string { ret
 var (
 	badLogin   = &refusal{protocol.BacklogDenied, always("The database at %[1]s refused the user or the password: correct DB_USERNAME and DB_PASSWORD.")}
 	noRight    = &refusal{protocol.BacklogDenied, always("The database at %[1]s does not let this user read the table %[3]s of %[2]s: grant it SELECT, which workers need too.")}
-	noEntry    = &refusal{protocol.BacklogDenied, always("The database at %[1]s does not let this user into %[2]s, if there is a database of this name: correct DB_DATABASE, or grant it SELECT.")}
+	noEntry    = &refusal{protocol.BacklogDenied, always("The server at %[1]s has no database %[2]s, or does not let this user open it: correct DB_DATABASE, or grant the user SELECT.")}
 	noDatabase = &refusal{protocol.BacklogNotFound, always("The server at %[1]s has no database %[2]s: correct DB_DATABASE, or create it.")}
 	noTable    = &refusal{protocol.BacklogNotFound, func(t Table) string { return t.Missing }}
 	otherTable = &refusal{protocol.BacklogUnreadable, func(t Table) string { return t.Other }}

@@ -141,7 +141,7 @@ func (d *depth) depth(queue backlog.Queue) protocol.QueueDepth {
 	case d == nil:
 		return protocol.QueueDepth{
 			Queue: queue.Name, Reason: protocol.BacklogNotFound,
-			Message: "The endpoint said nothing of this queue: it must answer for each that is asked for.",
+			Message: "The endpoint did not report this queue: it must report every requested queue.",
 		}
 	case d.Error != "":
 		return protocol.QueueDepth{

@@ -118,7 +118,7 @@ func (d *Driver) fetch(ctx context.Context, request backlog.Request) ([]byte, er
 		return nil, d.explain(err)
 	}
 	if len(body) > protocol.MaxBacklogBytes {
-		return nil, backlog.Errorf(protocol.BacklogUnreadable, "%s answered with more than %d bytes: it must answer for the queues asked for alone.",
+		return nil, backlog.Errorf(protocol.BacklogUnreadable, "%s answered with more than %d bytes: it must answer only for the requested queues.",
 			d.settings.Shown, protocol.MaxBacklogBytes)
 	}
 	return body, nil

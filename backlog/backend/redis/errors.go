@@ -26,7 +26,7 @@ type refusal struct {
 
 // refusals are matched by the words of Redis and its relatives; the first match counts.
 var refusals = []refusal{
-	{"protected mode", protocol.BacklogDenied, "Redis at %[1]s is in protected mode and answers its own machine alone: give it a password (requirepass) and set REDIS_PASSWORD, or turn protected-mode off."},
+	{"protected mode", protocol.BacklogDenied, "Redis at %[1]s is in protected mode and answers only clients on its own machine: give it a password (requirepass) and set REDIS_PASSWORD, or turn protected-mode off."},
 	{"WRONGPASS", protocol.BacklogDenied, "Redis at %[1]s refused the user or the password: correct REDIS_USERNAME and REDIS_PASSWORD."},
 	{"invalid password", protocol.BacklogDenied, "Redis at %[1]s refused the password: correct REDIS_PASSWORD."},
 	{"without any password configured", protocol.BacklogDenied, "Redis at %[1]s has no password, and the settings give one: clear REDIS_PASSWORD, or set the server's requirepass."},

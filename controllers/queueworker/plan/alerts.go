@@ -115,6 +115,6 @@ func containerEnd(pod *Pod) (alerts.End, bool) {
 	last := container.LastTerminationState.Terminated
 	return alerts.End{
 		ID: fmt.Sprintf("%s/container/%d", pod.UID, container.RestartCount), Process: pod.Name, At: last.FinishedAt.Time,
-		Message: fmt.Sprintf("Its container ended with exit code %d (%s), agent and all.", last.ExitCode, cmp.Or(last.Reason, "no reason given")),
+		Message: fmt.Sprintf("Its container ended with exit code %d (%s), and the agent ended with it.", last.ExitCode, cmp.Or(last.Reason, "no reason given")),
 	}, true
 }

@@ -62,8 +62,8 @@ func TestEndsOfContainers(t *testing.T) {
 		want string
 	}{
 		"none": {}, "as wanted": {last: &corev1.ContainerStateTerminated{Reason: "Completed"}},
-		"killed":  {&corev1.ContainerStateTerminated{ExitCode: 137, Reason: "OOMKilled"}, "Its container ended with exit code 137 (OOMKilled), agent and all."},
-		"unknown": {&corev1.ContainerStateTerminated{ExitCode: 2}, "Its container ended with exit code 2 (no reason given), agent and all."},
+		"killed":  {&corev1.ContainerStateTerminated{ExitCode: 137, Reason: "OOMKilled"}, "Its container ended with exit code 137 (OOMKilled), and the agent ended with it."},
+		"unknown": {&corev1.ContainerStateTerminated{ExitCode: 2}, "Its container ended with exit code 2 (no reason given), and the agent ended with it."},
 	} {
 		w := poolOf("a", 1)
 		container := &w.reporting("a", nil).Status.ContainerStatuses[0]

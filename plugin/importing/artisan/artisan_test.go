@@ -71,7 +71,7 @@ func TestWorkersAreFoundInCommands(t *testing.T) {
 		`sh -c 'until false; do php artisan queue:work; done'`:              "/here  ",
 		`sh -c 'php artisan queue:work --name="it is $(date)" || true'`:     "!only a shell can work out",
 		`sh -c 'php artisan queue:work --queue={a,b}'`:                      "!braces that only a shell can work out",
-		`sh -c 'for i in 1 2; do php artisan queue:work & done'`:            "!more than commands in a row",
+		`sh -c 'for i in 1 2; do php artisan queue:work & done'`:            "!more than run commands one after the other",
 		`sh -c 'php artisan queue:work; php artisan queue:work'`:            "!several queue workers",
 		`sh -c 'echo hello'`:                                                "!runs no queue worker",
 		`sh -c 'php artisan horizon'`:                                       "!import horizon",

@@ -121,7 +121,7 @@ func (s *scripted) statement(statement *syntax.Stmt) error {
 		}
 		return s.statement(command.Y)
 	}
-	return &NotAWorkerError{What: "its script has more than commands in a row; give import the command that runs the worker"}
+	return &NotAWorkerError{What: "its script does more than run commands one after the other; write the command that runs the worker into command="}
 }
 
 // notSet is the name of a variable that no script can set.

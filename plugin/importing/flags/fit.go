@@ -44,7 +44,7 @@ func Grace(spec *v1alpha1.QueueWorkerSpec, seconds int) Outcome {
 			"a job may run for %s, so some jobs would be killed when a pod is deleted; without gracePeriod the operator uses one that is long enough", limit(timeout))}
 	case grace > maxGrace:
 		spec.GracePeriod = &metav1.Duration{Duration: maxGrace}
-		return Outcome{Warning: true, Why: "the field takes at most 48h"}
+		return Outcome{Warning: true, Why: "the field takes at most 48h, so gracePeriod is 48h"}
 	}
 	spec.GracePeriod = &metav1.Duration{Duration: grace}
 	return Outcome{}

@@ -79,7 +79,7 @@ var numbers = map[string]number{
 		set: func(s *v1alpha1.QueueWorkerSpec, n float64) {
 			s.Memory = resource.NewQuantity(int64(n)<<20, resource.BinarySI)
 		},
-		zero: "no limit has no counterpart, because a pod has a limit",
+		zero: "0 means no limit, but a pod always has a memory limit",
 	},
 }
 
@@ -147,7 +147,7 @@ var without = map[string]Outcome{
 func (f number) apply(spec *v1alpha1.QueueWorkerSpec, option Option) Outcome {
 	n, why := f.parse(option)
 	if why != "" {
-		return Outcome{Why: why + "the default of " + defaults()[option.Name] + " counts", Warning: true}
+		return Outcome{Why: why + "the default of " + defaults()[option.Name] + " is used", Warning: true}
 	}
 	if n == 0 && f.off {
 		return Outcome{}

@@ -65,7 +65,7 @@ func CheckQueues(names []string) string {
 			return "the value of " + variable + " is not known here; give it with --env"
 		}
 		if !queueName.MatchString(name) || len(name) > maxQueueName {
-			return "the name " + strconv.Quote(name) + " has characters that a QueueWorker does not take, which are other than letters, digits and _ . : / @ { } -"
+			return "the name " + strconv.Quote(name) + " cannot be a queue here; a QueueWorker takes letters, digits and _ . : / @ { } -, at most 255 characters"
 		}
 	}
 	return ""
@@ -83,17 +83,17 @@ func backoff(spec *v1alpha1.QueueWorkerSpec, option Option) Outcome {
 
 func waitsOf(value string) (waits []metav1.Duration, why string) {
 	if variable, unknown := Unknown(value); unknown {
-		return nil, "the value of " + variable + " is not known here, so there is no wait; give it with --env"
+		return nil, "the value of " + variable + " is not known here, so backoff is left out; give it with --env"
 	}
 	for text := range strings.SplitSeq(value, ",") {
 		n, err := strconv.Atoi(strings.TrimSpace(text))
 		if err != nil || n < 0 || n > day {
-			return nil, "each wait must be a whole number of seconds from 0 to " + strconv.Itoa(day) + ", so there is none"
+			return nil, "each wait must be a whole number of seconds from 0 to " + strconv.Itoa(day) + ", so backoff is left out"
 		}
 		waits = append(waits, metav1.Duration{Duration: time.Duration(n) * time.Second})
 	}
 	if len(waits) > maxBackoffs {
-		return nil, "a QueueWorker takes at most " + strconv.Itoa(maxBackoffs) + " waits, so there is none"
+		return nil, "a QueueWorker takes at most " + strconv.Itoa(maxBackoffs) + " waits, so backoff is left out"
 	}
 	if len(waits) == 1 && waits[0].Duration == 0 {
 		return nil, ""
@@ -144,7 +144,7 @@ func CheckConnection(name string) string {
 		return "the value of " + variable + ", its connection, is not known here; give it with --env"
 	}
 	if name != "" && !connectionName.MatchString(name) {
-		return "its connection " + strconv.Quote(name) + " is no key of config/queue.php; it must be letters, digits and the characters _ . : -, at most 63"
+		return "its connection " + strconv.Quote(name) + " cannot be the name of a connection here; a QueueApp takes letters, digits and _ . : -, at most 63 characters"
 	}
 	return ""
 }

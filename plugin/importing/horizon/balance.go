@@ -111,7 +111,7 @@ func (s *supervisor) auto(queues []string, least, most int32) []manifest.Placeme
 	for i := range pools {
 		pools[i].Share, pools[i].Processes = s.name, max(most, n*least)
 		pools[i].Pool.Notes = append(pools[i].Pool.Notes, manifest.Note{Line: s.at(s.line("maxProcesses")), Subject: fmt.Sprintf("maxProcesses %d", most), Why: fmt.Sprintf(
-			"it is a total for %d queues; this one can have %d when the others have their minimum of %d, and maxProcesses of the QueueApp bounds all", n, each, least)})
+			"it is a total for %d queues; this pool can have %d processes when the other pools have their minimum of %d, and maxProcesses of the QueueApp limits the total", n, each, least)})
 	}
 	return pools
 }

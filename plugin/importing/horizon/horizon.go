@@ -153,7 +153,7 @@ func (c *configuration) choose(environments *phpvalue.Array) (string, phpvalue.V
 		}
 	}
 	if chosen < 0 {
-		return "", phpvalue.Value{}, fmt.Errorf("%s has no environment %s, but %s; choose with --environment",
+		return "", phpvalue.Value{}, fmt.Errorf("%s has no environment %s. It has %s; choose one with --environment",
 			c.in.File, c.in.Environment, strings.Join(names, ", "))
 	}
 	item := environments.Items[chosen]

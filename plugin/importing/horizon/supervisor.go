@@ -44,7 +44,7 @@ func (s *supervisor) mergedLists(defaults, plan *phpvalue.Array) {
 		return
 	}
 	s.note(over.Line, true, "queue", fmt.Sprintf(
-		"Horizon merges it item by item into the list of defaults in line %d, so that those of its queues remain that have no other in their place; it is the same here", base.Line))
+		"Horizon replaces the items of the longer list in line %d one by one, so the last queues of that list stay; the import does the same", base.Line))
 }
 
 func option(supervisors *phpvalue.Array, name, wanted string) phpvalue.Value {
@@ -104,7 +104,7 @@ var workerFlags = map[string]string{
 var withoutFields = map[string]string{
 	"nice":                "the weight of a pod is its CPU request; see the field cpu",
 	"workersName":         "it only chooses callbacks of Worker::popUsing()",
-	"name":                "the name is that of the supervisor",
+	"name":                "the pool has the name of the supervisor",
 	"directory":           "the working directory of the image is used",
 	"parentId":            "it is Horizon's own",
 	"balanceCooldown":     "the operator decides every few seconds and makes a pool smaller only when a smaller one was enough for a while; see autoscaling.scaleDown",

@@ -196,7 +196,7 @@ func limit(app *App, pools []Placement) {
 	app.Spec.MaxProcesses = &total
 	why := "the total that all queues of a supervisor share (" + strings.Join(names, ", ") + ")"
 	if len(names) > 1 || len(names) < len(pools) && total > pools[0].Processes {
-		why += " and what the other pools have; it bounds all pools together, so one may use what another leaves"
+		why += ", plus the processes of the other pools; it caps all pools together, so a pool may use what another pool leaves free"
 	}
 	app.Notes = append(app.Notes, Note{Line: Line{File: "carried over"}, Subject: fmt.Sprintf("maxProcesses: %d", total), Why: why})
 }

@@ -258,7 +258,7 @@ func TestSharedProcesses(t *testing.T) {
 	scaled := func(n int32) func(*Placement) {
 		return func(p *Placement) { p.Pool.Spec.Autoscaling = &v1alpha1.Autoscaling{MaxProcesses: n} }
 	}
-	const others = " and what the other pools have; it bounds all pools together, so one may use what another leaves"
+	const others = ", plus the processes of the other pools; it caps all pools together, so a pool may use what another pool leaves free"
 	tests := map[string]struct {
 		pools [][]func(*Placement)
 		want  int32

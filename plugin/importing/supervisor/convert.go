@@ -150,7 +150,7 @@ func (b *builder) options() {
 	if why := flags.CheckConnection(b.worker.Connection); why != "" {
 		b.refused = why
 		if strings.ContainsAny(b.worker.Connection, "<>|&;") {
-			b.refused += "; Supervisor runs no shell, so it stands there as an argument"
+			b.refused += "; Supervisor starts no shell, so these characters are an argument of the command"
 		}
 	}
 }

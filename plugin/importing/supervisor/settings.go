@@ -19,14 +19,14 @@ var withoutField = map[string]string{
 	"process_name":            "pods have their own names",
 	"numprocs_start":          "processes have no numbers",
 	"directory":               "the working directory of the image is used; set workingDir in the QueueApp's template if the application lies elsewhere",
-	"umask":                   "no field sets it; set it in the image's entry point",
-	"priority":                "pools start at once; the field priority is about something else",
+	"umask":                   "no field sets it, and the image's entry point does not run; set it in a wrapper script, as the command of the container in the QueueApp's template",
+	"priority":                "all pools start at the same time; the field priority only orders pools under maxProcesses of the QueueApp",
 	"startsecs":               restarts,
 	"startretries":            restarts,
 	"exitcodes":               restarts,
 	"stopasgroup":             "all processes of a pod end with it",
 	"killasgroup":             "all processes of a pod end with it",
-	"redirect_stderr":         "both are the log of the container",
+	"redirect_stderr":         "stdout and stderr both go to the log of the container",
 	"stdout_logfile":          logs,
 	"stdout_logfile_maxbytes": logs,
 	"stdout_logfile_backups":  logs,
@@ -82,10 +82,10 @@ func (b *builder) setting(given setting) {
 func (b *builder) autorestart(given setting) {
 	switch strings.ToLower(given.value) {
 	case "unexpected":
-		b.note(given.line, false, show(given), "here a process that ended by itself, as after max-jobs, is started again")
+		b.note(given.line, false, show(given), "the agent also starts another process after a normal end, for example after max-jobs")
 	default:
 		if truth, ok := truths[strings.ToLower(given.value)]; ok && !truth {
-			b.note(given.line, true, show(given), "here a process that ended is always started again; for workers that end when their queues are empty, see mode: Batch")
+			b.note(given.line, true, show(given), "the agent always starts another process; for workers that end when their queues are empty, set mode: Batch")
 		}
 	}
 }
@@ -95,7 +95,7 @@ func (b *builder) stopsignal(given setting) {
 	case "TERM", "QUIT", "INT", "15", "3", "2":
 		// To a worker they all mean the same.
 	default:
-		b.note(given.line, true, show(given), "a worker is asked to end after its job, with SIGTERM")
+		b.note(given.line, true, show(given), "the agent always sends SIGTERM, after which a worker finishes its job and ends")
 	}
 }
 

@@ -198,7 +198,7 @@ func (c *configuration) matching(in Input, files setting, name, pattern string) 
 		return nil, fmt.Errorf("%s: files: %s is no pattern for file names: %w", files.line, shorten(pattern), err)
 	}
 	if len(matching) == 0 {
-		c.note(manifest.Note{Line: files.line, Subject: "files=" + pattern, Why: "no file matches here; import those of the server too", Warning: true})
+		c.note(manifest.Note{Line: files.line, Subject: "files=" + pattern, Why: "no file on this machine matches; import the files that match on the server too", Warning: true})
 	}
 	return matching, nil
 }
@@ -244,12 +244,12 @@ func (c *configuration) groups() (map[string]string, error) {
 		for name := range strings.SplitSeq(programs.value, ",") {
 			name = strings.TrimSpace(name)
 			if c.section(programPrefix+name) == nil && c.section("fcgi-program:"+name) == nil {
-				return nil, fmt.Errorf("%s: [%s] names the program %q, which there is not", programs.line, s.name, name)
+				return nil, fmt.Errorf("%s: [%s] names the program %q, which does not exist", programs.line, s.name, name)
 			}
 			groups[name] = strings.TrimSpace(group)
 		}
 		if given, ok := s.get("priority"); ok {
-			c.note(manifest.Note{Line: given.line, Subject: "priority=" + given.value, Why: "pools start at once; the field priority is about something else"})
+			c.note(manifest.Note{Line: given.line, Subject: "priority=" + given.value, Why: "all pools start at the same time; the field priority only orders pools under maxProcesses of the QueueApp"})
 		}
 	}
 	return groups, nil

@@ -109,7 +109,7 @@ func (d *Driver) depths(request backlog.Request, questions []question) ([]protoc
 func (d *Driver) ofQueue(err error, key string) *backlog.Error {
 	key = d.server.Clean(key)
 	if redis.WrongType(err) {
-		return backlog.Errorf(protocol.BacklogUnreadable, "One of the keys %s, %s:delayed and %s:reserved is no queue of Laravel's: something else is stored under its name.", key, key, key)
+		return backlog.Errorf(protocol.BacklogUnreadable, "One of the keys %s, %s:delayed and %s:reserved is not a Laravel queue, because other data has its name: check spec.queue, and connection.redis.prefix of the QueueApp.", key, key, key)
 	}
 	return d.server.Denied(key)
 }

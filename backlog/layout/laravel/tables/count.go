@@ -77,7 +77,7 @@ func (c *counted) depth(request backlog.Request, queue backlog.Queue, retryAfter
 	if c.seen >= int64(rows) && depth.Ready == 0 {
 		return protocol.QueueDepth{
 			Queue: queue.Name, Reason: protocol.BacklogUnreadable,
-			Message: fmt.Sprintf("The queue has %d delayed or reserved jobs or more, and none of those looked at is ready: whether one is ready behind them is not known.", rows),
+			Message: fmt.Sprintf("The probe looked at the first %d jobs of the queue, and all of them are delayed or reserved: it does not know whether a job behind them is ready.", rows),
 		}
 	}
 	if queue.Soon > 0 {
