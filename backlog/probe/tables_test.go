@@ -36,7 +36,9 @@ func TestEveryDriverOfTheAPIHasABackend(t *testing.T) {
 		t.Fatal(err)
 	}
 	var crd struct {
-		Spec struct{ Versions []struct{ Schema map[string]any } }
+		Spec struct {
+			Versions []struct{ Schema map[string]any }
+		}
 	}
 	if err := yaml.Unmarshal(text, &crd); err != nil {
 		t.Fatal(err)

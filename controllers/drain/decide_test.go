@@ -296,16 +296,16 @@ func TestMessages(t *testing.T) {
 	minute := cordonedFor(time.Minute)
 	gone := []change{minute, drained, costing(MinimumCost)}
 	tests := map[string]Input{
-		"The pool has 2 pods, as many as wanted; 1 pod takes jobs again.":                                                                                          input(2, 2, podOf("a", minute), podOf("b")),
-		"Raised the pool from 1 pod to 3.":                                                                                                                         input(3, 1, podOf("a")),
-		"Raised the pool from 2 pods to 3; 2 pods take jobs again.":                                                                                                input(3, 2, podOf("a", minute), podOf("b", minute)),
-		"Waiting for the jobs of 1 pod to end before the pool shrinks from 2 pods to 1.":                                                                           input(1, 2, podOf("a"), podOf("b")),
+		"The pool has 2 pods, as many as wanted; 1 pod takes jobs again.":                                                                                                                 input(2, 2, podOf("a", minute), podOf("b")),
+		"Raised the pool from 1 pod to 3.":                                                                                                                                                input(3, 1, podOf("a")),
+		"Raised the pool from 2 pods to 3; 2 pods take jobs again.":                                                                                                                       input(3, 2, podOf("a", minute), podOf("b", minute)),
+		"Waiting for the jobs of 1 pod to end before the pool shrinks from 2 pods to 1.":                                                                                                  input(1, 2, podOf("a"), podOf("b")),
 		"Waiting until the operator's cache shows the deletion cost of the drained pods; then the pool shrinks from 2 pods to 1.":                                                         input(1, 2, podOf("a", minute, drained), podOf("b")),
-		"Lowered the pool from 2 pods to 1; no job is known to run in the removed pods.":                                                                           input(1, 2, podOf("a", gone...), podOf("b")),
-		"Lowered the pool from 3 pods to 2 on its way to 1; no job is known to run in the removed pods.":                                                           input(1, 3, podOf("a", gone...), podOf("b"), podOf("c")),
+		"Lowered the pool from 2 pods to 1; no job is known to run in the removed pods.":                                                                                                  input(1, 2, podOf("a", gone...), podOf("b")),
+		"Lowered the pool from 3 pods to 2 on its way to 1; no job is known to run in the removed pods.":                                                                                  input(1, 3, podOf("a", gone...), podOf("b"), podOf("c")),
 		"Waiting until the operator's cache shows the deletion cost of the drained pods; then the pool shrinks from 2 pods to 1; 1 pod did not react for 2m0s and may be removed anyway.": input(1, 2, podOf("a", cordonedFor(silence)), podOf("b")),
-		"The pool has 2 pods and its Deployment asks for 1; the operator waits until Kubernetes has removed the other pods.":                                                     input(1, 1, podOf("a"), podOf("b")),
-		"Waiting for the rollout in progress to end before the pool shrinks from 2 pods to 1.":                                                                     input(1, 2, podOf("a"), podOf("b")).rollingOut(false),
+		"The pool has 2 pods and its Deployment asks for 1; the operator waits until Kubernetes has removed the other pods.":                                                              input(1, 1, podOf("a"), podOf("b")),
+		"Waiting for the rollout in progress to end before the pool shrinks from 2 pods to 1.":                                                                                            input(1, 2, podOf("a"), podOf("b")).rollingOut(false),
 	}
 	for want, in := range tests {
 		if got := Decide(in).Message; got != want {
