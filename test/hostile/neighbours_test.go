@@ -95,7 +95,7 @@ func TestManySmallObjectsFitIntoTheOperator(t *testing.T) {
 	if long() {
 		count = 2000
 	}
-	names := strings.Trim(repeated(`queue-%`, 500), ",")
+	names := strings.Trim(repeated(`queue-with-a-long-name-for-a-queue-%`, 460), ",")
 	inParallel(t, count, func(i int) error {
 		name := fmt.Sprintf("many-%d", i)
 		app := builders.QueueApp(attacker, name).Args(strings.Repeat("x", 4096)).Obj()
