@@ -25,7 +25,7 @@ func parse(schedule, zone string, now time.Time) (table *timetable, wrong string
 		return nil, ""
 	}
 	if strings.Contains(schedule, "TZ") {
-		return nil, "spec.batch.schedule must not name a time zone. Write the time zone into spec.batch.timeZone."
+		return nil, "The schedule must not name a time zone: write the time zone into spec.batch.timeZone."
 	}
 	parsed, err := cron.ParseStandard(schedule)
 	if err != nil {

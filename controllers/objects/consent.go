@@ -28,7 +28,7 @@ func consent(in Input) (refused, told *effective.Problem) {
 	var kept []string
 	if names := foreignEnv(in.Worker); len(names) > 0 {
 		kept = append(kept, fmt.Sprintf(
-			"spec.env of the QueueWorker takes %s from a Secret, a ConfigMap or a file, and only a QueueApp may do that. The variable was stored before this rule, so the pool still uses it, but spec.env cannot be changed. Move the variable to env of the container in spec.template of the QueueApp.",
+			"The QueueWorker's spec.env takes %s from a Secret, a ConfigMap or a file, and only a QueueApp may do that. The variable was stored before this rule, so the pool still uses it, but spec.env cannot be changed. Move the variable to env of the container in spec.template of the QueueApp.",
 			enumerate(names)))
 	}
 	missing := notPermitted(in)

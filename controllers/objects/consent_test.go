@@ -193,20 +193,20 @@ func TestAPoolSetsWhatItsQueueAppPermits(t *testing.T) {
 			change: func(in *Input) {
 				in.Worker.Spec.Env = []corev1.EnvVar{fromSecret("KEY"), {Name: "A", Value: "b"}, {Name: "POD", ValueFrom: &corev1.EnvVarSource{FieldRef: &corev1.ObjectFieldSelector{}}}}
 			},
-			told: "spec.env of the QueueWorker takes KEY from a Secret", reason: v1alpha1.ReasonFromBefore,
+			told: "The QueueWorker's spec.env takes KEY from a Secret", reason: v1alpha1.ReasonFromBefore,
 		},
 		"env from a Secret, stored before, and a refusal": {
 			change: func(in *Input) {
 				in.Worker.Spec.Env = []corev1.EnvVar{fromSecret("KEY")}
 				in.Worker.Spec.PriorityClassName = "high"
 			},
-			refused: "spec.priorityClassName", told: "spec.env of the QueueWorker takes KEY from a Secret", reason: v1alpha1.ReasonNotPermitted,
+			refused: "spec.priorityClassName", told: "The QueueWorker's spec.env takes KEY from a Secret", reason: v1alpha1.ReasonNotPermitted,
 		},
 		"env from a Secret and no QueueApp": {
 			change: func(in *Input) {
 				in.App, in.Worker.Spec.Env = nil, []corev1.EnvVar{fromSecret("KEY")}
 			},
-			told: "spec.env of the QueueWorker takes KEY", reason: v1alpha1.ReasonFromBefore,
+			told: "The QueueWorker's spec.env takes KEY", reason: v1alpha1.ReasonFromBefore,
 		},
 	}
 	for name, tc := range tests {

@@ -23,7 +23,7 @@ func findings(in Input, container int, memory effective.MemoryLimits, gracePerio
 	switch {
 	case timeout == 0:
 		out = append(out, effective.Problem{Reason: v1alpha1.ReasonNoTimeout, Message: fmt.Sprintf(
-			"spec.timeout is 0s, so a job may run longer than the grace period of %s, and then it is killed when its pod is removed. Set timeout, or a gracePeriod longer than any job.",
+			"With spec.timeout 0s a job may run longer than the grace period of %s, and then it is killed when its pod is removed. Set timeout, or a gracePeriod longer than any job.",
 			gracePeriod)})
 	case gracePeriod <= timeout:
 		out = append(out, effective.Problem{Reason: v1alpha1.ReasonGraceBelowTimeout, Message: fmt.Sprintf(

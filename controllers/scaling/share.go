@@ -140,7 +140,7 @@ func grants(limit int32, shares []*share) []Grant {
 	for i, s := range shares {
 		g := Grant{Name: s.claim.Name, Processes: int32(min(s.have, most)), Pods: int32(s.have / s.pod), Limited: s.have < s.wanted}
 		if g.Limited {
-			g.Message = fmt.Sprintf("spec.maxProcesses of the QueueApp allows %s for its %d pools together, which leaves %d of the %d that this pool wants. Raise it, or raise spec.priority of this pool.",
+			g.Message = fmt.Sprintf("The QueueApp's spec.maxProcesses allows %s for its %d pools together, which leaves %d of the %d that this pool wants. Raise it, or raise spec.priority of this pool.",
 				processes(limit), len(shares), s.have, s.wanted)
 		}
 		out[i] = g

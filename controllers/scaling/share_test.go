@@ -46,7 +46,7 @@ func TestShare(t *testing.T) {
 		})
 	}
 	got := Share(20, []Claim{{Name: "a", Wanted: 30}, {Name: "b", Wanted: 10}})[0].Message
-	if want := "spec.maxProcesses of the QueueApp allows 20 processes for its 2 pools together, which leaves 15 of the 30 that this pool wants. Raise it, or raise spec.priority of this pool."; got != want {
+	if want := "The QueueApp's spec.maxProcesses allows 20 processes for its 2 pools together, which leaves 15 of the 30 that this pool wants. Raise it, or raise spec.priority of this pool."; got != want {
 		t.Errorf("says %q, not %q", got, want)
 	}
 }
@@ -208,10 +208,10 @@ func TestSharesInWords(t *testing.T) {
 		want   []string
 	}{
 		"one process": {1, []Claim{{Name: "a", Wanted: 2}, {Name: "b", Wanted: 1, Priority: 1}}, []string{
-			"spec.maxProcesses of the QueueApp allows 1 process for its 2 pools together, which leaves 0 of the 2 that this pool wants. Raise it, or raise spec.priority of this pool.", "",
+			"The QueueApp's spec.maxProcesses allows 1 process for its 2 pools together, which leaves 0 of the 2 that this pool wants. Raise it, or raise spec.priority of this pool.", "",
 		}},
 		"whole pods": {7, []Claim{{Name: "a", Wanted: 7, ProcessesPerPod: 4}, {Name: "b"}, {Name: "c"}}, []string{
-			"spec.maxProcesses of the QueueApp allows 7 processes for its 3 pools together, which leaves 4 of the 8 that this pool wants. Raise it, or raise spec.priority of this pool.", "", "",
+			"The QueueApp's spec.maxProcesses allows 7 processes for its 3 pools together, which leaves 4 of the 8 that this pool wants. Raise it, or raise spec.priority of this pool.", "", "",
 		}},
 		"a minimum above what is wanted is not served": {5, []Claim{{Name: "a", Minimum: 9, Wanted: 1}, {Name: "b", Wanted: 4}}, []string{"", ""}},
 		"a negative wish is none":                      {5, []Claim{{Name: "a", Minimum: -3, Wanted: -3}, {Name: "b", Wanted: 5}}, []string{"", ""}},

@@ -160,7 +160,7 @@ func TestTimeoutChain(t *testing.T) {
 		"no pods are built":                     {times: Times{Timeout: 60 * s, RetryAfter: 90 * s}},
 		"in order":                              {Times{60 * s, 90 * s, 75 * s}, Backlog{}, v1alpha1.ReasonInOrder, "retryAfter"},
 		"in order as far as is known":           {Times{60 * s, 0, 75 * s}, Backlog{}, v1alpha1.ReasonInOrder, "grace period"},
-		"no timeout":                            {Times{0, 90 * s, time.Hour}, Backlog{}, v1alpha1.ReasonNoTimeout, "spec.timeout is 0s"},
+		"no timeout":                            {Times{0, 90 * s, time.Hour}, Backlog{}, v1alpha1.ReasonNoTimeout, "With spec.timeout 0s"},
 		"given out again while it runs":         {Times{90 * s, 90 * s, 105 * s}, Backlog{}, v1alpha1.ReasonRetryAfterBelowTimeout, "for 1m30s (timeout)"},
 		"a job's own timeout is above retry":    {Times{60 * s, 90 * s, 175 * s}, sampled(120), v1alpha1.ReasonRetryAfterBelowTimeout, "Jobs on queue slow set a timeout of 2m0s themselves"},
 		"killed by its pod's end":               {Times{60 * s, 90 * s, 60 * s}, Backlog{}, v1alpha1.ReasonGraceBelowTimeout, "gracePeriod"},

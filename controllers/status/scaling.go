@@ -97,7 +97,7 @@ func limitCondition(in Input) (conditionState, bool) {
 		out.is, out.reason, out.message = metav1.ConditionTrue, v1alpha1.ReasonSharedCap, in.Cap.Message
 	case limit == scaling.LimitMaximum:
 		out.is, out.reason = metav1.ConditionTrue, v1alpha1.ReasonMaximum
-		out.message = fmt.Sprintf("spec.autoscaling.maxProcesses limits the pool to %d processes, too few for jobs to start within targetWait. Raise it, or raise targetWait.", in.Worker.Spec.Autoscaling.MaxProcesses)
+		out.message = fmt.Sprintf("The pool has at most %d processes (spec.autoscaling.maxProcesses), too few for jobs to start within targetWait. Raise it, or raise targetWait.", in.Worker.Spec.Autoscaling.MaxProcesses)
 	}
 	return out, true
 }

@@ -138,7 +138,7 @@ func TestScalingConditions(t *testing.T) {
 				return in
 			}(),
 			active: metav1.ConditionTrue, activeReason: v1alpha1.ReasonFollowing,
-			limited: metav1.ConditionTrue, limitedReason: v1alpha1.ReasonMaximum, limitedPhrase: "maxProcesses limits the pool to 20 processes",
+			limited: metav1.ConditionTrue, limitedReason: v1alpha1.ReasonMaximum, limitedPhrase: "at most 20 processes (spec.autoscaling.maxProcesses)",
 		},
 	}
 	for name, tc := range tests {

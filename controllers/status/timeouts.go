@@ -25,7 +25,7 @@ func timeoutCondition(in Input) (conditionState, bool) {
 	switch {
 	case timeout == 0:
 		out.reason = v1alpha1.ReasonNoTimeout
-		out.message = "spec.timeout is 0s, so a job may run longer than retry_after, and then run twice, or longer than the grace period, and then be killed. Set timeout."
+		out.message = "With spec.timeout 0s a job may run longer than retry_after, and then run twice, or longer than the grace period, and then be killed. Set timeout."
 	case retry > 0 && timeout >= retry:
 		out.reason = v1alpha1.ReasonRetryAfterBelowTimeout
 		out.message = fmt.Sprintf("A job may run for %s (timeout), but the connection gives it out again after %s (retryAfter), so it may run twice at once. Raise retry_after in config/queue.php and the QueueApp's retryAfter above %s, or lower timeout.", timeout, retry, timeout)

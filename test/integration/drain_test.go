@@ -335,7 +335,7 @@ func TestPoolsNeverHaveMoreThanTheirCap(t *testing.T) {
 	waitFor(t, namespace, "orders", "has what it asks for", hasDesired(4))
 	emails := waitFor(t, namespace, "emails", "is limited", all(hasDesired(5), isReady,
 		hasCondition(v1alpha1.ConditionScalingLimited, metav1.ConditionTrue, v1alpha1.ReasonSharedCap)))
-	requireContains(t, message(emails, v1alpha1.ConditionScalingLimited), "leaves 5 of the 9 wanted")
+	requireContains(t, message(emails, v1alpha1.ConditionScalingLimited), "leaves 5 of the 9 that this pool wants")
 
 	kubelet.Backend(namespace, "shop").Set(protocol.QueueDepth{Queue: "reports", Ready: 10_000})
 	create(t, builders.QueueWorker(namespace, "reports").Queue("reports").Autoscaling(1, 20, withoutWindow).Obj())

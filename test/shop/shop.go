@@ -93,7 +93,7 @@ func Emails() *v1alpha1.QueueWorker {
 		Conditions: []metav1.Condition{
 			Condition(v1alpha1.ConditionReady, metav1.ConditionTrue, v1alpha1.ReasonAsWanted, "4 processes run."),
 			Condition(v1alpha1.ConditionPaused, metav1.ConditionFalse, v1alpha1.ReasonNotPaused, "The workers take jobs."),
-			Condition(v1alpha1.ConditionScalingLimited, metav1.ConditionTrue, v1alpha1.ReasonMaximum, "spec.autoscaling.maxProcesses limits the pool to 8 processes."),
+			Condition(v1alpha1.ConditionScalingLimited, metav1.ConditionTrue, v1alpha1.ReasonMaximum, "The pool has at most 8 processes (spec.autoscaling.maxProcesses)."),
 			Condition(v1alpha1.ConditionAgentsReporting, metav1.ConditionFalse, v1alpha1.ReasonUnreachable, "emails-worker-7c9-bbbbb does not answer."),
 			Condition(v1alpha1.ConditionFailuresHigh, metav1.ConditionTrue, v1alpha1.ReasonAboveThreshold, "12% of the jobs fail."),
 		},

@@ -88,7 +88,7 @@ func (s *Size) await(free int32, w *World) {
 	s.Scarce = true
 	s.Processes = max(w.Memory.Size, free)
 	s.Grant.Limited, s.Grant.Processes = true, s.Processes
-	s.Grant.Message = fmt.Sprintf("spec.maxProcesses of the QueueApp leaves %d of the %d processes that this pool wants, until other pools have removed some of theirs.", s.Processes, s.Claim.Wanted)
+	s.Grant.Message = fmt.Sprintf("The QueueApp's spec.maxProcesses leaves %d of the %d processes that this pool wants, until other pools have removed some of theirs.", s.Processes, s.Claim.Wanted)
 }
 
 // ClaimOf returns what a pool asks of a cap, as far as its object shows, because this

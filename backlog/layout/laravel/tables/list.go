@@ -215,7 +215,7 @@ func readContinue(token string) (int64, error) {
 	number, marked := strings.CutPrefix(string(text), tokenMark)
 	id, wrong := strconv.ParseInt(number, 10, 64)
 	if err != nil || wrong != nil || !marked {
-		return 0, backlog.Errorf(protocol.BacklogMisconfigured, "spec.continue is not a token of this probe: copy status.continue of the page before, or leave spec.continue out.")
+		return 0, backlog.Errorf(protocol.BacklogMisconfigured, "The token in spec.continue is not from this probe: copy status.continue of the page before, or leave spec.continue out.")
 	}
 	return id, nil
 }
