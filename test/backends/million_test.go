@@ -44,7 +44,7 @@ func TestAMillionJobsInADatabase(t *testing.T) {
 			if big := depths[0]; big.Ready != maxCounted || big.OldestSeconds == nil {
 				t.Errorf("of a million ready jobs it is told %+v; want %d", big, maxCounted)
 			}
-			if later := depths[1]; later.Reason != protocol.BacklogUnreadable || !strings.Contains(later.Message, "not known") {
+			if later := depths[1]; later.Reason != protocol.BacklogUnreadable || !strings.Contains(later.Message, "does not know") {
 				t.Errorf("of 120,000 delayed jobs it is told %+v; want that no more is known", later)
 			}
 			if small := depths[2]; small.Ready != 3 {
