@@ -183,9 +183,9 @@ func TestTimeoutChainIsTold(t *testing.T) {
 	}
 	chain("timeout as long as retry_after", metav1.ConditionFalse, v1alpha1.ReasonRetryAfterBelowTimeout, "1m30s (timeout)", "1m30s (retryAfter)")
 	retryAfter(100 * time.Second)
-	chain("a waiting job's own timeout above retry_after", metav1.ConditionFalse, v1alpha1.ReasonRetryAfterBelowTimeout, "queue default", "of their own of 2m0s")
+	chain("a waiting job's own timeout above retry_after", metav1.ConditionFalse, v1alpha1.ReasonRetryAfterBelowTimeout, "queue default", "a timeout of 2m0s themselves")
 	retryAfter(130 * time.Second)
-	chain("a waiting job's own timeout above the grace period", metav1.ConditionFalse, v1alpha1.ReasonGraceBelowTimeout, "queue default", "of their own of 2m0s")
+	chain("a waiting job's own timeout above the grace period", metav1.ConditionFalse, v1alpha1.ReasonGraceBelowTimeout, "queue default", "a timeout of 2m0s themselves")
 	l.UpdateWorker("mail", func(worker *v1alpha1.QueueWorker) {
 		worker.Spec.GracePeriod = &metav1.Duration{Duration: 125 * time.Second}
 	})
