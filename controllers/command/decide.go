@@ -105,7 +105,7 @@ func prepare(in Input) Output {
 		return Output{Status: in.Command.Status, Step: StepCreate}
 	case !metav1.IsControlledBy(in.Job, in.Command):
 		return fail(in.Now, in.Command, v1alpha1.ReasonForeignObject, fmt.Sprintf(
-			"The Job %s exists already and does not belong to this QueueCommand, so the command was not run. Delete the Job, and create the QueueCommand again.", in.Job.Name))
+			"The Job %s exists already and does not belong to this QueueCommand, so the command was not run. Create a QueueCommand of another name, or delete the Job first.", in.Job.Name))
 	}
 	out := pending(in.Command, "The Job "+in.Job.Name+" is being started.")
 	out.Status.JobName, out.Status.JobUID = in.Job.Name, in.Job.UID

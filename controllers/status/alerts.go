@@ -31,9 +31,9 @@ func alertOf(in Input, conditionType string) alerts.Alert {
 func alertChanges(before, after *v1alpha1.QueueWorkerStatus) []Event {
 	var out []Event
 	for _, conditionType := range AlertTypes {
-		switch was, is := standingReason(before, conditionType), standingReason(after, conditionType); {
+		switch was, is := standing(before, conditionType).Reason, standing(after, conditionType).Reason; {
 		case is != "" && was != is:
-			out = append(out, Event{Type: corev1.EventTypeWarning, Reason: conditionType, Action: "Watch", Note: standingMessage(after, conditionType)})
+			out = append(out, Event{Type: corev1.EventTypeWarning, Reason: conditionType, Action: "Watch", Note: standing(after, conditionType).Message})
 		case is == "" && was != "":
 			out = append(out, normal(v1alpha1.EventRecovered, "Watch", "%s is over", conditionType))
 		}

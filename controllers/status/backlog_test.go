@@ -77,10 +77,10 @@ func TestBacklogCondition(t *testing.T) {
 		// recheck is the time after which the condition changes without news.
 		recheck time.Duration
 	}{
-		"nobody measures and nobody asks": {},
-		"nobody measures what is needed":  {autoscaled: true, want: metav1.ConditionFalse, reason: v1alpha1.ReasonNoDriver, phrase: "spec.connection.driver of the QueueApp is None"},
-		"measured":                        {backlog: measured(), want: metav1.ConditionTrue, reason: v1alpha1.ReasonMeasured},
-		"the probe has yet to be asked":   {backlog: Backlog{Measured: true}, want: metav1.ConditionUnknown, reason: v1alpha1.ReasonProgressing, phrase: "is starting"},
+		"nobody measures and nobody asks":         {},
+		"the backlog is needed, and not measured": {autoscaled: true, want: metav1.ConditionFalse, reason: v1alpha1.ReasonNoDriver, phrase: "spec.connection.driver of the QueueApp is None"},
+		"measured":                      {backlog: measured(), want: metav1.ConditionTrue, reason: v1alpha1.ReasonMeasured},
+		"the probe has yet to be asked": {backlog: Backlog{Measured: true}, want: metav1.ConditionUnknown, reason: v1alpha1.ReasonProgressing, phrase: "is starting"},
 		"the probe is on its way": {
 			backlog: failing(protocol.BacklogUnreachable, "The backlog probe is not running yet.", 10*time.Second, false),
 			want:    metav1.ConditionUnknown, reason: v1alpha1.ReasonProgressing, phrase: "not running yet", recheck: 20 * time.Second,

@@ -4,6 +4,7 @@
 package status
 
 import (
+	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"queueworker.dev/queueworker/api/v1alpha1"
@@ -17,20 +18,10 @@ type conditionState struct {
 	message       string
 }
 
-func standingReason(status *v1alpha1.QueueWorkerStatus, conditionType string) string {
-	for i := range status.Conditions {
-		if status.Conditions[i].Type == conditionType {
-			return status.Conditions[i].Reason
-		}
+// standing returns a condition of a status; zero if the status has none of this type.
+func standing(status *v1alpha1.QueueWorkerStatus, conditionType string) metav1.Condition {
+	if condition := meta.FindStatusCondition(status.Conditions, conditionType); condition != nil {
+		return *condition
 	}
-	return ""
-}
-
-func standingMessage(status *v1alpha1.QueueWorkerStatus, conditionType string) string {
-	for i := range status.Conditions {
-		if status.Conditions[i].Type == conditionType {
-			return status.Conditions[i].Message
-		}
-	}
-	return ""
+	return metav1.Condition{}
 }

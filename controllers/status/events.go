@@ -25,8 +25,8 @@ func Changes(in Input, after *v1alpha1.QueueWorkerStatus) []Event {
 		out = append(out, Event{Type: corev1.EventTypeWarning, Reason: v1alpha1.EventUnaccounted, Action: "Count", Note: fmt.Sprintf(
 			"%d pod(s) ended without a final report, so status.totals may lack the jobs of their last seconds", lost)})
 	}
-	if was, is := standingReason(before, v1alpha1.ConditionStalled), standingReason(after, v1alpha1.ConditionStalled); is != "" && was != is && is != v1alpha1.ReasonPausedByFailing {
-		out = append(out, Event{Type: corev1.EventTypeWarning, Reason: is, Action: "Reconcile", Note: standingMessage(after, v1alpha1.ConditionStalled)})
+	if was, is := standing(before, v1alpha1.ConditionStalled).Reason, standing(after, v1alpha1.ConditionStalled).Reason; is != "" && was != is && is != v1alpha1.ReasonPausedByFailing {
+		out = append(out, Event{Type: corev1.EventTypeWarning, Reason: is, Action: "Reconcile", Note: standing(after, v1alpha1.ConditionStalled).Message})
 	}
 	return append(out, runChanges(in, after)...)
 }
@@ -70,7 +70,7 @@ func resized(in Input, after *v1alpha1.QueueWorkerStatus) Event {
 }
 
 func pauseReason(status *v1alpha1.QueueWorkerStatus) string {
-	return standingReason(status, v1alpha1.ConditionPaused)
+	return standing(status, v1alpha1.ConditionPaused).Reason
 }
 
 // freshExit is how recently a process must have ended to cause an event, if its pod's
